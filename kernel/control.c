@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The control node, /dev/mq/control: one text command a write. A command that
+ * fails leaves one line that says why, for the same descriptor to read; where
+ * nothing has been written yet, a read gives the option table.
+ */
+#include <linux/fs.h>
+#include <linux/mutex.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
+
+#include "option.h"
+
+/* Longest command. All options together take a fraction of it. */
+#define MQ_COMMAND_MAX	4096
+
+/**
+ * struct mq_control - an open control node
+ * @lock: serialises its users, protects the rest
+ * @reply: what a read gives
+ * @size: bytes of it
+ * @pos: how many of them have been read
+ */
+struct mq_control {
+	struct mutex	lock;
+	char		reply[MQ_COMMAND_MAX];
+	size_t		size;
+	size_t		pos;
+};
+
+/* Note why the command fails, in one line. Return: @err. */
+static __printf(3, 4) int mq_fail(struct mq_control *c, int err,
+				  const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	c->size = vscnprintf(c->reply, sizeof(c->reply) - 1, fmt, args);
+	va_end(args);
+	c->reply[c->size++] = '\n';
+	return err;
+}
+
+/* The next word of the command, or NULL. */
+static char *mq_word(char **line)
+{
+	char *word;
+
+	do {
+		word = strsep(line, " \t");
+	} while (word && !*word);
+	return word;
+}
+
+static int mq_check_name(struct mq_control *c, const char *name)
+{
+	if (!name)
+		return mq_fail(c, -EINVAL, "the queue's name is missing");
+	if (strlen(name) > DEVMQ_NAME_MAX)
+		return mq_fail(c, -ENAMETOOLONG,
+			       "name '%.80s' is longer than %d bytes", name,
+			       DEVMQ_NAME_MAX);
+	if (name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+			"abcdefghijklmnopqrstuvwxyz0123456789._-")])
+		return mq_fail(c, -EINVAL,
+			       "name '%s' has characters other than A-Z a-z 0-9 . _ -",
+			       name);
+	if (!strcmp(name, ".") || !strcmp(name, "..") ||
+	    !strcmp(name, "control"))
+		return mq_fail(c, -EINVAL, "name '%s' is reserved", name);
+	return 0;
+}
+
+/* Take one "option=value" over. @seen has a bit for each option so far. */
+static int mq_take_option(struct mq_control *c, char *word,
+			  struct mq_options *opt, u64 *seen)
+{
+	char *text = strchr(word, '=');
+	const struct mq_option *o;
+	char bounds[MQ_OPTION_TEXT];
+	u64 value, bit;
+	int err;
+
+	if (!text)
+		return mq_fail(c, -EINVAL, "'%.80s' is not option=value", word);
+	*text++ = '\0';
+	o = mq_option_find(word);
+	if (!o)
+		return mq_fail(c, -EINVAL, "unknown option '%.80s'", word);
+	bit = BIT_ULL(o - mq_option_table);
+	if (*seen & bit)
+		return mq_fail(c, -EINVAL, "option '%s' is given twice", word);
+	*seen |= bit;
+	err = mq_option_parse(o, text, &value);
+	if (err) {
+		mq_option_bounds(o, bounds, sizeof(bounds));
+		return mq_fail(c, err, "%s=%.80s: not one of %s", o->name, text,
+			       bounds);
+	}
+	mq_option_set(o, opt, value);
+	return 0;
+}
+
+static int mq_command_create(struct mq_control *c, char *rest)
+{
+	char *name = mq_word(&rest);
+	struct mq_options opt;
+	u64 seen = 0;
+	char *word;
+	int err;
+
+	err = mq_check_name(c, name);
+	if (err)
+		return err;
+	mq_options_init(&opt);
+	while ((word = mq_word(&rest))) {
+		err = mq_take_option(c, word, &opt, &seen);
+		if (err)
+			return err;
+	}
+	err = mq_create(name, &opt);
+	switch (err) {
+	case 0:
+		return 0;
+	case -EEXIST:
+		return mq_fail(c, err, "queue '%s' exists already", name);
+	case -EINVAL:
+		return mq_fail(c, err, "uid or gid does not exist here");
+	default:
+		return mq_fail(c, err, "queue '%s' cannot be made: error %d",
+			       name, -err);
+	}
+}
+
+static int mq_command_remove(struct mq_control *c, char *rest)
+{
+	char *name = mq_word(&rest);
+	char *word = mq_word(&rest);
+	bool force = false;
+	int err;
+
+	err = mq_check_name(c, name);
+	if (err)
+		return err;
+	if (word) {
+		force = !strcmp(word, "force");
+		if (!force)
+			return mq_fail(c, -EINVAL, "'%.80s' is not 'force'",
+				       word);
+		word = mq_word(&rest);
+		if (word)
+			return mq_fail(c, -EINVAL, "'%.80s' is too much", word);
+	}
+	err = mq_remove(name, force);
+	if (err == -ENOENT)
+		return mq_fail(c, err, "queue '%s' does not exist", name);
+	if (err)
+		return mq_fail(c, err,
+			       "queue '%s' stores messages; 'force' drops them",
+			       name);
+	return 0;
+}
+
+static int mq_command(struct mq_control *c, char *line)
+{
+	char *verb = mq_word(&line);
+
+	if (!verb)
+		return mq_fail(c, -EINVAL, "the command is missing");
+	if (!strcmp(verb, "create"))
+		return mq_command_create(c, line);
+	if (!strcmp(verb, "remove"))
+		return mq_command_remove(c, line);
+	return mq_fail(c, -EINVAL,
+		       "unknown command '%.80s': create and remove are known",
+		       verb);
+}
+
+/* Carry out a command as it came, @size bytes of it. */
+static int mq_run(struct mq_control *c, char *line, size_t size)
+{
+	lockdep_assert_held(&c->lock);
+	c->size = 0;
+	c->pos = 0;
+	if (size && line[size - 1] == '\n')
+		line[--size] = '\0';
+	if (strlen(line) != size)
+		return mq_fail(c, -EINVAL, "the command has a zero byte");
+	if (strchr(line, '\n'))
+		return mq_fail(c, -EINVAL, "more than one line in a write");
+	return mq_command(c, line);
+}
+
+static ssize_t mq_control_write(struct file *file, const char __user *from,
+				size_t size, loff_t *pos)
+{
+	struct mq_control *c = file->private_data;
+	char *line;
+	int err;
+
+	if (!size)
+		return 0;
+	if (size > MQ_COMMAND_MAX) {
+		mutex_lock(&c->lock);
+		c->pos = 0;
+		err = mq_fail(c, -EINVAL, "the command is longer than %d bytes",
+			      MQ_COMMAND_MAX);
+		mutex_unlock(&c->lock);
+		return err;
+	}
+	line = memdup_user_nul(from, size);
+	if (IS_ERR(line))
+		return PTR_ERR(line);
+	mutex_lock(&c->lock);
+	err = mq_run(c, line, size);
+	mutex_unlock(&c->lock);
+	kfree(line);
+	return err ?: size;
+}
+
+static ssize_t mq_control_read(struct file *file, char __user *to, size_t size,
+			       loff_t *pos)
+{
+	struct mq_control *c = file->private_data;
+	ssize_t ret = 0;
+
+	mutex_lock(&c->lock);
+	size = min(size, c->size - c->pos);
+	if (size) {
+		/* What could be copied has been read. */
+		ret = size - copy_to_user(to, c->reply + c->pos, size);
+		c->pos += ret;
+		ret = ret ?: -EFAULT;
+	}
+	mutex_unlock(&c->lock);
+	return ret;
+}
+
+static int mq_control_open(struct inode *inode, struct file *file)
+{
+	struct mq_control *c = kzalloc(sizeof(*c), GFP_KERNEL_ACCOUNT);
+
+	if (!c)
+		return -ENOMEM;
+	mutex_init(&c->lock);
+	c->size = mq_option_describe(c->reply, sizeof(c->reply));
+	file->private_data = c;
+	return stream_open(inode, file);
+}
+
+static int mq_control_release(struct inode *inode, struct file *file)
+{
+	kfree(file->private_data);
+	return 0;
+}
+
+const struct file_operations mq_control_fops = {
+	.owner		= THIS_MODULE,
+	.open		= mq_control_open,
+	.release	= mq_control_release,
+	.read		= mq_control_read,
+	.write		= mq_control_write,
+};

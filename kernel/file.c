@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The file operations of a queue. There is no fsync here, and O_DSYNC is
+ * refused: without a journal nothing reaches stable storage, and the kernel
+ * answers a missing fsync with EINVAL, which is the truth.
+ */
+#include <linux/cred.h>
+#include <linux/poll.h>
+#include <linux/sched.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+#include <linux/uio.h>
+
+#include "mq.h"
+
+static struct mq_file *mq_file_new(struct mq_queue *q, struct file *file)
+{
+	struct mq_file *f = kzalloc(sizeof(*f), GFP_KERNEL_ACCOUNT);
+
+	if (!f)
+		return NULL;
+	f->q = q;
+	f->mode = file->f_mode & (FMODE_READ | FMODE_WRITE);
+	/* Access mode 3: permission for both is checked, neither is given. */
+	f->look = !f->mode;
+	f->pid = task_tgid_nr(current);
+	mutex_init(&f->rx);
+	mutex_init(&f->tx);
+	f->ack = READ_ONCE(q->opt.ack);
+	f->prefetch = READ_ONCE(q->opt.prefetch);
+	f->held = RB_ROOT_CACHED;
+	atomic_set(&f->sleepers, 0);
+	init_waitqueue_head(&f->room);
+	mq_cursor_init(&f->cursor);
+	return f;
+}
+
+static int mq_open(struct inode *inode, struct file *file)
+{
+	struct mq_queue *q;
+	struct mq_file *f;
+	int err = -ENOMEM;
+
+	if (file->f_flags & O_DSYNC)
+		return -EINVAL;
+	q = mq_queue_get(iminor(inode));
+	if (!q)
+		return -ENXIO;
+	f = mq_file_new(q, file);
+	if (!f)
+		goto out_put;
+	err = mq_queue_attach(q, f, file->f_flags & O_EXCL);
+	if (err)
+		goto out_free;
+	file->private_data = f;
+	file->f_mode |= FMODE_NOWAIT;
+	return stream_open(inode, file);
+
+out_free:
+	kfree(f);
+out_put:
+	mq_queue_put(q);
+	return err;
+}
+
+/* Free what was held in a queue that has been removed. */
+static void mq_free_held(struct mq_file *f)
+{
+	struct mq_entry *e;
+
+	while ((e = mq_ids_first(&f->held))) {
+		rb_erase_cached(&e->node, &f->held);
+		mq_entry_free(e);
+		cond_resched();
+	}
+}
+
+static int mq_release(struct inode *inode, struct file *file)
+{
+	struct mq_file *f = file->private_data;
+	struct mq_queue *q = f->q;
+
+	mq_line_finish(f);
+	mq_return_all(f);
+	mq_queue_detach(q, f);
+	mq_free_held(f);
+	kfree(f);
+	mq_queue_put(q);
+	return 0;
+}
+
+/* Both ways of saying that a call must not sleep. */
+static bool mq_nowait(const struct kiocb *iocb)
+{
+	return iocb->ki_flags & IOCB_NOWAIT ||
+	       iocb->ki_filp->f_flags & O_NONBLOCK;
+}
+
+static ssize_t mq_read_iter(struct kiocb *iocb, struct iov_iter *to)
+{
+	struct mq_file *f = iocb->ki_filp->private_data;
+
+	return mq_read(f, to, mq_nowait(iocb));
+}
+
+static ssize_t mq_write_iter(struct kiocb *iocb, struct iov_iter *from)
+{
+	struct mq_file *f = iocb->ki_filp->private_data;
+
+	if (iocb->ki_flags & IOCB_DSYNC)
+		return -EINVAL;
+	if (READ_ONCE(f->q->gone))
+		return -ENODEV;
+	if (f->q->opt.framing == MQ_FRAMING_LINE)
+		return mq_line_write(f, from, mq_nowait(iocb));
+	return mq_write(f, from, mq_nowait(iocb));
+}
+
+/* Only the queues that the events asked for depend on: io_uring takes two. */
+static __poll_t mq_poll(struct file *file, poll_table *wait)
+{
+	struct mq_file *f = file->private_data;
+	__poll_t wanted = poll_requested_events(wait);
+	struct mq_queue *q = f->q;
+	__poll_t events = 0;
+
+	if (!(f->mode & FMODE_WRITE) || wanted & (EPOLLIN | EPOLLRDNORM)) {
+		poll_wait(file, &q->readers, wait);
+		if (READ_ONCE(f->prefetch))
+			poll_wait(file, &f->room, wait);
+	}
+	if (f->mode & FMODE_WRITE && wanted & (EPOLLOUT | EPOLLWRNORM))
+		poll_wait(file, &q->writers, wait);
+
+	if (f->mode & FMODE_READ && mq_can_receive(f))
+		events |= EPOLLIN | EPOLLRDNORM;
+	if (f->mode & FMODE_WRITE && mq_can_send(q))
+		events |= EPOLLOUT | EPOLLWRNORM;
+	if (READ_ONCE(q->gone))
+		events |= EPOLLHUP | EPOLLERR;
+	return events;
+}
+
+static void mq_show_fdinfo(struct seq_file *m, struct file *file)
+{
+	struct mq_file *f = file->private_data;
+	u64 held, last_id;
+	u32 ack, prefetch;
+
+	spin_lock(&f->q->lock);
+	ack = f->ack;
+	prefetch = f->prefetch;
+	held = f->held_count;
+	last_id = f->last_id;
+	spin_unlock(&f->q->lock);
+	seq_printf(m, "mq-mode:\t%s\n",
+		   ack == DEVMQ_ACK_MANUAL ? "manual" : "auto");
+	seq_puts(m, "mq-lease-ns:\t0\n");
+	seq_printf(m, "mq-prefetch:\t%u\n", prefetch);
+	seq_printf(m, "mq-held:\t%llu\n", held);
+	seq_printf(m, "mq-last-id:\t%llu\n", last_id);
+}
+
+const struct file_operations mq_fops = {
+	.owner		= THIS_MODULE,
+	.open		= mq_open,
+	.release	= mq_release,
+	.read_iter	= mq_read_iter,
+	.write_iter	= mq_write_iter,
+	.splice_read	= copy_splice_read,
+	.splice_write	= iter_file_splice_write,
+	.poll		= mq_poll,
+	.unlocked_ioctl	= mq_ioctl,
+	.compat_ioctl	= compat_ptr_ioctl,
+	.show_fdinfo	= mq_show_fdinfo,
+};

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The ioctls' one way in: a table says what each takes, and the size that
+ * each argument begins with says how much of it the caller knows.
+ */
+#include <linux/ioctl.h>
+#include <linux/stddef.h>
+#include <linux/uaccess.h>
+
+#include <asm/ioctls.h>
+
+#include "mq.h"
+
+/* The layout is for ever, and the same for 32- and 64-bit callers. */
+#define MQ_LAYOUT(type, last, size)					\
+	static_assert(sizeof(struct type) == (size));			\
+	static_assert(offsetofend(struct type, last) == (size))
+#define MQ_OFFSET(type, member, offset)					\
+	static_assert(offsetof(struct type, member) == (offset))
+
+MQ_LAYOUT(devmq_record, headers_size, 72);
+MQ_OFFSET(devmq_record, id, 8);
+MQ_OFFSET(devmq_record, ttl_ns, 32);
+MQ_OFFSET(devmq_record, uid, 40);
+MQ_OFFSET(devmq_record, failures, 56);
+MQ_OFFSET(devmq_record, priority, 60);
+MQ_OFFSET(devmq_record, extra_size, 64);
+MQ_LAYOUT(devmq_extra, payload_size, 16);
+MQ_LAYOUT(devmq_header, value_size, 4);
+MQ_LAYOUT(devmq_send, last_id, 48);
+MQ_OFFSET(devmq_send, count, 24);
+MQ_LAYOUT(devmq_recv, need, 64);
+MQ_OFFSET(devmq_recv, max_count, 40);
+MQ_LAYOUT(devmq_settlement, error, 48);
+MQ_OFFSET(devmq_settlement, action, 32);
+MQ_LAYOUT(devmq_settle, settled, 32);
+MQ_OFFSET(devmq_settle, count, 16);
+MQ_LAYOUT(devmq_consumer, last_id, 40);
+MQ_LAYOUT(devmq_peek, need, 72);
+MQ_OFFSET(devmq_peek, states, 32);
+MQ_OFFSET(devmq_peek, count, 48);
+MQ_LAYOUT(devmq_purge, purged, 48);
+MQ_OFFSET(devmq_purge, states, 32);
+MQ_LAYOUT(devmq_stat, oldest_ms, 152);
+
+static int mq_ioc_stat(struct mq_ioc *ioc)
+{
+	if (ioc->arg.stat.flags)
+		return -EINVAL;
+	return mq_queue_stat(ioc->f->q, &ioc->arg.stat);
+}
+
+/* Who may call: any open file, or one that was opened so. */
+enum mq_access { MQ_ANY, MQ_READS, MQ_WRITES, MQ_LOOKS };
+
+/**
+ * struct mq_ioc_op - an ioctl
+ * @cmd: its number
+ * @access: who may call it
+ * @size: bytes of the argument as this module knows it
+ * @min_size: bytes of its first version
+ * @tells: error with which the results are written all the same, or 0
+ * @fn: carries it out
+ */
+struct mq_ioc_op {
+	unsigned int	cmd;
+	enum mq_access	access;
+	u32		size;
+	u32		min_size;
+	int		tells;
+	int		(*fn)(struct mq_ioc *ioc);
+};
+
+#define MQ_IOC(_cmd, _access, _name, _last, _tells) {			\
+	.cmd = DEVMQ_IOC_##_cmd,					\
+	.access = _access,						\
+	.size = sizeof(struct devmq_##_name),				\
+	.min_size = offsetofend(struct devmq_##_name, _last),		\
+	.tells = _tells,						\
+	.fn = mq_ioc_##_name,						\
+}
+
+static const struct mq_ioc_op mq_ioc_ops[] = {
+	MQ_IOC(SEND, MQ_WRITES, send, last_id, 0),
+	MQ_IOC(RECV, MQ_READS, recv, need, -EMSGSIZE),
+	MQ_IOC(SETTLE, MQ_READS, settle, settled, -ESTALE),
+	MQ_IOC(CONSUMER, MQ_READS, consumer, last_id, 0),
+	MQ_IOC(PEEK, MQ_LOOKS, peek, need, -EMSGSIZE),
+	MQ_IOC(PURGE, MQ_LOOKS, purge, purged, 0),
+	MQ_IOC(STAT, MQ_ANY, stat, oldest_ms, 0),
+};
+
+static const struct mq_ioc_op *mq_ioc_find(unsigned int cmd)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(mq_ioc_ops); i++)
+		if (mq_ioc_ops[i].cmd == cmd)
+			return &mq_ioc_ops[i];
+	return NULL;
+}
+
+static bool mq_ioc_allowed(const struct mq_file *f, enum mq_access access)
+{
+	switch (access) {
+	case MQ_READS:
+		return f->mode & FMODE_READ;
+	case MQ_WRITES:
+		return f->mode & FMODE_WRITE;
+	case MQ_LOOKS:
+		return f->mode & FMODE_READ || f->look;
+	default:
+		return true;
+	}
+}
+
+/* Write the argument, results and all, back to the caller. */
+int mq_ioc_publish(struct mq_ioc *ioc)
+{
+	if (copy_to_user(ioc->uarg, &ioc->arg, ioc->usize))
+		return -EFAULT;
+	ioc->published = true;
+	return 0;
+}
+
+static int mq_ioc_fetch(struct mq_ioc *ioc, const struct mq_ioc_op *op)
+{
+	u32 size;
+	int err;
+
+	if (get_user(size, (u32 __user *)ioc->uarg))
+		return -EFAULT;
+	if (size < op->min_size)
+		return -EINVAL;
+	if (size > PAGE_SIZE)
+		return -E2BIG;
+	err = copy_struct_from_user(&ioc->arg, op->size, ioc->uarg, size);
+	if (err)
+		return err;
+	/* What counts is the size that was checked, not what stands there. */
+	ioc->arg.size = size;
+	ioc->usize = min(size, op->size);
+	return 0;
+}
+
+static long mq_fionread(struct mq_file *f, int __user *to)
+{
+	if (READ_ONCE(f->q->gone))
+		return -ENODEV;
+	return put_user(mq_next_size(f), to);
+}
+
+long mq_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	const struct mq_ioc_op *op;
+	struct mq_ioc ioc = {
+		.f = file->private_data,
+		.nowait = file->f_flags & O_NONBLOCK,
+		.uarg = (void __user *)arg,
+	};
+	int err;
+
+	if (cmd == FIONREAD)
+		return mq_fionread(ioc.f, (int __user *)arg);
+	op = mq_ioc_find(cmd);
+	if (!op)
+		return -ENOTTY;
+	if (!mq_ioc_allowed(ioc.f, op->access))
+		return -EBADF;
+	if (READ_ONCE(ioc.f->q->gone))
+		return -ENODEV;
+	err = mq_ioc_fetch(&ioc, op);
+	if (err)
+		return err;
+	/* The results must be told: see that they can be before they exist. */
+	err = mq_ioc_publish(&ioc);
+	if (err)
+		return err;
+	ioc.published = false;
+	err = op->fn(&ioc);
+	if (!ioc.published && (!err || err == op->tells))
+		return mq_ioc_publish(&ioc) ?: err;
+	return err;
+}

@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Queues by name and by device number, and how they come and go.
+ *
+ * The registry holds one reference to a queue and one to the module; each
+ * open file holds one to the queue. A queue that has been removed lives on,
+ * closed and empty, until the last of its files is closed.
+ */
+#include <linux/cdev.h>
+#include <linux/cred.h>
+#include <linux/hashtable.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/stringhash.h>
+#include <linux/xarray.h>
+
+#include "mq.h"
+#include "trace.h"
+
+#define MQ_MINORS	(1U << MINORBITS)
+
+/* Serialises creation and removal; protects mq_names. */
+static DEFINE_MUTEX(mq_registry_lock);
+static DEFINE_HASHTABLE(mq_names, 10);
+/* Minor to queue. Minor 0 is the control node. Has its own lock. */
+static DEFINE_XARRAY_ALLOC1(mq_minors);
+
+static dev_t mq_devt;
+static struct cdev mq_cdev;
+static struct cdev mq_control_cdev;
+static struct device *mq_control_dev;
+
+static struct mq_queue *mq_queue_of(const struct device *dev)
+{
+	return container_of(dev, struct mq_queue, dev);
+}
+
+static char *mq_class_devnode(MQ_DEVNODE_CONST struct device *dev,
+			      umode_t *mode)
+{
+	if (mode && dev->devt == mq_devt)
+		*mode = 0600;
+	return kasprintf(GFP_KERNEL, "mq/%s", dev_name(dev));
+}
+
+static char *mq_devnode(MQ_DEVNODE_CONST struct device *dev, umode_t *mode,
+			kuid_t *uid, kgid_t *gid)
+{
+	const struct mq_queue *q = mq_queue_of(dev);
+
+	if (mode)
+		*mode = q->opt.mode;
+	if (uid)
+		*uid = q->node_uid;
+	if (gid)
+		*gid = q->node_gid;
+	return NULL;	/* the class knows the name */
+}
+
+static struct class mq_class = {
+	.name		= "mq",
+	.devnode	= mq_class_devnode,
+};
+
+static const struct device_type mq_device_type = {
+	.name		= "queue",
+	.devnode	= mq_devnode,
+	.groups		= mq_sysfs_groups,
+};
+
+static void mq_device_release(struct device *dev)
+{
+	kfree(mq_queue_of(dev));
+}
+
+struct mq_queue *mq_queue_get(u32 minor)
+{
+	struct mq_queue *q;
+
+	/* The lock keeps the registry's reference alive meanwhile. */
+	xa_lock(&mq_minors);
+	q = xa_load(&mq_minors, minor);
+	if (q)
+		get_device(&q->dev);
+	xa_unlock(&mq_minors);
+	return q;
+}
+
+void mq_queue_put(struct mq_queue *q)
+{
+	put_device(&q->dev);
+}
+
+static u32 mq_name_hash(const char *name)
+{
+	return full_name_hash(NULL, name, strlen(name));
+}
+
+static struct mq_queue *mq_find(const char *name)
+{
+	struct mq_queue *q;
+
+	lockdep_assert_held(&mq_registry_lock);
+	hash_for_each_possible(mq_names, q, by_name, mq_name_hash(name))
+		if (!strcmp(q->name, name))
+			return q;
+	return NULL;
+}
+
+static struct mq_queue *mq_queue_new(const char *name,
+				     const struct mq_options *opt)
+{
+	struct mq_queue *q = kzalloc(sizeof(*q), GFP_KERNEL_ACCOUNT);
+
+	if (!q)
+		return NULL;
+	strscpy(q->name, name, sizeof(q->name));
+	q->opt = *opt;
+	q->node_uid = make_kuid(current_user_ns(), opt->uid);
+	q->node_gid = make_kgid(current_user_ns(), opt->gid);
+	init_waitqueue_head(&q->readers);
+	init_waitqueue_head(&q->writers);
+	spin_lock_init(&q->lock);
+	mq_ready_init(&q->ready);
+	q->next_id = 1;
+	INIT_LIST_HEAD(&q->files);
+
+	device_initialize(&q->dev);
+	q->dev.class = &mq_class;
+	q->dev.type = &mq_device_type;
+	q->dev.release = mq_device_release;
+	return q;
+}
+
+/* Give the queue its number and its node. */
+static int mq_publish(struct mq_queue *q)
+{
+	int err;
+
+	err = xa_alloc(&mq_minors, &q->minor, q, XA_LIMIT(1, MQ_MINORS - 1),
+		       GFP_KERNEL);
+	if (err)
+		return err == -EBUSY ? -ENOSPC : err;
+	q->dev.devt = MKDEV(MAJOR(mq_devt), q->minor);
+	err = dev_set_name(&q->dev, "%s", q->name) ?: device_add(&q->dev);
+	if (err) {
+		/* It may have been opened by its number already. */
+		mq_queue_close(q, true);
+		xa_erase(&mq_minors, q->minor);
+		mq_wake_all(q);
+		mq_queue_drain(q);
+	}
+	return err;
+}
+
+/**
+ * mq_create - make a queue
+ * @name: its name, checked
+ * @opt: its options, checked
+ *
+ * Return: 0, EEXIST, ENOSPC (out of device numbers), ENODEV (the module is
+ * going), EINVAL (no such user here) or ENOMEM.
+ */
+int mq_create(const char *name, const struct mq_options *opt)
+{
+	struct mq_queue *q;
+	int err;
+
+	if (!try_module_get(THIS_MODULE))
+		return -ENODEV;
+	q = mq_queue_new(name, opt);
+	if (!q) {
+		err = -ENOMEM;
+		goto out_module;
+	}
+	err = -EINVAL;
+	if (!uid_valid(q->node_uid) || !gid_valid(q->node_gid))
+		goto out_put;
+
+	mutex_lock(&mq_registry_lock);
+	err = mq_find(name) ? -EEXIST : mq_publish(q);
+	if (!err) {
+		hash_add(mq_names, &q->by_name, mq_name_hash(name));
+		trace_mq_create(q);
+	}
+	mutex_unlock(&mq_registry_lock);
+	if (!err)
+		return 0;
+out_put:
+	mq_queue_put(q);
+out_module:
+	module_put(THIS_MODULE);
+	return err;
+}
+
+/**
+ * mq_remove - unmake a queue
+ * @name: its name
+ * @force: with all that it stores
+ *
+ * Return: 0, ENOENT or ENOTEMPTY.
+ */
+int mq_remove(const char *name, bool force)
+{
+	struct mq_queue *q;
+	int err;
+
+	mutex_lock(&mq_registry_lock);
+	q = mq_find(name);
+	err = q ? mq_queue_close(q, force) : -ENOENT;
+	if (!err) {
+		hash_del(&q->by_name);
+		xa_erase(&mq_minors, q->minor);
+		device_del(&q->dev);
+		trace_mq_remove(q);
+	}
+	mutex_unlock(&mq_registry_lock);
+	if (err)
+		return err;
+	mq_wake_all(q);
+	mq_queue_drain(q);
+	mq_queue_put(q);
+	module_put(THIS_MODULE);
+	return 0;
+}
+
+static int __init mq_add_cdev(struct cdev *cdev,
+			      const struct file_operations *fops, dev_t devt,
+			      unsigned int count)
+{
+	cdev_init(cdev, fops);
+	cdev->owner = THIS_MODULE;
+	return cdev_add(cdev, devt, count);
+}
+
+int __init mq_registry_init(void)
+{
+	int err;
+
+	err = alloc_chrdev_region(&mq_devt, 0, MQ_MINORS, "mq");
+	if (err)
+		return err;
+	err = class_register(&mq_class);
+	if (err)
+		goto out_region;
+	err = mq_add_cdev(&mq_cdev, &mq_fops, mq_devt + 1, MQ_MINORS - 1);
+	if (err)
+		goto out_class;
+	err = mq_add_cdev(&mq_control_cdev, &mq_control_fops, mq_devt, 1);
+	if (err)
+		goto out_cdev;
+	mq_control_dev = device_create(&mq_class, NULL, mq_devt, NULL,
+				       "control");
+	err = PTR_ERR_OR_ZERO(mq_control_dev);
+	if (err)
+		goto out_control;
+	return 0;
+
+out_control:
+	cdev_del(&mq_control_cdev);
+out_cdev:
+	cdev_del(&mq_cdev);
+out_class:
+	class_unregister(&mq_class);
+out_region:
+	unregister_chrdev_region(mq_devt, MQ_MINORS);
+	return err;
+}
+
+/* No queue and no open file is left, or the module could not go. */
+void mq_registry_exit(void)
+{
+	device_destroy(&mq_class, mq_devt);
+	cdev_del(&mq_control_cdev);
+	cdev_del(&mq_cdev);
+	class_unregister(&mq_class);
+	unregister_chrdev_region(mq_devt, MQ_MINORS);
+	xa_destroy(&mq_minors);
+}

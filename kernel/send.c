@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Sending. The message is made and its bytes are copied with no lock held;
+ * under the queue's lock it is only linked in.
+ */
+#include <linux/uio.h>
+
+#include "mq.h"
+
+/**
+ * mq_check_size - may a message of this size ever come in?
+ * @q: the queue
+ * @payload: bytes of payload
+ * @bytes: bytes of payload, key and headers
+ *
+ * Return: 0 or EMSGSIZE.
+ */
+int mq_check_size(struct mq_queue *q, u64 payload, u64 bytes)
+{
+	if (payload > READ_ONCE(q->opt.max_message_size) ||
+	    bytes > READ_ONCE(q->opt.max_bytes))
+		return -EMSGSIZE;
+	return 0;
+}
+
+/**
+ * mq_send - put messages in the queue
+ * @q: the queue
+ * @batch: entries, in order; those that were taken leave it
+ * @nowait: do not wait for room
+ * @last_id: gets the id of the last one taken
+ *
+ * Waits for room for the first and then takes what there is room for, all
+ * under one hold of the lock, so that the ids have no gap.
+ *
+ * Return: how many were taken, at least one; or ENODEV, EMSGSIZE, ENOSPC,
+ * EAGAIN, ERESTARTSYS, and none was.
+ */
+int mq_send(struct mq_queue *q, struct list_head *batch, bool nowait,
+	    u64 *last_id)
+{
+	struct mq_entry *e, *next;
+	LIST_HEAD(dropped);
+	int taken = 0;
+	int err = 0;
+
+	for (;;) {
+		spin_lock(&q->lock);
+		list_for_each_entry_safe(e, next, batch, list) {
+			u64 bytes = mq_msg_bytes(e->msg);
+
+			err = mq_queue_admit_locked(q, bytes, &dropped);
+			if (err)
+				break;
+			list_del(&e->list);
+			mq_queue_add_locked(q, e);
+			*last_id = e->id;
+			taken++;
+		}
+		spin_unlock(&q->lock);
+
+		if (unlikely(!list_empty(&dropped)))
+			mq_entries_free(&dropped);
+		if (likely(taken))
+			break;
+		if (err == -EBUSY)
+			continue;
+		e = list_first_entry(batch, struct mq_entry, list);
+		if (err != -EAGAIN || nowait)
+			return err;
+		/* A bound may have been set lower: do not wait for ever. */
+		err = mq_check_size(q, e->msg->size, mq_msg_bytes(e->msg)) ?:
+		      mq_wait_room(q, mq_msg_bytes(e->msg));
+		if (err)
+			return err;
+	}
+	mq_wake_readers(q, taken);
+	/* Other writers may be asleep beside room that is left. */
+	mq_wake_writers(q);
+	return taken;
+}
+
+/* write(2) with framing=record: one message, whole or not at all. */
+ssize_t mq_write(struct mq_file *f, struct iov_iter *from, bool nowait)
+{
+	size_t size = iov_iter_count(from);
+	struct mq_queue *q = f->q;
+	struct mq_entry *e;
+	LIST_HEAD(batch);
+	u64 id;
+	int err;
+
+	if (!size)
+		return 0;
+	err = mq_check_size(q, size, size);
+	if (err)
+		return err;
+	/* Spare the work where it is clear that it would be for nothing. */
+	if (nowait && !mq_can_send(q))
+		return -EAGAIN;
+	e = mq_entry_alloc(q, size, 0, 0, nowait);
+	if (IS_ERR(e))
+		return PTR_ERR(e);
+	err = -EFAULT;
+	if (!copy_from_iter_full(mq_msg_payload(e->msg), size, from))
+		goto out_free;
+	mq_entry_stamp(e);
+	list_add(&e->list, &batch);
+	err = mq_send(q, &batch, nowait, &id);
+	if (err < 0)
+		goto out_free;
+	return size;
+
+out_free:
+	mq_entry_free(e);
+	return err;
+}

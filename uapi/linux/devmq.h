@@ -1,0 +1,503 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * devmq: message queues as device files. The contract with user space.
+ *
+ * A queue is a character device, /dev/mq/NAME. write(2) sends a message,
+ * read(2) receives one. This header holds what plain files cannot say: the
+ * record layout, which carries a message with its metadata, and the ioctls.
+ *
+ * Rules that hold for every ioctl here
+ *
+ *  - The argument is a pointer to a structure that begins with its own size
+ *    in bytes, set by the caller. A smaller structure than the module knows
+ *    is taken as if the missing tail were zero, so long as it holds the
+ *    members that every version has; a larger one is taken if what the
+ *    module does not know is zero.
+ *  - Flags that are not listed and members called reserved must be zero.
+ *  - A member marked "out" is written on success, whatever it held before.
+ *    After an error nothing has happened and nothing is written, except
+ *    where an ioctl says so.
+ *  - A call returns 0 or -1 with errno, never a positive number.
+ *  - Calls that sleep end with EINTR on a signal (or are restarted, as the
+ *    signal's handler asks) before they had any effect.
+ *  - 32- and 64-bit callers use the same layout. Multi-byte integers are in
+ *    the byte order of the machine.
+ *
+ * Errors
+ *
+ *  ENOTTY      the command is not one of these
+ *  EINVAL      a value, flag or reserved member is not allowed; a structure
+ *              is smaller than its first version; a record is malformed
+ *  E2BIG       a structure is larger than known, and its unknown tail is set;
+ *              more settlements than DEVMQ_SETTLE_MAX
+ *  EFAULT      a pointer does not lead to memory that can be used
+ *  EBADF       the descriptor is not open for reading (receiving, settling,
+ *              peeking, purging) or for writing (sending)
+ *  EAGAIN      the call would sleep, and the descriptor or the deadline says
+ *              not to
+ *  ETIMEDOUT   the deadline passed with nothing to receive
+ *  EINTR       a signal came while the call slept
+ *  EMSGSIZE    sending: a message is larger than max_message_size or could
+ *              never fit max_bytes; receiving: the next record is larger than
+ *              the buffer (the member "need" then says how much it takes)
+ *  ENOSPC      the queue is full and its overflow option says not to wait
+ *  ENOMEM      the kernel, or the caller's memory cgroup, has no memory
+ *  ENODEV      the queue has been removed
+ *  ESTALE      a settlement names no delivery that this open file holds
+ *  EBUSY       the consumer's mode cannot change while it holds deliveries
+ *  EOPNOTSUPP  a named feature that this version of the module does not have
+ *  EPERM, EACCES come from open(2): the node's mode decides who may do what
+ */
+#ifndef _UAPI_LINUX_DEVMQ_H
+#define _UAPI_LINUX_DEVMQ_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+#define DEVMQ_IOC_MAGIC		0xBE
+
+/** DEVMQ_NAME_MAX - most bytes of a queue's name, without the final NUL. */
+#define DEVMQ_NAME_MAX		63
+/** DEVMQ_KEY_MAX - most bytes of a record's key, and of its dedup id. */
+#define DEVMQ_KEY_MAX		255
+/** DEVMQ_HEADERS_MAX - most bytes of all headers of one record together. */
+#define DEVMQ_HEADERS_MAX	65535
+/** DEVMQ_BATCH_MAX - most records that one SEND takes or one RECV gives. */
+#define DEVMQ_BATCH_MAX		1024
+/** DEVMQ_SETTLE_MAX - most settlements in one DEVMQ_IOC_SETTLE. */
+#define DEVMQ_SETTLE_MAX	4096
+/** DEVMQ_FOREVER - a deadline that never comes. */
+#define DEVMQ_FOREVER		(~0ULL)
+
+/**
+ * enum devmq_state - where a message stands in its queue
+ * @DEVMQ_STATE_READY: waits for a consumer
+ * @DEVMQ_STATE_IN_FLIGHT: delivered to a consumer, which has not settled it
+ * @DEVMQ_STATE_DELAYED: waits for its time (not in this version)
+ * @DEVMQ_STATE_DEFERRED: set aside by a consumer (not in this version)
+ * @DEVMQ_STATE_DEAD: set aside for good (not in this version)
+ *
+ * Where an ioctl takes several states, it takes a mask of
+ * DEVMQ_STATE_MASK(state).
+ */
+enum devmq_state {
+	DEVMQ_STATE_READY	= 1,
+	DEVMQ_STATE_IN_FLIGHT	= 2,
+	DEVMQ_STATE_DELAYED	= 3,
+	DEVMQ_STATE_DEFERRED	= 4,
+	DEVMQ_STATE_DEAD	= 5,
+};
+
+#define DEVMQ_STATE_MASK(state)	(1U << (state))
+
+/**
+ * enum devmq_failure - how a delivery of the message last went wrong
+ * @DEVMQ_FAILURE_NONE: it never did
+ * @DEVMQ_FAILURE_CRASH: the consumer's file was closed with it unsettled
+ * @DEVMQ_FAILURE_RETRY: the consumer asked for a retry (not in this version)
+ * @DEVMQ_FAILURE_LEASE: the lease ran out (not in this version)
+ */
+enum devmq_failure {
+	DEVMQ_FAILURE_NONE	= 0,
+	DEVMQ_FAILURE_CRASH	= 1,
+	DEVMQ_FAILURE_RETRY	= 2,
+	DEVMQ_FAILURE_LEASE	= 3,
+};
+
+/**
+ * struct devmq_record - a message with its metadata, as it is sent, received
+ *			 and peeked at
+ * @size: bytes of this header and of all that follows it, the padding at the
+ *	end not counted. The next record of a batch begins at the next
+ *	multiple of 8 (see DEVMQ_RECORD_STEP)
+ * @flags: none yet; must be zero
+ * @id: number of the message in its queue, from 1, in the order of sending,
+ *	never used twice. Zero when sending
+ * @time_ns: when it was sent, CLOCK_REALTIME. Zero when sending
+ * @delay_ns: how long it waits before it is ready (not in this version: a
+ *	value other than zero is EOPNOTSUPP)
+ * @ttl_ns: how long it may wait to be delivered (not in this version:
+ *	EOPNOTSUPP)
+ * @uid: effective user id of the sender, seen from the receiver's user
+ *	namespace. Zero when sending: the kernel stamps it
+ * @gid: effective group id of the sender, likewise
+ * @pid: process id of the sender in the initial pid namespace; zero to a
+ *	receiver in another one. Zero when sending
+ * @attempt: how often it has been handed out, this delivery included. Zero
+ *	when sending
+ * @failures: how many of those went wrong. Zero when sending
+ * @priority: higher is delivered first (more than zero is EINVAL in this
+ *	version, which has a single level)
+ * @state: enum devmq_state. Zero when sending
+ * @failure: enum devmq_failure, the last one. Zero when sending
+ * @reserved: must be zero
+ * @extra_size: bytes of struct devmq_extra where the kernel has something to
+ *	say there, else zero. Zero when sending
+ * @key_size: bytes of the key, at most DEVMQ_KEY_MAX
+ * @dedup_size: bytes of the de-duplication id (not in this version: a value
+ *	other than zero is EOPNOTSUPP)
+ * @headers_size: bytes of the headers
+ *
+ * Behind it stand, with no space between them, the extra block, key, dedup id
+ * and headers, then zero bytes up to a multiple of 8, then the payload up to
+ * @size. DEVMQ_RECORD_PAYLOAD gives its place. An empty payload is allowed.
+ * The padding is zero when received, and need not be when sent.
+ */
+struct devmq_record {
+	__u32		size;
+	__u32		flags;
+	__aligned_u64	id;
+	__aligned_u64	time_ns;
+	__aligned_u64	delay_ns;
+	__aligned_u64	ttl_ns;
+	__u32		uid;
+	__u32		gid;
+	__u32		pid;
+	__u32		attempt;
+	__u32		failures;
+	__u8		priority;
+	__u8		state;
+	__u8		failure;
+	__u8		reserved;
+	__u16		extra_size;
+	__u16		key_size;
+	__u16		dedup_size;
+	__u16		headers_size;
+};
+
+#define DEVMQ_ALIGN(n)		(((n) + 7ULL) & ~7ULL)
+/** DEVMQ_RECORD_STEP - bytes from a record of this size to the next one. */
+#define DEVMQ_RECORD_STEP(size)	DEVMQ_ALIGN(size)
+/** DEVMQ_RECORD_PAYLOAD - bytes from a record's start to its payload. */
+#define DEVMQ_RECORD_PAYLOAD(r) DEVMQ_ALIGN(sizeof(struct devmq_record) + \
+	(r)->extra_size + (r)->key_size + (r)->dedup_size + (r)->headers_size)
+
+/**
+ * struct devmq_extra - what only some records have to say
+ * @since_ns: in flight: when it was delivered, CLOCK_REALTIME; else zero
+ * @holder_pid: in flight: process that opened the file which holds it, seen
+ *	as @pid of struct devmq_record is; else zero
+ * @payload_size: bytes of the whole payload, of which DEVMQ_IOC_PEEK may show
+ *	less
+ *
+ * It stands directly behind the record's header, in what DEVMQ_IOC_PEEK shows;
+ * further members may follow in later versions, so go by extra_size.
+ */
+struct devmq_extra {
+	__aligned_u64	since_ns;
+	__u32		holder_pid;
+	__u32		payload_size;
+};
+
+/**
+ * struct devmq_header - one header: a name with a value
+ * @name_size: bytes of the name, 1 to 255
+ * @value_size: bytes of the value
+ *
+ * The name, then the value, follow at once, and the next header follows with
+ * no padding, so this structure may stand at an odd address. Names are
+ * printable ASCII without space and '='. A name may come more than once.
+ */
+struct devmq_header {
+	__u16		name_size;
+	__u16		value_size;
+};
+
+/* Names with a meaning that programs agree on. */
+#define DEVMQ_HEADER_REPLY_TO		"reply-to"
+#define DEVMQ_HEADER_CORRELATION_ID	"correlation-id"
+#define DEVMQ_HEADER_MESSAGE_ID		"message-id"
+#define DEVMQ_HEADER_CONTENT_TYPE	"content-type"
+#define DEVMQ_HEADER_CONTENT_ENCODING	"content-encoding"
+#define DEVMQ_HEADER_TYPE		"type"
+#define DEVMQ_HEADER_APP_ID		"app-id"
+
+/**
+ * struct devmq_send - argument of DEVMQ_IOC_SEND
+ * @size: sizeof(struct devmq_send)
+ * @flags: must be zero
+ * @records: address of the first record
+ * @records_size: bytes of all the records, the padding between them counted.
+ *	What the last record leaves over (less than 8 bytes) is allowed
+ * @count: out: how many records were taken, in order from the first
+ * @reserved: must be zero
+ * @first_id: out: id of the first one taken; the others follow without a gap
+ * @last_id: out: id of the last one taken
+ *
+ * Needs a descriptor open for writing. Waits for room for the first record
+ * (unless O_NONBLOCK), then takes as many as there is room for, at most
+ * DEVMQ_BATCH_MAX and about 16 MiB of them, and returns. A
+ * record that is refused ends the batch: if it is the first, its error is the
+ * call's, else the call succeeds with the records before it, and sending the
+ * rest again gives the error. Each record is taken whole or not at all.
+ */
+struct devmq_send {
+	__u32		size;
+	__u32		flags;
+	__aligned_u64	records;
+	__aligned_u64	records_size;
+	__u32		count;
+	__u32		reserved;
+	__aligned_u64	first_id;
+	__aligned_u64	last_id;
+};
+
+/**
+ * struct devmq_recv - argument of DEVMQ_IOC_RECV
+ * @size: sizeof(struct devmq_recv)
+ * @flags: must be zero
+ * @buffer: where the records go
+ * @buffer_size: bytes there
+ * @deadline_ns: how long to wait for the first message: a time of
+ *	CLOCK_MONOTONIC, zero not to wait at all, DEVMQ_FOREVER without end.
+ *	O_NONBLOCK does not wait either
+ * @id: must be zero (later: a deferred message to take)
+ * @max_count: receive at most so many; zero: as many as fit
+ * @count: out: how many records there are
+ * @used: out: bytes that they take, padding included
+ * @need: out: zero; with EMSGSIZE: the bytes that the next record takes
+ *
+ * Needs a descriptor open for reading. Takes messages in order, as many as
+ * are ready and fit, at most DEVMQ_BATCH_MAX. With ack=auto they are settled once they have been
+ * copied out, with ack=manual this open file holds them until it settles
+ * them. Success with a count of zero is the end of file that the queue's eof
+ * option asks for. A message that read(2) has begun on this descriptor stays
+ * with read(2). On EMSGSIZE the structure is written (need); an EFAULT in a
+ * record behind the first ends the batch, and that message stays in place.
+ */
+struct devmq_recv {
+	__u32		size;
+	__u32		flags;
+	__aligned_u64	buffer;
+	__aligned_u64	buffer_size;
+	__aligned_u64	deadline_ns;
+	__aligned_u64	id;
+	__u32		max_count;
+	__u32		count;
+	__aligned_u64	used;
+	__aligned_u64	need;
+};
+
+/**
+ * enum devmq_action - how to finish a delivery
+ * @DEVMQ_ACTION_ACK: done; the message is gone
+ * @DEVMQ_ACTION_RELEASE: undo: back in its place at once, the attempt not
+ *	counted
+ */
+enum devmq_action {
+	DEVMQ_ACTION_ACK	= 1,
+	DEVMQ_ACTION_RELEASE	= 2,
+};
+
+/**
+ * struct devmq_settlement - what to do with a range of deliveries
+ * @first_id: the range's first id
+ * @last_id: its last, not below the first
+ * @delay_ns: must be zero
+ * @note: must be zero
+ * @action: enum devmq_action
+ * @note_size: must be zero
+ * @reason: must be zero
+ * @settled: out: how many deliveries this settled
+ * @error: out: zero, or a negative errno: -ESTALE if this open file holds no
+ *	delivery in the range
+ *
+ * A range settles every delivery that this open file holds within it; ids in
+ * between that others hold are not touched.
+ */
+struct devmq_settlement {
+	__aligned_u64	first_id;
+	__aligned_u64	last_id;
+	__aligned_u64	delay_ns;
+	__aligned_u64	note;
+	__u32		action;
+	__u16		note_size;
+	__u16		reason;
+	__u32		settled;
+	__s32		error;
+};
+
+/**
+ * struct devmq_settle - argument of DEVMQ_IOC_SETTLE
+ * @size: sizeof(struct devmq_settle)
+ * @flags: must be zero
+ * @settlements: address of an array of struct devmq_settlement
+ * @count: how many there are, 1 to DEVMQ_SETTLE_MAX
+ * @reserved: must be zero
+ * @settled: out: how many deliveries were settled in all
+ *
+ * Needs a descriptor open for reading. All settlements are checked before the
+ * first is carried out. If one then has an error, the rest goes on, and the
+ * call fails with the first error, with all "out" members written.
+ */
+struct devmq_settle {
+	__u32		size;
+	__u32		flags;
+	__aligned_u64	settlements;
+	__u32		count;
+	__u32		reserved;
+	__aligned_u64	settled;
+};
+
+/**
+ * struct devmq_peek - argument of DEVMQ_IOC_PEEK
+ * @size: sizeof(struct devmq_peek)
+ * @flags: must be zero
+ * @buffer: where the records go
+ * @buffer_size: bytes there
+ * @after_id: show messages with a larger id; zero: from the first
+ * @states: mask of states; zero: all of them
+ * @max_count: show at most so many; zero: as many as fit
+ * @payload_max: show at most so many bytes of each payload; DEVMQ_FOREVER or
+ *	any number not smaller than a payload shows it whole
+ * @count: out: how many records there are; zero: there are no more
+ * @reserved: must be zero
+ * @used: out: bytes that they take, padding included
+ * @need: out: zero; with EMSGSIZE: the bytes that the next record takes
+ *
+ * Needs a descriptor open for reading, or one opened with access mode 3 (see
+ * open(2)), which is no consumer. Takes nothing and changes no count. Records
+ * come in the order of ids; to go on, pass the last id as @after_id.
+ */
+struct devmq_peek {
+	__u32		size;
+	__u32		flags;
+	__aligned_u64	buffer;
+	__aligned_u64	buffer_size;
+	__aligned_u64	after_id;
+	__u32		states;
+	__u32		max_count;
+	__aligned_u64	payload_max;
+	__u32		count;
+	__u32		reserved;
+	__aligned_u64	used;
+	__aligned_u64	need;
+};
+
+/**
+ * enum devmq_ack - when a delivery is settled
+ * @DEVMQ_ACK_AUTO: by receiving all of it
+ * @DEVMQ_ACK_MANUAL: by DEVMQ_IOC_SETTLE
+ */
+enum devmq_ack {
+	DEVMQ_ACK_AUTO		= 0,
+	DEVMQ_ACK_MANUAL	= 1,
+};
+
+#define DEVMQ_CONSUMER_SET	(1U << 0)
+
+/**
+ * struct devmq_consumer - argument of DEVMQ_IOC_CONSUMER
+ * @size: sizeof(struct devmq_consumer)
+ * @flags: DEVMQ_CONSUMER_SET: first take @ack, @prefetch and @lease_ns from
+ *	here; without it they are out only
+ * @ack: enum devmq_ack. It starts as the queue's option of that name
+ * @prefetch: most deliveries held at a time, zero for no bound. With ack=auto
+ *	it has no effect. It starts as the queue's option
+ * @lease_ns: must be zero
+ * @held: out: deliveries that this open file holds
+ * @last_id: out: id of the message that this open file received last
+ *
+ * Needs a descriptor open for reading. @ack cannot change while deliveries
+ * are held or a message is half read: EBUSY.
+ */
+struct devmq_consumer {
+	__u32		size;
+	__u32		flags;
+	__u32		ack;
+	__u32		prefetch;
+	__aligned_u64	lease_ns;
+	__aligned_u64	held;
+	__aligned_u64	last_id;
+};
+
+/**
+ * struct devmq_stat - argument of DEVMQ_IOC_STAT: a consistent snapshot
+ * @size: sizeof(struct devmq_stat)
+ * @flags: must be zero
+ * @ready: messages waiting for a consumer
+ * @in_flight: messages delivered and not settled
+ * @delayed: messages waiting for their time
+ * @deferred: messages set aside by a consumer
+ * @dead: messages set aside for good
+ * @bytes: payload, key and headers of all messages stored
+ * @sent: messages accepted since the queue was created, as all that follow
+ * @delivered: times that a message was handed out
+ * @acked: messages finished by their consumer
+ * @redelivered: deliveries that were not the message's first
+ * @expired: messages whose time to live ran out
+ * @dead_lettered: messages that went to another queue as dead
+ * @dropped: messages dropped to make room (overflow=drop-head)
+ * @purged: messages removed by DEVMQ_IOC_PURGE
+ * @deduplicated: sends that stored nothing, having been seen before
+ * @consumers: files open for reading now
+ * @producers: files open for writing now
+ * @oldest_ms: age in milliseconds of the message that is next in line, zero
+ *	if none is ready
+ *
+ * Works on any descriptor of the queue. At every instant sent = ready +
+ * in_flight + delayed + deferred + dead + acked + expired + dead_lettered +
+ * dropped + purged.
+ */
+struct devmq_stat {
+	__u32		size;
+	__u32		flags;
+	__aligned_u64	ready;
+	__aligned_u64	in_flight;
+	__aligned_u64	delayed;
+	__aligned_u64	deferred;
+	__aligned_u64	dead;
+	__aligned_u64	bytes;
+	__aligned_u64	sent;
+	__aligned_u64	delivered;
+	__aligned_u64	acked;
+	__aligned_u64	redelivered;
+	__aligned_u64	expired;
+	__aligned_u64	dead_lettered;
+	__aligned_u64	dropped;
+	__aligned_u64	purged;
+	__aligned_u64	deduplicated;
+	__aligned_u64	consumers;
+	__aligned_u64	producers;
+	__aligned_u64	oldest_ms;
+};
+
+/**
+ * struct devmq_purge - argument of DEVMQ_IOC_PURGE
+ * @size: sizeof(struct devmq_purge)
+ * @flags: must be zero
+ * @first_id: drop messages with this id or a larger one; zero: from the first
+ * @last_id: drop messages with this id or a smaller one; zero: to the last
+ * @older_than_ns: drop messages sent longer ago than this; zero: of any age
+ * @states: mask of states; zero: all. What is in flight always stays
+ * @reserved: must be zero
+ * @purged: out: how many messages were dropped
+ *
+ * Needs a descriptor open for reading, or one opened with access mode 3. A
+ * message that is sent while the call runs is not dropped. On EINTR some may
+ * have been; the queue's counter "purged" knows.
+ */
+struct devmq_purge {
+	__u32		size;
+	__u32		flags;
+	__aligned_u64	first_id;
+	__aligned_u64	last_id;
+	__aligned_u64	older_than_ns;
+	__u32		states;
+	__u32		reserved;
+	__aligned_u64	purged;
+};
+
+/*
+ * The size is inside each structure, so the numbers do not carry it.
+ * Groups leave room for what is to come.
+ */
+#define DEVMQ_IOC_SEND		_IO(DEVMQ_IOC_MAGIC, 0x00)
+#define DEVMQ_IOC_RECV		_IO(DEVMQ_IOC_MAGIC, 0x10)
+#define DEVMQ_IOC_SETTLE	_IO(DEVMQ_IOC_MAGIC, 0x11)
+#define DEVMQ_IOC_CONSUMER	_IO(DEVMQ_IOC_MAGIC, 0x12)
+#define DEVMQ_IOC_PEEK		_IO(DEVMQ_IOC_MAGIC, 0x20)
+#define DEVMQ_IOC_PURGE		_IO(DEVMQ_IOC_MAGIC, 0x21)
+#define DEVMQ_IOC_STAT		_IO(DEVMQ_IOC_MAGIC, 0x30)
+
+#endif /* _UAPI_LINUX_DEVMQ_H */
