@@ -134,9 +134,9 @@ int mq_ioc_peek(struct mq_ioc *ioc)
 		if (fatal_signal_pending(current))
 			return -EINTR;
 		err = mq_view_next(ioc->f, states, after, &v);
-		if (err == -EAGAIN)
+		if (err == -EAGAIN) {
 			err = 0;
-		else if (!err) {
+		} else if (!err) {
 			err = mq_view_put(&v, a, a->payload_max);
 			mq_msg_put(v.msg);
 			after = v.r.id;

@@ -15,27 +15,31 @@
 #include <linux/fs.h>
 #include <linux/splice.h>
 
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
+/* The kernel is of this version or a later one. */
+#define MQ_SINCE(major, minor) \
+	(KERNEL_VERSION(major, minor, 0) <= LINUX_VERSION_CODE)
+
+#if !MQ_SINCE(6, 1)
 #error "devmq needs Linux 6.1 or later"
 #endif
 
 /* The device argument of the devnode callbacks became const. */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 2, 0)
+#if MQ_SINCE(6, 2)
 #define MQ_DEVNODE_CONST const
 #else
 #define MQ_DEVNODE_CONST
 #endif
 
 /* Splicing through a file's read_iter got a helper that copies. */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
+#if !MQ_SINCE(6, 5)
 #define copy_splice_read generic_file_splice_read
 #endif
 
 /* A trace event's strings are assigned from what __string() was given. */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
-#define mq_assign_str(dst, src) __assign_str(dst)
+#if MQ_SINCE(6, 10)
+#define mq_assign_str(dst, ...) __assign_str(dst)
 #else
-#define mq_assign_str(dst, src) __assign_str(dst, src)
+#define mq_assign_str(dst, ...) __assign_str(dst, __VA_ARGS__)
 #endif
 
 #endif /* MQ_COMPAT_H */

@@ -4,6 +4,7 @@
  * fails leaves one line that says why, for the same descriptor to read; where
  * nothing has been written yet, a read gives the option table.
  */
+#include <linux/ctype.h>
 #include <linux/fs.h>
 #include <linux/mutex.h>
 #include <linux/slab.h>
@@ -23,7 +24,7 @@
  * @pos: how many of them have been read
  */
 struct mq_control {
-	struct mutex	lock;
+	struct mutex	lock;	/* all of this */
 	char		reply[MQ_COMMAND_MAX];
 	size_t		size;
 	size_t		pos;
@@ -53,6 +54,14 @@ static char *mq_word(char **line)
 	return word;
 }
 
+static bool mq_name_ok(const char *name)
+{
+	for (; *name; name++)
+		if (!isascii(*name) || (!isalnum(*name) && !strchr("._-", *name)))
+			return false;
+	return true;
+}
+
 static int mq_check_name(struct mq_control *c, const char *name)
 {
 	if (!name)
@@ -61,8 +70,7 @@ static int mq_check_name(struct mq_control *c, const char *name)
 		return mq_fail(c, -ENAMETOOLONG,
 			       "name '%.80s' is longer than %d bytes", name,
 			       DEVMQ_NAME_MAX);
-	if (name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-			"abcdefghijklmnopqrstuvwxyz0123456789._-")])
+	if (!mq_name_ok(name))
 		return mq_fail(c, -EINVAL,
 			       "name '%s' has characters other than A-Z a-z 0-9 . _ -",
 			       name);

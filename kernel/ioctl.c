@@ -12,36 +12,34 @@
 #include "mq.h"
 
 /* The layout is for ever, and the same for 32- and 64-bit callers. */
-#define MQ_LAYOUT(type, last, size)					\
-	static_assert(sizeof(struct type) == (size));			\
-	static_assert(offsetofend(struct type, last) == (size))
-#define MQ_OFFSET(type, member, offset)					\
+#define MQ_LAYOUT(type, size) static_assert(sizeof(struct type) == (size))
+#define MQ_OFFSET(type, member, offset) \
 	static_assert(offsetof(struct type, member) == (offset))
 
-MQ_LAYOUT(devmq_record, headers_size, 72);
+MQ_LAYOUT(devmq_record, 72);
 MQ_OFFSET(devmq_record, id, 8);
 MQ_OFFSET(devmq_record, ttl_ns, 32);
 MQ_OFFSET(devmq_record, uid, 40);
 MQ_OFFSET(devmq_record, failures, 56);
 MQ_OFFSET(devmq_record, priority, 60);
 MQ_OFFSET(devmq_record, extra_size, 64);
-MQ_LAYOUT(devmq_extra, payload_size, 16);
-MQ_LAYOUT(devmq_header, value_size, 4);
-MQ_LAYOUT(devmq_send, last_id, 48);
+MQ_LAYOUT(devmq_extra, 16);
+MQ_LAYOUT(devmq_header, 4);
+MQ_LAYOUT(devmq_send, 48);
 MQ_OFFSET(devmq_send, count, 24);
-MQ_LAYOUT(devmq_recv, need, 64);
+MQ_LAYOUT(devmq_recv, 64);
 MQ_OFFSET(devmq_recv, max_count, 40);
-MQ_LAYOUT(devmq_settlement, error, 48);
+MQ_LAYOUT(devmq_settlement, 48);
 MQ_OFFSET(devmq_settlement, action, 32);
-MQ_LAYOUT(devmq_settle, settled, 32);
+MQ_LAYOUT(devmq_settle, 32);
 MQ_OFFSET(devmq_settle, count, 16);
-MQ_LAYOUT(devmq_consumer, last_id, 40);
-MQ_LAYOUT(devmq_peek, need, 72);
+MQ_LAYOUT(devmq_consumer, 40);
+MQ_LAYOUT(devmq_peek, 72);
 MQ_OFFSET(devmq_peek, states, 32);
 MQ_OFFSET(devmq_peek, count, 48);
-MQ_LAYOUT(devmq_purge, purged, 48);
+MQ_LAYOUT(devmq_purge, 48);
 MQ_OFFSET(devmq_purge, states, 32);
-MQ_LAYOUT(devmq_stat, oldest_ms, 152);
+MQ_LAYOUT(devmq_stat, 152);
 
 static int mq_ioc_stat(struct mq_ioc *ioc)
 {

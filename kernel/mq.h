@@ -264,7 +264,7 @@ struct mq_file {
 	bool			look;
 	u32			pid;
 
-	struct mutex		rx;
+	struct mutex		rx;	/* read(2) */
 	struct mq_entry		*partial;
 	u32			partial_done;
 
@@ -277,7 +277,7 @@ struct mq_file {
 	wait_queue_head_t	room;
 	struct mq_cursor	cursor;
 
-	struct mutex		tx;
+	struct mutex		tx;	/* framing=line */
 	struct mq_entry		*tail;
 };
 

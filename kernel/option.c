@@ -14,23 +14,27 @@
 #include "option.h"
 
 static const char * const mq_types[] = { "queue", NULL };
+
 static const char * const mq_overflows[] = {
 	[MQ_OVERFLOW_BLOCK] = "block",
 	[MQ_OVERFLOW_REJECT] = "reject",
 	[MQ_OVERFLOW_DROP_HEAD] = "drop-head",
 	NULL
 };
+
 static const char * const mq_framings[] = {
 	[MQ_FRAMING_RECORD] = "record",
 	[MQ_FRAMING_LINE] = "line",
 	NULL
 };
+
 static const char * const mq_eofs[] = {
 	[MQ_EOF_NEVER] = "never",
 	[MQ_EOF_EMPTY] = "empty",
 	[MQ_EOF_HANGUP] = "hangup",
 	NULL
 };
+
 static const char * const mq_acks[] = {
 	[DEVMQ_ACK_AUTO] = "auto",
 	[DEVMQ_ACK_MANUAL] = "manual",

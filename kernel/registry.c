@@ -18,7 +18,7 @@
 #include "mq.h"
 #include "trace.h"
 
-#define MQ_MINORS	(1U << MINORBITS)
+#define MQ_MINORS	BIT(MINORBITS)
 
 /* Serialises creation and removal; protects mq_names. */
 static DEFINE_MUTEX(mq_registry_lock);

@@ -384,7 +384,7 @@ enum devmq_ack {
 	DEVMQ_ACK_MANUAL	= 1,
 };
 
-#define DEVMQ_CONSUMER_SET	(1U << 0)
+#define DEVMQ_CONSUMER_SET	0x1
 
 /**
  * struct devmq_consumer - argument of DEVMQ_IOC_CONSUMER
