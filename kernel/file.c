@@ -125,6 +125,7 @@ static __poll_t mq_poll(struct file *file, poll_table *wait)
 	__poll_t events = 0;
 
 	if (!(f->mode & FMODE_WRITE) || wanted & (EPOLLIN | EPOLLRDNORM)) {
+		WRITE_ONCE(f->polled, true);
 		poll_wait(file, &q->readers, wait);
 		if (READ_ONCE(f->prefetch))
 			poll_wait(file, &f->room, wait);

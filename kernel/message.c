@@ -15,6 +15,12 @@
 
 #include "mq.h"
 
+/*
+ * Charged to the sender's cgroup. Where there is no memory the sender gets
+ * ENOMEM; nobody is killed for it.
+ */
+#define MQ_GFP	(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
+
 static struct kmem_cache *mq_entry_cache;
 
 /* The budget: what is used, how much there is, and who waits for some. */
@@ -71,9 +77,12 @@ void mq_budget_wake(void)
 	wake_up_all(&mq_budget_waiters);
 }
 
-static bool mq_budget_fits(unsigned long cost)
+/* May a send that waits for the budget go on, if only to fail? */
+static bool mq_budget_may_go(struct mq_queue *q, unsigned long cost)
 {
-	return atomic_long_read(&mq_budget_used) + cost <=
+	return READ_ONCE(q->gone) ||
+	       READ_ONCE(q->opt.overflow) != MQ_OVERFLOW_BLOCK ||
+	       atomic_long_read(&mq_budget_used) + cost <=
 	       READ_ONCE(mq_budget_max);
 }
 
@@ -99,8 +108,8 @@ static int mq_budget_get(struct mq_queue *q, unsigned long cost, bool nowait)
 			if (nowait)
 				return -EAGAIN;
 			err = wait_event_interruptible(mq_budget_waiters,
-						       mq_budget_fits(cost) ||
-						       READ_ONCE(q->gone));
+						       mq_budget_may_go(q,
+									cost));
 			if (err)
 				return err;
 		}
@@ -143,10 +152,10 @@ struct mq_entry *mq_entry_alloc(struct mq_queue *q, u32 size, u32 key_size,
 	err = mq_budget_get(q, mq_cost(alloc), nowait);
 	if (err)
 		return ERR_PTR(err);
-	e = kmem_cache_alloc(mq_entry_cache, GFP_KERNEL);
+	e = kmem_cache_alloc(mq_entry_cache, MQ_GFP);
 	if (!e)
 		goto out_uncharge;
-	m = kvmalloc(struct_size(m, data, alloc), GFP_KERNEL_ACCOUNT);
+	m = kvmalloc(struct_size(m, data, alloc), MQ_GFP);
 	if (!m)
 		goto out_free_entry;
 

@@ -252,6 +252,7 @@ struct mq_queue {
  *	looked at without)
  * @last_id: message received last (mq_queue.lock)
  * @sleepers: threads that sleep in a receive of this file
+ * @polled: somebody polls it, or did
  * @room: readers that wait until @held_count is below @prefetch, and pollers
  * @cursor: where the last PEEK stopped (mq_queue.lock)
  * @tx: serialises the writers of a framing=line queue
@@ -274,6 +275,7 @@ struct mq_file {
 	u64			held_count;
 	u64			last_id;
 	atomic_t		sleepers;
+	bool			polled;
 	wait_queue_head_t	room;
 	struct mq_cursor	cursor;
 

@@ -175,14 +175,14 @@ void mq_wake_readers(struct mq_queue *q, unsigned int n)
 }
 
 /*
- * @f has a half-read message now. If other threads sleep in a read of the
+ * @f has a half-read message now. If others sleep in a read or a poll of the
  * same open file, they can go on with it; which of the sleepers they are is
  * not known, so all look.
  */
 void mq_wake_sharers(struct mq_file *f)
 {
 	smp_mb(); /* f->partial, then sleepers; pairs with prepare_to_wait */
-	if (unlikely(atomic_read(&f->sleepers))) {
+	if (unlikely(atomic_read(&f->sleepers) || READ_ONCE(f->polled))) {
 		mq_wake_readers(f->q, 0);
 		mq_wake_file(f);
 	}
@@ -209,6 +209,7 @@ void mq_wake_options(struct mq_queue *q)
 	mq_wake_readers(q, 0);
 	__wake_up(&q->writers, TASK_INTERRUPTIBLE, 0,
 		  poll_to_key(EPOLLOUT | EPOLLWRNORM));
+	mq_budget_wake();
 }
 
 /* The queue was removed. */
