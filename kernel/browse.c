@@ -10,8 +10,12 @@
 
 #include "mq.h"
 
+/* All that may be asked for. No message is ever delayed, deferred or dead. */
 #define MQ_STATES	(DEVMQ_STATE_MASK(DEVMQ_STATE_READY) | \
-			 DEVMQ_STATE_MASK(DEVMQ_STATE_IN_FLIGHT))
+			 DEVMQ_STATE_MASK(DEVMQ_STATE_IN_FLIGHT) | \
+			 DEVMQ_STATE_MASK(DEVMQ_STATE_DELAYED) | \
+			 DEVMQ_STATE_MASK(DEVMQ_STATE_DEFERRED) | \
+			 DEVMQ_STATE_MASK(DEVMQ_STATE_DEAD))
 
 /**
  * struct mq_view - what PEEK saw of a message under the lock

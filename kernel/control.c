@@ -30,15 +30,19 @@ struct mq_control {
 	size_t		pos;
 };
 
-/* Note why the command fails, in one line. Return: @err. */
+/* Note why the command fails, in one printable line. Return: @err. */
 static __printf(3, 4) int mq_fail(struct mq_control *c, int err,
 				  const char *fmt, ...)
 {
 	va_list args;
+	size_t i;
 
 	va_start(args, fmt);
 	c->size = vscnprintf(c->reply, sizeof(c->reply) - 1, fmt, args);
 	va_end(args);
+	for (i = 0; i < c->size; i++)
+		if (!isascii(c->reply[i]) || !isprint(c->reply[i]))
+			c->reply[i] = '?';
 	c->reply[c->size++] = '\n';
 	return err;
 }

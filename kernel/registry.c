@@ -49,8 +49,9 @@ static char *mq_devnode(MQ_DEVNODE_CONST struct device *dev, umode_t *mode,
 {
 	const struct mq_queue *q = mq_queue_of(dev);
 
+	/* With the type in it a mode of 0 is not taken for "no mode". */
 	if (mode)
-		*mode = q->opt.mode;
+		*mode = S_IFCHR | q->opt.mode;
 	if (uid)
 		*uid = q->node_uid;
 	if (gid)

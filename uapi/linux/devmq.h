@@ -291,7 +291,7 @@ enum devmq_action {
 
 /**
  * struct devmq_settlement - what to do with a range of deliveries
- * @first_id: the range's first id
+ * @first_id: the range's first id, from 1
  * @last_id: its last, not below the first
  * @delay_ns: must be zero
  * @note: must be zero
