@@ -56,9 +56,8 @@ static int mq_line_send(struct mq_file *f, const char *part, size_t size,
 	u64 id;
 	int err;
 
-	err = mq_check_size(f->q, whole, whole);
-	if (err)
-		return err;
+	if (!mq_size_ok(f->q, whole, 0))
+		return -EMSGSIZE;
 	e = mq_line_join(f, part, size, whole, nowait);
 	if (IS_ERR(e))
 		return PTR_ERR(e);
@@ -79,11 +78,9 @@ static int mq_line_keep(struct mq_file *f, const char *part, size_t size,
 	size_t whole = mq_tail_size(f) + size;
 	struct mq_entry *e = f->tail;
 	u64 room;
-	int err;
 
-	err = mq_check_size(f->q, whole, whole);
-	if (err)
-		return err;
+	if (!mq_size_ok(f->q, whole, 0))
+		return -EMSGSIZE;
 	if (e && whole <= e->msg->alloc) {
 		memcpy(mq_msg_payload(e->msg) + e->msg->size, part, size);
 		e->msg->size = whole;

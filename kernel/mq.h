@@ -314,7 +314,7 @@ struct mq_entry *mq_ids_after(struct rb_root_cached *root, u64 id);
 int mq_queue_attach(struct mq_queue *q, struct mq_file *f, bool exclusive);
 void mq_queue_detach(struct mq_queue *q, struct mq_file *f);
 bool mq_queue_fits(struct mq_queue *q, u64 bytes);
-int mq_queue_admit_locked(struct mq_queue *q, u64 bytes,
+int mq_queue_admit_locked(struct mq_queue *q, const struct mq_msg *msg,
 			  struct list_head *dropped);
 void mq_queue_add_locked(struct mq_queue *q, struct mq_entry *e);
 struct mq_entry *mq_queue_take_locked(struct mq_queue *q, struct mq_file *f);
@@ -333,7 +333,7 @@ int mq_queue_stat(struct mq_queue *q, struct devmq_stat *s);
 bool mq_can_receive(struct mq_file *f);
 bool mq_can_send(struct mq_queue *q);
 int mq_wait_message(struct mq_file *f, u64 deadline_ns);
-int mq_wait_room(struct mq_queue *q, u64 bytes);
+int mq_wait_room(struct mq_queue *q, const struct mq_msg *msg);
 void mq_wake_readers(struct mq_queue *q, unsigned int n);
 void mq_wake_writers(struct mq_queue *q);
 void mq_wake_file(struct mq_file *f);
@@ -342,7 +342,8 @@ void mq_wake_options(struct mq_queue *q);
 void mq_wake_all(struct mq_queue *q);
 
 /* send.c, receive.c: one message through a queue, top to bottom */
-int mq_check_size(struct mq_queue *q, u64 payload, u64 bytes);
+bool mq_size_ok(const struct mq_queue *q, u64 payload, u64 meta);
+bool mq_msg_ok(const struct mq_queue *q, const struct mq_msg *m);
 int mq_send(struct mq_queue *q, struct list_head *batch, bool nowait,
 	    u64 *last_id);
 ssize_t mq_write(struct mq_file *f, struct iov_iter *from, bool nowait);

@@ -94,18 +94,22 @@ static int mq_drop_until_fits(struct mq_queue *q, u64 bytes,
 /**
  * mq_queue_admit_locked - may a message come in?
  * @q: the queue
- * @bytes: what it would count
+ * @msg: the message
  * @dropped: takes the entries that had to go for it, for the caller to free
  *
- * Return: 0, ENODEV, ENOSPC, EAGAIN where the overflow option says to wait, or
+ * Return: 0, ENODEV, EMSGSIZE, ENOSPC, EAGAIN where the overflow option says to wait, or
  * EBUSY where there is more to drop: unlock, free @dropped, try again.
  */
-int mq_queue_admit_locked(struct mq_queue *q, u64 bytes,
+int mq_queue_admit_locked(struct mq_queue *q, const struct mq_msg *msg,
 			  struct list_head *dropped)
 {
+	u64 bytes = mq_msg_bytes(msg);
+
 	lockdep_assert_held(&q->lock);
 	if (q->gone)
 		return -ENODEV;
+	if (!mq_msg_ok(q, msg))
+		return -EMSGSIZE;
 	if (likely(mq_queue_fits(q, bytes)))
 		return 0;
 	switch (READ_ONCE(q->opt.overflow)) {

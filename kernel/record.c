@@ -90,9 +90,8 @@ struct mq_entry *mq_record_get(struct mq_queue *q, const void __user *from,
 		return ERR_PTR(-EINVAL);
 	payload = r.size - offset;
 	meta = r.key_size + r.headers_size;
-	err = mq_check_size(q, payload, payload + meta);
-	if (err)
-		return ERR_PTR(err);
+	if (!mq_size_ok(q, payload, meta))
+		return ERR_PTR(-EMSGSIZE);
 
 	e = mq_entry_alloc(q, payload, r.key_size, r.headers_size, nowait);
 	if (IS_ERR(e))

@@ -8,19 +8,21 @@
 #include "mq.h"
 
 /**
- * mq_check_size - may a message of this size ever come in?
+ * mq_size_ok - may a message of this size ever come in?
  * @q: the queue
  * @payload: bytes of payload
- * @bytes: bytes of payload, key and headers
- *
- * Return: 0 or EMSGSIZE.
+ * @meta: bytes of key and headers
  */
-int mq_check_size(struct mq_queue *q, u64 payload, u64 bytes)
+bool mq_size_ok(const struct mq_queue *q, u64 payload, u64 meta)
 {
-	if (payload > READ_ONCE(q->opt.max_message_size) ||
-	    bytes > READ_ONCE(q->opt.max_bytes))
-		return -EMSGSIZE;
-	return 0;
+	return payload <= READ_ONCE(q->opt.max_message_size) &&
+	       payload + meta <= READ_ONCE(q->opt.max_bytes);
+}
+
+/* The same for one that is there: a bound may have been set lower since. */
+bool mq_msg_ok(const struct mq_queue *q, const struct mq_msg *m)
+{
+	return mq_size_ok(q, m->size, m->key_size + m->headers_size);
 }
 
 /**
@@ -47,9 +49,7 @@ int mq_send(struct mq_queue *q, struct list_head *batch, bool nowait,
 	for (;;) {
 		spin_lock(&q->lock);
 		list_for_each_entry_safe(e, next, batch, list) {
-			u64 bytes = mq_msg_bytes(e->msg);
-
-			err = mq_queue_admit_locked(q, bytes, &dropped);
+			err = mq_queue_admit_locked(q, e->msg, &dropped);
 			if (err)
 				break;
 			list_del(&e->list);
@@ -65,12 +65,10 @@ int mq_send(struct mq_queue *q, struct list_head *batch, bool nowait,
 			break;
 		if (err == -EBUSY)
 			continue;
-		e = list_first_entry(batch, struct mq_entry, list);
 		if (err != -EAGAIN || nowait)
 			return err;
-		/* A bound may have been set lower: do not wait for ever. */
-		err = mq_check_size(q, e->msg->size, mq_msg_bytes(e->msg)) ?:
-		      mq_wait_room(q, mq_msg_bytes(e->msg));
+		e = list_first_entry(batch, struct mq_entry, list);
+		err = mq_wait_room(q, e->msg);
 		if (err)
 			return err;
 	}
@@ -92,9 +90,8 @@ ssize_t mq_write(struct mq_file *f, struct iov_iter *from, bool nowait)
 
 	if (!size)
 		return 0;
-	err = mq_check_size(q, size, size);
-	if (err)
-		return err;
+	if (!mq_size_ok(q, size, 0))
+		return -EMSGSIZE;
 	/* Spare the work where it is clear that it would be for nothing. */
 	if (nowait && !mq_can_send(q))
 		return -EAGAIN;

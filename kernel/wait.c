@@ -113,19 +113,23 @@ int mq_wait_message(struct mq_file *f, u64 deadline_ns)
  * struct mq_writer - a sleeping writer
  * @wait: in mq_queue.writers
  * @q: the queue
- * @bytes: what its message counts
+ * @msg: its message
  */
 struct mq_writer {
 	struct wait_queue_entry	wait;
 	struct mq_queue		*q;
-	u64			bytes;
+	const struct mq_msg	*msg;
 };
 
+/* There is room, or there will never be any: both end the wait. */
 static bool mq_writer_may_go(const struct mq_writer *w)
 {
-	return mq_gone(w->q) ||
-	       READ_ONCE(w->q->opt.overflow) != MQ_OVERFLOW_BLOCK ||
-	       mq_queue_fits(w->q, w->bytes);
+	struct mq_queue *q = w->q;
+
+	return mq_gone(q) ||
+	       READ_ONCE(q->opt.overflow) != MQ_OVERFLOW_BLOCK ||
+	       mq_queue_fits(q, mq_msg_bytes(w->msg)) ||
+	       !mq_msg_ok(q, w->msg);
 }
 
 /* Not woken is not counted: the wake-up goes on to the next. */
@@ -140,13 +144,13 @@ static int mq_writer_wake(struct wait_queue_entry *wait, unsigned int mode,
 /**
  * mq_wait_room - sleep until there may be room
  * @q: the queue
- * @bytes: what the message counts
+ * @msg: the message
  *
  * Return: 0 (try again) or ERESTARTSYS.
  */
-int mq_wait_room(struct mq_queue *q, u64 bytes)
+int mq_wait_room(struct mq_queue *q, const struct mq_msg *msg)
 {
-	struct mq_writer w = { .q = q, .bytes = bytes };
+	struct mq_writer w = { .q = q, .msg = msg };
 	int err;
 
 	init_wait_entry(&w.wait, WQ_FLAG_EXCLUSIVE);
