@@ -104,6 +104,8 @@ static int mq_batch_wait(struct mq_ioc *ioc, struct list_head *batch)
 	for (;;) {
 		int ret = mq_batch_take(ioc, batch);
 
+		if (ret == -EINTR)
+			mq_wake_readers(ioc->f->q, 1);
 		if (ret != -EAGAIN && ret != -EBUSY)
 			return ret;
 		if (ioc->nowait || !deadline_ns)

@@ -89,18 +89,9 @@ static int mq_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
-/* Both ways of saying that a call must not sleep. */
-static bool mq_nowait(const struct kiocb *iocb)
-{
-	return iocb->ki_flags & IOCB_NOWAIT ||
-	       iocb->ki_filp->f_flags & O_NONBLOCK;
-}
-
 static ssize_t mq_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
-	struct mq_file *f = iocb->ki_filp->private_data;
-
-	return mq_read(f, to, mq_nowait(iocb));
+	return mq_read(iocb->ki_filp->private_data, iocb, to);
 }
 
 static ssize_t mq_write_iter(struct kiocb *iocb, struct iov_iter *from)
@@ -112,8 +103,8 @@ static ssize_t mq_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	if (READ_ONCE(f->q->gone))
 		return -ENODEV;
 	if (f->q->opt.framing == MQ_FRAMING_LINE)
-		return mq_line_write(f, from, mq_nowait(iocb));
-	return mq_write(f, from, mq_nowait(iocb));
+		return mq_line_write(f, iocb, from);
+	return mq_write(f, iocb, from);
 }
 
 /* Only the queues that the events asked for depend on: io_uring takes two. */

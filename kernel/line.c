@@ -122,14 +122,16 @@ static size_t mq_line_chunk(struct mq_file *f, const char *buf, size_t size,
 /**
  * mq_line_write - write(2) with framing=line
  * @f: the producer
+ * @iocb: says whether to wait for room
  * @from: the bytes
- * @nowait: do not wait for room
  *
  * Return: bytes taken, which end with a whole line if it is not all of them;
  * or an error if it is none.
  */
-ssize_t mq_line_write(struct mq_file *f, struct iov_iter *from, bool nowait)
+ssize_t mq_line_write(struct mq_file *f, struct kiocb *iocb,
+		      struct iov_iter *from)
 {
+	bool nowait = mq_iocb_nowait(iocb);
 	size_t chunk = min_t(size_t, iov_iter_count(from), MQ_LINE_CHUNK);
 	size_t done = 0;
 	char *buf;
@@ -140,10 +142,7 @@ ssize_t mq_line_write(struct mq_file *f, struct iov_iter *from, bool nowait)
 	buf = kvmalloc(chunk, GFP_KERNEL_ACCOUNT);
 	if (!buf)
 		return -ENOMEM;
-	if (nowait)
-		err = mutex_trylock(&f->tx) ? 0 : -EAGAIN;
-	else
-		err = mutex_lock_interruptible(&f->tx);
+	err = mq_iocb_lock(iocb, &f->tx);
 	if (err)
 		goto out_free;
 	while (!err && iov_iter_count(from)) {

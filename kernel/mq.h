@@ -346,15 +346,14 @@ bool mq_size_ok(const struct mq_queue *q, u64 payload, u64 meta);
 bool mq_msg_ok(const struct mq_queue *q, const struct mq_msg *m);
 int mq_send(struct mq_queue *q, struct list_head *batch, bool nowait,
 	    u64 *last_id);
-ssize_t mq_write(struct mq_file *f, struct iov_iter *from, bool nowait);
-ssize_t mq_read(struct mq_file *f, struct iov_iter *to, bool nowait);
-int mq_next(struct mq_file *f, struct mq_entry **e, bool nowait,
-	    u64 deadline_ns);
+ssize_t mq_write(struct mq_file *f, struct kiocb *iocb, struct iov_iter *from);
+ssize_t mq_read(struct mq_file *f, struct kiocb *iocb, struct iov_iter *to);
 u32 mq_next_size(struct mq_file *f);
 void mq_return_all(struct mq_file *f);
 
 /* line.c: framing=line */
-ssize_t mq_line_write(struct mq_file *f, struct iov_iter *from, bool nowait);
+ssize_t mq_line_write(struct mq_file *f, struct kiocb *iocb,
+		      struct iov_iter *from);
 void mq_line_finish(struct mq_file *f);
 
 /* record.c: records from and to user space */
@@ -406,6 +405,25 @@ int mq_ioc_purge(struct mq_ioc *ioc);
 
 /* file.c: the file operations of a queue */
 extern const struct file_operations mq_fops;
+
+/* May not sleep for a message or for room: both ways of saying so. */
+static inline bool mq_iocb_nowait(const struct kiocb *iocb)
+{
+	return iocb->ki_flags & IOCB_NOWAIT ||
+	       iocb->ki_filp->f_flags & O_NONBLOCK;
+}
+
+/*
+ * Locks are held while others copy, not while they wait for a message, so
+ * O_NONBLOCK takes them: EAGAIN is to mean that nothing is there. Only
+ * IOCB_NOWAIT, whose caller asks again, must not sleep even for that.
+ */
+static inline int mq_iocb_lock(const struct kiocb *iocb, struct mutex *lock)
+{
+	if (iocb->ki_flags & IOCB_NOWAIT)
+		return mutex_trylock(lock) ? 0 : -EAGAIN;
+	return mutex_lock_interruptible(lock);
+}
 
 /* control.c: the control node */
 extern const struct file_operations mq_control_fops;

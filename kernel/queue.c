@@ -13,7 +13,7 @@
  *	             (gone)
  */
 #include <linux/ktime.h>
-#include <linux/sched.h>
+#include <linux/sched/signal.h>
 
 #include "mq.h"
 #include "trace.h"
@@ -155,7 +155,8 @@ static struct mq_entry *mq_queue_empty(struct mq_queue *q)
  *
  * Return: the entry, now in flight and in the caller's hand; NULL at end of
  * file; or an ERR_PTR: ENODEV, EAGAIN (nothing there), EBUSY (the consumer
- * holds as many deliveries as it may).
+ * holds as many deliveries as it may), EINTR (the caller is being killed; it
+ * may have been woken, so it must wake the next).
  */
 struct mq_entry *mq_queue_take_locked(struct mq_queue *q, struct mq_file *f)
 {
@@ -164,6 +165,9 @@ struct mq_entry *mq_queue_take_locked(struct mq_queue *q, struct mq_file *f)
 	lockdep_assert_held(&q->lock);
 	if (q->gone)
 		return ERR_PTR(-ENODEV);
+	/* What a dying task takes nobody would ever see. */
+	if (unlikely(fatal_signal_pending(current)))
+		return ERR_PTR(-EINTR);
 	if (f->ack == DEVMQ_ACK_MANUAL && f->prefetch &&
 	    f->held_count >= f->prefetch)
 		return ERR_PTR(-EBUSY);

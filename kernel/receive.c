@@ -9,70 +9,46 @@
 #include "mq.h"
 
 /* The half-read message, or the next one. As mq_queue_take_locked(). */
-static struct mq_entry *mq_pick(struct mq_file *f, bool partial)
+static struct mq_entry *mq_pick(struct mq_file *f)
 {
 	struct mq_queue *q = f->q;
 	struct mq_entry *e;
 
 	spin_lock(&q->lock);
-	e = partial ? f->partial : NULL;
+	e = f->partial;
 	if (unlikely(e) && !q->gone) {
 		mq_queue_unhold_locked(f, e);
 	} else {
-		if (partial)
-			f->partial_done = 0;
+		f->partial_done = 0;
 		e = mq_queue_take_locked(q, f);
 	}
 	spin_unlock(&q->lock);
 	return e;
 }
 
-/**
- * mq_next - wait for a message and take it in hand
- * @f: the consumer
- * @e: gets the entry, NULL at end of file
- * @nowait: do not sleep
- * @deadline_ns: sleep no longer than to this time of CLOCK_MONOTONIC
- *
- * Return: 0, ENODEV, EAGAIN, ETIMEDOUT or ERESTARTSYS.
+/*
+ * Wait for something to read and take it in hand. NULL at end of file, or an
+ * ERR_PTR: ENODEV, EAGAIN, EINTR (the caller is being killed), ERESTARTSYS.
  */
-int mq_next(struct mq_file *f, struct mq_entry **e, bool nowait,
-	    u64 deadline_ns)
-{
-	for (;;) {
-		int err;
-
-		*e = mq_pick(f, false);
-		err = PTR_ERR_OR_ZERO(*e);
-		if (err != -EAGAIN && err != -EBUSY)
-			return err;
-		if (nowait)
-			return -EAGAIN;
-		err = mq_wait_message(f, deadline_ns);
-		if (err)
-			return err;
-	}
-}
-
-/* The same for read(2), which goes on with a half-read message. */
-static int mq_next_to_read(struct mq_file *f, struct mq_entry **e, bool nowait)
+static struct mq_entry *mq_next(struct mq_file *f, bool nowait)
 {
 	lockdep_assert_held(&f->rx);
 	for (;;) {
-		int err;
+		struct mq_entry *e = mq_pick(f);
+		int err = PTR_ERR_OR_ZERO(e);
 
-		*e = mq_pick(f, true);
-		err = PTR_ERR_OR_ZERO(*e);
+		if (err == -EINTR)
+			mq_wake_readers(f->q, 1);
 		if (err != -EAGAIN && err != -EBUSY)
-			return err;
+			return e;
 		if (nowait)
-			return -EAGAIN;
+			return ERR_PTR(-EAGAIN);
 		/* Sleep without rx: another thread may want to try. */
 		mutex_unlock(&f->rx);
 		err = mq_wait_message(f, DEVMQ_FOREVER);
 		mutex_lock(&f->rx);
 		if (err)
-			return err;
+			return ERR_PTR(err);
 	}
 }
 
@@ -122,7 +98,7 @@ static void mq_not_delivered(struct mq_file *f, struct mq_entry *e, u32 done)
 }
 
 /* read(2): bytes of one message. */
-ssize_t mq_read(struct mq_file *f, struct iov_iter *to, bool nowait)
+ssize_t mq_read(struct mq_file *f, struct kiocb *iocb, struct iov_iter *to)
 {
 	struct mq_entry *e;
 	size_t size, copied;
@@ -131,13 +107,11 @@ ssize_t mq_read(struct mq_file *f, struct iov_iter *to, bool nowait)
 
 	if (!iov_iter_count(to))
 		return 0;
-	if (!nowait)
-		ret = mutex_lock_interruptible(&f->rx);
-	else
-		ret = mutex_trylock(&f->rx) ? 0 : -EAGAIN;
+	ret = mq_iocb_lock(iocb, &f->rx);
 	if (ret)
 		return ret;
-	ret = mq_next_to_read(f, &e, nowait);
+	e = mq_next(f, mq_iocb_nowait(iocb));
+	ret = PTR_ERR_OR_ZERO(e);
 	if (ret || !e)
 		goto out_unlock;
 

@@ -79,8 +79,9 @@ int mq_send(struct mq_queue *q, struct list_head *batch, bool nowait,
 }
 
 /* write(2) with framing=record: one message, whole or not at all. */
-ssize_t mq_write(struct mq_file *f, struct iov_iter *from, bool nowait)
+ssize_t mq_write(struct mq_file *f, struct kiocb *iocb, struct iov_iter *from)
 {
+	bool nowait = mq_iocb_nowait(iocb);
 	size_t size = iov_iter_count(from);
 	struct mq_queue *q = f->q;
 	struct mq_entry *e;
