@@ -11,7 +11,7 @@
 #          Debian's 6.1)
 # KERNEL   the kernel that demo and check boot: 6.1, 6.12, 6.1-debug, ... (see
 #          selftests/vm/README)
-# O        where the module is built (default: build/RELEASE)
+# BUILD    where the module is built (default: build/RELEASE)
 # PREFIX, DESTDIR  where install puts things (default: /usr/local, nothing)
 
 MAKEFLAGS += --no-print-directory
@@ -25,7 +25,7 @@ export PREFIX DESTDIR
 vm := selftests/vm
 KDIR ?= $(shell $(vm)/kdir)
 release = $(shell cut -s -d\" -f2 $(KDIR)/include/generated/utsrelease.h 2>/dev/null)
-O ?= build/$(release)
+BUILD ?= build/$(release)
 sources := $(wildcard kernel/*.[ch]) kernel/Kbuild uapi/linux/devmq.h Kbuild
 
 all: module lib tools
@@ -36,10 +36,10 @@ deps:
 # The kernel builds next to the sources, so each kernel gets its own copy.
 module: deps
 	@test -n "$(release)" || { echo "make: '$(KDIR)' has no kernel to build for; set KDIR" >&2; exit 1; }
-	@mkdir -p $(O)
-	@cp -ru --parents $(sources) $(O)
-	@$(MAKE) -C $(KDIR) M=$(abspath $(O)) $(KFLAGS) modules
-	@echo "module: $(O)/kernel/devmq.ko"
+	@mkdir -p $(BUILD)
+	@cp -ru --parents $(sources) $(BUILD)
+	@$(MAKE) -C $(KDIR) M=$(abspath $(BUILD)) $(KFLAGS) modules
+	@echo "module: $(BUILD)/kernel/devmq.ko"
 
 lib: deps
 	@$(MAKE) -C lib all
@@ -62,10 +62,10 @@ gates:
 install: all
 	@$(MAKE) -C lib install
 	@$(MAKE) -C tools install
-	@tools/packaging/module install $(VERSION) $(KDIR) $(O)
+	@tools/packaging/module install $(VERSION) $(KDIR) $(BUILD)
 
 uninstall:
-	@tools/packaging/module uninstall $(VERSION) $(KDIR) $(O)
+	@tools/packaging/module uninstall $(VERSION) $(KDIR) $(BUILD)
 	@$(MAKE) -C tools uninstall
 	@$(MAKE) -C lib uninstall
 

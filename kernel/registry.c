@@ -23,8 +23,13 @@
 /* Serialises creation and removal; protects mq_names. */
 static DEFINE_MUTEX(mq_registry_lock);
 static DEFINE_HASHTABLE(mq_names, 10);
-/* Minor to queue. Minor 0 is the control node. Has its own lock. */
+/*
+ * Minor to queue. Minor 0 is the control node. Has its own lock. A number comes
+ * back as late as can be: whoever still has the node of a queue that is gone
+ * could open a new one by it, with the old one's permissions.
+ */
 static DEFINE_XARRAY_ALLOC1(mq_minors);
+static u32 mq_next_minor;
 
 static dev_t mq_devt;
 static struct cdev mq_cdev;
@@ -139,9 +144,10 @@ static int mq_publish(struct mq_queue *q)
 {
 	int err;
 
-	err = xa_alloc(&mq_minors, &q->minor, q, XA_LIMIT(1, MQ_MINORS - 1),
-		       GFP_KERNEL);
-	if (err)
+	err = xa_alloc_cyclic(&mq_minors, &q->minor, q,
+			      XA_LIMIT(1, MQ_MINORS - 1), &mq_next_minor,
+			      GFP_KERNEL);
+	if (err < 0)
 		return err == -EBUSY ? -ENOSPC : err;
 	q->dev.devt = MKDEV(MAJOR(mq_devt), q->minor);
 	err = dev_set_name(&q->dev, "%s", q->name) ?: device_add(&q->dev);
