@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* DEVMQ_IOC_SEND and DEVMQ_IOC_RECV: records laid end to end. */
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -52,7 +53,7 @@ int mq_ioc_send(struct mq_ioc *ioc)
 	ret = mq_batch_get(ioc, &batch);
 	if (ret < 0)
 		return ret;
-	ret = mq_send(ioc->f->q, &batch, ioc->nowait, &last_id);
+	ret = mq_send(ioc->f, &batch, ioc->nowait, &last_id);
 	mq_entries_free(&batch);
 	if (ret < 0)
 		return ret;
@@ -69,29 +70,28 @@ int mq_ioc_send(struct mq_ioc *ioc)
 static int mq_batch_take(struct mq_ioc *ioc, struct list_head *batch)
 {
 	struct devmq_recv *a = &ioc->arg.recv;
-	u32 max = a->max_count ?: DEVMQ_BATCH_MAX;
+	u32 max = min_t(u32, a->max_count ?: DEVMQ_BATCH_MAX, DEVMQ_BATCH_MAX);
 	struct mq_queue *q = ioc->f->q;
 	u64 space = a->buffer_size;
-	u32 n = 0;
-	int err = 0;
+	int n, err = 0;
 
 	spin_lock(&q->lock);
-	while (n < max && n < DEVMQ_BATCH_MAX) {
-		struct mq_entry *e = mq_ready_first(&q->ready);
-		u64 step = e ? mq_record_step(e) : 0;
+	for (n = 0; n < max; n++) {
+		struct mq_entry *e = mq_queue_next_locked(q, ioc->f);
+		u64 step;
 
+		err = PTR_ERR_OR_ZERO(e);
+		if (err || !e)
+			break;
+		step = mq_record_step(e);
 		if (step > space) {
 			a->need = step;
 			err = -EMSGSIZE;
 			break;
 		}
-		e = mq_queue_take_locked(q, ioc->f);
-		err = PTR_ERR_OR_ZERO(e);
-		if (err || !e)
-			break;
+		mq_queue_take_locked(ioc->f, e);
 		list_add_tail(&e->list, batch);
 		space -= step;
-		n++;
 	}
 	spin_unlock(&q->lock);
 	return n ?: err;
@@ -100,20 +100,25 @@ static int mq_batch_take(struct mq_ioc *ioc, struct list_head *batch)
 static int mq_batch_wait(struct mq_ioc *ioc, struct list_head *batch)
 {
 	u64 deadline_ns = ioc->arg.recv.deadline_ns;
+	bool slept = false;
+	int ret;
 
 	for (;;) {
-		int ret = mq_batch_take(ioc, batch);
-
-		if (ret == -EINTR)
-			mq_wake_readers(ioc->f->q, 1);
+		ret = mq_batch_take(ioc, batch);
 		if (ret != -EAGAIN && ret != -EBUSY)
-			return ret;
-		if (ioc->nowait || !deadline_ns)
-			return -EAGAIN;
-		ret = mq_wait_message(ioc->f, deadline_ns);
+			break;
+		if (ioc->nowait || !deadline_ns) {
+			ret = -EAGAIN;
+			break;
+		}
+		slept = true;
+		ret = mq_wait_message(ioc->f, false, deadline_ns);
 		if (ret)
-			return ret;
+			break;
 	}
+	if (slept)
+		mq_pass_on(ioc->f->q);
+	return ret;
 }
 
 /* Copy out what was taken, and move what could be from @taken to @batch. */
@@ -124,9 +129,6 @@ static void mq_batch_put(struct mq_ioc *ioc, struct list_head *taken,
 	void __user *to = u64_to_user_ptr(a->buffer);
 	struct mq_entry *e, *next;
 
-	a->count = 0;
-	a->used = 0;
-	a->need = 0;
 	list_for_each_entry_safe(e, next, taken, list) {
 		if (mq_record_put(to + a->used, e))
 			return;
@@ -160,13 +162,17 @@ static void mq_batch_deliver(struct mq_file *f, struct list_head *batch)
 {
 	struct mq_queue *q = f->q;
 	struct mq_entry *e, *next;
+	bool edge, keep;
 	LIST_HEAD(acked);
 
 	spin_lock(&q->lock);
+	edge = mq_queue_full(q);
+	/* Who was killed meanwhile has not seen them: they come back. */
+	keep = f->ack != DEVMQ_ACK_AUTO || fatal_signal_pending(current);
 	list_for_each_entry_safe(e, next, batch, list) {
 		f->last_id = e->id;
 		list_del(&e->list);
-		if (f->ack == DEVMQ_ACK_AUTO) {
+		if (!keep) {
 			mq_queue_ack_locked(f, e);
 			list_add_tail(&e->list, &acked);
 		} else {
@@ -175,7 +181,7 @@ static void mq_batch_deliver(struct mq_file *f, struct list_head *batch)
 	}
 	spin_unlock(&q->lock);
 	if (!list_empty(&acked)) {
-		mq_wake_writers(q);
+		mq_wake_writers(q, edge);
 		mq_entries_free(&acked);
 	}
 }
@@ -189,9 +195,13 @@ int mq_ioc_recv(struct mq_ioc *ioc)
 
 	if (a->flags || a->id)
 		return -EINVAL;
+	a->count = 0;
+	a->used = 0;
+	a->need = 0;
 	ret = mq_batch_wait(ioc, &taken);
 	if (ret < 0)
 		return ret;
+	a->need = 0;
 	mq_batch_put(ioc, &taken, &batch);
 	/*
 	 * The caller must know what it got before that is settled: if it

@@ -37,7 +37,7 @@ static struct mq_entry *mq_flying_next(struct mq_queue *q, u64 after,
 	struct mq_file *f;
 
 	lockdep_assert_held(&q->lock);
-	list_for_each_entry(f, &q->files, link) {
+	list_for_each_entry(f, &q->holders, holder) {
 		struct mq_entry *e = mq_ids_after(&f->held, after);
 
 		if (e && (!best || e->id < best->id)) {
@@ -220,14 +220,16 @@ int mq_ioc_purge(struct mq_ioc *ioc)
 	mq_cursor_init(&cursor);
 	do {
 		struct mq_entry *e;
+		bool edge;
 
 		spin_lock(&q->lock);
+		edge = mq_queue_full(q);
 		err = mq_purge_some(q, &a, &cursor, &after, before_ns, &gone);
 		spin_unlock(&q->lock);
 		list_for_each_entry(e, &gone, list)
 			n++;
 		if (!list_empty(&gone))
-			mq_wake_writers(q);
+			mq_wake_writers(q, edge);
 		mq_entries_free(&gone);
 		cond_resched();
 		if (err && signal_pending(current))

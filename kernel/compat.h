@@ -13,6 +13,7 @@
 #include <linux/version.h>
 #include <linux/device.h>
 #include <linux/fs.h>
+#include <linux/overflow.h>
 #include <linux/splice.h>
 
 /* The kernel is of this version or a later one. */
@@ -40,6 +41,12 @@
 #define mq_assign_str(dst, ...) __assign_str(dst)
 #else
 #define mq_assign_str(dst, ...) __assign_str(dst, __VA_ARGS__)
+#endif
+
+/* The size of a structure that ends in an array, by its type. */
+#ifndef struct_size_t
+#define struct_size_t(type, member, count) \
+	struct_size((type *)NULL, member, count)
 #endif
 
 #endif /* MQ_COMPAT_H */

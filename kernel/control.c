@@ -4,6 +4,7 @@
  * fails leaves one line that says why, for the same descriptor to read; where
  * nothing has been written yet, a read gives the option table.
  */
+#include <linux/cred.h>
 #include <linux/ctype.h>
 #include <linux/fs.h>
 #include <linux/mutex.h>
@@ -131,18 +132,19 @@ static int mq_command_create(struct mq_control *c, char *rest)
 		if (err)
 			return err;
 	}
+	if (!uid_valid(make_kuid(current_user_ns(), opt.uid)))
+		return mq_fail(c, -EINVAL, "uid=%llu: no such user here",
+			       opt.uid);
+	if (!gid_valid(make_kgid(current_user_ns(), opt.gid)))
+		return mq_fail(c, -EINVAL, "gid=%llu: no such group here",
+			       opt.gid);
 	err = mq_create(name, &opt);
-	switch (err) {
-	case 0:
-		return 0;
-	case -EEXIST:
+	if (err == -EEXIST)
 		return mq_fail(c, err, "queue '%s' exists already", name);
-	case -EINVAL:
-		return mq_fail(c, err, "uid or gid does not exist here");
-	default:
+	if (err)
 		return mq_fail(c, err, "queue '%s' cannot be made: error %d",
 			       name, -err);
-	}
+	return 0;
 }
 
 static int mq_command_remove(struct mq_control *c, char *rest)
@@ -192,9 +194,6 @@ static int mq_command(struct mq_control *c, char *line)
 /* Carry out a command as it came, @size bytes of it. */
 static int mq_run(struct mq_control *c, char *line, size_t size)
 {
-	lockdep_assert_held(&c->lock);
-	c->size = 0;
-	c->pos = 0;
 	if (size && line[size - 1] == '\n')
 		line[--size] = '\0';
 	if (strlen(line) != size)
@@ -204,30 +203,37 @@ static int mq_run(struct mq_control *c, char *line, size_t size)
 	return mq_command(c, line);
 }
 
+static int mq_take_command(struct mq_control *c, const char __user *from,
+			   size_t size)
+{
+	char *line;
+	int err;
+
+	lockdep_assert_held(&c->lock);
+	c->size = 0;
+	c->pos = 0;
+	if (size > MQ_COMMAND_MAX)
+		return mq_fail(c, -EINVAL, "the command is longer than %d bytes",
+			       MQ_COMMAND_MAX);
+	line = memdup_user_nul(from, size);
+	if (IS_ERR(line))
+		return mq_fail(c, PTR_ERR(line), "the command cannot be read");
+	err = mq_run(c, line, size);
+	kfree(line);
+	return err;
+}
+
 static ssize_t mq_control_write(struct file *file, const char __user *from,
 				size_t size, loff_t *pos)
 {
 	struct mq_control *c = file->private_data;
-	char *line;
 	int err;
 
 	if (!size)
 		return 0;
-	if (size > MQ_COMMAND_MAX) {
-		mutex_lock(&c->lock);
-		c->pos = 0;
-		err = mq_fail(c, -EINVAL, "the command is longer than %d bytes",
-			      MQ_COMMAND_MAX);
-		mutex_unlock(&c->lock);
-		return err;
-	}
-	line = memdup_user_nul(from, size);
-	if (IS_ERR(line))
-		return PTR_ERR(line);
 	mutex_lock(&c->lock);
-	err = mq_run(c, line, size);
+	err = mq_take_command(c, from, size);
 	mutex_unlock(&c->lock);
-	kfree(line);
 	return err ?: size;
 }
 

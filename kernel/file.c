@@ -29,8 +29,8 @@ static struct mq_file *mq_file_new(struct mq_queue *q, struct file *file)
 	f->ack = READ_ONCE(q->opt.ack);
 	f->prefetch = READ_ONCE(q->opt.prefetch);
 	f->held = RB_ROOT_CACHED;
-	atomic_set(&f->sleepers, 0);
-	init_waitqueue_head(&f->room);
+	INIT_LIST_HEAD(&f->holder);
+	init_waitqueue_head(&f->own);
 	mq_cursor_init(&f->cursor);
 	return f;
 }
@@ -81,6 +81,7 @@ static int mq_release(struct inode *inode, struct file *file)
 	struct mq_queue *q = f->q;
 
 	mq_line_finish(f);
+	mq_want_room(f, 0);
 	mq_return_all(f);
 	mq_queue_detach(q, f);
 	mq_free_held(f);
@@ -107,26 +108,39 @@ static ssize_t mq_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	return mq_write(f, iocb, from);
 }
 
-/* Only the queues that the events asked for depend on: io_uring takes two. */
-static __poll_t mq_poll(struct file *file, poll_table *wait)
+/*
+ * Register where the events that are wanted come from, but in two places at
+ * the most, as io_uring takes no more: who wants both in and out is woken in
+ * mq_queue.readers for what concerns the file alone.
+ */
+static void mq_poll_wait(struct file *file, poll_table *wait)
 {
 	struct mq_file *f = file->private_data;
 	__poll_t wanted = poll_requested_events(wait);
+	bool in = f->mode & FMODE_READ && wanted & (EPOLLIN | EPOLLRDNORM);
+	bool out = f->mode & FMODE_WRITE && wanted & (EPOLLOUT | EPOLLWRNORM);
+
+	if (in && out)
+		WRITE_ONCE(f->wide, true);
+	else if (in)
+		poll_wait(file, &f->own, wait);
+	if (in || !out)
+		poll_wait(file, &f->q->readers, wait);
+	if (out)
+		poll_wait(file, &f->q->writers, wait);
+}
+
+static __poll_t mq_poll(struct file *file, poll_table *wait)
+{
+	struct mq_file *f = file->private_data;
 	struct mq_queue *q = f->q;
 	__poll_t events = 0;
 
-	if (!(f->mode & FMODE_WRITE) || wanted & (EPOLLIN | EPOLLRDNORM)) {
-		WRITE_ONCE(f->polled, true);
-		poll_wait(file, &q->readers, wait);
-		if (READ_ONCE(f->prefetch))
-			poll_wait(file, &f->room, wait);
-	}
-	if (f->mode & FMODE_WRITE && wanted & (EPOLLOUT | EPOLLWRNORM))
-		poll_wait(file, &q->writers, wait);
-
-	if (f->mode & FMODE_READ && mq_can_receive(f))
+	mq_poll_wait(file, wait);
+	if (f->mode & FMODE_READ && mq_can_receive(f, true))
 		events |= EPOLLIN | EPOLLRDNORM;
-	if (f->mode & FMODE_WRITE && mq_can_send(q))
+	if (f->mode & FMODE_WRITE &&
+	    mq_can_send(q, max(READ_ONCE(f->wants), 1UL)))
 		events |= EPOLLOUT | EPOLLWRNORM;
 	if (READ_ONCE(q->gone))
 		events |= EPOLLHUP | EPOLLERR;

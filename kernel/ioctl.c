@@ -81,7 +81,7 @@ struct mq_ioc_op {
 static const struct mq_ioc_op mq_ioc_ops[] = {
 	MQ_IOC(SEND, MQ_WRITES, send, last_id, 0),
 	MQ_IOC(RECV, MQ_READS, recv, need, -EMSGSIZE),
-	MQ_IOC(SETTLE, MQ_READS, settle, settled, -ESTALE),
+	MQ_IOC(SETTLE, MQ_READS, settle, settled, 0),
 	MQ_IOC(CONSUMER, MQ_READS, consumer, last_id, 0),
 	MQ_IOC(PEEK, MQ_LOOKS, peek, need, -EMSGSIZE),
 	MQ_IOC(PURGE, MQ_LOOKS, purge, purged, 0),

@@ -3,6 +3,9 @@
  * framing=line: each line that is written is a message, newline included.
  * What follows the last newline waits in the open file, as an entry that is
  * ready to go, so that the close, which cannot fail, only has to link it in.
+ *
+ * A writer keeps mq_file.tx for the whole of its write, waiting for room
+ * included, or the lines of two writers could get mixed.
  */
 #include <linux/mm.h>
 #include <linux/slab.h>
@@ -15,108 +18,198 @@
 /* How much of a write is looked at in one go. */
 #define MQ_LINE_CHUNK	65536
 
-static u32 mq_tail_size(const struct mq_file *f)
+/**
+ * struct mq_lines - a write under way
+ * @f: the producer
+ * @nowait: do not wait for room
+ * @done: bytes taken
+ * @line_done: what @done was where the line began that is being taken
+ * @line_tail: how much of that line was there before this write
+ */
+struct mq_lines {
+	struct mq_file	*f;
+	bool		nowait;
+	size_t		done;
+	size_t		line_done;
+	size_t		line_tail;
+};
+
+static size_t mq_tail_size(const struct mq_file *f)
 {
 	return f->tail ? f->tail->msg->size : 0;
 }
 
-/* An entry with room for @room bytes that begins with the tail and @part. */
-static struct mq_entry *mq_line_join(struct mq_file *f, const char *part,
-				     size_t size, size_t room, bool nowait)
+/* Take the end of the unfinished line off again. */
+static void mq_tail_cut(struct mq_file *f, size_t size)
 {
-	size_t head = mq_tail_size(f);
-	struct mq_entry *e;
+	struct mq_entry *e = f->tail;
 
-	e = mq_entry_alloc(f->q, room, 0, 0, nowait);
+	lockdep_assert_held(&f->tx);
+	if (!e)
+		return;
+	e->msg->size = size;
+	if (!size) {
+		f->tail = NULL;
+		mq_entry_free(e);
+	}
+}
+
+/* Have room for a line of @size bytes. */
+static int mq_tail_room(struct mq_file *f, size_t size)
+{
+	struct mq_entry *e = f->tail;
+
+	if (e)
+		return size <= e->msg->alloc ? 0 :
+		       mq_entry_grow(f->q, e, size, true);
+	e = mq_entry_alloc(f->q, size, 0, 0, true);
 	if (IS_ERR(e))
-		return e;
-	if (head)
-		memcpy(mq_msg_payload(e->msg), mq_msg_payload(f->tail->msg),
-		       head);
-	memcpy(mq_msg_payload(e->msg) + head, part, size);
-	e->msg->size = head + size;
-	mq_entry_stamp(e);
-	return e;
-}
-
-static void mq_tail_replace(struct mq_file *f, struct mq_entry *e)
-{
-	if (f->tail)
-		mq_entry_free(f->tail);
+		return PTR_ERR(e);
+	e->msg->size = 0;
 	f->tail = e;
+	return 0;
 }
 
-/* The line is complete: send it. */
-static int mq_line_send(struct mq_file *f, const char *part, size_t size,
-			bool nowait)
+/* What mq_tail_room() would charge. */
+static unsigned long mq_tail_cost(const struct mq_file *f, size_t size)
 {
-	size_t whole = mq_tail_size(f) + size;
-	struct mq_entry *e;
+	size_t alloc = ALIGN(size, 8);
+
+	if (!f->tail)
+		return mq_cost(alloc);
+	return alloc > f->tail->msg->alloc ? alloc - f->tail->msg->alloc : 0;
+}
+
+/*
+ * Add @part to the unfinished line. If the line goes on, have room for more if
+ * it can be had, so that a long one that comes in pieces is not copied for
+ * each of them.
+ */
+static int mq_tail_add(struct mq_file *f, const char *part, size_t size,
+		       bool ends)
+{
+	size_t before = mq_tail_size(f);
+	size_t whole = before + size;
+	size_t more = ends ? whole : whole + whole / 2;
+	int err = -EAGAIN;
+
+	lockdep_assert_held(&f->tx);
+	if (mq_size_ok(f->q, more, 0))
+		err = mq_tail_room(f, more);
+	if (err)
+		err = mq_tail_room(f, whole);
+	if (err)
+		return err;
+	memcpy(mq_msg_payload(f->tail->msg) + before, part, size);
+	f->tail->msg->size = whole;
+	mq_entry_stamp(f->tail);
+	return 0;
+}
+
+/* The line is complete: send it; else @size bytes of it are taken off again. */
+static int mq_tail_send(struct mq_file *f, size_t size)
+{
+	struct mq_entry *e = f->tail;
 	LIST_HEAD(batch);
 	u64 id;
 	int err;
 
-	if (!mq_size_ok(f->q, whole, 0))
-		return -EMSGSIZE;
-	e = mq_line_join(f, part, size, whole, nowait);
-	if (IS_ERR(e))
-		return PTR_ERR(e);
+	mq_msg_pad(e->msg);
 	list_add(&e->list, &batch);
-	err = mq_send(f->q, &batch, nowait, &id);
+	err = mq_send(f, &batch, true, &id);
 	if (err < 0) {
-		mq_entry_free(e);
+		mq_tail_cut(f, e->msg->size - size);
 		return err;
 	}
-	mq_tail_replace(f, NULL);
+	f->tail = NULL;
 	return 0;
 }
 
-/* The line goes on in a later write: keep what there is of it. */
-static int mq_line_keep(struct mq_file *f, const char *part, size_t size,
-			bool nowait)
+/* Wait until a line of this size may get in. */
+static int mq_line_wait(struct mq_file *f, size_t whole)
 {
+	int err;
+
+	WRITE_ONCE(f->tx_waits, true);
+	err = mq_wait_room(f->q, whole, 0) ?:
+	      mq_budget_wait(f->q, mq_tail_cost(f, whole));
+	WRITE_ONCE(f->tx_waits, false);
+	return err;
+}
+
+/* Take a piece of a line, its end if @ends. */
+static int mq_line_take(struct mq_lines *l, const char *part, size_t size,
+			bool ends)
+{
+	struct mq_file *f = l->f;
 	size_t whole = mq_tail_size(f) + size;
-	struct mq_entry *e = f->tail;
-	u64 room;
+	int err;
 
-	if (!mq_size_ok(f->q, whole, 0))
-		return -EMSGSIZE;
-	if (e && whole <= e->msg->alloc) {
-		memcpy(mq_msg_payload(e->msg) + e->msg->size, part, size);
-		e->msg->size = whole;
-		mq_entry_stamp(e);
-		return 0;
+	do {
+		if (!mq_size_ok(f->q, whole, 0))
+			return -EMSGSIZE;
+		err = mq_tail_add(f, part, size, ends);
+		if (!err && ends)
+			err = mq_tail_send(f, size);
+		if (err != -EAGAIN || l->nowait)
+			return err;
+		err = mq_line_wait(f, whole);
+	} while (!err);
+	return err;
+}
+
+/* Take the lines in @buf. */
+static int mq_line_chunk(struct mq_lines *l, const char *buf, size_t size)
+{
+	const char *stop = buf + size;
+
+	while (buf < stop) {
+		const char *end = memchr(buf, '\n', stop - buf);
+		size_t part = end ? end - buf + 1 : stop - buf;
+		int err = mq_line_take(l, buf, part, end);
+
+		if (err == -EMSGSIZE) {
+			/* Not even its beginning, if that came just now. */
+			mq_tail_cut(l->f, l->line_tail);
+			l->done = l->line_done;
+		}
+		if (err)
+			return err;
+		buf += part;
+		l->done += part;
+		if (end) {
+			l->line_done = l->done;
+			l->line_tail = 0;
+		}
 	}
-	/* Grow by half, so that a long line is not copied for each write. */
-	room = min_t(u64, whole + whole / 2,
-		     READ_ONCE(f->q->opt.max_message_size));
-	e = mq_line_join(f, part, size, max_t(u64, room, whole), nowait);
-	if (IS_ERR(e))
-		return PTR_ERR(e);
-	mq_tail_replace(f, e);
 	return 0;
 }
 
-/* Take the lines in @buf. Return: bytes taken; if not all, why in @err. */
-static size_t mq_line_chunk(struct mq_file *f, const char *buf, size_t size,
-			    bool nowait, int *err)
+/* Take all of @from, through @buf of @size bytes. */
+static int mq_line_copy(struct mq_lines *l, struct iov_iter *from, char *buf,
+			size_t size)
 {
-	size_t done = 0;
+	int err = 0;
 
-	while (done < size) {
-		const char *p = buf + done;
-		const char *end = memchr(p, '\n', size - done);
-		size_t part = end ? end - p + 1 : size - done;
-
-		if (end)
-			*err = mq_line_send(f, p, part, nowait);
-		else
-			*err = mq_line_keep(f, p, part, nowait);
-		if (*err)
-			break;
-		done += part;
+	l->line_tail = mq_tail_size(l->f);
+	while (!err && iov_iter_count(from)) {
+		size = min(iov_iter_count(from), size);
+		if (!copy_from_iter_full(buf, size, from))
+			return -EFAULT;
+		err = mq_line_chunk(l, buf, size);
+		cond_resched();
 	}
-	return done;
+	return err;
+}
+
+/* EAGAIN is to mean that there is no room: see mq_iocb_lock(). */
+static int mq_line_lock(struct mq_file *f, const struct kiocb *iocb)
+{
+	if (mutex_trylock(&f->tx))
+		return 0;
+	if (mq_iocb_nowait(iocb) && READ_ONCE(f->tx_waits))
+		return -EAGAIN;
+	return mq_iocb_lock(iocb, &f->tx);
 }
 
 /**
@@ -125,42 +218,30 @@ static size_t mq_line_chunk(struct mq_file *f, const char *buf, size_t size,
  * @iocb: says whether to wait for room
  * @from: the bytes
  *
- * Return: bytes taken, which end with a whole line if it is not all of them;
- * or an error if it is none.
+ * Return: bytes taken. If it is not all of them, they end with a whole line,
+ * or with as much of one as the kernel had read when it had to stop; an error
+ * if there is nothing to stop at.
  */
 ssize_t mq_line_write(struct mq_file *f, struct kiocb *iocb,
 		      struct iov_iter *from)
 {
-	bool nowait = mq_iocb_nowait(iocb);
-	size_t chunk = min_t(size_t, iov_iter_count(from), MQ_LINE_CHUNK);
-	size_t done = 0;
+	struct mq_lines l = { .f = f, .nowait = mq_iocb_nowait(iocb) };
+	size_t size = min_t(size_t, iov_iter_count(from), MQ_LINE_CHUNK);
 	char *buf;
 	int err;
 
-	if (!chunk)
+	if (!size)
 		return 0;
-	buf = kvmalloc(chunk, GFP_KERNEL_ACCOUNT);
+	buf = kvmalloc(size, GFP_KERNEL_ACCOUNT);
 	if (!buf)
 		return -ENOMEM;
-	err = mq_iocb_lock(iocb, &f->tx);
-	if (err)
-		goto out_free;
-	while (!err && iov_iter_count(from)) {
-		size_t size = min(iov_iter_count(from), chunk);
-		size_t taken;
-
-		err = -EFAULT;
-		if (!copy_from_iter_full(buf, size, from))
-			break;
-		err = 0;
-		taken = mq_line_chunk(f, buf, size, nowait, &err);
-		iov_iter_revert(from, size - taken);
-		done += taken;
+	err = mq_line_lock(f, iocb);
+	if (!err) {
+		err = mq_line_copy(&l, from, buf, size);
+		mutex_unlock(&f->tx);
 	}
-	mutex_unlock(&f->tx);
-out_free:
 	kvfree(buf);
-	return done ?: err;
+	return l.done ?: err;
 }
 
 /*
@@ -170,6 +251,7 @@ out_free:
 void mq_line_finish(struct mq_file *f)
 {
 	struct mq_entry *e = f->tail;
+	u64 now = ktime_get_real_ns();
 	struct mq_queue *q = f->q;
 	bool gone;
 
@@ -177,11 +259,10 @@ void mq_line_finish(struct mq_file *f)
 		return;
 	f->tail = NULL;
 	mq_msg_pad(e->msg);
-	e->msg->time_ns = ktime_get_real_ns();
 	spin_lock(&q->lock);
 	gone = q->gone;
 	if (!gone)
-		mq_queue_add_locked(q, e);
+		mq_queue_add_locked(q, e, now);
 	spin_unlock(&q->lock);
 	if (gone)
 		mq_entry_free(e);

@@ -11,7 +11,7 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/string.h>
-#include <linux/timekeeping.h>
+#include <linux/vmalloc.h>
 
 #include "mq.h"
 
@@ -49,20 +49,26 @@ module_param_cb(max_total_bytes, &mq_budget_ops, &mq_budget_max, 0644);
 MODULE_PARM_DESC(max_total_bytes,
 		 "most bytes of memory for the messages of all queues (K, M or G may follow; default a quarter of RAM)");
 
-/* What a message with this many bytes of data costs. */
-static unsigned long mq_cost(u32 alloc)
+/*
+ * What a message with @bytes of data costs, but for what the allocator rounds
+ * up.
+ */
+unsigned long mq_cost(u64 bytes)
 {
-	return sizeof(struct mq_entry) + sizeof(struct mq_msg) + alloc;
+	return sizeof(struct mq_entry) + sizeof(struct mq_msg) + bytes;
 }
 
+/* In one step, so that who fails is never seen to have used anything. */
 static bool mq_budget_charge(unsigned long cost)
 {
-	long used = atomic_long_add_return(cost, &mq_budget_used);
+	unsigned long max = READ_ONCE(mq_budget_max);
+	long used = atomic_long_read(&mq_budget_used);
 
-	if (likely(used <= READ_ONCE(mq_budget_max)))
-		return true;
-	atomic_long_sub(cost, &mq_budget_used);
-	return false;
+	do {
+		if (used + cost > max)
+			return false;
+	} while (!atomic_long_try_cmpxchg(&mq_budget_used, &used, used + cost));
+	return true;
 }
 
 static void mq_budget_uncharge(unsigned long cost)
@@ -77,13 +83,43 @@ void mq_budget_wake(void)
 	wake_up_all(&mq_budget_waiters);
 }
 
-/* May a send that waits for the budget go on, if only to fail? */
-static bool mq_budget_may_go(struct mq_queue *q, unsigned long cost)
+static bool mq_budget_fits(unsigned long cost)
 {
-	return READ_ONCE(q->gone) ||
-	       READ_ONCE(q->opt.overflow) != MQ_OVERFLOW_BLOCK ||
-	       atomic_long_read(&mq_budget_used) + cost <=
+	return atomic_long_read(&mq_budget_used) + cost <=
 	       READ_ONCE(mq_budget_max);
+}
+
+/**
+ * mq_budget_wait - sleep until there may be so much left
+ * @q: the queue that it is for
+ * @cost: how much
+ *
+ * Return: 0 (try again, if only to fail) or ERESTARTSYS.
+ */
+int mq_budget_wait(struct mq_queue *q, unsigned long cost)
+{
+	return wait_event_interruptible(mq_budget_waiters,
+			READ_ONCE(q->gone) || mq_budget_fits(cost) ||
+			cost > READ_ONCE(mq_budget_max) ||
+			READ_ONCE(q->opt.overflow) != MQ_OVERFLOW_BLOCK);
+}
+
+/*
+ * Make room in the budget by dropping what is ready in @q, if that suffices;
+ * else nothing is dropped.
+ */
+static int mq_budget_drop(struct mq_queue *q, unsigned long cost)
+{
+	if (!mq_budget_fits(cost) && mq_queue_droppable(q) < cost)
+		return -ENOSPC;
+	while (!mq_budget_fits(cost)) {
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		if (!mq_queue_drop_oldest(q))
+			return -ENOSPC;
+		cond_resched();
+	}
+	return 0;
 }
 
 /*
@@ -92,31 +128,38 @@ static bool mq_budget_may_go(struct mq_queue *q, unsigned long cost)
  */
 static int mq_budget_get(struct mq_queue *q, unsigned long cost, bool nowait)
 {
-	int err;
-
 	while (!mq_budget_charge(cost)) {
+		int err;
+
+		if (READ_ONCE(q->gone))
+			return -ENODEV;
 		if (cost > READ_ONCE(mq_budget_max))
 			return -EMSGSIZE;
 		switch (READ_ONCE(q->opt.overflow)) {
 		case MQ_OVERFLOW_REJECT:
 			return -ENOSPC;
 		case MQ_OVERFLOW_DROP_HEAD:
-			if (!mq_queue_drop_oldest(q))
-				return -ENOSPC;
+			err = mq_budget_drop(q, cost);
 			break;
 		default:
-			if (nowait)
-				return -EAGAIN;
-			err = wait_event_interruptible(mq_budget_waiters,
-						       mq_budget_may_go(q,
-									cost));
-			if (err)
-				return err;
+			err = nowait ? -EAGAIN : mq_budget_wait(q, cost);
 		}
-		if (READ_ONCE(q->gone))
-			return -ENODEV;
+		if (err)
+			return err;
 	}
 	return 0;
+}
+
+/* Large ones do not press the kernel for pages in a row. */
+static struct mq_msg *mq_msg_alloc(u32 alloc)
+{
+	size_t size = struct_size_t(struct mq_msg, data, alloc);
+	void *m;
+
+	if (size <= PAGE_SIZE)
+		return kmalloc(size, MQ_GFP);
+	m = kmalloc(size, GFP_KERNEL_ACCOUNT | __GFP_NORETRY | __GFP_NOWARN);
+	return m ?: __vmalloc(size, MQ_GFP);
 }
 
 /* No byte of the kernel's own goes out behind the payload. */
@@ -155,7 +198,7 @@ struct mq_entry *mq_entry_alloc(struct mq_queue *q, u32 size, u32 key_size,
 	e = kmem_cache_alloc(mq_entry_cache, MQ_GFP);
 	if (!e)
 		goto out_uncharge;
-	m = kvmalloc(struct_size(m, data, alloc), MQ_GFP);
+	m = mq_msg_alloc(alloc);
 	if (!m)
 		goto out_free_entry;
 
@@ -177,7 +220,41 @@ out_uncharge:
 	return ERR_PTR(-ENOMEM);
 }
 
-/* Who sends, and when. The kernel vouches for it, so only here. */
+/**
+ * mq_entry_grow - give an entry's message more room for its payload
+ * @q: the queue that it is for
+ * @e: the entry, in hand, its message without key and headers
+ * @alloc: the room
+ * @nowait: as mq_entry_alloc()
+ *
+ * Only the difference is charged, so that nobody waits for himself.
+ *
+ * Return: as mq_entry_alloc().
+ */
+int mq_entry_grow(struct mq_queue *q, struct mq_entry *e, u32 alloc,
+		  bool nowait)
+{
+	struct mq_msg *old = e->msg;
+	u32 more = ALIGN(alloc, 8) - old->alloc;
+	struct mq_msg *m;
+	int err;
+
+	err = mq_budget_get(q, more, nowait);
+	if (err)
+		return err;
+	m = mq_msg_alloc(old->alloc + more);
+	if (!m) {
+		mq_budget_uncharge(more);
+		return -ENOMEM;
+	}
+	memcpy(m, old, sizeof(*old) + old->size);
+	m->alloc += more;
+	e->msg = m;
+	kvfree(old);
+	return 0;
+}
+
+/* Who sends. The kernel vouches for it, so only here. */
 void mq_entry_stamp(struct mq_entry *e)
 {
 	struct mq_msg *m = e->msg;
@@ -185,7 +262,6 @@ void mq_entry_stamp(struct mq_entry *e)
 	m->uid = current_euid();
 	m->gid = current_egid();
 	m->pid = task_tgid_nr(current);
-	m->time_ns = ktime_get_real_ns();
 }
 
 void mq_msg_put(struct mq_msg *m)
@@ -220,7 +296,8 @@ int __init mq_message_init(void)
 {
 	/* A parameter on the command line has been set by now. */
 	if (!mq_budget_max)
-		mq_budget_max = totalram_pages() / 4 << PAGE_SHIFT;
+		mq_budget_max = min_t(u64, LONG_MAX,
+				      (u64)totalram_pages() / 4 << PAGE_SHIFT);
 	mq_entry_cache = KMEM_CACHE(mq_entry, SLAB_ACCOUNT);
 	return mq_entry_cache ? 0 : -ENOMEM;
 }

@@ -14,6 +14,7 @@
  *
  * Lock order, outermost first
  *
+ *   mq_control.lock    mutex     an open control node
  *   mq_registry_lock   mutex     names and life of queues (registry.c)
  *   mq_file.tx         mutex     the unfinished line of a framing=line writer
  *   mq_file.rx         mutex     read(2) of one open file, copying included
@@ -21,7 +22,7 @@
  *                                of its open files that say so
  *   wait queue locks             inside the kernel's wait queue calls
  *
- *   tx and rx are never held together. The user's memory is touched and memory
+ *   tx and rx are never held together; rx is not held while waiting. The user's memory is touched and memory
  *   is allocated or freed with no spinlock held. Every function whose name
  *   ends in _locked wants mq_queue.lock and asserts it.
  *
@@ -31,7 +32,7 @@
  *   mq_queue.lock, unlocks, then looks for sleepers behind a full barrier
  *   (wq_has_sleeper). So one of the two sees the other. Looking takes no
  *   lock: what it reads is written with WRITE_ONCE, and whoever wakes looks
- *   again under the lock.
+ *   again under the lock. See wait.c for who is woken.
  */
 #ifndef MQ_H
 #define MQ_H
@@ -117,6 +118,7 @@ static inline u64 mq_msg_bytes(const struct mq_msg *m)
  * @failures: how many of those went wrong
  * @state: enum devmq_state
  * @failure: enum devmq_failure, the last one
+ * @seen: it was handed out before, whether that counts as an attempt or not
  * @returned: ready and in mq_ready.returned
  *
  * Protected by mq_queue.lock, but for an entry that its handler has taken out
@@ -134,6 +136,7 @@ struct mq_entry {
 	u32		failures;
 	u8		state;
 	u8		failure;
+	bool		seen;
 	bool		returned;
 };
 
@@ -196,7 +199,8 @@ enum { MQ_EOF_NEVER, MQ_EOF_EMPTY, MQ_EOF_HANGUP };
  * @node_uid: owner of the node (invariant)
  * @node_gid: group of the node (invariant)
  * @by_name: link in the registry (protected by mq_registry_lock)
- * @opt: its options
+ * @opt: its options (written under @lock, read without)
+ * @blocked: writers asleep, and files that found no room and may be polled
  * @readers: consumers that wait for a message, and pollers
  * @writers: producers that wait for room, and pollers
  * @lock: protects all that follows
@@ -206,6 +210,7 @@ enum { MQ_EOF_NEVER, MQ_EOF_EMPTY, MQ_EOF_HANGUP };
  * @next_id: the id that the next message gets
  * @flying: bytes of what is in flight
  * @files: all its open files
+ * @holders: those of them that have something in mq_file.held
  * @stat: its counters, in the form that user space sees. ready, in_flight,
  *	bytes and producers are read without the lock by those who look
  */
@@ -218,6 +223,7 @@ struct mq_queue {
 	struct hlist_node	by_name;
 	struct mq_options	opt;
 
+	atomic_t		blocked;
 	wait_queue_head_t	readers;
 	wait_queue_head_t	writers;
 
@@ -228,6 +234,7 @@ struct mq_queue {
 	u64			next_id;
 	u64			flying;
 	struct list_head	files;
+	struct list_head	holders;
 	struct devmq_stat	stat;
 };
 
@@ -235,6 +242,7 @@ struct mq_queue {
  * struct mq_file - an open file of a queue
  * @q: the queue (invariant, holds a reference)
  * @link: in mq_queue.files (mq_queue.lock)
+ * @holder: in mq_queue.holders while @held is not empty (mq_queue.lock)
  * @mode: FMODE_READ and FMODE_WRITE as it was opened; neither: for looking
  *	only (invariant)
  * @look: may look and purge without being a consumer (invariant)
@@ -251,16 +259,18 @@ struct mq_queue {
  * @held_count: deliveries not settled, those in hand too (mq_queue.lock,
  *	looked at without)
  * @last_id: message received last (mq_queue.lock)
- * @sleepers: threads that sleep in a receive of this file
- * @polled: somebody polls it, or did
- * @room: readers that wait until @held_count is below @prefetch, and pollers
+ * @own: its sleeping readers and its pollers, for what concerns it alone
+ * @wide: it has pollers that are in mq_queue.readers instead (set once)
  * @cursor: where the last PEEK stopped (mq_queue.lock)
+ * @wants: what the last send could not get room for, 0: it could (atomic)
  * @tx: serialises the writers of a framing=line queue
+ * @tx_waits: who has @tx waits for room (@tx, looked at without)
  * @tail: unfinished line, or NULL (@tx)
  */
 struct mq_file {
 	struct mq_queue		*q;
 	struct list_head	link;
+	struct list_head	holder;
 	fmode_t			mode;
 	bool			look;
 	u32			pid;
@@ -274,12 +284,13 @@ struct mq_file {
 	struct rb_root_cached	held;
 	u64			held_count;
 	u64			last_id;
-	atomic_t		sleepers;
-	bool			polled;
-	wait_queue_head_t	room;
+	wait_queue_head_t	own;
+	bool			wide;
 	struct mq_cursor	cursor;
 
+	unsigned long		wants;
 	struct mutex		tx;	/* framing=line */
+	bool			tx_waits;
 	struct mq_entry		*tail;
 };
 
@@ -292,6 +303,10 @@ void mq_entry_free(struct mq_entry *e);
 void mq_entries_free(struct list_head *list);
 void mq_msg_put(struct mq_msg *m);
 void mq_msg_pad(struct mq_msg *m);
+int mq_entry_grow(struct mq_queue *q, struct mq_entry *e, u32 alloc,
+		  bool nowait);
+int mq_budget_wait(struct mq_queue *q, unsigned long cost);
+unsigned long mq_cost(u64 bytes);
 void mq_entry_stamp(struct mq_entry *e);
 void mq_budget_wake(void);
 
@@ -313,11 +328,14 @@ struct mq_entry *mq_ids_after(struct rb_root_cached *root, u64 id);
 /* queue.c: what happens to messages; each change of state is one function */
 int mq_queue_attach(struct mq_queue *q, struct mq_file *f, bool exclusive);
 void mq_queue_detach(struct mq_queue *q, struct mq_file *f);
-bool mq_queue_fits(struct mq_queue *q, u64 bytes);
+bool mq_queue_fits(const struct mq_queue *q, u64 bytes);
+bool mq_queue_full(const struct mq_queue *q);
+u64 mq_queue_droppable(struct mq_queue *q);
 int mq_queue_admit_locked(struct mq_queue *q, const struct mq_msg *msg,
 			  struct list_head *dropped);
-void mq_queue_add_locked(struct mq_queue *q, struct mq_entry *e);
-struct mq_entry *mq_queue_take_locked(struct mq_queue *q, struct mq_file *f);
+void mq_queue_add_locked(struct mq_queue *q, struct mq_entry *e, u64 now);
+struct mq_entry *mq_queue_next_locked(struct mq_queue *q, struct mq_file *f);
+void mq_queue_take_locked(struct mq_file *f, struct mq_entry *e);
 void mq_queue_hold_locked(struct mq_file *f, struct mq_entry *e);
 void mq_queue_unhold_locked(struct mq_file *f, struct mq_entry *e);
 void mq_queue_ack_locked(struct mq_file *f, struct mq_entry *e);
@@ -330,21 +348,21 @@ void mq_queue_drain(struct mq_queue *q);
 int mq_queue_stat(struct mq_queue *q, struct devmq_stat *s);
 
 /* wait.c: who sleeps, who is woken */
-bool mq_can_receive(struct mq_file *f);
-bool mq_can_send(struct mq_queue *q);
-int mq_wait_message(struct mq_file *f, u64 deadline_ns);
-int mq_wait_room(struct mq_queue *q, const struct mq_msg *msg);
+bool mq_can_receive(const struct mq_file *f, bool partial);
+bool mq_can_send(const struct mq_queue *q, u64 bytes);
+int mq_wait_message(struct mq_file *f, bool partial, u64 deadline_ns);
+int mq_wait_room(struct mq_queue *q, u64 payload, u64 meta);
+void mq_want_room(struct mq_file *f, u64 bytes);
+void mq_pass_on(struct mq_queue *q);
 void mq_wake_readers(struct mq_queue *q, unsigned int n);
-void mq_wake_writers(struct mq_queue *q);
+void mq_wake_writers(struct mq_queue *q, bool edge);
 void mq_wake_file(struct mq_file *f);
-void mq_wake_sharers(struct mq_file *f);
 void mq_wake_options(struct mq_queue *q);
 void mq_wake_all(struct mq_queue *q);
 
 /* send.c, receive.c: one message through a queue, top to bottom */
 bool mq_size_ok(const struct mq_queue *q, u64 payload, u64 meta);
-bool mq_msg_ok(const struct mq_queue *q, const struct mq_msg *m);
-int mq_send(struct mq_queue *q, struct list_head *batch, bool nowait,
+int mq_send(struct mq_file *f, struct list_head *batch, bool nowait,
 	    u64 *last_id);
 ssize_t mq_write(struct mq_file *f, struct kiocb *iocb, struct iov_iter *from);
 ssize_t mq_read(struct mq_file *f, struct kiocb *iocb, struct iov_iter *to);
@@ -414,15 +432,15 @@ static inline bool mq_iocb_nowait(const struct kiocb *iocb)
 }
 
 /*
- * Locks are held while others copy, not while they wait for a message, so
- * O_NONBLOCK takes them: EAGAIN is to mean that nothing is there. Only
+ * These locks are held while others copy, not while they wait for a message,
+ * so O_NONBLOCK takes them: EAGAIN is to mean that nothing is there. Only
  * IOCB_NOWAIT, whose caller asks again, must not sleep even for that.
  */
 static inline int mq_iocb_lock(const struct kiocb *iocb, struct mutex *lock)
 {
 	if (iocb->ki_flags & IOCB_NOWAIT)
 		return mutex_trylock(lock) ? 0 : -EAGAIN;
-	return mutex_lock_interruptible(lock);
+	return mutex_lock_interruptible(lock) ? -ERESTARTSYS : 0;
 }
 
 /* control.c: the control node */

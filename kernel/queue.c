@@ -34,12 +34,21 @@ static bool mq_within(const struct mq_queue *q, u64 messages, u64 bytes)
 }
 
 /* Is there room for a message of @bytes now? Also without the lock. */
-bool mq_queue_fits(struct mq_queue *q, u64 bytes)
+bool mq_queue_fits(const struct mq_queue *q, u64 bytes)
 {
 	return mq_within(q, mq_stored(q) + 1, READ_ONCE(q->stat.bytes) + bytes);
 }
 
-/* Counters that are read without the lock are written whole. */
+/* Is there no room for even a little? The edge that pollers wait for. */
+bool mq_queue_full(const struct mq_queue *q)
+{
+	return !mq_queue_fits(q, 1);
+}
+
+/*
+ * Counters that are looked at without the lock, as hints: on 64 bits they are
+ * seen whole.
+ */
 static void mq_count(u64 *counter, s64 by)
 {
 	WRITE_ONCE(*counter, *counter + by);
@@ -108,7 +117,8 @@ int mq_queue_admit_locked(struct mq_queue *q, const struct mq_msg *msg,
 	lockdep_assert_held(&q->lock);
 	if (q->gone)
 		return -ENODEV;
-	if (!mq_msg_ok(q, msg))
+	/* A bound may have been set lower since that was looked at. */
+	if (!mq_size_ok(q, msg->size, bytes - msg->size))
 		return -EMSGSIZE;
 	if (likely(mq_queue_fits(q, bytes)))
 		return 0;
@@ -122,10 +132,11 @@ int mq_queue_admit_locked(struct mq_queue *q, const struct mq_msg *msg,
 	}
 }
 
-/* A message comes in, and gets its id. */
-void mq_queue_add_locked(struct mq_queue *q, struct mq_entry *e)
+/* A message comes in at @now (CLOCK_REALTIME), and gets its id. */
+void mq_queue_add_locked(struct mq_queue *q, struct mq_entry *e, u64 now)
 {
 	lockdep_assert_held(&q->lock);
+	e->msg->time_ns = now;
 	e->id = q->next_id++;
 	e->state = DEVMQ_STATE_READY;
 	mq_ready_add(&q->ready, e);
@@ -149,19 +160,16 @@ static struct mq_entry *mq_queue_empty(struct mq_queue *q)
 }
 
 /**
- * mq_queue_take_locked - hand the next message to a consumer
+ * mq_queue_next_locked - what is next for a consumer
  * @q: the queue
  * @f: the consumer
  *
- * Return: the entry, now in flight and in the caller's hand; NULL at end of
- * file; or an ERR_PTR: ENODEV, EAGAIN (nothing there), EBUSY (the consumer
- * holds as many deliveries as it may), EINTR (the caller is being killed; it
- * may have been woken, so it must wake the next).
+ * Return: the entry, still ready; NULL at end of file; or an ERR_PTR: ENODEV,
+ * EAGAIN (nothing there), EBUSY (the consumer holds as many deliveries as it
+ * may), EINTR (the caller is being killed).
  */
-struct mq_entry *mq_queue_take_locked(struct mq_queue *q, struct mq_file *f)
+struct mq_entry *mq_queue_next_locked(struct mq_queue *q, struct mq_file *f)
 {
-	struct mq_entry *e;
-
 	lockdep_assert_held(&q->lock);
 	if (q->gone)
 		return ERR_PTR(-ENODEV);
@@ -171,20 +179,24 @@ struct mq_entry *mq_queue_take_locked(struct mq_queue *q, struct mq_file *f)
 	if (f->ack == DEVMQ_ACK_MANUAL && f->prefetch &&
 	    f->held_count >= f->prefetch)
 		return ERR_PTR(-EBUSY);
-	e = mq_ready_first(&q->ready);
-	if (!e)
-		return mq_queue_empty(q);
+	return mq_ready_first(&q->ready) ?: mq_queue_empty(q);
+}
+
+/* Hand it out: it is in flight now, and in the caller's hand. */
+void mq_queue_take_locked(struct mq_file *f, struct mq_entry *e)
+{
+	struct mq_queue *q = f->q;
 
 	mq_remove_ready(q, e);
 	mq_count(&q->stat.in_flight, 1);
 	q->flying += mq_msg_bytes(e->msg);
 	q->stat.delivered++;
-	if (e->attempt++)
+	if (e->seen)
 		q->stat.redelivered++;
+	e->attempt++;
 	e->state = DEVMQ_STATE_IN_FLIGHT;
 	WRITE_ONCE(f->held_count, f->held_count + 1);
 	trace_mq_deliver(q, e);
-	return e;
 }
 
 /* The consumer keeps the delivery for later: it can be settled and seen. */
@@ -193,6 +205,9 @@ void mq_queue_hold_locked(struct mq_file *f, struct mq_entry *e)
 	lockdep_assert_held(&f->q->lock);
 	if (!e->since_ns)
 		e->since_ns = ktime_get_real_ns();
+	e->seen = true;
+	if (!mq_ids_first(&f->held))
+		list_add_tail(&f->holder, &f->q->holders);
 	mq_ids_insert(&f->held, e);
 }
 
@@ -201,6 +216,8 @@ void mq_queue_unhold_locked(struct mq_file *f, struct mq_entry *e)
 {
 	lockdep_assert_held(&f->q->lock);
 	rb_erase_cached(&e->node, &f->held);
+	if (!mq_ids_first(&f->held))
+		list_del_init(&f->holder);
 	if (f->partial == e)
 		WRITE_ONCE(f->partial, NULL);
 }
@@ -251,13 +268,22 @@ static void mq_queue_crash_locked(struct mq_file *f, struct mq_entry *e)
 	trace_mq_return(f->q, e);
 }
 
-/* None of it could be handed over: as if it had never been taken. */
+/*
+ * None of it could be handed over: as if it had never been taken. A queue that
+ * has been removed meanwhile takes nothing back; then it is held, and goes
+ * with the file.
+ */
 void mq_queue_undeliver_locked(struct mq_file *f, struct mq_entry *e)
 {
 	struct mq_queue *q = f->q;
 
+	if (q->gone) {
+		mq_queue_hold_locked(f, e);
+		return;
+	}
 	q->stat.delivered--;
-	if (--e->attempt)
+	e->attempt--;
+	if (e->seen)
 		q->stat.redelivered--;
 	mq_land_ready(f, e);
 	trace_mq_release(q, e);
@@ -273,7 +299,18 @@ void mq_queue_purge_locked(struct mq_queue *q, struct mq_entry *e)
 	trace_mq_purge(q, e);
 }
 
-/* Make room in the module's budget at the cost of this queue. */
+/* What dropping all that is ready would give back to the module's budget. */
+u64 mq_queue_droppable(struct mq_queue *q)
+{
+	u64 cost;
+
+	spin_lock(&q->lock);
+	cost = q->stat.ready * mq_cost(0) + q->stat.bytes - q->flying;
+	spin_unlock(&q->lock);
+	return cost;
+}
+
+/* Make room in the budget at the cost of this queue. */
 bool mq_queue_drop_oldest(struct mq_queue *q)
 {
 	struct mq_entry *e;

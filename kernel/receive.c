@@ -4,11 +4,12 @@
  * spinlock held, and only then settled; where the copying fails it goes back
  * to its place, so nothing is lost.
  */
+#include <linux/sched/signal.h>
 #include <linux/uio.h>
 
 #include "mq.h"
 
-/* The half-read message, or the next one. As mq_queue_take_locked(). */
+/* The half-read message, or the next one; as mq_queue_next_locked(). */
 static struct mq_entry *mq_pick(struct mq_file *f)
 {
 	struct mq_queue *q = f->q;
@@ -20,48 +21,44 @@ static struct mq_entry *mq_pick(struct mq_file *f)
 		mq_queue_unhold_locked(f, e);
 	} else {
 		f->partial_done = 0;
-		e = mq_queue_take_locked(q, f);
+		e = mq_queue_next_locked(q, f);
+		if (!IS_ERR_OR_NULL(e))
+			mq_queue_take_locked(f, e);
 	}
 	spin_unlock(&q->lock);
 	return e;
 }
 
 /*
- * Wait for something to read and take it in hand. NULL at end of file, or an
- * ERR_PTR: ENODEV, EAGAIN, EINTR (the caller is being killed), ERESTARTSYS.
+ * Sleep until there may be something to read, without rx: another thread may
+ * want to try meanwhile.
  */
-static struct mq_entry *mq_next(struct mq_file *f, bool nowait)
+static int mq_wait_to_read(struct mq_file *f)
 {
-	lockdep_assert_held(&f->rx);
-	for (;;) {
-		struct mq_entry *e = mq_pick(f);
-		int err = PTR_ERR_OR_ZERO(e);
+	int err;
 
-		if (err == -EINTR)
-			mq_wake_readers(f->q, 1);
-		if (err != -EAGAIN && err != -EBUSY)
-			return e;
-		if (nowait)
-			return ERR_PTR(-EAGAIN);
-		/* Sleep without rx: another thread may want to try. */
-		mutex_unlock(&f->rx);
-		err = mq_wait_message(f, DEVMQ_FOREVER);
-		mutex_lock(&f->rx);
-		if (err)
-			return ERR_PTR(err);
-	}
+	mutex_unlock(&f->rx);
+	err = mq_wait_message(f, true, DEVMQ_FOREVER);
+	if (!err && mutex_trylock(&f->rx))
+		return 0;
+	/* Who knows for how long; others may be faster. */
+	mq_pass_on(f->q);
+	return err ?: mutex_lock_interruptible(&f->rx) ? -ERESTARTSYS : 0;
 }
 
-/* Settle a delivery that was read up to @done of its bytes. */
+/* A delivery was read up to @done of its bytes. */
 static void mq_delivered(struct mq_file *f, struct mq_entry *e, u32 done)
 {
-	struct mq_queue *q = f->q;
 	bool whole = done == e->msg->size;
-	bool acked = false;
+	struct mq_queue *q = f->q;
+	bool acked = false, edge;
 
 	spin_lock(&q->lock);
+	edge = mq_queue_full(q);
 	f->last_id = e->id;
-	if (whole && f->ack == DEVMQ_ACK_AUTO) {
+	/* Who was killed meanwhile has not seen it: it comes back at close. */
+	if (whole && f->ack == DEVMQ_ACK_AUTO &&
+	    likely(!fatal_signal_pending(current))) {
 		mq_queue_ack_locked(f, e);
 		acked = true;
 	} else {
@@ -73,10 +70,10 @@ static void mq_delivered(struct mq_file *f, struct mq_entry *e, u32 done)
 	}
 	spin_unlock(&q->lock);
 	if (likely(acked)) {
-		mq_wake_writers(q);
+		mq_wake_writers(q, edge);
 		mq_entry_free(e);
 	} else if (!whole) {
-		mq_wake_sharers(f);
+		mq_wake_file(f);
 	}
 }
 
@@ -97,12 +94,29 @@ static void mq_not_delivered(struct mq_file *f, struct mq_entry *e, u32 done)
 	mq_wake_file(f);
 }
 
+/* Copy out what there is room for, of the entry in hand. */
+static ssize_t mq_read_entry(struct mq_file *f, struct mq_entry *e,
+			     struct iov_iter *to)
+{
+	u32 done = f->partial_done;
+	size_t size, copied;
+
+	lockdep_assert_held(&f->rx);
+	size = min_t(size_t, e->msg->size - done, iov_iter_count(to));
+	copied = copy_to_iter(mq_msg_payload(e->msg) + done, size, to);
+	if (unlikely(!copied && size)) {
+		mq_not_delivered(f, e, done);
+		return -EFAULT;
+	}
+	mq_delivered(f, e, done + copied);
+	return copied;
+}
+
 /* read(2): bytes of one message. */
 ssize_t mq_read(struct mq_file *f, struct kiocb *iocb, struct iov_iter *to)
 {
+	bool slept = false;
 	struct mq_entry *e;
-	size_t size, copied;
-	u32 done;
 	ssize_t ret;
 
 	if (!iov_iter_count(to))
@@ -110,23 +124,25 @@ ssize_t mq_read(struct mq_file *f, struct kiocb *iocb, struct iov_iter *to)
 	ret = mq_iocb_lock(iocb, &f->rx);
 	if (ret)
 		return ret;
-	e = mq_next(f, mq_iocb_nowait(iocb));
-	ret = PTR_ERR_OR_ZERO(e);
-	if (ret || !e)
-		goto out_unlock;
-
-	done = f->partial_done;
-	size = min_t(size_t, e->msg->size - done, iov_iter_count(to));
-	copied = copy_to_iter(mq_msg_payload(e->msg) + done, size, to);
-	if (likely(copied || !size)) {
-		mq_delivered(f, e, done + copied);
-		ret = copied;
-	} else {
-		mq_not_delivered(f, e, done);
-		ret = -EFAULT;
+	for (;;) {
+		e = mq_pick(f);
+		ret = PTR_ERR_OR_ZERO(e);
+		if (likely(ret != -EAGAIN && ret != -EBUSY))
+			break;
+		if (mq_iocb_nowait(iocb)) {
+			ret = -EAGAIN;
+			break;
+		}
+		slept = true;
+		ret = mq_wait_to_read(f);
+		if (ret)
+			return ret;
 	}
-out_unlock:
+	if (!ret && e)
+		ret = mq_read_entry(f, e, to);
 	mutex_unlock(&f->rx);
+	if (slept)
+		mq_pass_on(f->q);
 	return ret;
 }
 

@@ -6,6 +6,7 @@
  */
 #include <linux/cred.h>
 #include <linux/ctype.h>
+#include <linux/pagemap.h>
 #include <linux/pid_namespace.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -93,6 +94,10 @@ struct mq_entry *mq_record_get(struct mq_queue *q, const void __user *from,
 	if (!mq_size_ok(q, payload, meta))
 		return ERR_PTR(-EMSGSIZE);
 
+	/* Making room may cost others their messages: not for nothing. */
+	if (READ_ONCE(q->opt.overflow) == MQ_OVERFLOW_DROP_HEAD &&
+	    fault_in_readable(from, r.size))
+		return ERR_PTR(-EFAULT);
 	e = mq_entry_alloc(q, payload, r.key_size, r.headers_size, nowait);
 	if (IS_ERR(e))
 		return e;

@@ -131,6 +131,7 @@ static struct mq_queue *mq_queue_new(const char *name,
 	mq_ready_init(&q->ready);
 	q->next_id = 1;
 	INIT_LIST_HEAD(&q->files);
+	INIT_LIST_HEAD(&q->holders);
 
 	device_initialize(&q->dev);
 	q->dev.class = &mq_class;
@@ -167,7 +168,7 @@ static int mq_publish(struct mq_queue *q)
  * @opt: its options, checked
  *
  * Return: 0, EEXIST, ENOSPC (out of device numbers), ENODEV (the module is
- * going), EINVAL (no such user here) or ENOMEM.
+ * going), ENOMEM, or what the driver core says.
  */
 int mq_create(const char *name, const struct mq_options *opt)
 {
@@ -181,10 +182,6 @@ int mq_create(const char *name, const struct mq_options *opt)
 		err = -ENOMEM;
 		goto out_module;
 	}
-	err = -EINVAL;
-	if (!uid_valid(q->node_uid) || !gid_valid(q->node_gid))
-		goto out_put;
-
 	mutex_lock(&mq_registry_lock);
 	err = mq_find(name) ? -EEXIST : mq_publish(q);
 	if (!err) {
@@ -194,7 +191,6 @@ int mq_create(const char *name, const struct mq_options *opt)
 	mutex_unlock(&mq_registry_lock);
 	if (!err)
 		return 0;
-out_put:
 	mq_queue_put(q);
 out_module:
 	module_put(THIS_MODULE);

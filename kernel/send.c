@@ -3,6 +3,8 @@
  * Sending. The message is made and its bytes are copied with no lock held;
  * under the queue's lock it is only linked in.
  */
+#include <linux/pagemap.h>
+#include <linux/timekeeping.h>
 #include <linux/uio.h>
 
 #include "mq.h"
@@ -19,15 +21,48 @@ bool mq_size_ok(const struct mq_queue *q, u64 payload, u64 meta)
 	       payload + meta <= READ_ONCE(q->opt.max_bytes);
 }
 
-/* The same for one that is there: a bound may have been set lower since. */
-bool mq_msg_ok(const struct mq_queue *q, const struct mq_msg *m)
+/*
+ * A batch that has to wait keeps its first message only: the memory of the
+ * others is in no queue's bound, and others may need it.
+ */
+static void mq_keep_first(struct list_head *batch)
 {
-	return mq_size_ok(q, m->size, m->key_size + m->headers_size);
+	struct mq_entry *first;
+
+	first = list_first_entry(batch, struct mq_entry, list);
+	list_del(&first->list);
+	mq_entries_free(batch);
+	list_add(&first->list, batch);
+}
+
+/* Take what there is room for. Return: how many; if not all, why in @err. */
+static int mq_send_some(struct mq_queue *q, struct list_head *batch, int *err,
+			u64 *last_id)
+{
+	u64 now = ktime_get_real_ns();
+	struct mq_entry *e, *next;
+	LIST_HEAD(dropped);
+	int taken = 0;
+
+	spin_lock(&q->lock);
+	list_for_each_entry_safe(e, next, batch, list) {
+		*err = mq_queue_admit_locked(q, e->msg, &dropped);
+		if (*err)
+			break;
+		list_del(&e->list);
+		mq_queue_add_locked(q, e, now);
+		*last_id = e->id;
+		taken++;
+	}
+	spin_unlock(&q->lock);
+	if (unlikely(!list_empty(&dropped)))
+		mq_entries_free(&dropped);
+	return taken;
 }
 
 /**
  * mq_send - put messages in the queue
- * @q: the queue
+ * @f: the producer
  * @batch: entries, in order; those that were taken leave it
  * @nowait: do not wait for room
  * @last_id: gets the id of the last one taken
@@ -38,43 +73,35 @@ bool mq_msg_ok(const struct mq_queue *q, const struct mq_msg *m)
  * Return: how many were taken, at least one; or ENODEV, EMSGSIZE, ENOSPC,
  * EAGAIN, ERESTARTSYS, and none was.
  */
-int mq_send(struct mq_queue *q, struct list_head *batch, bool nowait,
+int mq_send(struct mq_file *f, struct list_head *batch, bool nowait,
 	    u64 *last_id)
 {
-	struct mq_entry *e, *next;
-	LIST_HEAD(dropped);
-	int taken = 0;
-	int err = 0;
+	struct mq_queue *q = f->q;
+	struct mq_msg *first;
+	int taken, err;
 
-	for (;;) {
-		spin_lock(&q->lock);
-		list_for_each_entry_safe(e, next, batch, list) {
-			err = mq_queue_admit_locked(q, e->msg, &dropped);
-			if (err)
-				break;
-			list_del(&e->list);
-			mq_queue_add_locked(q, e);
-			*last_id = e->id;
-			taken++;
-		}
-		spin_unlock(&q->lock);
-
-		if (unlikely(!list_empty(&dropped)))
-			mq_entries_free(&dropped);
-		if (likely(taken))
-			break;
+	while (!(taken = mq_send_some(q, batch, &err, last_id))) {
 		if (err == -EBUSY)
-			continue;
-		if (err != -EAGAIN || nowait)
+			continue;	/* there was more to drop */
+		if (err != -EAGAIN)
 			return err;
-		e = list_first_entry(batch, struct mq_entry, list);
-		err = mq_wait_room(q, e->msg);
+		first = list_first_entry(batch, struct mq_entry, list)->msg;
+		if (nowait) {
+			mq_want_room(f, mq_msg_bytes(first));
+			return err;
+		}
+		mq_keep_first(batch);
+		err = mq_wait_room(q, first->size,
+				   first->key_size + first->headers_size);
 		if (err)
 			return err;
 	}
 	mq_wake_readers(q, taken);
 	/* Other writers may be asleep beside room that is left. */
-	mq_wake_writers(q);
+	if (unlikely(atomic_read(&q->blocked))) {
+		mq_want_room(f, 0);
+		mq_wake_writers(q, false);
+	}
 	return taken;
 }
 
@@ -94,8 +121,14 @@ ssize_t mq_write(struct mq_file *f, struct kiocb *iocb, struct iov_iter *from)
 	if (!mq_size_ok(q, size, 0))
 		return -EMSGSIZE;
 	/* Spare the work where it is clear that it would be for nothing. */
-	if (nowait && !mq_can_send(q))
+	if (nowait && !mq_can_send(q, size)) {
+		mq_want_room(f, size);
 		return -EAGAIN;
+	}
+	/* Making room may cost others their messages: not for nothing. */
+	if (READ_ONCE(q->opt.overflow) == MQ_OVERFLOW_DROP_HEAD &&
+	    fault_in_iov_iter_readable(from, size))
+		return -EFAULT;
 	e = mq_entry_alloc(q, size, 0, 0, nowait);
 	if (IS_ERR(e))
 		return PTR_ERR(e);
@@ -104,7 +137,7 @@ ssize_t mq_write(struct mq_file *f, struct kiocb *iocb, struct iov_iter *from)
 		goto out_free;
 	mq_entry_stamp(e);
 	list_add(&e->list, &batch);
-	err = mq_send(q, &batch, nowait, &id);
+	err = mq_send(f, &batch, nowait, &id);
 	if (err < 0)
 		goto out_free;
 	return size;

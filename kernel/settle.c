@@ -53,16 +53,18 @@ static void mq_settle_range(struct mq_file *f, struct devmq_settlement *s)
 	struct mq_queue *q = f->q;
 	u64 id = s->first_id;
 	LIST_HEAD(gone);
+	bool edge;
 	u32 n;
 
 	s->settled = 0;
 	do {
 		spin_lock(&q->lock);
+		edge = mq_queue_full(q);
 		n = q->gone ? 0 : mq_settle_some(f, s, &id, &gone);
 		spin_unlock(&q->lock);
 		s->settled += n;
 		if (n && s->action == DEVMQ_ACTION_ACK)
-			mq_wake_writers(q);
+			mq_wake_writers(q, edge);
 		else if (n)
 			mq_wake_readers(q, n);
 		mq_entries_free(&gone);
@@ -104,7 +106,8 @@ int mq_ioc_settle(struct mq_ioc *ioc)
 	}
 	if (a->settled)
 		mq_wake_file(ioc->f);
-	if (copy_to_user(user, s, size))
+	/* Whatever became of them, the caller is told. */
+	if (copy_to_user(user, s, size) || mq_ioc_publish(ioc))
 		err = -EFAULT;
 out_free:
 	kvfree(s);

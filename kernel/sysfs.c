@@ -93,7 +93,9 @@ static ssize_t mq_option_store(struct device *dev,
 	err = mq_option_parse(o, text, &value);
 	if (err)
 		return err;
+	spin_lock(&q->lock);
 	mq_option_set(o, &q->opt, value);
+	spin_unlock(&q->lock);
 	mq_wake_options(q);
 	return count;
 }

@@ -2,14 +2,21 @@
 /*
  * Who sleeps, and who wakes whom.
  *
- * Readers sleep exclusively: each message that becomes ready wakes one of
- * them. A reader that is woken and leaves without a message, because it may
- * hold no more, passes the wake-up on. A reader that may hold no more waits
- * apart, in mq_file.room, so that it eats no wake-up meant for others.
+ * Readers sleep exclusively in mq_queue.readers: each message that becomes
+ * ready wakes one of them. One that has slept, and may so have been woken for
+ * a message, wakes the next when it leaves while something is ready
+ * (mq_pass_on), whatever it leaves with. A reader that may hold no more
+ * deliveries is not among them, so that it eats no wake-up meant for others.
+ * Besides, all readers of one open file sleep in its own mq_file.own, for what
+ * concerns that file alone: that it may hold more again, or that it has a
+ * half-read message.
  *
  * Writers sleep exclusively too, but need room of different size: a wake-up
  * goes past those for whom there is not enough, to the first for whom there
  * is. A writer that got in wakes the next, if there is room left.
+ *
+ * Pollers are woken with the sleepers. Those that wait to write are, besides,
+ * woken on the edge alone: when the queue ceases to be full.
  */
 #include <linux/hrtimer.h>
 #include <linux/poll.h>
@@ -18,10 +25,8 @@
 
 #include "mq.h"
 
-static bool mq_gone(const struct mq_queue *q)
-{
-	return READ_ONCE(q->gone);
-}
+#define MQ_IN	poll_to_key(EPOLLIN | EPOLLRDNORM)
+#define MQ_OUT	poll_to_key(EPOLLOUT | EPOLLWRNORM)
 
 /* May hold another delivery. A look without the lock. */
 static bool mq_has_credit(const struct mq_file *f)
@@ -40,25 +45,32 @@ static bool mq_at_eof(const struct mq_queue *q)
 	       (eof == MQ_EOF_HANGUP && !READ_ONCE(q->stat.producers));
 }
 
-/* Would a read not sleep? A look without the lock. */
-bool mq_can_receive(struct mq_file *f)
+/**
+ * mq_can_receive - would a receive not sleep?
+ * @f: the consumer
+ * @partial: it is a read(2), which may go on with a half-read message
+ *
+ * A look without the lock.
+ */
+bool mq_can_receive(const struct mq_file *f, bool partial)
 {
-	struct mq_queue *q = f->q;
+	const struct mq_queue *q = f->q;
 
-	if (mq_gone(q) || READ_ONCE(f->partial))
+	if (READ_ONCE(q->gone) || (partial && READ_ONCE(f->partial)))
 		return true;
 	return mq_has_credit(f) &&
 	       (READ_ONCE(q->stat.ready) || mq_at_eof(q));
 }
 
-/* Would a write of a small message not sleep? A look without the lock. */
-bool mq_can_send(struct mq_queue *q)
+/* Would a send of @bytes not sleep? A look without the lock. */
+bool mq_can_send(const struct mq_queue *q, u64 bytes)
 {
-	return mq_gone(q) || READ_ONCE(q->opt.overflow) != MQ_OVERFLOW_BLOCK ||
-	       mq_queue_fits(q, 1);
+	return READ_ONCE(q->gone) ||
+	       READ_ONCE(q->opt.overflow) != MQ_OVERFLOW_BLOCK ||
+	       mq_queue_fits(q, bytes);
 }
 
-/* Sleep until woken; 0, -ERESTARTSYS, or -ETIMEDOUT. */
+/* Sleep until woken: 0; or until the deadline: -ETIMEDOUT. */
 static int mq_sleep(u64 deadline_ns)
 {
 	ktime_t deadline = min_t(u64, deadline_ns, KTIME_MAX);
@@ -74,38 +86,44 @@ static int mq_sleep(u64 deadline_ns)
 /**
  * mq_wait_message - sleep until there may be something to receive
  * @f: the consumer
+ * @partial: as for mq_can_receive()
  * @deadline_ns: not longer than this time of CLOCK_MONOTONIC
+ *
+ * Whoever called this calls mq_pass_on() before it leaves, or waits for
+ * anything else.
  *
  * Return: 0 (look again), ERESTARTSYS, or ETIMEDOUT.
  */
-int mq_wait_message(struct mq_file *f, u64 deadline_ns)
+int mq_wait_message(struct mq_file *f, bool partial, u64 deadline_ns)
 {
+	struct wait_queue_entry wait, own;
 	struct mq_queue *q = f->q;
-	bool credit = mq_has_credit(f);
-	struct wait_queue_head *wq = credit ? &q->readers : &f->room;
-	struct wait_queue_entry wait;
 	int err = 0;
 
-	atomic_inc(&f->sleepers);
-	init_wait_entry(&wait, credit ? WQ_FLAG_EXCLUSIVE : 0);
+	init_wait_entry(&wait, WQ_FLAG_EXCLUSIVE);
+	init_wait_entry(&own, 0);
 	for (;;) {
-		int stop = prepare_to_wait_event(wq, &wait, TASK_INTERRUPTIBLE);
+		int stop;
 
-		/* Credit came or went: it is the other place to wait in. */
-		if (mq_can_receive(f) || mq_has_credit(f) != credit) {
+		stop = prepare_to_wait_event(&f->own, &own, TASK_INTERRUPTIBLE);
+		if (mq_has_credit(f))
+			prepare_to_wait_exclusive(&q->readers, &wait,
+						  TASK_INTERRUPTIBLE);
+		if (mq_can_receive(f, partial)) {
 			err = 0;
 			break;
 		}
-		if (!err)
-			err = stop;
+		err = err ?: stop;
 		if (err)
 			break;
 		err = mq_sleep(deadline_ns);
+		/* Without credit this is no place to be woken in. */
+		finish_wait(&q->readers, &wait);
+		if (!mq_has_credit(f))
+			mq_pass_on(q);
 	}
-	finish_wait(wq, &wait);
-	atomic_dec(&f->sleepers);
-	if (credit && !mq_has_credit(f) && READ_ONCE(q->stat.ready))
-		mq_wake_readers(q, 1);
+	finish_wait(&q->readers, &wait);
+	finish_wait(&f->own, &own);
 	return err;
 }
 
@@ -113,23 +131,21 @@ int mq_wait_message(struct mq_file *f, u64 deadline_ns)
  * struct mq_writer - a sleeping writer
  * @wait: in mq_queue.writers
  * @q: the queue
- * @msg: its message
+ * @payload: bytes of its message's payload
+ * @meta: bytes of its key and headers
  */
 struct mq_writer {
 	struct wait_queue_entry	wait;
 	struct mq_queue		*q;
-	const struct mq_msg	*msg;
+	u64			payload;
+	u64			meta;
 };
 
 /* There is room, or there will never be any: both end the wait. */
 static bool mq_writer_may_go(const struct mq_writer *w)
 {
-	struct mq_queue *q = w->q;
-
-	return mq_gone(q) ||
-	       READ_ONCE(q->opt.overflow) != MQ_OVERFLOW_BLOCK ||
-	       mq_queue_fits(q, mq_msg_bytes(w->msg)) ||
-	       !mq_msg_ok(q, w->msg);
+	return mq_can_send(w->q, w->payload + w->meta) ||
+	       !mq_size_ok(w->q, w->payload, w->meta);
 }
 
 /* Not woken is not counted: the wake-up goes on to the next. */
@@ -144,15 +160,17 @@ static int mq_writer_wake(struct wait_queue_entry *wait, unsigned int mode,
 /**
  * mq_wait_room - sleep until there may be room
  * @q: the queue
- * @msg: the message
+ * @payload: bytes of the message's payload
+ * @meta: bytes of its key and headers
  *
  * Return: 0 (try again) or ERESTARTSYS.
  */
-int mq_wait_room(struct mq_queue *q, const struct mq_msg *msg)
+int mq_wait_room(struct mq_queue *q, u64 payload, u64 meta)
 {
-	struct mq_writer w = { .q = q, .msg = msg };
+	struct mq_writer w = { .q = q, .payload = payload, .meta = meta };
 	int err;
 
+	atomic_inc(&q->blocked);
 	init_wait_entry(&w.wait, WQ_FLAG_EXCLUSIVE);
 	w.wait.func = mq_writer_wake;
 	for (;;) {
@@ -167,52 +185,68 @@ int mq_wait_room(struct mq_queue *q, const struct mq_msg *msg)
 		schedule();
 	}
 	finish_wait(&q->writers, &w.wait);
+	atomic_dec(&q->blocked);
 	return err;
+}
+
+/**
+ * mq_want_room - remember that a send of this file would have slept
+ * @f: the producer
+ * @bytes: what it sent, 0: it has got in, or gave up
+ *
+ * A poll waits for as much, so that who polls and tries again does not spin.
+ */
+void mq_want_room(struct mq_file *f, u64 bytes)
+{
+	u64 before = xchg(&f->wants, bytes);
+
+	if (!before && bytes)
+		atomic_inc(&f->q->blocked);
+	else if (before && !bytes)
+		atomic_dec(&f->q->blocked);
 }
 
 /* @n messages became ready; 0: all readers are to look. */
 void mq_wake_readers(struct mq_queue *q, unsigned int n)
 {
 	if (wq_has_sleeper(&q->readers))
-		__wake_up(&q->readers, TASK_INTERRUPTIBLE, n,
-			  poll_to_key(EPOLLIN | EPOLLRDNORM));
+		__wake_up(&q->readers, TASK_INTERRUPTIBLE, n, MQ_IN);
 }
 
-/*
- * @f has a half-read message now. If others sleep in a read or a poll of the
- * same open file, they can go on with it; which of the sleepers they are is
- * not known, so all look.
+/* What is ready was not for us: wake the next. */
+void mq_pass_on(struct mq_queue *q)
+{
+	if (READ_ONCE(q->stat.ready))
+		mq_wake_readers(q, 1);
+}
+
+/**
+ * mq_wake_writers - there is more room than before, or some is left
+ * @q: the queue
+ * @edge: it was full; if not, only those look who need more than a little
  */
-void mq_wake_sharers(struct mq_file *f)
+void mq_wake_writers(struct mq_queue *q, bool edge)
 {
-	smp_mb(); /* f->partial, then sleepers; pairs with prepare_to_wait */
-	if (unlikely(atomic_read(&f->sleepers) || READ_ONCE(f->polled))) {
-		mq_wake_readers(f->q, 0);
-		mq_wake_file(f);
-	}
+	if (!wq_has_sleeper(&q->writers))
+		return;
+	if (edge || atomic_read(&q->blocked))
+		__wake_up(&q->writers, TASK_INTERRUPTIBLE, 1, MQ_OUT);
 }
 
-/* There is more room than before, or some is left. */
-void mq_wake_writers(struct mq_queue *q)
-{
-	if (wq_has_sleeper(&q->writers) && mq_can_send(q))
-		wake_up_interruptible_poll(&q->writers,
-					   EPOLLOUT | EPOLLWRNORM);
-}
-
-/* @f holds fewer deliveries than before, or may hold more. */
+/* @f may hold more deliveries than before, or has a half-read message. */
 void mq_wake_file(struct mq_file *f)
 {
-	if (wq_has_sleeper(&f->room))
-		wake_up_interruptible_all(&f->room);
+	if (wq_has_sleeper(&f->own))
+		__wake_up(&f->own, TASK_INTERRUPTIBLE, 0, MQ_IN);
+	if (unlikely(READ_ONCE(f->wide)))
+		mq_wake_readers(f->q, 0);
 }
 
 /* An option changed: everybody is to look. */
 void mq_wake_options(struct mq_queue *q)
 {
 	mq_wake_readers(q, 0);
-	__wake_up(&q->writers, TASK_INTERRUPTIBLE, 0,
-		  poll_to_key(EPOLLOUT | EPOLLWRNORM));
+	__wake_up(&q->writers, TASK_INTERRUPTIBLE, 0, MQ_OUT);
 	mq_budget_wake();
 }
 
@@ -225,7 +259,7 @@ void mq_wake_all(struct mq_queue *q)
 	wake_up_all(&q->writers);
 	spin_lock(&q->lock);
 	list_for_each_entry(f, &q->files, link)
-		wake_up_all(&f->room);
+		wake_up_all(&f->own);
 	spin_unlock(&q->lock);
 	mq_budget_wake();
 }
