@@ -27,7 +27,7 @@ static int mq_batch_get(struct mq_ioc *ioc, struct list_head *batch)
 	       (!n || space >= sizeof(u64))) {
 		struct mq_entry *e;
 
-		e = mq_record_get(ioc->f->q, from, space, ioc->nowait || n,
+		e = mq_record_get(ioc->f, from, space, ioc->nowait || n,
 				  &step);
 		if (IS_ERR(e))
 			return n ?: PTR_ERR(e);

@@ -134,13 +134,14 @@ static __poll_t mq_poll(struct file *file, poll_table *wait)
 {
 	struct mq_file *f = file->private_data;
 	struct mq_queue *q = f->q;
+	u64 room = max(READ_ONCE(f->wants), 1UL);
 	__poll_t events = 0;
 
 	mq_poll_wait(file, wait);
 	if (f->mode & FMODE_READ && mq_can_receive(f, true))
 		events |= EPOLLIN | EPOLLRDNORM;
-	if (f->mode & FMODE_WRITE &&
-	    mq_can_send(q, max(READ_ONCE(f->wants), 1UL)))
+	if (f->mode & FMODE_WRITE && mq_can_send(q, room) &&
+	    mq_budget_poll(q, room))
 		events |= EPOLLOUT | EPOLLWRNORM;
 	if (READ_ONCE(q->gone))
 		events |= EPOLLHUP | EPOLLERR;

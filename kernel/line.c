@@ -62,7 +62,7 @@ static int mq_tail_room(struct mq_file *f, size_t size)
 	if (e)
 		return size <= e->msg->alloc ? 0 :
 		       mq_entry_grow(f->q, e, size, true);
-	e = mq_entry_alloc(f->q, size, 0, 0, true);
+	e = mq_entry_alloc(f, size, 0, 0, true);
 	if (IS_ERR(e))
 		return PTR_ERR(e);
 	e->msg->size = 0;
@@ -151,6 +151,8 @@ static int mq_line_take(struct mq_lines *l, const char *part, size_t size,
 		err = mq_tail_add(f, part, size, ends);
 		if (!err && ends)
 			err = mq_tail_send(f, size);
+		if (err == -EAGAIN && l->nowait)
+			mq_want_room(f, whole);
 		if (err != -EAGAIN || l->nowait)
 			return err;
 		err = mq_line_wait(f, whole);

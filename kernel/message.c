@@ -28,6 +28,13 @@ static atomic_long_t mq_budget_used;
 static unsigned long mq_budget_max;
 static DECLARE_WAIT_QUEUE_HEAD(mq_budget_waiters);
 
+/*
+ * Queues with pollers that wait for some of the budget. The lock protects the
+ * list and mq_queue.starved; it is taken last but for wait queue locks.
+ */
+static DEFINE_SPINLOCK(mq_starved_lock);
+static LIST_HEAD(mq_starved);
+
 static int mq_budget_set(const char *text, const struct kernel_param *kp)
 {
 	char *end;
@@ -74,19 +81,59 @@ static bool mq_budget_charge(unsigned long cost)
 static void mq_budget_uncharge(unsigned long cost)
 {
 	atomic_long_sub(cost, &mq_budget_used);
-	if (wq_has_sleeper(&mq_budget_waiters))
+	/* The barrier in wq_has_sleeper() is for the list as well. */
+	if (wq_has_sleeper(&mq_budget_waiters) || !list_empty(&mq_starved))
 		mq_budget_wake();
 }
 
+/* There may be more of the budget than before: all are to look. */
 void mq_budget_wake(void)
 {
+	struct mq_queue *q, *next;
+
 	wake_up_all(&mq_budget_waiters);
+	spin_lock(&mq_starved_lock);
+	list_for_each_entry_safe(q, next, &mq_starved, starved) {
+		list_del_init(&q->starved);
+		mq_wake_pollers(q);
+	}
+	spin_unlock(&mq_starved_lock);
+}
+
+/* A queue goes: no one polls it any more. */
+void mq_budget_forget(struct mq_queue *q)
+{
+	spin_lock(&mq_starved_lock);
+	list_del_init(&q->starved);
+	spin_unlock(&mq_starved_lock);
 }
 
 static bool mq_budget_fits(unsigned long cost)
 {
 	return atomic_long_read(&mq_budget_used) + cost <=
 	       READ_ONCE(mq_budget_max);
+}
+
+/**
+ * mq_budget_poll - would the budget let a send go on, if only to fail?
+ * @q: the queue
+ * @bytes: what the message counts
+ *
+ * If not, the pollers in mq_queue.writers are woken when it may.
+ */
+bool mq_budget_poll(struct mq_queue *q, u64 bytes)
+{
+	unsigned long cost = mq_cost(bytes);
+
+	if (likely(mq_budget_fits(cost)) || cost > READ_ONCE(mq_budget_max) ||
+	    READ_ONCE(q->opt.overflow) != MQ_OVERFLOW_BLOCK)
+		return true;
+	spin_lock(&mq_starved_lock);
+	if (list_empty(&q->starved))
+		list_add_tail(&q->starved, &mq_starved);
+	spin_unlock(&mq_starved_lock);
+	smp_mb(); /* on the list, then look; as for who sleeps */
+	return mq_budget_fits(cost);
 }
 
 /**
@@ -170,7 +217,7 @@ void mq_msg_pad(struct mq_msg *m)
 
 /**
  * mq_entry_alloc - make an entry with an empty message
- * @q: the queue that it is for; its overflow option says what to do where the
+ * @f: the producer; its queue's overflow option says what to do where the
  *	module's budget is used up
  * @size: bytes of payload
  * @key_size: bytes of the key
@@ -183,7 +230,7 @@ void mq_msg_pad(struct mq_msg *m)
  * Return: the entry, or an ERR_PTR of ENOMEM, EAGAIN, ENOSPC, EMSGSIZE,
  * ENODEV or ERESTARTSYS.
  */
-struct mq_entry *mq_entry_alloc(struct mq_queue *q, u32 size, u32 key_size,
+struct mq_entry *mq_entry_alloc(struct mq_file *f, u32 size, u32 key_size,
 				u32 headers_size, bool nowait)
 {
 	u32 meta = key_size + headers_size;
@@ -192,7 +239,9 @@ struct mq_entry *mq_entry_alloc(struct mq_queue *q, u32 size, u32 key_size,
 	struct mq_msg *m;
 	int err;
 
-	err = mq_budget_get(q, mq_cost(alloc), nowait);
+	err = mq_budget_get(f->q, mq_cost(alloc), nowait);
+	if (err == -EAGAIN)
+		mq_want_room(f, (u64)size + meta);
 	if (err)
 		return ERR_PTR(err);
 	e = kmem_cache_alloc(mq_entry_cache, MQ_GFP);

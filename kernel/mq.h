@@ -20,6 +20,7 @@
  *   mq_file.rx         mutex     read(2) of one open file, copying included
  *   mq_queue.lock      spinlock  all that changes in a queue and in the parts
  *                                of its open files that say so
+ *   mq_starved_lock    spinlock  who waits for the module's budget (message.c)
  *   wait queue locks             inside the kernel's wait queue calls
  *
  *   tx and rx are never held together; rx is not held while waiting. The user's memory is touched and memory
@@ -203,6 +204,7 @@ enum { MQ_EOF_NEVER, MQ_EOF_EMPTY, MQ_EOF_HANGUP };
  * @blocked: writers asleep, and files that found no room and may be polled
  * @readers: consumers that wait for a message, and pollers
  * @writers: producers that wait for room, and pollers
+ * @starved: in message.c's list of queues whose pollers wait for the budget
  * @lock: protects all that follows
  * @gone: removed; nothing comes in or out any more
  * @exclusive: its only consumer came with O_EXCL
@@ -226,6 +228,8 @@ struct mq_queue {
 	atomic_t		blocked;
 	wait_queue_head_t	readers;
 	wait_queue_head_t	writers;
+
+	struct list_head	starved;
 
 	spinlock_t		lock ____cacheline_aligned_in_smp;
 	bool			gone;
@@ -297,7 +301,7 @@ struct mq_file {
 /* message.c: memory of messages and entries, and the budget of the module */
 int mq_message_init(void);
 void mq_message_exit(void);
-struct mq_entry *mq_entry_alloc(struct mq_queue *q, u32 size, u32 key_size,
+struct mq_entry *mq_entry_alloc(struct mq_file *f, u32 size, u32 key_size,
 				u32 headers_size, bool nowait);
 void mq_entry_free(struct mq_entry *e);
 void mq_entries_free(struct list_head *list);
@@ -305,6 +309,8 @@ void mq_msg_put(struct mq_msg *m);
 void mq_msg_pad(struct mq_msg *m);
 int mq_entry_grow(struct mq_queue *q, struct mq_entry *e, u32 alloc,
 		  bool nowait);
+bool mq_budget_poll(struct mq_queue *q, u64 bytes);
+void mq_budget_forget(struct mq_queue *q);
 int mq_budget_wait(struct mq_queue *q, unsigned long cost);
 unsigned long mq_cost(u64 bytes);
 void mq_entry_stamp(struct mq_entry *e);
@@ -356,6 +362,7 @@ void mq_want_room(struct mq_file *f, u64 bytes);
 void mq_pass_on(struct mq_queue *q);
 void mq_wake_readers(struct mq_queue *q, unsigned int n);
 void mq_wake_writers(struct mq_queue *q, bool edge);
+void mq_wake_pollers(struct mq_queue *q);
 void mq_wake_file(struct mq_file *f);
 void mq_wake_options(struct mq_queue *q);
 void mq_wake_all(struct mq_queue *q);
@@ -375,7 +382,7 @@ ssize_t mq_line_write(struct mq_file *f, struct kiocb *iocb,
 void mq_line_finish(struct mq_file *f);
 
 /* record.c: records from and to user space */
-struct mq_entry *mq_record_get(struct mq_queue *q, const void __user *from,
+struct mq_entry *mq_record_get(struct mq_file *f, const void __user *from,
 			       u64 space, bool nowait, u64 *step);
 u64 mq_record_step(const struct mq_entry *e);
 void mq_record_fill(struct devmq_record *r, const struct mq_entry *e);

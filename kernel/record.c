@@ -61,7 +61,7 @@ static int mq_headers_check(const u8 *p, size_t size)
 
 /**
  * mq_record_get - make an entry of a record of the user's
- * @q: the queue that it is for
+ * @f: the producer
  * @from: the record
  * @space: bytes there; a record may not reach beyond
  * @nowait: as mq_entry_alloc()
@@ -70,9 +70,10 @@ static int mq_headers_check(const u8 *p, size_t size)
  * Return: the entry, or an ERR_PTR: EFAULT, EINVAL, EOPNOTSUPP, EMSGSIZE, and
  * what mq_entry_alloc() has.
  */
-struct mq_entry *mq_record_get(struct mq_queue *q, const void __user *from,
+struct mq_entry *mq_record_get(struct mq_file *f, const void __user *from,
 			       u64 space, bool nowait, u64 *step)
 {
+	struct mq_queue *q = f->q;
 	struct devmq_record r;
 	struct mq_entry *e;
 	u64 payload, meta;
@@ -98,7 +99,7 @@ struct mq_entry *mq_record_get(struct mq_queue *q, const void __user *from,
 	if (READ_ONCE(q->opt.overflow) == MQ_OVERFLOW_DROP_HEAD &&
 	    fault_in_readable(from, r.size))
 		return ERR_PTR(-EFAULT);
-	e = mq_entry_alloc(q, payload, r.key_size, r.headers_size, nowait);
+	e = mq_entry_alloc(f, payload, r.key_size, r.headers_size, nowait);
 	if (IS_ERR(e))
 		return e;
 	err = -EFAULT;

@@ -77,7 +77,10 @@ static const struct device_type mq_device_type = {
 
 static void mq_device_release(struct device *dev)
 {
-	kfree(mq_queue_of(dev));
+	struct mq_queue *q = mq_queue_of(dev);
+
+	mq_budget_forget(q);
+	kfree(q);
 }
 
 struct mq_queue *mq_queue_get(u32 minor)
@@ -130,6 +133,7 @@ static struct mq_queue *mq_queue_new(const char *name,
 	spin_lock_init(&q->lock);
 	mq_ready_init(&q->ready);
 	q->next_id = 1;
+	INIT_LIST_HEAD(&q->starved);
 	INIT_LIST_HEAD(&q->files);
 	INIT_LIST_HEAD(&q->holders);
 

@@ -129,7 +129,7 @@ ssize_t mq_write(struct mq_file *f, struct kiocb *iocb, struct iov_iter *from)
 	if (READ_ONCE(q->opt.overflow) == MQ_OVERFLOW_DROP_HEAD &&
 	    fault_in_iov_iter_readable(from, size))
 		return -EFAULT;
-	e = mq_entry_alloc(q, size, 0, 0, nowait);
+	e = mq_entry_alloc(f, size, 0, 0, nowait);
 	if (IS_ERR(e))
 		return PTR_ERR(e);
 	err = -EFAULT;

@@ -233,6 +233,12 @@ void mq_wake_writers(struct mq_queue *q, bool edge)
 		__wake_up(&q->writers, TASK_INTERRUPTIBLE, 1, MQ_OUT);
 }
 
+/* All who poll for room are to look. */
+void mq_wake_pollers(struct mq_queue *q)
+{
+	__wake_up(&q->writers, TASK_INTERRUPTIBLE, 1, MQ_OUT);
+}
+
 /* @f may hold more deliveries than before, or has a half-read message. */
 void mq_wake_file(struct mq_file *f)
 {
