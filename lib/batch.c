@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Batches: building records in memory. The setters complete the last record,
+ * so only its payload ever has to move.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "internal.h"
+
+/* A record's size and its step must both fit 32 bits. */
+#define LMQ_RECORD_MAX	(UINT32_MAX - 7U)
+/* A header's name: bytes at most. */
+#define LMQ_HEADER_NAME_MAX	255
+
+_Static_assert(sizeof(struct devmq_record) % 8 == 0, "payloads are aligned");
+
+static struct devmq_record *lmq_first(const struct devmq_batch *b)
+{
+	return (void *)(b->data + b->start);
+}
+
+static struct devmq_record *lmq_last(const struct devmq_batch *b)
+{
+	return (void *)(b->data + b->last);
+}
+
+/* Where the headers of a record begin. */
+static size_t lmq_headers_at(const struct devmq_record *r)
+{
+	return sizeof(*r) + r->key_size + r->dedup_size;
+}
+
+LMQ_EXPORT int devmq_batch_new(struct devmq_batch **batch)
+{
+	struct devmq_batch *b = calloc(1, sizeof(*b));
+
+	if (!b)
+		return -ENOMEM;
+	*batch = b;
+	return 0;
+}
+
+LMQ_EXPORT void devmq_batch_free(struct devmq_batch *batch)
+{
+	if (!batch)
+		return;
+	free(batch->data);
+	free(batch);
+}
+
+LMQ_EXPORT void devmq_batch_clear(struct devmq_batch *batch)
+{
+	batch->start = 0;
+	batch->last = 0;
+	batch->end = 0;
+	batch->count = 0;
+}
+
+LMQ_EXPORT size_t devmq_batch_count(const struct devmq_batch *batch)
+{
+	return batch->count;
+}
+
+LMQ_EXPORT size_t devmq_batch_bytes(const struct devmq_batch *batch)
+{
+	return batch->end - batch->start;
+}
+
+/* Close the gap that sent records left at the front. */
+static void lmq_batch_compact(struct devmq_batch *b)
+{
+	if (!b->start)
+		return;
+	memmove(b->data, b->data + b->start, b->end - b->start);
+	b->last -= b->start;
+	b->end -= b->start;
+	b->start = 0;
+}
+
+/* Make sure that @size more bytes have room behind the first @from. */
+static int lmq_batch_room(struct devmq_batch *b, size_t from, size_t size)
+{
+	size_t need, room = b->room ? b->room : 1024;
+	unsigned char *data;
+
+	if (__builtin_add_overflow(from, size, &need) || need > SIZE_MAX / 2)
+		return -ENOMEM;
+	if (need <= b->room)
+		return 0;
+	while (room < need)
+		room *= 2;
+	data = realloc(b->data, room);
+	if (!data)
+		return -ENOMEM;
+	b->data = data;
+	b->room = room;
+	return 0;
+}
+
+/* Add a record of @size bytes, its header zeroed, the rest to be filled. */
+static int lmq_batch_append(struct devmq_batch *b, size_t size)
+{
+	size_t at;
+	int err;
+
+	lmq_batch_compact(b);
+	at = DEVMQ_ALIGN(b->end);
+	err = lmq_batch_room(b, at, size);
+	if (err)
+		return err;
+	memset(b->data + b->end, 0, at - b->end);
+	memset(b->data + at, 0, sizeof(struct devmq_record));
+	b->last = at;
+	b->end = at + size;
+	b->count++;
+	lmq_last(b)->size = size;
+	return 0;
+}
+
+LMQ_EXPORT int devmq_batch_add(struct devmq_batch *batch, const void *payload,
+			       size_t size)
+{
+	int err;
+
+	if (size > LMQ_RECORD_MAX - sizeof(struct devmq_record))
+		return -EMSGSIZE;
+	err = lmq_batch_append(batch, sizeof(struct devmq_record) + size);
+	if (err)
+		return err;
+	if (size)
+		memcpy(lmq_last(batch) + 1, payload, size);
+	return 0;
+}
+
+LMQ_EXPORT int devmq_batch_add_msg(struct devmq_batch *batch,
+				   const struct devmq_msg *msg)
+{
+	const struct devmq_record *from = devmq_msg_record(msg);
+	size_t meta = lmq_meta_size(from) - from->extra_size;
+	size_t offset = DEVMQ_ALIGN(sizeof(*from) + meta);
+	struct devmq_record *r;
+	const void *payload;
+	size_t size;
+	int err;
+
+	payload = devmq_msg_payload(msg, &size);
+	if (size > LMQ_RECORD_MAX - offset)
+		return -EMSGSIZE;
+	err = lmq_batch_append(batch, offset + size);
+	if (err)
+		return err;
+	r = lmq_last(batch);
+	r->priority = from->priority;
+	r->key_size = from->key_size;
+	r->dedup_size = from->dedup_size;
+	r->headers_size = from->headers_size;
+	memcpy(r + 1, (const char *)(from + 1) + from->extra_size, meta);
+	memset((char *)(r + 1) + meta, 0, offset - sizeof(*r) - meta);
+	memcpy((char *)r + offset, payload, size);
+	return 0;
+}
+
+/*
+ * In the metadata of the last record, put @size bytes to be filled in the
+ * place of the @old bytes at @pos, and move what follows. *@gap gets their
+ * address. The caller counts them in the record's key_size and so on.
+ */
+static int lmq_batch_splice(struct devmq_batch *b, size_t pos, size_t old,
+			    size_t size, unsigned char **gap)
+{
+	struct devmq_record *r = lmq_last(b);
+	size_t meta = sizeof(*r) + lmq_meta_size(r);
+	size_t from = DEVMQ_ALIGN(meta), to = DEVMQ_ALIGN(meta - old + size);
+	size_t payload = r->size - from, rest = meta - pos - old;
+	unsigned char *p;
+	int err;
+
+	if (payload > LMQ_RECORD_MAX - to)
+		return -EMSGSIZE;
+	err = lmq_batch_room(b, b->last, to + payload);
+	if (err)
+		return err;
+	r = lmq_last(b);
+	p = (unsigned char *)r;
+	/* Whichever moves into the other's old place goes last. */
+	if (to > from)
+		memmove(p + to, p + from, payload);
+	memmove(p + pos + size, p + pos + old, rest);
+	if (to < from)
+		memmove(p + to, p + from, payload);
+	memset(p + pos + size + rest, 0, to - pos - size - rest);
+	r->size = to + payload;
+	b->end = b->last + r->size;
+	*gap = p + pos;
+	return 0;
+}
+
+LMQ_EXPORT int devmq_batch_set_key(struct devmq_batch *batch, const void *key,
+				   size_t size)
+{
+	unsigned char *gap;
+	int err;
+
+	if (!batch->count || size > DEVMQ_KEY_MAX)
+		return -EINVAL;
+	err = lmq_batch_splice(batch, sizeof(struct devmq_record),
+			       lmq_last(batch)->key_size, size, &gap);
+	if (err)
+		return err;
+	lmq_last(batch)->key_size = size;
+	if (size)
+		memcpy(gap, key, size);
+	return 0;
+}
+
+LMQ_EXPORT int devmq_batch_set_dedup_id(struct devmq_batch *batch,
+					const void *dedup_id, size_t size)
+{
+	unsigned char *gap;
+	size_t pos;
+	int err;
+
+	if (!batch->count || size > DEVMQ_KEY_MAX)
+		return -EINVAL;
+	pos = sizeof(struct devmq_record) + lmq_last(batch)->key_size;
+	err = lmq_batch_splice(batch, pos, lmq_last(batch)->dedup_size, size,
+			       &gap);
+	if (err)
+		return err;
+	lmq_last(batch)->dedup_size = size;
+	if (size)
+		memcpy(gap, dedup_id, size);
+	return 0;
+}
+
+static bool lmq_header_name_ok(const char *name, size_t size)
+{
+	size_t i;
+
+	if (!size || size > LMQ_HEADER_NAME_MAX)
+		return false;
+	for (i = 0; i < size; i++)
+		if (name[i] <= ' ' || name[i] > '~' || name[i] == '=')
+			return false;
+	return true;
+}
+
+LMQ_EXPORT int devmq_batch_add_header(struct devmq_batch *batch,
+				      const char *name, const void *value,
+				      size_t size)
+{
+	size_t name_size = strlen(name), all;
+	struct devmq_header h;
+	unsigned char *gap;
+	int err;
+
+	if (!batch->count || !lmq_header_name_ok(name, name_size))
+		return -EINVAL;
+	if (size > DEVMQ_HEADERS_MAX)
+		return -EMSGSIZE;
+	all = sizeof(h) + name_size + size;
+	if (all > DEVMQ_HEADERS_MAX - (size_t)lmq_last(batch)->headers_size)
+		return -EMSGSIZE;
+	err = lmq_batch_splice(batch, lmq_headers_at(lmq_last(batch)) +
+			       lmq_last(batch)->headers_size, 0, all, &gap);
+	if (err)
+		return err;
+	lmq_last(batch)->headers_size += all;
+	h.name_size = name_size;
+	h.value_size = size;
+	memcpy(gap, &h, sizeof(h));
+	memcpy(gap + sizeof(h), name, name_size);
+	if (size)
+		memcpy(gap + sizeof(h) + name_size, value, size);
+	return 0;
+}
+
+LMQ_EXPORT int devmq_batch_set_priority(struct devmq_batch *batch,
+					uint8_t priority)
+{
+	if (!batch->count)
+		return -EINVAL;
+	lmq_last(batch)->priority = priority;
+	return 0;
+}
+
+LMQ_EXPORT int devmq_batch_set_delay(struct devmq_batch *batch,
+				     uint64_t delay_ns)
+{
+	if (!batch->count)
+		return -EINVAL;
+	lmq_last(batch)->delay_ns = delay_ns;
+	return 0;
+}
+
+LMQ_EXPORT int devmq_batch_set_ttl(struct devmq_batch *batch, uint64_t ttl_ns)
+{
+	if (!batch->count)
+		return -EINVAL;
+	lmq_last(batch)->ttl_ns = ttl_ns;
+	return 0;
+}
+
+LMQ_EXPORT int devmq_batch_drop_first(struct devmq_batch *batch)
+{
+	if (!batch->count)
+		return -EINVAL;
+	batch->start += DEVMQ_RECORD_STEP(lmq_first(batch)->size);
+	if (!--batch->count)
+		devmq_batch_clear(batch);
+	return 0;
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Buffers: where the kernel lays records, and the way from one to the next. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "internal.h"
+
+#define LMQ_DEFAULT_ROOM	(64 * 1024)
+#define LMQ_PAGE		4096ULL
+
+LMQ_EXPORT int devmq_buffer_new(struct devmq_buffer **buffer, size_t capacity)
+{
+	struct devmq_buffer *b = calloc(1, sizeof(*b));
+
+	if (!b)
+		return -ENOMEM;
+	b->room = capacity ? capacity : LMQ_DEFAULT_ROOM;
+	b->data = malloc(b->room);
+	if (!b->data) {
+		free(b);
+		return -ENOMEM;
+	}
+	*buffer = b;
+	return 0;
+}
+
+LMQ_EXPORT void devmq_buffer_free(struct devmq_buffer *buffer)
+{
+	if (!buffer)
+		return;
+	free(buffer->data);
+	free(buffer);
+}
+
+void lmq_buffer_reset(struct devmq_buffer *buffer)
+{
+	buffer->used = 0;
+	buffer->next = 0;
+	buffer->count = 0;
+}
+
+/*
+ * Make room for a record of @need bytes. What is in the buffer is lost, but
+ * not the memory if there is no more.
+ */
+int lmq_buffer_grow(struct devmq_buffer *buffer, uint64_t need)
+{
+	uint64_t room = (need + LMQ_PAGE - 1) & ~(LMQ_PAGE - 1);
+	unsigned char *data;
+
+	/* Without progress, the caller would try for ever. */
+	if (need <= buffer->room)
+		return -EMSGSIZE;
+	if (room < need || room > SIZE_MAX / 2)
+		return -ENOMEM;
+	data = malloc(room);
+	if (!data)
+		return -ENOMEM;
+	free(buffer->data);
+	buffer->data = data;
+	buffer->room = room;
+	lmq_buffer_reset(buffer);
+	return 0;
+}
+
+/* The kernel has filled the buffer. Return: how many messages there are. */
+int lmq_buffer_take(struct devmq_buffer *buffer, uint64_t used, uint64_t count)
+{
+	if (used > buffer->room || count > INT32_MAX)
+		return -EBADMSG;
+	buffer->used = used;
+	buffer->count = count;
+	return count;
+}
+
+/* The message at *@offset, which then moves on. As devmq_buffer_next(). */
+int lmq_buffer_at(const struct devmq_buffer *buffer, size_t *offset,
+		  const struct devmq_msg **msg)
+{
+	const unsigned char *at = buffer->data + *offset;
+	size_t space = buffer->used - *offset, step;
+
+	*msg = NULL;
+	if (!space)
+		return 0;
+	if (!lmq_record_ok(at, space))
+		return -EBADMSG;
+	*msg = (const void *)at;
+	step = DEVMQ_RECORD_STEP(devmq_msg_record(*msg)->size);
+	*offset += step < space ? step : space;
+	return 1;
+}
+
+LMQ_EXPORT int devmq_buffer_next(struct devmq_buffer *buffer,
+				 const struct devmq_msg **msg)
+{
+	return lmq_buffer_at(buffer, &buffer->next, msg);
+}
+
+LMQ_EXPORT void devmq_buffer_rewind(struct devmq_buffer *buffer)
+{
+	buffer->next = 0;
+}
+
+LMQ_EXPORT size_t devmq_buffer_count(const struct devmq_buffer *buffer)
+{
+	return buffer->count;
+}

@@ -1,0 +1,832 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * libdevmq: message queues as device files, from C.
+ *
+ * A queue is a device file, /dev/mq/NAME, that write(2) and read(2) work on.
+ * This library is for what a plain file cannot say: metadata, batches,
+ * settling, browsing and control. See libdevmq(7) for an overview and
+ * <linux/devmq.h> for the kernel's side.
+ *
+ * Results
+ *
+ *  Every function that can fail returns an int: zero or more for success (a
+ *  count where the function says so), a negative errno value for failure.
+ *  errno itself is not part of the interface. Constructors store the new
+ *  object through their first argument, and leave it alone on failure. The
+ *  getters that cannot fail return their value. Errors of the kernel come
+ *  through unchanged, and are listed at the top of <linux/devmq.h>; what is
+ *  listed here at a function is what the library adds or what most callers
+ *  should expect.
+ *
+ * Memory
+ *
+ *  The objects (struct devmq_queue, devmq_batch, devmq_buffer) are opaque,
+ *  belong to the caller who made them and end with devmq_close(),
+ *  devmq_batch_free() and devmq_buffer_free(), which all accept NULL. What is
+ *  passed in (payload, key, names, ...) is copied before the call returns,
+ *  and never kept. A pointer to memory that the library owns is const, and
+ *  each function says how long it lives. Other pointers must not be NULL
+ *  where the description does not allow it.
+ *
+ * Threads
+ *
+ *  Different objects are independent. One struct devmq_queue may be used by
+ *  any number of threads at the same time, for all calls but devmq_close(),
+ *  which must be the last. A struct devmq_batch or devmq_buffer, and what was
+ *  received into it, belongs to one thread at a time. Mind that deliveries
+ *  and the consumer's mode belong to the open file, and so to all threads
+ *  that share the handle. The library has no global state, starts no thread
+ *  and touches no signal.
+ *
+ * Sleeping
+ *
+ *  Only sending and receiving sleep, if the queue was not opened with
+ *  DEVMQ_OPEN_NONBLOCK. A signal handler without SA_RESTART ends the sleep
+ *  with -EINTR; the library does not try again by itself. To wait for many
+ *  things at once, use poll(2) or epoll(7) with devmq_fd().
+ */
+#ifndef DEVMQ_H
+#define DEVMQ_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <linux/devmq.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define DEVMQ_VERSION_MAJOR	0
+#define DEVMQ_VERSION_MINOR	1
+#define DEVMQ_VERSION_PATCH	0
+#define DEVMQ_VERSION		"0.1.0"
+
+/** DEVMQ_NAME_SIZE - bytes of a buffer for any queue's name, NUL included. */
+#define DEVMQ_NAME_SIZE		(DEVMQ_NAME_MAX + 1)
+
+/**
+ * devmq_version() - version of the library that the program runs with
+ *
+ * The headers it was compiled with say DEVMQ_VERSION.
+ *
+ * Return: a static string such as "0.1.0".
+ */
+const char *devmq_version(void);
+
+/* ------------------------------------------------------------------ */
+/* Queues                                                             */
+
+/** struct devmq_queue - an open queue: an open file and its name */
+struct devmq_queue;
+
+/*
+ * What a queue is opened for: receive, send, or both; or to look only, which
+ * is enough for devmq_stat(), devmq_peek() and devmq_purge() and counts
+ * neither as a consumer nor as a producer.
+ */
+#define DEVMQ_OPEN_READ		(1U << 0)
+#define DEVMQ_OPEN_WRITE	(1U << 1)
+#define DEVMQ_OPEN_LOOK		(1U << 2)
+/* Never sleep: -EAGAIN instead. */
+#define DEVMQ_OPEN_NONBLOCK	(1U << 3)
+/* With DEVMQ_OPEN_READ: be the only consumer, or -EBUSY. */
+#define DEVMQ_OPEN_EXCLUSIVE	(1U << 4)
+
+/**
+ * devmq_open() - open a queue
+ * @queue: where the new handle goes; the caller ends it with devmq_close()
+ * @name: a queue's name ("orders"), or a path if there is a '/' in it
+ * @flags: DEVMQ_OPEN_READ, DEVMQ_OPEN_WRITE or both, or DEVMQ_OPEN_LOOK (which
+ *	needs both permissions); with DEVMQ_OPEN_NONBLOCK and
+ *	DEVMQ_OPEN_EXCLUSIVE as wanted
+ *
+ * The descriptor is closed on exec. Do not pass a name that came from another
+ * party without devmq_check_name(), since it might be a path; what
+ * devmq_msg_reply_to() gives has been checked.
+ *
+ * Return: 0, -EINVAL (flags, or a name that no queue can have),
+ * -ENAMETOOLONG, -ENOTTY (it is not a queue), -ENODEV (it has been removed,
+ * or /sys is not mounted), -EBUSY (another consumer, and one of the two is
+ * exclusive), -ENOMEM, or an error of open(2): -ENOENT, -EACCES...
+ */
+int devmq_open(struct devmq_queue **queue, const char *name,
+	       unsigned int flags);
+
+/**
+ * devmq_open_fd() - make a handle of a descriptor, such as a passed one
+ * @queue: where the new handle goes; the caller ends it with devmq_close()
+ * @fd: descriptor of a queue. On success it belongs to the handle, which
+ *	closes it; on failure it stays with the caller
+ *
+ * Return: 0, -EBADF, -ENOTTY (it is not a queue), -ENODEV (the queue has been
+ * removed) or -ENOMEM.
+ */
+int devmq_open_fd(struct devmq_queue **queue, int fd);
+
+/**
+ * devmq_close() - close a queue and free its handle
+ * @queue: the handle, or NULL
+ *
+ * Messages that this open file holds unsettled go back to the queue and count
+ * as failed once the last copy of the descriptor (dup(2), fork(2)) is closed.
+ */
+void devmq_close(struct devmq_queue *queue);
+
+/**
+ * devmq_fd() - the descriptor of a queue, for poll(2), read(2) and the like
+ * @queue: the handle, which goes on owning the descriptor
+ */
+int devmq_fd(const struct devmq_queue *queue);
+
+/**
+ * devmq_name() - the name of a queue, also when it was opened by a path
+ * @queue: the handle
+ *
+ * Return: the name; it lives as long as the handle.
+ */
+const char *devmq_name(const struct devmq_queue *queue);
+
+/**
+ * devmq_check_name() - is this a name that a queue can have?
+ * @name: a string
+ *
+ * Return: 0, -ENAMETOOLONG, or -EINVAL (characters other than A-Z a-z 0-9 . _
+ * and -, or one of "", ".", ".." and "control").
+ */
+int devmq_check_name(const char *name);
+
+/* ------------------------------------------------------------------ */
+/* Sending                                                            */
+
+/**
+ * devmq_send() - send one message that has a payload only
+ * @queue: open for writing
+ * @payload: its bytes; may be NULL if @size is zero
+ * @size: how many; an empty message is allowed
+ * @id: where the message's id goes, or NULL
+ *
+ * Sleeps while the queue is full and its overflow option is "block".
+ *
+ * Return: 0, -EAGAIN (full and DEVMQ_OPEN_NONBLOCK), -ENOSPC (full and the
+ * overflow option does not wait), -EMSGSIZE (too large for this queue),
+ * -EINTR, -ENODEV, -EBADF (not open for writing) or -ENOMEM.
+ */
+int devmq_send(struct devmq_queue *queue, const void *payload, size_t size,
+	       uint64_t *id);
+
+/**
+ * struct devmq_batch - messages to be sent, in the order they were added
+ *
+ * A message is begun with devmq_batch_add(); the setters then complete the
+ * message that was added last. A batch of one message is how to send a single
+ * message with a key or headers. It can be used again after sending, which
+ * saves allocations.
+ */
+struct devmq_batch;
+
+/**
+ * devmq_batch_new() - make an empty batch
+ * @batch: where it goes; the caller ends it with devmq_batch_free()
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int devmq_batch_new(struct devmq_batch **batch);
+
+/**
+ * devmq_batch_free() - free a batch with the messages that are in it
+ * @batch: the batch, or NULL
+ */
+void devmq_batch_free(struct devmq_batch *batch);
+
+/**
+ * devmq_batch_clear() - forget all messages, keep the memory for new ones
+ * @batch: the batch
+ */
+void devmq_batch_clear(struct devmq_batch *batch);
+
+/**
+ * devmq_batch_count() - how many messages are in a batch
+ * @batch: the batch
+ */
+size_t devmq_batch_count(const struct devmq_batch *batch);
+
+/**
+ * devmq_batch_bytes() - how many bytes a batch takes, metadata included
+ * @batch: the batch
+ */
+size_t devmq_batch_bytes(const struct devmq_batch *batch);
+
+/**
+ * devmq_batch_add() - add a message
+ * @batch: the batch
+ * @payload: its bytes; may be NULL if @size is zero
+ * @size: how many; an empty message is allowed
+ *
+ * Return: 0, -EMSGSIZE (no record can be that large: 4 GiB) or -ENOMEM. After
+ * an error the batch is as before, here and in the setters.
+ */
+int devmq_batch_add(struct devmq_batch *batch, const void *payload,
+		    size_t size);
+
+struct devmq_msg;
+
+/**
+ * devmq_batch_add_msg() - add a copy of a received message
+ * @batch: the batch
+ * @msg: a message, which may be of any queue
+ *
+ * Takes over payload, key, headers, dedup id and priority. Id, times, sender
+ * and counts are the new message's own. The setters may change the copy.
+ *
+ * Return: as devmq_batch_add().
+ */
+int devmq_batch_add_msg(struct devmq_batch *batch,
+			const struct devmq_msg *msg);
+
+/**
+ * devmq_batch_set_key() - set the key of the message that was added last
+ * @batch: the batch
+ * @key: its bytes; may be NULL if @size is zero
+ * @size: how many, at most DEVMQ_KEY_MAX; zero: the message has no key
+ *
+ * Return: 0, -EINVAL (too long, or the batch is empty), -EMSGSIZE or -ENOMEM.
+ */
+int devmq_batch_set_key(struct devmq_batch *batch, const void *key,
+			size_t size);
+
+/**
+ * devmq_batch_set_dedup_id() - set the de-duplication id of the last message
+ * @batch: the batch
+ * @dedup_id: its bytes; may be NULL if @size is zero
+ * @size: how many, at most DEVMQ_KEY_MAX; zero: the message has none
+ *
+ * Return: as devmq_batch_set_key().
+ */
+int devmq_batch_set_dedup_id(struct devmq_batch *batch, const void *dedup_id,
+			     size_t size);
+
+/**
+ * devmq_batch_add_header() - add a header to the message that was added last
+ * @batch: the batch
+ * @name: 1 to 255 printable ASCII characters without space and '='; see
+ *	DEVMQ_HEADER_REPLY_TO and its neighbours for names that programs
+ *	agree on. A name may come more than once
+ * @value: any bytes; may be NULL if @size is zero
+ * @size: how many
+ *
+ * Return: 0, -EINVAL (the name, or the batch is empty), -EMSGSIZE (all
+ * headers of a message together are at most DEVMQ_HEADERS_MAX) or -ENOMEM.
+ */
+int devmq_batch_add_header(struct devmq_batch *batch, const char *name,
+			   const void *value, size_t size);
+
+/**
+ * devmq_batch_set_priority() - set the priority of the last message
+ * @batch: the batch
+ * @priority: higher is delivered first
+ *
+ * Return: 0 or -EINVAL (the batch is empty). What the queue does not support
+ * is refused when it is sent; this is true for the next two as well.
+ */
+int devmq_batch_set_priority(struct devmq_batch *batch, uint8_t priority);
+
+/**
+ * devmq_batch_set_delay() - set how long the last message waits at first
+ * @batch: the batch
+ * @delay_ns: nanoseconds after sending before it is ready
+ *
+ * Return: 0 or -EINVAL (the batch is empty).
+ */
+int devmq_batch_set_delay(struct devmq_batch *batch, uint64_t delay_ns);
+
+/**
+ * devmq_batch_set_ttl() - set how long the last message may wait
+ * @batch: the batch
+ * @ttl_ns: nanoseconds after which it is expired; zero: never
+ *
+ * Return: 0 or -EINVAL (the batch is empty).
+ */
+int devmq_batch_set_ttl(struct devmq_batch *batch, uint64_t ttl_ns);
+
+/**
+ * devmq_send_batch() - send all messages of a batch
+ * @queue: open for writing
+ * @batch: the batch. What was sent is removed from it, so it is empty on
+ *	success, and calling again after an error goes on with the rest
+ * @sent: where the number of messages sent by this call goes, or NULL
+ * @first_id: where the id of the first one goes, or NULL
+ * @last_id: where the id of the last one goes, or NULL
+ *
+ * Goes on until all are sent or an error stops it, and sleeps as devmq_send()
+ * does. The three results are written in both cases, as zeros if nothing was
+ * sent. The ids have no gap if last_id - first_id + 1 equals sent; else
+ * messages of other senders stand in between. An empty batch is a success.
+ *
+ * Return: 0; or an error as of devmq_send(), of which part of the batch may
+ * have been sent, or -EINVAL, -EOPNOTSUPP if the first message that is left
+ * asks for something that the queue does not have. To drop that message, see
+ * devmq_batch_drop_first().
+ */
+int devmq_send_batch(struct devmq_queue *queue, struct devmq_batch *batch,
+		     size_t *sent, uint64_t *first_id, uint64_t *last_id);
+
+/**
+ * devmq_batch_drop_first() - remove the first message of a batch
+ * @batch: the batch
+ *
+ * For going on after devmq_send_batch() was refused one message for good.
+ *
+ * Return: 0 or -EINVAL (the batch is empty).
+ */
+int devmq_batch_drop_first(struct devmq_batch *batch);
+
+/* ------------------------------------------------------------------ */
+/* Receiving                                                          */
+
+/**
+ * struct devmq_buffer - received messages, one after the other
+ *
+ * Made once and used for many calls of devmq_recv() or devmq_peek(). Each
+ * call replaces what is in it. It grows when a message does not fit.
+ */
+struct devmq_buffer;
+
+/**
+ * struct devmq_msg - a message inside a struct devmq_buffer
+ *
+ * Read-only, and only valid until the next devmq_recv(), devmq_peek() or
+ * devmq_buffer_free() with that buffer. The same holds for every pointer that
+ * the devmq_msg functions return.
+ */
+struct devmq_msg;
+
+/**
+ * devmq_buffer_new() - make a buffer
+ * @buffer: where it goes; the caller ends it with devmq_buffer_free()
+ * @capacity: bytes to begin with, metadata included; zero: 64 KiB. More lets
+ *	one call receive more messages
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int devmq_buffer_new(struct devmq_buffer **buffer, size_t capacity);
+
+/**
+ * devmq_buffer_free() - free a buffer with the messages that are in it
+ * @buffer: the buffer, or NULL
+ *
+ * Messages that were received with ack=manual stay with the open file until
+ * they are settled.
+ */
+void devmq_buffer_free(struct devmq_buffer *buffer);
+
+/**
+ * devmq_recv() - receive messages
+ * @queue: open for reading
+ * @buffer: where they go
+ * @max: at most so many; zero: as many as fit
+ * @timeout_ms: how long to wait for the first one: negative without end, zero
+ *	not at all. It does not wait for more than one
+ *
+ * With ack=auto they are settled by this call. With ack=manual this open file
+ * holds them until devmq_ack() or another settlement, or until it is closed.
+ *
+ * Return: how many messages there are; or 0 for the end of file that the
+ * queue's eof option asks for; or -EAGAIN (nothing there, and @timeout_ms is
+ * zero or the queue was opened with DEVMQ_OPEN_NONBLOCK, or the prefetch is
+ * used up), -ETIMEDOUT, -EINTR, -ENODEV (the queue was removed), -EBADF (not
+ * open for reading), or -ENOMEM (a message for which there is no memory; it
+ * stays in the queue). After 0 and errors the buffer is empty.
+ */
+int devmq_recv(struct devmq_queue *queue, struct devmq_buffer *buffer,
+	       unsigned int max, int timeout_ms);
+
+/**
+ * devmq_buffer_next() - go to the next message
+ * @buffer: the buffer
+ * @msg: where the message goes; set to NULL if there is none
+ *
+ * Return: 1, or 0 if there are no more, or -EBADMSG if the records are
+ * malformed, which the kernel never does; what follows is then not
+ * reachable.
+ */
+int devmq_buffer_next(struct devmq_buffer *buffer,
+		      const struct devmq_msg **msg);
+
+/**
+ * devmq_buffer_rewind() - go back to before the first message
+ * @buffer: the buffer
+ */
+void devmq_buffer_rewind(struct devmq_buffer *buffer);
+
+/**
+ * devmq_buffer_count() - how many messages are in a buffer
+ * @buffer: the buffer
+ */
+size_t devmq_buffer_count(const struct devmq_buffer *buffer);
+
+/**
+ * devmq_msg_record() - the message as <linux/devmq.h> has it
+ * @msg: the message
+ *
+ * Return: its record; all sizes in it have been checked.
+ */
+const struct devmq_record *devmq_msg_record(const struct devmq_msg *msg);
+
+/**
+ * devmq_msg_payload() - the payload
+ * @msg: the message
+ * @size: where its size goes, or NULL
+ *
+ * Return: its first byte, aligned to 8 bytes; never NULL, also if it is empty.
+ * No NUL stands behind the payload.
+ */
+const void *devmq_msg_payload(const struct devmq_msg *msg, size_t *size);
+
+/**
+ * devmq_msg_full_size() - size of the payload in the queue
+ * @msg: the message
+ *
+ * Return: the size that devmq_msg_payload() says, or more if devmq_peek() was
+ * asked to show less of it.
+ */
+size_t devmq_msg_full_size(const struct devmq_msg *msg);
+
+/**
+ * devmq_msg_key() - the key
+ * @msg: the message
+ * @size: where its size goes, or NULL
+ *
+ * Return: its first byte (no NUL behind it), or NULL and a size of zero if the
+ * message has none.
+ */
+const void *devmq_msg_key(const struct devmq_msg *msg, size_t *size);
+
+/**
+ * devmq_msg_dedup_id() - the de-duplication id, as devmq_msg_key()
+ * @msg: the message
+ * @size: where its size goes, or NULL
+ */
+const void *devmq_msg_dedup_id(const struct devmq_msg *msg, size_t *size);
+
+/** devmq_msg_id() - number of the message in its queue */
+uint64_t devmq_msg_id(const struct devmq_msg *msg);
+/** devmq_msg_time_ns() - when it was sent, of CLOCK_REALTIME */
+uint64_t devmq_msg_time_ns(const struct devmq_msg *msg);
+/** devmq_msg_delay_ns() - the delay that it was sent with */
+uint64_t devmq_msg_delay_ns(const struct devmq_msg *msg);
+/** devmq_msg_ttl_ns() - the time to live that it was sent with */
+uint64_t devmq_msg_ttl_ns(const struct devmq_msg *msg);
+/** devmq_msg_uid() - user id of the sender, stamped by the kernel */
+uint32_t devmq_msg_uid(const struct devmq_msg *msg);
+/** devmq_msg_gid() - group id of the sender, stamped by the kernel */
+uint32_t devmq_msg_gid(const struct devmq_msg *msg);
+/** devmq_msg_pid() - process id of the sender, stamped by the kernel */
+uint32_t devmq_msg_pid(const struct devmq_msg *msg);
+/** devmq_msg_attempt() - how often it was handed out, this time included */
+uint32_t devmq_msg_attempt(const struct devmq_msg *msg);
+/** devmq_msg_failures() - how many of those went wrong */
+uint32_t devmq_msg_failures(const struct devmq_msg *msg);
+/** devmq_msg_failure() - how it last went wrong (enum devmq_failure) */
+enum devmq_failure devmq_msg_failure(const struct devmq_msg *msg);
+/** devmq_msg_priority() - its priority */
+uint8_t devmq_msg_priority(const struct devmq_msg *msg);
+/** devmq_msg_state() - where it stands in its queue (enum devmq_state) */
+enum devmq_state devmq_msg_state(const struct devmq_msg *msg);
+
+/**
+ * devmq_msg_holder() - who holds a message in flight that devmq_peek() showed
+ * @msg: the message
+ * @pid: where the id of the process that opened the holding file goes (zero
+ *	to a caller in another pid namespace), or NULL
+ * @since_ns: where the time of delivery (CLOCK_REALTIME) goes, or NULL
+ *
+ * Return: whether the message says so; if not, nothing is stored.
+ */
+bool devmq_msg_holder(const struct devmq_msg *msg, uint32_t *pid,
+		      uint64_t *since_ns);
+
+/**
+ * struct devmq_header_view - one header inside a message
+ * @name: its name, without a NUL behind it
+ * @name_size: bytes of the name
+ * @value: its value, without a NUL behind it
+ * @value_size: bytes of the value, may be zero
+ */
+struct devmq_header_view {
+	const char	*name;
+	size_t		name_size;
+	const void	*value;
+	size_t		value_size;
+};
+
+/**
+ * devmq_msg_next_header() - go through the headers, in the order sent
+ * @msg: the message
+ * @cursor: zero before the first call; changed by each
+ * @header: where the next header goes
+ *
+ * Return: whether there was one.
+ */
+bool devmq_msg_next_header(const struct devmq_msg *msg, size_t *cursor,
+			   struct devmq_header_view *header);
+
+/**
+ * devmq_msg_header() - value of the first header with a name
+ * @msg: the message
+ * @name: its name; upper and lower case differ
+ * @size: where the value's size goes, or NULL
+ *
+ * Return: the value's first byte (no NUL behind it), or NULL and a size of
+ * zero if there is no such header.
+ */
+const void *devmq_msg_header(const struct devmq_msg *msg, const char *name,
+			     size_t *size);
+
+/** devmq_msg_correlation_id() - as devmq_msg_header() with that name */
+const void *devmq_msg_correlation_id(const struct devmq_msg *msg,
+				     size_t *size);
+/** devmq_msg_content_type() - as devmq_msg_header() with that name */
+const void *devmq_msg_content_type(const struct devmq_msg *msg, size_t *size);
+
+/**
+ * devmq_msg_reply_to() - the queue to which an answer should go
+ * @msg: the message
+ * @name: where the name goes, NUL-terminated; empty on failure
+ * @size: bytes there; DEVMQ_NAME_SIZE is enough for every name
+ *
+ * The name comes from the sender. It has been checked to be a name and not a
+ * path, but whether the sender may name that queue is for the caller to judge.
+ *
+ * Return: 0, -ENOENT (the message has none), -EINVAL or -ENAMETOOLONG (it is
+ * no queue's name) or -ERANGE (@size is too small).
+ */
+int devmq_msg_reply_to(const struct devmq_msg *msg, char *name, size_t size);
+
+/* ------------------------------------------------------------------ */
+/* Settling (with ack=manual)                                         */
+
+/**
+ * devmq_get_consumer() - how this open file receives
+ * @queue: open for reading
+ * @consumer: where it goes; what the kernel does not know becomes zero
+ * @size: sizeof(*consumer)
+ *
+ * Return: 0, -EBADF, -ENODEV or -EINVAL (@size).
+ */
+int devmq_get_consumer(struct devmq_queue *queue,
+		       struct devmq_consumer *consumer, size_t size);
+
+/**
+ * devmq_set_consumer() - say how this open file receives
+ * @queue: open for reading
+ * @consumer: the members ack, prefetch and lease_ns are taken from here (size
+ *	and flags are set by the library); all are written on success
+ * @size: sizeof(*consumer)
+ *
+ * Return: 0, -EBUSY (ack cannot change while deliveries are held), -EINVAL,
+ * -EBADF, -ENODEV.
+ */
+int devmq_set_consumer(struct devmq_queue *queue,
+		       struct devmq_consumer *consumer, size_t size);
+
+/**
+ * devmq_set_ack() - choose auto or manual acknowledgement for this open file
+ * @queue: open for reading
+ * @ack: DEVMQ_ACK_AUTO or DEVMQ_ACK_MANUAL
+ * @prefetch: most deliveries held at a time; zero: no bound
+ *
+ * Return: as devmq_set_consumer().
+ */
+int devmq_set_ack(struct devmq_queue *queue, enum devmq_ack ack,
+		  unsigned int prefetch);
+
+/**
+ * devmq_ack() - acknowledge a delivery: the message is done and gone
+ * @queue: open for reading, the handle that received it (or one that shares
+ *	its open file)
+ * @id: its id
+ *
+ * Return: 0, -ESTALE (this open file holds no such delivery), -EBADF,
+ * -ENODEV.
+ */
+int devmq_ack(struct devmq_queue *queue, uint64_t id);
+
+/**
+ * devmq_release() - undo a delivery: back in its place, attempt not counted
+ * @queue: as for devmq_ack()
+ * @id: its id
+ *
+ * Return: as devmq_ack().
+ */
+int devmq_release(struct devmq_queue *queue, uint64_t id);
+
+/**
+ * devmq_settle() - settle ranges of deliveries
+ * @queue: as for devmq_ack()
+ * @settlements: what to do; see struct devmq_settlement, of which the members
+ *	settled and error are written. Set all others that you do not use to
+ *	zero
+ * @count: how many there are, any number
+ * @settled: where the number of deliveries settled goes, or NULL. Written
+ *	also on failure
+ *
+ * A range settles all deliveries in it that this open file holds. One that
+ * fails does not keep the rest from being done. All are checked before the
+ * first is done, DEVMQ_SETTLE_MAX at a time.
+ *
+ * Return: 0 or the first error: -ESTALE (a range without a delivery),
+ * -EINVAL, -EBADF, -ENODEV.
+ */
+int devmq_settle(struct devmq_queue *queue,
+		 struct devmq_settlement *settlements, size_t count,
+		 uint64_t *settled);
+
+/**
+ * devmq_ack_buffer() - acknowledge all messages in a buffer
+ * @queue: the handle that received them
+ * @buffer: the buffer
+ * @settled: where the number of messages settled goes, or NULL. Written also
+ *	on failure
+ *
+ * Touches no delivery but those of the messages in the buffer. Does not move
+ * devmq_buffer_next(). Nothing to settle is a success.
+ *
+ * Return: 0, -ESTALE (one or more are not held any more; all others are
+ * settled), -EBADMSG, -EBADF, -ENODEV, -ENOMEM.
+ */
+int devmq_ack_buffer(struct devmq_queue *queue,
+		     const struct devmq_buffer *buffer, uint64_t *settled);
+
+/**
+ * devmq_release_buffer() - release all messages in a buffer
+ * @queue: the handle that received them
+ * @buffer: the buffer
+ * @settled: as for devmq_ack_buffer()
+ *
+ * Return: as devmq_ack_buffer().
+ */
+int devmq_release_buffer(struct devmq_queue *queue,
+			 const struct devmq_buffer *buffer,
+			 uint64_t *settled);
+
+/**
+ * devmq_release_rest() - release what devmq_buffer_next() has not given yet
+ * @queue: the handle that received them
+ * @buffer: the buffer
+ * @settled: as for devmq_ack_buffer()
+ *
+ * For a consumer that stops in the middle of a buffer.
+ *
+ * Return: as devmq_ack_buffer().
+ */
+int devmq_release_rest(struct devmq_queue *queue,
+		       const struct devmq_buffer *buffer, uint64_t *settled);
+
+/* ------------------------------------------------------------------ */
+/* Looking                                                            */
+
+/**
+ * devmq_peek() - show messages and take nothing
+ * @queue: open for reading or to look
+ * @buffer: where copies of them go
+ * @after_id: show messages with a larger id; to go on, pass the id of the
+ *	last message seen; zero: from the first
+ * @states: DEVMQ_STATE_MASK() of the states wanted, or'ed; zero: all
+ * @max: at most so many; zero: as many as fit
+ * @payload_max: at most so many bytes of each payload; DEVMQ_FOREVER: all
+ *
+ * Never sleeps and changes no count.
+ *
+ * Return: how many messages there are, 0 if there are no more, or -EINVAL,
+ * -EBADF, -ENODEV, -ENOMEM. After 0 and errors the buffer is empty.
+ */
+int devmq_peek(struct devmq_queue *queue, struct devmq_buffer *buffer,
+	       uint64_t after_id, unsigned int states, unsigned int max,
+	       uint64_t payload_max);
+
+/**
+ * devmq_stat() - counters of a queue, as one consistent snapshot
+ * @queue: open in any way
+ * @stat: where they go; what the kernel does not know becomes zero
+ * @size: sizeof(*stat)
+ *
+ * Return: 0, -EINVAL (@size) or -ENODEV.
+ */
+int devmq_stat(struct devmq_queue *queue, struct devmq_stat *stat,
+	       size_t size);
+
+/**
+ * devmq_purge() - drop messages that are not in flight
+ * @queue: open for reading or to look
+ * @first_id: from this id; zero: from the first
+ * @last_id: to this id; zero: to the last
+ * @older_than_ns: only what was sent longer ago; zero: of any age
+ * @states: DEVMQ_STATE_MASK() of the states, or'ed; zero: all
+ * @purged: where the number of messages dropped goes, or NULL
+ *
+ * Return: 0, -EINTR (part may have been dropped), -EINVAL, -EBADF, -ENODEV.
+ */
+int devmq_purge(struct devmq_queue *queue, uint64_t first_id,
+		uint64_t last_id, uint64_t older_than_ns, unsigned int states,
+		uint64_t *purged);
+
+/* ------------------------------------------------------------------ */
+/* Control: need permission for /dev/mq/control or the option's file  */
+
+/**
+ * devmq_create() - create a queue
+ * @name: its name
+ * @options: "option=value" words separated by spaces, or NULL for none. The
+ *	caller vouches for the words; a newline is refused
+ * @reason: where a line saying what was wrong goes, NUL-terminated and cut to
+ *	fit, empty on success; may be NULL
+ * @reason_size: bytes there
+ *
+ * Return: 0, -EEXIST, -EINVAL (name, option or value), -ENAMETOOLONG, -ERANGE
+ * (a number is out of bounds), -E2BIG (longer than a command may be),
+ * -EACCES, -ENOENT (the module is not loaded) or -ENOMEM.
+ */
+int devmq_create(const char *name, const char *options, char *reason,
+		 size_t reason_size);
+
+/**
+ * devmq_remove() - remove a queue
+ * @name: its name
+ * @force: also if it still stores messages, which are then lost
+ * @reason: as for devmq_create()
+ * @reason_size: bytes there
+ *
+ * Programs that have the queue open get -ENODEV from then on.
+ *
+ * Return: 0, -ENOTEMPTY (it stores messages and @force is false), -ENOENT,
+ * -EINVAL or -ENAMETOOLONG (the name), -EACCES.
+ */
+int devmq_remove(const char *name, bool force, char *reason,
+		 size_t reason_size);
+
+/**
+ * devmq_control() - give a command to /dev/mq/control
+ * @command: one command as the control node takes it. Not checked, except
+ *	that it is one line: do not build it from what others say, and see
+ *	devmq_create() and devmq_remove()
+ * @reason: as for devmq_create()
+ * @reason_size: bytes there
+ *
+ * Return: 0, -EINVAL, -E2BIG or the command's error.
+ */
+int devmq_control(const char *command, char *reason, size_t reason_size);
+
+/**
+ * devmq_option_table() - which options this kernel module has
+ * @table: where the text goes: one line an option with name, type, default,
+ *	bounds, "live" or "fixed", and a description. The caller ends it with
+ *	free(3)
+ *
+ * Return: 0, -ENOENT (the module is not loaded), -EACCES or -ENOMEM.
+ */
+int devmq_option_table(char **table);
+
+/**
+ * devmq_get_option() - read an option or a counter of a queue
+ * @name: the queue's name
+ * @option: name of the option or counter
+ * @value: where its value goes, NUL-terminated and without a newline
+ * @size: bytes there; 64 are enough for all options of this version
+ *
+ * Needs no open queue and no permission.
+ *
+ * Return: length of the value, -ENOENT (no such queue or option), -EINVAL or
+ * -ENAMETOOLONG (no queue or option can have that name) or -ERANGE (@size is
+ * too small).
+ */
+int devmq_get_option(const char *name, const char *option, char *value,
+		     size_t size);
+
+/**
+ * devmq_set_option() - change an option of a queue while it is in use
+ * @name: the queue's name
+ * @option: name of the option
+ * @value: its new value, as for devmq_create()
+ *
+ * Return: 0, -ENOENT (no such queue or option), -EACCES (no permission, or
+ * the option is fixed), -EINVAL or -ERANGE (the value, or the names as for
+ * devmq_get_option()).
+ */
+int devmq_set_option(const char *name, const char *option, const char *value);
+
+/**
+ * devmq_list() - names of all queues, sorted
+ * @names: where the array goes; a NULL stands behind the last name. Array and
+ *	names are one allocation, which the caller ends with free(3)
+ *
+ * Return: how many there are, -ENOENT (the module is not loaded), -ENOMEM.
+ */
+int devmq_list(char ***names);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* DEVMQ_H */

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the sources of libdevmq share. Names here begin with lmq_. */
+#ifndef LIBDEVMQ_INTERNAL_H
+#define LIBDEVMQ_INTERNAL_H
+
+#include "devmq.h"
+
+#define LMQ_EXPORT	__attribute__((visibility("default")))
+
+#define LMQ_DEV_DIR	"/dev/mq/"
+#define LMQ_CONTROL	LMQ_DEV_DIR "control"
+#define LMQ_CLASS_DIR	"/sys/class/mq/"
+
+/**
+ * struct devmq_queue - an open queue; nothing changes after opening
+ * @fd: the descriptor, ours to close
+ * @name: the queue's name
+ */
+struct devmq_queue {
+	int	fd;
+	char	name[DEVMQ_NAME_SIZE];
+};
+
+/**
+ * struct devmq_batch - records laid end to end, as the kernel takes them
+ * @data: the memory, from malloc()
+ * @room: bytes there
+ * @start: offset of the first record, a multiple of 8; grows as records are
+ *	sent
+ * @last: offset of the last record, if there is one
+ * @end: offset behind the last record, its padding not counted
+ * @count: how many records there are
+ */
+struct devmq_batch {
+	unsigned char	*data;
+	size_t		room;
+	size_t		start;
+	size_t		last;
+	size_t		end;
+	size_t		count;
+};
+
+/**
+ * struct devmq_buffer - records laid end to end, as the kernel gives them
+ * @data: the memory, from malloc()
+ * @room: bytes there
+ * @used: bytes that the records take
+ * @next: offset of the record that devmq_buffer_next() gives next
+ * @count: how many records the kernel says there are
+ */
+struct devmq_buffer {
+	unsigned char	*data;
+	size_t		room;
+	size_t		used;
+	size_t		next;
+	size_t		count;
+};
+
+/* queue.c */
+int lmq_ioctl(const struct devmq_queue *queue, unsigned long command,
+	      void *arg);
+
+/* buffer.c */
+void lmq_buffer_reset(struct devmq_buffer *buffer);
+int lmq_buffer_grow(struct devmq_buffer *buffer, uint64_t need);
+int lmq_buffer_take(struct devmq_buffer *buffer, uint64_t used,
+		    uint64_t count);
+int lmq_buffer_at(const struct devmq_buffer *buffer, size_t *offset,
+		  const struct devmq_msg **msg);
+
+/* msg.c */
+bool lmq_record_ok(const void *at, size_t space);
+
+/* Bytes of the metadata between a record's header and its payload. */
+static inline size_t lmq_meta_size(const struct devmq_record *r)
+{
+	return (size_t)r->extra_size + r->key_size + r->dedup_size +
+	       r->headers_size;
+}
+
+#endif /* LIBDEVMQ_INTERNAL_H */

@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Messages inside a buffer. A struct devmq_msg is the record itself, which
+ * lmq_record_ok() has checked, so nothing here reads past it.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "internal.h"
+
+/* The header at *@p, of @space bytes; moves *@p behind it. */
+static bool lmq_header_get(const char **p, size_t space,
+			   struct devmq_header_view *view)
+{
+	struct devmq_header h;
+
+	if (space < sizeof(h))
+		return false;
+	memcpy(&h, *p, sizeof(h));
+	if (!h.name_size ||
+	    (size_t)h.name_size + h.value_size > space - sizeof(h))
+		return false;
+	view->name = *p + sizeof(h);
+	view->name_size = h.name_size;
+	view->value = view->name + h.name_size;
+	view->value_size = h.value_size;
+	*p = view->name + h.name_size + h.value_size;
+	return true;
+}
+
+static const char *lmq_headers(const struct devmq_record *r)
+{
+	return (const char *)(r + 1) + r->extra_size + r->key_size +
+	       r->dedup_size;
+}
+
+bool lmq_record_ok(const void *at, size_t space)
+{
+	const struct devmq_record *r = at;
+	struct devmq_header_view view;
+	const char *p, *end;
+
+	if (space < sizeof(*r) || r->size > space ||
+	    r->size < DEVMQ_RECORD_PAYLOAD(r))
+		return false;
+	p = lmq_headers(r);
+	end = p + r->headers_size;
+	while (p < end)
+		if (!lmq_header_get(&p, end - p, &view))
+			return false;
+	return true;
+}
+
+LMQ_EXPORT const struct devmq_record *
+devmq_msg_record(const struct devmq_msg *msg)
+{
+	return (const void *)msg;
+}
+
+/* Give @p and its size, or NULL if there is nothing. */
+static const void *lmq_part(const char *p, size_t size, size_t *size_out)
+{
+	if (size_out)
+		*size_out = size;
+	return size ? p : NULL;
+}
+
+LMQ_EXPORT const void *devmq_msg_payload(const struct devmq_msg *msg,
+					 size_t *size)
+{
+	const struct devmq_record *r = devmq_msg_record(msg);
+	size_t offset = DEVMQ_RECORD_PAYLOAD(r);
+
+	if (size)
+		*size = r->size - offset;
+	return (const char *)r + offset;
+}
+
+LMQ_EXPORT const void *devmq_msg_key(const struct devmq_msg *msg, size_t *size)
+{
+	const struct devmq_record *r = devmq_msg_record(msg);
+
+	return lmq_part((const char *)(r + 1) + r->extra_size, r->key_size,
+			size);
+}
+
+LMQ_EXPORT const void *devmq_msg_dedup_id(const struct devmq_msg *msg,
+					  size_t *size)
+{
+	const struct devmq_record *r = devmq_msg_record(msg);
+
+	return lmq_part((const char *)(r + 1) + r->extra_size + r->key_size,
+			r->dedup_size, size);
+}
+
+LMQ_EXPORT uint64_t devmq_msg_id(const struct devmq_msg *msg)
+{
+	return devmq_msg_record(msg)->id;
+}
+
+LMQ_EXPORT uint64_t devmq_msg_time_ns(const struct devmq_msg *msg)
+{
+	return devmq_msg_record(msg)->time_ns;
+}
+
+LMQ_EXPORT uint64_t devmq_msg_delay_ns(const struct devmq_msg *msg)
+{
+	return devmq_msg_record(msg)->delay_ns;
+}
+
+LMQ_EXPORT uint64_t devmq_msg_ttl_ns(const struct devmq_msg *msg)
+{
+	return devmq_msg_record(msg)->ttl_ns;
+}
+
+LMQ_EXPORT uint32_t devmq_msg_uid(const struct devmq_msg *msg)
+{
+	return devmq_msg_record(msg)->uid;
+}
+
+LMQ_EXPORT uint32_t devmq_msg_gid(const struct devmq_msg *msg)
+{
+	return devmq_msg_record(msg)->gid;
+}
+
+LMQ_EXPORT uint32_t devmq_msg_pid(const struct devmq_msg *msg)
+{
+	return devmq_msg_record(msg)->pid;
+}
+
+LMQ_EXPORT uint32_t devmq_msg_attempt(const struct devmq_msg *msg)
+{
+	return devmq_msg_record(msg)->attempt;
+}
+
+LMQ_EXPORT uint32_t devmq_msg_failures(const struct devmq_msg *msg)
+{
+	return devmq_msg_record(msg)->failures;
+}
+
+LMQ_EXPORT enum devmq_failure devmq_msg_failure(const struct devmq_msg *msg)
+{
+	return (enum devmq_failure)devmq_msg_record(msg)->failure;
+}
+
+LMQ_EXPORT uint8_t devmq_msg_priority(const struct devmq_msg *msg)
+{
+	return devmq_msg_record(msg)->priority;
+}
+
+LMQ_EXPORT enum devmq_state devmq_msg_state(const struct devmq_msg *msg)
+{
+	return (enum devmq_state)devmq_msg_record(msg)->state;
+}
+
+/* The extra block as this version knows it; what is not there is zero. */
+static struct devmq_extra lmq_extra(const struct devmq_msg *msg)
+{
+	const struct devmq_record *r = devmq_msg_record(msg);
+	struct devmq_extra extra = { 0 };
+
+	memcpy(&extra, r + 1, r->extra_size < sizeof(extra) ?
+	       r->extra_size : sizeof(extra));
+	return extra;
+}
+
+LMQ_EXPORT size_t devmq_msg_full_size(const struct devmq_msg *msg)
+{
+	size_t full = lmq_extra(msg).payload_size, size;
+
+	devmq_msg_payload(msg, &size);
+	return full > size ? full : size;
+}
+
+LMQ_EXPORT bool devmq_msg_holder(const struct devmq_msg *msg, uint32_t *pid,
+				 uint64_t *since_ns)
+{
+	struct devmq_extra extra = lmq_extra(msg);
+
+	if (!extra.since_ns)
+		return false;
+	if (pid)
+		*pid = extra.holder_pid;
+	if (since_ns)
+		*since_ns = extra.since_ns;
+	return true;
+}
+
+LMQ_EXPORT bool devmq_msg_next_header(const struct devmq_msg *msg,
+				      size_t *cursor,
+				      struct devmq_header_view *header)
+{
+	const struct devmq_record *r = devmq_msg_record(msg);
+	const char *p;
+
+	if (*cursor >= r->headers_size)
+		return false;
+	p = lmq_headers(r) + *cursor;
+	if (!lmq_header_get(&p, r->headers_size - *cursor, header))
+		return false;
+	*cursor = p - lmq_headers(r);
+	return true;
+}
+
+static bool lmq_find_header(const struct devmq_msg *msg, const char *name,
+			    struct devmq_header_view *header)
+{
+	size_t cursor = 0, size = strlen(name);
+
+	while (devmq_msg_next_header(msg, &cursor, header))
+		if (header->name_size == size &&
+		    !memcmp(header->name, name, size))
+			return true;
+	return false;
+}
+
+LMQ_EXPORT const void *devmq_msg_header(const struct devmq_msg *msg,
+					const char *name, size_t *size)
+{
+	struct devmq_header_view header;
+
+	if (!lmq_find_header(msg, name, &header)) {
+		if (size)
+			*size = 0;
+		return NULL;
+	}
+	if (size)
+		*size = header.value_size;
+	return header.value;
+}
+
+LMQ_EXPORT const void *devmq_msg_correlation_id(const struct devmq_msg *msg,
+						size_t *size)
+{
+	return devmq_msg_header(msg, DEVMQ_HEADER_CORRELATION_ID, size);
+}
+
+LMQ_EXPORT const void *devmq_msg_content_type(const struct devmq_msg *msg,
+					      size_t *size)
+{
+	return devmq_msg_header(msg, DEVMQ_HEADER_CONTENT_TYPE, size);
+}
+
+LMQ_EXPORT int devmq_msg_reply_to(const struct devmq_msg *msg, char *name,
+				  size_t size)
+{
+	struct devmq_header_view header;
+	char word[DEVMQ_NAME_SIZE];
+	int err;
+
+	if (size)
+		name[0] = '\0';
+	if (!lmq_find_header(msg, DEVMQ_HEADER_REPLY_TO, &header))
+		return -ENOENT;
+	if (header.value_size >= sizeof(word))
+		return -ENAMETOOLONG;
+	if (memchr(header.value, '\0', header.value_size))
+		return -EINVAL;
+	memcpy(word, header.value, header.value_size);
+	word[header.value_size] = '\0';
+	err = devmq_check_name(word);
+	if (err)
+		return err;
+	if (header.value_size >= size)
+		return -ERANGE;
+	memcpy(name, word, header.value_size + 1);
+	return 0;
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Receiving and browsing, with buffers that grow to what there is. */
+#include <errno.h>
+#include <time.h>
+
+#include "internal.h"
+
+/* The time of CLOCK_MONOTONIC in so many milliseconds. */
+static uint64_t lmq_deadline(int timeout_ms)
+{
+	struct timespec now;
+
+	if (timeout_ms < 0)
+		return DEVMQ_FOREVER;
+	if (!timeout_ms)
+		return 0;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + now.tv_nsec +
+	       (uint64_t)timeout_ms * 1000000;
+}
+
+LMQ_EXPORT int devmq_recv(struct devmq_queue *queue,
+			  struct devmq_buffer *buffer, unsigned int max,
+			  int timeout_ms)
+{
+	struct devmq_recv a = {
+		.size = sizeof(a),
+		.deadline_ns = lmq_deadline(timeout_ms),
+		.max_count = max,
+	};
+	int err;
+
+	lmq_buffer_reset(buffer);
+	do {
+		a.buffer = (uintptr_t)buffer->data;
+		a.buffer_size = buffer->room;
+		a.count = 0;
+		a.used = 0;
+		a.need = 0;
+		err = lmq_ioctl(queue, DEVMQ_IOC_RECV, &a);
+		if (!err)
+			return lmq_buffer_take(buffer, a.used, a.count);
+		if (err == -EMSGSIZE)
+			err = lmq_buffer_grow(buffer, a.need);
+	} while (!err);
+	return err;
+}
+
+LMQ_EXPORT int devmq_peek(struct devmq_queue *queue,
+			  struct devmq_buffer *buffer, uint64_t after_id,
+			  unsigned int states, unsigned int max,
+			  uint64_t payload_max)
+{
+	struct devmq_peek a = {
+		.size = sizeof(a),
+		.after_id = after_id,
+		.states = states,
+		.max_count = max,
+		.payload_max = payload_max,
+	};
+	int err;
+
+	lmq_buffer_reset(buffer);
+	do {
+		a.buffer = (uintptr_t)buffer->data;
+		a.buffer_size = buffer->room;
+		a.count = 0;
+		a.used = 0;
+		a.need = 0;
+		err = lmq_ioctl(queue, DEVMQ_IOC_PEEK, &a);
+		if (!err)
+			return lmq_buffer_take(buffer, a.used, a.count);
+		if (err == -EMSGSIZE)
+			err = lmq_buffer_grow(buffer, a.need);
+	} while (!err);
+	return err;
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Sending: one message, and batches through as many calls as they take. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "internal.h"
+
+/* A message so small is built on the stack. */
+#define LMQ_SMALL	1024
+
+static int lmq_send_records(struct devmq_queue *queue, const void *records,
+			    size_t size, struct devmq_send *result)
+{
+	memset(result, 0, sizeof(*result));
+	result->size = sizeof(*result);
+	result->records = (uintptr_t)records;
+	result->records_size = size;
+	return lmq_ioctl(queue, DEVMQ_IOC_SEND, result);
+}
+
+LMQ_EXPORT int devmq_send(struct devmq_queue *queue, const void *payload,
+			  size_t size, uint64_t *id)
+{
+	union {
+		struct devmq_record record;
+		unsigned char bytes[LMQ_SMALL];
+	} small;
+	struct devmq_record *r = &small.record;
+	struct devmq_send result;
+	size_t all;
+	int err;
+
+	if (size > UINT32_MAX - sizeof(*r) - 7)
+		return -EMSGSIZE;
+	all = sizeof(*r) + size;
+	if (all > sizeof(small)) {
+		r = malloc(all);
+		if (!r)
+			return -ENOMEM;
+	}
+	memset(r, 0, sizeof(*r));
+	r->size = all;
+	if (size)
+		memcpy(r + 1, payload, size);
+	err = lmq_send_records(queue, r, all, &result);
+	if (r != &small.record)
+		free(r);
+	if (!err && id)
+		*id = result.first_id;
+	return err;
+}
+
+LMQ_EXPORT int devmq_send_batch(struct devmq_queue *queue,
+				struct devmq_batch *batch, size_t *sent,
+				uint64_t *first_id, uint64_t *last_id)
+{
+	uint64_t first = 0, last = 0;
+	struct devmq_send result;
+	size_t taken = 0;
+	int err = 0;
+	uint32_t i;
+
+	while (batch->count) {
+		err = lmq_send_records(queue, batch->data + batch->start,
+				       batch->end - batch->start, &result);
+		/* To take nothing is an error for the kernel. */
+		if (!err && (!result.count || result.count > batch->count))
+			err = -EPROTO;
+		if (err)
+			break;
+		for (i = 0; i < result.count; i++)
+			devmq_batch_drop_first(batch);
+		if (!taken)
+			first = result.first_id;
+		last = result.last_id;
+		taken += result.count;
+	}
+	if (sent)
+		*sent = taken;
+	if (first_id)
+		*first_id = first;
+	if (last_id)
+		*last_id = last;
+	return err;
+}

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Counters of a queue, and purging. */
+#include <errno.h>
+#include <string.h>
+
+#include "internal.h"
+
+LMQ_EXPORT int devmq_stat(struct devmq_queue *queue, struct devmq_stat *stat,
+			  size_t size)
+{
+	if (size < offsetof(struct devmq_stat, ready) || size > UINT32_MAX)
+		return -EINVAL;
+	memset(stat, 0, size);
+	stat->size = size;
+	return lmq_ioctl(queue, DEVMQ_IOC_STAT, stat);
+}
+
+LMQ_EXPORT int devmq_purge(struct devmq_queue *queue, uint64_t first_id,
+			   uint64_t last_id, uint64_t older_than_ns,
+			   unsigned int states, uint64_t *purged)
+{
+	struct devmq_purge a = {
+		.size = sizeof(a),
+		.first_id = first_id,
+		.last_id = last_id,
+		.older_than_ns = older_than_ns,
+		.states = states,
+	};
+	int err = lmq_ioctl(queue, DEVMQ_IOC_PURGE, &a);
+
+	if (!err && purged)
+		*purged = a.purged;
+	return err;
+}
