@@ -116,7 +116,7 @@ static int mq_batch_wait(struct mq_ioc *ioc, struct list_head *batch)
 		if (ret)
 			break;
 	}
-	if (slept)
+	if (slept && ret <= 0)
 		mq_pass_on(ioc->f->q);
 	return ret;
 }

@@ -119,7 +119,6 @@ static inline u64 mq_msg_bytes(const struct mq_msg *m)
  * @failures: how many of those went wrong
  * @state: enum devmq_state
  * @failure: enum devmq_failure, the last one
- * @seen: it was handed out before, whether that counts as an attempt or not
  * @returned: ready and in mq_ready.returned
  *
  * Protected by mq_queue.lock, but for an entry that its handler has taken out
@@ -137,7 +136,6 @@ struct mq_entry {
 	u32		failures;
 	u8		state;
 	u8		failure;
-	bool		seen;
 	bool		returned;
 };
 

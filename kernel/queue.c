@@ -191,9 +191,8 @@ void mq_queue_take_locked(struct mq_file *f, struct mq_entry *e)
 	mq_count(&q->stat.in_flight, 1);
 	q->flying += mq_msg_bytes(e->msg);
 	q->stat.delivered++;
-	if (e->seen)
+	if (e->attempt++)
 		q->stat.redelivered++;
-	e->attempt++;
 	e->state = DEVMQ_STATE_IN_FLIGHT;
 	WRITE_ONCE(f->held_count, f->held_count + 1);
 	trace_mq_deliver(q, e);
@@ -205,7 +204,6 @@ void mq_queue_hold_locked(struct mq_file *f, struct mq_entry *e)
 	lockdep_assert_held(&f->q->lock);
 	if (!e->since_ns)
 		e->since_ns = ktime_get_real_ns();
-	e->seen = true;
 	if (!mq_ids_first(&f->held))
 		list_add_tail(&f->holder, &f->q->holders);
 	mq_ids_insert(&f->held, e);
@@ -282,8 +280,7 @@ void mq_queue_undeliver_locked(struct mq_file *f, struct mq_entry *e)
 		return;
 	}
 	q->stat.delivered--;
-	e->attempt--;
-	if (e->seen)
+	if (--e->attempt)
 		q->stat.redelivered--;
 	mq_land_ready(f, e);
 	trace_mq_release(q, e);

@@ -138,11 +138,12 @@ ssize_t mq_read(struct mq_file *f, struct kiocb *iocb, struct iov_iter *to)
 		if (ret)
 			return ret;
 	}
+	/* A wake-up is for a message that is ready, not for a half-read one. */
+	if (slept && (ret || !e || f->partial_done))
+		mq_pass_on(f->q);
 	if (!ret && e)
 		ret = mq_read_entry(f, e, to);
 	mutex_unlock(&f->rx);
-	if (slept)
-		mq_pass_on(f->q);
 	return ret;
 }
 

@@ -4,8 +4,8 @@
  *
  * Readers sleep exclusively in mq_queue.readers: each message that becomes
  * ready wakes one of them. One that has slept, and may so have been woken for
- * a message, wakes the next when it leaves while something is ready
- * (mq_pass_on), whatever it leaves with. A reader that may hold no more
+ * a message, but leaves without taking one that was ready, wakes the next
+ * (mq_pass_on) if there still is one. A reader that may hold no more
  * deliveries is not among them, so that it eats no wake-up meant for others.
  * Besides, all readers of one open file sleep in its own mq_file.own, for what
  * concerns that file alone: that it may hold more again, or that it has a
@@ -89,8 +89,8 @@ static int mq_sleep(u64 deadline_ns)
  * @partial: as for mq_can_receive()
  * @deadline_ns: not longer than this time of CLOCK_MONOTONIC
  *
- * Whoever called this calls mq_pass_on() before it leaves, or waits for
- * anything else.
+ * Whoever called this and then takes nothing that is ready, or waits for
+ * anything else first, calls mq_pass_on().
  *
  * Return: 0 (look again), ERESTARTSYS, or ETIMEDOUT.
  */
@@ -103,10 +103,14 @@ int mq_wait_message(struct mq_file *f, bool partial, u64 deadline_ns)
 	init_wait_entry(&wait, WQ_FLAG_EXCLUSIVE);
 	init_wait_entry(&own, 0);
 	for (;;) {
+		bool credit = mq_has_credit(f);
 		int stop;
 
+		/* Woken or not, a message that is there is for others now. */
+		if (!credit)
+			mq_pass_on(q);
 		stop = prepare_to_wait_event(&f->own, &own, TASK_INTERRUPTIBLE);
-		if (mq_has_credit(f))
+		if (credit)
 			prepare_to_wait_exclusive(&q->readers, &wait,
 						  TASK_INTERRUPTIBLE);
 		if (mq_can_receive(f, partial)) {
@@ -116,11 +120,10 @@ int mq_wait_message(struct mq_file *f, bool partial, u64 deadline_ns)
 		err = err ?: stop;
 		if (err)
 			break;
-		err = mq_sleep(deadline_ns);
-		/* Without credit this is no place to be woken in. */
+		/* Another thread of this file was faster: pass on, too. */
+		if (!credit || mq_has_credit(f))
+			err = mq_sleep(deadline_ns);
 		finish_wait(&q->readers, &wait);
-		if (!mq_has_credit(f))
-			mq_pass_on(q);
 	}
 	finish_wait(&q->readers, &wait);
 	finish_wait(&f->own, &own);

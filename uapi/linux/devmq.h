@@ -424,7 +424,8 @@ struct devmq_consumer {
  * @sent: messages accepted since the queue was created, as all that follow
  * @delivered: times that a message was handed out
  * @acked: messages finished by their consumer
- * @redelivered: deliveries that were not the message's first
+ * @redelivered: deliveries whose attempt was not the message's first; one
+ *	that was released does not count as an attempt
  * @expired: messages whose time to live ran out
  * @dead_lettered: messages that went to another queue as dead
  * @dropped: messages dropped to make room (overflow=drop-head)
