@@ -1,0 +1,836 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The first and only system program of a test machine.
+ *
+ * It sets up the usual mounts, loads the modules it was told to load, runs one
+ * command (the payload), and then judges the kernel: was the log clean, do the
+ * modules go away again, did anything leak?  Then it turns the machine off.
+ *
+ * It speaks to the host over two of QEMU's debug ports, which need no driver
+ * and hold nothing back, so that what was written has arrived even if the next
+ * instruction stops the machine:
+ *
+ *   OUT_PORT  the payload's stdout and stderr, byte for byte
+ *   CTL_PORT  lines of our own, each starting with this run's secret:
+ *               SECRET start
+ *               SECRET note TEXT
+ *               SECRET error TEXT
+ *               SECRET vm: exit=0 procs=ok log=clean unload=ok kmemleak=clean \
+ *                       bytes=0
+ *
+ * The last line is the verdict; without it nothing has passed.  The secret is
+ * read from a file which is gone before the payload starts.
+ *
+ * Files in the initramfs: /vm/conf ("KEY VALUE" lines, see read_conf), /vm/argv
+ * and /vm/env (strings, each ending in a zero byte).
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/io.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define OUT_PORT	0x9e0
+#define CTL_PORT	0x9e1
+
+#define MAX_MODULES	64
+#define MAX_EXPECTED	32
+#define MAX_STRINGS	1024
+
+/* How long things other than the payload may take, in seconds. */
+#define KILL_SECONDS	20
+#define MODULE_SECONDS	60
+/* kmemleak reports nothing that is younger than five seconds. */
+#define KMEMLEAK_SECONDS 6
+
+struct module {
+	char *path;		/* in the initramfs */
+	char *params;
+	bool keep;		/* a dependency: not ours to unload */
+	bool loaded;
+};
+
+static char *secret = "-";
+static char *mode = "run";
+static int deadline = 60;
+static bool want_kmemleak = true;
+static struct module modules[MAX_MODULES];
+static int module_count;
+static char *expected[MAX_EXPECTED];	/* log lines with this text are fine */
+static int expected_count;
+
+static int kmsg_fd = -1, signal_fd = -1, output_fd = -1;
+static unsigned long long output_bytes;
+static pid_t payload = -1;
+static int payload_status = -1;
+
+/* -- the two ports ------------------------------------------------------- */
+
+static void put_bytes(unsigned short port, const char *data, size_t size)
+{
+	asm volatile("rep outsb" : "+S"(data), "+c"(size) : "d"(port)
+		     : "memory");
+}
+
+static void __attribute__((format(printf, 2, 3)))
+tell(const char *kind, const char *format, ...)
+{
+	char line[2048];
+	va_list args;
+	int used, more;
+
+	used = snprintf(line, sizeof(line), "%s %s", secret, kind);
+	va_start(args, format);
+	more = vsnprintf(line + used, sizeof(line) - used, format, args);
+	va_end(args);
+	used += more;
+	if (used > (int)sizeof(line) - 1)
+		used = sizeof(line) - 1;
+	for (int i = 0; i < used; i++)
+		if (line[i] == '\n')
+			line[i] = ' ';
+	line[used] = '\n';
+	put_bytes(CTL_PORT, line, used + 1);
+}
+
+#define note(...)	tell("note ", __VA_ARGS__)
+#define error(...)	tell("error ", __VA_ARGS__)
+
+static void __attribute__((noreturn)) power_off(void)
+{
+	/* QEMU is told to end instead, and this needs no ACPI. */
+	reboot(RB_AUTOBOOT);
+	for (;;)
+		pause();
+}
+
+/* -- small helpers ------------------------------------------------------- */
+
+static double now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return time.tv_sec + time.tv_nsec / 1e9;
+}
+
+/* Best effort: what a kernel does not have is not an error here. */
+static void write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	(void)!write(fd, text, strlen(text));
+	close(fd);
+}
+
+static char *read_file(const char *path, size_t *size)
+{
+	size_t used = 0, space = 4096;
+	char *text = malloc(space + 1);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t got;
+
+	if (fd < 0 || !text) {
+		free(text);
+		if (fd >= 0)
+			close(fd);
+		return NULL;
+	}
+	while ((got = read(fd, text + used, space - used)) > 0) {
+		used += got;
+		if (used == space) {
+			char *larger = realloc(text, 2 * space + 1);
+
+			if (!larger)
+				break;
+			text = larger;
+			space *= 2;
+		}
+	}
+	close(fd);
+	text[used] = '\0';
+	if (size)
+		*size = used;
+	return text;
+}
+
+static char **read_strings(const char *path)
+{
+	static char *none[1];
+	char **list = calloc(MAX_STRINGS + 1, sizeof(*list));
+	size_t size;
+	char *text = read_file(path, &size);
+	int count = 0;
+
+	if (!list || !text)
+		return none;
+	for (size_t at = 0; at < size && count < MAX_STRINGS;
+	     at += strlen(text + at) + 1)
+		list[count++] = text + at;
+	return list;
+}
+
+/* -- the kernel's log ---------------------------------------------------- */
+
+/*
+ * What must not be in the log.  A fault injected on purpose prints "FAULT_
+ * INJECTION: forcing a failure" and a backtrace, in which none of these occurs.
+ */
+static const char *const bad[] = {
+	"BUG:", "kernel BUG at", "WARNING:", "Oops", "Kernel panic",
+	"cut here", "unable to handle", "general protection fault",
+	"double fault", "stack-protector", "KASAN", "KFENCE", "KCSAN",
+	"UBSAN:", "ODEBUG:", "DEBUG_LOCKS_WARN_ON", "possible circular",
+	"possible recursive", "possible irq lock inversion",
+	"irq-safe -> irq-unsafe", "Invalid wait context", "suspicious RCU",
+	"inconsistent lock state", "trying to register non-static key",
+	"turning off the locking correctness", "held lock freed",
+	"lock held when returning", "still has locks held",
+	"bad unlock balance", "bad contention detected",
+	"sleeping function called", "scheduling while atomic",
+	"INFO: task ", "blocked for more than", "rcu: INFO:",
+	"detected stall", "self-detected stall", "soft lockup",
+	"hard LOCKUP", "workqueue lockup", "refcount_t", "list_add corruption",
+	"list_del corruption", "Bad page state", "page allocation failure",
+	"still has objects", "Objects remaining",
+	"cannot create duplicate filename", "kobject_add_internal failed",
+	"nobody cared", "trace event string verifier",
+};
+
+/* Lines shown before and after a bad one, and in all. */
+#define BEFORE	4
+#define AFTER	60
+#define AT_MOST	400
+
+static bool log_armed;		/* set when the boot is over */
+static int log_bad, log_shown, log_follow;
+static bool log_lost;
+static char *log_before[BEFORE];
+static int log_next;
+
+static bool is_bad(const char *text)
+{
+	for (int i = 0; i < expected_count; i++)
+		if (strstr(text, expected[i]))
+			return false;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		if (strstr(text, bad[i]))
+			return true;
+	return false;
+}
+
+static void show_line(const char *line)
+{
+	if (log_shown++ < AT_MOST)
+		note("log: %s", line);
+}
+
+static void judge_line(const char *line)
+{
+	char **slot = &log_before[log_next];
+
+	if (is_bad(line)) {
+		if (log_armed)
+			log_bad++;
+		if (!log_follow)
+			for (int i = 0; i < BEFORE; i++) {
+				char *old = log_before[(log_next + i) % BEFORE];
+
+				if (old)
+					show_line(old);
+			}
+		log_follow = log_armed ? AFTER : 1;
+	}
+	if (log_follow) {
+		log_follow--;
+		show_line(line);
+		/* Shown once: not again as what came before the next. */
+		line = NULL;
+	}
+	free(*slot);
+	*slot = line ? strdup(line) : NULL;
+	log_next = (log_next + 1) % BEFORE;
+}
+
+/* Take in what has been logged since the last call. */
+static void read_log(void)
+{
+	char record[9000], line[9100];
+
+	for (;;) {
+		ssize_t size = read(kmsg_fd, record, sizeof(record) - 1);
+		unsigned long long micros = 0;
+		char *text, *end;
+
+		if (size < 0 && errno == EPIPE) {
+			log_lost = true;
+			continue;
+		}
+		if (size <= 0)
+			return;
+		record[size] = '\0';
+		/* PRIORITY,SEQUENCE,MICROSECONDS,FLAGS...;TEXT\n KEY=VALUE\n */
+		text = strchr(record, ';');
+		if (!text)
+			continue;
+		sscanf(record, "%*u,%*u,%llu", &micros);
+		end = strchr(++text, '\n');
+		if (end)
+			*end = '\0';
+		snprintf(line, sizeof(line), "[%5llu.%06llu] %s",
+			 micros / 1000000, micros % 1000000, text);
+		judge_line(line);
+	}
+}
+
+/* -- processes ----------------------------------------------------------- */
+
+/* Pass on some of the payload's output.  Was there any? */
+static bool copy_output(void)
+{
+	static char buffer[65536];
+	ssize_t size;
+
+	if (output_fd < 0)
+		return false;
+	size = read(output_fd, buffer, sizeof(buffer));
+	if (size > 0) {
+		put_bytes(OUT_PORT, buffer, size);
+		output_bytes += size;
+		return true;
+	}
+	if (!size || errno != EAGAIN) {
+		close(output_fd);
+		output_fd = -1;
+	}
+	return false;
+}
+
+/* Collect the dead, and the status of @pid.  Are any children left? */
+static bool reap(pid_t pid, int *status)
+{
+	for (;;) {
+		int this_status;
+		pid_t dead = waitpid(-1, &this_status, WNOHANG);
+
+		if (dead < 0)
+			return false;
+		if (!dead)
+			return true;
+		if (dead == pid)
+			*status = this_status;
+	}
+}
+
+/* Wait for a child to die, output to come or a line to be logged. */
+static void wait_for_news(double until)
+{
+	struct pollfd fds[] = {
+		{ .fd = signal_fd, .events = POLLIN },
+		{ .fd = kmsg_fd, .events = POLLIN },
+		{ .fd = output_fd, .events = POLLIN },
+	};
+	struct signalfd_siginfo info;
+	double left = until - now();
+
+	if (left < 0)
+		left = 0;
+	poll(fds, 3, left > 1 ? 1000 : (int)(left * 1000) + 1);
+	while (read(signal_fd, &info, sizeof(info)) > 0)
+		;
+	copy_output();
+	read_log();
+}
+
+/*
+ * Run a step that may hang in the kernel in a process of its own.  Gives its
+ * exit status, or -1 when it was still at it after @seconds.
+ */
+static int in_child(int (*step)(void *), void *arg, int seconds)
+{
+	double until = now() + seconds;
+	int status = -1;
+	pid_t pid;
+
+	pid = fork();
+	if (pid < 0)
+		return 255;
+	if (!pid)
+		_exit(step(arg));
+	while (reap(pid, &status), status == -1 && now() < until)
+		wait_for_news(until);
+	return status == -1 ? -1 : WIFEXITED(status) ? WEXITSTATUS(status) : 255;
+}
+
+/* Tell where every process is: what one wants to know of a hang. */
+static void show_processes(void)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *entry;
+
+	while (proc && (entry = readdir(proc))) {
+		char path[64], *stack, *line, *status, *end;
+		int pid = atoi(entry->d_name);
+
+		if (pid < 2)
+			continue;
+		snprintf(path, sizeof(path), "/proc/%d/cmdline", pid);
+		line = read_file(path, NULL);
+		/* A kernel thread has no command line. */
+		if (!line || !*line) {
+			free(line);
+			continue;
+		}
+		snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+		status = read_file(path, NULL);
+		end = status ? strrchr(status, ')') : NULL;
+		note("process %d (%s) state %c", pid, line, end ? end[2] : '?');
+		snprintf(path, sizeof(path), "/proc/%d/stack", pid);
+		stack = read_file(path, NULL);
+		for (char *save, *at = stack ? strtok_r(stack, "\n", &save) : NULL;
+		     at; at = strtok_r(NULL, "\n", &save))
+			note("    %s", at);
+		free(line);
+		free(status);
+		free(stack);
+	}
+	if (proc)
+		closedir(proc);
+}
+
+/* End every process but this one. False if some would not go. */
+static bool kill_all(void)
+{
+	double until = now() + KILL_SECONDS;
+
+	while (kill(-1, SIGKILL), reap(payload, &payload_status)) {
+		if (now() > until) {
+			show_processes();
+			return false;
+		}
+		wait_for_news(now() + 0.1 < until ? now() + 0.1 : until);
+	}
+	/* Nobody can write any more: whatever is left in the pipe is all. */
+	while (copy_output())
+		;
+	return true;
+}
+
+static void start_payload(void)
+{
+	char **argv = read_strings("/vm/argv"), **env = read_strings("/vm/env");
+	sigset_t none;
+	int ends[2];
+
+	if (!argv[0]) {
+		error("no command given");
+		return;
+	}
+	/* Nothing of ours is for the payload to see. */
+	unlink("/vm/argv");
+	unlink("/vm/env");
+	rmdir("/vm");
+	if (pipe2(ends, O_CLOEXEC)) {
+		error("no pipe: %m");
+		return;
+	}
+	fcntl(ends[0], F_SETFL, O_NONBLOCK);
+	output_fd = ends[0];
+	payload = fork();
+	if (payload)
+		close(ends[1]);
+	if (payload < 0)
+		error("no process: %m");
+	if (payload)
+		return;
+
+	setsid();
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	dup2(open("/dev/null", O_RDONLY), 0);
+	dup2(ends[1], 1);
+	dup2(ends[1], 2);
+	if (chdir("/payload"))
+		dprintf(2, "cannot enter /payload: %m\n");
+	environ = env;
+	execvpe(argv[0], argv, env);
+	dprintf(2, "cannot run %s: %m\n", argv[0]);
+	_exit(errno == ENOENT ? 127 : 126);
+}
+
+/* -- modules ------------------------------------------------------------- */
+
+static const char *module_name(const struct module *module)
+{
+	static char name[128];
+	const char *slash = strrchr(module->path, '/');
+	char *at;
+
+	snprintf(name, sizeof(name), "%s", slash ? slash + 1 : module->path);
+	at = strstr(name, ".ko");
+	if (at)
+		*at = '\0';
+	for (at = name; *at; at++)
+		if (*at == '-')
+			*at = '_';
+	return name;
+}
+
+static int load_step(void *arg)
+{
+	struct module *module = arg;
+	int fd = open(module->path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || syscall(SYS_finit_module, fd, module->params, 0)) {
+		if (module->keep && errno == EEXIST)
+			return 0;
+		error("cannot load %s: %m", module->path);
+		return 1;
+	}
+	return 0;
+}
+
+static bool load_modules(void)
+{
+	for (int i = 0; i < module_count; i++) {
+		struct module *module = &modules[i];
+		int status = in_child(load_step, module, MODULE_SECONDS);
+
+		if (status) {
+			if (status < 0) {
+				error("loading %s hangs", module->path);
+				show_processes();
+			}
+			return false;
+		}
+		module->loaded = true;
+	}
+	return true;
+}
+
+static int unload_step(void *arg)
+{
+	const char *name = module_name(arg);
+	double until = now() + 5;
+
+	/* What the killed held is let go of a little later than they die. */
+	while (syscall(SYS_delete_module, name, O_NONBLOCK)) {
+		int why = errno;
+		char path[160], *count;
+
+		/* The payload may have unloaded it itself. */
+		if (why == ENOENT)
+			return 0;
+		if (why == EWOULDBLOCK && now() < until) {
+			usleep(50000);
+			continue;
+		}
+		snprintf(path, sizeof(path), "/sys/module/%s/refcnt", name);
+		count = read_file(path, NULL);
+		note("cannot unload %s: %s, references: %s", name,
+		     strerror(why), count ? count : "?");
+		return 1;
+	}
+	return 0;
+}
+
+static const char *unload_modules(void)
+{
+	const char *verdict = "ok";
+
+	for (int i = module_count - 1; i >= 0; i--) {
+		int status;
+
+		if (!modules[i].loaded || modules[i].keep)
+			continue;
+		status = in_child(unload_step, &modules[i], MODULE_SECONDS);
+		if (status < 0) {
+			note("unloading %s hangs", module_name(&modules[i]));
+			show_processes();
+			return "hung";
+		}
+		if (status)
+			verdict = "failed";
+	}
+	return verdict;
+}
+
+/* -- leaks --------------------------------------------------------------- */
+
+#define KMEMLEAK "/sys/kernel/debug/kmemleak"
+
+static int scan_step(void *unused)
+{
+	int fd = open(KMEMLEAK, O_WRONLY | O_CLOEXEC);
+
+	(void)unused;
+	return fd < 0 || write(fd, "scan", 4) != 4;
+}
+
+static const char *find_leaks(void)
+{
+	double until;
+	char *text, *save;
+
+	if (!want_kmemleak)
+		return "skipped";
+	if (access(KMEMLEAK, R_OK | W_OK))
+		return "absent";
+	/*
+	 * An object is reported when it is old enough and two scans found it
+	 * unreferenced with the same contents.
+	 */
+	if (in_child(scan_step, NULL, MODULE_SECONDS))
+		return "off";
+	until = now() + KMEMLEAK_SECONDS;
+	while (now() < until)
+		wait_for_news(until);
+	if (in_child(scan_step, NULL, MODULE_SECONDS))
+		return "off";
+	text = read_file(KMEMLEAK, NULL);
+	if (!text)
+		return "unreadable";
+	if (!*text)
+		return "clean";
+	for (char *at = strtok_r(text, "\n", &save); at;
+	     at = strtok_r(NULL, "\n", &save))
+		if (log_shown++ < 2 * AT_MOST)
+			note("leak: %s", at);
+	return "leaks";
+}
+
+/* -- the machine --------------------------------------------------------- */
+
+static void mount_one(const char *type, const char *where, const char *options)
+{
+	mkdir(where, 0755);
+	/* A kernel without it: whoever needs it will notice. */
+	mount(type, where, type, 0, options);
+}
+
+static void set_up_machine(void)
+{
+	static const struct { int what; rlim_t value; } limits[] = {
+		{ RLIMIT_NOFILE, 65536 },
+		{ RLIMIT_MEMLOCK, RLIM_INFINITY },
+		{ RLIMIT_MSGQUEUE, RLIM_INFINITY },
+		{ RLIMIT_CORE, 0 },
+	};
+	struct ifreq loopback = { .ifr_name = "lo" };
+	int fd;
+
+	umask(022);
+	mount_one("devtmpfs", "/dev", "mode=0755");
+	mount_one("proc", "/proc", NULL);
+	mount_one("sysfs", "/sys", NULL);
+	mount_one("tmpfs", "/tmp", "mode=1777");
+	mount_one("tmpfs", "/run", "mode=0755");
+	mount_one("devpts", "/dev/pts", "mode=0620,ptmxmode=0666");
+	mount_one("tmpfs", "/dev/shm", "mode=1777");
+	mount_one("mqueue", "/dev/mqueue", NULL);
+	mount_one("debugfs", "/sys/kernel/debug", NULL);
+	mount_one("tracefs", "/sys/kernel/tracing", NULL);
+	mount_one("cgroup2", "/sys/fs/cgroup", NULL);
+	(void)!symlink("/proc/self/fd", "/dev/fd");
+	(void)!symlink("/proc/self/fd/0", "/dev/stdin");
+	(void)!symlink("/proc/self/fd/1", "/dev/stdout");
+	(void)!symlink("/proc/self/fd/2", "/dev/stderr");
+	write_file("/sys/fs/cgroup/cgroup.subtree_control", "+memory");
+	write_file("/sys/fs/cgroup/cgroup.subtree_control", "+pids");
+	write_file("/sys/fs/cgroup/cgroup.subtree_control", "+cpu");
+	sethostname("vm", 2);
+	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+		struct rlimit limit = { limits[i].value, limits[i].value };
+
+		setrlimit(limits[i].what, &limit);
+	}
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0) {
+		loopback.ifr_flags = IFF_UP;
+		ioctl(fd, SIOCSIFFLAGS, &loopback);
+		close(fd);
+	}
+}
+
+/*
+ * KEY VALUE lines: secret TEXT, mode run|probe|shell, deadline SECONDS,
+ * kmemleak 0|1, module PATH [PARAMETERS], dependency PATH, expect TEXT.
+ */
+static void read_conf(void)
+{
+	char *text = read_file("/vm/conf", NULL), *save;
+
+	for (char *at = text ? strtok_r(text, "\n", &save) : NULL; at;
+	     at = strtok_r(NULL, "\n", &save)) {
+		char *value = strchr(at, ' ');
+		bool is_dependency;
+
+		if (!value)
+			continue;
+		*value++ = '\0';
+		is_dependency = !strcmp(at, "dependency");
+		if (!strcmp(at, "secret")) {
+			secret = value;
+		} else if (!strcmp(at, "mode")) {
+			mode = value;
+		} else if (!strcmp(at, "deadline")) {
+			deadline = atoi(value);
+		} else if (!strcmp(at, "kmemleak")) {
+			want_kmemleak = atoi(value);
+		} else if (!strcmp(at, "expect") &&
+			   expected_count < MAX_EXPECTED) {
+			expected[expected_count++] = value;
+		} else if ((is_dependency || !strcmp(at, "module")) &&
+			   module_count < MAX_MODULES) {
+			char *params = strchr(value, ' ');
+
+			if (params)
+				*params++ = '\0';
+			modules[module_count++] = (struct module) {
+				.path = value,
+				.params = params ? params : "",
+				.keep = is_dependency,
+			};
+		}
+	}
+	unlink("/vm/conf");
+}
+
+/* A shell on the console, for a person. */
+static void run_shell(void)
+{
+	char **env = read_strings("/vm/env");
+	int status = -1;
+	pid_t pid = fork();
+
+	if (!pid) {
+		sigset_t none;
+		int fd;
+
+		setsid();
+		sigemptyset(&none);
+		sigprocmask(SIG_SETMASK, &none, NULL);
+		fd = open("/dev/ttyS0", O_RDWR);
+		for (int i = 0; i < 3; i++)
+			dup2(fd, i);
+		ioctl(0, TIOCSCTTY, 1);
+		if (chdir("/payload"))
+			perror("/payload");
+		environ = env;
+		execlp("sh", "sh", (char *)NULL);
+		_exit(127);
+	}
+	while (reap(pid, &status), status == -1)
+		wait_for_news(now() + 1);
+}
+
+static void run_payload(void)
+{
+	double until = now() + deadline;
+	const char *procs = "ok", *unload, *leaks;
+	char ended[32];
+	bool late;
+
+	start_payload();
+	if (payload < 0)
+		return;
+	while (reap(payload, &payload_status),
+	       payload_status == -1 && now() < until)
+		wait_for_news(until);
+	late = payload_status == -1;
+	if (late) {
+		note("the command did not end within %d seconds", deadline);
+		show_processes();
+	}
+	if (!kill_all())
+		procs = "stuck";
+	read_log();
+	if (late)
+		snprintf(ended, sizeof(ended), "late");
+	else
+		snprintf(ended, sizeof(ended), "%d",
+			 WIFEXITED(payload_status) ?
+			 WEXITSTATUS(payload_status) :
+			 128 + WTERMSIG(payload_status));
+	unload = unload_modules();
+	leaks = find_leaks();
+	read_log();
+	if (log_shown > AT_MOST)
+		note("(%d more lines)", log_shown - AT_MOST);
+	if (log_lost)
+		note("lines of the log were overwritten before they were read");
+	tell("vm: ", "exit=%s procs=%s log=%s unload=%s kmemleak=%s bytes=%llu",
+	     ended, procs, log_bad ? "dirty" : log_lost ? "lost" : "clean",
+	     unload, leaks, output_bytes);
+}
+
+static int sync_step(void *unused)
+{
+	(void)unused;
+	sync();
+	return 0;
+}
+
+int main(void)
+{
+	sigset_t all;
+
+	if (getpid() != 1) {
+		fprintf(stderr, "this is the init of a test machine\n");
+		return 2;
+	}
+	read_conf();
+	if (ioperm(OUT_PORT, 2, 1))
+		power_off();
+	if (!strcmp(mode, "probe")) {
+		tell("vm: ", "probe");
+		power_off();
+	}
+	set_up_machine();
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	signal_fd = signalfd(-1, &all, SFD_NONBLOCK | SFD_CLOEXEC);
+	kmsg_fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (signal_fd < 0 || kmsg_fd < 0) {
+		error("cannot set up: %m");
+		power_off();
+	}
+	/* What the kernel complained of while it booted is not our doing. */
+	read_log();
+	log_armed = true;
+	log_follow = 0;
+	write_file(KMEMLEAK, "clear");
+	tell("start", " %.2f", now());
+	if (load_modules()) {
+		if (!strcmp(mode, "shell"))
+			run_shell();
+		else
+			run_payload();
+		in_child(sync_step, NULL, KILL_SECONDS);
+	} else {
+		read_log();
+	}
+	power_off();
+}
