@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The memory of messages is charged to their sender's control group.
+ */
+#include "mq_test.h"
+#include <sys/mount.h>
+
+#define MEBI (1 << 20)
+
+FIXTURE(cgroup) {
+	struct mq_queue queue;
+	int fd;			/* O_RDWR, O_NONBLOCK */
+	bool mounted;
+	char root[64];
+	char group[128];
+};
+
+static int group_write(const char *group, const char *file, const char *text)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/%s", group, file);
+	return mq_write_file(path, text);
+}
+
+static long long group_number(const char *group, const char *file)
+{
+	char path[256], text[64];
+	int error;
+
+	snprintf(path, sizeof(path), "%s/%s", group, file);
+	error = mq_read_file(path, text, sizeof(text));
+	return error ? error : atoll(text);
+}
+
+/* A counter of memory.events. */
+static long long group_event(const char *group, const char *name)
+{
+	char path[256], text[1024], *found;
+
+	snprintf(path, sizeof(path), "%s/memory.events", group);
+	if (mq_read_file(path, text, sizeof(text)))
+		return -ENOENT;
+	for (found = text; (found = strstr(found, name)); found++)
+		if ((found == text || found[-1] == '\n') &&
+		    found[strlen(name)] == ' ')
+			return atoll(found + strlen(name));
+	return -ENOENT;
+}
+
+FIXTURE_SETUP(cgroup)
+{
+	char path[256], text[1024];
+
+	MQ_REQUIRE();
+	strcpy(self->root, "/tmp/cgroup_test.XXXXXX");
+	ASSERT_NE(NULL, mkdtemp(self->root));
+	if (mount("cgroup2", self->root, "cgroup2", 0, NULL)) {
+		rmdir(self->root);
+		SKIP(return, "no cgroup2: %s", strerror(errno));
+	}
+	self->mounted = true;
+	snprintf(path, sizeof(path), "%s/cgroup.controllers", self->root);
+	if (mq_read_file(path, text, sizeof(text)) || !strstr(text, "memory")) {
+		umount(self->root);
+		rmdir(self->root);
+		SKIP(return, "no memory controller in cgroup2");
+	}
+	ASSERT_EQ(0, group_write(self->root, "cgroup.subtree_control",
+				 "+memory"));
+	snprintf(self->group, sizeof(self->group), "%s/mq.%d", self->root,
+		 getpid());
+	ASSERT_EQ(0, mkdir(self->group, 0755));
+	ASSERT_EQ(0, mq_create(&self->queue, "max_bytes=1G"));
+	self->fd = mq_open(&self->queue, O_RDWR | O_NONBLOCK);
+	ASSERT_LE(0, self->fd);
+}
+
+FIXTURE_TEARDOWN(cgroup)
+{
+	close(self->fd);
+	EXPECT_EQ(0, mq_cleanup());
+	/* The group can go when nobody is in it. */
+	EXPECT_TRUE(mq_wait_until(!rmdir(self->group)));
+	EXPECT_EQ(0, umount(self->root));
+	rmdir(self->root);
+}
+
+/* What a child does in the group. */
+static int send_many(FIXTURE_DATA(cgroup) *self, int count, size_t size)
+{
+	static char data[MEBI];
+	int i;
+
+	for (i = 0; i < count; i++)
+		if (mq_write(self->fd, data, size) != (ssize_t)size)
+			return errno;
+	return 0;
+}
+
+static int batch_many(FIXTURE_DATA(cgroup) *self, int count, size_t size)
+{
+	struct mq_batch batch = {};
+	char data[4096] = {};
+	int i;
+
+	for (i = 0; i < 16; i++)
+		mq_batch_add_full(&batch, NULL, 0, NULL, 0, data, size);
+	for (i = 0; i < count; i += 16)
+		if (mq_send(self->fd, batch.data, batch.size, NULL))
+			return errno;
+	return 0;
+}
+
+/* Run @send in the group: 0, the errno it ended with, or how it died. */
+static int in_group(FIXTURE_DATA(cgroup) *self,
+		    int (*send)(FIXTURE_DATA(cgroup) *, int, size_t), int count,
+		    size_t size)
+{
+	pid_t child = mq_fork();
+
+	if (!child) {
+		if (group_write(self->group, "cgroup.procs", "0"))
+			_exit(200);
+		_exit(send(self, count, size));
+	}
+	return mq_wait_child(child);
+}
+
+TEST_F(cgroup, messages_are_charged_to_the_group_of_their_sender)
+{
+	long long before, full, after;
+	int got = 0;
+
+	/* Of a descriptor that somebody outside has opened, besides. */
+	EXPECT_EQ(0, in_group(self, send_many, 1, 1000));
+	before = group_number(self->group, "memory.current");
+	ASSERT_LE(0, before);
+	EXPECT_EQ(0, in_group(self, send_many, 8000, 1000));
+	full = group_number(self->group, "memory.current");
+	EXPECT_LE(before + 7 * MEBI, full);
+	EXPECT_GE(before + 24 * MEBI, full);
+
+	/* Who receives does not matter; the sender's group is relieved. */
+	while (mq_read(self->fd, (char [1000]){}, 1000) == 1000)
+		got++;
+	EXPECT_EQ(8001, got);
+	EXPECT_TRUE(mq_wait_until((after = group_number(self->group,
+							"memory.current")) <
+				  before + 3 * MEBI)) {
+		TH_LOG("still %lld", after);
+	}
+}
+
+TEST_F(cgroup, batches_are_charged_too)
+{
+	long long before, full;
+
+	EXPECT_EQ(0, in_group(self, batch_many, 16, 64));
+	before = group_number(self->group, "memory.current");
+	ASSERT_LE(0, before);
+	EXPECT_EQ(0, in_group(self, batch_many, 4000, 2000));
+	full = group_number(self->group, "memory.current");
+	EXPECT_LE(before + 7 * MEBI, full);
+}
+
+TEST_F(cgroup, small_messages_are_charged_with_what_they_need)
+{
+	long long before, full;
+
+	EXPECT_EQ(0, in_group(self, batch_many, 16, 1));
+	before = group_number(self->group, "memory.current");
+	EXPECT_EQ(0, in_group(self, batch_many, 32000, 1));
+	full = group_number(self->group, "memory.current");
+	/* More than the 32000 bytes: each has its metadata. */
+	EXPECT_LE(before + 2 * MEBI, full);
+}
+
+TEST_F(cgroup, large_messages_are_charged_too)
+{
+	long long before, full;
+
+	EXPECT_EQ(0, in_group(self, send_many, 1, 1000));
+	before = group_number(self->group, "memory.current");
+	EXPECT_EQ(0, in_group(self, send_many, 16, MEBI));
+	full = group_number(self->group, "memory.current");
+	EXPECT_LE(before + 15 * MEBI, full);
+}
+
+TEST_F(cgroup, sender_over_its_limit_gets_enomem_and_lives)
+{
+	long long sent;
+
+	ASSERT_EQ(0, group_write(self->group, "memory.max", "16M"));
+	group_write(self->group, "memory.swap.max", "0");
+	EXPECT_EQ(ENOMEM, in_group(self, send_many, 100000, 1000));
+	sent = mq_stat_of(&self->queue, sent);
+	EXPECT_LT(1000, sent);
+	EXPECT_GT(20000, sent);
+	EXPECT_EQ(sent, mq_stat_of(&self->queue, ready));
+	EXPECT_EQ(0, group_event(self->group, "oom_kill"));
+
+	/* Others go on, and the group too when its messages are gone. */
+	EXPECT_EQ(1, mq_put(self->fd, "x"));
+	EXPECT_EQ(sent + 1, mq_purge(self->fd, 0, 0));
+	EXPECT_EQ(0, in_group(self, send_many, 100, 1000));
+}
+
+TEST_F(cgroup, batch_over_its_limit_gets_enomem_and_lives)
+{
+	ASSERT_EQ(0, group_write(self->group, "memory.max", "16M"));
+	group_write(self->group, "memory.swap.max", "0");
+	EXPECT_EQ(ENOMEM, in_group(self, batch_many, 100000, 1000));
+	EXPECT_LT(1000, mq_stat_of(&self->queue, sent));
+	EXPECT_EQ(0, group_event(self->group, "oom_kill"));
+}
+
+TEST_F(cgroup, large_message_over_the_limit_gets_enomem_and_lives)
+{
+	ASSERT_EQ(0, group_write(self->group, "memory.max", "16M"));
+	group_write(self->group, "memory.swap.max", "0");
+	EXPECT_EQ(ENOMEM, in_group(self, send_many, 100, MEBI));
+	EXPECT_LT(2, mq_stat_of(&self->queue, sent));
+	EXPECT_EQ(0, group_event(self->group, "oom_kill"));
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,511 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Every allocation and every copy from or to user space fails once, in every
+ * call: the call fails or does its work, and nothing is lost or left behind.
+ *
+ * The kernel does it: a number N in /proc/self/task/TID/fail-nth makes the N-th
+ * chance to fail that comes next in this thread fail.
+ */
+#include "mq_test.h"
+
+FIXTURE(fault) {
+	struct mq_queue queue;
+	int fd;			/* O_RDWR, O_NONBLOCK, ack=manual */
+	int fail_nth;
+	struct mq_batch batch;
+	char buffer[8192];
+	struct devmq_stat before, after;
+};
+
+/* A knob of the fault injection, where the kernel has it. */
+static int knob(const char *which, const char *file, const char *text)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "/sys/kernel/debug/%s/%s", which, file);
+	return mq_write_file(path, text);
+}
+
+FIXTURE_SETUP(fault)
+{
+	static const char * const which[] = {
+		"failslab", "fail_page_alloc", "fail_usercopy",
+	};
+	char path[64];
+	unsigned int i;
+	int slab;
+
+	MQ_REQUIRE();
+	snprintf(path, sizeof(path), "/proc/self/task/%ld/fail-nth",
+		 syscall(SYS_gettid));
+	self->fail_nth = open(path, O_RDWR | O_CLOEXEC);
+	if (self->fail_nth < 0)
+		SKIP(return, "no fault injection in this kernel");
+	slab = knob("failslab", "ignore-gfp-wait", "N");
+	if (slab)
+		SKIP(return, "no failslab in debugfs: %d", slab);
+	knob("fail_page_alloc", "ignore-gfp-wait", "N");
+	knob("fail_page_alloc", "ignore-gfp-highmem", "N");
+	knob("fail_page_alloc", "min-order", "0");
+	for (i = 0; i < ARRAY_SIZE(which); i++)
+		knob(which[i], "verbose", "0");
+
+	ASSERT_EQ(0, mq_create(&self->queue, "ack=manual"));
+	self->fd = mq_open(&self->queue, O_RDWR | O_NONBLOCK);
+	ASSERT_LE(0, self->fd);
+	/* The first use of anything may allocate what then stays. */
+	ASSERT_EQ(0, mq_fill(self->fd, 3));
+	ASSERT_EQ(3, mq_purge(self->fd, 0, 0));
+}
+
+FIXTURE_TEARDOWN(fault)
+{
+	mq_batch_free(&self->batch);
+	close(self->fail_nth);
+	close(self->fd);
+	EXPECT_EQ(0, mq_cleanup());
+}
+
+static void arm(FIXTURE_DATA(fault) *self, unsigned int nth)
+{
+	char text[16];
+	int size = snprintf(text, sizeof(text), "%u", nth);
+
+	/* What is still armed may make the writing itself fail, once. */
+	if (pwrite(self->fail_nth, text, size, 0) != size &&
+	    pwrite(self->fail_nth, text, size, 0) != size)
+		abort();
+}
+
+/* Has it failed?  Whatever is left is forgotten. */
+static bool disarm(FIXTURE_DATA(fault) *self)
+{
+	char text[16] = "";
+	ssize_t done = pread(self->fail_nth, text, sizeof(text) - 1, 0);
+
+	/* The reading itself may be what fails: then nothing else has. */
+	if (done < 0) {
+		arm(self, 0);
+		return false;
+	}
+	arm(self, 0);
+	return atoi(text) == 0;
+}
+
+/*
+ * Call with the first, second... chance failing, until none fails any more.
+ * @prepare comes before each call, @call gives "result", and the rest looks at
+ * it.
+ * There must have been at least @least chances.
+ */
+#define SWEEP(least, prepare, call, ...) do {				\
+	unsigned int __nth;						\
+	bool __failed = true;						\
+									\
+	for (__nth = 1; __failed; __nth++) {				\
+		long result;						\
+									\
+		ASSERT_GT(500, __nth);					\
+		prepare;						\
+		ASSERT_EQ(0, mq_stat(&self->queue, &self->before));	\
+		arm(self, __nth);					\
+		result = call;						\
+		__failed = disarm(self);				\
+		ASSERT_EQ(0, mq_stat(&self->queue, &self->after));	\
+		ASSERT_TRUE(mq_conserved(&self->after));		\
+		__VA_ARGS__;						\
+		if (_metadata->exit_code == KSFT_FAIL) {		\
+			TH_LOG("with failure %u: result %ld",		\
+			       __nth, result);				\
+			break;						\
+		}							\
+	}								\
+	EXPECT_LE(least, __nth - 2);					\
+} while (0)
+
+/* Did the call leave all as it was? */
+static bool unchanged(FIXTURE_DATA(fault) *self)
+{
+	self->after.oldest_ms = self->before.oldest_ms;
+	return !memcmp(&self->before, &self->after, sizeof(self->before));
+}
+
+static bool refused(long error)
+{
+	return error == -ENOMEM || error == -EFAULT;
+}
+
+TEST_F(fault, write)
+{
+	size_t sizes[] = { 1, 100, 1000, 5000, 70000 };
+	char *data = calloc(1, 70000);
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++)
+		SWEEP(2, , mq_write(self->fd, data, sizes[i]), {
+			if (result == (long)sizes[i]) {
+				EXPECT_EQ(self->before.sent + 1,
+					  self->after.sent);
+			} else {
+				EXPECT_TRUE(refused(result));
+				EXPECT_TRUE(unchanged(self));
+			}
+		});
+}
+
+TEST_F(fault, read)
+{
+	SWEEP(1, ASSERT_EQ(0, mq_fill(self->fd, 1)),
+	      mq_read(self->fd, self->buffer, 100), {
+		if (result == 2) {
+			EXPECT_EQ(1, mq_settle(self->fd, 1, ~0ULL,
+					       DEVMQ_ACTION_ACK));
+		} else {
+			EXPECT_TRUE(refused(result));
+			EXPECT_TRUE(unchanged(self));
+			EXPECT_EQ(1, mq_purge(self->fd, 0, 0));
+		}
+	});
+}
+
+TEST_F(fault, read_in_pieces)
+{
+	SWEEP(1, {
+		ASSERT_EQ(4, mq_put(self->fd, "abcd"));
+		ASSERT_EQ(2, mq_read(self->fd, self->buffer, 2));
+	}, mq_read(self->fd, self->buffer + 2, 2), {
+		if (result < 0) {
+			EXPECT_TRUE(refused(result));
+			EXPECT_TRUE(unchanged(self));
+			EXPECT_EQ(2, mq_read(self->fd, self->buffer + 2, 2));
+		}
+		EXPECT_EQ(0, memcmp("abcd", self->buffer, 4));
+		EXPECT_EQ(1, mq_settle(self->fd, 1, ~0ULL, DEVMQ_ACTION_ACK));
+	});
+}
+
+TEST_F(fault, send)
+{
+	struct devmq_send send;
+	char headers[64];
+	size_t size = mq_header_put(headers, "name", "value", 5);
+	int i;
+
+	for (i = 0; i < 5; i++)
+		mq_batch_add_full(&self->batch, "key", 3, headers, size,
+				  headers, i * 15);
+	SWEEP(4, , mq_send(self->fd, self->batch.data, self->batch.size, &send),
+	{
+		if (!result) {
+			/* A batch that failed in the middle says how far. */
+			EXPECT_TRUE(send.count >= 1 && send.count <= 5);
+			EXPECT_EQ(self->before.sent + send.count,
+				  self->after.sent);
+			EXPECT_EQ(self->after.sent, send.last_id);
+		} else {
+			/* Sent and EFAULT: it could not be told any more. */
+			EXPECT_TRUE(refused(result));
+			EXPECT_TRUE(unchanged(self) ||
+				    (result == -EFAULT && self->after.sent ==
+				     self->before.sent + 5));
+		}
+	});
+}
+
+TEST_F(fault, recv)
+{
+	struct devmq_recv recv;
+	int i, done;
+
+	SWEEP(3, ASSERT_EQ(0, mq_fill(self->fd, 3)),
+	      (mq_recv_init(&recv, self->buffer, sizeof(self->buffer)),
+	       mq_ioctl(self->fd, DEVMQ_IOC_RECV, &recv)), {
+		if (!result) {
+			EXPECT_TRUE(recv.count >= 1 && recv.count <= 3);
+			EXPECT_EQ(recv.count, self->after.in_flight);
+			EXPECT_EQ(recv.count, mq_settle(self->fd, 1, ~0ULL,
+							DEVMQ_ACTION_ACK));
+			EXPECT_EQ(3 - recv.count, mq_purge(self->fd, 0, 0));
+		} else {
+			EXPECT_TRUE(refused(result));
+			/* Nothing is lost: all three can be read. */
+			EXPECT_EQ(3, self->after.ready + self->after.in_flight);
+			mq_settle(self->fd, 1, ~0ULL, DEVMQ_ACTION_RELEASE);
+			for (i = 1; i <= 3; i++) {
+				done = mq_read(self->fd, self->buffer, 10);
+				EXPECT_EQ(2, done);
+				EXPECT_EQ('0' + i, self->buffer[1]);
+			}
+			EXPECT_EQ(3, mq_settle(self->fd, 1, ~0ULL,
+					       DEVMQ_ACTION_ACK));
+		}
+	});
+}
+
+TEST_F(fault, recv_that_fails_delivers_nothing)
+{
+	struct devmq_recv recv;
+
+	SWEEP(3, ASSERT_EQ(0, mq_fill(self->fd, 3)),
+	      (mq_recv_init(&recv, self->buffer, sizeof(self->buffer)),
+	       mq_ioctl(self->fd, DEVMQ_IOC_RECV, &recv)), {
+		if (result)
+			EXPECT_TRUE(unchanged(self));
+		mq_settle(self->fd, 1, ~0ULL, DEVMQ_ACTION_RELEASE);
+		EXPECT_EQ(3, mq_purge(self->fd, 0, 0));
+	});
+}
+
+TEST_F(fault, settle)
+{
+	struct devmq_settlement settlements[3];
+	uint64_t first = 4;
+	int i;
+
+	SWEEP(2, {
+		ASSERT_EQ(0, mq_fill(self->fd, 3));
+		for (i = 0; i < 3; i++) {
+			ASSERT_EQ(2, mq_read(self->fd, self->buffer, 10));
+			mq_settlement(&settlements[i], first + i, first + i,
+				      i == 1 ? DEVMQ_ACTION_RELEASE :
+				      DEVMQ_ACTION_ACK);
+		}
+	}, mq_settle_many(self->fd, settlements, 3, NULL), {
+		/*
+		 * All or nothing; only when what it did could not be told any
+		 * more is it done and EFAULT all the same.
+		 */
+		EXPECT_TRUE(!result || refused(result));
+		if (result && unchanged(self)) {
+			EXPECT_EQ(3, mq_settle(self->fd, 1, ~0ULL,
+					       DEVMQ_ACTION_ACK));
+		} else {
+			EXPECT_TRUE(!result || result == -EFAULT);
+			EXPECT_EQ(self->before.acked + 2, self->after.acked);
+			EXPECT_EQ(0, self->after.in_flight);
+			EXPECT_EQ(1, mq_purge(self->fd, 0, 0));
+		}
+		first += 3;
+	});
+}
+
+TEST_F(fault, peek)
+{
+	struct devmq_peek peek;
+
+	ASSERT_EQ(0, mq_fill(self->fd, 5));
+	ASSERT_EQ(2, mq_read(self->fd, self->buffer, 10));
+	SWEEP(3, , (mq_peek_init(&peek, self->buffer, sizeof(self->buffer)),
+		    mq_ioctl(self->fd, DEVMQ_IOC_PEEK, &peek)), {
+		EXPECT_TRUE(unchanged(self));
+		EXPECT_TRUE(refused(result) || (!result && peek.count >= 1 &&
+						peek.count <= 5));
+	});
+}
+
+TEST_F(fault, purge)
+{
+	SWEEP(1, ASSERT_EQ(0, mq_fill(self->fd, 5)),
+	      mq_purge(self->fd, 0, 0), {
+		EXPECT_TRUE(result == 5 || refused(result));
+		if (result < 0 && unchanged(self)) {
+			EXPECT_EQ(5, mq_purge(self->fd, 0, 0));
+		} else {
+			EXPECT_EQ(self->before.purged + 5, self->after.purged);
+			EXPECT_EQ(0, self->after.ready);
+		}
+	});
+}
+
+TEST_F(fault, consumer)
+{
+	struct devmq_consumer consumer;
+
+	SWEEP(1, ASSERT_EQ(0, mq_consumer_set(self->fd, DEVMQ_ACK_MANUAL, 3)),
+	      mq_consumer_set(self->fd, DEVMQ_ACK_MANUAL, 7), {
+		ASSERT_EQ(0, mq_consumer_get(self->fd, &consumer));
+		EXPECT_TRUE(consumer.prefetch == 7 ||
+			    (result && consumer.prefetch == 3));
+		EXPECT_TRUE(!result || refused(result));
+		EXPECT_TRUE(unchanged(self));
+	});
+}
+
+TEST_F(fault, stat)
+{
+	struct devmq_stat stat;
+
+	SWEEP(1, , mq_stat_fd(self->fd, &stat), {
+		EXPECT_TRUE(!result || refused(result));
+		EXPECT_TRUE(unchanged(self));
+	});
+}
+
+TEST_F(fault, fionread)
+{
+	ASSERT_EQ(5, mq_put(self->fd, "hello"));
+	SWEEP(0, , mq_fionread(self->fd), {
+		EXPECT_TRUE(result == 5 || refused(result));
+		EXPECT_TRUE(unchanged(self));
+	});
+}
+
+TEST_F(fault, open_and_close)
+{
+	SWEEP(2, , mq_open(&self->queue, O_RDWR | O_NONBLOCK), {
+		if (result >= 0) {
+			EXPECT_EQ(2, self->after.consumers);
+			EXPECT_EQ(0, close(result));
+			EXPECT_EQ(1, mq_stat_of(&self->queue, consumers));
+		} else {
+			EXPECT_TRUE(unchanged(self));
+		}
+	});
+}
+
+TEST_F(fault, close_with_messages_held)
+{
+	int fd;
+
+	/* A close cannot fail: what it held is back, whatever there is. */
+	SWEEP(0, {
+		ASSERT_EQ(0, mq_fill(self->fd, 5));
+		fd = mq_open(&self->queue, O_RDONLY | O_NONBLOCK);
+		ASSERT_LE(0, fd);
+		ASSERT_EQ(2, mq_read(fd, self->buffer, 10));
+		ASSERT_EQ(2, mq_read(fd, self->buffer, 10));
+		ASSERT_EQ(1, mq_read(fd, self->buffer, 1));
+	}, close(fd), {
+		EXPECT_EQ(0, result);
+		EXPECT_EQ(5, self->after.ready);
+		EXPECT_EQ(0, self->after.in_flight);
+		EXPECT_EQ(5, mq_purge(self->fd, 0, 0));
+	});
+}
+
+TEST_F(fault, line_write_and_close)
+{
+	struct mq_queue lines;
+	long long sent;
+	int fd, looker;
+
+	ASSERT_EQ(0, mq_create(&lines, "framing=line"));
+	looker = mq_open(&lines, MQ_LOOK);
+	ASSERT_LE(0, looker);
+	fd = mq_open(&lines, O_WRONLY);
+	SWEEP(3, , mq_put(fd, "first\nsecond\nthird"), {
+		static const long cuts[] = { -1, 6, 13, 18 };
+		int lines_taken = 0;
+
+		/* All of it, or whole lines of it, or nothing. */
+		EXPECT_TRUE(refused(result) || result == 6 || result == 13 ||
+			    result == 18);
+		if (result > 0)
+			while (lines_taken < 3 && cuts[lines_taken + 1] <= result)
+				lines_taken++;
+		/* The tail becomes a message at the close. */
+		EXPECT_EQ(0, close(fd));
+		sent = mq_purge(looker, 0, 0);
+		EXPECT_EQ(lines_taken, sent);
+		fd = mq_open(&lines, O_WRONLY);
+		ASSERT_LE(0, fd);
+	});
+	/* And the close itself. */
+	SWEEP(0, {
+		fd = mq_open(&lines, O_WRONLY);
+		ASSERT_LE(0, fd);
+		ASSERT_EQ(4, mq_put(fd, "tail"));
+	}, close(fd), {
+		EXPECT_EQ(0, result);
+		EXPECT_EQ(1, mq_purge(looker, 0, 0));
+	});
+	close(looker);
+}
+
+TEST_F(fault, create_and_remove)
+{
+	struct mq_queue other;
+	char command[128];
+	int fd, error;
+
+	mq_name(&other);
+	fd = open(MQ_CONTROL, O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, fd);
+	snprintf(command, sizeof(command),
+		 "create %s max_messages=5 overflow=reject", other.name);
+	SWEEP(5, , mq_put(fd, command), {
+		if (result == (long)strlen(command)) {
+			/*
+			 * The driver core says nothing when devtmpfs has no
+			 * memory for the node; the queue is there.
+			 */
+			error = mq_open(&other, O_RDWR);
+			EXPECT_TRUE(error >= 0 || error == -ENOENT);
+			if (error >= 0)
+				close(error);
+			EXPECT_EQ(5, mq_sysfs_number(&other, "max_messages"));
+			EXPECT_EQ(0, mq_control("remove %s", other.name));
+		} else {
+			EXPECT_TRUE(refused(result));
+			EXPECT_EQ(-ENOENT, mq_open(&other, O_RDWR));
+			EXPECT_EQ(-ENOENT, mq_control("remove %s", other.name));
+		}
+	});
+	close(fd);
+}
+
+TEST_F(fault, remove)
+{
+	struct mq_queue other;
+	char command[128];
+	int fd;
+
+	mq_name(&other);
+	fd = open(MQ_CONTROL, O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, fd);
+	snprintf(command, sizeof(command), "remove %s force", other.name);
+	SWEEP(1, mq_control("create %s", other.name), mq_put(fd, command), {
+		/* Gone, or there as before. */
+		EXPECT_EQ(result == (long)strlen(command) ? -ENOENT : 0,
+			  mq_control("remove %s", other.name));
+	});
+	close(fd);
+}
+
+TEST_F(fault, control_reason)
+{
+	char text[256];
+	int fd;
+
+	SWEEP(1, {
+		fd = open(MQ_CONTROL, O_RDWR | O_CLOEXEC);
+		ASSERT_LE(0, fd);
+	}, mq_put(fd, "frobnicate"), {
+		EXPECT_TRUE(result == -EINVAL || refused(result));
+		/* A reason or none; no crash, and no half of one. */
+		EXPECT_LE(0, mq_read(fd, text, sizeof(text)));
+		close(fd);
+	});
+	SWEEP(1, {
+		fd = open(MQ_CONTROL, O_RDWR | O_CLOEXEC);
+		ASSERT_LE(0, fd);
+	}, mq_read(fd, text, sizeof(text)), {
+		EXPECT_TRUE(result > 0 || refused(result));
+		close(fd);
+	});
+}
+
+TEST_F(fault, sysfs)
+{
+	int error;
+
+	SWEEP(1, ASSERT_EQ(0, mq_sysfs_set(&self->queue, "max_messages", "10")),
+	      mq_sysfs_set(&self->queue, "max_messages", "20"), {
+		error = mq_sysfs_number(&self->queue, "max_messages");
+		EXPECT_EQ(result ? 10 : 20, error);
+	});
+	SWEEP(1, , mq_sysfs_number(&self->queue, "max_messages"),
+	      EXPECT_TRUE(result == 20 || result < 0));
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,68 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# The module: it stays while there are queues, and says what it is.
+
+. "$(dirname "$0")/tap.sh"
+
+references() { cat /sys/module/devmq/refcnt; }
+
+test_module_is_free_without_queues() {
+	eventually grep -qx 0 /sys/module/devmq/refcnt || fail "$(references)"
+	equal live "$(cat /sys/module/devmq/initstate)"
+}
+
+test_module_cannot_go_while_there_is_a_queue() {
+	local before
+	before=$(references)
+	echo "create $queue" >$control
+	equal $((before + 1)) "$(references)"
+	rmmod devmq 2>/dev/null && fail "rmmod worked"
+	[ -c "/dev/mq/$queue" ] || fail "the queue is gone"
+	echo "remove $queue" >$control
+	equal "$before" "$(references)"
+}
+
+test_module_cannot_go_while_a_removed_queue_is_open() {
+	local before
+	before=$(references)
+	echo "create $queue" >$control
+	exec 5<>"/dev/mq/$queue"
+	echo "remove $queue" >$control
+	[ "$(references)" -gt "$before" ] || fail "nothing holds the module"
+	rmmod devmq 2>/dev/null && fail "rmmod worked"
+	exec 5>&-
+	equal "$before" "$(references)"
+}
+
+test_module_cannot_go_while_the_control_node_is_open() {
+	exec 5<>$control
+	rmmod devmq 2>/dev/null && fail "rmmod worked"
+	exec 5>&-
+	equal 0 "$(references)"
+}
+
+test_failed_create_holds_nothing() {
+	local before
+	before=$(references)
+	(echo "create $queue max_messages=0" >$control) 2>/dev/null &&
+		fail "created with max_messages=0"
+	(echo "create .. " >$control) 2>/dev/null && fail "created .."
+	equal "$before" "$(references)"
+}
+
+test_parameter_has_a_safe_mode() {
+	local file=/sys/module/devmq/parameters/max_total_bytes
+	case $(stat -c %a $file) in
+	600 | 644) ;;
+	*) fail "mode $(stat -c %a $file)" ;;
+	esac
+	[ "$(cat $file)" -gt 1000000 ] || fail "$(cat $file)"
+}
+
+test_class_has_the_control_device() {
+	[ -e $class/control/dev ] || fail "no $class/control"
+	equal "DEVNAME=mq/control" "$(grep DEVNAME $class/control/uevent)"
+}
+
+run_tests

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Dropping messages by id, age and state.
+ */
+#include "mq_test.h"
+
+FIXTURE(purge) {
+	struct mq_queue queue;
+	int fd;			/* O_RDWR, O_NONBLOCK, ack=manual */
+	struct devmq_purge purge;
+};
+
+FIXTURE_SETUP(purge)
+{
+	MQ_REQUIRE();
+	ASSERT_EQ(0, mq_create(&self->queue, "ack=manual"));
+	self->fd = mq_open(&self->queue, O_RDWR | O_NONBLOCK);
+	ASSERT_LE(0, self->fd);
+	memset(&self->purge, 0, sizeof(self->purge));
+	self->purge.size = sizeof(self->purge);
+	memset(&self->purge.purged, MQ_POISON, sizeof(self->purge.purged));
+}
+
+FIXTURE_TEARDOWN(purge)
+{
+	close(self->fd);
+	EXPECT_EQ(0, mq_cleanup());
+}
+
+#define PURGE()	mq_ioctl(self->fd, DEVMQ_IOC_PURGE, &self->purge)
+
+TEST_F(purge, everything_goes)
+{
+	ASSERT_EQ(0, mq_fill(self->fd, 10));
+	ASSERT_EQ(0, PURGE());
+	EXPECT_EQ(10, self->purge.purged);
+	EXPECT_EQ(0, mq_stat_of(&self->queue, ready));
+	EXPECT_EQ(0, mq_stat_of(&self->queue, bytes));
+	EXPECT_EQ(10, mq_stat_of(&self->queue, purged));
+	EXPECT_EQ(0, mq_stat_of(&self->queue, acked));
+	EXPECT_EQ(-EAGAIN, mq_read(self->fd, (char [4]){}, 4));
+	ASSERT_EQ(0, PURGE());
+	EXPECT_EQ(0, self->purge.purged);
+}
+
+TEST_F(purge, looking_is_enough)
+{
+	int looker = mq_open(&self->queue, MQ_LOOK);
+
+	ASSERT_LE(0, looker);
+	ASSERT_EQ(0, mq_fill(self->fd, 3));
+	EXPECT_EQ(3, mq_purge(looker, 0, 0));
+	close(looker);
+}
+
+TEST_F(purge, range_of_ids_goes)
+{
+	ASSERT_EQ(0, mq_fill(self->fd, 10));
+	EXPECT_EQ(3, mq_purge(self->fd, 4, 6));
+	EXPECT_EQ(2, mq_purge(self->fd, 0, 2));
+	EXPECT_EQ(2, mq_purge(self->fd, 9, 0));
+	EXPECT_EQ(0, mq_purge(self->fd, 11, 0));
+	EXPECT_EQ(0, mq_purge(self->fd, 4, 6));
+	EXPECT_EQ(0, mq_get(self->fd, "m3"));
+	EXPECT_EQ(0, mq_get(self->fd, "m7"));
+	EXPECT_EQ(0, mq_get(self->fd, "m8"));
+	EXPECT_EQ(-EAGAIN, mq_read(self->fd, (char [4]){}, 4));
+}
+
+TEST_F(purge, single_id_goes)
+{
+	ASSERT_EQ(0, mq_fill(self->fd, 3));
+	EXPECT_EQ(1, mq_purge(self->fd, 2, 2));
+	EXPECT_EQ(0, mq_get(self->fd, "m1"));
+	EXPECT_EQ(0, mq_get(self->fd, "m3"));
+}
+
+TEST_F(purge, ids_are_not_used_again)
+{
+	ASSERT_EQ(0, mq_fill(self->fd, 5));
+	EXPECT_EQ(5, mq_purge(self->fd, 0, 0));
+	EXPECT_EQ(6, mq_send_one(self->fd, "x", 1));
+}
+
+TEST_F(purge, what_is_in_flight_stays)
+{
+	ASSERT_EQ(0, mq_fill(self->fd, 5));
+	ASSERT_EQ(0, mq_get(self->fd, "m1"));
+	ASSERT_EQ(0, mq_get(self->fd, "m2"));
+	EXPECT_EQ(3, mq_purge(self->fd, 0, 0));
+	EXPECT_EQ(2, mq_held(self->fd));
+	self->purge.states = DEVMQ_STATE_MASK(DEVMQ_STATE_IN_FLIGHT);
+	ASSERT_EQ(0, PURGE());
+	EXPECT_EQ(0, self->purge.purged);
+	EXPECT_EQ(2, mq_stat_of(&self->queue, in_flight));
+	EXPECT_EQ(1, mq_ack(self->fd, 1));
+	EXPECT_EQ(1, mq_release(self->fd, 2));
+	EXPECT_EQ(0, mq_get(self->fd, "m2"));
+}
+
+TEST_F(purge, half_read_message_stays)
+{
+	char byte;
+
+	ASSERT_EQ(2, mq_put(self->fd, "ab"));
+	ASSERT_EQ(1, mq_read(self->fd, &byte, 1));
+	EXPECT_EQ(0, mq_purge(self->fd, 0, 0));
+	EXPECT_EQ(0, mq_get(self->fd, "b"));
+}
+
+TEST_F(purge, what_came_back_goes)
+{
+	ASSERT_EQ(0, mq_fill(self->fd, 3));
+	ASSERT_EQ(0, mq_get(self->fd, "m1"));
+	ASSERT_EQ(0, mq_get(self->fd, "m2"));
+	ASSERT_EQ(1, mq_release(self->fd, 1));
+	EXPECT_EQ(1, mq_purge(self->fd, 1, 2));
+	ASSERT_EQ(1, mq_release(self->fd, 2));
+	EXPECT_EQ(1, mq_purge(self->fd, 1, 2));
+	EXPECT_EQ(0, mq_get(self->fd, "m3"));
+}
+
+TEST_F(purge, state_selects)
+{
+	ASSERT_EQ(0, mq_fill(self->fd, 3));
+	ASSERT_EQ(0, mq_get(self->fd, "m1"));
+	self->purge.states = DEVMQ_STATE_MASK(DEVMQ_STATE_READY);
+	ASSERT_EQ(0, PURGE());
+	EXPECT_EQ(2, self->purge.purged);
+	EXPECT_EQ(1, mq_held(self->fd));
+}
+
+TEST_F(purge, age_selects)
+{
+	ASSERT_EQ(0, mq_fill(self->fd, 3));
+	self->purge.older_than_ns = 3600000000000ULL;
+	ASSERT_EQ(0, PURGE());
+	EXPECT_EQ(0, self->purge.purged);
+	self->purge.older_than_ns = ~0ULL;
+	ASSERT_EQ(0, PURGE());
+	EXPECT_EQ(0, self->purge.purged);
+	mq_sleep_ms(300);
+	ASSERT_EQ(1, mq_put(self->fd, "x"));
+	self->purge.older_than_ns = 250000000;
+	ASSERT_EQ(0, PURGE());
+	EXPECT_EQ(3, self->purge.purged);
+	EXPECT_EQ(0, mq_get(self->fd, "x"));
+}
+
+TEST_F(purge, all_conditions_must_hold)
+{
+	ASSERT_EQ(0, mq_fill(self->fd, 6));
+	ASSERT_EQ(0, mq_get(self->fd, "m1"));
+	mq_sleep_ms(50);
+	self->purge.first_id = 1;
+	self->purge.last_id = 3;
+	self->purge.older_than_ns = 10000000;
+	self->purge.states = DEVMQ_STATE_MASK(DEVMQ_STATE_READY);
+	ASSERT_EQ(0, PURGE());
+	EXPECT_EQ(2, self->purge.purged);
+	self->purge.last_id = 6;
+	self->purge.older_than_ns = 3600000000000ULL;
+	ASSERT_EQ(0, PURGE());
+	EXPECT_EQ(0, self->purge.purged);
+	EXPECT_EQ(3, mq_stat_of(&self->queue, ready));
+}
+
+TEST_F(purge, tens_of_thousands_go)
+{
+	ASSERT_EQ(0, mq_fill_fast(self->fd, 50000));
+	EXPECT_EQ(49998, mq_purge(self->fd, 2, 49999));
+	EXPECT_EQ(0, mq_get(self->fd, "m1"));
+	EXPECT_EQ(0, mq_get(self->fd, "m50000"));
+	EXPECT_EQ(-EAGAIN, mq_read(self->fd, (char [4]){}, 4));
+	EXPECT_EQ(49998, mq_stat_of(&self->queue, purged));
+}
+
+struct sender {
+	int fd, stop, sent;
+	pthread_t thread;
+};
+
+static void *sender_thread(void *argument)
+{
+	struct sender *sender = argument;
+
+	while (!__atomic_load_n(&sender->stop, __ATOMIC_RELAXED))
+		sender->sent += mq_put(sender->fd, "x") == 1;
+	return NULL;
+}
+
+TEST_F(purge, ends_while_others_send)
+{
+	struct sender sender = { .fd = self->fd };
+	long long purged = 0;
+	int i, done;
+
+	/* What comes while it runs is not for it: it does not go on for ever. */
+	ASSERT_EQ(0, pthread_create(&sender.thread, NULL, sender_thread,
+				    &sender));
+	for (i = 0; i < 300; i++) {
+		done = mq_purge(self->fd, 0, 0);
+		ASSERT_LE(0, done);
+		purged += done;
+	}
+	__atomic_store_n(&sender.stop, 1, __ATOMIC_RELAXED);
+	pthread_join(sender.thread, NULL);
+	purged += mq_purge(self->fd, 0, 0);
+	EXPECT_EQ(sender.sent, purged);
+	EXPECT_EQ(purged, mq_stat_of(&self->queue, purged));
+	EXPECT_EQ(0, mq_stat_of(&self->queue, bytes));
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,402 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The counters: each one, and that nothing is ever lost between them.
+ */
+#include "mq_test.h"
+
+FIXTURE(stat) {
+	struct mq_queue queue;
+	int fd;			/* O_RDWR, O_NONBLOCK */
+	struct devmq_stat stat;
+};
+
+FIXTURE_SETUP(stat)
+{
+	MQ_REQUIRE();
+	ASSERT_EQ(0, mq_create(&self->queue, ""));
+	self->fd = mq_open(&self->queue, O_RDWR | O_NONBLOCK);
+	ASSERT_LE(0, self->fd);
+}
+
+FIXTURE_TEARDOWN(stat)
+{
+	close(self->fd);
+	EXPECT_EQ(0, mq_cleanup());
+}
+
+#define STAT() do {							\
+	ASSERT_EQ(0, mq_stat(&self->queue, &self->stat));		\
+	EXPECT_TRUE(mq_conserved(&self->stat));				\
+} while (0)
+
+TEST_F(stat, new_queue_is_all_zero)
+{
+	struct devmq_stat expected = {
+		.size = sizeof(expected), .consumers = 1, .producers = 1,
+	};
+
+	STAT();
+	EXPECT_EQ(0, memcmp(&expected, &self->stat, sizeof(expected)));
+}
+
+TEST_F(stat, sent_ready_and_bytes)
+{
+	ASSERT_EQ(3, mq_put(self->fd, "one"));
+	ASSERT_EQ(5, mq_put(self->fd, "three"));
+	STAT();
+	EXPECT_EQ(2, self->stat.sent);
+	EXPECT_EQ(2, self->stat.ready);
+	EXPECT_EQ(8, self->stat.bytes);
+	EXPECT_EQ(0, self->stat.delivered);
+	EXPECT_EQ(0, self->stat.in_flight);
+	EXPECT_EQ(0, self->stat.acked);
+}
+
+TEST_F(stat, delivered_and_acked)
+{
+	ASSERT_EQ(0, mq_fill(self->fd, 3));
+	ASSERT_EQ(0, mq_get(self->fd, "m1"));
+	ASSERT_EQ(0, mq_get(self->fd, "m2"));
+	STAT();
+	EXPECT_EQ(3, self->stat.sent);
+	EXPECT_EQ(2, self->stat.delivered);
+	EXPECT_EQ(2, self->stat.acked);
+	EXPECT_EQ(1, self->stat.ready);
+	EXPECT_EQ(0, self->stat.redelivered);
+	EXPECT_EQ(2, self->stat.bytes);
+}
+
+TEST_F(stat, in_flight_and_redelivered)
+{
+	int i, fd;
+
+	ASSERT_EQ(0, mq_fill(self->fd, 2));
+	for (i = 0; i < 3; i++) {
+		fd = mq_open(&self->queue, O_RDONLY | O_NONBLOCK);
+		ASSERT_LE(0, fd);
+		ASSERT_EQ(0, mq_consumer_set(fd, DEVMQ_ACK_MANUAL, 0));
+		ASSERT_EQ(0, mq_get(fd, "m1"));
+		STAT();
+		EXPECT_EQ(1, self->stat.in_flight);
+		EXPECT_EQ(1, self->stat.ready);
+		EXPECT_EQ(4, self->stat.bytes);
+		EXPECT_EQ(i + 1, self->stat.delivered);
+		EXPECT_EQ(i, self->stat.redelivered);
+		EXPECT_EQ(2, self->stat.consumers);
+		close(fd);
+		STAT();
+		EXPECT_EQ(0, self->stat.in_flight);
+		EXPECT_EQ(2, self->stat.ready);
+		EXPECT_EQ(1, self->stat.consumers);
+	}
+	EXPECT_EQ(0, self->stat.acked);
+	EXPECT_EQ(2, self->stat.sent);
+}
+
+TEST_F(stat, purged)
+{
+	ASSERT_EQ(0, mq_fill(self->fd, 5));
+	ASSERT_EQ(2, mq_purge(self->fd, 2, 3));
+	STAT();
+	EXPECT_EQ(2, self->stat.purged);
+	EXPECT_EQ(3, self->stat.ready);
+	EXPECT_EQ(5, self->stat.sent);
+	EXPECT_EQ(6, self->stat.bytes);
+}
+
+TEST_F(stat, dropped)
+{
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "overflow", "drop-head"));
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "max_messages", "2"));
+	ASSERT_EQ(0, mq_fill(self->fd, 5));
+	STAT();
+	EXPECT_EQ(3, self->stat.dropped);
+	EXPECT_EQ(2, self->stat.ready);
+	EXPECT_EQ(5, self->stat.sent);
+}
+
+TEST_F(stat, what_this_version_does_not_do_stays_zero)
+{
+	ASSERT_EQ(0, mq_fill(self->fd, 5));
+	ASSERT_EQ(0, mq_get(self->fd, "m1"));
+	STAT();
+	EXPECT_EQ(0, self->stat.delayed);
+	EXPECT_EQ(0, self->stat.deferred);
+	EXPECT_EQ(0, self->stat.dead);
+	EXPECT_EQ(0, self->stat.expired);
+	EXPECT_EQ(0, self->stat.dead_lettered);
+	EXPECT_EQ(0, self->stat.deduplicated);
+}
+
+TEST_F(stat, refused_calls_count_nothing)
+{
+	struct devmq_stat before;
+
+	ASSERT_EQ(0, mq_fill(self->fd, 2));
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "max_messages", "2"));
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "max_message_size", "10"));
+	STAT();
+	before = self->stat;
+	EXPECT_EQ(-EAGAIN, mq_put(self->fd, "x"));
+	EXPECT_EQ(-EMSGSIZE, mq_put(self->fd, "12345678901"));
+	EXPECT_EQ(-EFAULT, mq_read(self->fd, MQ_BAD_POINTER, 5));
+	EXPECT_EQ(-EINVAL, mq_send(self->fd, "x", 1, NULL));
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "max_messages", "5"));
+	EXPECT_EQ(-EFAULT, mq_write(self->fd, MQ_BAD_POINTER, 5));
+	STAT();
+	before.oldest_ms = self->stat.oldest_ms;
+	EXPECT_EQ(0, memcmp(&before, &self->stat, sizeof(before)));
+}
+
+TEST_F(stat, oldest_ms_is_the_age_of_the_next_in_line)
+{
+	uint64_t start, now;
+
+	STAT();
+	EXPECT_EQ(0, self->stat.oldest_ms);
+	start = mq_now_ms();
+	ASSERT_EQ(0, mq_fill(self->fd, 1));
+	mq_sleep_ms(100);
+	ASSERT_EQ(1, mq_put(self->fd, "x"));
+	STAT();
+	now = mq_now_ms();
+	EXPECT_LE(100, self->stat.oldest_ms);
+	EXPECT_GE(now - start + 1, self->stat.oldest_ms);
+	EXPECT_LE(100, mq_sysfs_number(&self->queue, "oldest_ms"));
+	ASSERT_EQ(0, mq_get(self->fd, "m1"));
+	STAT();
+	EXPECT_GT(100, self->stat.oldest_ms);
+	ASSERT_EQ(0, mq_get(self->fd, "x"));
+	STAT();
+	EXPECT_EQ(0, self->stat.oldest_ms);
+}
+
+TEST_F(stat, message_that_came_back_is_the_oldest_again)
+{
+	ASSERT_EQ(0, mq_consumer_set(self->fd, DEVMQ_ACK_MANUAL, 0));
+	ASSERT_EQ(0, mq_fill(self->fd, 1));
+	mq_sleep_ms(50);
+	ASSERT_EQ(0, mq_get(self->fd, "m1"));
+	STAT();
+	EXPECT_EQ(0, self->stat.oldest_ms);
+	ASSERT_EQ(1, mq_release(self->fd, 1));
+	STAT();
+	EXPECT_LE(50, self->stat.oldest_ms);
+}
+
+TEST_F(stat, sysfs_tells_the_same)
+{
+	static const struct {
+		const char *name;
+		size_t offset;
+	} counters[] = {
+#define COUNTER(name) { #name, offsetof(struct devmq_stat, name) }
+		COUNTER(ready), COUNTER(in_flight), COUNTER(delayed),
+		COUNTER(deferred), COUNTER(dead), COUNTER(bytes),
+		COUNTER(sent), COUNTER(delivered), COUNTER(acked),
+		COUNTER(redelivered), COUNTER(expired), COUNTER(dead_lettered),
+		COUNTER(dropped), COUNTER(purged), COUNTER(deduplicated),
+		COUNTER(consumers), COUNTER(producers),
+#undef COUNTER
+	};
+	unsigned int i;
+	int holder;
+
+	/* Give each counter that can move a value of its own. */
+	ASSERT_EQ(0, mq_fill(self->fd, 40));
+	holder = mq_open(&self->queue, O_RDONLY | O_NONBLOCK);
+	ASSERT_EQ(0, mq_consumer_set(holder, DEVMQ_ACK_MANUAL, 0));
+	for (i = 0; i < 7; i++)
+		ASSERT_LT(0, mq_read(holder, (char [8]){}, 8));
+	close(holder);
+	holder = mq_open(&self->queue, O_RDONLY | O_NONBLOCK);
+	ASSERT_EQ(0, mq_consumer_set(holder, DEVMQ_ACK_MANUAL, 0));
+	for (i = 0; i < 3; i++)
+		ASSERT_LT(0, mq_read(holder, (char [8]){}, 8));
+	for (i = 0; i < 5; i++)
+		ASSERT_LT(0, mq_read(self->fd, (char [8]){}, 8));
+	ASSERT_EQ(11, mq_purge(self->fd, 20, 30));
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "overflow", "drop-head"));
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "max_messages", "24"));
+	for (i = 0; i < 2; i++)
+		ASSERT_EQ(1, mq_put(self->fd, "x"));
+
+	STAT();
+	EXPECT_EQ(42, self->stat.sent);
+	EXPECT_EQ(3, self->stat.in_flight);
+	EXPECT_EQ(5, self->stat.acked);
+	EXPECT_EQ(15, self->stat.delivered);
+	EXPECT_EQ(7, self->stat.redelivered);
+	EXPECT_EQ(11, self->stat.purged);
+	EXPECT_EQ(2, self->stat.consumers);
+	for (i = 0; i < ARRAY_SIZE(counters); i++) {
+		EXPECT_EQ(*(__u64 *)((char *)&self->stat + counters[i].offset),
+			  mq_sysfs_number(&self->queue, counters[i].name)) {
+			TH_LOG("%s differs", counters[i].name);
+		}
+	}
+}
+
+TEST_F(stat, released_delivery_is_not_a_redelivery)
+{
+	ASSERT_EQ(0, mq_consumer_set(self->fd, DEVMQ_ACK_MANUAL, 0));
+	ASSERT_EQ(0, mq_fill(self->fd, 1));
+	ASSERT_EQ(0, mq_get(self->fd, "m1"));
+	ASSERT_EQ(1, mq_release(self->fd, 1));
+	ASSERT_EQ(0, mq_get(self->fd, "m1"));
+	STAT();
+	EXPECT_EQ(2, self->stat.delivered);
+	EXPECT_EQ(0, self->stat.redelivered);
+}
+
+/* -- under load ------------------------------------------------------------- */
+
+struct worker {
+	FIXTURE_DATA(stat) *fixture;
+	void (*work)(struct worker *worker, int fd);
+	int flags, *stop;
+	unsigned int seed;
+	pthread_t thread;
+};
+
+static unsigned int next_random(struct worker *worker)
+{
+	worker->seed = worker->seed * 1103515245 + 12345;
+	return worker->seed >> 16 & 0x7fff;
+}
+
+static void *worker_thread(void *argument)
+{
+	struct worker *worker = argument;
+	int fd = -1;
+
+	while (!__atomic_load_n(worker->stop, __ATOMIC_RELAXED)) {
+		if (fd < 0)
+			fd = mq_open(&worker->fixture->queue,
+				     worker->flags | O_NONBLOCK);
+		worker->work(worker, fd);
+		/* Now and then all that is held goes back. */
+		if (!(next_random(worker) % 64)) {
+			close(fd);
+			fd = -1;
+		}
+	}
+	close(fd);
+	return NULL;
+}
+
+static void work_write(struct worker *worker, int fd)
+{
+	char data[512] = {};
+
+	mq_write(fd, data, 1 + next_random(worker) % sizeof(data));
+}
+
+static void work_send(struct worker *worker, int fd)
+{
+	struct mq_batch batch = {};
+	int i;
+
+	for (i = next_random(worker) % 20; i >= 0; i--)
+		mq_batch_add(&batch, "a record");
+	mq_send(fd, batch.data, batch.size, NULL);
+	mq_batch_free(&batch);
+}
+
+static void work_read(struct worker *worker, int fd)
+{
+	char data[512];
+
+	mq_read(fd, data, 1 + next_random(worker) % sizeof(data));
+}
+
+static void work_hold(struct worker *worker, int fd)
+{
+	struct devmq_recv recv;
+	char data[4096];
+	long long last;
+
+	mq_consumer_set(fd, DEVMQ_ACK_MANUAL, 50);
+	mq_recv(fd, data, sizeof(data), &recv);
+	mq_read(fd, data, next_random(worker) % 64 + 1);
+	last = mq_last_id(fd);
+	mq_settle(fd, last > 3 ? last - 3 : 1, ~0ULL, DEVMQ_ACTION_RELEASE);
+	mq_settle(fd, 1, last > 1 ? last : 1, DEVMQ_ACTION_ACK);
+}
+
+static void work_purge(struct worker *worker, int fd)
+{
+	long long id = next_random(worker);
+
+	mq_purge(fd, id, id + 100);
+	usleep(500);
+}
+
+static void work_overflow(struct worker *worker, int fd)
+{
+	static const char * const modes[] = { "block", "reject", "drop-head" };
+
+	mq_sysfs_set(&worker->fixture->queue, "overflow", "%s",
+		     modes[next_random(worker) % 3]);
+	usleep(500);
+}
+
+TEST_F(stat, sum_holds_at_every_moment_under_load)
+{
+	static void (* const works[])(struct worker *, int) = {
+		work_write, work_send, work_read, work_hold, work_purge,
+		work_overflow,
+	};
+	struct worker workers[ARRAY_SIZE(works)] = {};
+	struct devmq_stat last = {};
+	uint64_t end = mq_now_ms() + 3000;
+	unsigned int i, looks = 0;
+	int stop = 0;
+
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "max_messages", "200"));
+	for (i = 0; i < ARRAY_SIZE(works); i++) {
+		workers[i].fixture = self;
+		workers[i].work = works[i];
+		workers[i].flags = O_RDWR;
+		workers[i].stop = &stop;
+		workers[i].seed = i;
+		ASSERT_EQ(0, pthread_create(&workers[i].thread, NULL,
+					    worker_thread, &workers[i]));
+	}
+	while (mq_now_ms() < end) {
+		ASSERT_EQ(0, mq_stat_fd(self->fd, &self->stat));
+		ASSERT_TRUE(mq_conserved(&self->stat)) {
+			TH_LOG("sent %llu, ready %llu, in flight %llu, acked %llu, dropped %llu, purged %llu",
+			       self->stat.sent, self->stat.ready,
+			       self->stat.in_flight, self->stat.acked,
+			       self->stat.dropped, self->stat.purged);
+		}
+		/* What counts events only grows. */
+		ASSERT_LE(last.sent, self->stat.sent);
+		ASSERT_LE(last.delivered, self->stat.delivered);
+		ASSERT_LE(last.redelivered, self->stat.redelivered);
+		ASSERT_LE(last.acked, self->stat.acked);
+		ASSERT_LE(last.dropped, self->stat.dropped);
+		ASSERT_LE(last.purged, self->stat.purged);
+		ASSERT_GE(200, self->stat.ready + self->stat.in_flight);
+		last = self->stat;
+		looks++;
+	}
+	__atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
+	for (i = 0; i < ARRAY_SIZE(works); i++)
+		pthread_join(workers[i].thread, NULL);
+	EXPECT_LT(10, looks);
+
+	/* All is quiet: nothing is held, and what is there can be taken. */
+	STAT();
+	EXPECT_EQ(0, self->stat.in_flight);
+	EXPECT_EQ(1, self->stat.consumers);
+	EXPECT_LT(0, self->stat.acked);
+	EXPECT_LT(0, self->stat.redelivered);
+	ASSERT_EQ(self->stat.ready, mq_purge(self->fd, 0, 0));
+	STAT();
+	EXPECT_EQ(0, self->stat.ready);
+	EXPECT_EQ(0, self->stat.bytes);
+}
+
+TEST_HARNESS_MAIN

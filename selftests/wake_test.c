@@ -1,0 +1,441 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Who is woken: as many as there is something for, and nobody else.
+ */
+#include "mq_test.h"
+
+#define SLEEPERS 8
+
+FIXTURE(wake) {
+	struct mq_queue queue;
+	int fd;			/* O_RDWR, O_NONBLOCK */
+	struct mq_call calls[SLEEPERS];
+	int fds[SLEEPERS];
+	char data[SLEEPERS][64];
+	long switches[SLEEPERS];
+};
+
+FIXTURE_SETUP(wake)
+{
+	MQ_REQUIRE();
+	ASSERT_EQ(0, mq_create(&self->queue, "max_bytes=1000"));
+	self->fd = mq_open(&self->queue, O_RDWR | O_NONBLOCK);
+	ASSERT_LE(0, self->fd);
+}
+
+FIXTURE_TEARDOWN(wake)
+{
+	close(self->fd);
+	EXPECT_EQ(0, mq_cleanup());
+}
+
+/* Let all sleep in read, each with an open of its own; remember how often. */
+#define START_READERS() do {						\
+	int __i;							\
+									\
+	for (__i = 0; __i < SLEEPERS; __i++) {				\
+		self->fds[__i] = mq_open(&self->queue, O_RDONLY);	\
+		ASSERT_LE(0, self->fds[__i]);				\
+		ASSERT_EQ(0, mq_read_start(&self->calls[__i],		\
+					   self->fds[__i],		\
+					   self->data[__i], 64));	\
+		ASSERT_TRUE(mq_call_sleeps(&self->calls[__i]));		\
+	}								\
+	remember(self);							\
+} while (0)
+
+#define START_WRITERS(text) do {					\
+	int __i;							\
+									\
+	for (__i = 0; __i < SLEEPERS; __i++) {				\
+		self->fds[__i] = mq_open(&self->queue, O_WRONLY);	\
+		ASSERT_LE(0, self->fds[__i]);				\
+		ASSERT_EQ(0, mq_write_start(&self->calls[__i],		\
+					    self->fds[__i], text,	\
+					    strlen(text)));		\
+		ASSERT_TRUE(mq_call_sleeps(&self->calls[__i]));		\
+	}								\
+	remember(self);							\
+} while (0)
+
+static void remember(FIXTURE_DATA(wake) *self)
+{
+	int i;
+
+	for (i = 0; i < SLEEPERS; i++)
+		self->switches[i] = mq_switches(getpid(), self->calls[i].tid);
+}
+
+/* Wait until each one has ended or sleeps. */
+static bool settled(FIXTURE_DATA(wake) *self)
+{
+	int i;
+
+	for (i = 0; i < SLEEPERS; i++) {
+		struct mq_call *call = &self->calls[i];
+
+		if (!mq_wait_until(mq_call_done(call) ||
+				   mq_is_asleep(getpid(), call->tid,
+						call->number)))
+			return false;
+	}
+	return true;
+}
+
+/* How many have ended. */
+static int ended(FIXTURE_DATA(wake) *self)
+{
+	int i, count = 0;
+
+	for (i = 0; i < SLEEPERS; i++)
+		count += mq_call_done(&self->calls[i]);
+	return count;
+}
+
+/* How many of those who still sleep were woken in between. */
+static int woken_in_vain(FIXTURE_DATA(wake) *self)
+{
+	int i, count = 0;
+
+	for (i = 0; i < SLEEPERS; i++)
+		if (!mq_call_done(&self->calls[i]) &&
+		    mq_switches(getpid(), self->calls[i].tid) !=
+		    self->switches[i])
+			count++;
+	return count;
+}
+
+TEST_F(wake, one_message_wakes_one_reader)
+{
+	int i;
+
+	START_READERS();
+	for (i = 1; i <= SLEEPERS; i++) {
+		ASSERT_EQ(1, mq_put(self->fd, "x"));
+		ASSERT_TRUE(mq_wait_until(ended(self) == i));
+		ASSERT_TRUE(settled(self));
+		EXPECT_EQ(i, ended(self));
+		EXPECT_EQ(0, woken_in_vain(self));
+	}
+}
+
+TEST_F(wake, readers_are_served_in_the_order_of_their_coming)
+{
+	int i;
+
+	START_READERS();
+	for (i = 0; i < SLEEPERS; i++) {
+		ASSERT_EQ(1, mq_put(self->fd, "x"));
+		ASSERT_EQ(1, mq_call_result(&self->calls[i]));
+	}
+}
+
+TEST_F(wake, batch_of_messages_wakes_as_many_readers)
+{
+	struct mq_batch batch = {};
+	int i;
+
+	START_READERS();
+	for (i = 0; i < 3; i++)
+		mq_batch_add(&batch, "x");
+	ASSERT_EQ(0, mq_send(self->fd, batch.data, batch.size, NULL));
+	ASSERT_TRUE(mq_wait_until(ended(self) == 3));
+	ASSERT_TRUE(settled(self));
+	EXPECT_EQ(3, ended(self));
+	EXPECT_EQ(0, woken_in_vain(self));
+	ASSERT_EQ(0, mq_send(self->fd, batch.data, batch.size, NULL));
+	ASSERT_EQ(0, mq_send(self->fd, batch.data, batch.size, NULL));
+	ASSERT_TRUE(mq_wait_until(ended(self) == SLEEPERS));
+	EXPECT_EQ(1, mq_stat_of(&self->queue, ready));
+	mq_batch_free(&batch);
+}
+
+TEST_F(wake, refused_message_wakes_nobody)
+{
+	static char big[1001];
+
+	START_READERS();
+	EXPECT_EQ(-EMSGSIZE, mq_write(self->fd, big, sizeof(big)));
+	EXPECT_EQ(-EFAULT, mq_write(self->fd, MQ_BAD_POINTER, 10));
+	EXPECT_EQ(0, mq_write(self->fd, "", 0));
+	ASSERT_TRUE(settled(self));
+	EXPECT_EQ(0, ended(self));
+	EXPECT_EQ(0, woken_in_vain(self));
+}
+
+TEST_F(wake, interrupted_reader_leaves_the_message_to_the_next)
+{
+	int i, round;
+
+	/* A signal and a message at the same time: one of them is first. */
+	ASSERT_EQ(0, mq_catch_signal(0));
+	for (round = 0; round < 20; round++) {
+		START_READERS();
+		pthread_kill(self->calls[0].thread, SIGUSR1);
+		ASSERT_EQ(1, mq_put(self->fd, "x"));
+		ASSERT_TRUE(mq_wait_until(mq_stat_of(&self->queue, ready) == 0))
+		{
+			TH_LOG("in round %d", round);
+		}
+		for (i = 1; i < SLEEPERS; i++)
+			ASSERT_EQ(1, mq_put(self->fd, "x"));
+		/* One left over if the first reader ended with EINTR. */
+		ASSERT_TRUE(mq_wait_until(ended(self) == SLEEPERS));
+		for (i = 0; i < SLEEPERS; i++) {
+			pthread_join(self->calls[i].thread, NULL);
+			close(self->fds[i]);
+		}
+		mq_read(self->fd, self->data[0], 64);
+		ASSERT_EQ(0, mq_stat_of(&self->queue, ready));
+	}
+}
+
+TEST_F(wake, killed_reader_takes_no_message)
+{
+	struct mq_call call;
+	int fd, round, result;
+	pid_t child;
+	char data[8];
+
+	/*
+	 * The first in line is killed, then a message comes: it is for the
+	 * second.  A process that is dying would never look at it.
+	 */
+	for (round = 0; round < 30; round++) {
+		child = mq_fork();
+		if (!child) {
+			fd = mq_open(&self->queue, O_RDONLY);
+			mq_read(fd, data, sizeof(data));
+			_exit(0);
+		}
+		ASSERT_TRUE(mq_wait_asleep(child, child, SYS_read));
+		fd = mq_open(&self->queue, O_RDONLY);
+		ASSERT_LE(0, fd);
+		ASSERT_EQ(0, mq_read_start(&call, fd, data, sizeof(data)));
+		ASSERT_TRUE(mq_call_sleeps(&call));
+		kill(child, SIGKILL);
+		ASSERT_EQ(1, mq_put(self->fd, "x"));
+		result = mq_wait_child(child);
+		EXPECT_EQ(128 + SIGKILL, result);
+		ASSERT_EQ(1, mq_call_result(&call)) {
+			TH_LOG("lost in round %d", round);
+		}
+		close(fd);
+	}
+}
+
+TEST_F(wake, closing_reader_leaves_the_message_to_the_next)
+{
+	struct mq_call call;
+	int fd, round;
+	pid_t child;
+	char data[8];
+
+	/* The same when the message is first and the kill comes at once. */
+	for (round = 0; round < 30; round++) {
+		child = mq_fork();
+		if (!child) {
+			fd = mq_open(&self->queue, O_RDONLY);
+			mq_consumer_set(fd, DEVMQ_ACK_MANUAL, 0);
+			mq_read(fd, data, sizeof(data));
+			for (;;)
+				pause();
+		}
+		ASSERT_TRUE(mq_wait_asleep(child, child, SYS_read));
+		fd = mq_open(&self->queue, O_RDONLY);
+		ASSERT_LE(0, fd);
+		ASSERT_EQ(0, mq_read_start(&call, fd, data, sizeof(data)));
+		ASSERT_TRUE(mq_call_sleeps(&call));
+		ASSERT_EQ(1, mq_put(self->fd, "x"));
+		kill(child, SIGKILL);
+		EXPECT_EQ(128 + SIGKILL, mq_wait_child(child));
+		ASSERT_EQ(1, mq_call_result(&call)) {
+			TH_LOG("lost in round %d", round);
+		}
+		close(fd);
+	}
+	EXPECT_EQ(30, mq_stat_of(&self->queue, acked));
+}
+
+TEST_F(wake, reader_in_poll_and_reader_in_read)
+{
+	struct mq_call polls[2];
+	int i;
+
+	/* Everyone who polls is told; of those who read, one gets it. */
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, mq_poll_start(&polls[i], self->fd, POLLIN));
+		ASSERT_TRUE(mq_call_sleeps(&polls[i]));
+	}
+	START_READERS();
+	ASSERT_EQ(1, mq_put(self->fd, "x"));
+	ASSERT_TRUE(mq_wait_until(ended(self) == 1));
+	ASSERT_TRUE(settled(self));
+	EXPECT_EQ(1, ended(self));
+	EXPECT_EQ(0, woken_in_vain(self));
+	ASSERT_EQ(1, mq_put(self->fd, "y"));
+	ASSERT_TRUE(mq_wait_until(ended(self) == 2));
+}
+
+TEST_F(wake, two_messages_wake_two_readers_even_if_the_first_is_slow)
+{
+	int round, i;
+
+	/* Messages in quick succession: no wake-up may be swallowed. */
+	for (round = 0; round < 10; round++) {
+		START_READERS();
+		for (i = 0; i < SLEEPERS; i++)
+			ASSERT_EQ(1, mq_put(self->fd, "x"));
+		for (i = 0; i < SLEEPERS; i++) {
+			ASSERT_EQ(1, mq_call_result(&self->calls[i])) {
+				TH_LOG("reader %d in round %d", i, round);
+			}
+			close(self->fds[i]);
+		}
+	}
+}
+
+TEST_F(wake, one_place_wakes_one_writer)
+{
+	int i;
+
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "max_messages", "1"));
+	ASSERT_EQ(1, mq_put(self->fd, "x"));
+	START_WRITERS("y");
+	for (i = 1; i <= SLEEPERS; i++) {
+		ASSERT_EQ(1, mq_read(self->fd, self->data[0], 64));
+		ASSERT_TRUE(mq_wait_until(ended(self) == i));
+		ASSERT_TRUE(settled(self));
+		EXPECT_EQ(i, ended(self));
+		EXPECT_EQ(0, woken_in_vain(self));
+		EXPECT_EQ(1, mq_stat_of(&self->queue, ready));
+	}
+}
+
+TEST_F(wake, much_room_wakes_as_many_writers_as_fit)
+{
+	char text[101];
+
+	/* 1000 bytes in one message make room for eight of 100. */
+	memset(text, 'x', 100);
+	text[100] = '\0';
+	ASSERT_EQ(1000, mq_write(self->fd, (char [1000]){}, 1000));
+	START_WRITERS(text);
+	ASSERT_EQ(1000, mq_read(self->fd, (char [1000]){}, 1000));
+	ASSERT_TRUE(mq_wait_until(ended(self) == SLEEPERS));
+	EXPECT_EQ(100 * SLEEPERS, mq_stat_of(&self->queue, bytes));
+}
+
+TEST_F(wake, room_for_some_wakes_some)
+{
+	char text[101];
+
+	memset(text, 'x', 100);
+	text[100] = '\0';
+	ASSERT_EQ(350, mq_write(self->fd, (char [350]){}, 350));
+	ASSERT_EQ(650, mq_write(self->fd, (char [650]){}, 650));
+	START_WRITERS(text);
+	ASSERT_EQ(350, mq_read(self->fd, (char [1000]){}, 1000));
+	ASSERT_TRUE(mq_wait_until(ended(self) == 3));
+	ASSERT_TRUE(settled(self));
+	EXPECT_EQ(3, ended(self));
+	EXPECT_EQ(950, mq_stat_of(&self->queue, bytes));
+}
+
+TEST_F(wake, killed_writer_leaves_the_room_to_the_next)
+{
+	struct mq_call call;
+	int fd, round, status;
+	long long sent = 0;
+	pid_t child;
+	char byte;
+
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "max_messages", "1"));
+	for (round = 0; round < 30; round++) {
+		ASSERT_EQ(1, mq_put(self->fd, "a"));
+		child = mq_fork();
+		if (!child) {
+			fd = mq_open(&self->queue, O_WRONLY);
+			mq_put(fd, "b");
+			_exit(0);
+		}
+		ASSERT_TRUE(mq_wait_asleep(child, child, SYS_write));
+		fd = mq_open(&self->queue, O_WRONLY);
+		ASSERT_LE(0, fd);
+		ASSERT_EQ(0, mq_write_start(&call, fd, "c", 1));
+		ASSERT_TRUE(mq_call_sleeps(&call));
+		kill(child, SIGKILL);
+		ASSERT_EQ(0, mq_get(self->fd, "a"));
+		status = mq_wait_child(child);
+		EXPECT_EQ(128 + SIGKILL, status);
+		/* The dying one may have got in first: room again. */
+		if (mq_stat_of(&self->queue, sent) == sent + 2 &&
+		    !mq_call_done(&call))
+			mq_read(self->fd, &byte, 1);
+		ASSERT_EQ(1, mq_call_result(&call)) {
+			TH_LOG("stuck in round %d", round);
+		}
+		while (mq_read(self->fd, &byte, 1) == 1)
+			;
+		sent = mq_stat_of(&self->queue, sent);
+		close(fd);
+	}
+}
+
+TEST_F(wake, writers_alternate_with_readers_without_a_pause)
+{
+	char byte;
+	int i;
+
+	/* Many writers at a queue of one place, one reader: all get through. */
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "max_messages", "1"));
+	ASSERT_EQ(1, mq_put(self->fd, "x"));
+	START_WRITERS("y");
+	close(self->fd);
+	self->fd = mq_open(&self->queue, O_RDONLY);
+	ASSERT_LE(0, self->fd);
+	for (i = 0; i < SLEEPERS + 1; i++)
+		ASSERT_EQ(1, mq_read(self->fd, &byte, 1));
+	for (i = 0; i < SLEEPERS; i++)
+		EXPECT_EQ(1, mq_call_result(&self->calls[i]));
+}
+
+TEST_F(wake, threads_sharing_one_open_are_woken_one_by_one)
+{
+	int fd = mq_open(&self->queue, O_RDONLY), i;
+
+	ASSERT_LE(0, fd);
+	for (i = 0; i < SLEEPERS; i++) {
+		ASSERT_EQ(0, mq_read_start(&self->calls[i], fd, self->data[i],
+					   64));
+		ASSERT_TRUE(mq_call_sleeps(&self->calls[i]));
+	}
+	remember(self);
+	for (i = 1; i <= SLEEPERS; i++) {
+		ASSERT_EQ(1, mq_put(self->fd, "x"));
+		ASSERT_TRUE(mq_wait_until(ended(self) == i));
+		ASSERT_TRUE(settled(self));
+		EXPECT_EQ(i, ended(self));
+		EXPECT_EQ(0, woken_in_vain(self));
+	}
+}
+
+TEST_F(wake, thread_that_shares_gets_the_rest_of_a_half_read_message)
+{
+	struct mq_call call;
+	int fd = mq_open(&self->queue, O_RDONLY);
+	char rest[8] = {};
+
+	/* Both sleep in read of one byte; a message of two bytes is for both. */
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, mq_read_start(&call, fd, rest, 1));
+	ASSERT_TRUE(mq_call_sleeps(&call));
+	ASSERT_EQ(0, mq_read_start(&self->calls[0], fd, self->data[0], 1));
+	ASSERT_TRUE(mq_call_sleeps(&self->calls[0]));
+	ASSERT_EQ(2, mq_put(self->fd, "ab"));
+	EXPECT_EQ(1, mq_call_result(&call));
+	EXPECT_EQ(1, mq_call_result(&self->calls[0]));
+	EXPECT_EQ('a' + 'b', rest[0] + self->data[0][0]);
+}
+
+TEST_HARNESS_MAIN
