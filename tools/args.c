@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Options and operands, as a command's table describes them.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mqctl.h"
+#include "units.h"
+
+#define OPTS_MAX	32
+
+void usage(const struct args *args, const char *format, ...)
+{
+	const char *name = args->command->name;
+	char hint[48];
+	va_list ap;
+
+	snprintf(hint, sizeof(hint), " (see mqctl %s --help)", name);
+	va_start(ap, format);
+	say(name, format, ap, hint);
+	va_end(ap);
+	exit(STATUS_USAGE);
+}
+
+/*
+ * The table as getopt_long(3) wants it. The '+' makes it stop at an operand,
+ * the ':' tells a missing value from an option that there is not.
+ */
+static void build_tables(const struct opt *opt, char *letters,
+			 struct option *longs)
+{
+	*letters++ = '+';
+	*letters++ = ':';
+	for (; opt->name; opt++, longs++) {
+		if (opt->code < OPT_HELP) {
+			*letters++ = (char)opt->code;
+			if (opt->value)
+				*letters++ = ':';
+		}
+		*longs = (struct option) {
+			.name = opt->name,
+			.has_arg = opt->value ? required_argument
+					      : no_argument,
+			.val = opt->code,
+		};
+	}
+	*letters = '\0';
+	*longs = (struct option) { .name = NULL };
+}
+
+static const struct opt *find_opt(const struct command *command, int code)
+{
+	const struct opt *opt = command->opts;
+
+	while (opt->name && opt->code != code)
+		opt++;
+	return opt->name ? opt : NULL;
+}
+
+static void NORETURN bad_option(const struct args *args, int code)
+{
+	const struct opt *opt = find_opt(args->command, optopt);
+	const char *word = args->argv[optind - 1];
+
+	if (code == ':' && opt)
+		usage(args, "--%s needs a value", opt->name);
+	if (opt && !opt->value)
+		usage(args, "--%s takes no value", opt->name);
+	if (optopt && optopt < OPT_HELP)
+		usage(args, "no option '-%c'", optopt);
+	usage(args, "no option '%.*s'", (int)strcspn(word, "="), word);
+}
+
+/* Whether getopt stopped at a "--" that is no option's value. */
+static bool stopped_by_dashes(const struct args *args)
+{
+	char *last = args->argv[optind - 1];
+
+	return !strcmp(last, "--") && last != args->value;
+}
+
+static void take_rest(struct args *args)
+{
+	while (optind < args->argc)
+		args->operands[args->count++] = args->argv[optind++];
+}
+
+static void check_operands(const struct args *args)
+{
+	const struct command *c = args->command;
+
+	if (args->count < c->min)
+		usage(args, "too few operands: %s", c->synopsis);
+	if (c->max >= 0 && args->count > c->max)
+		usage(args, "too many operands: '%s'",
+		      args->operands[c->max]);
+}
+
+int args_next(struct args *args)
+{
+	struct option longs[OPTS_MAX];
+	char letters[2 * OPTS_MAX];
+	int code;
+
+	build_tables(args->command->opts, letters, longs);
+	opterr = 0;
+	while ((code = getopt_long(args->argc, args->argv, letters, longs,
+				   NULL)) == -1) {
+		if (optind >= args->argc || stopped_by_dashes(args) ||
+		    (args->command->tail && args->count > 0)) {
+			take_rest(args);
+			check_operands(args);
+			return 0;
+		}
+		args->operands[args->count++] = args->argv[optind++];
+		args->value = NULL;
+	}
+	if (code == '?' || code == ':')
+		bad_option(args, code);
+	if (code == OPT_HELP) {
+		show_help(args->command);
+		exit(STATUS_DONE);
+	}
+	args->opt = find_opt(args->command, code);
+	args->value = optarg;
+	return code;
+}
+
+static void NORETURN bad_value(const struct args *args, int error,
+			       const char *what)
+{
+	if (error == -ERANGE)
+		usage(args, "--%s: %s is out of range", args->opt->name,
+		      args->value);
+	usage(args, "--%s: '%s' is not %s", args->opt->name, args->value,
+	      what);
+}
+
+uint64_t value_number(struct args *args, uint64_t min, uint64_t max)
+{
+	uint64_t number;
+	int err;
+
+	err = parse_number(args->value, max, &number);
+	if (!err && number < min)
+		err = -ERANGE;
+	if (err)
+		bad_value(args, err, "a number");
+	return number;
+}
+
+uint64_t value_duration(struct args *args)
+{
+	uint64_t ns;
+	int err;
+
+	err = parse_duration(args->value, &ns);
+	if (err)
+		bad_value(args, err, "a duration such as 500ms, 30s, 5m, 2h");
+	return ns;
+}
+
+void value_range(struct args *args, uint64_t *first, uint64_t *last)
+{
+	int err;
+
+	err = parse_range(args->value, first, last);
+	if (err)
+		bad_value(args, err, "an id or a range of ids such as 3-7");
+}
+
+/* One state, as a mask of one; zero if there is none with that name. */
+static unsigned int parse_state(const char *word, size_t size)
+{
+	unsigned int state;
+	const char *name;
+
+	for (state = 1; (name = state_name(state)); state++) {
+		if (strlen(name) == size && !memcmp(name, word, size))
+			return DEVMQ_STATE_MASK(state);
+	}
+	return 0;
+}
+
+unsigned int value_states(struct args *args)
+{
+	unsigned int states = 0, state;
+	const char *word = args->value;
+	size_t size;
+
+	for (;;) {
+		size = strcspn(word, ",");
+		state = parse_state(word, size);
+		if (!state)
+			bad_value(args, -EINVAL, "a state: ready, in-flight, "
+				  "delayed, deferred or dead");
+		states |= state;
+		if (!word[size])
+			return states;
+		word += size + 1;
+	}
+}
+
+const char *operand_queue(const struct args *args, int index)
+{
+	static const char dir[] = "/dev/mq/";
+	const char *name = args->operands[index];
+
+	if (!strncmp(name, dir, sizeof(dir) - 1))
+		name += sizeof(dir) - 1;
+	if (devmq_check_name(name))
+		usage(args, "'%s' is not a queue's name (1 to %d of "
+		      "A-Z a-z 0-9 . _ -)", name, DEVMQ_NAME_MAX);
+	return name;
+}

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A command that runs with a message as its standard input.
+ *
+ * The message is in a sealed file in memory: a command may read as much of it
+ * as it likes, or seek in it, and neither of us has to wait for the other.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "child.h"
+
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL		0x0008U
+#endif
+
+#define HEADER_PREFIX		"DEVMQ_HEADER_"
+/* No name of a header is longer than 255 bytes. */
+#define HEADER_VARIABLE_MAX	(sizeof(HEADER_PREFIX) + 255)
+
+/* ------------------------------------------------------------------ */
+/* Standard input                                                     */
+
+/* Kernels before 6.3 do not know the flag, later ones like to see it. */
+static int memory_file(void)
+{
+	int fd;
+
+	fd = memfd_create("devmq-message", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
+	if (fd < 0 && errno == EINVAL)
+		fd = memfd_create("devmq-message",
+				  MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	return fd < 0 ? -errno : fd;
+}
+
+static int write_all(int fd, const char *bytes, size_t size)
+{
+	ssize_t n;
+
+	while (size) {
+		n = write(fd, bytes, size);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		bytes += n;
+		size -= (size_t)n;
+	}
+	return 0;
+}
+
+static int message_file(const struct devmq_msg *msg)
+{
+	const void *payload;
+	size_t size;
+	int fd, err;
+
+	fd = memory_file();
+	if (fd < 0)
+		return fd;
+	payload = devmq_msg_payload(msg, &size);
+	err = write_all(fd, payload, size);
+	if (!err && (lseek(fd, 0, SEEK_SET) < 0 ||
+		     fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK |
+			   F_SEAL_GROW | F_SEAL_SEAL)))
+		err = -errno;
+	if (err) {
+		close(fd);
+		return err;
+	}
+	return fd;
+}
+
+/* ------------------------------------------------------------------ */
+/* Environment. A value with a NUL in it cannot stand there.          */
+
+static void set_bytes(const char *name, const void *bytes, size_t size)
+{
+	char *value;
+
+	if (memchr(bytes, '\0', size))
+		return;
+	value = strndup(bytes, size);
+	if (value)
+		setenv(name, value, 1);
+	free(value);
+}
+
+static void set_number(const char *name, uint64_t number)
+{
+	char value[24];
+
+	snprintf(value, sizeof(value), "%" PRIu64, number);
+	setenv(name, value, 1);
+}
+
+/* What the process before us was given is not about this message. */
+static void unset_headers(void)
+{
+	char name[HEADER_VARIABLE_MAX];
+	size_t i = 0, size;
+
+	while (environ && environ[i]) {
+		size = strcspn(environ[i], "=");
+		if (size < sizeof(name) && environ[i][size] &&
+		    !strncmp(environ[i], HEADER_PREFIX,
+			     strlen(HEADER_PREFIX))) {
+			memcpy(name, environ[i], size);
+			name[size] = '\0';
+			unsetenv(name);
+		} else {
+			i++;
+		}
+	}
+}
+
+static void set_header(const struct devmq_header_view *header)
+{
+	char name[HEADER_VARIABLE_MAX] = HEADER_PREFIX;
+	char *p = name + strlen(HEADER_PREFIX);
+	size_t i;
+
+	for (i = 0; i < header->name_size && i < 255; i++) {
+		unsigned char c = (unsigned char)header->name[i];
+
+		*p++ = isalnum(c) ? (char)toupper(c) : '_';
+	}
+	*p = '\0';
+	set_bytes(name, header->value, header->value_size);
+}
+
+static void set_environment(const char *queue, const struct devmq_msg *msg)
+{
+	struct devmq_header_view header;
+	size_t cursor = 0, size;
+	const void *key;
+
+	setenv("DEVMQ_QUEUE", queue, 1);
+	set_number("DEVMQ_ID", devmq_msg_id(msg));
+	set_number("DEVMQ_ATTEMPT", devmq_msg_attempt(msg));
+	set_number("DEVMQ_FAILURES", devmq_msg_failures(msg));
+	set_number("DEVMQ_UID", devmq_msg_uid(msg));
+	unsetenv("DEVMQ_KEY");
+	key = devmq_msg_key(msg, &size);
+	if (key)
+		set_bytes("DEVMQ_KEY", key, size);
+	unset_headers();
+	while (devmq_msg_next_header(msg, &cursor, &header))
+		set_header(&header);
+}
+
+/* ------------------------------------------------------------------ */
+
+/*
+ * The new process. The signal to come when the parent dies is SIGKILL: by then
+ * the kernel hands the message to the next consumer, and a command that would
+ * tidy up first would do it at the same time as its successor works.
+ */
+static int become(char *const argv[], int stdin_fd, pid_t parent,
+		  const struct child_signals *signals)
+{
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL))
+		return -errno;
+	if (getppid() != parent)
+		_exit(127);
+	setpgid(0, 0);
+	if (dup2(stdin_fd, STDIN_FILENO) < 0)
+		return -errno;
+	sigaction(SIGPIPE, &signals->pipe, NULL);
+	sigprocmask(SIG_SETMASK, &signals->mask, NULL);
+	execvp(argv[0], argv);
+	return -errno;
+}
+
+/* The pipe closes by exec, or brings the error because of which it did not. */
+static int exec_error(int fd)
+{
+	ssize_t n;
+	int err;
+
+	do {
+		n = read(fd, &err, sizeof(err));
+	} while (n < 0 && errno == EINTR);
+	return n == sizeof(err) ? err : 0;
+}
+
+pid_t child_start(char *const argv[], const char *queue,
+		  const struct devmq_msg *msg,
+		  const struct child_signals *signals)
+{
+	pid_t parent = getpid(), pid;
+	int message, report[2], err;
+
+	message = message_file(msg);
+	if (message < 0)
+		return message;
+	if (pipe2(report, O_CLOEXEC)) {
+		err = -errno;
+		close(message);
+		return err;
+	}
+	pid = fork();
+	if (!pid) {
+		set_environment(queue, msg);
+		err = become(argv, message, parent, signals);
+		_exit(write(report[1], &err, sizeof(err)) < 0 ? 126 : 127);
+	}
+	err = pid < 0 ? -errno : 0;
+	close(report[1]);
+	if (!err) {
+		setpgid(pid, pid);
+		err = exec_error(report[0]);
+		if (err)
+			waitpid(pid, NULL, 0);
+	}
+	close(report[0]);
+	close(message);
+	return err ? err : pid;
+}
+
+bool child_may_start(int error)
+{
+	switch (-error) {
+	case EAGAIN:
+	case ENOMEM:
+	case ENOSPC:
+	case EMFILE:
+	case ENFILE:
+	case E2BIG:
+	case ETXTBSY:
+		return true;
+	default:
+		return false;
+	}
+}

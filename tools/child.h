@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A command that runs with a message as its standard input.
+ */
+#ifndef MQCTL_CHILD_H
+#define MQCTL_CHILD_H
+
+#include <signal.h>
+#include <sys/types.h>
+
+#include "mqctl.h"
+
+/* What a command gets back that its parent has changed for itself. */
+struct child_signals {
+	sigset_t		mask;
+	struct sigaction	pipe;
+};
+
+/*
+ * Start a command. It is killed if this process dies, and leads a process
+ * group of its own, so that a terminal's signals do not reach it.
+ *
+ * Returns its process id, or a negative errno: of what it takes to start any
+ * command (see child_may_start()) or of this command.
+ */
+pid_t child_start(char *const argv[], const char *queue,
+		  const struct devmq_msg *msg,
+		  const struct child_signals *signals);
+
+/* Whether that error may be gone when it is tried again. */
+bool child_may_start(int error);
+
+#endif /* MQCTL_CHILD_H */

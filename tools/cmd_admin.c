@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Making, removing and changing queues: create, rm, get, set.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mqctl.h"
+#include "units.h"
+
+#define REASON_MAX	512
+
+static const struct opt no_opts[] = { OPTS_END };
+
+static void no_options(struct args *args)
+{
+	while (args_next(args))
+		;
+}
+
+static bool ends_with(const char *word, size_t size, const char *end)
+{
+	size_t n = strlen(end);
+
+	return size >= n && !memcmp(word + size - n, end, n);
+}
+
+/*
+ * The value of an "option=value" word as the module takes it: sizes in bytes,
+ * durations in milliseconds. What is no number of a unit that is known here
+ * is left to the module, which knows the options.
+ */
+static char *plain_value(const struct args *args, const char *word)
+{
+	size_t name_size = strcspn(word, "=");
+	const char *value = word + name_size + 1;
+	uint64_t number;
+	char *plain;
+	int err = 0;
+
+	if (!name_size || !word[name_size])
+		usage(args, "'%s' is not option=value", word);
+	if (ends_with(word, name_size, "_ms") &&
+	    value[strspn(value, "0123456789")]) {
+		err = parse_duration(value, &number);
+		number /= 1000000;
+	} else if (ends_with(word, name_size, "_bytes") ||
+		   ends_with(word, name_size, "_size")) {
+		err = parse_size(value, &number);
+	} else {
+		plain = strdup(value);
+		goto out;
+	}
+	if (err)
+		usage(args, "'%s': %s", word, err == -ERANGE ?
+		      "out of range" : "not a number with a known unit");
+	if (asprintf(&plain, "%" PRIu64, number) < 0)
+		plain = NULL;
+out:
+	if (!plain)
+		exit(complain(NULL, -ENOMEM, "%s", args->command->name));
+	return plain;
+}
+
+/* A command to the module is words between spaces, so no word has any. */
+static void check_word(const struct args *args, const char *word)
+{
+	const char *p;
+
+	for (p = word; *p; p++) {
+		if (*p <= ' ' || *p > '~')
+			usage(args, "'%s' has a character that no option has",
+			      word);
+	}
+}
+
+static char *join_options(const struct args *args)
+{
+	char *options = NULL, *plain;
+	size_t size;
+	FILE *out;
+	int i;
+
+	out = open_memstream(&options, &size);
+	if (!out)
+		return NULL;
+	for (i = 1; i < args->count; i++) {
+		check_word(args, args->operands[i]);
+		plain = plain_value(args, args->operands[i]);
+		fprintf(out, "%s%.*s=%s", i > 1 ? " " : "",
+			(int)strcspn(args->operands[i], "="),
+			args->operands[i], plain);
+		free(plain);
+	}
+	if (fclose(out)) {
+		free(options);
+		return NULL;
+	}
+	return options;
+}
+
+/* What the module says of a command that it refused, if it is there. */
+static int complain_control(const char *name, int error, const char *what,
+			    const char *why)
+{
+	char **names;
+
+	if (error == -ENOENT && devmq_list(&names) < 0)
+		return complain_open(name, error);
+	if (error == -ENOENT)
+		free(names);
+	if (*why)
+		return complain(name, 0, "%s: %s", what, why);
+	return complain(name, error, "%s", what);
+}
+
+static int run_create(struct args *args)
+{
+	char why[REASON_MAX] = "";
+	const char *name;
+	char *options;
+	int err;
+
+	no_options(args);
+	name = operand_queue(args, 0);
+	options = join_options(args);
+	if (!options)
+		return complain(name, -ENOMEM, "cannot create");
+	err = devmq_create(name, options, why, sizeof(why));
+	free(options);
+	if (err)
+		return complain_control(name, err, "cannot create", why);
+	return STATUS_DONE;
+}
+
+const struct command cmd_create = {
+	.name = "create",
+	.run = run_create,
+	.synopsis = "NAME [option=value]...",
+	.summary = "Create a queue",
+	.text =
+"Sizes (max_bytes, max_message_size) may end in K, M or G, durations\n"
+"(options that end in _ms) in ms, s, m or h; a duration without a unit is in\n"
+"milliseconds. What is wrong with an option is said in the module's words.\n"
+"Reading /dev/mq/control shows all options with their bounds and defaults.",
+	.opts = no_opts,
+	.min = 1,
+	.max = -1,
+};
+
+static int remove_queue(const char *name, bool force)
+{
+	char why[REASON_MAX] = "";
+	int err;
+
+	err = devmq_remove(name, force, why, sizeof(why));
+	if (!err)
+		return STATUS_DONE;
+	if (err == -ENOTEMPTY)
+		return complain(name, 0, "cannot remove: it still stores "
+				"messages (-f removes them as well)");
+	return complain_control(name, err, "cannot remove", why);
+}
+
+static int run_rm(struct args *args)
+{
+	int status = STATUS_DONE;
+	bool force = false;
+	const char *name;
+	int i;
+
+	while (args_next(args))
+		force = true;
+	for (i = 0; i < args->count; i++)
+		operand_queue(args, i);
+	for (i = 0; i < args->count; i++) {
+		name = operand_queue(args, i);
+		if (remove_queue(name, force))
+			status = STATUS_FAILED;
+	}
+	return status;
+}
+
+static const struct opt rm_opts[] = {
+	{ 'f', "force", NULL, "also if messages are stored, which are lost" },
+	OPTS_END
+};
+
+const struct command cmd_rm = {
+	.name = "rm",
+	.run = run_rm,
+	.synopsis = "[-f] NAME...",
+	.summary = "Remove queues",
+	.text =
+"A queue that still stores messages is only removed with -f. Programs that\n"
+"have it open get an error from then on. If one of several cannot be\n"
+"removed, the others are, and the exit status is 1.",
+	.opts = rm_opts,
+	.min = 1,
+	.max = -1,
+};
+
+static int print_option(const char *name, const char *option, bool with_name)
+{
+	char value[COLUMN_VALUE_MAX];
+	int n;
+
+	n = devmq_get_option(name, option, value, sizeof(value));
+	if (n < 0)
+		return n;
+	if (with_name)
+		printf("%s=%s\n", option, value);
+	else
+		printf("%s\n", value);
+	return 0;
+}
+
+/* -ENOENT may mean the queue or the option: a queue has a type. */
+static int complain_option(const char *name, const char *option, int error,
+			   const char *what)
+{
+	char value[COLUMN_VALUE_MAX];
+
+	if (error == -ENOENT &&
+	    devmq_get_option(name, "type", value, sizeof(value)) < 0)
+		return complain_open(name, error);
+	if (error == -ENOENT)
+		return complain(name, 0, "%s %s: no such option", what,
+				option);
+	return complain(name, error, "%s %s", what, option);
+}
+
+static int print_all_options(const char *name)
+{
+	const struct column *c;
+	int err;
+
+	for (c = columns + 1; c->name; c++) {
+		if (c->counter)
+			continue;
+		err = print_option(name, c->name, true);
+		if (err == -ENOENT && strcmp(c->name, "type") != 0)
+			continue;
+		if (err)
+			return complain_option(name, c->name, err,
+					       "cannot read");
+	}
+	return STATUS_DONE;
+}
+
+static int run_get(struct args *args)
+{
+	const char *name;
+	int i, err;
+
+	no_options(args);
+	name = operand_queue(args, 0);
+	if (args->count == 1)
+		return print_all_options(name);
+	for (i = 1; i < args->count; i++) {
+		err = print_option(name, args->operands[i], false);
+		if (err)
+			return complain_option(name, args->operands[i], err,
+					       "cannot read");
+	}
+	return STATUS_DONE;
+}
+
+const struct command cmd_get = {
+	.name = "get",
+	.run = run_get,
+	.synopsis = "NAME [OPTION...]",
+	.summary = "Show options of a queue",
+	.text =
+"Without OPTION: all options as option=value, one a line, as create takes\n"
+"them. With OPTION, which may also be a counter: the value alone, one a\n"
+"line.",
+	.opts = no_opts,
+	.min = 1,
+	.max = -1,
+};
+
+static int set_option(const struct args *args, const char *name,
+		      const char *word)
+{
+	size_t size = strcspn(word, "=");
+	char *value = plain_value(args, word);
+	char *option = strndup(word, size);
+	int err;
+
+	err = option ? devmq_set_option(name, option, value) : -ENOMEM;
+	if (err == -EACCES)
+		err = complain(name, 0, "cannot set %s: it is fixed, or no "
+			       "permission", option);
+	else if (err == -EINVAL || err == -ERANGE)
+		err = complain(name, 0, "cannot set %s: %s is %s", option,
+			       word + size + 1, err == -ERANGE ?
+			       "out of bounds" : "not a value of it");
+	else if (err)
+		err = complain_option(name, option ? option : word, err,
+				      "cannot set");
+	free(option);
+	free(value);
+	return err;
+}
+
+static int run_set(struct args *args)
+{
+	int status = STATUS_DONE;
+	const char *name;
+	int i;
+
+	no_options(args);
+	name = operand_queue(args, 0);
+	for (i = 1; i < args->count; i++) {
+		check_word(args, args->operands[i]);
+		free(plain_value(args, args->operands[i]));
+	}
+	for (i = 1; i < args->count && status == STATUS_DONE; i++)
+		status = set_option(args, name, args->operands[i]);
+	return status;
+}
+
+const struct command cmd_set = {
+	.name = "set",
+	.run = run_set,
+	.synopsis = "NAME option=value...",
+	.summary = "Change options of a queue while it is in use",
+	.text =
+"The options are changed in the order given, up to the first that is\n"
+"refused. Values are written as for create. Options that are fixed when a\n"
+"queue is created cannot be changed.",
+	.opts = no_opts,
+	.min = 2,
+	.max = -1,
+};

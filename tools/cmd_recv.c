@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Taking, seeing and dropping messages: recv, peek, purge.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "mqctl.h"
+
+#define OPT_WAIT	(OPT_LONG + 0)
+#define OPT_STATE	(OPT_LONG + 1)
+#define OPT_ID		(OPT_LONG + 2)
+#define OPT_OLDER	(OPT_LONG + 3)
+
+#define NSEC_PER_MSEC	1000000ULL
+
+/* What recv and peek are asked for, and how far they are. */
+struct reader {
+	struct devmq_queue	*queue;
+	struct devmq_buffer	*buffer;
+	const char		*name;
+	enum message_format	format;
+	uint64_t		limit;		/* zero: no limit */
+	uint64_t		count;
+	uint64_t		deadline_ns;	/* recv; DEVMQ_FOREVER */
+	unsigned int		states;		/* peek */
+};
+
+/* Most messages to ask for next; zero: as many as fit. */
+static unsigned int next_max(const struct reader *r)
+{
+	uint64_t left = r->limit - r->count;
+
+	if (!r->limit)
+		return 0;
+	return left < UINT_MAX ? (unsigned int)left : UINT_MAX;
+}
+
+static bool at_limit(const struct reader *r)
+{
+	return r->limit && r->count >= r->limit;
+}
+
+/* All that was received to standard output, and out of this process. */
+static int print_buffer(struct reader *r, uint64_t *last_id)
+{
+	const struct devmq_msg *msg;
+	int err;
+
+	while ((err = devmq_buffer_next(r->buffer, &msg)) > 0) {
+		err = print_message(msg, r->format);
+		if (err)
+			return err;
+		*last_id = devmq_msg_id(msg);
+	}
+	return err ? err : flush_output();
+}
+
+/* ------------------------------------------------------------------ */
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000ULL + (uint64_t)ts.tv_nsec;
+}
+
+/* Longer than time itself is for ever. */
+static uint64_t deadline(uint64_t wait_ns)
+{
+	uint64_t ns;
+
+	if (__builtin_add_overflow(now_ns(), wait_ns, &ns))
+		return DEVMQ_FOREVER;
+	return ns;
+}
+
+/* The time that is left, in the library's milliseconds. */
+static int timeout_ms(const struct reader *r)
+{
+	uint64_t now = now_ns(), left_ms;
+
+	if (r->count)
+		return 0;
+	if (r->deadline_ns == DEVMQ_FOREVER)
+		return -1;
+	if (now >= r->deadline_ns)
+		return 0;
+	left_ms = (r->deadline_ns - now + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC;
+	return left_ms < INT_MAX ? (int)left_ms : INT_MAX;
+}
+
+/* Only the first message is waited for. */
+static int receive(struct reader *r)
+{
+	int n;
+
+	do {
+		n = devmq_recv(r->queue, r->buffer, next_max(r),
+			       timeout_ms(r));
+	} while (n == -ETIMEDOUT && now_ns() < r->deadline_ns);
+	return n;
+}
+
+/*
+ * A message is acknowledged when it has left this process, and not before. If
+ * it cannot be written it goes back to its place, as if it had not been taken.
+ */
+static int deliver(struct reader *r)
+{
+	uint64_t last_id;
+	int err;
+
+	err = print_buffer(r, &last_id);
+	if (err) {
+		devmq_release_buffer(r->queue, r->buffer, NULL);
+		return complain_output(r->name, err,
+				       "cannot write what was received");
+	}
+	err = devmq_ack_buffer(r->queue, r->buffer, NULL);
+	if (err)
+		return complain(r->name, err, "cannot acknowledge");
+	return STATUS_DONE;
+}
+
+static int receive_all(struct reader *r)
+{
+	int n, status;
+
+	while (!at_limit(r)) {
+		n = receive(r);
+		if (n == 0 || n == -EAGAIN || n == -ETIMEDOUT)
+			break;
+		if (n < 0)
+			return complain(r->name, n, "cannot receive");
+		r->count += (unsigned int)n;
+		status = deliver(r);
+		if (status != STATUS_DONE)
+			return status;
+	}
+	return r->count ? STATUS_DONE : STATUS_NOTHING;
+}
+
+static int receive_from(struct reader *r)
+{
+	int err, status;
+
+	/* To a reader that has gone: an error, so that nothing is lost. */
+	signal(SIGPIPE, SIG_IGN);
+	err = devmq_open(&r->queue, r->name, DEVMQ_OPEN_READ);
+	if (err)
+		return complain_open(r->name, err);
+	err = devmq_set_ack(r->queue, DEVMQ_ACK_MANUAL, 0);
+	if (!err)
+		err = devmq_buffer_new(&r->buffer, 0);
+	if (err)
+		status = complain(r->name, err, "cannot receive");
+	else
+		status = receive_all(r);
+	devmq_buffer_free(r->buffer);
+	devmq_close(r->queue);
+	return status;
+}
+
+static int run_recv(struct args *args)
+{
+	struct reader reader = { .limit = 1, .deadline_ns = DEVMQ_FOREVER };
+	int code;
+
+	while ((code = args_next(args))) {
+		if (format_option(args, code, &reader.format))
+			continue;
+		if (code == 'n')
+			reader.limit = value_number(args, 0, UINT64_MAX);
+		else
+			reader.deadline_ns = deadline(value_duration(args));
+	}
+	reader.name = operand_queue(args, 0);
+	return receive_from(&reader);
+}
+
+static const struct opt recv_opts[] = {
+	{ 'n', "number", "N",
+	  "take at most N messages (default 1; 0: all there are)" },
+	{ OPT_WAIT, "wait", "DURATION",
+	  "how long to wait for the first (default: for ever)" },
+	OPTS_FORMAT,
+	OPTS_END
+};
+
+const struct command cmd_recv = {
+	.name = "recv",
+	.run = run_recv,
+	.synopsis = "NAME [OPTION]...",
+	.summary = "Take messages and acknowledge them",
+	.text =
+"Prints the payloads, each ended by a newline if it has none. A message is\n"
+"acknowledged once it has been written to standard output; what cannot be\n"
+"written goes back to its place in the queue. Only the first message is\n"
+"waited for. The exit status is 3 if there was none in that time, or if the\n"
+"queue reports end of file (option eof). --wait=0 does not wait.",
+	.opts = recv_opts,
+	.min = 1,
+	.max = 1,
+};
+
+/* ------------------------------------------------------------------ */
+
+/*
+ * To look is enough for peek and purge, and disturbs nobody, but needs the
+ * permission to write as well as to read. Without it, be a consumer that takes
+ * nothing.
+ */
+static int open_to_look(struct devmq_queue **queue, const char *name)
+{
+	int err;
+
+	err = devmq_open(queue, name, DEVMQ_OPEN_LOOK);
+	if (err == -EACCES)
+		err = devmq_open(queue, name, DEVMQ_OPEN_READ);
+	return err;
+}
+
+static int peek_all(struct reader *r)
+{
+	uint64_t last_id = 0;
+	int n, err;
+
+	while (!at_limit(r)) {
+		n = devmq_peek(r->queue, r->buffer, last_id, r->states,
+			       next_max(r), DEVMQ_FOREVER);
+		if (n == 0)
+			break;
+		if (n < 0)
+			return complain(r->name, n, "cannot peek");
+		r->count += (unsigned int)n;
+		err = print_buffer(r, &last_id);
+		if (err)
+			return complain_output(r->name, err, "cannot write");
+	}
+	return r->count ? STATUS_DONE : STATUS_NOTHING;
+}
+
+static int run_peek(struct args *args)
+{
+	struct reader reader = { .limit = 0 };
+	int code, err, status;
+
+	while ((code = args_next(args))) {
+		if (format_option(args, code, &reader.format))
+			continue;
+		if (code == 'n')
+			reader.limit = value_number(args, 0, UINT64_MAX);
+		else
+			reader.states = value_states(args);
+	}
+	reader.name = operand_queue(args, 0);
+	err = open_to_look(&reader.queue, reader.name);
+	if (err)
+		return complain_open(reader.name, err);
+	err = devmq_buffer_new(&reader.buffer, 0);
+	if (err)
+		status = complain(reader.name, err, "cannot peek");
+	else
+		status = peek_all(&reader);
+	devmq_buffer_free(reader.buffer);
+	devmq_close(reader.queue);
+	return status;
+}
+
+static const struct opt peek_opts[] = {
+	{ 'n', "number", "N", "show at most N messages (default 0: all)" },
+	{ OPT_STATE, "state", "STATE,...",
+	  "only these: ready, in-flight, delayed, deferred, dead" },
+	OPTS_FORMAT,
+	OPTS_END
+};
+
+const struct command cmd_peek = {
+	.name = "peek",
+	.run = run_peek,
+	.synopsis = "NAME [OPTION]...",
+	.summary = "Show messages and take none",
+	.text =
+"Prints the payloads, in the order of ids, each ended by a newline if it has\n"
+"none. No count changes. The exit status is 3 if there was no message to\n"
+"show. Of messages in flight, JSON tells the holder's process id and since\n"
+"when. With permission only to read, peek counts as a consumer while it\n"
+"runs.",
+	.opts = peek_opts,
+	.min = 1,
+	.max = 1,
+};
+
+/* ------------------------------------------------------------------ */
+
+static int run_purge(struct args *args)
+{
+	uint64_t first = 0, last = 0, older_ns = 0, purged = 0;
+	struct devmq_queue *queue;
+	unsigned int states = 0;
+	const char *name;
+	int code, err;
+
+	while ((code = args_next(args))) {
+		if (code == OPT_ID)
+			value_range(args, &first, &last);
+		else if (code == OPT_OLDER)
+			older_ns = value_duration(args);
+		else
+			states = value_states(args);
+	}
+	if (states & DEVMQ_STATE_MASK(DEVMQ_STATE_IN_FLIGHT))
+		usage(args, "what is in flight cannot be purged");
+	name = operand_queue(args, 0);
+	err = open_to_look(&queue, name);
+	if (err)
+		return complain_open(name, err);
+	err = devmq_purge(queue, first, last, older_ns, states, &purged);
+	devmq_close(queue);
+	if (err)
+		return complain(name, err, "cannot purge");
+	printf("%" PRIu64 "\n", purged);
+	return STATUS_DONE;
+}
+
+static const struct opt purge_opts[] = {
+	{ OPT_ID, "id", "A[-B]", "only this id, or those from A to B" },
+	{ OPT_OLDER, "older-than", "DURATION",
+	  "only what was sent longer ago than that" },
+	{ OPT_STATE, "state", "STATE,...",
+	  "only these: ready, delayed, deferred, dead" },
+	OPTS_END
+};
+
+const struct command cmd_purge = {
+	.name = "purge",
+	.run = run_purge,
+	.synopsis = "NAME [OPTION]...",
+	.summary = "Drop messages",
+	.text =
+"Drops all messages, or those that match every option given, and prints how\n"
+"many. What is in flight stays.",
+	.opts = purge_opts,
+	.min = 1,
+	.max = 1,
+};

@@ -1,0 +1,381 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Sending: send.
+ *
+ * Standard input is one message, or with --line one message a line. Each is
+ * sent by a call of its own: the ids of a batch can have gaps where others send
+ * as well, and every id is to be printed.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "mqctl.h"
+
+#define INPUT_MIN	(64 << 10)
+/* No queue takes a larger message. */
+#define MESSAGE_MAX	(256ULL << 20)
+
+#define OPT_DEDUP	(OPT_LONG + 0)
+#define OPT_NONBLOCK	(OPT_LONG + 1)
+
+struct sender {
+	struct devmq_queue	*queue;
+	struct devmq_batch	*batch;
+	const char		*name;
+	/* what all messages get */
+	const char		*key;
+	const char		*dedup_id;
+	char			**headers;
+	size_t			n_headers;
+	uint64_t		delay_ns;
+	uint64_t		ttl_ns;
+	uint8_t			priority;
+	bool			line;
+	bool			sync;
+	bool			nonblock;
+	/* what has been read of standard input */
+	char			*input;
+	size_t			input_size;
+	size_t			scanned;	/* has no newline */
+	size_t			input_room;
+};
+
+static int set_attributes(struct sender *s)
+{
+	const char *header, *value;
+	size_t i;
+	int err;
+
+	err = devmq_batch_set_priority(s->batch, s->priority);
+	if (!err)
+		err = devmq_batch_set_delay(s->batch, s->delay_ns);
+	if (!err)
+		err = devmq_batch_set_ttl(s->batch, s->ttl_ns);
+	if (!err && s->key)
+		err = devmq_batch_set_key(s->batch, s->key, strlen(s->key));
+	if (!err && s->dedup_id)
+		err = devmq_batch_set_dedup_id(s->batch, s->dedup_id,
+					       strlen(s->dedup_id));
+	for (i = 0; i < s->n_headers && !err; i++) {
+		/* "NAME=VALUE" with a NUL for the '=' */
+		header = s->headers[i];
+		value = header + strlen(header) + 1;
+		err = devmq_batch_add_header(s->batch, header, value,
+					     strlen(value));
+	}
+	return err;
+}
+
+/* Which of the things that were asked for the queue refuses. */
+static int complain_send(const struct sender *s, int err)
+{
+	if (err == -EAGAIN) {
+		complain(s->name, 0, "cannot send: the queue is full");
+		return STATUS_NOTHING;
+	}
+	if (err == -EINVAL && s->priority)
+		return complain(s->name, 0, "cannot send: the queue has no "
+				"priority %u", s->priority);
+	if (err == -EOPNOTSUPP)
+		return complain(s->name, 0, "cannot send: the module has no "
+				"%s", s->delay_ns ? "delay" :
+				s->ttl_ns ? "time to live" :
+				s->dedup_id ? "de-duplication" : "such thing");
+	return complain(s->name, err, "cannot send");
+}
+
+/*
+ * The descriptor does not block, so that we know when it would, and can say
+ * before it does which messages have been sent.
+ */
+static int send_batch(struct sender *s, uint64_t *id)
+{
+	int fd = devmq_fd(s->queue), flags, err;
+
+	err = devmq_send_batch(s->queue, s->batch, NULL, id, NULL);
+	if (err != -EAGAIN || s->nonblock)
+		return err;
+	err = flush_output();
+	flags = fcntl(fd, F_GETFL);
+	if (err || flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK))
+		return err ? err : -errno;
+	err = devmq_send_batch(s->queue, s->batch, NULL, id, NULL);
+	if (fcntl(fd, F_SETFL, flags) && !err)
+		err = -errno;
+	return err;
+}
+
+static int send_message(struct sender *s, const void *payload, size_t size)
+{
+	uint64_t id;
+	int err;
+
+	devmq_batch_clear(s->batch);
+	err = devmq_batch_add(s->batch, payload, size);
+	if (!err)
+		err = set_attributes(s);
+	if (!err)
+		err = send_batch(s, &id);
+	if (err)
+		return complain_send(s, err);
+	printf("%" PRIu64 "\n", id);
+	return STATUS_DONE;
+}
+
+/* The ids that were printed are where they belong. */
+static int flush_ids(const struct sender *s)
+{
+	int err = flush_output();
+
+	if (err)
+		return complain_output(s->name, err,
+				       "sent, but cannot write the id");
+	return STATUS_DONE;
+}
+
+/* ------------------------------------------------------------------ */
+/* Standard input                                                     */
+
+/* Read once more: 1, or 0 at the end, or a negative errno. */
+static int read_more(struct sender *s)
+{
+	ssize_t n;
+	char *p;
+
+	if (s->input_size == s->input_room) {
+		p = realloc(s->input, s->input_room * 2 + INPUT_MIN);
+		if (!p)
+			return -ENOMEM;
+		s->input = p;
+		s->input_room = s->input_room * 2 + INPUT_MIN;
+	}
+	do {
+		n = read(STDIN_FILENO, s->input + s->input_size,
+			 s->input_room - s->input_size);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	s->input_size += (size_t)n;
+	return n > 0;
+}
+
+/* Send the lines that are complete; what is behind them stays. */
+static int send_complete(struct sender *s)
+{
+	char *line = s->input, *end = s->input + s->input_size, *newline;
+	char *from = line + s->scanned;
+	int status = STATUS_DONE;
+
+	while (status == STATUS_DONE && from < end) {
+		newline = memchr(from, '\n', (size_t)(end - from));
+		if (!newline)
+			break;
+		status = send_message(s, line, (size_t)(newline + 1 - line));
+		line = newline + 1;
+		from = line;
+	}
+	s->input_size = (size_t)(end - line);
+	s->scanned = s->input_size;
+	memmove(s->input, line, s->input_size);
+	return status;
+}
+
+static int send_lines(struct sender *s)
+{
+	int more, status;
+
+	while ((more = read_more(s)) > 0) {
+		status = send_complete(s);
+		if (status == STATUS_DONE)
+			status = flush_ids(s);
+		if (status != STATUS_DONE)
+			return status;
+		if (s->input_size > MESSAGE_MAX)
+			return complain(s->name, -EMSGSIZE, "cannot send");
+	}
+	if (more < 0)
+		return complain_output(s->name, more,
+				       "cannot read standard input");
+	if (!s->input_size)
+		return STATUS_DONE;
+	return send_message(s, s->input, s->input_size);
+}
+
+static int send_input(struct sender *s)
+{
+	int more;
+
+	while ((more = read_more(s)) > 0) {
+		if (s->input_size > MESSAGE_MAX)
+			return complain(s->name, -EMSGSIZE, "cannot send");
+	}
+	if (more < 0)
+		return complain_output(s->name, more,
+				       "cannot read standard input");
+	return send_message(s, s->input, s->input_size);
+}
+
+/* ------------------------------------------------------------------ */
+
+static int send_all(struct sender *s, const char *message)
+{
+	int status;
+
+	if (message)
+		status = send_message(s, message, strlen(message));
+	else if (s->line)
+		status = send_lines(s);
+	else
+		status = send_input(s);
+	return status == STATUS_DONE ? flush_ids(s) : status;
+}
+
+/*
+ * With --sync, ask before anything is sent whether the queue can promise it,
+ * and do not report success before it has kept it.
+ */
+static int send_synced(struct sender *s, const char *message)
+{
+	int fd = devmq_fd(s->queue), status;
+
+	if (s->sync && fsync(fd))
+		return complain(s->name, 0, "cannot sync: %s",
+				errno == EINVAL ? "the queue has no journal"
+						: strerror(errno));
+	status = send_all(s, message);
+	if (s->sync && fsync(fd))
+		return complain(s->name, -errno, "sent, but cannot sync");
+	return status;
+}
+
+static int send_to(struct sender *s, const char *message)
+{
+	int err, status;
+
+	err = devmq_open(&s->queue, s->name,
+			 DEVMQ_OPEN_WRITE | DEVMQ_OPEN_NONBLOCK);
+	if (err)
+		return complain_open(s->name, err);
+	err = devmq_batch_new(&s->batch);
+	if (err)
+		status = complain(s->name, err, "cannot send");
+	else
+		status = send_synced(s, message);
+	devmq_batch_free(s->batch);
+	devmq_close(s->queue);
+	return status;
+}
+
+static void add_header(struct args *args, struct sender *s)
+{
+	char *header = args->value, *equals = strchr(header, '=');
+	const char *p;
+
+	for (p = header; p != equals && *p > ' ' && *p <= '~'; p++)
+		;
+	if (!equals || p != equals || p == header || p - header > 255)
+		usage(args, "--header: '%s' is not NAME=VALUE with a "
+		      "printable NAME", header);
+	*equals = '\0';
+	s->headers[s->n_headers++] = header;
+}
+
+static char *short_word(struct args *args)
+{
+	if (!*args->value || strlen(args->value) > DEVMQ_KEY_MAX)
+		usage(args, "--%s takes 1 to %d bytes", args->opt->name,
+		      DEVMQ_KEY_MAX);
+	return args->value;
+}
+
+static void send_option(struct args *args, struct sender *s, int code)
+{
+	switch (code) {
+	case 'k':
+		s->key = short_word(args);
+		break;
+	case 'H':
+		add_header(args, s);
+		break;
+	case 'l':
+		s->line = true;
+		break;
+	case 'p':
+		s->priority = (uint8_t)value_number(args, 0, UINT8_MAX);
+		break;
+	case 'd':
+		s->delay_ns = value_duration(args);
+		break;
+	case 't':
+		s->ttl_ns = value_duration(args);
+		break;
+	case 's':
+		s->sync = true;
+		break;
+	case OPT_DEDUP:
+		s->dedup_id = short_word(args);
+		break;
+	case OPT_NONBLOCK:
+		s->nonblock = true;
+		break;
+	}
+}
+
+static int run_send(struct args *args)
+{
+	struct sender sender = { .headers = NULL };
+	int code, status;
+
+	sender.headers = calloc((size_t)args->argc, sizeof(char *));
+	if (!sender.headers)
+		return complain(NULL, -ENOMEM, "send");
+	while ((code = args_next(args)))
+		send_option(args, &sender, code);
+	if (sender.line && args->count > 1)
+		usage(args, "--line is for standard input, not for MESSAGE");
+	sender.name = operand_queue(args, 0);
+	status = send_to(&sender, args->operands[1]);
+	free(sender.input);
+	free(sender.headers);
+	return status;
+}
+
+static const struct opt send_opts[] = {
+	{ 'k', "key", "KEY", "give the message a key" },
+	{ 'H', "header", "NAME=VALUE", "give it a header; may be repeated" },
+	{ 'l', "line", NULL, "each line of standard input is a message" },
+	{ 'p', "priority", "N", "its priority, higher is delivered first" },
+	{ 'd', "delay", "DURATION", "how long it waits before it is ready" },
+	{ 't', "ttl", "DURATION", "how long it may wait to be delivered" },
+	{ OPT_DEDUP, "dedup-id", "ID", "store it only if the id is new" },
+	{ 's', "sync", NULL, "return when it is on stable storage" },
+	{ OPT_NONBLOCK, "nonblock", NULL,
+	  "do not wait for room in a full queue; exit with 3" },
+	OPTS_END
+};
+
+const struct command cmd_send = {
+	.name = "send",
+	.run = run_send,
+	.synopsis = "NAME [OPTION]... [MESSAGE]",
+	.summary = "Send a message, or each line of standard input",
+	.text =
+"Without MESSAGE, all of standard input up to its end is one message, byte\n"
+"for byte, be it empty. With --line, every line of it is a message, sent as\n"
+"soon as it is there; the newline belongs to the message, as with\n"
+"framing=line, and a last line without one is a message without one. The id\n"
+"of each message is printed, one a line. A MESSAGE that begins with '-'\n"
+"needs '--' before it.\n"
+"\n"
+"If the queue is full, send waits, unless --nonblock or the queue's overflow\n"
+"option says otherwise. What the queue or the module does not have (--delay,\n"
+"--ttl, --dedup-id, --priority, --sync) is refused and nothing is sent.",
+	.opts = send_opts,
+	.min = 1,
+	.max = 2,
+};

@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Output: messages as text and as JSON, and complaints.
+ */
+#include <errno.h>
+#include <json-c/json.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mqctl.h"
+#include "text.h"
+
+/* Where a queue's meaning of an error is not what strerror(3) calls it. */
+static const char *reason(int error)
+{
+	switch (-error) {
+	case ENODEV:
+		return "the queue has been removed";
+	case ENOSPC:
+		return "the queue is full";
+	case ENOTTY:
+		return "this is not a queue";
+	case EMSGSIZE:
+		return "the message is larger than the queue takes";
+	case ESTALE:
+		return "no such delivery is held";
+	default:
+		return strerror(-error);
+	}
+}
+
+/* It stays one line, and a terminal's, whatever a name or value has in it. */
+void say(const char *subject, const char *format, va_list ap, const char *why)
+{
+	char line[1024], *p;
+
+	vsnprintf(line, sizeof(line), format, ap);
+	for (p = line; *p; p++) {
+		if ((*p >= 0 && *p < ' ') || *p == '\x7f')
+			*p = '?';
+	}
+	fflush(stdout);
+	fprintf(stderr, "mqctl: %s%s%s%s\n", subject ? subject : "",
+		subject ? ": " : "", line, why);
+}
+
+int complain(const char *subject, int error, const char *format, ...)
+{
+	char why[128] = "";
+	va_list ap;
+
+	if (error)
+		snprintf(why, sizeof(why), ": %s", reason(error));
+	va_start(ap, format);
+	say(subject, format, ap, why);
+	va_end(ap);
+	return STATUS_FAILED;
+}
+
+int complain_output(const char *subject, int error, const char *what)
+{
+	return complain(subject, 0, "%s: %s", what, strerror(-error));
+}
+
+int complain_open(const char *name, int error)
+{
+	char **names;
+	int n;
+
+	if (error != -ENOENT && error != -ENODEV)
+		return complain(name, error, "cannot open");
+	n = devmq_list(&names);
+	if (n == -ENOENT)
+		return complain(name, 0, "cannot open: "
+				"the devmq module is not loaded");
+	if (n >= 0)
+		free(names);
+	return complain(name, 0, "no such queue");
+}
+
+int flush_output(void)
+{
+	bool broken = ferror(stdout);
+
+	if (fflush(stdout))
+		return -errno;
+	return broken ? -EIO : 0;
+}
+
+const char *state_name(unsigned int state)
+{
+	static const char *const names[] = {
+		[DEVMQ_STATE_READY]	= "ready",
+		[DEVMQ_STATE_IN_FLIGHT]	= "in-flight",
+		[DEVMQ_STATE_DELAYED]	= "delayed",
+		[DEVMQ_STATE_DEFERRED]	= "deferred",
+		[DEVMQ_STATE_DEAD]	= "dead",
+	};
+
+	return state < ARRAY_SIZE(names) ? names[state] : NULL;
+}
+
+static const char *failure_name(unsigned int failure)
+{
+	static const char *const names[] = {
+		[DEVMQ_FAILURE_NONE]	= "none",
+		[DEVMQ_FAILURE_CRASH]	= "crash",
+		[DEVMQ_FAILURE_RETRY]	= "retry",
+		[DEVMQ_FAILURE_LEASE]	= "lease",
+	};
+
+	return failure < ARRAY_SIZE(names) ? names[failure] : NULL;
+}
+
+bool format_option(struct args *args, int code, enum message_format *format)
+{
+	enum message_format wanted;
+
+	switch (code) {
+	case 'J':
+		wanted = FORMAT_JSON;
+		break;
+	case OPT_RAW:
+		wanted = FORMAT_RAW;
+		break;
+	case OPT_NULL:
+		wanted = FORMAT_NULL;
+		break;
+	default:
+		return false;
+	}
+	if (*format != FORMAT_TEXT && *format != wanted)
+		usage(args, "--json, --raw and --null exclude each other");
+	*format = wanted;
+	return true;
+}
+
+/* ------------------------------------------------------------------ */
+/* JSON. An allocation that fails is an object that is NULL.          */
+
+static void *checked(void *pointer)
+{
+	if (!pointer)
+		exit(complain(NULL, -ENOMEM, "cannot write JSON"));
+	return pointer;
+}
+
+static void add(struct json_object *object, const char *name,
+		struct json_object *value)
+{
+	if (json_object_object_add(object, name, value))
+		checked(NULL);
+}
+
+static void add_number(struct json_object *object, const char *name,
+		       uint64_t number)
+{
+	add(object, name, checked(json_object_new_uint64(number)));
+}
+
+static void add_name(struct json_object *object, const char *name,
+		     const char *value)
+{
+	add(object, name, value ? checked(json_object_new_string(value))
+				: NULL);
+}
+
+static struct json_object *base64_object(const void *bytes, size_t size)
+{
+	struct json_object *object;
+	char *text;
+
+	text = checked(base64_encode(bytes, size));
+	object = checked(json_object_new_string(text));
+	free(text);
+	return object;
+}
+
+/* Bytes as a string; as NAME_base64 if they are not UTF-8. */
+static void add_bytes(struct json_object *object, const char *name,
+		      const void *bytes, size_t size)
+{
+	char other[32];
+
+	if (utf8_valid(bytes, size)) {
+		add(object, name, checked(
+			json_object_new_string_len(bytes, (int)size)));
+		return;
+	}
+	snprintf(other, sizeof(other), "%s_base64", name);
+	add(object, other, base64_object(bytes, size));
+}
+
+/* A name that comes again makes its value an array. */
+static void add_header(struct json_object *headers, const char *name,
+		       struct json_object *value)
+{
+	struct json_object *old, *array;
+
+	if (!json_object_object_get_ex(headers, name, &old)) {
+		add(headers, name, value);
+		return;
+	}
+	if (!json_object_is_type(old, json_type_array)) {
+		array = checked(json_object_new_array());
+		if (json_object_array_add(array, json_object_get(old)))
+			checked(NULL);
+		add(headers, name, array);
+		old = array;
+	}
+	if (json_object_array_add(old, value))
+		checked(NULL);
+}
+
+static void add_headers(struct json_object *object,
+			const struct devmq_msg *msg)
+{
+	struct json_object *plain, *coded = NULL;
+	struct devmq_header_view header;
+	size_t cursor = 0;
+	char name[256];
+
+	plain = checked(json_object_new_object());
+	add(object, "headers", plain);
+	while (devmq_msg_next_header(msg, &cursor, &header)) {
+		snprintf(name, sizeof(name), "%.*s", (int)header.name_size,
+			 header.name);
+		if (utf8_valid(header.value, header.value_size)) {
+			add_header(plain, name, checked(
+				json_object_new_string_len(header.value,
+						(int)header.value_size)));
+			continue;
+		}
+		if (!coded) {
+			coded = checked(json_object_new_object());
+			add(object, "headers_base64", coded);
+		}
+		add_header(coded, name, base64_object(header.value,
+						      header.value_size));
+	}
+}
+
+static struct json_object *json_message(const struct devmq_msg *msg)
+{
+	struct json_object *object = checked(json_object_new_object());
+	const void *bytes;
+	uint64_t since_ns;
+	uint32_t pid;
+	size_t size;
+
+	add_number(object, "id", devmq_msg_id(msg));
+	bytes = devmq_msg_payload(msg, &size);
+	add_bytes(object, "payload", bytes, size);
+	add_number(object, "priority", devmq_msg_priority(msg));
+	bytes = devmq_msg_key(msg, &size);
+	if (bytes)
+		add_bytes(object, "key", bytes, size);
+	else
+		add(object, "key", NULL);
+	add_number(object, "attempt", devmq_msg_attempt(msg));
+	add_number(object, "failures", devmq_msg_failures(msg));
+	add_name(object, "failure", failure_name(devmq_msg_failure(msg)));
+	add_number(object, "time_ns", devmq_msg_time_ns(msg));
+	add_number(object, "uid", devmq_msg_uid(msg));
+	add_number(object, "gid", devmq_msg_gid(msg));
+	add_number(object, "pid", devmq_msg_pid(msg));
+	add_headers(object, msg);
+	add_name(object, "state", state_name(devmq_msg_state(msg)));
+	if (devmq_msg_holder(msg, &pid, &since_ns)) {
+		add_number(object, "holder_pid", pid);
+		add_number(object, "since_ns", since_ns);
+	}
+	return object;
+}
+
+struct json_object *json_value(const struct column *column,
+			       const char *value)
+{
+	if (column->kind == KIND_TEXT)
+		return checked(json_object_new_string(value));
+	return checked(json_object_new_uint64(strtoull(value, NULL, 10)));
+}
+
+int print_json(struct json_object *object)
+{
+	const char *text;
+	size_t size;
+
+	text = json_object_to_json_string_length(object,
+			JSON_C_TO_STRING_PLAIN |
+			JSON_C_TO_STRING_NOSLASHESCAPE, &size);
+	checked((void *)(uintptr_t)text);
+	errno = EIO;
+	size -= fwrite(text, 1, size, stdout);
+	json_object_put(object);
+	return size || putchar('\n') == EOF ? -errno : 0;
+}
+
+int print_message(const struct devmq_msg *msg, enum message_format format)
+{
+	const char *payload;
+	size_t size;
+	int end = EOF;
+
+	if (format == FORMAT_JSON)
+		return print_json(json_message(msg));
+	payload = devmq_msg_payload(msg, &size);
+	if (format == FORMAT_NULL)
+		end = '\0';
+	else if (format == FORMAT_TEXT && (!size || payload[size - 1] != '\n'))
+		end = '\n';
+	errno = EIO;
+	if (fwrite(payload, 1, size, stdout) < size)
+		return -errno;
+	return end != EOF && putchar(end) == EOF ? -errno : 0;
+}

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# For tests of mqctl, to be sourced: every function named test_* is a test, run
+# in a subshell of its own, in the order in which they stand in the file. A test
+# fails by exit 1 (see fail), and is skipped by exit 4 (see skip). It has $T, an
+# empty directory.
+#
+# MQCTL is the program to be tested, CASE_SECONDS how long a test may take.
+# Arguments are names of tests to run; -t in front of them is understood.
+
+MQCTL=${MQCTL:-mqctl}
+JSON_CHECK=${JSON_CHECK:-$(dirname "$0")/json_check}
+CASE_SECONDS=${CASE_SECONDS:-200}
+TOP=$(mktemp -d "${TMPDIR:-/tmp}/mqctl-test.XXXXXX") || exit 1
+trap 'rm -rf "$TOP"' EXIT
+
+fail() { echo "failed: $*"; exit 1; }
+skip() { echo "$*"; exit 4; }
+
+# Run mqctl; what came of it is in $status, $T/out and $T/err. It appends, so
+# that commands which consume runs side by side do not write over each other.
+mq()
+{
+	: >"$T/out"
+	"$MQCTL" "$@" >>"$T/out" 2>"$T/err"
+	status=$?
+	called="mqctl $*"
+}
+
+# A file's bytes, with @ for NUL, in $content. Starts no process, as that takes
+# its time in an emulated machine.
+slurp()
+{
+	local part
+
+	content=
+	while IFS= read -r -d '' part; do
+		content+=$part@
+	done <"$1"
+	content+=$part
+}
+
+# $content without the newlines at its end.
+chomp() { while [ "${content%$'\n'}" != "$content" ]; do content=${content%?}; done; }
+
+# expect STATUS [STDOUT [STDERR]]: what mq should have done. Trailing newlines
+# of STDOUT do not count, and - stands for anything. STDERR is a pattern for the
+# one line that status 1 and 2 need; without it there must be none for 0 and 3.
+expect()
+{
+	local content want
+
+	slurp "$T/err"
+	[ "$status" = "$1" ] ||
+		fail "$called: exit status $status, not $1: $content"
+	if [ -n "${3-}" ]; then
+		# shellcheck disable=SC2254  # it is a pattern
+		case $content in
+		"mqctl: "$3$'\n') ;;
+		*) fail "$called: said '$content', not 'mqctl: $3'" ;;
+		esac
+		[ "${content%$'\n'*$'\n'}" = "$content" ] ||
+			fail "$called: more than one line: $content"
+	else
+		[ -z "$content" ] || fail "$called: said '$content'"
+	fi
+	[ "${2-}" != - ] || return 0
+	content=${2-}
+	chomp
+	want=$content
+	slurp "$T/out"
+	chomp
+	[ "$content" = "$want" ] ||
+		fail "$called: printed '$content', not '$want'"
+}
+
+# expect_json [-l] POINTER VALUE...: what is in the JSON that mq printed.
+expect_json()
+{
+	local lines='' got
+
+	if [ "$1" = -l ]; then
+		lines=-l
+		shift
+	fi
+	while [ $# -gt 0 ]; do
+		got=$("$JSON_CHECK" $lines "$1" <"$T/out") ||
+			fail "$called: not JSON: $(cat "$T/out")"
+		[ "$got" = "$2" ] ||
+			fail "$called: $1 is '$got', not '$2': $(cat "$T/out")"
+		shift 2
+	done
+}
+
+expect_same()
+{
+	[ "$2" = "$1" ] || fail "${3:-result}: '$2', not '$1'"
+}
+
+# wait_for COMMAND...: until it succeeds, 30 seconds at most.
+wait_for()
+{
+	local end=$((SECONDS + 30))
+
+	until "$@" >/dev/null 2>&1; do
+		[ $SECONDS -lt $end ] || fail "waited in vain for: $*"
+		sleep 0.02
+	done
+}
+
+# One test, in a process group of its own, so that all of it can be ended.
+run_test()
+{
+	local test watchdog status
+
+	mkdir "$TOP/$1"
+	set -m
+	(set +m -u; T=$TOP/$1; "$1") >"$TOP/log" 2>&1 </dev/null &
+	test=$!
+	(sleep $CASE_SECONDS; echo "took too long" >>"$TOP/log"
+		kill -KILL -- -$test) >/dev/null 2>&1 </dev/null &
+	watchdog=$!
+	set +m
+	wait $test 2>/dev/null
+	status=$?
+	kill -KILL -- -$test -$watchdog 2>/dev/null
+	wait $watchdog 2>/dev/null
+	return $status
+}
+
+# To be called at the end of the file.
+run_tests()
+{
+	local tests name n=0 bad=0 skipped=0 status begin
+
+	tests=$(sed -n 's/^test_\([a-z0-9_]*\)()$/\1/p' "$0")
+	if [ $# -gt 0 ]; then
+		tests=$(printf '%s\n' "$@" | grep -xF -e "$tests") ||
+			{ echo "1..0 # SKIP no such test"; exit 4; }
+	fi
+	echo "TAP version 13"
+	echo "1..$(echo "$tests" | wc -l)"
+	for name in $tests; do
+		n=$((n + 1))
+		begin=$SECONDS
+		run_test "test_$name"
+		status=$?
+		if type after_test >/dev/null 2>&1; then
+			after_test >>"$TOP/log" 2>&1 ||
+				[ $status -ne 0 ] || status=1
+		fi
+		case $status in
+		0) echo "ok $n $name # $((SECONDS - begin)) s" ;;
+		4)
+			skipped=$((skipped + 1))
+			echo "ok $n $name # SKIP $(tail -n 1 "$TOP/log")" ;;
+		*)
+			bad=$((bad + 1))
+			echo "not ok $n $name"
+			sed 's/^/# /' "$TOP/log" ;;
+		esac
+	done
+	echo "# $((n - bad - skipped)) passed, $bad failed, $skipped skipped"
+	[ $bad -eq 0 ]
+}

@@ -1,0 +1,1483 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# mqctl with the module: every command, option and error. To be run as root. It
+# makes queues with names of its own and removes them.
+
+# shellcheck source=ktap.sh
+. "$(dirname "$0")/ktap.sh"
+
+P=mqctl-test-$$		# what all names begin with
+Q=$P.a			# what most tests use
+
+# All queues that tests made go, and their counters must add up before.
+after_test()
+{
+	local queue names=() status=0
+
+	for queue in /sys/class/mq/"$P"*; do
+		[ -e "$queue" ] || continue
+		names+=("${queue##*/}")
+		counters_add_up "${queue##*/}" || status=1
+	done
+	[ ${#names[@]} = 0 ] || "$MQCTL" rm -f "${names[@]}" || status=1
+	return $status
+}
+
+# The value of option or counter $2 of queue $1, in $value.
+value() { read -r value 2>/dev/null <"/sys/class/mq/$1/$2"; }
+
+counters_add_up()
+{
+	local name value sum=0
+
+	for name in ready in_flight delayed deferred dead acked expired \
+		    dead_lettered dropped purged; do
+		value "$1" $name || return 1
+		sum=$((sum + value))
+	done
+	value "$1" sent
+	[ "$sum" = "$value" ] ||
+		{ echo "failed: $1: sent $value, but they are $sum"; return 1; }
+}
+
+make() { "$MQCTL" create "$@" || fail "cannot create $1"; }
+send() { "$MQCTL" send "$@" >/dev/null || fail "cannot send to $1"; }
+
+# counters QUEUE NAME=VALUE...
+counters()
+{
+	local queue=$1 pair value
+
+	shift
+	for pair; do
+		value "$queue" "${pair%%=*}" || fail "$queue: no ${pair%%=*}"
+		expect_same "${pair#*=}" "$value" "${pair%%=*}"
+	done
+}
+
+has() { local value; value "$1" "$2" && [ "$value" = "$3" ]; }
+gone() { ! kill -0 "$1" 2>/dev/null; }
+asleep() { grep -q '^State:.*S' "/proc/$1/status"; }
+microseconds() { echo "${EPOCHREALTIME/[.,]/}"; }
+
+# How many processes have the parent $1.
+children()
+{
+	cat /proc/[0-9]*/stat 2>/dev/null | sed 's/.*) [A-Z] //' |
+		grep -c "^$1 "
+}
+
+as_user() { su user -s /bin/sh -c "$1"; }
+
+# ---------------------------------------------------------------------- create
+
+test_create()
+{
+	mq create "$Q"
+	expect 0
+	[ -c "/dev/mq/$Q" ] || fail "no device"
+	counters "$Q" type=queue mode=0600 ready=0 max_messages=1048576 \
+		max_bytes=67108864 max_message_size=1048576 overflow=block \
+		framing=record eof=never ack=auto prefetch=0
+	mq create "$Q"
+	expect 1 '' "$Q: cannot create: *exists*"
+}
+
+test_create_with_options()
+{
+	mq create "$Q" mode=0666 max_messages=10 max_bytes=2M \
+		max_message_size=64K overflow=reject framing=line eof=empty \
+		ack=manual prefetch=7 uid=1000 gid=1001 type=queue
+	expect 0
+	counters "$Q" mode=0666 max_messages=10 max_bytes=2097152 \
+		max_message_size=65536 overflow=reject framing=line eof=empty \
+		ack=manual prefetch=7 uid=1000 gid=1001
+	expect_same '666 1000 1001' "$(stat -c '%a %u %g' "/dev/mq/$Q")"
+	make "$P.b" max_bytes=1G
+	counters "$P.b" max_bytes=1073741824
+}
+
+test_create_says_why_not()
+{
+	mq create "$Q" frobnicate=1
+	expect 1 '' "$Q: cannot create: *frobnicate*"
+	mq create "$Q" eof=sometimes
+	expect 1 '' "$Q: cannot create: *eof=sometimes*never*"
+	mq create "$Q" max_messages=0
+	expect 1 '' "$Q: cannot create: *max_messages=0*"
+	mq create "$Q" max_messages=1x
+	expect 1 '' "$Q: cannot create: *max_messages=1x*"
+	mq create "$Q" mode=0888
+	expect 1 '' "$Q: cannot create: *mode=0888*"
+	mq create "$Q" max_bytes=1000000G
+	expect 1 '' "$Q: cannot create: *max_bytes=*"
+	mq create "$Q" eof=empty eof=empty
+	expect 1 '' "$Q: cannot create: *eof*twice*"
+	mq create "$Q" lease_ms=30s
+	expect 1 '' "$Q: cannot create: *lease_ms*"
+	[ ! -e "/dev/mq/$Q" ] || fail "it was created"
+}
+
+test_create_names()
+{
+	local name long
+
+	long=$P.$(printf '%063d' 0)
+	long=${long:0:63}
+	for name in "$long" "$P.A-b_c.9"; do
+		mq create "$name"
+		expect 0
+		[ -c "/dev/mq/$name" ] || fail "no device"
+	done
+	mq create "$P b"
+	expect 2 '' "create: '$P b' is not a queue's name *"
+	mq create "/dev/mq/$P.path"
+	expect 0
+	[ -c "/dev/mq/$P.path" ] || fail "no device"
+}
+
+test_create_needs_permission()
+{
+	as_user "$MQCTL create $Q" 2>"$T/err" && fail "created"
+	grep -q "^mqctl: $Q: cannot create: .*Permission denied$" "$T/err" ||
+		fail "said $(cat "$T/err")"
+}
+
+# -------------------------------------------------------------------------- rm
+
+test_rm()
+{
+	make "$Q"
+	mq rm "$Q"
+	expect 0
+	[ ! -e "/dev/mq/$Q" ] || fail "it is still there"
+	mq rm "$Q"
+	expect 1 '' "$Q: cannot remove: *does not exist*"
+	mq rm -f "$Q"
+	expect 1 '' "$Q: cannot remove: *does not exist*"
+}
+
+test_rm_with_messages()
+{
+	make "$Q"
+	send "$Q" hello
+	mq rm "$Q"
+	expect 1 '' "$Q: cannot remove: it still stores messages *"
+	counters "$Q" ready=1
+	mq rm -f "$Q"
+	expect 0
+	[ ! -e "/dev/mq/$Q" ] || fail "it is still there"
+	make "$Q"
+	send "$Q" hello
+	mq rm "$Q" --force
+	expect 0
+}
+
+test_rm_many()
+{
+	make "$P.1"; make "$P.2"; make "$P.3"
+	send "$P.2" hello
+	mq rm "$P.1" "$P.2" "$P.none" "$P.3"
+	[ "$status" = 1 ] || fail "status $status"
+	expect_same "mqctl: $P.2: cannot remove: it still stores messages \
+(-f removes them as well)
+mqctl: $P.none: cannot remove: queue '$P.none' does not exist" \
+		"$(cat "$T/err")"
+	[ ! -e "/dev/mq/$P.1" ] && [ ! -e "/dev/mq/$P.3" ] || fail "left over"
+	mq rm "$P.4" 'a b'
+	expect 2 '' "rm: 'a b' is not a queue's name *"
+	as_user "$MQCTL rm $P.2" 2>"$T/err" && fail "removed"
+	grep -q "^mqctl: $P.2: cannot remove: .*Permission denied$" "$T/err" ||
+		fail "said $(cat "$T/err")"
+}
+
+# -------------------------------------------------------------------------- ls
+
+mine() { grep "$P" "$T/out" | tr -s ' ' | sed 's/ $//'; }
+
+test_ls()
+{
+	mq ls
+	expect 0 -
+	make "$P.b"; make "$P.a" max_bytes=3M; make "$P.c"
+	send "$P.b" hello
+	send "$P.b" world
+	mq ls
+	expect 0 -
+	expect_same 'NAME READY IN-FLIGHT BYTES CONSUMERS PRODUCERS OLDEST' \
+		"$(head -n 1 "$T/out" | tr -s ' ')"
+	expect_same "$P.a $P.b $P.c" "$(mine | cut -d ' ' -f 1 | tr '\n' ' ' |
+		sed 's/ $//')"
+	expect_same "$P.b 2 0 10 0 0" "$(mine | grep "^$P.b" |
+		cut -d ' ' -f 1-6)"
+}
+
+test_ls_columns()
+{
+	make "$P.a" max_bytes=3M max_messages=5
+	send "$P.a" "$(printf '%02000d' 0)"
+	mq ls -o max_bytes,name,bytes,max_messages,eof
+	expect 0 -
+	expect_same 'MAX-BYTES NAME BYTES MAX-MESSAGES EOF' \
+		"$(head -n 1 "$T/out" | tr -s ' ' | sed 's/^ //')"
+	expect_same "3.0M $P.a 1.9K 5 never" "$(mine | sed 's/^ //')"
+	mq ls --output=name,ready --noheadings
+	expect 0 -
+	expect_same "$P.a 1" "$(mine)"
+	! grep -q NAME "$T/out" || fail "headings"
+	mq ls -n -r -o bytes,max_bytes,name
+	expect 0 -
+	expect_same "2000 3145728 $P.a" "$(mine | sed 's/^ //')"
+}
+
+test_ls_age()
+{
+	make "$Q"
+	mq ls -n -r -o oldest_ms,name
+	expect_same "0 $Q" "$(mine | sed 's/^ //')"
+	send "$Q" hello
+	sleep 1.1
+	mq ls -n -o name,oldest_ms
+	mine | grep -Eqx "$Q [1-9][0-9]*s" || fail "age: $(mine)"
+	mq ls -n -r -o name,oldest_ms
+	mine | grep -Eqx "$Q [1-9][0-9]{3,}" || fail "raw age: $(mine)"
+}
+
+test_ls_json()
+{
+	local i
+
+	make "$P.a" max_bytes=3M
+	make "$P.b" mode=0640
+	send "$P.b" hello
+	mq ls -J -o name,mode,ready,max_bytes
+	expect 0 -
+	for ((i = 0; ; i++)); do
+		expect_json /queues/$i/name "$(head -c 0; "$JSON_CHECK" \
+			"/queues/$i/name" <"$T/out")"
+		[ "$("$JSON_CHECK" "/queues/$i/name" <"$T/out")" != "$P.a" ] ||
+			break
+		[ $i -lt 1000 ] || fail "not there"
+	done
+	expect_json /queues/$i/ready 0 /queues/$i/max_bytes 3145728 \
+		/queues/$i/mode 0600
+	i=$((i + 1))
+	expect_json /queues/$i/name "$P.b" /queues/$i/ready 1 \
+		/queues/$i/mode 0640 /queues/$i/bytes absent
+	mq ls --json
+	expect_json /queues/$i/name "$P.b" /queues/$i/in_flight 0 \
+		/queues/$i/bytes 5
+}
+
+test_ls_of_nothing()
+{
+	[ -z "$("$MQCTL" ls -n -o name)" ] || skip "there are queues"
+	mq ls
+	expect 0 -
+	expect_same 1 "$(wc -l <"$T/out")"
+	mq ls -n
+	expect 0
+	mq ls -J
+	expect 0 '{"queues":[]}'
+}
+
+test_ls_as_user()
+{
+	make "$Q"
+	send "$Q" hello
+	as_user "$MQCTL ls -n -o name,ready,bytes" >"$T/out" || fail "status"
+	expect_same "$Q 1 5" "$(mine)"
+}
+
+test_ls_is_no_consumer()
+{
+	make "$Q" eof=hangup
+	exec 5<"/dev/mq/$Q"
+	mq ls -n -o name,consumers,producers
+	expect_same "$Q 1 0" "$(mine)"
+	exec 5<&-
+}
+
+# ------------------------------------------------------------- stat, get, set
+
+test_stat()
+{
+	make "$Q" max_bytes=3M
+	send "$Q" hello
+	mq stat "$Q"
+	expect 0 -
+	expect_same "name $Q type queue mode 0600" \
+		"$(head -n 3 "$T/out" | tr -s ' \n' ' ' | sed 's/ $//')"
+	grep -Eqx 'max_bytes +3145728' "$T/out" || fail "max_bytes"
+	grep -Eqx 'ready +1' "$T/out" || fail "ready"
+	expect_same 31 "$(wc -l <"$T/out")" "lines"
+	mq stat "$P.none"
+	expect 1 '' "$P.none: no such queue"
+}
+
+test_stat_json()
+{
+	make "$Q" max_bytes=3M prefetch=2
+	send "$Q" hello
+	mq stat -J "$Q"
+	expect 0 -
+	expect_same 1 "$(wc -l <"$T/out")" "lines"
+	expect_json /name "$Q" /type queue /mode 0600 /uid 0 \
+		/max_bytes 3145728 /prefetch 2 /ready 1 /in_flight 0 \
+		/delayed 0 /deferred 0 /dead 0 /bytes 5 /sent 1 /delivered 0 \
+		/acked 0 /redelivered 0 /expired 0 /dead_lettered 0 \
+		/dropped 0 /purged 0 /deduplicated 0 /consumers 0 /producers 0
+	grep -Eq '"oldest_ms":[0-9]+' "$T/out" || fail "oldest_ms"
+	mq stat "$Q" --json
+	expect_json /name "$Q"
+}
+
+test_stat_as_user()
+{
+	make "$Q"
+	send "$Q" hello
+	as_user "$MQCTL stat -J $Q" >"$T/out" || fail "status"
+	expect_json /ready 1 /sent 1 /consumers 0
+}
+
+test_get()
+{
+	make "$Q" overflow=reject max_bytes=1M
+	mq get "$Q"
+	expect 0 "type=queue
+mode=0600
+uid=0
+gid=0
+max_messages=1048576
+max_bytes=1048576
+max_message_size=1048576
+overflow=reject
+framing=record
+eof=never
+ack=auto
+prefetch=0"
+	mq get "$Q" overflow max_bytes ready
+	expect 0 $'reject\n1048576\n0'
+	mq get "$Q" overflow nosuch
+	expect 1 reject "$Q: cannot read nosuch: no such option"
+	mq get "$P.none"
+	expect 1 '' "$P.none: no such queue"
+	mq get "$P.none" eof
+	expect 1 '' "$P.none: no such queue"
+	# What get prints, create takes.
+	# shellcheck disable=SC2046
+	make "$P.copy" $("$MQCTL" get "$Q")
+	expect_same "$("$MQCTL" get "$Q")" "$("$MQCTL" get "$P.copy")"
+}
+
+test_set()
+{
+	make "$Q"
+	mq set "$Q" max_bytes=2M max_messages=9 overflow=drop-head eof=empty \
+		ack=manual prefetch=3 max_message_size=5K
+	expect 0
+	counters "$Q" max_bytes=2097152 max_messages=9 overflow=drop-head \
+		eof=empty ack=manual prefetch=3 max_message_size=5120
+	mq set "$Q" max_messages=4 eof=x max_messages=5
+	expect 1 '' "$Q: cannot set eof: x is not a value of it"
+	counters "$Q" max_messages=4 eof=empty
+	mq set "$Q" max_messages=0
+	expect 1 '' "$Q: cannot set max_messages: 0 is out of bounds"
+	mq set "$Q" framing=line
+	expect 1 '' "$Q: cannot set framing: it is fixed, or no permission"
+	mq set "$Q" ready=1
+	expect 1 '' "$Q: cannot set ready: it is fixed, or no permission"
+	mq set "$Q" nosuch=1
+	expect 1 '' "$Q: cannot set nosuch: no such option"
+	mq set "$P.none" eof=empty
+	expect 1 '' "$P.none: no such queue"
+	as_user "$MQCTL set $Q eof=never" 2>"$T/err" && fail "it was set"
+	grep -q "mqctl: $Q: cannot set eof: it is fixed, or no perm" "$T/err" ||
+		fail "said $(cat "$T/err")"
+}
+
+# ------------------------------------------------------------------------ send
+
+test_send()
+{
+	make "$Q"
+	mq send "$Q" hello
+	expect 0 1
+	mq send "$Q" 'two words'
+	expect 0 2
+	mq send "$Q" -- --dashes
+	expect 0 3
+	mq send -- "$Q" -x
+	expect 0 4
+	mq send "$Q" ''
+	expect 0 5
+	mq send "/dev/mq/$Q" path
+	expect 0 6
+	mq recv -n 0 --null "$Q"
+	expect 0 'hello@two words@--dashes@-x@@path@'
+	mq send "$P.none" x
+	expect 1 '' "$P.none: no such queue"
+}
+
+test_send_input()
+{
+	make "$Q"
+	printf 'a\nb\n' >"$T/in"
+	mq send "$Q" <"$T/in"
+	expect 0 1
+	mq send "$Q" </dev/null
+	expect 0 2
+	head -c 300000 /dev/urandom >"$T/in"
+	mq send "$Q" <"$T/in"
+	expect 0 3
+	mq recv --raw "$Q"
+	expect 0 $'a\nb'
+	mq recv --null "$Q"
+	expect 0 @
+	"$MQCTL" recv --raw "$Q" | cmp - "$T/in" || fail "not the same bytes"
+	mq send "$Q" <&-
+	expect 1 '' "$Q: cannot read standard input: *"
+	counters "$Q" ready=0
+}
+
+test_send_lines()
+{
+	make "$Q"
+	printf 'one\n\nthree\nrest' >"$T/in"
+	mq send --line "$Q" <"$T/in"
+	expect 0 $'1\n2\n3\n4'
+	mq recv -n 0 --null "$Q"
+	expect 0 $'one\n@\n@three\n@rest@'
+	mq send --line "$Q" </dev/null
+	expect 0
+	seq 1 5000 >"$T/in"
+	mq send "$Q" --line <"$T/in"
+	expect 0 "$(seq 5 5004)"
+	"$MQCTL" recv -n 0 "$Q" | cmp - "$T/in" || fail "not the same lines"
+	counters "$Q" ready=0 sent=5004 acked=5004
+}
+
+test_send_lines_as_they_come()
+{
+	make "$Q"
+	mkfifo "$T/fifo"
+	"$MQCTL" send --line "$Q" <"$T/fifo" >"$T/ids" &
+	exec 6>"$T/fifo"
+	echo one >&6
+	mq recv "$Q" --wait=20s
+	expect 0 one
+	printf 'tw' >&6
+	wait_for grep -qx 1 "$T/ids"
+	printf 'o\nthree\n' >&6
+	mq recv "$Q" --wait=20s
+	expect 0 two
+	exec 6>&-
+	wait $! || fail "status $?"
+	expect_same $'1\n2\n3' "$(cat "$T/ids")"
+	rm "$T/fifo"
+}
+
+test_send_long_line()
+{
+	make "$Q" max_message_size=100
+	{ echo short; printf '%0200d\n' 0; echo last; } >"$T/in"
+	mq send --line "$Q" <"$T/in"
+	expect 1 1 "$Q: cannot send: the message is larger than the queue takes"
+	counters "$Q" ready=1
+}
+
+test_send_metadata()
+{
+	make "$Q"
+	mq send "$Q" --key=k-1 --header=type=invoice --header=Empty= \
+		-H x=a=b --header=type=two hello
+	expect 0 1
+	mq send -k 'two words' "$Q" plain
+	expect 0 2
+	printf 'a\nb\n' >"$T/in"
+	mq send "$Q" --line --key=all -H n=v <"$T/in"
+	expect 0 $'3\n4'
+	mq recv -n 0 -J "$Q"
+	expect 0 -
+	expect_json -l /key $'k-1\ntwo words\nall\nall' \
+		/headers/n $'absent\nabsent\nv\nv' \
+		/headers/x $'a=b\nabsent\nabsent\nabsent' \
+		/headers/Empty $'\nabsent\nabsent\nabsent' \
+		/headers/type/0 $'invoice\nabsent\nabsent\nabsent' \
+		/headers/type/1 $'two\nabsent\nabsent\nabsent' \
+		/payload $'hello\nplain\na\n\nb'
+}
+
+test_send_not_in_this_version()
+{
+	make "$Q"
+	mq send "$Q" --delay=5s x
+	expect 1 '' "$Q: cannot send: the module has no delay"
+	mq send "$Q" --ttl=5m x
+	expect 1 '' "$Q: cannot send: the module has no time to live"
+	mq send "$Q" --dedup-id=1 x
+	expect 1 '' "$Q: cannot send: the module has no de-duplication"
+	mq send "$Q" --priority=1 x
+	expect 1 '' "$Q: cannot send: the queue has no priority 1"
+	mq send "$Q" --sync x
+	expect 1 '' "$Q: cannot sync: the queue has no journal"
+	counters "$Q" sent=0
+	mq send "$Q" -d 0 -t 0 -p 0 x
+	expect 0 1
+}
+
+test_send_to_a_full_queue()
+{
+	make "$Q" max_messages=2
+	printf '1\n2\n3\n' >"$T/in"
+	mq send --nonblock --line "$Q" <"$T/in"
+	expect 3 $'1\n2' "$Q: cannot send: the queue is full"
+	mq send --nonblock "$Q" x
+	expect 3 '' "$Q: cannot send: the queue is full"
+	mq set "$Q" overflow=reject
+	mq send "$Q" x
+	expect 1 '' "$Q: cannot send: the queue is full"
+	mq send "$Q" --nonblock x
+	expect 1 '' "$Q: cannot send: the queue is full"
+	mq set "$Q" overflow=drop-head
+	mq send "$Q" x
+	expect 0 3
+	mq recv -n 0 "$Q"
+	expect 0 $'2\nx'
+	counters "$Q" dropped=1
+}
+
+test_send_waits_for_room()
+{
+	make "$Q" max_messages=1
+	send "$Q" first
+	"$MQCTL" send "$Q" second >"$T/id" &
+	wait_for asleep $!
+	expect_same '' "$(cat "$T/id")"
+	mq recv "$Q"
+	expect 0 first
+	wait $! || fail "status $?"
+	expect_same 2 "$(cat "$T/id")"
+	# ... also for each piece of a batch
+	seq 1 15 | "$MQCTL" send --line "$Q" >"$T/id" &
+	mq recv "$Q"
+	expect 0 second
+	for i in $(seq 1 15); do
+		mq recv "$Q" --wait=20s
+		expect 0 "$i"
+	done
+	wait $! || fail "status $?"
+	expect_same "$(seq 3 17)" "$(cat "$T/id")"
+}
+
+# Each knows the ids of its own messages, whoever else sends.
+test_send_ids_among_others()
+{
+	local i
+
+	make "$Q" max_messages=7
+	for i in 1 2 3; do
+		seq 1 70 | sed "s/^/$i./" |
+			"$MQCTL" send --line "$Q" >"$T/ids.$i" &
+	done
+	for ((i = 0; i < 210; )); do
+		"$MQCTL" recv "$Q" -n 0 --wait=20s -J >>"$T/all" ||
+			fail "recv: $? after $i"
+		i=$(wc -l <"$T/all")
+	done
+	wait
+	for i in 1 2 3; do
+		expect_same "$(cat "$T/ids.$i")" "$(grep "\"payload\":\"$i\\." \
+			"$T/all" | "$JSON_CHECK" -l /id)" "ids of $i"
+	done
+	rm "$T/all"
+}
+
+test_send_too_large()
+{
+	make "$Q" max_message_size=10
+	mq send "$Q" 0123456789
+	expect 0 1
+	mq send "$Q" 0123456789a
+	expect 1 '' "$Q: cannot send: the message is larger than the queue takes"
+}
+
+# An id must not become a message, as descriptor 1 would be the queue's.
+test_send_with_closed_output()
+{
+	make "$Q"
+	"$MQCTL" send "$Q" hello >&- 2>"$T/err" && fail "success"
+	grep -q "mqctl: $Q: sent, but cannot write the id" "$T/err" ||
+		fail "said $(cat "$T/err")"
+	counters "$Q" sent=1
+	mq recv "$Q"
+	expect 0 hello
+}
+
+test_send_needs_permission()
+{
+	make "$Q" mode=0640 gid=1000
+	as_user "$MQCTL send $Q x" 2>"$T/err" && fail "sent"
+	grep -q "mqctl: $Q: cannot open: Permission denied" "$T/err" ||
+		fail "said $(cat "$T/err")"
+}
+
+# ------------------------------------------------------------------------ recv
+
+test_recv()
+{
+	make "$Q"
+	printf 'a\nb' | "$MQCTL" send "$Q" >/dev/null
+	printf 'with newline\n' | "$MQCTL" send "$Q" >/dev/null
+	send "$Q" ''
+	send "$Q" last
+	mq recv "$Q"
+	expect 0 $'a\nb'
+	mq recv "$Q" -n 2
+	expect 0 $'with newline\n'
+	expect_same 2 "$(wc -l <"$T/out")"
+	mq recv "$Q" --number=5
+	expect 0 last
+	counters "$Q" ready=0 in_flight=0 acked=4 delivered=4 redelivered=0
+	mq recv "$P.none"
+	expect 1 '' "$P.none: no such queue"
+}
+
+test_recv_bytes()
+{
+	make "$Q"
+	head -c 100000 /dev/urandom >"$T/one"
+	printf 'x\0y\n' >"$T/two"
+	for i in 1 2; do
+		"$MQCTL" send "$Q" <"$T/one" >/dev/null
+		"$MQCTL" send "$Q" <"$T/two" >/dev/null
+	done
+	mq recv --raw -n 2 "$Q"
+	cat "$T/one" "$T/two" | cmp - "$T/out" || fail "--raw"
+	mq recv --null -n 2 "$Q"
+	{ cat "$T/one"; printf '\0'; cat "$T/two"; printf '\0'; } |
+		cmp - "$T/out" || fail "--null"
+}
+
+test_recv_large()
+{
+	make "$Q" max_message_size=3M
+	head -c 3145728 /dev/urandom >"$T/in"
+	send "$Q" small
+	"$MQCTL" send "$Q" <"$T/in" >/dev/null || fail "send"
+	send "$Q" small
+	mq recv -n 0 --raw "$Q"
+	{ printf small; cat "$T/in"; printf small; } | cmp - "$T/out" ||
+		fail "not the same"
+	rm "$T/in" "$T/out"
+}
+
+test_recv_nothing()
+{
+	local begin
+
+	make "$Q"
+	mq recv "$Q" --wait=0
+	expect 3
+	mq recv "$Q" --wait=0s -J
+	expect 3
+	begin=$(microseconds)
+	mq recv "$Q" --wait=300ms
+	expect 3
+	[ $(($(microseconds) - begin)) -ge 300000 ] || fail "not 300 ms"
+	mq set "$Q" eof=empty
+	mq recv "$Q"
+	expect 3
+	mq set "$Q" eof=hangup
+	mq recv "$Q"
+	expect 3
+}
+
+test_recv_waits()
+{
+	make "$Q"
+	"$MQCTL" recv "$Q" >"$T/got" &
+	wait_for has "$Q" consumers 1
+	wait_for asleep $!
+	send "$Q" hello
+	wait $! || fail "status $?"
+	expect_same hello "$(cat "$T/got")"
+	# only for the first
+	"$MQCTL" recv "$Q" -n 3 --wait=50s >"$T/got" &
+	wait_for has "$Q" consumers 1
+	send "$Q" one
+	wait $! || fail "status $?"
+	expect_same one "$(cat "$T/got")"
+}
+
+test_recv_of_a_removed_queue()
+{
+	make "$Q"
+	"$MQCTL" recv "$Q" --wait=2000000h 2>"$T/err" &
+	wait_for has "$Q" consumers 1
+	wait_for asleep $!
+	"$MQCTL" rm "$Q" || fail "rm"
+	wait $! && fail "success"
+	expect_same "mqctl: $Q: cannot receive: the queue has been removed" \
+		"$(cat "$T/err")"
+}
+
+test_recv_json()
+{
+	make "$Q"
+	send "$Q" "$(printf 'tab\t"quote" \303\244')" --key=k
+	printf 'caf\351' | "$MQCTL" send "$Q" -k "$(printf '\377')" \
+		-H plain=1 -H "bad=$(printf '\376')" \
+		-H "bad=$(printf '\375')" >/dev/null
+	printf 'a\0b' | "$MQCTL" send "$Q" >/dev/null
+	printf '\355\240\200' | "$MQCTL" send "$Q" >/dev/null
+	send "$Q" ''
+	mq recv "$Q" -J -n 0
+	expect 0 -
+	expect_same 5 "$(wc -l <"$T/out")" lines
+	expect_json -l /id $'1\n2\n3\n4\n5' \
+		/payload_base64 $'absent\nY2Fm6Q==\nabsent\n7aCA\nabsent' \
+		/priority $'0\n0\n0\n0\n0' /attempt $'1\n1\n1\n1\n1' \
+		/failures $'0\n0\n0\n0\n0' /uid $'0\n0\n0\n0\n0' \
+		/gid $'0\n0\n0\n0\n0' \
+		/failure $'none\nnone\nnone\nnone\nnone' \
+		/state $'in-flight\nin-flight\nin-flight\nin-flight\nin-flight'
+	grep -Eq '"time_ns":1[0-9]{18},' "$T/out" || fail "time_ns"
+	grep -Eq '"pid":[1-9][0-9]*,' "$T/out" || fail "pid"
+	sed -n 1p "$T/out" >"$T/line"
+	expect_same "$(printf 'tab\t"quote" \303\244')" \
+		"$("$JSON_CHECK" /payload <"$T/line")"
+	expect_same k "$("$JSON_CHECK" /key <"$T/line")"
+	expect_same {} "$("$JSON_CHECK" /headers <"$T/line")"
+	sed -n 2p "$T/out" >"$T/line"
+	expect_same "absent
+absent
+/w==
+1
+/g==
+/Q==" "$("$JSON_CHECK" /payload /key /key_base64 /headers/plain \
+		/headers_base64/bad/0 /headers_base64/bad/1 <"$T/line")"
+	sed -n 3p "$T/out" | grep -q '"payload":"a\\u0000b"' || fail "NUL"
+	sed -n 3p "$T/out" | grep -q '"key":null' || fail "no key"
+	sed -n 5p "$T/out" | grep -q '"payload":""' || fail "empty"
+}
+
+# What cannot be written is not lost, and was no failure of the message's.
+test_recv_with_broken_output()
+{
+	make "$Q"
+	printf '1\n2\n3\n' | "$MQCTL" send --line "$Q" >/dev/null
+	"$MQCTL" recv "$Q" -n 0 >/dev/full 2>"$T/err"
+	expect_same 1 $? status
+	expect_same "mqctl: $Q: cannot write what was received: \
+No space left on device" "$(cat "$T/err")"
+	counters "$Q" ready=3 in_flight=0 acked=0
+	"$MQCTL" recv "$Q" >&- 2>/dev/null
+	expect_same 1 $? 'status with a closed descriptor'
+	mkfifo "$T/fifo"
+	true <"$T/fifo" &
+	exec 6>"$T/fifo"
+	wait $!
+	"$MQCTL" recv "$Q" -n 2 >&6 2>"$T/err"
+	expect_same 1 $? 'status of a broken pipe'
+	exec 6>&-
+	rm "$T/fifo"
+	grep -q 'Broken pipe' "$T/err" || fail "said $(cat "$T/err")"
+	mq recv "$Q" -n 0 -J
+	expect_json -l /payload $'1\n\n2\n\n3' /failures $'0\n0\n0' \
+		/attempt $'1\n1\n1'
+}
+
+test_recv_options_of_the_queue()
+{
+	make "$Q" ack=manual prefetch=1
+	printf '1\n2\n3\n' | "$MQCTL" send --line "$Q" >/dev/null
+	mq recv "$Q" -n 0
+	expect 0 $'1\n2\n3'
+	counters "$Q" ready=0 in_flight=0 acked=3
+}
+
+# ----------------------------------------------------------------- peek, purge
+
+test_peek()
+{
+	make "$Q"
+	mq peek "$Q"
+	expect 3
+	printf 'a\nb\nc\n' | "$MQCTL" send --line "$Q" >/dev/null
+	mq peek "$Q"
+	expect 0 $'a\nb\nc'
+	mq peek "$Q" -n 2 --null
+	expect 0 $'a\n@b\n@'
+	mq peek "$Q" --number=1 --raw
+	expect 0 a
+	mq peek "$Q" --state=ready -n 1
+	expect 0 a
+	mq peek "$Q" --state=in-flight
+	expect 3
+	mq peek "$Q" --state=in-flight,ready -n 1
+	expect 0 a
+	mq peek "$Q" --state=delayed,deferred,dead
+	expect 3
+	counters "$Q" ready=3 delivered=0 consumers=0
+	mq peek "$P.none"
+	expect 1 '' "$P.none: no such queue"
+}
+
+test_peek_many()
+{
+	make "$Q"
+	seq 1 20000 >"$T/in"
+	"$MQCTL" send --line "$Q" <"$T/in" >/dev/null || fail "send"
+	"$MQCTL" peek "$Q" | cmp - "$T/in" || fail "not the same"
+	counters "$Q" ready=20000
+}
+
+test_peek_in_flight()
+{
+	make "$Q" ack=manual
+	send "$Q" one
+	send "$Q" two
+	exec 5<"/dev/mq/$Q"
+	head -c 3 <&5 >"$T/got"
+	expect_same one "$(cat "$T/got")"
+	mq peek "$Q" --state=in-flight -J
+	expect 0 -
+	expect_json /id 1 /payload one /state in-flight /attempt 1 \
+		/holder_pid "$BASHPID"
+	grep -Eq '"since_ns":1[0-9]{18}' "$T/out" || fail "since_ns"
+	mq peek "$Q" --state=ready -J
+	expect_json /id 2 /payload two /state ready /attempt 0 \
+		/holder_pid absent
+	mq peek "$Q"
+	expect 0 $'one\ntwo'
+	mq peek "$Q" --state=in-flight,ready
+	expect 0 $'one\ntwo'
+	exec 5<&-
+	counters "$Q" ready=2 in_flight=0
+}
+
+test_peek_with_permission_to_read()
+{
+	make "$Q" mode=0644
+	send "$Q" hello
+	expect_same hello "$(as_user "$MQCTL peek $Q")"
+	as_user "$MQCTL peek $P.none" 2>/dev/null && fail "success"
+	counters "$Q" ready=1 consumers=0 delivered=0
+}
+
+test_purge()
+{
+	make "$Q"
+	mq purge "$Q"
+	expect 0 0
+	seq 1 10 | "$MQCTL" send --line "$Q" >/dev/null
+	mq purge "$Q" --id=3
+	expect 0 1
+	mq purge "$Q" --id=3
+	expect 0 0
+	mq purge --id=2-5 "$Q"
+	expect 0 3
+	mq peek "$Q"
+	expect 0 $'1\n6\n7\n8\n9\n10'
+	mq purge "$Q" --state=delayed,deferred,dead
+	expect 0 0
+	mq purge "$Q" --older-than=1h
+	expect 0 0
+	mq purge "$Q" --state=ready --id=1-7
+	expect 0 3
+	sleep 0.05
+	mq purge "$Q" --older-than=10ms
+	expect 0 3
+	counters "$Q" ready=0 purged=10
+	mq purge "$P.none"
+	expect 1 '' "$P.none: no such queue"
+}
+
+test_purge_leaves_what_is_in_flight()
+{
+	make "$Q" ack=manual
+	printf '1\n2\n3\n' | "$MQCTL" send --line "$Q" >/dev/null
+	exec 5<"/dev/mq/$Q"
+	head -c 2 <&5 >/dev/null
+	mq purge "$Q"
+	expect 0 2
+	exec 5<&-
+	mq recv "$Q" --wait=0
+	expect 0 1
+}
+
+# ---------------------------------------------------------------------- settle
+
+test_settle()
+{
+	local line
+
+	make "$Q" ack=manual
+	seq 1 6 | "$MQCTL" send --line "$Q" >/dev/null
+	exec 5<"/dev/mq/$Q"
+	mq settle --fd=5 ack
+	expect 3
+	read -r line <&5
+	expect_same 1 "$line"
+	mq settle --fd=5 ack
+	expect 0
+	counters "$Q" acked=1 in_flight=0
+	mq settle --fd=5 ack
+	expect 1 '' "$Q: cannot ack 1: no such delivery is held"
+	read -r line <&5
+	mq settle --fd=5 release
+	expect 0
+	counters "$Q" ready=5 in_flight=0
+	for _ in 2 3 4 5 6; do read -r line <&5; done
+	expect_same 6 "$line"
+	mq settle --fd=5 2-3 5 ack
+	expect 0
+	counters "$Q" acked=4 in_flight=2
+	mq settle 1-9 release --fd=5
+	expect 0
+	counters "$Q" acked=4 in_flight=0 ready=2
+	mq settle --fd=5 4 6 release
+	expect 1 '' "$Q: cannot release 4: no such delivery is held"
+	mq settle --fd=5 100-200 ack
+	expect 1 '' "$Q: cannot ack 100-200: no such delivery is held"
+	exec 5<&-
+	mq recv "$Q" -n 0 -J
+	expect_json -l /id $'4\n6' /attempt $'1\n1' /failures $'0\n0'
+}
+
+test_settle_goes_on_after_an_error()
+{
+	make "$Q" ack=manual
+	printf '1\n2\n' | "$MQCTL" send --line "$Q" >/dev/null
+	exec 5<"/dev/mq/$Q"
+	head -c 2 <&5 >/dev/null
+	head -c 2 <&5 >/dev/null
+	mq settle --fd=5 1 7 2 ack
+	expect 1 '' "$Q: cannot ack 7: no such delivery is held"
+	counters "$Q" acked=2 in_flight=0
+	exec 5<&-
+}
+
+test_settle_needs_a_reader()
+{
+	make "$Q" ack=manual
+	exec 5>"/dev/mq/$Q"
+	mq settle --fd=5 1 ack
+	expect 1 '' "$Q: cannot ack*: Bad file descriptor"
+	exec 5>&-
+}
+
+# What the man page shows.
+test_settle_in_a_loop()
+{
+	local line
+
+	make "$Q" ack=manual framing=line eof=empty
+	printf 'good\nbad\nfine\n' >"/dev/mq/$Q"
+	exec 5<"/dev/mq/$Q"
+	while IFS= read -r line <&5; do
+		if [ "$line" != bad ]; then
+			mq settle --fd=5 ack
+			expect 0
+		fi
+	done
+	mq settle --fd=5 2 release
+	expect 0
+	exec 5<&-
+	counters "$Q" acked=2 ready=1
+}
+
+# --------------------------------------------------------------------- consume
+
+test_consume()
+{
+	make "$Q"
+	mq consume "$Q" --until-empty -- false
+	expect 0
+	seq 1 5 | "$MQCTL" send --line "$Q" >/dev/null
+	mq consume "$Q" --until-empty -- cat
+	expect 0 $'1\n2\n3\n4\n5'
+	counters "$Q" ready=0 in_flight=0 acked=5
+	send "$Q" x
+	mq consume --until-empty "$Q" cat -v
+	expect 0 x
+	mq consume "$P.none" -- true
+	expect 1 '' "$P.none: no such queue"
+}
+
+test_consume_environment()
+{
+	make "$Q"
+	send "$Q" -k the-key -H content-type=text/plain -H A.b=1 -H a-b=2 hello
+	send "$Q" bye
+	# shellcheck disable=SC2016  # not ours to expand
+	DEVMQ_KEY=old DEVMQ_HEADER_OLD=old mq consume "$Q" --until-empty -- \
+		sh -c 'env | grep ^DEVMQ_ | sort; cat; echo'
+	expect 0 "DEVMQ_ATTEMPT=1
+DEVMQ_FAILURES=0
+DEVMQ_HEADER_A_B=2
+DEVMQ_HEADER_CONTENT_TYPE=text/plain
+DEVMQ_ID=1
+DEVMQ_KEY=the-key
+DEVMQ_QUEUE=$Q
+DEVMQ_UID=0
+hello
+DEVMQ_ATTEMPT=1
+DEVMQ_FAILURES=0
+DEVMQ_ID=2
+DEVMQ_QUEUE=$Q
+DEVMQ_UID=0
+bye"
+}
+
+test_consume_binary()
+{
+	make "$Q"
+	head -c 200000 /dev/urandom >"$T/in"
+	"$MQCTL" send "$Q" <"$T/in" >/dev/null
+	send "$Q" ''
+	mq consume "$Q" --until-empty -- cat
+	cmp "$T/in" "$T/out" || fail "not the same"
+}
+
+test_consume_options_of_the_command()
+{
+	make "$Q"
+	send "$Q" hello
+	mq consume "$Q" -n 1 -j 2 sh -c 'cat; echo "$0 $*"' -n --until-empty --
+	expect 0 'hello-n --until-empty --'
+}
+
+test_consume_limit()
+{
+	make "$Q"
+	seq 1 5 | "$MQCTL" send --line "$Q" >/dev/null
+	mq consume "$Q" -n 2 -- cat
+	expect 0 $'1\n2'
+	mq consume "$Q" -j 4 -n 2 -- true
+	expect 0
+	counters "$Q" ready=1 in_flight=0 acked=4
+}
+
+# All of them at the same time: each waits for the other two.
+test_consume_in_parallel()
+{
+	make "$Q"
+	mkdir "$T/par"
+	seq 1 3 | "$MQCTL" send --line "$Q" >/dev/null
+	mq consume "$Q" -j 3 --until-empty -- sh -c "
+		>$T/par/\$DEVMQ_ID
+		while [ ! -e $T/par/1 ] || [ ! -e $T/par/2 ] ||
+		      [ ! -e $T/par/3 ]; do sleep 0.02; done"
+	expect 0
+	counters "$Q" acked=3
+}
+
+test_consume_no_more_than_jobs()
+{
+	make "$Q"
+	seq 1 20 | "$MQCTL" send --line "$Q" >/dev/null
+	"$MQCTL" consume "$Q" -j 3 -- sleep 1000 &
+	wait_for has "$Q" in_flight 3
+	sleep 0.3
+	counters "$Q" in_flight=3 ready=17
+	expect_same 3 "$(children $!)" commands
+	kill -KILL $!
+	wait_for has "$Q" in_flight 0
+	counters "$Q" ready=20
+}
+
+test_consume_each_once()
+{
+	make "$Q"
+	seq 1 200 >"$T/in"
+	"$MQCTL" send --line "$Q" <"$T/in" >/dev/null
+	"$MQCTL" consume "$Q" -j 4 --until-empty -- cat >>"$T/all"
+	expect_same 0 $? status
+	sort -n "$T/all" | cmp - "$T/in" || fail "not each once"
+	counters "$Q" acked=200 delivered=200 redelivered=0 ready=0
+}
+
+test_consume_by_two()
+{
+	make "$Q"
+	seq 1 100 >"$T/in"
+	"$MQCTL" consume "$Q" -j 2 -n 50 -- cat >>"$T/all" &
+	"$MQCTL" consume "$Q" -j 2 -n 50 -- cat >>"$T/all" &
+	wait_for has "$Q" consumers 2
+	"$MQCTL" send --line "$Q" <"$T/in" >/dev/null
+	wait
+	sort -n "$T/all" | cmp - "$T/in" || fail "not each once"
+	counters "$Q" acked=100 delivered=100
+}
+
+test_consume_failure()
+{
+	local begin passed
+
+	make "$Q"
+	send "$Q" hello
+	begin=$(microseconds)
+	mq consume "$Q" --until-empty -- sh -c "
+		echo \$DEVMQ_ATTEMPT.\$DEVMQ_FAILURES
+		[ -e $T/second ] && exec cat
+		>$T/second; exit 3"
+	passed=$(($(microseconds) - begin))
+	expect 0 $'1.0\n1.0\nhello' \
+		"$Q: message 1: exit status 3, held for 100 ms"
+	[ $passed -ge 100000 ] || fail "it came back at once: $passed us"
+	counters "$Q" acked=1 ready=0
+}
+
+test_consume_exit_75_and_signals()
+{
+	make "$Q"
+	send "$Q" hello
+	mq consume "$Q" -n 1 -- sh -c 'exit 75'
+	expect 0 '' "$Q: message 1: exit status 75 (try again), held for 100 ms"
+	counters "$Q" ready=1 in_flight=0 acked=0
+	mq consume "$Q" -n 1 -- sh -c 'kill -SEGV $$'
+	expect 0 '' "$Q: message 1: killed by signal 11 (*), held for 100 ms"
+	counters "$Q" ready=1 in_flight=0 acked=0
+	mq recv "$Q" -J
+	expect_json /attempt 1 /failures 0
+}
+
+test_consume_backs_off()
+{
+	make "$Q"
+	send "$Q" hello
+	mq consume "$Q" -n 4 -- false
+	[ "$status" = 0 ] || fail "status $status"
+	expect_same "100 200 400 800" \
+		"$(sed 's/.*held for \([0-9]*\) ms/\1/' "$T/err" | tr '\n' ' ' |
+		sed 's/ $//')"
+	counters "$Q" ready=1 in_flight=0
+}
+
+# With -j 1 nothing overtakes a message that fails.
+test_consume_keeps_the_order()
+{
+	make "$Q"
+	printf '1\n2\n3\n' | "$MQCTL" send --line "$Q" >/dev/null
+	mq consume "$Q" --until-empty -- sh -c "
+		cat; [ \$DEVMQ_ID != 2 ] || [ -e $T/second ] ||
+		{ >$T/second; exit 1; }"
+	expect 0 $'1\n2\n2\n3' "$Q: message 2: exit status 1, held for 100 ms"
+}
+
+test_consume_command_that_is_not_there()
+{
+	make "$Q"
+	printf '1\n2\n3\n' | "$MQCTL" send --line "$Q" >/dev/null
+	mq consume "$Q" -j 2 -- /no/such/command
+	expect 1 '' "$Q: cannot run /no/such/command: No such file or directory"
+	mq consume "$Q" -- /etc/passwd
+	expect 1 '' "$Q: cannot run /etc/passwd: Permission denied"
+	counters "$Q" ready=3 in_flight=0 acked=0
+	mq recv "$Q" -J
+	expect_json /attempt 1 /failures 0
+}
+
+test_consume_command_that_does_not_read()
+{
+	make "$Q"
+	head -c 1048576 /dev/zero >"$T/in"
+	for i in 1 2 3 4; do
+		"$MQCTL" send "$Q" <"$T/in" >/dev/null || fail "send"
+	done
+	mq consume "$Q" -n 1 -- true
+	expect 0
+	mq consume "$Q" -n 1 -- head -c 5
+	expect 0 @@@@@
+	mq consume "$Q" -n 1 -- sh -c 'exec <&-; echo closed'
+	expect 0 closed
+	mq consume "$Q" -n 1 -- wc -c
+	expect 0 1048576
+	counters "$Q" acked=4
+}
+
+test_consume_input_is_a_file()
+{
+	make "$Q"
+	send "$Q" hello
+	mq consume "$Q" -n 1 -- sh -c 'cat /dev/stdin /dev/stdin; echo;
+		echo no 2>/dev/null >&0 || echo sealed'
+	expect 0 $'hellohello\nsealed'
+}
+
+# The queue's descriptor is mqctl's alone.
+test_consume_descriptors()
+{
+	make "$Q"
+	send "$Q" hello
+	# shellcheck disable=SC2016  # not ours to expand
+	sh -c 'ls /proc/$$/fd' >"$T/mine" 2>/dev/null
+	# shellcheck disable=SC2016
+	mq consume "$Q" -n 1 -- sh -c 'ls /proc/$$/fd; ls -l /proc/$$/fd >&2'
+	cmp "$T/out" "$T/mine" || fail "inherited: $(cat "$T/err")"
+	! grep -q "/dev/mq" "$T/err" || fail "inherited: $(cat "$T/err")"
+}
+
+test_consume_killed()
+{
+	local child
+
+	make "$Q"
+	send "$Q" hello
+	"$MQCTL" consume "$Q" -- sh -c "echo \$\$ >$T/child; exec sleep 1000" &
+	wait_for [ -s "$T/child" ]
+	child=$(cat "$T/child")
+	"$MQCTL" recv "$Q" -J --wait=30s >"$T/out" &
+	wait_for has "$Q" consumers 2
+	kill -KILL %1
+	wait $! || fail "not handed on: $?"
+	expect_json /payload hello /attempt 2 /failures 1 /failure crash
+	wait_for gone "$child"
+}
+
+# At least once, whatever happens to the consumer.
+test_consume_killed_again_and_again()
+{
+	make "$Q"
+	seq 1 60 >"$T/in"
+	"$MQCTL" send --line "$Q" <"$T/in" >/dev/null
+	for _ in 1 2 3 4; do
+		"$MQCTL" consume "$Q" -j 3 -- cat >>"$T/all" &
+		wait_for has "$Q" consumers 1
+		sleep 0.2
+		kill -KILL $!
+		wait $! 2>/dev/null
+	done
+	"$MQCTL" consume "$Q" -j 3 --until-empty -- cat >>"$T/all" ||
+		fail "status $?"
+	sort -nu "$T/all" | cmp - "$T/in" || fail "lost"
+	counters "$Q" acked=60 ready=0 in_flight=0
+}
+
+test_consume_stops_in_order()
+{
+	local signal
+
+	for signal in TERM HUP; do
+		make "$Q"
+		rm -f "$T/begun" "$T/done"
+		send "$Q" one
+		send "$Q" two
+		"$MQCTL" consume "$Q" -- sh -c \
+			">$T/begun; sleep 0.5; >$T/done" 2>"$T/err" &
+		wait_for [ -e "$T/begun" ]
+		kill -$signal $!
+		wait $!
+		expect_same 0 $? "status after $signal"
+		[ -e "$T/done" ] || fail "the command could not finish"
+		expect_same '' "$(cat "$T/err")"
+		counters "$Q" acked=1 ready=1 in_flight=0
+		"$MQCTL" rm -f "$Q"
+	done
+}
+
+test_consume_stops_when_idle()
+{
+	make "$Q"
+	"$MQCTL" consume "$Q" -- cat >"$T/got" &
+	wait_for has "$Q" consumers 1
+	send "$Q" hello
+	wait_for has "$Q" acked 1
+	kill -TERM $!
+	wait $!
+	expect_same 0 $? status
+	expect_same hello "$(cat "$T/got")"
+}
+
+test_consume_stops_while_it_waits()
+{
+	make "$Q"
+	send "$Q" hello
+	"$MQCTL" consume "$Q" -n 100 -- false 2>"$T/err" &
+	wait_for grep -q '1600 ms' "$T/err"
+	kill -TERM $!
+	wait $!
+	expect_same 0 $? status
+	counters "$Q" ready=1 in_flight=0
+	mq recv "$Q" -J
+	expect_json /failures 0
+}
+
+test_consume_second_signal()
+{
+	local child
+
+	make "$Q"
+	send "$Q" hello
+	# the command has a child of its own, which must go, too
+	"$MQCTL" consume "$Q" -- sh -c \
+		"sleep 1000 & echo \$! >$T/child; wait" 2>"$T/err" &
+	wait_for [ -s "$T/child" ]
+	child=$(cat "$T/child")
+	kill -TERM $!
+	sleep 0.3
+	counters "$Q" in_flight=1
+	kill -TERM $!
+	wait $!
+	expect_same 0 $? status
+	grep -q "message 1: killed by signal 9 .*, released" "$T/err" ||
+		fail "said $(cat "$T/err")"
+	counters "$Q" ready=1 in_flight=0
+	wait_for gone "$child"
+}
+
+test_consume_interrupted()
+{
+	make "$Q"
+	send "$Q" hello
+	# else the shell has it ignored for what runs in the background
+	set -m
+	"$MQCTL" consume "$Q" -- sh -c ">$T/begun; sleep 0.5; >$T/done" &
+	set +m
+	wait_for [ -e "$T/begun" ]
+	kill -INT -- -$!
+	wait $!
+	expect_same 0 $? status
+	[ -e "$T/done" ] || fail "the command could not finish"
+	counters "$Q" acked=1
+}
+
+# A signal that was ignored when it was started stays ignored.
+test_consume_under_nohup()
+{
+	make "$Q"
+	(trap '' HUP; exec "$MQCTL" consume "$Q" -- cat >"$T/got") &
+	wait_for has "$Q" consumers 1
+	kill -HUP $!
+	send "$Q" hello
+	wait_for has "$Q" acked 1
+	kill -TERM $!
+	wait $!
+	expect_same 0 $? status
+}
+
+test_consume_with_sigchld_ignored()
+{
+	make "$Q"
+	send "$Q" hello
+	(trap '' CHLD; exec "$MQCTL" consume "$Q" -n 1 -- cat) \
+		>"$T/out" || fail "status $?"
+	counters "$Q" acked=1
+}
+
+test_consume_gives_signals_back()
+{
+	make "$Q"
+	send "$Q" hello
+	mq consume "$Q" -n 1 -- grep -E '^Sig(Blk|Ign):' /proc/self/status
+	expect 0 -
+	grep '^SigBlk' "$T/out" | grep -Eq '0{16}$' || fail "blocked"
+	cp "$T/out" "$T/got"
+	grep -E '^SigIgn:' /proc/self/status >"$T/mine"
+	grep '^SigIgn' "$T/got" | cmp - "$T/mine" || fail "ignored"
+}
+
+test_consume_until_end_of_file()
+{
+	make "$Q" eof=empty
+	printf '1\n2\n' | "$MQCTL" send --line "$Q" >/dev/null
+	mq consume "$Q" -j 4 -- cat
+	expect 0 -
+	expect_same $'1\n2' "$(sort "$T/out")"
+	# eof=hangup: when the last writer has gone
+	make "$P.b" eof=hangup
+	exec 6>"/dev/mq/$P.b"
+	"$MQCTL" consume "$P.b" -- cat >"$T/got" 6>&- &
+	wait_for has "$P.b" consumers 1
+	echo one >&6
+	wait_for has "$P.b" acked 1
+	kill -0 $! || fail "it has ended"
+	echo two >&6
+	exec 6>&-
+	wait $!
+	expect_same 0 $? status
+	expect_same $'one\ntwo' "$(cat "$T/got")"
+}
+
+# A message that comes while a command still runs is not left behind.
+test_consume_until_empty_looks_again()
+{
+	make "$Q" eof=empty
+	send "$Q" one
+	"$MQCTL" consume "$Q" -j 2 -- sh -c \
+		"[ \$DEVMQ_ID = 2 ] && exec touch $T/second
+		 until [ -e $T/second ]; do sleep 0.02; done" &
+	wait_for has "$Q" in_flight 1
+	send "$Q" two
+	wait $!
+	expect_same 0 $? status
+	counters "$Q" acked=2
+}
+
+test_consume_until_empty_retries()
+{
+	make "$Q"
+	seq 1 20 | "$MQCTL" send --line "$Q" >/dev/null
+	mkdir "$T/seen"
+	"$MQCTL" consume "$Q" -j 4 --until-empty -- sh -c "
+		[ -e $T/seen/\$DEVMQ_ID ] || [ \$((DEVMQ_ID % 7)) != 0 ] ||
+			{ >$T/seen/\$DEVMQ_ID; exit 1; }
+		cat" >>"$T/all" 2>/dev/null
+	expect_same 0 $? status
+	expect_same "$(seq 1 20)" "$(sort -n "$T/all")"
+	counters "$Q" acked=20 ready=0 in_flight=0
+}
+
+test_consume_a_queue_that_is_removed()
+{
+	make "$Q"
+	"$MQCTL" consume "$Q" -- cat 2>"$T/err" &
+	wait_for has "$Q" consumers 1
+	wait_for asleep $!
+	"$MQCTL" rm "$Q" || fail "rm"
+	wait $!
+	expect_same 1 $? status
+	expect_same "mqctl: $Q: cannot receive: the queue has been removed" \
+		"$(cat "$T/err")"
+	# ... while commands run, which may finish
+	make "$Q"
+	rm -f "$T/begun" "$T/done"
+	send "$Q" hello
+	"$MQCTL" consume "$Q" -- sh -c ">$T/begun; sleep 0.5; >$T/done" \
+		2>"$T/err" &
+	wait_for [ -e "$T/begun" ]
+	"$MQCTL" rm -f "$Q" || fail "rm -f"
+	wait $!
+	expect_same 1 $? status
+	[ -e "$T/done" ] || fail "the command could not finish"
+	expect_same 1 "$(wc -l <"$T/err")" "lines said"
+}
+
+test_consume_leaves_others_their_share()
+{
+	make "$Q"
+	"$MQCTL" consume "$Q" -- sh -c 'sleep 1000' &
+	wait_for has "$Q" consumers 1
+	send "$Q" one
+	wait_for has "$Q" in_flight 1
+	send "$Q" two
+	mq recv "$Q" --wait=20s
+	expect 0 two
+	kill -KILL $!
+	wait_for has "$Q" ready 1
+}
+
+test_consume_needs_permission()
+{
+	make "$Q" mode=0622
+	as_user "$MQCTL consume $Q -- true" 2>"$T/err" && fail "success"
+	grep -q "mqctl: $Q: cannot open: Permission denied" "$T/err" ||
+		fail "said $(cat "$T/err")"
+}
+
+[ -e /dev/mq/control ] || { echo "1..0 # SKIP no /dev/mq/control"; exit 4; }
+"$MQCTL" ls >/dev/null || exit 1
+run_tests "$@"
