@@ -164,11 +164,10 @@ struct mq_cursor {
 	struct mq_entry	mark;
 };
 
-/**
- * struct mq_options - the options of a queue
- *
- * Documented in option.c's table, which reads and writes them by offset; that
- * is why they are all u64. Those that can change live change with WRITE_ONCE.
+/*
+ * The options of a queue, described in option.c's table, which reads and
+ * writes them by offset; that is why they are all u64. Those that can change
+ * live change with WRITE_ONCE.
  */
 struct mq_options {
 	u64	type;

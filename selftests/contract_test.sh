@@ -4,6 +4,7 @@
 # What the manual promises to a shell: echo, printf, cat, head, dd, seq, tee and
 # sed work on a queue as they are.
 
+# shellcheck source=tap.sh
 . "$(dirname "$0")/tap.sh"
 
 create() { echo "create $queue $*" >$control; }

@@ -92,6 +92,8 @@ static bool disarm(FIXTURE_DATA(fault) *self)
 	return atoi(text) == 0;
 }
 
+#define NOTHING	do { } while (0)
+
 /*
  * Call with the first, second... chance failing, until none fails any more.
  * @prepare comes before each call, @call gives "result", and the rest looks at
@@ -142,7 +144,7 @@ TEST_F(fault, write)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(sizes); i++)
-		SWEEP(2, , mq_write(self->fd, data, sizes[i]), {
+		SWEEP(2, NOTHING, mq_write(self->fd, data, sizes[i]), {
 			if (result == (long)sizes[i]) {
 				EXPECT_EQ(self->before.sent + 1,
 					  self->after.sent);
@@ -194,7 +196,7 @@ TEST_F(fault, send)
 	for (i = 0; i < 5; i++)
 		mq_batch_add_full(&self->batch, "key", 3, headers, size,
 				  headers, i * 15);
-	SWEEP(4, , mq_send(self->fd, self->batch.data, self->batch.size, &send),
+	SWEEP(4, NOTHING, mq_send(self->fd, self->batch.data, self->batch.size, &send),
 	{
 		if (!result) {
 			/* A batch that failed in the middle says how far. */
@@ -295,7 +297,7 @@ TEST_F(fault, peek)
 
 	ASSERT_EQ(0, mq_fill(self->fd, 5));
 	ASSERT_EQ(2, mq_read(self->fd, self->buffer, 10));
-	SWEEP(3, , (mq_peek_init(&peek, self->buffer, sizeof(self->buffer)),
+	SWEEP(3, NOTHING, (mq_peek_init(&peek, self->buffer, sizeof(self->buffer)),
 		    mq_ioctl(self->fd, DEVMQ_IOC_PEEK, &peek)), {
 		EXPECT_TRUE(unchanged(self));
 		EXPECT_TRUE(refused(result) || (!result && peek.count >= 1 &&
@@ -335,7 +337,7 @@ TEST_F(fault, stat)
 {
 	struct devmq_stat stat;
 
-	SWEEP(1, , mq_stat_fd(self->fd, &stat), {
+	SWEEP(1, NOTHING, mq_stat_fd(self->fd, &stat), {
 		EXPECT_TRUE(!result || refused(result));
 		EXPECT_TRUE(unchanged(self));
 	});
@@ -344,7 +346,7 @@ TEST_F(fault, stat)
 TEST_F(fault, fionread)
 {
 	ASSERT_EQ(5, mq_put(self->fd, "hello"));
-	SWEEP(0, , mq_fionread(self->fd), {
+	SWEEP(0, NOTHING, mq_fionread(self->fd), {
 		EXPECT_TRUE(result == 5 || refused(result));
 		EXPECT_TRUE(unchanged(self));
 	});
@@ -352,7 +354,7 @@ TEST_F(fault, fionread)
 
 TEST_F(fault, open_and_close)
 {
-	SWEEP(2, , mq_open(&self->queue, O_RDWR | O_NONBLOCK), {
+	SWEEP(2, NOTHING, mq_open(&self->queue, O_RDWR | O_NONBLOCK), {
 		if (result >= 0) {
 			EXPECT_EQ(2, self->after.consumers);
 			EXPECT_EQ(0, close(result));
@@ -393,7 +395,7 @@ TEST_F(fault, line_write_and_close)
 	looker = mq_open(&lines, MQ_LOOK);
 	ASSERT_LE(0, looker);
 	fd = mq_open(&lines, O_WRONLY);
-	SWEEP(3, , mq_put(fd, "first\nsecond\nthird"), {
+	SWEEP(3, NOTHING, mq_put(fd, "first\nsecond\nthird"), {
 		static const long cuts[] = { -1, 6, 13, 18 };
 		int lines_taken = 0;
 
@@ -433,7 +435,7 @@ TEST_F(fault, create_and_remove)
 	ASSERT_LE(0, fd);
 	snprintf(command, sizeof(command),
 		 "create %s max_messages=5 overflow=reject", other.name);
-	SWEEP(5, , mq_put(fd, command), {
+	SWEEP(5, NOTHING, mq_put(fd, command), {
 		if (result == (long)strlen(command)) {
 			/*
 			 * The driver core says nothing when devtmpfs has no
@@ -504,7 +506,7 @@ TEST_F(fault, sysfs)
 		error = mq_sysfs_number(&self->queue, "max_messages");
 		EXPECT_EQ(result ? 10 : 20, error);
 	});
-	SWEEP(1, , mq_sysfs_number(&self->queue, "max_messages"),
+	SWEEP(1, NOTHING, mq_sysfs_number(&self->queue, "max_messages"),
 	      EXPECT_TRUE(result == 20 || result < 0));
 }
 

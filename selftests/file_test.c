@@ -232,13 +232,13 @@ TEST_F(file, many_messages_of_mixed_sizes_keep_order_and_content)
 	unsigned int i, round;
 	size_t size;
 
-	for (round = 0; round < 3; round++) {
-		for (i = 0; i < 200; i++) {
+	for (round = 0; round < 2; round++) {
+		for (i = 0; i < 100; i++) {
 			size = 1 + i * 7919 % 9973;
 			pattern(sent, size, i + round);
 			ASSERT_EQ(size, mq_write(self->fd, sent, size));
 		}
-		for (i = 0; i < 200; i++) {
+		for (i = 0; i < 100; i++) {
 			size = 1 + i * 7919 % 9973;
 			pattern(sent, size, i + round);
 			ASSERT_EQ(size, mq_read(self->fd, got, 20000));
@@ -358,7 +358,8 @@ TEST_F(file, oversized_write_is_refused_before_its_data_is_looked_at)
 	RECREATE("max_message_size=100");
 	EXPECT_EQ(-EMSGSIZE, mq_write(self->fd, MQ_BAD_POINTER, 101));
 	/* The kernel cuts off what is over 2 GiB, and that is still too much. */
-	EXPECT_EQ(-EMSGSIZE, mq_write(self->fd, (char [1]){}, 0x7ffff000UL));
+	EXPECT_EQ(-EMSGSIZE, mq_write(self->fd, MQ_BAD_POINTER, 0x7ffff000UL));
+	EXPECT_EQ(-EMSGSIZE, mq_write(self->fd, MQ_BAD_POINTER, 0x90000000UL));
 }
 
 TEST_F(file, writev_gathers_one_message)

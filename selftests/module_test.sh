@@ -3,6 +3,7 @@
 #
 # The module: it stays while there are queues, and says what it is.
 
+# shellcheck source=tap.sh
 . "$(dirname "$0")/tap.sh"
 
 references() { cat /sys/module/devmq/refcnt; }

@@ -43,6 +43,13 @@
 
 #include "kselftest_harness.h"
 
+/*
+ * A test may take so many seconds.  Only one that hangs needs them: waiting is
+ * for conditions, but a debug kernel on an emulated machine is slow.
+ */
+#undef TEST_TIMEOUT_DEFAULT
+#define TEST_TIMEOUT_DEFAULT 150
+
 #define MQ_CONTROL	"/dev/mq/control"
 #define MQ_CLASS	"/sys/class/mq"
 #define MQ_TOTAL_BYTES	"/sys/module/devmq/parameters/max_total_bytes"
@@ -57,7 +64,7 @@
 #define MQ_BAD_POINTER	((void *)16)
 
 /* How long to wait for what must happen.  An emulated machine is slow. */
-#define MQ_PATIENCE_MS	15000
+#define MQ_PATIENCE_MS	30000
 
 /* A uid and a gid without any privilege. */
 #define MQ_NOBODY	65534

@@ -724,6 +724,25 @@ TEST_F(recv, half_read_message_stays_with_read)
 	EXPECT_EQ(2, mq_stat_of(&self->queue, acked));
 }
 
+TEST_F(recv, half_read_message_does_not_keep_it_from_waiting)
+{
+	int fd = mq_open(&self->queue, O_RDONLY);
+	struct mq_call call;
+	char byte;
+
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(5, mq_put(self->fd, "first"));
+	ASSERT_EQ(1, mq_read(fd, &byte, 1));
+	recv_until(&self->recv, self->buffer, DEVMQ_FOREVER);
+	ASSERT_EQ(0, mq_ioctl_start(&call, fd, DEVMQ_IOC_RECV, &self->recv));
+	ASSERT_TRUE(mq_call_sleeps(&call));
+	ASSERT_EQ(6, mq_put(self->fd, "second"));
+	EXPECT_EQ(0, mq_call_result(&call));
+	EXPECT_EQ(1, self->recv.count);
+	EXPECT_TRUE(mq_record_is((void *)self->buffer, "second"));
+	EXPECT_EQ(0, mq_get(fd, "irst"));
+}
+
 TEST_F(recv, last_id_is_of_the_last_record)
 {
 	ASSERT_EQ(0, mq_fill(self->fd, 5));

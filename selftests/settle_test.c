@@ -568,6 +568,31 @@ TEST_F(settle, ack_wakes_its_own_poll_that_prefetch_holds_off)
 	EXPECT_EQ(POLLIN, call.events);
 }
 
+TEST_F(settle, ack_wakes_its_own_poll_for_reading_and_writing)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLOUT | EPOLLET };
+	int epoll = epoll_create1(EPOLL_CLOEXEC);
+	struct mq_call call;
+
+	/* Full, so that only reading can become possible. */
+	ASSERT_LE(0, epoll);
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "max_messages", "2"));
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "max_bytes", "4"));
+	ASSERT_EQ(0, mq_consumer_set(self->fd, DEVMQ_ACK_MANUAL, 1));
+	ASSERT_EQ(0, mq_fill(self->fd, 2));
+	ASSERT_EQ(0, get_filled(self->fd, 1));
+	ASSERT_EQ(0, epoll_ctl(epoll, EPOLL_CTL_ADD, self->fd, &event));
+	EXPECT_EQ(0, epoll_wait(epoll, &event, 1, 0));
+	ASSERT_EQ(0, mq_poll_start(&call, self->fd, POLLIN | POLLOUT));
+	ASSERT_TRUE(mq_call_sleeps(&call));
+	EXPECT_EQ(0, mq_consumer_set(self->fd, DEVMQ_ACK_MANUAL, 2));
+	EXPECT_EQ(1, mq_call_result(&call));
+	EXPECT_EQ(POLLIN, call.events);
+	EXPECT_EQ(1, epoll_wait(epoll, &event, 1, MQ_PATIENCE_MS));
+	EXPECT_EQ(EPOLLIN, event.events);
+	close(epoll);
+}
+
 TEST_F(settle, release_wakes_the_reader_that_prefetch_held_off)
 {
 	int fd = mq_open(&self->queue, O_RDONLY);

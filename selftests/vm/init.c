@@ -60,6 +60,7 @@
 /* How long things other than the payload may take, in seconds. */
 #define KILL_SECONDS	20
 #define MODULE_SECONDS	60
+#define SCAN_SECONDS	120
 /* kmemleak reports nothing that is younger than five seconds. */
 #define KMEMLEAK_SECONDS 6
 
@@ -602,12 +603,12 @@ static const char *find_leaks(void)
 	 * An object is reported when it is old enough and two scans found it
 	 * unreferenced with the same contents.
 	 */
-	if (in_child(scan_step, NULL, MODULE_SECONDS))
-		return "off";
 	until = now() + KMEMLEAK_SECONDS;
+	if (in_child(scan_step, NULL, SCAN_SECONDS))
+		return "off";
 	while (now() < until)
 		wait_for_news(until);
-	if (in_child(scan_step, NULL, MODULE_SECONDS))
+	if (in_child(scan_step, NULL, SCAN_SECONDS))
 		return "off";
 	text = read_file(KMEMLEAK, NULL);
 	if (!text)

@@ -98,16 +98,91 @@ expect_same()
 	[ "$2" = "$1" ] || fail "${3:-result}: '$2', not '$1'"
 }
 
-# wait_for COMMAND...: until it succeeds, 30 seconds at most.
+# wait_for COMMAND...: until it succeeds, a minute at most.
 wait_for()
 {
-	local end=$((SECONDS + 30))
+	local end=$((SECONDS + 60))
 
 	until "$@" >/dev/null 2>&1; do
 		[ $SECONDS -lt $end ] || fail "waited in vain for: $*"
 		sleep 0.02
 	done
 }
+
+# ---------------------------------------------------------- with the module
+
+P=mqctl-test-$$		# what all names begin with
+# shellcheck disable=SC2034  # they do
+Q=$P.a			# what most tests use
+
+# All queues that tests made go, and their counters must add up before.
+after_test()
+{
+	local queue names=() status=0
+
+	for queue in /sys/class/mq/"$P"*; do
+		[ -e "$queue" ] || continue
+		names+=("${queue##*/}")
+		counters_add_up "${queue##*/}" || status=1
+	done
+	[ ${#names[@]} = 0 ] || "$MQCTL" rm -f "${names[@]}" || status=1
+	return $status
+}
+
+# The value of option or counter $2 of queue $1, in $value.
+value() { read -r value 2>/dev/null <"/sys/class/mq/$1/$2"; }
+
+counters_add_up()
+{
+	local name value sum=0
+
+	for name in ready in_flight delayed deferred dead acked expired \
+		    dead_lettered dropped purged; do
+		value "$1" $name || return 1
+		sum=$((sum + value))
+	done
+	value "$1" sent
+	[ "$sum" = "$value" ] ||
+		{ echo "failed: $1: sent $value, but they are $sum"; return 1; }
+}
+
+make() { "$MQCTL" create "$@" || fail "cannot create $1"; }
+send() { "$MQCTL" send "$@" >/dev/null || fail "cannot send to $1"; }
+
+# counters QUEUE NAME=VALUE...
+counters()
+{
+	local queue=$1 pair value
+
+	shift
+	for pair; do
+		value "$queue" "${pair%%=*}" || fail "$queue: no ${pair%%=*}"
+		expect_same "${pair#*=}" "$value" "${pair%%=*}"
+	done
+}
+
+has() { local value; value "$1" "$2" && [ "$value" = "$3" ]; }
+gone() { ! kill -0 "$1" 2>/dev/null; }
+asleep() { grep -q '^State:.*S' "/proc/$1/status"; }
+microseconds() { echo "${EPOCHREALTIME/[.,]/}"; }
+
+# How many processes have the parent $1.
+children()
+{
+	cat /proc/[0-9]*/stat 2>/dev/null | sed 's/.*) [A-Z] //' |
+		grep -c "^$1 "
+}
+
+as_user() { su user -s /bin/sh -c "$1"; }
+
+need_module()
+{
+	[ -e /dev/mq/control ] ||
+		{ echo "1..0 # SKIP no /dev/mq/control"; exit 4; }
+	"$MQCTL" ls >/dev/null || exit 1
+}
+
+# ---------------------------------------------------------------------------
 
 # One test, in a process group of its own, so that all of it can be ended.
 run_test()
@@ -146,10 +221,8 @@ run_tests()
 		begin=$SECONDS
 		run_test "test_$name"
 		status=$?
-		if type after_test >/dev/null 2>&1; then
-			after_test >>"$TOP/log" 2>&1 ||
-				[ $status -ne 0 ] || status=1
-		fi
+		after_test >>"$TOP/log" 2>&1 ||
+			[ $status -ne 0 ] || status=1
 		case $status in
 		0) echo "ok $n $name # $((SECONDS - begin)) s" ;;
 		4)

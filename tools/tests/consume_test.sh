@@ -1,0 +1,499 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# mqctl consume with the module: commands that work, fail, hang and die, and
+# consumers that are stopped and killed. To be run as root. It makes queues with
+# names of its own and removes them.
+
+# shellcheck source=ktap.sh
+. "$(dirname "$0")/ktap.sh"
+
+test_consume()
+{
+	make "$Q"
+	mq consume "$Q" --until-empty -- false
+	expect 0
+	seq 1 5 | "$MQCTL" send --line "$Q" >/dev/null
+	mq consume "$Q" --until-empty -- cat
+	expect 0 $'1\n2\n3\n4\n5'
+	counters "$Q" ready=0 in_flight=0 acked=5
+	send "$Q" x
+	mq consume --until-empty "$Q" cat -v
+	expect 0 x
+	mq consume "$P.none" -- true
+	expect 1 '' "$P.none: no such queue"
+}
+
+test_consume_environment()
+{
+	make "$Q"
+	send "$Q" -k the-key -H content-type=text/plain -H A.b=1 -H a-b=2 hello
+	send "$Q" bye
+	# shellcheck disable=SC2016  # not ours to expand
+	DEVMQ_KEY=old DEVMQ_HEADER_OLD=old mq consume "$Q" --until-empty -- \
+		sh -c 'env | grep ^DEVMQ_ | sort; cat; echo'
+	expect 0 "DEVMQ_ATTEMPT=1
+DEVMQ_FAILURES=0
+DEVMQ_HEADER_A_B=2
+DEVMQ_HEADER_CONTENT_TYPE=text/plain
+DEVMQ_ID=1
+DEVMQ_KEY=the-key
+DEVMQ_QUEUE=$Q
+DEVMQ_UID=0
+hello
+DEVMQ_ATTEMPT=1
+DEVMQ_FAILURES=0
+DEVMQ_ID=2
+DEVMQ_QUEUE=$Q
+DEVMQ_UID=0
+bye"
+}
+
+test_consume_binary()
+{
+	make "$Q"
+	head -c 200000 /dev/urandom >"$T/in"
+	"$MQCTL" send "$Q" <"$T/in" >/dev/null
+	send "$Q" ''
+	mq consume "$Q" --until-empty -- cat
+	cmp "$T/in" "$T/out" || fail "not the same"
+}
+
+test_consume_options_of_the_command()
+{
+	make "$Q"
+	send "$Q" hello
+	mq consume "$Q" -n 1 -j 2 sh -c 'cat; echo "$0 $*"' -n --until-empty --
+	expect 0 'hello-n --until-empty --'
+}
+
+test_consume_limit()
+{
+	make "$Q"
+	seq 1 5 | "$MQCTL" send --line "$Q" >/dev/null
+	mq consume "$Q" -n 2 -- cat
+	expect 0 $'1\n2'
+	mq consume "$Q" -j 4 -n 2 -- true
+	expect 0
+	counters "$Q" ready=1 in_flight=0 acked=4
+}
+
+# All of them at the same time: each waits for the other two.
+test_consume_in_parallel()
+{
+	make "$Q"
+	mkdir "$T/par"
+	seq 1 3 | "$MQCTL" send --line "$Q" >/dev/null
+	mq consume "$Q" -j 3 --until-empty -- sh -c "
+		>$T/par/\$DEVMQ_ID
+		while [ ! -e $T/par/1 ] || [ ! -e $T/par/2 ] ||
+		      [ ! -e $T/par/3 ]; do sleep 0.02; done"
+	expect 0
+	counters "$Q" acked=3
+}
+
+test_consume_no_more_than_jobs()
+{
+	make "$Q"
+	seq 1 20 | "$MQCTL" send --line "$Q" >/dev/null
+	"$MQCTL" consume "$Q" -j 3 -- sleep 1000 &
+	wait_for has "$Q" in_flight 3
+	sleep 0.3
+	counters "$Q" in_flight=3 ready=17
+	expect_same 3 "$(children $!)" commands
+	kill -KILL $!
+	wait_for has "$Q" in_flight 0
+	counters "$Q" ready=20
+}
+
+test_consume_each_once()
+{
+	make "$Q"
+	seq 1 80 >"$T/in"
+	"$MQCTL" send --line "$Q" <"$T/in" >/dev/null
+	"$MQCTL" consume "$Q" -j 4 --until-empty -- cat >>"$T/all"
+	expect_same 0 $? status
+	sort -n "$T/all" | cmp - "$T/in" || fail "not each once"
+	counters "$Q" acked=80 delivered=80 redelivered=0 ready=0
+}
+
+test_consume_by_two()
+{
+	make "$Q"
+	seq 1 40 >"$T/in"
+	"$MQCTL" consume "$Q" -j 2 -n 20 -- cat >>"$T/all" &
+	"$MQCTL" consume "$Q" -j 2 -n 20 -- cat >>"$T/all" &
+	wait_for has "$Q" consumers 2
+	"$MQCTL" send --line "$Q" <"$T/in" >/dev/null
+	wait
+	sort -n "$T/all" | cmp - "$T/in" || fail "not each once"
+	counters "$Q" acked=40 delivered=40
+}
+
+test_consume_failure()
+{
+	local begin passed
+
+	make "$Q"
+	send "$Q" hello
+	begin=$(microseconds)
+	mq consume "$Q" --until-empty -- sh -c "
+		echo \$DEVMQ_ATTEMPT.\$DEVMQ_FAILURES
+		[ -e $T/second ] && exec cat
+		>$T/second; exit 3"
+	passed=$(($(microseconds) - begin))
+	expect 0 $'1.0\n1.0\nhello' \
+		"$Q: message 1: exit status 3, held for 100 ms"
+	[ $passed -ge 100000 ] || fail "it came back at once: $passed us"
+	counters "$Q" acked=1 ready=0
+}
+
+test_consume_exit_75_and_signals()
+{
+	make "$Q"
+	send "$Q" hello
+	mq consume "$Q" -n 1 -- sh -c 'exit 75'
+	expect 0 '' "$Q: message 1: exit status 75 (try again), held for 100 ms"
+	counters "$Q" ready=1 in_flight=0 acked=0
+	mq consume "$Q" -n 1 -- sh -c 'kill -SEGV $$'
+	expect 0 '' "$Q: message 1: killed by signal 11 (*), held for 100 ms"
+	counters "$Q" ready=1 in_flight=0 acked=0
+	mq recv "$Q" -J
+	expect_json /attempt 1 /failures 0
+}
+
+test_consume_backs_off()
+{
+	make "$Q"
+	send "$Q" hello
+	mq consume "$Q" -n 4 -- false
+	[ "$status" = 0 ] || fail "status $status"
+	expect_same "100 200 400 800" \
+		"$(sed 's/.*held for \([0-9]*\) ms/\1/' "$T/err" | tr '\n' ' ' |
+		sed 's/ $//')"
+	counters "$Q" ready=1 in_flight=0
+}
+
+# With -j 1 nothing overtakes a message that fails.
+test_consume_keeps_the_order()
+{
+	make "$Q"
+	printf '1\n2\n3\n' | "$MQCTL" send --line "$Q" >/dev/null
+	mq consume "$Q" --until-empty -- sh -c "
+		cat; [ \$DEVMQ_ID != 2 ] || [ -e $T/second ] ||
+		{ >$T/second; exit 1; }"
+	expect 0 $'1\n2\n2\n3' "$Q: message 2: exit status 1, held for 100 ms"
+}
+
+test_consume_command_that_is_not_there()
+{
+	make "$Q"
+	printf '1\n2\n3\n' | "$MQCTL" send --line "$Q" >/dev/null
+	mq consume "$Q" -j 2 -- /no/such/command
+	expect 1 '' "$Q: cannot run /no/such/command: No such file or directory"
+	mq consume "$Q" -- /etc/passwd
+	expect 1 '' "$Q: cannot run /etc/passwd: Permission denied"
+	counters "$Q" ready=3 in_flight=0 acked=0
+	mq recv "$Q" -J
+	expect_json /attempt 1 /failures 0
+}
+
+test_consume_command_that_does_not_read()
+{
+	make "$Q"
+	head -c 1048576 /dev/zero >"$T/in"
+	for _ in 1 2 3 4; do
+		"$MQCTL" send "$Q" <"$T/in" >/dev/null || fail "send"
+	done
+	mq consume "$Q" -n 1 -- true
+	expect 0
+	mq consume "$Q" -n 1 -- head -c 5
+	expect 0 @@@@@
+	mq consume "$Q" -n 1 -- sh -c 'exec <&-; echo closed'
+	expect 0 closed
+	mq consume "$Q" -n 1 -- wc -c
+	expect 0 1048576
+	counters "$Q" acked=4
+}
+
+test_consume_input_is_a_file()
+{
+	make "$Q"
+	send "$Q" hello
+	mq consume "$Q" -n 1 -- sh -c 'cat /dev/stdin /dev/stdin; echo;
+		echo no 2>/dev/null >&0 || echo sealed'
+	expect 0 $'hellohello\nsealed'
+}
+
+# The queue's descriptor is mqctl's alone.
+test_consume_descriptors()
+{
+	make "$Q"
+	send "$Q" hello
+	# shellcheck disable=SC2016  # not ours to expand
+	sh -c 'ls /proc/$$/fd' >"$T/mine" 2>/dev/null
+	# shellcheck disable=SC2016
+	mq consume "$Q" -n 1 -- sh -c 'ls /proc/$$/fd; ls -l /proc/$$/fd >&2'
+	cmp "$T/out" "$T/mine" || fail "inherited: $(cat "$T/err")"
+	! grep -q "/dev/mq" "$T/err" || fail "inherited: $(cat "$T/err")"
+}
+
+test_consume_killed()
+{
+	local child
+
+	make "$Q"
+	send "$Q" hello
+	"$MQCTL" consume "$Q" -- sh -c "echo \$\$ >$T/child; exec sleep 1000" &
+	wait_for [ -s "$T/child" ]
+	child=$(cat "$T/child")
+	"$MQCTL" recv "$Q" -J --wait=30s >"$T/out" &
+	wait_for has "$Q" consumers 2
+	kill -KILL %1
+	wait $! || fail "not handed on: $?"
+	expect_json /payload hello /attempt 2 /failures 1 /failure crash
+	wait_for gone "$child"
+}
+
+# At least once, whatever happens to the consumer.
+test_consume_killed_again_and_again()
+{
+	make "$Q"
+	seq 1 30 >"$T/in"
+	"$MQCTL" send --line "$Q" <"$T/in" >/dev/null
+	for _ in 1 2 3 4; do
+		"$MQCTL" consume "$Q" -j 3 -- cat >>"$T/all" &
+		wait_for has "$Q" consumers 1
+		sleep 0.2
+		kill -KILL $!
+		wait $! 2>/dev/null
+	done
+	"$MQCTL" consume "$Q" -j 3 --until-empty -- cat >>"$T/all" ||
+		fail "status $?"
+	sort -nu "$T/all" | cmp - "$T/in" || fail "lost"
+	counters "$Q" acked=30 ready=0 in_flight=0
+}
+
+test_consume_stops_in_order()
+{
+	local signal
+
+	for signal in TERM HUP; do
+		make "$Q"
+		rm -f "$T/begun" "$T/done"
+		send "$Q" one
+		send "$Q" two
+		"$MQCTL" consume "$Q" -- sh -c \
+			">$T/begun; sleep 0.5; >$T/done" 2>"$T/err" &
+		wait_for [ -e "$T/begun" ]
+		kill -$signal $!
+		wait $!
+		expect_same 0 $? "status after $signal"
+		[ -e "$T/done" ] || fail "the command could not finish"
+		expect_same '' "$(cat "$T/err")"
+		counters "$Q" acked=1 ready=1 in_flight=0
+		"$MQCTL" rm -f "$Q"
+	done
+}
+
+test_consume_stops_when_idle()
+{
+	make "$Q"
+	"$MQCTL" consume "$Q" -- cat >"$T/got" &
+	wait_for has "$Q" consumers 1
+	send "$Q" hello
+	wait_for has "$Q" acked 1
+	kill -TERM $!
+	wait $!
+	expect_same 0 $? status
+	expect_same hello "$(cat "$T/got")"
+}
+
+test_consume_stops_while_it_waits()
+{
+	make "$Q"
+	send "$Q" hello
+	"$MQCTL" consume "$Q" -n 100 -- false 2>"$T/err" &
+	wait_for grep -q '1600 ms' "$T/err"
+	kill -TERM $!
+	wait $!
+	expect_same 0 $? status
+	counters "$Q" ready=1 in_flight=0
+	mq recv "$Q" -J
+	expect_json /failures 0
+}
+
+test_consume_second_signal()
+{
+	local child
+
+	make "$Q"
+	send "$Q" hello
+	# the command has a child of its own, which must go, too
+	"$MQCTL" consume "$Q" -- sh -c \
+		"sleep 1000 & echo \$! >$T/child; wait" 2>"$T/err" &
+	wait_for [ -s "$T/child" ]
+	child=$(cat "$T/child")
+	kill -TERM $!
+	sleep 0.3
+	counters "$Q" in_flight=1
+	kill -TERM $!
+	wait $!
+	expect_same 0 $? status
+	grep -q "message 1: killed by signal 9 .*, released" "$T/err" ||
+		fail "said $(cat "$T/err")"
+	counters "$Q" ready=1 in_flight=0
+	wait_for gone "$child"
+}
+
+test_consume_interrupted()
+{
+	make "$Q"
+	send "$Q" hello
+	# else the shell has it ignored for what runs in the background
+	set -m
+	"$MQCTL" consume "$Q" -- sh -c ">$T/begun; sleep 0.5; >$T/done" &
+	set +m
+	wait_for [ -e "$T/begun" ]
+	kill -INT -- -$!
+	wait $!
+	expect_same 0 $? status
+	[ -e "$T/done" ] || fail "the command could not finish"
+	counters "$Q" acked=1
+}
+
+# A signal that was ignored when it was started stays ignored.
+test_consume_under_nohup()
+{
+	make "$Q"
+	(trap '' HUP; exec "$MQCTL" consume "$Q" -- cat >"$T/got") &
+	wait_for has "$Q" consumers 1
+	kill -HUP $!
+	send "$Q" hello
+	wait_for has "$Q" acked 1
+	kill -TERM $!
+	wait $!
+	expect_same 0 $? status
+}
+
+test_consume_with_sigchld_ignored()
+{
+	make "$Q"
+	send "$Q" hello
+	(trap '' CHLD; exec "$MQCTL" consume "$Q" -n 1 -- cat) \
+		>"$T/out" || fail "status $?"
+	counters "$Q" acked=1
+}
+
+test_consume_gives_signals_back()
+{
+	make "$Q"
+	send "$Q" hello
+	mq consume "$Q" -n 1 -- grep -E '^Sig(Blk|Ign):' /proc/self/status
+	expect 0 -
+	grep '^SigBlk' "$T/out" | grep -Eq '0{16}$' || fail "blocked"
+	cp "$T/out" "$T/got"
+	grep -E '^SigIgn:' /proc/self/status >"$T/mine"
+	grep '^SigIgn' "$T/got" | cmp - "$T/mine" || fail "ignored"
+}
+
+test_consume_until_end_of_file()
+{
+	make "$Q" eof=empty
+	printf '1\n2\n' | "$MQCTL" send --line "$Q" >/dev/null
+	mq consume "$Q" -j 4 -- cat
+	expect 0 -
+	expect_same $'1\n2' "$(sort "$T/out")"
+	# eof=hangup: when the last writer has gone
+	make "$P.b" eof=hangup
+	exec 6>"/dev/mq/$P.b"
+	"$MQCTL" consume "$P.b" -- cat >"$T/got" 6>&- &
+	wait_for has "$P.b" consumers 1
+	echo one >&6
+	wait_for has "$P.b" acked 1
+	kill -0 $! || fail "it has ended"
+	echo two >&6
+	exec 6>&-
+	wait $!
+	expect_same 0 $? status
+	expect_same $'one\ntwo' "$(cat "$T/got")"
+}
+
+# A message that comes while a command still runs is not left behind.
+test_consume_until_empty_looks_again()
+{
+	make "$Q" eof=empty
+	send "$Q" one
+	"$MQCTL" consume "$Q" -j 2 -- sh -c \
+		"[ \$DEVMQ_ID = 2 ] && exec touch $T/second
+		 until [ -e $T/second ]; do sleep 0.02; done" &
+	wait_for has "$Q" in_flight 1
+	send "$Q" two
+	wait $!
+	expect_same 0 $? status
+	counters "$Q" acked=2
+}
+
+test_consume_until_empty_retries()
+{
+	make "$Q"
+	seq 1 20 | "$MQCTL" send --line "$Q" >/dev/null
+	mkdir "$T/seen"
+	"$MQCTL" consume "$Q" -j 4 --until-empty -- sh -c "
+		[ -e $T/seen/\$DEVMQ_ID ] || [ \$((DEVMQ_ID % 7)) != 0 ] ||
+			{ >$T/seen/\$DEVMQ_ID; exit 1; }
+		cat" >>"$T/all" 2>/dev/null
+	expect_same 0 $? status
+	expect_same "$(seq 1 20)" "$(sort -n "$T/all")"
+	counters "$Q" acked=20 ready=0 in_flight=0
+}
+
+test_consume_a_queue_that_is_removed()
+{
+	make "$Q"
+	"$MQCTL" consume "$Q" -- cat 2>"$T/err" &
+	wait_for has "$Q" consumers 1
+	wait_for asleep $!
+	"$MQCTL" rm "$Q" || fail "rm"
+	wait $!
+	expect_same 1 $? status
+	expect_same "mqctl: $Q: cannot receive: the queue has been removed" \
+		"$(cat "$T/err")"
+	# ... while commands run, which may finish
+	make "$Q"
+	rm -f "$T/begun" "$T/done"
+	send "$Q" hello
+	"$MQCTL" consume "$Q" -- sh -c ">$T/begun; sleep 0.5; >$T/done" \
+		2>"$T/err" &
+	wait_for [ -e "$T/begun" ]
+	"$MQCTL" rm -f "$Q" || fail "rm -f"
+	wait $!
+	expect_same 1 $? status
+	[ -e "$T/done" ] || fail "the command could not finish"
+	expect_same 1 "$(wc -l <"$T/err")" "lines said"
+}
+
+test_consume_leaves_others_their_share()
+{
+	make "$Q"
+	"$MQCTL" consume "$Q" -- sh -c 'sleep 1000' &
+	wait_for has "$Q" consumers 1
+	send "$Q" one
+	wait_for has "$Q" in_flight 1
+	send "$Q" two
+	mq recv "$Q" --wait=20s
+	expect 0 two
+	kill -KILL $!
+	wait_for has "$Q" ready 1
+}
+
+test_consume_needs_permission()
+{
+	make "$Q" mode=0622
+	as_user "$MQCTL consume $Q -- true" 2>"$T/err" && fail "success"
+	grep -q "mqctl: $Q: cannot open: Permission denied" "$T/err" ||
+		fail "said $(cat "$T/err")"
+}
+
+need_module
+run_tests "$@"
