@@ -165,14 +165,14 @@ TEST_F(purge, all_conditions_must_hold)
 	EXPECT_EQ(3, mq_stat_of(&self->queue, ready));
 }
 
-TEST_F(purge, tens_of_thousands_go)
+TEST_F(purge, twenty_thousand_go)
 {
-	ASSERT_EQ(0, mq_fill_fast(self->fd, 50000));
-	EXPECT_EQ(49998, mq_purge(self->fd, 2, 49999));
+	ASSERT_EQ(0, mq_fill_fast(self->fd, 20000));
+	EXPECT_EQ(19998, mq_purge(self->fd, 2, 19999));
 	EXPECT_EQ(0, mq_get(self->fd, "m1"));
-	EXPECT_EQ(0, mq_get(self->fd, "m50000"));
+	EXPECT_EQ(0, mq_get(self->fd, "m20000"));
 	EXPECT_EQ(-EAGAIN, mq_read(self->fd, (char [4]){}, 4));
-	EXPECT_EQ(49998, mq_stat_of(&self->queue, purged));
+	EXPECT_EQ(19998, mq_stat_of(&self->queue, purged));
 }
 
 struct sender {
