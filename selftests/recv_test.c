@@ -163,24 +163,29 @@ TEST_F(recv, every_byte_is_accounted_for)
 TEST_F(recv, padding_is_zero_also_in_memory_that_was_used_before)
 {
 	struct devmq_record *record;
-	unsigned int round, i;
-	char secret[4000];
+	unsigned int round, i, size;
+	char secret[64];
 	size_t end;
 
+	/* The same memory holds 16 bytes each, then less and some padding. */
 	memset(secret, 'S', sizeof(secret));
 	for (round = 0; round < 20; round++) {
-		ASSERT_EQ(4000, mq_write(self->fd, secret, 4000));
-		ASSERT_EQ(4000, mq_read(self->fd, self->buffer, 4000));
-		for (i = 0; i < 30; i++)
-			ASSERT_EQ(1 + i % 9, mq_write(self->fd, secret,
-						      1 + i % 9));
+		for (i = 0; i < 100; i++)
+			ASSERT_EQ(16, mq_write(self->fd, secret, 16));
+		for (i = 0; i < 100; i++)
+			ASSERT_EQ(16, mq_read(self->fd, self->buffer, 16));
+		for (i = 0; i < 100; i++) {
+			size = 9 + i % 7;
+			ASSERT_EQ(size, mq_write(self->fd, secret, size));
+		}
 		ASSERT_EQ(0, RECV());
-		ASSERT_EQ(30, self->recv.count);
+		ASSERT_EQ(100, self->recv.count);
 		record = NULL;
-		for (i = 0; i < 30; i++) {
+		for (i = 0; i < 100; i++) {
 			record = mq_record_next(self->buffer, self->recv.used,
 						record);
 			ASSERT_NE(NULL, record);
+			ASSERT_EQ(9 + i % 7, mq_record_payload_size(record));
 			for (end = record->size;
 			     end < DEVMQ_RECORD_STEP(record->size); end++)
 				ASSERT_EQ(0, ((char *)record)[end]);
