@@ -11,7 +11,7 @@
 
 MQCTL=${MQCTL:-mqctl}
 JSON_CHECK=${JSON_CHECK:-$(dirname "$0")/json_check}
-CASE_SECONDS=${CASE_SECONDS:-200}
+CASE_SECONDS=${CASE_SECONDS:-400}
 TOP=$(mktemp -d "${TMPDIR:-/tmp}/mqctl-test.XXXXXX") || exit 1
 trap 'rm -rf "$TOP"' EXIT
 
