@@ -46,21 +46,31 @@ int mq_ioc_send(struct mq_ioc *ioc)
 	struct devmq_send *a = &ioc->arg.send;
 	LIST_HEAD(batch);
 	u64 last_id;
+	bool dup;
 	int ret;
 
-	if (a->flags || a->reserved)
+	if (a->flags || a->result)
 		return -EINVAL;
 	ret = mq_batch_get(ioc, &batch);
 	if (ret < 0)
 		return ret;
-	ret = mq_send(ioc->f, &batch, ioc->nowait, &last_id);
+	ret = mq_send(ioc->f, &batch, ioc->nowait, &last_id, &dup);
 	mq_entries_free(&batch);
 	if (ret < 0)
 		return ret;
+	a->result = dup ? DEVMQ_SENT_DUP : 0;
 	a->count = ret;
 	a->last_id = last_id;
 	a->first_id = last_id - ret + 1;
 	return 0;
+}
+
+static struct mq_entry *mq_batch_next(struct mq_queue *q, struct mq_ioc *ioc)
+{
+	u64 id = ioc->arg.recv.id;
+
+	return likely(!id) ? mq_flight_next_locked(q, ioc->f) :
+			     mq_flight_deferred_locked(q, ioc->f, id);
 }
 
 /*
@@ -70,14 +80,15 @@ int mq_ioc_send(struct mq_ioc *ioc)
 static int mq_batch_take(struct mq_ioc *ioc, struct list_head *batch)
 {
 	struct devmq_recv *a = &ioc->arg.recv;
-	u32 max = min_t(u32, a->max_count ?: DEVMQ_BATCH_MAX, DEVMQ_BATCH_MAX);
+	u32 max = a->id ? 1 : min_t(u32, a->max_count ?: DEVMQ_BATCH_MAX,
+				    DEVMQ_BATCH_MAX);
 	struct mq_queue *q = ioc->f->q;
 	u64 space = a->buffer_size;
 	int n, err = 0;
 
-	spin_lock(&q->lock);
+	mq_lock(q);
 	for (n = 0; n < max; n++) {
-		struct mq_entry *e = mq_queue_next_locked(q, ioc->f);
+		struct mq_entry *e = mq_batch_next(q, ioc);
 		u64 step;
 
 		err = PTR_ERR_OR_ZERO(e);
@@ -89,11 +100,11 @@ static int mq_batch_take(struct mq_ioc *ioc, struct list_head *batch)
 			err = -EMSGSIZE;
 			break;
 		}
-		mq_queue_take_locked(ioc->f, e);
+		mq_flight_take_locked(ioc->f, e);
 		list_add_tail(&e->list, batch);
 		space -= step;
 	}
-	spin_unlock(&q->lock);
+	mq_unlock(q);
 	return n ?: err;
 }
 
@@ -107,7 +118,7 @@ static int mq_batch_wait(struct mq_ioc *ioc, struct list_head *batch)
 		ret = mq_batch_take(ioc, batch);
 		if (ret != -EAGAIN && ret != -EBUSY)
 			break;
-		if (ioc->nowait || !deadline_ns) {
+		if (ioc->nowait || !deadline_ns || ioc->arg.recv.id) {
 			ret = -EAGAIN;
 			break;
 		}
@@ -143,17 +154,13 @@ static void mq_batch_undeliver(struct mq_file *f, struct list_head *batch)
 {
 	struct mq_queue *q = f->q;
 	struct mq_entry *e, *prev;
-	unsigned int n = 0;
 
 	if (list_empty(batch))
 		return;
-	spin_lock(&q->lock);
-	list_for_each_entry_safe_reverse(e, prev, batch, list) {
-		mq_queue_undeliver_locked(f, e);
-		n++;
-	}
-	spin_unlock(&q->lock);
-	mq_wake_readers(q, n);
+	mq_lock(q);
+	list_for_each_entry_safe_reverse(e, prev, batch, list)
+		mq_flight_undeliver_locked(f, e);
+	mq_unlock(q);
 	mq_wake_file(f);
 }
 
@@ -162,28 +169,20 @@ static void mq_batch_deliver(struct mq_file *f, struct list_head *batch)
 {
 	struct mq_queue *q = f->q;
 	struct mq_entry *e, *next;
-	bool edge, keep;
-	LIST_HEAD(acked);
+	bool keep;
 
-	spin_lock(&q->lock);
-	edge = mq_queue_full(q);
+	mq_lock(q);
 	/* Who was killed meanwhile has not seen them: they come back. */
 	keep = f->ack != DEVMQ_ACK_AUTO || fatal_signal_pending(current);
 	list_for_each_entry_safe(e, next, batch, list) {
 		f->last_id = e->id;
 		list_del(&e->list);
-		if (!keep) {
-			mq_queue_ack_locked(f, e);
-			list_add_tail(&e->list, &acked);
-		} else {
-			mq_queue_hold_locked(f, e);
-		}
+		if (!keep)
+			mq_flight_ack_locked(f, e);
+		else
+			mq_flight_hold_locked(f, e);
 	}
-	spin_unlock(&q->lock);
-	if (!list_empty(&acked)) {
-		mq_wake_writers(q, edge);
-		mq_entries_free(&acked);
-	}
+	mq_unlock(q);
 }
 
 int mq_ioc_recv(struct mq_ioc *ioc)
@@ -193,7 +192,7 @@ int mq_ioc_recv(struct mq_ioc *ioc)
 	LIST_HEAD(batch);
 	int ret;
 
-	if (a->flags || a->id)
+	if (a->flags)
 		return -EINVAL;
 	a->count = 0;
 	a->used = 0;

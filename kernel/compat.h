@@ -13,6 +13,7 @@
 #include <linux/version.h>
 #include <linux/device.h>
 #include <linux/fs.h>
+#include <linux/hrtimer.h>
 #include <linux/overflow.h>
 #include <linux/splice.h>
 
@@ -41,6 +42,17 @@
 #define mq_assign_str(dst, ...) __assign_str(dst)
 #else
 #define mq_assign_str(dst, ...) __assign_str(dst, __VA_ARGS__)
+#endif
+
+/* A timer and its function are set up in one call. */
+#if !MQ_SINCE(6, 13)
+static inline void hrtimer_setup(struct hrtimer *timer,
+				 enum hrtimer_restart (*fn)(struct hrtimer *),
+				 clockid_t clock, enum hrtimer_mode mode)
+{
+	hrtimer_init(timer, clock, mode);
+	timer->function = fn;
+}
 #endif
 
 /* The size of a structure that ends in an array, by its type. */

@@ -105,6 +105,14 @@ static int mq_take_option(struct mq_control *c, char *word,
 	if (*seen & bit)
 		return mq_fail(c, -EINVAL, "option '%s' is given twice", word);
 	*seen |= bit;
+	if (o->kind == MQ_QUEUE) {
+		if (strscpy(opt->dead_letter, mq_option_queue(text),
+			    sizeof(opt->dead_letter)) < 0)
+			return mq_fail(c, -ENAMETOOLONG,
+				       "%s=%.80s: longer than %d bytes",
+				       o->name, text, DEVMQ_NAME_MAX);
+		return 0;
+	}
 	err = mq_option_parse(o, text, &value);
 	if (err) {
 		mq_option_bounds(o, bounds, sizeof(bounds));
@@ -113,6 +121,21 @@ static int mq_take_option(struct mq_control *c, char *word,
 	}
 	mq_option_set(o, opt, value);
 	return 0;
+}
+
+/* What an error of mq_create() says of the dead-letter queue, or NULL. */
+static const char *mq_dead_letter_why(int err)
+{
+	switch (err) {
+	case -ENOENT:
+		return "no such queue";
+	case -ELOOP:
+		return "the dead would go round in a circle";
+	case -EINVAL:
+		return "it has order=key or fairness, so it cannot take the dead";
+	default:
+		return NULL;
+	}
 }
 
 static int mq_command_create(struct mq_control *c, char *rest)
@@ -138,9 +161,15 @@ static int mq_command_create(struct mq_control *c, char *rest)
 	if (!gid_valid(make_kgid(current_user_ns(), opt.gid)))
 		return mq_fail(c, -EINVAL, "gid=%llu: no such group here",
 			       opt.gid);
+	if (opt.overflow == MQ_OVERFLOW_DEAD_LETTER && !opt.dead_letter[0])
+		return mq_fail(c, -EINVAL,
+			       "overflow=dead-letter: there is no dead_letter");
 	err = mq_create(name, &opt);
 	if (err == -EEXIST)
 		return mq_fail(c, err, "queue '%s' exists already", name);
+	if (err && opt.dead_letter[0] && mq_dead_letter_why(err))
+		return mq_fail(c, err, "dead_letter=%s: %s", opt.dead_letter,
+			       mq_dead_letter_why(err));
 	if (err)
 		return mq_fail(c, err, "queue '%s' cannot be made: error %d",
 			       name, -err);
@@ -169,6 +198,10 @@ static int mq_command_remove(struct mq_control *c, char *rest)
 	err = mq_remove(name, force);
 	if (err == -ENOENT)
 		return mq_fail(c, err, "queue '%s' does not exist", name);
+	if (err == -EBUSY)
+		return mq_fail(c, err,
+			       "queue '%s' is the dead_letter of others; 'force' takes it from them",
+			       name);
 	if (err)
 		return mq_fail(c, err,
 			       "queue '%s' stores messages; 'force' drops them",

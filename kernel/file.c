@@ -28,8 +28,8 @@ static struct mq_file *mq_file_new(struct mq_queue *q, struct file *file)
 	mutex_init(&f->tx);
 	f->ack = READ_ONCE(q->opt.ack);
 	f->prefetch = READ_ONCE(q->opt.prefetch);
+	f->lease_ns = READ_ONCE(q->opt.lease_ms) * NSEC_PER_MSEC;
 	f->held = RB_ROOT_CACHED;
-	INIT_LIST_HEAD(&f->holder);
 	init_waitqueue_head(&f->own);
 	mq_cursor_init(&f->cursor);
 	return f;
@@ -66,13 +66,20 @@ out_put:
 /* Free what was held in a queue that has been removed. */
 static void mq_free_held(struct mq_file *f)
 {
+	struct mq_queue *q = f->q;
 	struct mq_entry *e;
 
-	while ((e = mq_ids_first(&f->held))) {
-		rb_erase_cached(&e->node, &f->held);
-		mq_entry_free(e);
+	do {
+		mq_lock(q);
+		e = mq_ids_first(&f->held);
+		if (e) {
+			mq_flight_unhold_locked(f, e);
+			mq_leave_locked(q, e);
+			mq_out_locked(q, e);
+		}
+		mq_unlock(q);
 		cond_resched();
-	}
+	} while (e);
 }
 
 static int mq_release(struct inode *inode, struct file *file)
@@ -83,8 +90,10 @@ static int mq_release(struct inode *inode, struct file *file)
 	mq_line_finish(f);
 	mq_want_room(f, 0);
 	mq_return_all(f);
-	mq_queue_detach(q, f);
 	mq_free_held(f);
+	mq_queue_detach(q, f);
+	if (f->mode)
+		mq_reap(q, true);
 	kfree(f);
 	mq_queue_put(q);
 	return 0;
@@ -151,18 +160,19 @@ static __poll_t mq_poll(struct file *file, poll_table *wait)
 static void mq_show_fdinfo(struct seq_file *m, struct file *file)
 {
 	struct mq_file *f = file->private_data;
-	u64 held, last_id;
+	u64 held, last_id, lease_ns;
 	u32 ack, prefetch;
 
 	spin_lock(&f->q->lock);
 	ack = f->ack;
 	prefetch = f->prefetch;
+	lease_ns = f->lease_ns;
 	held = f->held_count;
 	last_id = f->last_id;
 	spin_unlock(&f->q->lock);
 	seq_printf(m, "mq-mode:\t%s\n",
 		   ack == DEVMQ_ACK_MANUAL ? "manual" : "auto");
-	seq_puts(m, "mq-lease-ns:\t0\n");
+	seq_printf(m, "mq-lease-ns:\t%llu\n", lease_ns);
 	seq_printf(m, "mq-prefetch:\t%u\n", prefetch);
 	seq_printf(m, "mq-held:\t%llu\n", held);
 	seq_printf(m, "mq-last-id:\t%llu\n", last_id);

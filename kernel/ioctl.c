@@ -23,7 +23,8 @@ MQ_OFFSET(devmq_record, uid, 40);
 MQ_OFFSET(devmq_record, failures, 56);
 MQ_OFFSET(devmq_record, priority, 60);
 MQ_OFFSET(devmq_record, extra_size, 64);
-MQ_LAYOUT(devmq_extra, 16);
+MQ_LAYOUT(devmq_extra, 48);
+MQ_OFFSET(devmq_extra, reason, 40);
 MQ_LAYOUT(devmq_header, 4);
 MQ_LAYOUT(devmq_send, 48);
 MQ_OFFSET(devmq_send, count, 24);
@@ -39,7 +40,9 @@ MQ_OFFSET(devmq_peek, states, 32);
 MQ_OFFSET(devmq_peek, count, 48);
 MQ_LAYOUT(devmq_purge, 48);
 MQ_OFFSET(devmq_purge, states, 32);
-MQ_LAYOUT(devmq_stat, 152);
+MQ_LAYOUT(devmq_stat, 168);
+MQ_LAYOUT(devmq_redrive, 48);
+MQ_OFFSET(devmq_redrive, target_fd, 24);
 
 static int mq_ioc_stat(struct mq_ioc *ioc)
 {
@@ -85,6 +88,7 @@ static const struct mq_ioc_op mq_ioc_ops[] = {
 	MQ_IOC(CONSUMER, MQ_READS, consumer, last_id, 0),
 	MQ_IOC(PEEK, MQ_LOOKS, peek, need, -EMSGSIZE),
 	MQ_IOC(PURGE, MQ_LOOKS, purge, purged, 0),
+	MQ_IOC(REDRIVE, MQ_LOOKS, redrive, stranded, 0),
 	MQ_IOC(STAT, MQ_ANY, stat, oldest_ms, 0),
 };
 

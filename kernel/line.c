@@ -10,7 +10,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
-#include <linux/timekeeping.h>
+#include <linux/ktime.h>
 #include <linux/uio.h>
 
 #include "mq.h"
@@ -103,7 +103,10 @@ static int mq_tail_add(struct mq_file *f, const char *part, size_t size,
 	memcpy(mq_msg_payload(f->tail->msg) + before, part, size);
 	f->tail->msg->size = whole;
 	mq_entry_stamp(f->tail);
-	return 0;
+	err = mq_order_prepare(f->q, f->tail);
+	if (err)
+		mq_tail_cut(f, before);
+	return err;
 }
 
 /* The line is complete: send it; else @size bytes of it are taken off again. */
@@ -111,12 +114,13 @@ static int mq_tail_send(struct mq_file *f, size_t size)
 {
 	struct mq_entry *e = f->tail;
 	LIST_HEAD(batch);
+	bool dup;
 	u64 id;
 	int err;
 
 	mq_msg_pad(e->msg);
 	list_add(&e->list, &batch);
-	err = mq_send(f, &batch, true, &id);
+	err = mq_send(f, &batch, true, &id, &dup);
 	if (err < 0) {
 		mq_tail_cut(f, e->msg->size - size);
 		return err;
@@ -261,13 +265,11 @@ void mq_line_finish(struct mq_file *f)
 		return;
 	f->tail = NULL;
 	mq_msg_pad(e->msg);
-	spin_lock(&q->lock);
+	mq_lock(q);
 	gone = q->gone;
 	if (!gone)
 		mq_queue_add_locked(q, e, now);
-	spin_unlock(&q->lock);
+	mq_unlock(q);
 	if (gone)
 		mq_entry_free(e);
-	else
-		mq_wake_readers(q, 1);
 }

@@ -16,9 +16,15 @@ static int __init devmq_init(void)
 	err = mq_message_init();
 	if (err)
 		return err;
-	err = mq_sysfs_init();
+	err = mq_order_module_init();
 	if (err)
 		goto out_message;
+	err = mq_time_init();
+	if (err)
+		goto out_order;
+	err = mq_sysfs_init();
+	if (err)
+		goto out_time;
 	err = mq_registry_init();
 	if (err)
 		goto out_sysfs;
@@ -26,6 +32,10 @@ static int __init devmq_init(void)
 
 out_sysfs:
 	mq_sysfs_exit();
+out_time:
+	mq_time_exit();
+out_order:
+	mq_order_module_exit();
 out_message:
 	mq_message_exit();
 	return err;
@@ -35,6 +45,8 @@ static void __exit devmq_exit(void)
 {
 	mq_registry_exit();
 	mq_sysfs_exit();
+	mq_time_exit();
+	mq_order_module_exit();
 	mq_message_exit();
 }
 

@@ -8,18 +8,13 @@
  */
 #include <linux/mm.h>
 #include <linux/moduleparam.h>
+#include <linux/random.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/vmalloc.h>
 
 #include "mq.h"
-
-/*
- * Charged to the sender's cgroup. Where there is no memory the sender gets
- * ENOMEM; nobody is killed for it.
- */
-#define MQ_GFP	(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 
 static struct kmem_cache *mq_entry_cache;
 
@@ -184,6 +179,7 @@ static int mq_budget_get(struct mq_queue *q, unsigned long cost, bool nowait)
 			return -EMSGSIZE;
 		switch (READ_ONCE(q->opt.overflow)) {
 		case MQ_OVERFLOW_REJECT:
+		case MQ_OVERFLOW_DEAD_LETTER:	/* moving frees nothing */
 			return -ENOSPC;
 		case MQ_OVERFLOW_DROP_HEAD:
 			err = mq_budget_drop(q, cost);
@@ -215,6 +211,21 @@ void mq_msg_pad(struct mq_msg *m)
 	memset(mq_msg_payload(m) + m->size, 0, ALIGN(m->size, 8) - m->size);
 }
 
+/* An entry of the kind that the queue needs. */
+static struct mq_entry *mq_entry_new(const struct mq_queue *q)
+{
+	return likely(!q->order) ? kmem_cache_zalloc(mq_entry_cache, MQ_GFP) :
+				   mq_order_entry_alloc();
+}
+
+static void mq_entry_release(struct mq_entry *e)
+{
+	if (likely(!e->ordered))
+		kmem_cache_free(mq_entry_cache, e);
+	else
+		mq_order_entry_free(e);
+}
+
 /**
  * mq_entry_alloc - make an entry with an empty message
  * @f: the producer; its queue's overflow option says what to do where the
@@ -244,7 +255,7 @@ struct mq_entry *mq_entry_alloc(struct mq_file *f, u32 size, u32 key_size,
 		mq_want_room(f, (u64)size + meta);
 	if (err)
 		return ERR_PTR(err);
-	e = kmem_cache_alloc(mq_entry_cache, MQ_GFP);
+	e = mq_entry_new(f->q);
 	if (!e)
 		goto out_uncharge;
 	m = mq_msg_alloc(alloc);
@@ -258,12 +269,11 @@ struct mq_entry *mq_entry_alloc(struct mq_file *f, u32 size, u32 key_size,
 	m->headers_size = headers_size;
 	memset(m->data + meta, 0, ALIGN(meta, 8) - meta);
 	mq_msg_pad(m);
-	memset(e, 0, sizeof(*e));
 	e->msg = m;
 	return e;
 
 out_free_entry:
-	kmem_cache_free(mq_entry_cache, e);
+	mq_entry_release(e);
 out_uncharge:
 	mq_budget_uncharge(mq_cost(alloc));
 	return ERR_PTR(-ENOMEM);
@@ -324,10 +334,54 @@ void mq_msg_put(struct mq_msg *m)
 	mq_budget_uncharge(cost);
 }
 
+/* Another entry for a message, in @q; NULL if there is no memory. */
+struct mq_entry *mq_entry_clone(struct mq_queue *q, struct mq_msg *msg)
+{
+	struct mq_entry *e = mq_entry_new(q);
+
+	if (!e)
+		return NULL;
+	refcount_inc(&msg->refs);
+	e->msg = msg;
+	e->expires = MQ_NEVER;
+	return e;
+}
+
 void mq_entry_free(struct mq_entry *e)
 {
+	if (unlikely(!e->state && e->seen))
+		mq_seen_free(e->seen);
+	mq_text_put(e->origin);
+	mq_text_put(e->note);
 	mq_msg_put(e->msg);
-	kmem_cache_free(mq_entry_cache, e);
+	mq_entry_release(e);
+}
+
+/* Room for a text of @size bytes, or NULL. */
+struct mq_text *mq_text_alloc(u16 size)
+{
+	struct mq_text *t = kmalloc(struct_size(t, text, size), MQ_GFP);
+
+	if (!t)
+		return NULL;
+	refcount_set(&t->refs, 1);
+	t->size = size;
+	return t;
+}
+
+/* NULL stays NULL, as for the next. */
+struct mq_text *mq_text_get(struct mq_text *t)
+{
+	if (t)
+		refcount_inc(&t->refs);
+	return t;
+}
+
+/* With or without a lock held. */
+void mq_text_put(struct mq_text *t)
+{
+	if (t && refcount_dec_and_test(&t->refs))
+		kfree(t);
 }
 
 void mq_entries_free(struct list_head *list)
@@ -347,6 +401,7 @@ int __init mq_message_init(void)
 	if (!mq_budget_max)
 		mq_budget_max = min_t(u64, LONG_MAX,
 				      (u64)totalram_pages() / 4 << PAGE_SHIFT);
+	get_random_bytes(&mq_hash_key, sizeof(mq_hash_key));
 	mq_entry_cache = KMEM_CACHE(mq_entry, SLAB_ACCOUNT);
 	return mq_entry_cache ? 0 : -ENOMEM;
 }

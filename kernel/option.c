@@ -19,6 +19,7 @@ static const char * const mq_overflows[] = {
 	[MQ_OVERFLOW_BLOCK] = "block",
 	[MQ_OVERFLOW_REJECT] = "reject",
 	[MQ_OVERFLOW_DROP_HEAD] = "drop-head",
+	[MQ_OVERFLOW_DEAD_LETTER] = "dead-letter",
 	NULL
 };
 
@@ -38,6 +39,33 @@ static const char * const mq_eofs[] = {
 static const char * const mq_acks[] = {
 	[DEVMQ_ACK_AUTO] = "auto",
 	[DEVMQ_ACK_MANUAL] = "manual",
+	NULL
+};
+
+static const char * const mq_expiries[] = {
+	[MQ_EXPIRY_DROP] = "drop",
+	[MQ_EXPIRY_DEAD] = "dead",
+	NULL
+};
+
+static const char * const mq_orders[] = {
+	[MQ_ORDER_FIFO] = "fifo",
+	[MQ_ORDER_KEY] = "key",
+	NULL
+};
+
+static const char * const mq_fairnesses[] = {
+	[MQ_FAIRNESS_NONE] = "none",
+	[MQ_FAIRNESS_KEY] = "key",
+	[MQ_FAIRNESS_UID] = "uid",
+	NULL
+};
+
+static const char * const mq_pauses[] = {
+	[MQ_PAUSED_NONE] = "none",
+	[MQ_PAUSED_SEND] = "send",
+	[MQ_PAUSED_RECEIVE] = "receive",
+	[MQ_PAUSED_BOTH] = "both",
 	NULL
 };
 
@@ -86,6 +114,80 @@ const struct mq_option mq_option_table[] = {
 		MQ_FIELD(prefetch), .kind = MQ_NUMBER, .live = true,
 		.max = U16_MAX,
 		.help = "most unsettled deliveries of a new open, 0: no bound",
+	}, {
+		MQ_FIELD(lease_ms), .kind = MQ_DURATION, .live = true,
+		.max = MQ_MS_MAX,
+		.help = "how long a new open may hold a delivery, 0: for ever",
+	}, {
+		MQ_FIELD(max_deliveries), .kind = MQ_NUMBER, .live = true,
+		.max = INT_MAX, .def = 20,
+		.help = "a message that failed so often is dead, 0: never",
+	}, {
+		MQ_FIELD(max_dead), .kind = MQ_NUMBER, .live = true,
+		.max = INT_MAX, .def = SZ_64K,
+		.help = "most dead messages kept in place",
+	}, {
+		MQ_FIELD(dead_letter), .kind = MQ_QUEUE, .live = true,
+		.help = "the queue that the dead go to, none: they stay",
+	}, {
+		MQ_FIELD(on_expiry), .kind = MQ_ENUM, .live = true,
+		.words = mq_expiries,
+		.help = "what becomes of a message whose time to live is over",
+	}, {
+		MQ_FIELD(retry_ms), .kind = MQ_DURATION, .live = true,
+		.max = MQ_MS_MAX,
+		.help = "how long a message waits after its first failed try",
+	}, {
+		MQ_FIELD(retry_backoff), .kind = MQ_NUMBER, .live = true,
+		.min = 1, .max = 1000, .def = 1,
+		.help = "factor to that for each further one",
+	}, {
+		MQ_FIELD(retry_max_ms), .kind = MQ_DURATION, .live = true,
+		.max = MQ_MS_MAX,
+		.help = "the longest that it waits, 0: no bound",
+	}, {
+		MQ_FIELD(delay_ms), .kind = MQ_DURATION, .live = true,
+		.max = MQ_MS_MAX,
+		.help = "delay of a message that names none",
+	}, {
+		MQ_FIELD(ttl_ms), .kind = MQ_DURATION, .live = true,
+		.max = MQ_MS_MAX,
+		.help = "time to live of a message that names none, 0: for ever",
+	}, {
+		MQ_FIELD(priorities), .kind = MQ_NUMBER,
+		.min = 1,
+		.max = DEVMQ_PRIORITIES_MAX, .def = 1,
+		.help = "levels of priority",
+	}, {
+		MQ_FIELD(order), .kind = MQ_ENUM, .words = mq_orders,
+		.help = "whether messages of a key go one at a time",
+	}, {
+		MQ_FIELD(fairness), .kind = MQ_ENUM, .words = mq_fairnesses,
+		.help = "who takes turns",
+	}, {
+		MQ_FIELD(dedup_window_ms), .kind = MQ_DURATION, .live = true,
+		.max = MQ_MS_MAX,
+		.help = "how long a de-duplication id is remembered",
+	}, {
+		MQ_FIELD(dedup_max), .kind = MQ_NUMBER, .live = true,
+		.min = 1, .max = SZ_16M, .def = SZ_64K,
+		.help = "most de-duplication ids remembered",
+	}, {
+		MQ_FIELD(single_active), .kind = MQ_NUMBER, .live = true,
+		.max = 1,
+		.help = "1: only the oldest consumer receives",
+	}, {
+		MQ_FIELD(paused), .kind = MQ_ENUM, .live = true,
+		.words = mq_pauses,
+		.help = "which side is held off",
+	}, {
+		MQ_FIELD(auto_delete), .kind = MQ_NUMBER, .live = true,
+		.max = 1,
+		.help = "1: removed with all it holds at the last close",
+	}, {
+		MQ_FIELD(expires_ms), .kind = MQ_DURATION, .live = true,
+		.max = MQ_MS_MAX,
+		.help = "removed with all it holds when unused so long, 0: never",
 	},
 };
 
@@ -111,8 +213,11 @@ void mq_options_init(struct mq_options *opt)
 {
 	unsigned int i;
 
+	opt->dead_letter[0] = '\0';
 	for (i = 0; i < mq_option_count; i++)
-		mq_option_set(&mq_option_table[i], opt, mq_option_table[i].def);
+		if (mq_option_table[i].kind != MQ_QUEUE)
+			mq_option_set(&mq_option_table[i], opt,
+				      mq_option_table[i].def);
 	opt->uid = from_kuid_munged(current_user_ns(), current_fsuid());
 	opt->gid = from_kgid_munged(current_user_ns(), current_fsgid());
 }
@@ -174,8 +279,14 @@ static int mq_parse_number(const struct mq_option *o, const char *text, u64 *v)
 	return 0;
 }
 
+/* The name that a value of the kind MQ_QUEUE stands for: "" for none. */
+const char *mq_option_queue(const char *text)
+{
+	return strcmp(text, MQ_NO_QUEUE) ? text : "";
+}
+
 /**
- * mq_option_parse - read an option's value
+ * mq_option_parse - read an option's value, but for one of the kind MQ_QUEUE
  * @o: the option
  * @text: the value
  * @v: gets it
@@ -186,6 +297,17 @@ int mq_option_parse(const struct mq_option *o, const char *text, u64 *v)
 {
 	return o->kind == MQ_ENUM ? mq_parse_word(o, text, v) :
 				    mq_parse_number(o, text, v);
+}
+
+/* An option of a queue, as it is parsed. Return: as scnprintf(). */
+int mq_option_text(const struct mq_option *o, struct mq_options *opt, char *buf,
+		   size_t size)
+{
+	if (o->kind == MQ_QUEUE)
+		return scnprintf(buf, size, "%s",
+				 opt->dead_letter[0] ? opt->dead_letter :
+						       MQ_NO_QUEUE);
+	return mq_option_print(o, mq_option_get(o, opt), buf, size);
 }
 
 /* A value as it is parsed. Return: characters written, as scnprintf(). */
@@ -207,6 +329,8 @@ int mq_option_bounds(const struct mq_option *o, char *buf, size_t size)
 	unsigned int i;
 	int n = 0;
 
+	if (o->kind == MQ_QUEUE)
+		return scnprintf(buf, size, "%s|QUEUE", MQ_NO_QUEUE);
 	if (o->kind == MQ_ENUM) {
 		for (i = 0; o->words[i]; i++)
 			n += scnprintf(buf + n, size - n, "%s%s",
@@ -227,7 +351,8 @@ size_t mq_option_describe(char *buf, size_t size)
 	static const char * const kinds[] = {
 		[MQ_NUMBER] = "number", [MQ_SIZE] = "size",
 		[MQ_OCTAL] = "octal", [MQ_CREATOR] = "number",
-		[MQ_ENUM] = "word",
+		[MQ_ENUM] = "word", [MQ_DURATION] = "duration",
+		[MQ_QUEUE] = "queue",
 	};
 	unsigned int i;
 	size_t n = 0;
@@ -239,6 +364,8 @@ size_t mq_option_describe(char *buf, size_t size)
 			       kinds[o->kind]);
 		if (o->kind == MQ_CREATOR)
 			n += scnprintf(buf + n, size - n, "creator");
+		else if (o->kind == MQ_QUEUE)
+			n += scnprintf(buf + n, size - n, "%s", MQ_NO_QUEUE);
 		else
 			n += mq_option_print(o, o->def, buf + n, size - n);
 		n += scnprintf(buf + n, size - n, " ");

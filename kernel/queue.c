@@ -1,19 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What can happen to a message in its queue. Each change of state is one
- * function, does its counting and its trace event, and runs under
- * mq_queue.lock; none of them sleeps, allocates, frees or wakes anybody.
- *
- *            send               take              ack
- *	(new) ------> READY ------------> IN FLIGHT -----> (gone)
- *	                |  ^                  |
- *	          drop, |  +------------------+
- *	          purge |    release, last close (a failure),
- *	                v    or it was never handed over
- *	             (gone)
+ * A queue: its lock, who uses it, and what comes in and goes out of it.
  */
 #include <linux/ktime.h>
-#include <linux/sched/signal.h>
+#include <linux/sched.h>
 
 #include "mq.h"
 #include "trace.h"
@@ -21,10 +11,59 @@
 /* How many entries one hold of the lock moves, where there may be many. */
 #define MQ_PORTION	64
 
-/* Messages stored, whatever their state: what the bounds bound. */
-static u64 mq_stored(const struct mq_queue *q)
+/* Take the lock, and do what time has done by now. */
+void mq_lock(struct mq_queue *q) __acquires(&q->lock)
 {
-	return READ_ONCE(q->stat.ready) + READ_ONCE(q->stat.in_flight);
+	spin_lock(&q->lock);
+	while (unlikely(mq_time_due(q)) && !q->gone && mq_time_pass_locked(q)) {
+		mq_unlock(q);
+		cond_resched();
+		spin_lock(&q->lock);
+	}
+}
+
+/* What mq_unlock() has to do where more than the common happened. */
+static void mq_unlock_rest(struct mq_queue *q, struct list_head *out,
+			   struct list_head *groups, struct list_head *seen)
+{
+	mq_dispose(q, out);
+	mq_order_free(groups);
+	mq_dedup_free(seen);
+}
+
+/*
+ * Drop the lock, and do what had to wait for that: wake those whom the changes
+ * concern, and dispose of what left.
+ */
+void mq_unlock(struct mq_queue *q) __releases(&q->lock)
+{
+	bool freed = q->freed, was_full = q->was_full;
+	unsigned int news = q->news;
+	LIST_HEAD(groups);
+	LIST_HEAD(seen);
+	LIST_HEAD(out);
+
+	q->freed = false;
+	q->news = 0;
+	list_splice_init(&q->out, &out);
+	list_splice_init(&q->dedup.old, &seen);
+	if (unlikely(q->order))
+		mq_order_clean_locked(q, &groups);
+	spin_unlock(&q->lock);
+	if (freed)
+		mq_wake_writers(q, was_full);
+	if (news)
+		mq_wake_readers(q, news);
+	if (freed || !list_empty(&seen) || !list_empty(&groups))
+		mq_unlock_rest(q, &out, &groups, &seen);
+}
+
+/* Messages stored, whatever their state: what the bounds bound. */
+u64 mq_stored(const struct mq_queue *q)
+{
+	return READ_ONCE(q->stat.ready) + READ_ONCE(q->stat.in_flight) +
+	       READ_ONCE(q->stat.delayed) + READ_ONCE(q->stat.deferred) +
+	       READ_ONCE(q->stat.dead);
 }
 
 static bool mq_within(const struct mq_queue *q, u64 messages, u64 bytes)
@@ -46,56 +85,52 @@ bool mq_queue_full(const struct mq_queue *q)
 }
 
 /*
- * Counters that are looked at without the lock, as hints: on 64 bits they are
- * seen whole.
+ * The same, at the moment when the first message since mq_lock() is on its way
+ * out: it is in no state any more, but its bytes still count.
  */
-static void mq_count(u64 *counter, s64 by)
+bool mq_queue_was_full(const struct mq_queue *q)
 {
-	WRITE_ONCE(*counter, *counter + by);
+	return !mq_within(q, mq_stored(q) + 2, READ_ONCE(q->stat.bytes) + 1);
 }
 
-static void mq_remove_ready(struct mq_queue *q, struct mq_entry *e)
-{
-	mq_ready_remove(&q->ready, e);
-	mq_count(&q->stat.ready, -1);
-}
-
-/* The message leaves the queue for good. */
-static void mq_forget(struct mq_queue *q, struct mq_entry *e)
-{
-	mq_count(&q->stat.bytes, -(s64)mq_msg_bytes(e->msg));
-}
-
+/* It makes room for another. */
 static void mq_drop_locked(struct mq_queue *q, struct mq_entry *e)
 {
-	lockdep_assert_held(&q->lock);
-	mq_remove_ready(q, e);
-	mq_forget(q, e);
+	mq_leave_locked(q, e);
 	q->stat.dropped++;
 	trace_mq_drop(q, e);
+	mq_out_locked(q, e);
+}
+
+/* So it does, by going to the dead-letter queue. */
+static void mq_move_locked(struct mq_queue *q, struct mq_entry *e)
+{
+	mq_leave_locked(q, e);
+	mq_die_locked(q, e, DEVMQ_REASON_OVERFLOW);
 }
 
 /*
- * Drop from the head until a message of @bytes fits. If dropping all that is
- * ready would not do, as what is in flight stays, nothing is dropped. In
- * portions, since a bound may just have been set much lower.
+ * Drop the oldest of the lowest priority until a message of @bytes fits. If
+ * dropping all that is ready would not do, nothing is dropped. In portions,
+ * since a bound may just have been set much lower.
  */
 static int mq_drop_until_fits(struct mq_queue *q, u64 bytes,
-			      struct list_head *dropped)
+			      void (*drop)(struct mq_queue *q,
+					   struct mq_entry *e))
 {
 	unsigned int n = 0;
 
-	if (!mq_within(q, q->stat.in_flight + 1, q->flying + bytes))
+	if (!mq_within(q, mq_stored(q) - q->stat.ready + 1,
+		       q->stat.bytes - q->ready_bytes + bytes))
 		return -ENOSPC;
 	while (!mq_queue_fits(q, bytes)) {
-		struct mq_entry *e = mq_ready_first(&q->ready);
+		struct mq_entry *e = mq_ready_lowest(&q->ready);
 
 		if (WARN_ON_ONCE(!e))
 			return -ENOSPC;
 		if (n++ == MQ_PORTION)
 			return -EBUSY;
-		mq_drop_locked(q, e);
-		list_add_tail(&e->list, dropped);
+		drop(q, e);
 	}
 	return 0;
 }
@@ -104,196 +139,87 @@ static int mq_drop_until_fits(struct mq_queue *q, u64 bytes,
  * mq_queue_admit_locked - may a message come in?
  * @q: the queue
  * @msg: the message
- * @dropped: takes the entries that had to go for it, for the caller to free
  *
- * Return: 0, ENODEV, EMSGSIZE, ENOSPC, EAGAIN where the overflow option says to wait, or
- * EBUSY where there is more to drop: unlock, free @dropped, try again.
+ * Others may have to go for it.
+ *
+ * Return: 0, ENODEV, EMSGSIZE, ENOSPC, EAGAIN where it has to wait, or EBUSY
+ * where there is more to drop: drop the lock and try again.
  */
-int mq_queue_admit_locked(struct mq_queue *q, const struct mq_msg *msg,
-			  struct list_head *dropped)
+int mq_queue_admit_locked(struct mq_queue *q, const struct mq_msg *msg)
 {
 	u64 bytes = mq_msg_bytes(msg);
 
 	lockdep_assert_held(&q->lock);
 	if (q->gone)
 		return -ENODEV;
+	if (unlikely(mq_paused(q, MQ_PAUSED_SEND)))
+		return -EAGAIN;
 	/* A bound may have been set lower since that was looked at. */
 	if (!mq_size_ok(q, msg->size, bytes - msg->size))
 		return -EMSGSIZE;
 	if (likely(mq_queue_fits(q, bytes)))
 		return 0;
 	switch (READ_ONCE(q->opt.overflow)) {
+	case MQ_OVERFLOW_DEAD_LETTER:
+		if (!q->dead_letter)
+			return -ENOSPC;
+		return mq_drop_until_fits(q, bytes, mq_move_locked);
+	case MQ_OVERFLOW_DROP_HEAD:
+		return mq_drop_until_fits(q, bytes, mq_drop_locked);
 	case MQ_OVERFLOW_REJECT:
 		return -ENOSPC;
-	case MQ_OVERFLOW_DROP_HEAD:
-		return mq_drop_until_fits(q, bytes, dropped);
 	default:
 		return -EAGAIN;
 	}
 }
 
+/* What its sender, or the queue, says of times begins to count. */
+static void mq_begin(struct mq_queue *q, struct mq_entry *e)
+{
+	u64 ttl = e->expires ?: READ_ONCE(q->opt.ttl_ms) * NSEC_PER_MSEC;
+	u64 delay = e->when ?: READ_ONCE(q->opt.delay_ms) * NSEC_PER_MSEC;
+	bool at = e->clock == MQ_REALTIME;
+
+	e->expires = ttl ?: MQ_NEVER;
+	if (at ? e->when > mq_now(MQ_REALTIME) : delay) {
+		e->fresh = true;
+		mq_delay_locked(q, e, e->clock,
+				at ? e->when : mq_later(mq_now(MQ_BOOTTIME), delay));
+		return;
+	}
+	e->clock = MQ_BOOTTIME;
+	if (unlikely(ttl && ttl != MQ_NEVER))
+		e->expires = mq_later(mq_now(MQ_BOOTTIME), ttl);
+	mq_ready_locked(q, e);
+}
+
 /* A message comes in at @now (CLOCK_REALTIME), and gets its id. */
 void mq_queue_add_locked(struct mq_queue *q, struct mq_entry *e, u64 now)
 {
+	struct mq_seen *seen = e->seen;
+
 	lockdep_assert_held(&q->lock);
 	e->msg->time_ns = now;
 	e->id = q->next_id++;
-	e->state = DEVMQ_STATE_READY;
-	mq_ready_add(&q->ready, e);
-	mq_count(&q->stat.ready, 1);
-	mq_count(&q->stat.bytes, mq_msg_bytes(e->msg));
+	e->holder = NULL;
+	list_add_tail(&e->all, &q->all);
+	WRITE_ONCE(q->stat.bytes, q->stat.bytes + mq_msg_bytes(e->msg));
 	q->stat.sent++;
 	trace_mq_send(q, e);
+	if (unlikely(seen))
+		mq_dedup_add_locked(q, seen, e->id);
+	if (unlikely(q->order))
+		mq_order_join_locked(q, e);
+	mq_begin(q, e);
 }
 
-/* What a consumer finds where nothing is ready. */
-static struct mq_entry *mq_queue_empty(struct mq_queue *q)
-{
-	switch (READ_ONCE(q->opt.eof)) {
-	case MQ_EOF_EMPTY:
-		return NULL;
-	case MQ_EOF_HANGUP:
-		return q->stat.producers ? ERR_PTR(-EAGAIN) : NULL;
-	default:
-		return ERR_PTR(-EAGAIN);
-	}
-}
-
-/**
- * mq_queue_next_locked - what is next for a consumer
- * @q: the queue
- * @f: the consumer
- *
- * Return: the entry, still ready; NULL at end of file; or an ERR_PTR: ENODEV,
- * EAGAIN (nothing there), EBUSY (the consumer holds as many deliveries as it
- * may), EINTR (the caller is being killed).
- */
-struct mq_entry *mq_queue_next_locked(struct mq_queue *q, struct mq_file *f)
-{
-	lockdep_assert_held(&q->lock);
-	if (q->gone)
-		return ERR_PTR(-ENODEV);
-	/* What a dying task takes nobody would ever see. */
-	if (unlikely(fatal_signal_pending(current)))
-		return ERR_PTR(-EINTR);
-	if (f->ack == DEVMQ_ACK_MANUAL && f->prefetch &&
-	    f->held_count >= f->prefetch)
-		return ERR_PTR(-EBUSY);
-	return mq_ready_first(&q->ready) ?: mq_queue_empty(q);
-}
-
-/* Hand it out: it is in flight now, and in the caller's hand. */
-void mq_queue_take_locked(struct mq_file *f, struct mq_entry *e)
-{
-	struct mq_queue *q = f->q;
-
-	mq_remove_ready(q, e);
-	mq_count(&q->stat.in_flight, 1);
-	q->flying += mq_msg_bytes(e->msg);
-	q->stat.delivered++;
-	if (e->attempt++)
-		q->stat.redelivered++;
-	e->state = DEVMQ_STATE_IN_FLIGHT;
-	WRITE_ONCE(f->held_count, f->held_count + 1);
-	trace_mq_deliver(q, e);
-}
-
-/* The consumer keeps the delivery for later: it can be settled and seen. */
-void mq_queue_hold_locked(struct mq_file *f, struct mq_entry *e)
-{
-	lockdep_assert_held(&f->q->lock);
-	if (!e->since_ns)
-		e->since_ns = ktime_get_real_ns();
-	if (!mq_ids_first(&f->held))
-		list_add_tail(&f->holder, &f->q->holders);
-	mq_ids_insert(&f->held, e);
-}
-
-/* Back into the caller's hand. */
-void mq_queue_unhold_locked(struct mq_file *f, struct mq_entry *e)
-{
-	lockdep_assert_held(&f->q->lock);
-	rb_erase_cached(&e->node, &f->held);
-	if (!mq_ids_first(&f->held))
-		list_del_init(&f->holder);
-	if (f->partial == e)
-		WRITE_ONCE(f->partial, NULL);
-}
-
-/* The flight of an entry in hand ends. */
-static void mq_land(struct mq_file *f, struct mq_entry *e)
-{
-	lockdep_assert_held(&f->q->lock);
-	mq_count(&f->q->stat.in_flight, -1);
-	f->q->flying -= mq_msg_bytes(e->msg);
-	WRITE_ONCE(f->held_count, f->held_count - 1);
-	e->since_ns = 0;
-}
-
-static void mq_land_ready(struct mq_file *f, struct mq_entry *e)
-{
-	mq_land(f, e);
-	e->state = DEVMQ_STATE_READY;
-	mq_ready_return(&f->q->ready, e);
-	mq_count(&f->q->stat.ready, 1);
-}
-
-/* Done. The entry stays in hand, for the caller to free. */
-void mq_queue_ack_locked(struct mq_file *f, struct mq_entry *e)
-{
-	struct mq_queue *q = f->q;
-
-	mq_land(f, e);
-	mq_forget(q, e);
-	q->stat.acked++;
-	trace_mq_ack(q, e);
-}
-
-/* The consumer hands it back in good order: the attempt does not count. */
-void mq_queue_release_locked(struct mq_file *f, struct mq_entry *e)
-{
-	e->attempt--;
-	mq_land_ready(f, e);
-	trace_mq_release(f->q, e);
-}
-
-/* The consumer's file was closed: that is a failure. */
-static void mq_queue_crash_locked(struct mq_file *f, struct mq_entry *e)
-{
-	e->failures++;
-	e->failure = DEVMQ_FAILURE_CRASH;
-	mq_land_ready(f, e);
-	trace_mq_return(f->q, e);
-}
-
-/*
- * None of it could be handed over: as if it had never been taken. A queue that
- * has been removed meanwhile takes nothing back; then it is held, and goes
- * with the file.
- */
-void mq_queue_undeliver_locked(struct mq_file *f, struct mq_entry *e)
-{
-	struct mq_queue *q = f->q;
-
-	if (q->gone) {
-		mq_queue_hold_locked(f, e);
-		return;
-	}
-	q->stat.delivered--;
-	if (--e->attempt)
-		q->stat.redelivered--;
-	mq_land_ready(f, e);
-	trace_mq_release(q, e);
-}
-
-/* Its owner wants it gone. The caller frees it. */
+/* Its owner wants it gone. */
 void mq_queue_purge_locked(struct mq_queue *q, struct mq_entry *e)
 {
-	lockdep_assert_held(&q->lock);
-	mq_remove_ready(q, e);
-	mq_forget(q, e);
+	mq_leave_locked(q, e);
 	q->stat.purged++;
 	trace_mq_purge(q, e);
+	mq_out_locked(q, e);
 }
 
 /* What dropping all that is ready would give back to the module's budget. */
@@ -302,7 +228,7 @@ u64 mq_queue_droppable(struct mq_queue *q)
 	u64 cost;
 
 	spin_lock(&q->lock);
-	cost = q->stat.ready * mq_cost(0) + q->stat.bytes - q->flying;
+	cost = q->stat.ready * mq_cost(0) + q->ready_bytes;
 	spin_unlock(&q->lock);
 	return cost;
 }
@@ -312,42 +238,28 @@ bool mq_queue_drop_oldest(struct mq_queue *q)
 {
 	struct mq_entry *e;
 
-	spin_lock(&q->lock);
-	e = q->gone ? NULL : mq_ready_first(&q->ready);
+	mq_lock(q);
+	e = q->gone ? NULL : mq_ready_lowest(&q->ready);
 	if (e)
 		mq_drop_locked(q, e);
-	spin_unlock(&q->lock);
-	if (!e)
-		return false;
-	mq_entry_free(e);
-	return true;
+	mq_unlock(q);
+	return e;
 }
 
-/*
- * The last close of a consumer: all it holds goes back, newest first, so that
- * each finds its place at the head. In portions, as there is no bound to what
- * one may hold.
- */
-void mq_return_all(struct mq_file *f)
+/* The oldest of the consumers is the active one. */
+static void mq_choose_active(struct mq_queue *q)
 {
-	struct mq_queue *q = f->q;
-	unsigned int n;
+	struct mq_file *f;
 
-	do {
-		struct mq_entry *e;
-
-		n = 0;
-		spin_lock(&q->lock);
-		while (n < MQ_PORTION && !q->gone && (e = mq_ids_last(&f->held))) {
-			mq_queue_unhold_locked(f, e);
-			mq_queue_crash_locked(f, e);
-			n++;
+	WRITE_ONCE(q->active, NULL);
+	list_for_each_entry(f, &q->files, link) {
+		if (f->mode & FMODE_READ) {
+			WRITE_ONCE(q->active, f);
+			/* Edge: it may receive now. */
+			mq_wake_file(f);
+			return;
 		}
-		spin_unlock(&q->lock);
-		if (n)
-			mq_wake_readers(q, n);
-		cond_resched();
-	} while (n);
+	}
 }
 
 /**
@@ -363,7 +275,7 @@ int mq_queue_attach(struct mq_queue *q, struct mq_file *f, bool exclusive)
 	bool reads = f->mode & FMODE_READ;
 	int err = 0;
 
-	spin_lock(&q->lock);
+	mq_lock(q);
 	if (q->gone) {
 		err = -ENODEV;
 	} else if (reads && q->stat.consumers && (exclusive || q->exclusive)) {
@@ -373,11 +285,13 @@ int mq_queue_attach(struct mq_queue *q, struct mq_file *f, bool exclusive)
 		if (reads) {
 			q->stat.consumers++;
 			q->exclusive = exclusive;
+			if (!q->active)
+				WRITE_ONCE(q->active, f);
 		}
 		if (f->mode & FMODE_WRITE)
-			mq_count(&q->stat.producers, 1);
+			WRITE_ONCE(q->stat.producers, q->stat.producers + 1);
 	}
-	spin_unlock(&q->lock);
+	mq_unlock(q);
 	return err;
 }
 
@@ -385,18 +299,22 @@ void mq_queue_detach(struct mq_queue *q, struct mq_file *f)
 {
 	bool hangup = false;
 
-	spin_lock(&q->lock);
+	mq_lock(q);
 	list_del(&f->link);
 	mq_cursor_unlink(&f->cursor);
 	if (f->mode & FMODE_READ) {
 		q->stat.consumers--;
 		q->exclusive = false;
+		if (q->active == f)
+			mq_choose_active(q);
 	}
 	if (f->mode & FMODE_WRITE) {
-		mq_count(&q->stat.producers, -1);
+		WRITE_ONCE(q->stat.producers, q->stat.producers - 1);
 		hangup = !q->stat.producers;
 	}
-	spin_unlock(&q->lock);
+	if (f->mode && !q->stat.consumers && !q->stat.producers)
+		mq_idle_locked(q);
+	mq_unlock(q);
 	/* Edge: the last producer went, and readers may want to know. */
 	if (hangup && READ_ONCE(q->opt.eof) == MQ_EOF_HANGUP)
 		mq_wake_readers(q, 0);
@@ -413,29 +331,39 @@ int mq_queue_close(struct mq_queue *q, bool force)
 {
 	int err = 0;
 
-	spin_lock(&q->lock);
+	mq_lock(q);
 	if (!force && mq_stored(q))
 		err = -ENOTEMPTY;
 	else
 		WRITE_ONCE(q->gone, true);
-	spin_unlock(&q->lock);
+	mq_unlock(q);
 	return err;
 }
 
-/* Free what was ready in a queue that is closed. */
+/*
+ * Free what was in a queue that is closed. What is in flight stays with its
+ * holder, and goes with that.
+ */
 void mq_queue_drain(struct mq_queue *q)
 {
+	struct mq_cursor c;
 	struct mq_entry *e;
+	u64 after = 0;
 
 	WARN_ON_ONCE(!q->gone);
+	mq_time_stop(q);
+	mq_cursor_init(&c);
 	do {
 		spin_lock(&q->lock);
-		e = mq_ready_first(&q->ready);
-		if (e)
-			mq_remove_ready(q, e);
-		spin_unlock(&q->lock);
-		if (e)
-			mq_entry_free(e);
+		e = mq_walk_locked(q, &c, ~DEVMQ_STATE_MASK(DEVMQ_STATE_IN_FLIGHT),
+				   &after);
+		if (!IS_ERR_OR_NULL(e)) {
+			mq_leave_locked(q, e);
+			mq_out_locked(q, e);
+		} else if (!e) {
+			mq_cursor_unlink(&c);
+		}
+		mq_unlock(q);
 		cond_resched();
 	} while (e);
 }
@@ -448,13 +376,13 @@ int mq_queue_stat(struct mq_queue *q, struct devmq_stat *s)
 	struct mq_entry *e;
 	bool gone;
 
-	spin_lock(&q->lock);
+	mq_lock(q);
 	gone = q->gone;
 	*s = q->stat;
-	e = mq_ready_first(&q->ready);
+	e = q->order ? mq_order_first(q) : mq_ready_first(&q->ready);
 	if (e && e->msg->time_ns < now)
 		s->oldest_ms = div_u64(now - e->msg->time_ns, NSEC_PER_MSEC);
-	spin_unlock(&q->lock);
+	mq_unlock(q);
 	s->size = size;
 	s->flags = flags;
 	return gone ? -ENODEV : 0;

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The order of delivery, cursors in it, and trees of entries by id.
+ * The order of delivery, trees of entries by id, and walking through a queue.
  *
- * All of it runs under mq_queue.lock and neither sleeps nor allocates.
+ * All of it runs under mq_queue.lock and neither sleeps nor allocates, but for
+ * the beginning and the end.
  */
+#include <linux/bitmap.h>
 #include <linux/rbtree.h>
+#include <linux/slab.h>
 
 #include "mq.h"
 
-/* How many entries a seek passes before it lets the lock be dropped. */
-#define MQ_SEEK_STEPS	512
+/* How many entries a walk passes before it lets the lock be dropped. */
+#define MQ_WALK_STEPS	512
 
 static struct mq_entry *mq_ids_entry(struct rb_node *node)
 {
@@ -56,127 +59,210 @@ struct mq_entry *mq_ids_after(struct rb_root_cached *root, u64 id)
 	return best;
 }
 
-void mq_ready_init(struct mq_ready *r)
+int mq_ready_init(struct mq_ready *r, unsigned int levels)
 {
-	INIT_LIST_HEAD(&r->fifo);
+	unsigned int i;
+
+	r->fifo = kcalloc(levels, sizeof(*r->fifo), GFP_KERNEL_ACCOUNT);
+	if (!r->fifo)
+		return -ENOMEM;
+	for (i = 0; i < levels; i++)
+		INIT_LIST_HEAD(&r->fifo[i]);
+	r->levels = levels;
+	bitmap_zero(r->used, DEVMQ_PRIORITIES_MAX);
 	r->returned = RB_ROOT_CACHED;
+	return 0;
+}
+
+void mq_ready_exit(struct mq_ready *r)
+{
+	kfree(r->fifo);
+}
+
+/* Is @a to be delivered before @b? */
+static bool mq_before(const struct mq_entry *a, const struct mq_entry *b)
+{
+	if (a->priority != b->priority)
+		return a->priority > b->priority;
+	return a->id < b->id;
+}
+
+static bool mq_returned_less(struct rb_node *a, const struct rb_node *b)
+{
+	return mq_before(rb_entry(a, struct mq_entry, node),
+			 rb_entry(b, struct mq_entry, node));
+}
+
+/*
+ * A message gets ready. A new one has the largest id; one that comes back most
+ * often the smallest, as it was taken from the head.
+ */
+void mq_ready_insert(struct mq_ready *r, struct mq_entry *e)
+{
+	struct list_head *fifo = &r->fifo[e->priority];
+
+	e->returned = false;
+	if (likely(list_empty(fifo) ||
+		   list_last_entry(fifo, struct mq_entry, list)->id < e->id)) {
+		list_add_tail(&e->list, fifo);
+	} else if (list_first_entry(fifo, struct mq_entry, list)->id > e->id) {
+		list_add(&e->list, fifo);
+	} else {
+		e->returned = true;
+		rb_add_cached(&e->node, &r->returned, mq_returned_less);
+		return;
+	}
+	__set_bit(e->priority, r->used);
+}
+
+void mq_ready_remove(struct mq_ready *r, struct mq_entry *e)
+{
+	if (unlikely(e->returned)) {
+		rb_erase_cached(&e->node, &r->returned);
+		e->returned = false;
+		return;
+	}
+	list_del(&e->list);
+	if (list_empty(&r->fifo[e->priority]))
+		__clear_bit(e->priority, r->used);
+}
+
+/* The first in the fifo of @level, which is r->levels if there is none. */
+static struct mq_entry *mq_fifo_first(struct mq_ready *r, unsigned long level)
+{
+	if (level >= r->levels)
+		return NULL;
+	return list_first_entry_or_null(&r->fifo[level], struct mq_entry, list);
+}
+
+/* The next to deliver, or NULL: the oldest of the highest level. */
+struct mq_entry *mq_ready_first(struct mq_ready *r)
+{
+	unsigned long top = 0;
+	struct mq_entry *e, *back;
+
+	if (unlikely(r->levels > 1))
+		top = find_last_bit(r->used, r->levels);
+	e = mq_fifo_first(r, top);
+	if (likely(RB_EMPTY_ROOT(&r->returned.rb_root)))
+		return e;
+	back = mq_ids_first(&r->returned);
+	return !e || mq_before(back, e) ? back : e;
+}
+
+/* The first in the tree of those whose level is not above @level. */
+static struct mq_entry *mq_returned_from(struct mq_ready *r, u8 level)
+{
+	struct rb_node *node = r->returned.rb_root.rb_node;
+	struct mq_entry *best = NULL;
+
+	while (node) {
+		struct mq_entry *e = mq_ids_entry(node);
+
+		if (e->priority <= level) {
+			best = e;
+			node = node->rb_left;
+		} else {
+			node = node->rb_right;
+		}
+	}
+	return best;
+}
+
+/* The first to drop, or NULL: the oldest of the lowest level. */
+struct mq_entry *mq_ready_lowest(struct mq_ready *r)
+{
+	struct mq_entry *back = mq_ids_last(&r->returned);
+	struct mq_entry *e;
+
+	e = mq_fifo_first(r, find_first_bit(r->used, r->levels));
+	if (!back || (e && e->priority < back->priority))
+		return e;
+	/* The tree's lowest level, and there the oldest. */
+	back = mq_returned_from(r, back->priority);
+	return !e || back->priority < e->priority || back->id < e->id ? back : e;
 }
 
 void mq_cursor_init(struct mq_cursor *c)
 {
 	memset(c, 0, sizeof(*c));
-	INIT_LIST_HEAD(&c->mark.list);
+	INIT_LIST_HEAD(&c->mark.all);
 }
 
 void mq_cursor_unlink(struct mq_cursor *c)
 {
-	list_del_init(&c->mark.list);
+	list_del_init(&c->mark.all);
 }
 
-/* The first message in the fifo. Cursors before it have nothing to say. */
-static struct mq_entry *mq_fifo_first(struct mq_ready *r)
+/* Put an entry in its place among all: a new one's is the end. */
+void mq_all_insert(struct mq_queue *q, struct mq_entry *e)
 {
-	struct mq_entry *e;
+	struct mq_entry *at;
 
-	while ((e = list_first_entry_or_null(&r->fifo, struct mq_entry, list))) {
-		if (likely(e->msg))
-			return e;
-		list_del_init(&e->list);
-	}
-	return NULL;
-}
-
-/* A new message: its id is the largest. */
-void mq_ready_add(struct mq_ready *r, struct mq_entry *e)
-{
-	e->returned = false;
-	list_add_tail(&e->list, &r->fifo);
-}
-
-/*
- * A message comes back to its place. Most often that is the head: what comes
- * back was taken from there.
- */
-void mq_ready_return(struct mq_ready *r, struct mq_entry *e)
-{
-	struct mq_entry *first = mq_fifo_first(r);
-
-	e->returned = first && first->id < e->id;
-	if (e->returned)
-		mq_ids_insert(&r->returned, e);
-	else
-		list_add(&e->list, &r->fifo);
-}
-
-void mq_ready_remove(struct mq_ready *r, struct mq_entry *e)
-{
-	if (unlikely(e->returned))
-		rb_erase_cached(&e->node, &r->returned);
-	else
-		list_del(&e->list);
-	e->returned = false;
-}
-
-static struct mq_entry *mq_older(struct mq_entry *a, struct mq_entry *b)
-{
-	if (!a || !b)
-		return a ?: b;
-	return a->id < b->id ? a : b;
-}
-
-/* The next to deliver, or NULL. */
-struct mq_entry *mq_ready_first(struct mq_ready *r)
-{
-	struct mq_entry *e = mq_fifo_first(r);
-
-	if (likely(RB_EMPTY_ROOT(&r->returned.rb_root)))
-		return e;
-	return mq_older(e, mq_ids_first(&r->returned));
-}
-
-/*
- * Move @c towards the last entry whose id is not above @after. The entry
- * behind it, or NULL at the end; ERR_PTR(-EAGAIN): not there yet.
- */
-static struct mq_entry *mq_fifo_seek(struct mq_ready *r, struct mq_cursor *c,
-				     u64 after)
-{
-	bool go_on = !list_empty(&c->mark.list) && c->mark.id <= after;
-	struct list_head *at = go_on ? &c->mark.list : &r->fifo;
-	struct mq_entry *e = NULL;
-	unsigned int steps = 0;
-
-	for (at = at->next; at != &r->fifo; at = at->next) {
-		e = list_entry(at, struct mq_entry, list);
-		if (!e->msg)
-			continue;
-		if (e->id > after || ++steps > MQ_SEEK_STEPS)
+	list_for_each_entry_reverse(at, &q->all, all)
+		if (at->id <= e->id)
 			break;
-		c->mark.id = e->id;
-	}
-	list_del_init(&c->mark.list);
-	if (go_on || steps)
-		list_add_tail(&c->mark.list, at);
-	if (at == &r->fifo)
-		return NULL;
-	return steps > MQ_SEEK_STEPS ? ERR_PTR(-EAGAIN) : e;
+	list_add(&e->all, &at->all);
 }
+
+/* The same, where only what is set aside is asked for: there is a tree. */
+static struct mq_entry *mq_walk_aside(struct mq_queue *q, u32 states,
+				      u64 *after)
+{
+	unsigned int steps;
+
+	for (steps = 0; steps < MQ_WALK_STEPS; steps++) {
+		struct mq_entry *e = mq_ids_after(&q->aside, *after);
+
+		if (!e || states & DEVMQ_STATE_MASK(e->state))
+			return e;
+		*after = e->id;
+	}
+	return ERR_PTR(-EAGAIN);
+}
+
+#define MQ_ASIDE	(DEVMQ_STATE_MASK(DEVMQ_STATE_DELAYED) | \
+			 DEVMQ_STATE_MASK(DEVMQ_STATE_DEFERRED) | \
+			 DEVMQ_STATE_MASK(DEVMQ_STATE_DEAD))
 
 /**
- * mq_ready_next - the ready message with the smallest id above @after
- * @r: where to look
+ * mq_walk_locked - the message with the smallest id above @after
+ * @q: the queue
  * @c: keeps the place between calls, so that walking on takes no search
- * @after: the id
+ * @states: mask of states that count
+ * @after: the id; moves on with what was passed in vain
  *
  * Return: the entry, NULL if there is none, or ERR_PTR(-EAGAIN) if the way is
  * long: drop the lock and call again.
  */
-struct mq_entry *mq_ready_next(struct mq_ready *r, struct mq_cursor *c,
-			       u64 after)
+struct mq_entry *mq_walk_locked(struct mq_queue *q, struct mq_cursor *c,
+				u32 states, u64 *after)
 {
-	struct mq_entry *e = mq_fifo_seek(r, c, after);
+	bool go_on = !list_empty(&c->mark.all) && c->mark.id <= *after;
+	struct list_head *at = go_on ? &c->mark.all : &q->all;
+	unsigned int steps = 0;
+	struct mq_entry *e;
 
-	if (IS_ERR(e))
+	lockdep_assert_held(&q->lock);
+	if (!(states & ~MQ_ASIDE))
+		return mq_walk_aside(q, states, after);
+	if (!go_on)
+		c->mark.id = 0;
+	for (at = at->next; at != &q->all; at = at->next) {
+		e = list_entry(at, struct mq_entry, all);
+		if (!e->msg)
+			continue;
+		if ((e->id > *after && states & DEVMQ_STATE_MASK(e->state)) ||
+		    ++steps > MQ_WALK_STEPS)
+			break;
+		c->mark.id = e->id;
+	}
+	list_del_init(&c->mark.all);
+	list_add_tail(&c->mark.all, at);
+	if (at == &q->all)
+		return NULL;
+	if (steps <= MQ_WALK_STEPS)
 		return e;
-	return mq_older(e, mq_ids_after(&r->returned, after));
+	*after = max(*after, c->mark.id);
+	return ERR_PTR(-EAGAIN);
 }

@@ -9,23 +9,27 @@
 
 #include "mq.h"
 
-/* The half-read message, or the next one; as mq_queue_next_locked(). */
+/* The half-read message, or the next one; as mq_flight_next_locked(). */
 static struct mq_entry *mq_pick(struct mq_file *f)
 {
 	struct mq_queue *q = f->q;
 	struct mq_entry *e;
 
-	spin_lock(&q->lock);
+	mq_lock(q);
 	e = f->partial;
-	if (unlikely(e) && !q->gone) {
-		mq_queue_unhold_locked(f, e);
+	if (unlikely(f->lost) && !q->gone) {
+		/* The rest of what was half read is somebody else's now. */
+		WRITE_ONCE(f->lost, false);
+		e = ERR_PTR(-ESTALE);
+	} else if (unlikely(e) && !q->gone) {
+		mq_flight_unhold_locked(f, e);
 	} else {
 		f->partial_done = 0;
-		e = mq_queue_next_locked(q, f);
+		e = mq_flight_next_locked(q, f);
 		if (!IS_ERR_OR_NULL(e))
-			mq_queue_take_locked(f, e);
+			mq_flight_take_locked(f, e);
 	}
-	spin_unlock(&q->lock);
+	mq_unlock(q);
 	return e;
 }
 
@@ -51,30 +55,23 @@ static void mq_delivered(struct mq_file *f, struct mq_entry *e, u32 done)
 {
 	bool whole = done == e->msg->size;
 	struct mq_queue *q = f->q;
-	bool acked = false, edge;
 
-	spin_lock(&q->lock);
-	edge = mq_queue_full(q);
+	mq_lock(q);
 	f->last_id = e->id;
 	/* Who was killed meanwhile has not seen it: it comes back at close. */
 	if (whole && f->ack == DEVMQ_ACK_AUTO &&
 	    likely(!fatal_signal_pending(current))) {
-		mq_queue_ack_locked(f, e);
-		acked = true;
+		mq_flight_ack_locked(f, e);
 	} else {
-		mq_queue_hold_locked(f, e);
+		mq_flight_hold_locked(f, e);
 		if (!whole) {
 			WRITE_ONCE(f->partial, e);
 			f->partial_done = done;
 		}
 	}
-	spin_unlock(&q->lock);
-	if (likely(acked)) {
-		mq_wake_writers(q, edge);
-		mq_entry_free(e);
-	} else if (!whole) {
+	mq_unlock(q);
+	if (unlikely(!whole))
 		mq_wake_file(f);
-	}
 }
 
 /* Not a byte could be copied. */
@@ -87,10 +84,9 @@ static void mq_not_delivered(struct mq_file *f, struct mq_entry *e, u32 done)
 		mq_delivered(f, e, done);
 		return;
 	}
-	spin_lock(&q->lock);
-	mq_queue_undeliver_locked(f, e);
-	spin_unlock(&q->lock);
-	mq_wake_readers(q, 1);
+	mq_lock(q);
+	mq_flight_undeliver_locked(f, e);
+	mq_unlock(q);
 	mq_wake_file(f);
 }
 
@@ -156,12 +152,12 @@ u32 mq_next_size(struct mq_file *f)
 
 	if (!(f->mode & FMODE_READ))
 		return 0;
-	spin_lock(&q->lock);
-	e = mq_ready_first(&q->ready);
+	mq_lock(q);
+	e = mq_flight_next_locked(q, f);
 	if (f->partial)
 		size = f->partial->msg->size - f->partial_done;
-	else if (e)
+	else if (!IS_ERR_OR_NULL(e))
 		size = e->msg->size;
-	spin_unlock(&q->lock);
+	mq_unlock(q);
 	return size;
 }

@@ -10,6 +10,7 @@
 #include <linux/cred.h>
 #include <linux/hashtable.h>
 #include <linux/module.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/stringhash.h>
@@ -80,6 +81,10 @@ static void mq_device_release(struct device *dev)
 	struct mq_queue *q = mq_queue_of(dev);
 
 	mq_budget_forget(q);
+	mq_order_exit(q);
+	mq_ready_exit(&q->ready);
+	mq_dedup_exit(q);
+	mq_text_put(q->origin);
 	kfree(q);
 }
 
@@ -117,6 +122,16 @@ static struct mq_queue *mq_find(const char *name)
 	return NULL;
 }
 
+/* What a queue has apart; undone by its release. 0 or ENOMEM. */
+static int mq_queue_parts(struct mq_queue *q)
+{
+	q->origin = mq_text_alloc(strlen(q->name));
+	if (!q->origin)
+		return -ENOMEM;
+	memcpy(q->origin->text, q->name, q->origin->size);
+	return mq_ready_init(&q->ready, q->opt.priorities) ?: mq_order_init(q);
+}
+
 static struct mq_queue *mq_queue_new(const char *name,
 				     const struct mq_options *opt)
 {
@@ -126,22 +141,135 @@ static struct mq_queue *mq_queue_new(const char *name,
 		return NULL;
 	strscpy(q->name, name, sizeof(q->name));
 	q->opt = *opt;
+	if (mq_queue_parts(q)) {
+		mq_ready_exit(&q->ready);
+		mq_text_put(q->origin);
+		kfree(q);
+		return NULL;
+	}
 	q->node_uid = make_kuid(current_user_ns(), opt->uid);
 	q->node_gid = make_kgid(current_user_ns(), opt->gid);
 	init_waitqueue_head(&q->readers);
 	init_waitqueue_head(&q->writers);
 	spin_lock_init(&q->lock);
-	mq_ready_init(&q->ready);
+	q->aside = RB_ROOT_CACHED;
 	q->next_id = 1;
 	INIT_LIST_HEAD(&q->starved);
+	INIT_LIST_HEAD(&q->out);
+	INIT_LIST_HEAD(&q->all);
 	INIT_LIST_HEAD(&q->files);
-	INIT_LIST_HEAD(&q->holders);
+	mq_dedup_init(q);
+	mq_time_start(q);
 
 	device_initialize(&q->dev);
 	q->dev.class = &mq_class;
 	q->dev.type = &mq_device_type;
 	q->dev.release = mq_device_release;
 	return q;
+}
+
+/* A queue, which the caller puts, or NULL. */
+struct mq_queue *mq_queue_by_name(const struct mq_text *name)
+{
+	char text[DEVMQ_NAME_MAX + 1] = "";
+	struct mq_queue *q;
+
+	memcpy(text, name->text, name->size);
+	mutex_lock(&mq_registry_lock);
+	q = mq_find(text);
+	if (q)
+		get_device(&q->dev);
+	mutex_unlock(&mq_registry_lock);
+	return q;
+}
+
+/* May the dead of @q go to @target? */
+static int mq_may_link(const struct mq_queue *q, const struct mq_queue *target)
+{
+	const struct mq_queue *next;
+
+	/* What is carried there is an entry as it is. */
+	if (target->order)
+		return -EINVAL;
+	for (next = target; next; next = next->dead_letter)
+		if (next == q)
+			return -ELOOP;
+	return 0;
+}
+
+/*
+ * Make the queue of this name the dead-letter queue of @q; "": none. Return: 0,
+ * ENOENT, EINVAL, or ELOOP if the dead would go round in a circle.
+ */
+static int mq_link_dead_letter(struct mq_queue *q, const char *name)
+{
+	struct mq_queue *target = NULL, *before;
+	int err;
+
+	lockdep_assert_held(&mq_registry_lock);
+	if (*name) {
+		target = strcmp(name, q->name) ? mq_find(name) : q;
+		err = target ? mq_may_link(q, target) : -ENOENT;
+		if (err)
+			return err;
+		get_device(&target->dev);
+		target->sources++;
+	}
+	mq_lock(q);
+	before = q->dead_letter;
+	q->dead_letter = target;
+	strscpy(q->opt.dead_letter, name, sizeof(q->opt.dead_letter));
+	mq_unlock(q);
+	if (!before)
+		return 0;
+	/* Having been in use until now, it may have time to go. */
+	mq_lock(before);
+	if (!--before->sources)
+		mq_idle_locked(before);
+	mq_unlock(before);
+	mq_queue_put(before);
+	return 0;
+}
+
+/**
+ * mq_set_dead_letter - change a queue's dead-letter queue
+ * @q: the queue
+ * @name: of the other, or ""
+ *
+ * Called by sysfs, for which removal waits with the registry's lock held: so
+ * this must not wait for that lock.
+ *
+ * Return: as mq_link_dead_letter(); EINVAL also if overflow=dead-letter needs
+ * one; or ERESTARTNOINTR.
+ */
+int mq_set_dead_letter(struct mq_queue *q, const char *name)
+{
+	int err;
+
+	if (!mutex_trylock(&mq_registry_lock))
+		return restart_syscall();
+	if (READ_ONCE(q->gone))
+		err = -ENODEV;
+	else if (!*name && READ_ONCE(q->opt.overflow) == MQ_OVERFLOW_DEAD_LETTER)
+		err = -EINVAL;
+	else
+		err = mq_link_dead_letter(q, name);
+	mutex_unlock(&mq_registry_lock);
+	return err;
+}
+
+/* The queues whose dead came here keep them from now on. */
+static void mq_unlink_sources(struct mq_queue *q)
+{
+	struct mq_queue *source;
+	unsigned int i;
+
+	lockdep_assert_held(&mq_registry_lock);
+	if (!q->sources)
+		return;
+	hash_for_each(mq_names, i, source, by_name)
+		if (source->dead_letter == q)
+			mq_link_dead_letter(source, "");
 }
 
 /* Give the queue its number and its node. */
@@ -171,7 +299,7 @@ static int mq_publish(struct mq_queue *q)
  * @name: its name, checked
  * @opt: its options, checked
  *
- * Return: 0, EEXIST, ENOSPC (out of device numbers), ENODEV (the module is
+ * Return: 0, EEXIST, what mq_link_dead_letter() has, ENOSPC (out of device numbers), ENODEV (the module is
  * going), ENOMEM, or what the driver core says.
  */
 int mq_create(const char *name, const struct mq_options *opt)
@@ -187,10 +315,18 @@ int mq_create(const char *name, const struct mq_options *opt)
 		goto out_module;
 	}
 	mutex_lock(&mq_registry_lock);
-	err = mq_find(name) ? -EEXIST : mq_publish(q);
+	err = mq_find(name) ? -EEXIST : mq_link_dead_letter(q, opt->dead_letter);
+	if (!err) {
+		err = mq_publish(q);
+		if (err)
+			mq_link_dead_letter(q, "");
+	}
 	if (!err) {
 		hash_add(mq_names, &q->by_name, mq_name_hash(name));
 		trace_mq_create(q);
+		mq_lock(q);
+		mq_idle_locked(q);
+		mq_unlock(q);
 	}
 	mutex_unlock(&mq_registry_lock);
 	if (!err)
@@ -201,12 +337,33 @@ out_module:
 	return err;
 }
 
+/* A queue that is closed is not to be found any more. */
+static void mq_unpublish(struct mq_queue *q)
+{
+	lockdep_assert_held(&mq_registry_lock);
+	mq_unlink_sources(q);
+	mq_link_dead_letter(q, "");
+	hash_del(&q->by_name);
+	xa_erase(&mq_minors, q->minor);
+	device_del(&q->dev);
+	trace_mq_remove(q);
+}
+
+/* And what was in it goes, with the registry's reference. */
+static void mq_finish(struct mq_queue *q)
+{
+	mq_wake_all(q);
+	mq_queue_drain(q);
+	mq_queue_put(q);
+	module_put(THIS_MODULE);
+}
+
 /**
  * mq_remove - unmake a queue
  * @name: its name
- * @force: with all that it stores
+ * @force: with all that it stores, and though others send their dead there
  *
- * Return: 0, ENOENT or ENOTEMPTY.
+ * Return: 0, ENOENT, EBUSY or ENOTEMPTY.
  */
 int mq_remove(const char *name, bool force)
 {
@@ -215,21 +372,60 @@ int mq_remove(const char *name, bool force)
 
 	mutex_lock(&mq_registry_lock);
 	q = mq_find(name);
-	err = q ? mq_queue_close(q, force) : -ENOENT;
-	if (!err) {
-		hash_del(&q->by_name);
-		xa_erase(&mq_minors, q->minor);
-		device_del(&q->dev);
-		trace_mq_remove(q);
-	}
+	if (!q)
+		err = -ENOENT;
+	else if (q->sources && !force)
+		err = -EBUSY;
+	else
+		err = mq_queue_close(q, force);
+	if (!err)
+		mq_unpublish(q);
 	mutex_unlock(&mq_registry_lock);
-	if (err)
-		return err;
-	mq_wake_all(q);
-	mq_queue_drain(q);
-	mq_queue_put(q);
-	module_put(THIS_MODULE);
-	return 0;
+	if (!err)
+		mq_finish(q);
+	return err;
+}
+
+/* Is the queue, which nobody has open, one that goes then? */
+static bool mq_is_over(const struct mq_queue *q, bool closed)
+{
+	u64 ms = READ_ONCE(q->opt.expires_ms);
+
+	lockdep_assert_held(&q->lock);
+	if (q->gone || q->stat.consumers || q->stat.producers)
+		return false;
+	if (closed)
+		return READ_ONCE(q->opt.auto_delete);
+	return ms && mq_later(q->idle_since, ms * NSEC_PER_MSEC) <=
+		     mq_now(MQ_BOOTTIME);
+}
+
+/**
+ * mq_reap - remove a queue that its options say is to go when nobody uses it
+ * @q: the queue
+ * @closed: its last user has just gone; else some time has passed
+ *
+ * Not while others send their dead there: that is use. The caller has a
+ * reference of his own.
+ */
+void mq_reap(struct mq_queue *q, bool closed)
+{
+	bool over;
+
+	/* Spare all others the registry's lock. */
+	if (closed && !READ_ONCE(q->opt.auto_delete))
+		return;
+	mutex_lock(&mq_registry_lock);
+	mq_lock(q);
+	over = !q->sources && mq_is_over(q, closed);
+	if (over)
+		WRITE_ONCE(q->gone, true);
+	mq_unlock(q);
+	if (over)
+		mq_unpublish(q);
+	mutex_unlock(&mq_registry_lock);
+	if (over)
+		mq_finish(q);
 }
 
 static int __init mq_add_cdev(struct cdev *cdev,

@@ -4,10 +4,11 @@
  * under the queue's lock it is only linked in.
  */
 #include <linux/pagemap.h>
-#include <linux/timekeeping.h>
+#include <linux/ktime.h>
 #include <linux/uio.h>
 
 #include "mq.h"
+#include "trace.h"
 
 /**
  * mq_size_ok - may a message of this size ever come in?
@@ -35,18 +36,40 @@ static void mq_keep_first(struct list_head *batch)
 	list_add(&first->list, batch);
 }
 
-/* Take what there is room for. Return: how many; if not all, why in @err. */
+/* The number of the message that came first with the same id, or 0. */
+static u64 mq_send_first(struct mq_queue *q, const struct mq_entry *e)
+{
+	if (likely(!e->seen) || q->gone || mq_paused(q, MQ_PAUSED_SEND) ||
+	    !READ_ONCE(q->opt.dedup_window_ms))
+		return 0;
+	return mq_dedup_find_locked(q, e->seen);
+}
+
+/*
+ * Take what there is room for. Return: how many; if not all, why in @err. A
+ * duplicate is taken alone, and stays in @batch for the caller to free.
+ */
 static int mq_send_some(struct mq_queue *q, struct list_head *batch, int *err,
-			u64 *last_id)
+			u64 *last_id, bool *dup)
 {
 	u64 now = ktime_get_real_ns();
 	struct mq_entry *e, *next;
-	LIST_HEAD(dropped);
 	int taken = 0;
+	u64 first;
 
-	spin_lock(&q->lock);
+	mq_lock(q);
 	list_for_each_entry_safe(e, next, batch, list) {
-		*err = mq_queue_admit_locked(q, e->msg, &dropped);
+		first = mq_send_first(q, e);
+		*dup = first && !taken;
+		if (unlikely(*dup)) {
+			q->stat.deduplicated++;
+			trace_mq_dedup(q, e);
+			*last_id = first;
+			taken = 1;
+		}
+		if (unlikely(first))
+			break;
+		*err = mq_queue_admit_locked(q, e->msg);
 		if (*err)
 			break;
 		list_del(&e->list);
@@ -54,9 +77,7 @@ static int mq_send_some(struct mq_queue *q, struct list_head *batch, int *err,
 		*last_id = e->id;
 		taken++;
 	}
-	spin_unlock(&q->lock);
-	if (unlikely(!list_empty(&dropped)))
-		mq_entries_free(&dropped);
+	mq_unlock(q);
 	return taken;
 }
 
@@ -66,6 +87,8 @@ static int mq_send_some(struct mq_queue *q, struct list_head *batch, int *err,
  * @batch: entries, in order; those that were taken leave it
  * @nowait: do not wait for room
  * @last_id: gets the id of the last one taken
+ * @dup: set if that is the number of another message with the same
+ *	de-duplication id; then that is all that happened
  *
  * Waits for room for the first and then takes what there is room for, all
  * under one hold of the lock, so that the ids have no gap.
@@ -74,13 +97,13 @@ static int mq_send_some(struct mq_queue *q, struct list_head *batch, int *err,
  * EAGAIN, ERESTARTSYS, and none was.
  */
 int mq_send(struct mq_file *f, struct list_head *batch, bool nowait,
-	    u64 *last_id)
+	    u64 *last_id, bool *dup)
 {
 	struct mq_queue *q = f->q;
 	struct mq_msg *first;
 	int taken, err;
 
-	while (!(taken = mq_send_some(q, batch, &err, last_id))) {
+	while (!(taken = mq_send_some(q, batch, &err, last_id, dup))) {
 		if (err == -EBUSY)
 			continue;	/* there was more to drop */
 		if (err != -EAGAIN)
@@ -96,7 +119,6 @@ int mq_send(struct mq_file *f, struct list_head *batch, bool nowait,
 		if (err)
 			return err;
 	}
-	mq_wake_readers(q, taken);
 	/* Other writers may be asleep beside room that is left. */
 	if (unlikely(atomic_read(&q->blocked))) {
 		mq_want_room(f, 0);
@@ -113,6 +135,7 @@ ssize_t mq_write(struct mq_file *f, struct kiocb *iocb, struct iov_iter *from)
 	struct mq_queue *q = f->q;
 	struct mq_entry *e;
 	LIST_HEAD(batch);
+	bool dup;
 	u64 id;
 	int err;
 
@@ -136,8 +159,11 @@ ssize_t mq_write(struct mq_file *f, struct kiocb *iocb, struct iov_iter *from)
 	if (!copy_from_iter_full(mq_msg_payload(e->msg), size, from))
 		goto out_free;
 	mq_entry_stamp(e);
+	err = mq_order_prepare(q, e);
+	if (err)
+		goto out_free;
 	list_add(&e->list, &batch);
-	err = mq_send(f, &batch, nowait, &id);
+	err = mq_send(f, &batch, nowait, &id, &dup);
 	if (err < 0)
 		goto out_free;
 	return size;

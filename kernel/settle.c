@@ -11,21 +11,64 @@
 
 static int mq_settlement_check(const struct devmq_settlement *s)
 {
-	if (!s->first_id || s->last_id < s->first_id || s->delay_ns ||
-	    s->note || s->note_size || s->reason)
+	bool delays = s->action == DEVMQ_ACTION_RETRY ||
+		      s->action == DEVMQ_ACTION_EXTEND;
+	bool says = s->action == DEVMQ_ACTION_REJECT;
+
+	if (!s->first_id || s->last_id < s->first_id ||
+	    s->action < DEVMQ_ACTION_ACK || s->action > DEVMQ_ACTION_DEFER)
 		return -EINVAL;
+	if ((s->delay_ns && !delays) ||
+	    ((s->note || s->note_size || s->reason) && !says))
+		return -EINVAL;
+	if (s->note_size > DEVMQ_NOTE_MAX || !s->note != !s->note_size ||
+	    (s->reason && s->reason < DEVMQ_REASON_USER))
+		return -EINVAL;
+	return 0;
+}
+
+/* The note that comes with a reject; NULL: there is none. */
+static struct mq_text *mq_settlement_note(const struct devmq_settlement *s)
+{
+	struct mq_text *note;
+
+	if (likely(!s->note_size))
+		return NULL;
+	note = mq_text_alloc(s->note_size);
+	if (!note)
+		return ERR_PTR(-ENOMEM);
+	if (!copy_from_user(note->text, u64_to_user_ptr(s->note), s->note_size))
+		return note;
+	mq_text_put(note);
+	return ERR_PTR(-EFAULT);
+}
+
+/* Finish a delivery in hand. */
+static void mq_settle_one(struct mq_file *f, struct mq_entry *e,
+			  const struct devmq_settlement *s,
+			  struct mq_text *note)
+{
 	switch (s->action) {
 	case DEVMQ_ACTION_ACK:
+		mq_flight_ack_locked(f, e);
+		break;
 	case DEVMQ_ACTION_RELEASE:
-		return 0;
+		mq_flight_release_locked(f, e);
+		break;
+	case DEVMQ_ACTION_RETRY:
+		mq_flight_retry_locked(f, e, s->delay_ns);
+		break;
+	case DEVMQ_ACTION_REJECT:
+		mq_flight_reject_locked(f, e, s->reason, note);
+		break;
 	default:
-		return -EINVAL;
+		mq_flight_defer_locked(f, e);
 	}
 }
 
 /* Settle what @f holds from *@id on, a portion of it. Return: how many. */
 static u32 mq_settle_some(struct mq_file *f, const struct devmq_settlement *s,
-			  u64 *id, struct list_head *gone)
+			  u64 *id, struct mq_text *note)
 {
 	struct mq_entry *e;
 	u32 n = 0;
@@ -36,41 +79,37 @@ static u32 mq_settle_some(struct mq_file *f, const struct devmq_settlement *s,
 		if (!e || e->id > s->last_id)
 			break;
 		*id = e->id + 1;
-		mq_queue_unhold_locked(f, e);
-		if (s->action == DEVMQ_ACTION_ACK) {
-			mq_queue_ack_locked(f, e);
-			list_add_tail(&e->list, gone);
-		} else {
-			mq_queue_release_locked(f, e);
-		}
 		n++;
+		if (s->action == DEVMQ_ACTION_EXTEND) {
+			mq_flight_extend_locked(f, e, s->delay_ns);
+			continue;
+		}
+		mq_flight_unhold_locked(f, e);
+		mq_settle_one(f, e, s, note);
 	}
 	return n;
 }
 
 static void mq_settle_range(struct mq_file *f, struct devmq_settlement *s)
 {
+	struct mq_text *note = mq_settlement_note(s);
 	struct mq_queue *q = f->q;
 	u64 id = s->first_id;
-	LIST_HEAD(gone);
-	bool edge;
 	u32 n;
 
 	s->settled = 0;
+	s->error = PTR_ERR_OR_ZERO(note);
+	if (s->error)
+		return;
 	do {
-		spin_lock(&q->lock);
-		edge = mq_queue_full(q);
-		n = q->gone ? 0 : mq_settle_some(f, s, &id, &gone);
-		spin_unlock(&q->lock);
+		mq_lock(q);
+		n = q->gone ? 0 : mq_settle_some(f, s, &id, note);
+		mq_unlock(q);
 		s->settled += n;
-		if (n && s->action == DEVMQ_ACTION_ACK)
-			mq_wake_writers(q, edge);
-		else if (n)
-			mq_wake_readers(q, n);
-		mq_entries_free(&gone);
 		cond_resched();
 	} while (n == MQ_SETTLE_PORTION);
 	s->error = s->settled ? 0 : READ_ONCE(q->gone) ? -ENODEV : -ESTALE;
+	mq_text_put(note);
 }
 
 int mq_ioc_settle(struct mq_ioc *ioc)
@@ -119,16 +158,17 @@ static int mq_consumer_set(struct mq_file *f, const struct devmq_consumer *a)
 	struct mq_queue *q = f->q;
 	int err = 0;
 
-	if (a->ack > DEVMQ_ACK_MANUAL || a->lease_ns)
+	if (a->ack > DEVMQ_ACK_MANUAL)
 		return -EINVAL;
-	spin_lock(&q->lock);
+	mq_lock(q);
 	if (a->ack != f->ack && f->held_count) {
 		err = -EBUSY;
 	} else {
 		WRITE_ONCE(f->ack, a->ack);
 		WRITE_ONCE(f->prefetch, a->prefetch);
+		f->lease_ns = a->lease_ns;
 	}
-	spin_unlock(&q->lock);
+	mq_unlock(q);
 	if (!err)
 		mq_wake_file(f);
 	return err;
@@ -147,12 +187,12 @@ int mq_ioc_consumer(struct mq_ioc *ioc)
 		if (err)
 			return err;
 	}
-	spin_lock(&f->q->lock);
+	mq_lock(f->q);
 	a->ack = f->ack;
 	a->prefetch = f->prefetch;
-	a->lease_ns = 0;
+	a->lease_ns = f->lease_ns;
 	a->held = f->held_count;
 	a->last_id = f->last_id;
-	spin_unlock(&f->q->lock);
+	mq_unlock(f->q);
 	return 0;
 }

@@ -46,6 +46,8 @@ static const struct {
 	MQ_COUNTER(consumers),
 	MQ_COUNTER(producers),
 	MQ_COUNTER(oldest_ms),
+	MQ_COUNTER(dead_refused),
+	MQ_COUNTER(dedup_forgotten),
 };
 
 static struct mq_attr *mq_attrs;
@@ -69,8 +71,29 @@ static ssize_t mq_option_show(struct device *dev,
 	struct mq_queue *q = mq_attr_queue(dev);
 	char text[MQ_OPTION_TEXT];
 
-	mq_option_print(o, mq_option_get(o, &q->opt), text, sizeof(text));
+	/* A name is not read in one go. */
+	spin_lock(&q->lock);
+	mq_option_text(o, &q->opt, text, sizeof(text));
+	spin_unlock(&q->lock);
 	return sysfs_emit(buf, "%s\n", text);
+}
+
+/* Change a number that is in bounds. 0, or EINVAL: it does not fit others. */
+static int mq_option_apply(struct mq_queue *q, const struct mq_option *o,
+			   u64 value)
+{
+	int err = 0;
+
+	mq_lock(q);
+	if (mq_option_is(o, overflow) && value == MQ_OVERFLOW_DEAD_LETTER &&
+	    !q->dead_letter)
+		err = -EINVAL;
+	else
+		mq_option_set(o, &q->opt, value);
+	if (mq_option_is(o, expires_ms))
+		mq_idle_locked(q);
+	mq_unlock(q);
+	return err;
 }
 
 static ssize_t mq_option_store(struct device *dev,
@@ -90,12 +113,13 @@ static ssize_t mq_option_store(struct device *dev,
 		return -EINVAL;
 	memcpy(text, buf, len);
 	text[len] = '\0';
-	err = mq_option_parse(o, text, &value);
+	if (o->kind == MQ_QUEUE)
+		err = mq_set_dead_letter(q, mq_option_queue(text));
+	else
+		err = mq_option_parse(o, text, &value) ?:
+		      mq_option_apply(q, o, value);
 	if (err)
 		return err;
-	spin_lock(&q->lock);
-	mq_option_set(o, &q->opt, value);
-	spin_unlock(&q->lock);
 	mq_wake_options(q);
 	return count;
 }

@@ -46,6 +46,17 @@ MQ_MESSAGE_EVENT(mq_deliver);	/* was handed to a consumer */
 MQ_MESSAGE_EVENT(mq_ack);	/* was finished by it */
 MQ_MESSAGE_EVENT(mq_release);	/* was handed back, no failure */
 MQ_MESSAGE_EVENT(mq_return);	/* came back as its consumer closed */
+MQ_MESSAGE_EVENT(mq_lease);	/* came back as its lease ran out */
+MQ_MESSAGE_EVENT(mq_retry);	/* was handed back, a failure */
+MQ_MESSAGE_EVENT(mq_extend);	/* got a new lease */
+MQ_MESSAGE_EVENT(mq_defer);	/* was set aside by its consumer */
+MQ_MESSAGE_EVENT(mq_delay);	/* begins to wait for its time */
+MQ_MESSAGE_EVENT(mq_due);	/* has waited for it */
+MQ_MESSAGE_EVENT(mq_expire);	/* its time to live is over */
+MQ_MESSAGE_EVENT(mq_dead);	/* is dead, and stays */
+MQ_MESSAGE_EVENT(mq_dead_letter); /* is dead, and goes elsewhere */
+MQ_MESSAGE_EVENT(mq_redrive);	/* was dead, and gets another attempt */
+MQ_MESSAGE_EVENT(mq_dedup);	/* was seen before, and is not stored */
 MQ_MESSAGE_EVENT(mq_drop);	/* made room for another */
 MQ_MESSAGE_EVENT(mq_purge);	/* was removed by its owner */
 

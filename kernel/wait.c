@@ -6,7 +6,8 @@
  * ready wakes one of them. One that has slept, and may so have been woken for
  * a message, but leaves without taking one that was ready, wakes the next
  * (mq_pass_on) if there still is one. A reader that may hold no more
- * deliveries is not among them, so that it eats no wake-up meant for others.
+ * deliveries, or has to wait until it is the active one, is not among them, so
+ * that it eats no wake-up meant for others.
  * Besides, all readers of one open file sleep in its own mq_file.own, for what
  * concerns that file alone: that it may hold more again, or that it has a
  * half-read message.
@@ -28,11 +29,26 @@
 #define MQ_IN	poll_to_key(EPOLLIN | EPOLLRDNORM)
 #define MQ_OUT	poll_to_key(EPOLLOUT | EPOLLWRNORM)
 
+/* Is that side held off? A look without the lock. */
+bool mq_paused(const struct mq_queue *q, u64 side)
+{
+	return READ_ONCE(q->opt.paused) & side;
+}
+
+/* How many messages could be received by somebody. A look without the lock. */
+u64 mq_deliverable(const struct mq_queue *q)
+{
+	return likely(!q->order) ? READ_ONCE(q->stat.ready) : mq_order_count(q);
+}
+
 /* May hold another delivery. A look without the lock. */
-static bool mq_has_credit(const struct mq_file *f)
+bool mq_has_credit(const struct mq_file *f)
 {
 	u32 prefetch = READ_ONCE(f->prefetch);
 
+	if (unlikely(READ_ONCE(f->q->opt.single_active)) &&
+	    READ_ONCE(f->q->active) != f)
+		return false;
 	return READ_ONCE(f->ack) == DEVMQ_ACK_AUTO || !prefetch ||
 	       READ_ONCE(f->held_count) < prefetch;
 }
@@ -56,17 +72,22 @@ bool mq_can_receive(const struct mq_file *f, bool partial)
 {
 	const struct mq_queue *q = f->q;
 
-	if (READ_ONCE(q->gone) || (partial && READ_ONCE(f->partial)))
+	if (READ_ONCE(q->gone))
 		return true;
-	return mq_has_credit(f) &&
-	       (READ_ONCE(q->stat.ready) || mq_at_eof(q));
+	if (partial && (READ_ONCE(f->partial) || READ_ONCE(f->lost)))
+		return true;
+	return !mq_paused(q, MQ_PAUSED_RECEIVE) && mq_has_credit(f) &&
+	       (mq_deliverable(q) || mq_at_eof(q));
 }
 
 /* Would a send of @bytes not sleep? A look without the lock. */
 bool mq_can_send(const struct mq_queue *q, u64 bytes)
 {
-	return READ_ONCE(q->gone) ||
-	       READ_ONCE(q->opt.overflow) != MQ_OVERFLOW_BLOCK ||
+	if (READ_ONCE(q->gone))
+		return true;
+	if (unlikely(mq_paused(q, MQ_PAUSED_SEND)))
+		return false;
+	return READ_ONCE(q->opt.overflow) != MQ_OVERFLOW_BLOCK ||
 	       mq_queue_fits(q, bytes);
 }
 
@@ -219,7 +240,7 @@ void mq_wake_readers(struct mq_queue *q, unsigned int n)
 /* What is ready was not for us: wake the next. */
 void mq_pass_on(struct mq_queue *q)
 {
-	if (READ_ONCE(q->stat.ready))
+	if (mq_deliverable(q))
 		mq_wake_readers(q, 1);
 }
 
@@ -254,8 +275,14 @@ void mq_wake_file(struct mq_file *f)
 /* An option changed: everybody is to look. */
 void mq_wake_options(struct mq_queue *q)
 {
+	struct mq_file *f;
+
 	mq_wake_readers(q, 0);
 	__wake_up(&q->writers, TASK_INTERRUPTIBLE, 0, MQ_OUT);
+	spin_lock(&q->lock);
+	list_for_each_entry(f, &q->files, link)
+		mq_wake_file(f);
+	spin_unlock(&q->lock);
 	mq_budget_wake();
 }
 

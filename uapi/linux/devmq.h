@@ -42,10 +42,13 @@
  *              the buffer (the member "need" then says how much it takes)
  *  ENOSPC      the queue is full and its overflow option says not to wait
  *  ENOMEM      the kernel, or the caller's memory cgroup, has no memory
+ *  ENOENT      receiving by id: no message with that id is deferred
  *  ENODEV      the queue has been removed
- *  ESTALE      a settlement names no delivery that this open file holds
+ *  ESTALE      a settlement names no delivery that this open file holds (any
+ *              more: a lease may have run out); read(2): so it was with a
+ *              message that was half read
  *  EBUSY       the consumer's mode cannot change while it holds deliveries
- *  EOPNOTSUPP  a named feature that this version of the module does not have
+ *  ELOOP       a chain of dead-letter queues would close on itself
  *  EPERM, EACCES come from open(2): the node's mode decides who may do what
  */
 #ifndef _UAPI_LINUX_DEVMQ_H
@@ -66,6 +69,10 @@
 #define DEVMQ_BATCH_MAX		1024
 /** DEVMQ_SETTLE_MAX - most settlements in one DEVMQ_IOC_SETTLE. */
 #define DEVMQ_SETTLE_MAX	4096
+/** DEVMQ_NOTE_MAX - most bytes of the note that comes with a reject. */
+#define DEVMQ_NOTE_MAX		256
+/** DEVMQ_PRIORITIES_MAX - most levels of priority that a queue can have. */
+#define DEVMQ_PRIORITIES_MAX	256
 /** DEVMQ_FOREVER - a deadline that never comes. */
 #define DEVMQ_FOREVER		(~0ULL)
 
@@ -73,9 +80,11 @@
  * enum devmq_state - where a message stands in its queue
  * @DEVMQ_STATE_READY: waits for a consumer
  * @DEVMQ_STATE_IN_FLIGHT: delivered to a consumer, which has not settled it
- * @DEVMQ_STATE_DELAYED: waits for its time (not in this version)
- * @DEVMQ_STATE_DEFERRED: set aside by a consumer (not in this version)
- * @DEVMQ_STATE_DEAD: set aside for good (not in this version)
+ * @DEVMQ_STATE_DELAYED: waits for its time
+ * @DEVMQ_STATE_DEFERRED: set aside by a consumer, until somebody receives it by
+ *	its id
+ * @DEVMQ_STATE_DEAD: set aside after too many failures, a reject or an expiry,
+ *	until its owner redrives or purges it
  *
  * Where an ioctl takes several states, it takes a mask of
  * DEVMQ_STATE_MASK(state).
@@ -94,8 +103,8 @@ enum devmq_state {
  * enum devmq_failure - how a delivery of the message last went wrong
  * @DEVMQ_FAILURE_NONE: it never did
  * @DEVMQ_FAILURE_CRASH: the consumer's file was closed with it unsettled
- * @DEVMQ_FAILURE_RETRY: the consumer asked for a retry (not in this version)
- * @DEVMQ_FAILURE_LEASE: the lease ran out (not in this version)
+ * @DEVMQ_FAILURE_RETRY: the consumer asked for a retry
+ * @DEVMQ_FAILURE_LEASE: the lease ran out
  */
 enum devmq_failure {
 	DEVMQ_FAILURE_NONE	= 0,
@@ -105,19 +114,43 @@ enum devmq_failure {
 };
 
 /**
+ * enum devmq_reason - why a message is dead, or went to a dead-letter queue
+ * @DEVMQ_REASON_NONE: it is not, and did not
+ * @DEVMQ_REASON_FAILURES: it failed max_deliveries times
+ * @DEVMQ_REASON_REJECTED: a consumer rejected it and gave no reason
+ * @DEVMQ_REASON_EXPIRED: its time to live ran out (on_expiry=dead)
+ * @DEVMQ_REASON_OVERFLOW: it made room for another (overflow=dead-letter)
+ * @DEVMQ_REASON_USER: this and larger numbers are what consumers reject with
+ */
+enum devmq_reason {
+	DEVMQ_REASON_NONE	= 0,
+	DEVMQ_REASON_FAILURES	= 1,
+	DEVMQ_REASON_REJECTED	= 2,
+	DEVMQ_REASON_EXPIRED	= 3,
+	DEVMQ_REASON_OVERFLOW	= 4,
+	DEVMQ_REASON_USER	= 256,
+};
+
+/* Record flag: delay_ns is an instant of CLOCK_REALTIME, not a duration. */
+#define DEVMQ_RECORD_AT		0x1
+
+/**
  * struct devmq_record - a message with its metadata, as it is sent, received
  *			 and peeked at
  * @size: bytes of this header and of all that follows it, the padding at the
  *	end not counted. The next record of a batch begins at the next
  *	multiple of 8 (see DEVMQ_RECORD_STEP)
- * @flags: none yet; must be zero
+ * @flags: when sending: zero or DEVMQ_RECORD_AT. Zero when received
  * @id: number of the message in its queue, from 1, in the order of sending,
  *	never used twice. Zero when sending
  * @time_ns: when it was sent, CLOCK_REALTIME. Zero when sending
- * @delay_ns: how long it waits before it is ready (not in this version: a
- *	value other than zero is EOPNOTSUPP)
- * @ttl_ns: how long it may wait to be delivered (not in this version:
- *	EOPNOTSUPP)
+ * @delay_ns: when sending: how long it waits before it is ready, measured
+ *	with CLOCK_BOOTTIME, zero for the queue's delay_ms; with
+ *	DEVMQ_RECORD_AT the instant of CLOCK_REALTIME at which it gets ready,
+ *	at once if that has passed. Zero when received
+ * @ttl_ns: when sending: how long it may wait to be delivered, from when it is
+ *	ready for the first time, measured with CLOCK_BOOTTIME; zero for the
+ *	queue's ttl_ms, DEVMQ_FOREVER for without end. Zero when received
  * @uid: effective user id of the sender, seen from the receiver's user
  *	namespace. Zero when sending: the kernel stamps it
  * @gid: effective group id of the sender, likewise
@@ -126,16 +159,16 @@ enum devmq_failure {
  * @attempt: how often it has been handed out, this delivery included. Zero
  *	when sending
  * @failures: how many of those went wrong. Zero when sending
- * @priority: higher is delivered first (more than zero is EINVAL in this
- *	version, which has a single level)
+ * @priority: higher is delivered first. Less than the queue's option
+ *	priorities
  * @state: enum devmq_state. Zero when sending
  * @failure: enum devmq_failure, the last one. Zero when sending
  * @reserved: must be zero
  * @extra_size: bytes of struct devmq_extra where the kernel has something to
  *	say there, else zero. Zero when sending
  * @key_size: bytes of the key, at most DEVMQ_KEY_MAX
- * @dedup_size: bytes of the de-duplication id (not in this version: a value
- *	other than zero is EOPNOTSUPP)
+ * @dedup_size: bytes of the de-duplication id, at most DEVMQ_KEY_MAX. On a
+ *	queue whose dedup_window_ms is zero it has no effect. Zero when received
  * @headers_size: bytes of the headers
  *
  * Behind it stand, with no space between them, the extra block, key, dedup id
@@ -179,14 +212,34 @@ struct devmq_record {
  *	as @pid of struct devmq_record is; else zero
  * @payload_size: bytes of the whole payload, of which DEVMQ_IOC_PEEK may show
  *	less
+ * @due_ns: delayed: when it will be ready; in flight: when its lease ends;
+ *	CLOCK_REALTIME as it goes now. Else zero
+ * @expires_ns: when its time to live ends, CLOCK_REALTIME as it goes now; zero
+ *	if it has none, or it has not begun
+ * @origin_id: its number in the queue that it came from as dead; zero if it
+ *	was sent to this one
+ * @reason: enum devmq_reason, or the number that a consumer rejected it with
+ * @origin_size: bytes of the name of the queue that it came from as dead
+ * @note_size: bytes of the note that it was rejected with
+ * @reserved: zero
  *
- * It stands directly behind the record's header, in what DEVMQ_IOC_PEEK shows;
- * further members may follow in later versions, so go by extra_size.
+ * The origin's name (no NUL) and the note follow at once, and extra_size counts
+ * them. It stands directly behind the record's header, in all that
+ * DEVMQ_IOC_PEEK shows, and where DEVMQ_IOC_RECV gives a message that has been
+ * dead. Further members may follow in later versions, before the name, so go
+ * by extra_size - origin_size - note_size.
  */
 struct devmq_extra {
 	__aligned_u64	since_ns;
 	__u32		holder_pid;
 	__u32		payload_size;
+	__aligned_u64	due_ns;
+	__aligned_u64	expires_ns;
+	__aligned_u64	origin_id;
+	__u16		reason;
+	__u16		origin_size;
+	__u16		note_size;
+	__u16		reserved;
 };
 
 /**
@@ -212,6 +265,9 @@ struct devmq_header {
 #define DEVMQ_HEADER_TYPE		"type"
 #define DEVMQ_HEADER_APP_ID		"app-id"
 
+/* Out, in struct devmq_send's result: the record was a duplicate. */
+#define DEVMQ_SENT_DUP		0x1
+
 /**
  * struct devmq_send - argument of DEVMQ_IOC_SEND
  * @size: sizeof(struct devmq_send)
@@ -220,7 +276,7 @@ struct devmq_header {
  * @records_size: bytes of all the records, the padding between them counted.
  *	What the last record leaves over (less than 8 bytes) is allowed
  * @count: out: how many records were taken, in order from the first
- * @reserved: must be zero
+ * @result: must be zero; out: zero, or DEVMQ_SENT_DUP
  * @first_id: out: id of the first one taken; the others follow without a gap
  * @last_id: out: id of the last one taken
  *
@@ -230,6 +286,11 @@ struct devmq_header {
  * record that is refused ends the batch: if it is the first, its error is the
  * call's, else the call succeeds with the records before it, and sending the
  * rest again gives the error. Each record is taken whole or not at all.
+ *
+ * A record whose de-duplication id was seen within the queue's window stores
+ * nothing. It ends the batch like one that is refused; as the first, it is
+ * taken alone: @count is 1, @result is DEVMQ_SENT_DUP, and both ids are that of
+ * the message which was stored in its place.
  */
 struct devmq_send {
 	__u32		size;
@@ -237,7 +298,7 @@ struct devmq_send {
 	__aligned_u64	records;
 	__aligned_u64	records_size;
 	__u32		count;
-	__u32		reserved;
+	__u32		result;
 	__aligned_u64	first_id;
 	__aligned_u64	last_id;
 };
@@ -251,7 +312,8 @@ struct devmq_send {
  * @deadline_ns: how long to wait for the first message: a time of
  *	CLOCK_MONOTONIC, zero not to wait at all, DEVMQ_FOREVER without end.
  *	O_NONBLOCK does not wait either
- * @id: must be zero (later: a deferred message to take)
+ * @id: zero, or the deferred message to take: this one alone, without waiting;
+ *	ENOENT if it is not deferred
  * @max_count: receive at most so many; zero: as many as fit
  * @count: out: how many records there are
  * @used: out: bytes that they take, padding included
@@ -283,21 +345,35 @@ struct devmq_recv {
  * @DEVMQ_ACTION_ACK: done; the message is gone
  * @DEVMQ_ACTION_RELEASE: undo: back in its place at once, the attempt not
  *	counted
+ * @DEVMQ_ACTION_RETRY: it failed: back in its place after a while; dead, if
+ *	that was one time too many
+ * @DEVMQ_ACTION_REJECT: it is no good: dead
+ * @DEVMQ_ACTION_EXTEND: not finished: the lease begins anew
+ * @DEVMQ_ACTION_DEFER: set aside, until somebody receives it by its id
  */
 enum devmq_action {
 	DEVMQ_ACTION_ACK	= 1,
 	DEVMQ_ACTION_RELEASE	= 2,
+	DEVMQ_ACTION_RETRY	= 3,
+	DEVMQ_ACTION_REJECT	= 4,
+	DEVMQ_ACTION_EXTEND	= 5,
+	DEVMQ_ACTION_DEFER	= 6,
 };
 
 /**
  * struct devmq_settlement - what to do with a range of deliveries
  * @first_id: the range's first id, from 1
  * @last_id: its last, not below the first
- * @delay_ns: must be zero
- * @note: must be zero
+ * @delay_ns: retry: how long it waits, zero for the queue's back-off (give 1
+ *	for not at all); extend: the lease from now on, zero for as long as
+ *	this consumer's deliveries get, DEVMQ_FOREVER for without end;
+ *	CLOCK_BOOTTIME. Else must be zero
+ * @note: reject: address of a text that says why; else must be zero
  * @action: enum devmq_action
- * @note_size: must be zero
- * @reason: must be zero
+ * @note_size: reject: bytes of the note, at most DEVMQ_NOTE_MAX; else must be
+ *	zero
+ * @reason: reject: zero, or a number from DEVMQ_REASON_USER on; else must be
+ *	zero
  * @settled: out: how many deliveries this settled
  * @error: out: zero, or a negative errno: -ESTALE if this open file holds no
  *	delivery in the range
@@ -394,7 +470,9 @@ enum devmq_ack {
  * @ack: enum devmq_ack. It starts as the queue's option of that name
  * @prefetch: most deliveries held at a time, zero for no bound. With ack=auto
  *	it has no effect. It starts as the queue's option
- * @lease_ns: must be zero
+ * @lease_ns: how long this open file may hold a delivery, CLOCK_BOOTTIME, zero
+ *	for until it settles it or is closed. Counts for deliveries from now
+ *	on. It starts as the queue's lease_ms
  * @held: out: deliveries that this open file holds
  * @last_id: out: id of the message that this open file received last
  *
@@ -429,12 +507,17 @@ struct devmq_consumer {
  * @expired: messages whose time to live ran out
  * @dead_lettered: messages that went to another queue as dead
  * @dropped: messages dropped to make room (overflow=drop-head)
- * @purged: messages removed by DEVMQ_IOC_PURGE
+ * @purged: messages removed by DEVMQ_IOC_PURGE, or moved elsewhere by
+ *	DEVMQ_IOC_REDRIVE
  * @deduplicated: sends that stored nothing, having been seen before
  * @consumers: files open for reading now
  * @producers: files open for writing now
  * @oldest_ms: age in milliseconds of the message that is next in line, zero
  *	if none is ready
+ * @dead_refused: times that a message was to die and stayed ready, as max_dead
+ *	were dead already
+ * @dedup_forgotten: de-duplication ids forgotten before the window was over, as
+ *	there were more than dedup_max
  *
  * Works on any descriptor of the queue. At every instant sent = ready +
  * in_flight + delayed + deferred + dead + acked + expired + dead_lettered +
@@ -461,6 +544,8 @@ struct devmq_stat {
 	__aligned_u64	consumers;
 	__aligned_u64	producers;
 	__aligned_u64	oldest_ms;
+	__aligned_u64	dead_refused;
+	__aligned_u64	dedup_forgotten;
 };
 
 /**
@@ -489,6 +574,42 @@ struct devmq_purge {
 	__aligned_u64	purged;
 };
 
+/**
+ * struct devmq_redrive - argument of DEVMQ_IOC_REDRIVE
+ * @size: sizeof(struct devmq_redrive)
+ * @flags: must be zero, or DEVMQ_REDRIVE_TO
+ * @first_id: move messages with this id or a larger one; zero: from the first
+ * @last_id: move messages with this id or a smaller one; zero: to the last
+ * @target_fd: with DEVMQ_REDRIVE_TO: a descriptor, open for writing, of the
+ *	queue that they go to; else must be zero
+ * @reserved: must be zero
+ * @moved: out: how many messages were moved
+ * @stranded: out: how many were not, as the queue that they came from is gone
+ *
+ * Makes another attempt of messages that are dead here, or that came here as
+ * dead from another queue and are ready, deferred or dead. Without
+ * DEVMQ_REDRIVE_TO each goes back to where it came from: those that were sent
+ * to this queue get ready here, in their place; those from another queue go
+ * there, under a new number. With it all go to the queue given, which may be
+ * this one. Failures count from zero again, reason, note and origin are gone,
+ * and no bound of the receiving queue keeps them out.
+ *
+ * Needs a descriptor open for reading, or one opened with access mode 3. On
+ * EINTR some may have been moved.
+ */
+struct devmq_redrive {
+	__u32		size;
+	__u32		flags;
+	__aligned_u64	first_id;
+	__aligned_u64	last_id;
+	__s32		target_fd;
+	__u32		reserved;
+	__aligned_u64	moved;
+	__aligned_u64	stranded;
+};
+
+#define DEVMQ_REDRIVE_TO	0x1
+
 /*
  * The size is inside each structure, so the numbers do not carry it.
  * Groups leave room for what is to come.
@@ -499,6 +620,7 @@ struct devmq_purge {
 #define DEVMQ_IOC_CONSUMER	_IO(DEVMQ_IOC_MAGIC, 0x12)
 #define DEVMQ_IOC_PEEK		_IO(DEVMQ_IOC_MAGIC, 0x20)
 #define DEVMQ_IOC_PURGE		_IO(DEVMQ_IOC_MAGIC, 0x21)
+#define DEVMQ_IOC_REDRIVE	_IO(DEVMQ_IOC_MAGIC, 0x22)
 #define DEVMQ_IOC_STAT		_IO(DEVMQ_IOC_MAGIC, 0x30)
 
 #endif /* _UAPI_LINUX_DEVMQ_H */

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * De-duplication: which ids were seen within the window, and what number the
+ * first message got that came with each. That is remembered apart from the
+ * message, so it outlives that.
+ *
+ * All that ends in _locked runs under mq_queue.lock and neither sleeps nor
+ * allocates.
+ */
+#include <linux/rbtree.h>
+#include <linux/siphash.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include "mq.h"
+
+/* How many are forgotten in one hold of the lock. */
+#define MQ_TRIM_PORTION	64
+
+/* Nobody outside can choose ids or keys so that their hashes meet. */
+siphash_key_t mq_hash_key __read_mostly;
+
+/**
+ * struct mq_seen - an id that was seen
+ * @node: in mq_dedup.tree
+ * @list: in mq_dedup.list or mq_dedup.old
+ * @hash: of the id; what the tree is sorted by
+ * @id: number of the message
+ * @time: when it was sent, CLOCK_BOOTTIME
+ * @size: bytes of the id
+ * @bytes: the id
+ */
+struct mq_seen {
+	struct rb_node		node;
+	struct list_head	list;
+	u64			hash;
+	u64			id;
+	u64			time;
+	u32			size;
+	u8			bytes[];
+};
+
+struct mq_seen *mq_seen_alloc(u32 size)
+{
+	struct mq_seen *s = kmalloc(struct_size(s, bytes, size),
+				    MQ_GFP);
+
+	if (s)
+		s->size = size;
+	return s;
+}
+
+/* Where the id goes, @size bytes of it. */
+u8 *mq_seen_bytes(struct mq_seen *s)
+{
+	return s->bytes;
+}
+
+void mq_seen_free(struct mq_seen *s)
+{
+	kfree(s);
+}
+
+static int mq_seen_compare(const struct mq_seen *a, const struct mq_seen *b)
+{
+	if (a->hash != b->hash)
+		return a->hash < b->hash ? -1 : 1;
+	if (a->size != b->size)
+		return a->size < b->size ? -1 : 1;
+	return memcmp(a->bytes, b->bytes, a->size);
+}
+
+static int mq_seen_order(const void *key, const struct rb_node *node)
+{
+	return mq_seen_compare(key, rb_entry(node, struct mq_seen, node));
+}
+
+static bool mq_seen_less(struct rb_node *a, const struct rb_node *b)
+{
+	return mq_seen_compare(rb_entry(a, struct mq_seen, node),
+			       rb_entry(b, struct mq_seen, node)) < 0;
+}
+
+static void mq_forget(struct mq_queue *q, struct mq_seen *s)
+{
+	rb_erase(&s->node, &q->dedup.tree);
+	list_move_tail(&s->list, &q->dedup.old);
+	q->dedup.count--;
+}
+
+static struct mq_seen *mq_oldest(struct mq_queue *q)
+{
+	return list_first_entry_or_null(&q->dedup.list, struct mq_seen, list);
+}
+
+static u64 mq_window_end(const struct mq_queue *q, const struct mq_seen *s)
+{
+	return mq_later(s->time,
+			READ_ONCE(q->opt.dedup_window_ms) * NSEC_PER_MSEC);
+}
+
+/* When the first window ends, or MQ_NEVER. */
+u64 mq_dedup_next(struct mq_queue *q)
+{
+	const struct mq_seen *s = mq_oldest(q);
+
+	return s ? mq_window_end(q, s) : MQ_NEVER;
+}
+
+/* Forget what is outside the window, a portion. Return: there is more. */
+bool mq_dedup_trim_locked(struct mq_queue *q)
+{
+	unsigned int n = 0;
+	struct mq_seen *s;
+	u64 now;
+
+	lockdep_assert_held(&q->lock);
+	if (list_empty(&q->dedup.list))
+		return false;
+	now = mq_now(MQ_BOOTTIME);
+	while ((s = mq_oldest(q)) && mq_window_end(q, s) <= now) {
+		if (n++ == MQ_TRIM_PORTION)
+			return true;
+		mq_forget(q, s);
+	}
+	return false;
+}
+
+/* The number of the message that came first with the same id; 0: none did. */
+u64 mq_dedup_find_locked(struct mq_queue *q, struct mq_seen *s)
+{
+	struct rb_node *node;
+	struct mq_seen *first;
+
+	mq_dedup_trim_locked(q);
+	s->hash = siphash(s->bytes, s->size, &mq_hash_key);
+	node = rb_find(s, &q->dedup.tree, mq_seen_order);
+	if (!node)
+		return 0;
+	first = rb_entry(node, struct mq_seen, node);
+	/* More than a portion may be old. */
+	if (mq_window_end(q, first) > mq_now(MQ_BOOTTIME))
+		return first->id;
+	mq_forget(q, first);
+	return 0;
+}
+
+/* Remember one that mq_dedup_find_locked() has just not found. */
+void mq_dedup_add_locked(struct mq_queue *q, struct mq_seen *s, u64 id)
+{
+	unsigned int n = 0;
+
+	lockdep_assert_held(&q->lock);
+	s->id = id;
+	s->time = mq_now(MQ_BOOTTIME);
+	rb_add(&s->node, &q->dedup.tree, mq_seen_less);
+	list_add_tail(&s->list, &q->dedup.list);
+	if (++q->dedup.count == 1)
+		mq_time_arm_locked(q);
+	/* Some more each time, where the bound was set lower. */
+	while (q->dedup.count > READ_ONCE(q->opt.dedup_max) &&
+	       n++ < MQ_TRIM_PORTION) {
+		mq_forget(q, mq_oldest(q));
+		q->stat.dedup_forgotten++;
+	}
+}
+
+/* Free what was forgotten, without the lock. */
+void mq_dedup_free(struct list_head *old)
+{
+	struct mq_seen *s, *next;
+
+	list_for_each_entry_safe(s, next, old, list)
+		mq_seen_free(s);
+}
+
+void mq_dedup_init(struct mq_queue *q)
+{
+	q->dedup.tree = RB_ROOT;
+	INIT_LIST_HEAD(&q->dedup.list);
+	INIT_LIST_HEAD(&q->dedup.old);
+}
+
+/* The queue goes, with all it remembers. */
+void mq_dedup_exit(struct mq_queue *q)
+{
+	mq_dedup_free(&q->dedup.list);
+	mq_dedup_free(&q->dedup.old);
+}

@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What a consumer has in its hands: how a message is handed out, and the ways
+ * in which its flight ends. As in state.c, each runs under mq_queue.lock and
+ * cannot fail.
+ *
+ * In flight, an entry is either in mq_file.held, where it can be settled and
+ * its lease can end, or in the hand of whoever copies it out, where nobody
+ * else touches it. Those that end a flight want it in hand.
+ */
+#include <linux/ktime.h>
+#include <linux/sched/signal.h>
+
+#include "mq.h"
+#include "trace.h"
+
+/* How many deliveries of a closed file are returned in one hold of the lock. */
+#define MQ_PORTION	64
+
+/* What a consumer finds where nothing can be delivered. */
+static struct mq_entry *mq_nothing(struct mq_queue *q)
+{
+	switch (READ_ONCE(q->opt.eof)) {
+	case MQ_EOF_EMPTY:
+		return NULL;
+	case MQ_EOF_HANGUP:
+		return q->stat.producers ? ERR_PTR(-EAGAIN) : NULL;
+	default:
+		return ERR_PTR(-EAGAIN);
+	}
+}
+
+/* May this consumer receive now? 0, ENODEV, EAGAIN, EBUSY or EINTR. */
+static int mq_may_receive(struct mq_queue *q, struct mq_file *f)
+{
+	lockdep_assert_held(&q->lock);
+	if (q->gone)
+		return -ENODEV;
+	/* What a dying task takes nobody would ever see. */
+	if (unlikely(fatal_signal_pending(current)))
+		return -EINTR;
+	if (unlikely(mq_paused(q, MQ_PAUSED_RECEIVE)))
+		return -EAGAIN;
+	if (unlikely(!mq_has_credit(f)))
+		return -EBUSY;
+	return 0;
+}
+
+/**
+ * mq_flight_next_locked - what is next for a consumer
+ * @q: the queue
+ * @f: the consumer
+ *
+ * Return: the entry, still ready; NULL at end of file; or an ERR_PTR: ENODEV,
+ * EAGAIN (nothing there), EBUSY (the consumer holds as many deliveries as it
+ * may, or another one is active), EINTR (the caller is being killed).
+ */
+struct mq_entry *mq_flight_next_locked(struct mq_queue *q, struct mq_file *f)
+{
+	int err = mq_may_receive(q, f);
+	struct mq_entry *e;
+
+	if (err)
+		return ERR_PTR(err);
+	e = likely(!q->order) ? mq_ready_first(&q->ready) : mq_order_first(q);
+	return e ?: mq_nothing(q);
+}
+
+/* A deferred message by its id, or an ERR_PTR: as above, and ENOENT. */
+struct mq_entry *mq_flight_deferred_locked(struct mq_queue *q,
+					   struct mq_file *f, u64 id)
+{
+	int err = mq_may_receive(q, f);
+	struct mq_entry *e;
+
+	if (err)
+		return ERR_PTR(err);
+	e = mq_ids_after(&q->aside, id - 1);
+	if (!e || e->id != id || e->state != DEVMQ_STATE_DEFERRED)
+		return ERR_PTR(-ENOENT);
+	return e;
+}
+
+/* Hand it out: it is in flight now, and in the caller's hand. */
+void mq_flight_take_locked(struct mq_file *f, struct mq_entry *e)
+{
+	struct mq_queue *q = f->q;
+
+	e->deferred = e->state == DEVMQ_STATE_DEFERRED;
+	if (unlikely(q->order))
+		mq_order_take_locked(q, e);
+	mq_leave_locked(q, e);
+	mq_enter_locked(q, e, DEVMQ_STATE_IN_FLIGHT);
+	e->holder = f;
+	e->when = likely(!f->lease_ns) ? MQ_NEVER :
+		  mq_later(mq_now(MQ_BOOTTIME), f->lease_ns);
+	q->stat.delivered++;
+	if (e->attempt++)
+		q->stat.redelivered++;
+	WRITE_ONCE(f->held_count, f->held_count + 1);
+	trace_mq_deliver(q, e);
+}
+
+/* The consumer keeps the delivery for later: it can be settled now. */
+void mq_flight_hold_locked(struct mq_file *f, struct mq_entry *e)
+{
+	lockdep_assert_held(&f->q->lock);
+	if (!e->since_ns)
+		e->since_ns = ktime_get_real_ns();
+	mq_ids_insert(&f->held, e);
+	if (e->when != MQ_NEVER && !f->q->gone)
+		mq_timer_set_locked(f->q, e, MQ_BOOTTIME, e->when);
+}
+
+/* Back into the caller's hand. */
+void mq_flight_unhold_locked(struct mq_file *f, struct mq_entry *e)
+{
+	lockdep_assert_held(&f->q->lock);
+	rb_erase_cached(&e->node, &f->held);
+	if (e->timed)
+		mq_timer_clear_locked(f->q, e);
+	if (f->partial == e)
+		WRITE_ONCE(f->partial, NULL);
+}
+
+/* The flight of an entry in hand ends: it is in no state for a moment. */
+static void mq_land(struct mq_file *f, struct mq_entry *e)
+{
+	mq_leave_locked(f->q, e);
+	WRITE_ONCE(f->held_count, f->held_count - 1);
+	e->since_ns = 0;
+	e->holder = NULL;
+}
+
+/* Done. */
+void mq_flight_ack_locked(struct mq_file *f, struct mq_entry *e)
+{
+	struct mq_queue *q = f->q;
+
+	mq_land(f, e);
+	q->stat.acked++;
+	trace_mq_ack(q, e);
+	mq_out_locked(q, e);
+}
+
+/* The consumer hands it back in good order: the attempt does not count. */
+void mq_flight_release_locked(struct mq_file *f, struct mq_entry *e)
+{
+	e->attempt--;
+	mq_land(f, e);
+	trace_mq_release(f->q, e);
+	mq_back_locked(f->q, e);
+}
+
+/* It went wrong once more: back after @delay, unless that was once too often. */
+static void mq_fail(struct mq_queue *q, struct mq_entry *e,
+		    enum devmq_failure failure, u64 delay)
+{
+	u64 most = READ_ONCE(q->opt.max_deliveries);
+
+	e->failures++;
+	e->failure = failure;
+	if (most && e->failures - e->forgiven >= most)
+		mq_die_locked(q, e, DEVMQ_REASON_FAILURES);
+	else if (delay)
+		mq_delay_locked(q, e, MQ_BOOTTIME,
+				mq_later(mq_now(MQ_BOOTTIME), delay));
+	else
+		mq_back_locked(q, e);
+}
+
+/* The consumer's file was closed. */
+static void mq_flight_crash_locked(struct mq_file *f, struct mq_entry *e)
+{
+	mq_land(f, e);
+	trace_mq_return(f->q, e);
+	mq_fail(f->q, e, DEVMQ_FAILURE_CRASH, 0);
+}
+
+/* The lease of a delivery that is held has run out. */
+void mq_flight_lapse_locked(struct mq_queue *q, struct mq_entry *e)
+{
+	struct mq_file *f = e->holder;
+
+	if (f->partial == e)
+		WRITE_ONCE(f->lost, true);
+	mq_flight_unhold_locked(f, e);
+	mq_land(f, e);
+	trace_mq_lease(q, e);
+	mq_fail(q, e, DEVMQ_FAILURE_LEASE, 0);
+	/* It may hold another one now, or has something to tell. */
+	mq_wake_file(f);
+}
+
+/* What the queue's back-off says for the failure that comes now. */
+static u64 mq_backoff(const struct mq_queue *q, u32 failures)
+{
+	u64 delay = READ_ONCE(q->opt.retry_ms);
+	u64 factor = READ_ONCE(q->opt.retry_backoff);
+	u64 most = READ_ONCE(q->opt.retry_max_ms) ?: MQ_MS_MAX;
+
+	if (factor > 1)
+		while (failures-- > 1 && delay && delay < most)
+			delay *= factor;
+	return min(delay, most) * NSEC_PER_MSEC;
+}
+
+/* The consumer could not do it: again after @delay, 0: as the queue says. */
+void mq_flight_retry_locked(struct mq_file *f, struct mq_entry *e, u64 delay)
+{
+	struct mq_queue *q = f->q;
+
+	mq_land(f, e);
+	trace_mq_retry(q, e);
+	delay = delay ?: mq_backoff(q, e->failures - e->forgiven + 1);
+	mq_fail(q, e, DEVMQ_FAILURE_RETRY, delay);
+}
+
+/* The consumer says that it is no good, and why. */
+void mq_flight_reject_locked(struct mq_file *f, struct mq_entry *e, u16 reason,
+			     struct mq_text *note)
+{
+	struct mq_text *before = e->note;
+
+	mq_land(f, e);
+	e->note = mq_text_get(note);
+	if (!mq_die_locked(f->q, e, reason ?: DEVMQ_REASON_REJECTED))
+		swap(before, e->note);
+	mq_text_put(before);
+}
+
+/* The lease of a delivery that is held begins anew. */
+void mq_flight_extend_locked(struct mq_file *f, struct mq_entry *e, u64 lease)
+{
+	struct mq_queue *q = f->q;
+
+	lockdep_assert_held(&q->lock);
+	if (e->timed)
+		mq_timer_clear_locked(q, e);
+	e->when = MQ_NEVER;
+	if (lease != DEVMQ_FOREVER)
+		lease = lease ?: f->lease_ns;
+	if (lease && lease != DEVMQ_FOREVER)
+		mq_timer_set_locked(q, e, MQ_BOOTTIME,
+				    mq_later(mq_now(MQ_BOOTTIME), lease));
+	trace_mq_extend(q, e);
+}
+
+/* Until somebody receives it by its id, or its time is over. */
+static void mq_set_aside(struct mq_queue *q, struct mq_entry *e)
+{
+	if (unlikely(q->order))
+		mq_order_done_locked(q, e);
+	mq_enter_locked(q, e, DEVMQ_STATE_DEFERRED);
+	if (e->expires != MQ_NEVER)
+		mq_timer_set_locked(q, e, MQ_BOOTTIME, e->expires);
+}
+
+/* The consumer sets it aside. */
+void mq_flight_defer_locked(struct mq_file *f, struct mq_entry *e)
+{
+	mq_land(f, e);
+	trace_mq_defer(f->q, e);
+	mq_set_aside(f->q, e);
+}
+
+/*
+ * None of it could be handed over: as if it had never been taken. A queue that
+ * has been removed meanwhile takes nothing back; then it is held, and goes
+ * with the file.
+ */
+void mq_flight_undeliver_locked(struct mq_file *f, struct mq_entry *e)
+{
+	struct mq_queue *q = f->q;
+
+	if (q->gone) {
+		mq_flight_hold_locked(f, e);
+		return;
+	}
+	q->stat.delivered--;
+	if (--e->attempt)
+		q->stat.redelivered--;
+	mq_land(f, e);
+	trace_mq_release(q, e);
+	if (unlikely(e->deferred))
+		mq_set_aside(q, e);
+	else
+		mq_back_locked(q, e);
+}
+
+/*
+ * The last close of a consumer: all it holds goes back, newest first, so that
+ * each finds its place at the head. In portions, as there is no bound to what
+ * one may hold.
+ */
+void mq_return_all(struct mq_file *f)
+{
+	struct mq_queue *q = f->q;
+	unsigned int n;
+
+	do {
+		struct mq_entry *e;
+
+		mq_lock(q);
+		for (n = 0; n < MQ_PORTION && !q->gone; n++) {
+			e = mq_ids_last(&f->held);
+			if (!e)
+				break;
+			mq_flight_unhold_locked(f, e);
+			mq_flight_crash_locked(f, e);
+		}
+		mq_unlock(q);
+		cond_resched();
+	} while (n == MQ_PORTION);
+}

@@ -1,0 +1,445 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * order=key and fairness: which of the ready messages may be delivered, and
+ * whose turn it is.
+ *
+ * A queue with neither has none of this. In one that has, an entry is the
+ * beginning of a larger structure, and ready entries are, besides their place
+ * in mq_ready, in one of two trees:
+ *
+ *   - mq_order.turns: eligible. The first there is delivered next.
+ *   - mq_group.waiting: behind another message of its key.
+ *
+ * order=key: of each key at most one message is past the gate (mq_group.out):
+ * eligible, in flight, or delayed by a retry. When it is done for good the
+ * next of the key goes past; the first of each key stands ready for that, so
+ * none has to be looked for.
+ *
+ * fairness: a message gets the number of a turn as it becomes eligible: the
+ * one after the last that its group got at its level, or after the one that is
+ * being served there, if that is later. So within a level the n-th messages of
+ * all groups stand side by side, and a group that comes later begins with the
+ * turn that is on. Lower numbers go first, then lower ids. What comes back has
+ * its number still.
+ *
+ * All that ends in _locked runs under mq_queue.lock and neither sleeps nor
+ * allocates.
+ */
+#include <linux/rbtree.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include "mq.h"
+
+/**
+ * struct mq_group - messages with something in common: a key or a sender
+ * @node: in mq_order.groups
+ * @old: in mq_order.old, when it has no member any more
+ * @hash: of @level and @bytes; what the tree is sorted by
+ * @members: entries that refer to it
+ * @level: fairness: which level; order=key: MQ_ALL_LEVELS
+ * @size: bytes at @bytes
+ * @out: order=key: the one that is past the gate, or NULL
+ * @waiting: order=key: those that are not, the first to go first
+ * @turn: fairness: the last number that one of them got
+ * @bytes: the key, or the sender's uid
+ */
+struct mq_group {
+	struct rb_node		node;
+	struct list_head	old;
+	u64			hash;
+	u64			members;
+	u16			level;
+	u16			size;
+	struct mq_ordered	*out;
+	struct rb_root_cached	waiting;
+	u64			turn;
+	u8			bytes[];
+};
+
+#define MQ_ALL_LEVELS	U16_MAX
+
+/**
+ * struct mq_ordered - an entry in such a queue
+ * @e: the entry
+ * @node: ready: in mq_order.turns or in mq_group.waiting
+ * @key: group of its key, if order=key and it has one
+ * @fair: group that it takes turns in, if there is fairness
+ * @turn: its number there, 0: none yet
+ * @eligible: in mq_order.turns
+ * @waits: in mq_group.waiting
+ * @joined: @key and @fair are the queue's; else they are its own proposals
+ */
+struct mq_ordered {
+	struct mq_entry		e;
+	struct rb_node		node;
+	struct mq_group		*key;
+	struct mq_group		*fair;
+	u64			turn;
+	bool			eligible;
+	bool			waits;
+	bool			joined;
+};
+
+/**
+ * struct mq_order - what such a queue has besides
+ * @turns: what can be delivered: by level, the highest first, turn, and id
+ * @count: how much that is (looked at without the lock)
+ * @groups: by their hash
+ * @old: groups that went, for mq_unlock() to free
+ * @now: for each level the turn that is being served
+ */
+struct mq_order {
+	struct rb_root_cached	turns;
+	u64			count;
+	struct rb_root		groups;
+	struct list_head	old;
+	u64			now[];
+};
+
+static struct kmem_cache *mq_ordered_cache;
+
+static struct mq_ordered *mq_ordered_of(struct mq_entry *e)
+{
+	return container_of(e, struct mq_ordered, e);
+}
+
+static struct mq_ordered *mq_ordered_node(struct rb_node *node)
+{
+	return rb_entry_safe(node, struct mq_ordered, node);
+}
+
+static bool mq_ordered_before(const struct mq_ordered *a,
+			      const struct mq_ordered *b)
+{
+	if (a->e.priority != b->e.priority)
+		return a->e.priority > b->e.priority;
+	if (a->turn != b->turn)
+		return a->turn < b->turn;
+	return a->e.id < b->e.id;
+}
+
+static bool mq_ordered_less(struct rb_node *a, const struct rb_node *b)
+{
+	return mq_ordered_before(rb_entry(a, struct mq_ordered, node),
+				 rb_entry(b, struct mq_ordered, node));
+}
+
+/* Within a key it is the ids that count, not turns. */
+static bool mq_key_before(const struct mq_ordered *a,
+			  const struct mq_ordered *b)
+{
+	if (a->e.priority != b->e.priority)
+		return a->e.priority > b->e.priority;
+	return a->e.id < b->e.id;
+}
+
+static bool mq_waiting_less(struct rb_node *a, const struct rb_node *b)
+{
+	return mq_key_before(rb_entry(a, struct mq_ordered, node),
+			     rb_entry(b, struct mq_ordered, node));
+}
+
+static int mq_group_compare(const struct mq_group *a, const struct mq_group *b)
+{
+	if (a->hash != b->hash)
+		return a->hash < b->hash ? -1 : 1;
+	if (a->level != b->level)
+		return a->level < b->level ? -1 : 1;
+	if (a->size != b->size)
+		return a->size < b->size ? -1 : 1;
+	return memcmp(a->bytes, b->bytes, a->size);
+}
+
+static int mq_group_order(const void *key, const struct rb_node *node)
+{
+	return mq_group_compare(key, rb_entry(node, struct mq_group, node));
+}
+
+static bool mq_group_less(struct rb_node *a, const struct rb_node *b)
+{
+	return mq_group_compare(rb_entry(a, struct mq_group, node),
+				rb_entry(b, struct mq_group, node)) < 0;
+}
+
+static struct mq_group *mq_group_alloc(const void *bytes, u16 size, u16 level)
+{
+	struct mq_group *g = kzalloc(struct_size(g, bytes, size), MQ_GFP);
+
+	if (!g)
+		return NULL;
+	g->size = size;
+	g->level = level;
+	memcpy(g->bytes, bytes, size);
+	g->hash = siphash(bytes, size, &mq_hash_key) + level;
+	g->waiting = RB_ROOT_CACHED;
+	return g;
+}
+
+/* The queue's own group for what is proposed, which may be that from now on. */
+static struct mq_group *mq_group_join(struct mq_order *o, struct mq_group *g)
+{
+	struct rb_node *node;
+
+	if (!g)
+		return NULL;
+	node = rb_find(g, &o->groups, mq_group_order);
+	if (node) {
+		list_add(&g->old, &o->old);
+		g = rb_entry(node, struct mq_group, node);
+	} else {
+		rb_add(&g->node, &o->groups, mq_group_less);
+	}
+	g->members++;
+	return g;
+}
+
+static void mq_group_leave(struct mq_order *o, struct mq_group *g)
+{
+	if (!g || --g->members)
+		return;
+	rb_erase(&g->node, &o->groups);
+	list_add(&g->old, &o->old);
+}
+
+struct mq_entry *mq_order_entry_alloc(void)
+{
+	struct mq_ordered *x = kmem_cache_zalloc(mq_ordered_cache, MQ_GFP);
+
+	if (!x)
+		return NULL;
+	x->e.ordered = true;
+	return &x->e;
+}
+
+void mq_order_entry_free(struct mq_entry *e)
+{
+	struct mq_ordered *x = mq_ordered_of(e);
+
+	if (!x->joined) {
+		kfree(x->key);
+		kfree(x->fair);
+	}
+	kmem_cache_free(mq_ordered_cache, x);
+}
+
+/**
+ * mq_order_prepare - have the groups that an entry may need
+ * @q: the queue that it is for
+ * @e: the entry, complete but for its number
+ *
+ * Return: 0 or ENOMEM. May be called again, if the sender has changed.
+ */
+int mq_order_prepare(struct mq_queue *q, struct mq_entry *e)
+{
+	struct mq_ordered *x = mq_ordered_of(e);
+	const void *bytes = e->msg->data;
+	u16 size = e->msg->key_size;
+	uid_t uid;
+
+	if (likely(!q->order))
+		return 0;
+	if (q->opt.order == MQ_ORDER_KEY && size && !x->key) {
+		x->key = mq_group_alloc(bytes, size, MQ_ALL_LEVELS);
+		if (!x->key)
+			return -ENOMEM;
+	}
+	if (q->opt.fairness == MQ_FAIRNESS_NONE)
+		return 0;
+	if (q->opt.fairness == MQ_FAIRNESS_UID) {
+		uid = __kuid_val(e->msg->uid);
+		bytes = &uid;
+		size = sizeof(uid);
+	}
+	kfree(x->fair);
+	x->fair = mq_group_alloc(bytes, size, e->priority);
+	return x->fair ? 0 : -ENOMEM;
+}
+
+/* The entry comes into the queue. */
+void mq_order_join_locked(struct mq_queue *q, struct mq_entry *e)
+{
+	struct mq_ordered *x = mq_ordered_of(e);
+
+	lockdep_assert_held(&q->lock);
+	x->key = mq_group_join(q->order, x->key);
+	x->fair = mq_group_join(q->order, x->fair);
+	x->joined = true;
+}
+
+/* It leaves for good. */
+void mq_order_leave_locked(struct mq_queue *q, struct mq_entry *e)
+{
+	struct mq_ordered *x = mq_ordered_of(e);
+
+	mq_group_leave(q->order, x->key);
+	mq_group_leave(q->order, x->fair);
+	x->key = NULL;
+	x->fair = NULL;
+}
+
+/* It can be delivered now. */
+static void mq_make_eligible(struct mq_queue *q, struct mq_ordered *x)
+{
+	struct mq_order *o = q->order;
+
+	if (x->fair && !x->turn) {
+		x->fair->turn = max(x->fair->turn, o->now[x->e.priority]) + 1;
+		x->turn = x->fair->turn;
+	}
+	rb_add_cached(&x->node, &o->turns, mq_ordered_less);
+	x->eligible = true;
+	WRITE_ONCE(o->count, o->count + 1);
+	q->news++;
+}
+
+static void mq_make_wait(struct mq_ordered *x)
+{
+	rb_add_cached(&x->node, &x->key->waiting, mq_waiting_less);
+	x->waits = true;
+}
+
+static void mq_remove_eligible(struct mq_order *o, struct mq_ordered *x)
+{
+	rb_erase_cached(&x->node, &o->turns);
+	x->eligible = false;
+	WRITE_ONCE(o->count, o->count - 1);
+}
+
+/* The gate of its key: may it go on? */
+static bool mq_gate(struct mq_order *o, struct mq_ordered *x)
+{
+	struct mq_group *key = x->key;
+
+	if (!key || key->out == x)
+		return true;
+	if (key->out) {
+		/* One that has not been delivered makes way for a better one. */
+		if (!key->out->eligible || !mq_key_before(x, key->out))
+			return false;
+		mq_remove_eligible(o, key->out);
+		mq_make_wait(key->out);
+	}
+	key->out = x;
+	return true;
+}
+
+/* The entry got ready. */
+void mq_order_ready_locked(struct mq_queue *q, struct mq_entry *e)
+{
+	struct mq_ordered *x = mq_ordered_of(e);
+
+	lockdep_assert_held(&q->lock);
+	if (mq_gate(q->order, x))
+		mq_make_eligible(q, x);
+	else
+		mq_make_wait(x);
+}
+
+/* It is ready no more. */
+void mq_order_unready_locked(struct mq_queue *q, struct mq_entry *e)
+{
+	struct mq_ordered *x = mq_ordered_of(e);
+
+	lockdep_assert_held(&q->lock);
+	if (x->eligible)
+		mq_remove_eligible(q->order, x);
+	if (x->waits)
+		rb_erase_cached(&x->node, &x->key->waiting);
+	x->waits = false;
+}
+
+/* It is being delivered: its turn is on. */
+void mq_order_take_locked(struct mq_queue *q, struct mq_entry *e)
+{
+	u64 *now = &q->order->now[e->priority];
+
+	lockdep_assert_held(&q->lock);
+	*now = max(*now, mq_ordered_of(e)->turn);
+}
+
+/* It will not come back from where it goes now: the next of its key may go. */
+void mq_order_done_locked(struct mq_queue *q, struct mq_entry *e)
+{
+	struct mq_ordered *x = mq_ordered_of(e);
+	struct mq_group *key = x->key;
+	struct mq_ordered *next;
+
+	lockdep_assert_held(&q->lock);
+	if (!key || key->out != x)
+		return;
+	next = mq_ordered_node(rb_first_cached(&key->waiting));
+	key->out = next;
+	if (!next)
+		return;
+	rb_erase_cached(&next->node, &key->waiting);
+	next->waits = false;
+	mq_make_eligible(q, next);
+}
+
+/* The next to deliver, or NULL. */
+struct mq_entry *mq_order_first(struct mq_queue *q)
+{
+	struct mq_ordered *x;
+
+	x = mq_ordered_node(rb_first_cached(&q->order->turns));
+	return x ? &x->e : NULL;
+}
+
+/* How many can be delivered. A look without the lock. */
+u64 mq_order_count(const struct mq_queue *q)
+{
+	return READ_ONCE(q->order->count);
+}
+
+/* Take the groups that went, for mq_order_free(). */
+void mq_order_clean_locked(struct mq_queue *q, struct list_head *old)
+{
+	list_splice_init(&q->order->old, old);
+}
+
+/* Free them, without the lock. */
+void mq_order_free(struct list_head *old)
+{
+	struct mq_group *g, *next;
+
+	list_for_each_entry_safe(g, next, old, old)
+		kfree(g);
+}
+
+int mq_order_init(struct mq_queue *q)
+{
+	struct mq_order *o;
+
+	if (q->opt.order == MQ_ORDER_FIFO &&
+	    q->opt.fairness == MQ_FAIRNESS_NONE)
+		return 0;
+	o = kzalloc(struct_size(o, now, q->opt.priorities), GFP_KERNEL_ACCOUNT);
+	if (!o)
+		return -ENOMEM;
+	o->turns = RB_ROOT_CACHED;
+	o->groups = RB_ROOT;
+	INIT_LIST_HEAD(&o->old);
+	q->order = o;
+	return 0;
+}
+
+void mq_order_exit(struct mq_queue *q)
+{
+	if (!q->order)
+		return;
+	WARN_ON_ONCE(!RB_EMPTY_ROOT(&q->order->groups));
+	mq_order_free(&q->order->old);
+	kfree(q->order);
+}
+
+int __init mq_order_module_init(void)
+{
+	mq_ordered_cache = KMEM_CACHE(mq_ordered, SLAB_ACCOUNT);
+	return mq_ordered_cache ? 0 : -ENOMEM;
+}
+
+void mq_order_module_exit(void)
+{
+	kmem_cache_destroy(mq_ordered_cache);
+}

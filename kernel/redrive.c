@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * DEVMQ_IOC_REDRIVE: another attempt for the dead.
+ *
+ * One that goes to another queue gets an entry of its own there, made before
+ * anything happens, as that queue may need a larger one. What is in this queue
+ * is looked for once more then: somebody may have been faster.
+ */
+#include <linux/file.h>
+#include <linux/sched/signal.h>
+#include <linux/uaccess.h>
+
+#include "mq.h"
+#include "trace.h"
+
+/* Where those that can be redriven are. */
+#define MQ_REDRIVEN	(DEVMQ_STATE_MASK(DEVMQ_STATE_READY) | \
+			 DEVMQ_STATE_MASK(DEVMQ_STATE_DEFERRED) | \
+			 DEVMQ_STATE_MASK(DEVMQ_STATE_DEAD))
+
+/**
+ * struct mq_redrive - a redrive under way
+ * @q: the queue
+ * @to: the queue that all go to, or NULL
+ * @cursor: where it is
+ * @after: the last id that was looked at
+ * @last: the last id to look at
+ * @msg: what is to go to another queue, with a reference
+ * @origin: the name of that, with a reference, if there is no @to
+ * @priority: its level
+ */
+struct mq_redrive {
+	struct mq_queue		*q;
+	struct mq_queue		*to;
+	struct mq_cursor	cursor;
+	u64			after;
+	u64			last;
+	struct mq_msg		*msg;
+	struct mq_text		*origin;
+	u8			priority;
+};
+
+/* It came here as dead. */
+static bool mq_is_foreign(const struct mq_queue *q, const struct mq_entry *e)
+{
+	return e->origin && e->origin != q->origin;
+}
+
+/* Ready once more, in its place, as if nothing had happened to it. */
+static void mq_revive_locked(struct mq_queue *q, struct mq_entry *e)
+{
+	mq_leave_locked(q, e);
+	e->failures = 0;
+	e->forgiven = 0;
+	e->failure = DEVMQ_FAILURE_NONE;
+	e->reason = DEVMQ_REASON_NONE;
+	mq_text_put(e->origin);
+	mq_text_put(e->note);
+	e->origin = NULL;
+	e->origin_id = 0;
+	e->note = NULL;
+	trace_mq_redrive(q, e);
+	mq_ready_locked(q, e);
+}
+
+/* Does it get ready where it is? */
+static bool mq_stays_here(const struct mq_redrive *r, const struct mq_entry *e)
+{
+	return r->to ? r->to == r->q : !mq_is_foreign(r->q, e);
+}
+
+/*
+ * The next one: 1, it got ready here; 2, it is to go elsewhere and is in @r;
+ * 0, there is none; EAGAIN, it is not concerned; or ENODEV.
+ */
+static int mq_redrive_next(struct mq_redrive *r)
+{
+	struct mq_queue *q = r->q;
+	struct mq_entry *e;
+	int ret = 0;
+
+	mq_lock(q);
+	e = q->gone ? ERR_PTR(-ENODEV) :
+		      mq_walk_locked(q, &r->cursor, MQ_REDRIVEN, &r->after);
+	if (IS_ERR(e)) {
+		ret = PTR_ERR(e);
+	} else if (e && e->id <= r->last) {
+		r->after = e->id;
+		ret = -EAGAIN;
+		if (mq_stays_here(r, e)) {
+			if (e->state == DEVMQ_STATE_DEAD) {
+				mq_revive_locked(q, e);
+				ret = 1;
+			}
+		} else if (e->state == DEVMQ_STATE_DEAD || mq_is_foreign(q, e)) {
+			r->msg = e->msg;
+			refcount_inc(&r->msg->refs);
+			r->origin = mq_text_get(e->origin);
+			r->priority = e->priority;
+			ret = 2;
+		}
+	}
+	mq_unlock(q);
+	return ret;
+}
+
+/* Take out the one that @r->after names, if it is still there. */
+static struct mq_entry *mq_redrive_take(struct mq_redrive *r)
+{
+	struct mq_queue *q = r->q;
+	u64 before = r->after - 1;
+	struct mq_entry *e;
+
+	mq_lock(q);
+	e = q->gone ? NULL :
+		      mq_walk_locked(q, &r->cursor, MQ_REDRIVEN, &before);
+	if (IS_ERR_OR_NULL(e) || e->id != r->after) {
+		e = NULL;
+	} else {
+		trace_mq_redrive(q, e);
+		mq_leave_locked(q, e);
+		q->stat.purged++;
+		mq_out_locked(q, e);
+		/* Not to be disposed of yet. */
+		list_del(&e->list);
+	}
+	mq_unlock(q);
+	return e;
+}
+
+/* Make an entry for @target. */
+static struct mq_entry *mq_redrive_entry(struct mq_redrive *r,
+					 struct mq_queue *target)
+{
+	struct mq_entry *e = mq_entry_clone(target, r->msg);
+
+	if (!e)
+		return NULL;
+	e->priority = min_t(u64, r->priority, target->opt.priorities - 1);
+	if (!mq_order_prepare(target, e))
+		return e;
+	mq_entry_free(e);
+	return NULL;
+}
+
+/*
+ * Move what is in @r to @target. Return: 1; 0, somebody else was faster, or
+ * ENODEV, ENOMEM.
+ */
+static int mq_redrive_move(struct mq_redrive *r, struct mq_queue *target)
+{
+	struct mq_entry *old, *e = mq_redrive_entry(r, target);
+
+	if (!e)
+		return -ENOMEM;
+	old = mq_redrive_take(r);
+	if (old && mq_arrive(target, e)) {
+		mq_entry_free(old);
+		return 1;
+	}
+	mq_entry_free(e);
+	if (!old)
+		return 0;
+	/* The target went in this moment. */
+	mq_stay(r->q, old, &r->q->stat.purged);
+	return -ENODEV;
+}
+
+/* Move what is in @r to where it belongs: as mq_redrive_move(). */
+static int mq_redrive_out(struct mq_redrive *r)
+{
+	struct mq_queue *target;
+	int ret = -ENODEV;
+
+	if (r->to)
+		return mq_redrive_move(r, r->to);
+	target = mq_queue_by_name(r->origin);
+	if (target) {
+		ret = mq_redrive_move(r, target);
+		mq_queue_put(target);
+	}
+	return ret;
+}
+
+/* Go through all. Return: 0 or an error. */
+static int mq_redrive_all(struct mq_redrive *r, struct devmq_redrive *a)
+{
+	int ret;
+
+	while ((ret = mq_redrive_next(r))) {
+		if (ret == 2) {
+			ret = mq_redrive_out(r);
+			mq_msg_put(r->msg);
+			mq_text_put(r->origin);
+		}
+		if (ret == 1)
+			a->moved++;
+		else if (ret == -ENODEV && !r->to && !READ_ONCE(r->q->gone))
+			a->stranded++;
+		else if (ret && ret != -EAGAIN)
+			return ret;
+		cond_resched();
+		if (signal_pending(current))
+			return -EINTR;
+	}
+	return 0;
+}
+
+/* The queue that the caller gives, open for writing; or an ERR_PTR. */
+static struct mq_queue *mq_redrive_target(int fd, struct file **file)
+{
+	struct mq_file *f;
+
+	*file = fget(fd);
+	if (!*file)
+		return ERR_PTR(-EBADF);
+	f = (*file)->private_data;
+	if ((*file)->f_op == &mq_fops && f->mode & FMODE_WRITE)
+		return READ_ONCE(f->q->gone) ? ERR_PTR(-ENODEV) : f->q;
+	return ERR_PTR((*file)->f_op == &mq_fops ? -EBADF : -EINVAL);
+}
+
+int mq_ioc_redrive(struct mq_ioc *ioc)
+{
+	struct devmq_redrive *a = &ioc->arg.redrive;
+	struct mq_redrive r = { .q = ioc->f->q, .last = a->last_id };
+	struct file *file = NULL;
+	int err;
+
+	if (a->flags & ~DEVMQ_REDRIVE_TO || a->reserved ||
+	    (a->target_fd && !(a->flags & DEVMQ_REDRIVE_TO)) ||
+	    (a->last_id && a->last_id < a->first_id))
+		return -EINVAL;
+	r.after = a->first_id ? a->first_id - 1 : 0;
+	a->moved = 0;
+	a->stranded = 0;
+	if (a->flags & DEVMQ_REDRIVE_TO)
+		r.to = mq_redrive_target(a->target_fd, &file);
+	err = IS_ERR(r.to) ? PTR_ERR(r.to) : mq_last_now(r.q, &r.last);
+	if (!err) {
+		mq_cursor_init(&r.cursor);
+		err = mq_redrive_all(&r, a);
+		spin_lock(&r.q->lock);
+		mq_cursor_unlink(&r.cursor);
+		mq_unlock(r.q);
+	}
+	if (file)
+		fput(file);
+	return err;
+}

@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * From one state to another. Each change is one function, does its counting
+ * and its trace event, and runs under mq_queue.lock; none of them sleeps or
+ * allocates, so none can fail.
+ *
+ *           send                take                 ack
+ *	(new) -----> READY --------------> IN FLIGHT -------> (gone)
+ *	   |  delay  ^  ^  ^                 |  |  |
+ *	   |         |  |  +-----------------+  |  +-----> DEFERRED
+ *	   |    due  |  |    release, close,    |  defer     | receive by id
+ *	   |         |  |    end of lease       | retry      v
+ *	   +----> DELAYED <---------------------+        IN FLIGHT
+ *	                |
+ *	                |   redrive
+ *	              DEAD <--- too many failures, reject, expiry
+ *
+ * What is not in flight goes for good when it expires, is dropped, purged or
+ * redriven elsewhere. What dies where there is a dead-letter queue leaves for
+ * that; mq_dispose() carries it over once the lock is dropped.
+ */
+#include <linux/ktime.h>
+
+#include "mq.h"
+#include "trace.h"
+
+/*
+ * Counters that are looked at without the lock, as hints: on 64 bits they are
+ * seen whole.
+ */
+static void mq_count(u64 *counter, s64 by)
+{
+	WRITE_ONCE(*counter, *counter + by);
+}
+
+static u64 *mq_counter(struct mq_queue *q, u8 state)
+{
+	switch (state) {
+	case DEVMQ_STATE_READY:
+		return &q->stat.ready;
+	case DEVMQ_STATE_IN_FLIGHT:
+		return &q->stat.in_flight;
+	case DEVMQ_STATE_DELAYED:
+		return &q->stat.delayed;
+	case DEVMQ_STATE_DEFERRED:
+		return &q->stat.deferred;
+	default:
+		return &q->stat.dead;
+	}
+}
+
+/**
+ * mq_enter_locked - begin to be in a state
+ * @q: the queue
+ * @e: an entry that is in none
+ * @state: the state
+ *
+ * An entry that is in flight is in its handler's hand.
+ */
+void mq_enter_locked(struct mq_queue *q, struct mq_entry *e,
+		     enum devmq_state state)
+{
+	lockdep_assert_held(&q->lock);
+	e->state = state;
+	mq_count(mq_counter(q, state), 1);
+	switch (state) {
+	case DEVMQ_STATE_READY:
+		q->ready_bytes += mq_msg_bytes(e->msg);
+		mq_ready_insert(&q->ready, e);
+		break;
+	case DEVMQ_STATE_IN_FLIGHT:
+		break;
+	default:
+		mq_ids_insert(&q->aside, e);
+	}
+}
+
+/* Be in no state for a moment, nor wait for a time. */
+void mq_leave_locked(struct mq_queue *q, struct mq_entry *e)
+{
+	lockdep_assert_held(&q->lock);
+	mq_count(mq_counter(q, e->state), -1);
+	switch (e->state) {
+	case DEVMQ_STATE_READY:
+		q->ready_bytes -= mq_msg_bytes(e->msg);
+		mq_ready_remove(&q->ready, e);
+		if (unlikely(q->order))
+			mq_order_unready_locked(q, e);
+		break;
+	case DEVMQ_STATE_IN_FLIGHT:
+		break;
+	default:
+		rb_erase_cached(&e->node, &q->aside);
+	}
+	if (unlikely(e->timed))
+		mq_timer_clear_locked(q, e);
+}
+
+/* Leave the queue for good, from no state. mq_unlock() disposes of it. */
+void mq_out_locked(struct mq_queue *q, struct mq_entry *e)
+{
+	lockdep_assert_held(&q->lock);
+	if (!q->freed) {
+		q->freed = true;
+		q->was_full = mq_queue_was_full(q);
+	}
+	mq_count(&q->stat.bytes, -(s64)mq_msg_bytes(e->msg));
+	if (unlikely(q->order)) {
+		mq_order_done_locked(q, e);
+		mq_order_leave_locked(q, e);
+	}
+	list_del(&e->all);
+	list_add_tail(&e->list, &q->out);
+}
+
+/* It can be delivered, in its place by id; from no state. */
+void mq_ready_locked(struct mq_queue *q, struct mq_entry *e)
+{
+	mq_enter_locked(q, e, DEVMQ_STATE_READY);
+	if (unlikely(e->expires != MQ_NEVER))
+		mq_timer_set_locked(q, e, MQ_BOOTTIME, e->expires);
+	if (unlikely(q->order))
+		mq_order_ready_locked(q, e);
+	else
+		q->news++;
+}
+
+static void mq_expired(struct mq_queue *q, struct mq_entry *e)
+{
+	trace_mq_expire(q, e);
+	if (READ_ONCE(q->opt.on_expiry) == MQ_EXPIRY_DEAD) {
+		mq_die_locked(q, e, DEVMQ_REASON_EXPIRED);
+		return;
+	}
+	q->stat.expired++;
+	mq_out_locked(q, e);
+}
+
+/* Its time to live is over. */
+void mq_expire_locked(struct mq_queue *q, struct mq_entry *e)
+{
+	mq_leave_locked(q, e);
+	mq_expired(q, e);
+}
+
+static bool mq_is_over(const struct mq_entry *e)
+{
+	return e->expires != MQ_NEVER && e->expires <= mq_now(MQ_BOOTTIME);
+}
+
+/* It may be delivered again, from no state, if its time is not over. */
+void mq_back_locked(struct mq_queue *q, struct mq_entry *e)
+{
+	if (mq_is_over(e))
+		mq_expired(q, e);
+	else
+		mq_ready_locked(q, e);
+}
+
+/* It waits until @due, or until its time is over; from no state. */
+void mq_delay_locked(struct mq_queue *q, struct mq_entry *e,
+		     enum mq_clocks clock, u64 due)
+{
+	if (!e->fresh && mq_is_over(e)) {
+		mq_expired(q, e);
+		return;
+	}
+	mq_enter_locked(q, e, DEVMQ_STATE_DELAYED);
+	if (!e->fresh)
+		due = min(due, e->expires);
+	mq_timer_set_locked(q, e, clock, due);
+	trace_mq_delay(q, e);
+}
+
+/* It has waited long enough. Its time to live begins with its first delay's end. */
+void mq_due_locked(struct mq_queue *q, struct mq_entry *e)
+{
+	u64 due = e->clock == MQ_BOOTTIME ? e->when : mq_now(MQ_BOOTTIME);
+
+	mq_leave_locked(q, e);
+	if (e->fresh) {
+		e->fresh = false;
+		e->expires = mq_later(due, e->expires);
+	}
+	trace_mq_due(q, e);
+	mq_back_locked(q, e);
+}
+
+/* It goes to the dead-letter queue: mq_dispose() takes it there. */
+static void mq_dead_letter(struct mq_queue *q, struct mq_entry *e)
+{
+	struct mq_queue *target = q->dead_letter;
+
+	if (!e->origin) {
+		e->origin = mq_text_get(q->origin);
+		e->origin_id = e->id;
+	}
+	q->stat.dead_lettered++;
+	trace_mq_dead_letter(q, e);
+	mq_out_locked(q, e);
+	get_device(&target->dev);
+	e->target = target;
+	e->leaving = true;
+}
+
+/**
+ * mq_die_locked - a message dies
+ * @q: the queue
+ * @e: the entry, in no state
+ * @reason: enum devmq_reason, or what a consumer said
+ *
+ * Return: false if there are as many dead as there may be; then it is ready.
+ */
+bool mq_die_locked(struct mq_queue *q, struct mq_entry *e, u16 reason)
+{
+	lockdep_assert_held(&q->lock);
+	e->expires = MQ_NEVER;
+	if (!q->dead_letter && q->stat.dead >= READ_ONCE(q->opt.max_dead)) {
+		q->stat.dead_refused++;
+		mq_ready_locked(q, e);
+		return false;
+	}
+	e->reason = reason;
+	if (q->dead_letter) {
+		mq_dead_letter(q, e);
+		return true;
+	}
+	if (unlikely(q->order))
+		mq_order_done_locked(q, e);
+	mq_enter_locked(q, e, DEVMQ_STATE_DEAD);
+	trace_mq_dead(q, e);
+	return true;
+}
+
+/**
+ * mq_arrive - an entry from another queue comes in, whatever the bounds
+ * @q: the queue
+ * @e: the entry
+ *
+ * Return: false if the queue is gone; the entry is as it was.
+ */
+bool mq_arrive(struct mq_queue *q, struct mq_entry *e)
+{
+	/* Not mq_lock(): this is called by the mq_unlock() of another queue. */
+	spin_lock(&q->lock);
+	if (q->gone) {
+		mq_unlock(q);
+		return false;
+	}
+	e->id = q->next_id++;
+	e->attempt = 0;
+	e->forgiven = e->failures;
+	e->priority = min_t(u64, e->priority, q->opt.priorities - 1);
+	e->holder = NULL;
+	mq_count(&q->stat.bytes, mq_msg_bytes(e->msg));
+	list_add_tail(&e->all, &q->all);
+	q->stat.sent++;
+	if (unlikely(q->order))
+		mq_order_join_locked(q, e);
+	mq_ready_locked(q, e);
+	trace_mq_send(q, e);
+	mq_unlock(q);
+	return true;
+}
+
+/**
+ * mq_stay - the queue that an entry was to go to is gone: it is dead where it was
+ * @q: where it was
+ * @e: the entry, in no list of the queue's
+ * @left: the counter that says it has left
+ */
+void mq_stay(struct mq_queue *q, struct mq_entry *e, u64 *left)
+{
+	bool gone;
+
+	spin_lock(&q->lock);
+	gone = q->gone;
+	if (!gone) {
+		--*left;
+		mq_count(&q->stat.bytes, mq_msg_bytes(e->msg));
+		mq_all_insert(q, e);
+		mq_enter_locked(q, e, DEVMQ_STATE_DEAD);
+	}
+	mq_unlock(q);
+	if (gone)
+		mq_entry_free(e);
+}
+
+/* What became of the entries that left @q: freed, or carried elsewhere. */
+void mq_dispose(struct mq_queue *q, struct list_head *out)
+{
+	struct mq_entry *e, *next;
+
+	list_for_each_entry_safe(e, next, out, list) {
+		struct mq_queue *target = e->target;
+
+		if (likely(!e->leaving)) {
+			mq_entry_free(e);
+			continue;
+		}
+		e->leaving = false;
+		if (!mq_arrive(target, e))
+			mq_stay(q, e, &q->stat.dead_lettered);
+		mq_queue_put(target);
+		cond_resched();
+	}
+}

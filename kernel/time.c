@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What time does: delays end, messages expire, leases run out, and a queue
+ * that nobody uses goes.
+ *
+ * What is relative is measured with CLOCK_BOOTTIME, which goes on while the
+ * machine sleeps and never steps. What is sent for an instant waits for that
+ * of CLOCK_REALTIME, wherever that clock is set. For each clock a queue has a
+ * tree of the entries that wait for it, by time, and one timer, which is set
+ * for the first. The timer's interrupt only queues work. Besides, mq_lock()
+ * does what is due by then, so nobody depends on how fast that work is.
+ */
+#include <linux/rbtree.h>
+#include <linux/ktime.h>
+
+#include "mq.h"
+
+/* How many entries one hold of the lock moves. */
+#define MQ_PORTION	64
+
+static struct workqueue_struct *mq_workqueue;
+
+u64 mq_now(enum mq_clocks clock)
+{
+	return clock == MQ_BOOTTIME ? ktime_get_boottime_ns() :
+				      ktime_get_real_ns();
+}
+
+/* @ns after @now; what is too far off does not come. */
+u64 mq_later(u64 now, u64 ns)
+{
+	return ns < KTIME_MAX - now ? now + ns : MQ_NEVER;
+}
+
+static struct mq_entry *mq_timer_entry(struct rb_node *node)
+{
+	return rb_entry_safe(node, struct mq_entry, timer);
+}
+
+/* By time, and in the order of their ids where that is the same. */
+static bool mq_timer_less(struct rb_node *a, const struct rb_node *b)
+{
+	const struct mq_entry *ea = rb_entry(a, struct mq_entry, timer);
+	const struct mq_entry *eb = rb_entry(b, struct mq_entry, timer);
+
+	return ea->when != eb->when ? ea->when < eb->when : ea->id < eb->id;
+}
+
+static void mq_clock_arm(struct mq_clock *c, u64 when)
+{
+	if (when >= c->armed)
+		return;
+	c->armed = when;
+	hrtimer_start(&c->timer, ns_to_ktime(when), HRTIMER_MODE_ABS);
+}
+
+static void mq_clock_next(struct mq_clock *c)
+{
+	struct mq_entry *e = mq_timer_entry(rb_first_cached(&c->tree));
+
+	WRITE_ONCE(c->next, e ? e->when : MQ_NEVER);
+}
+
+/* Something will happen to the entry, which waits for nothing yet, at @when. */
+void mq_timer_set_locked(struct mq_queue *q, struct mq_entry *e,
+			 enum mq_clocks clock, u64 when)
+{
+	struct mq_clock *c = &q->clocks[clock];
+
+	lockdep_assert_held(&q->lock);
+	e->when = when;
+	if (when == MQ_NEVER)
+		return;
+	e->clock = clock;
+	e->timed = true;
+	rb_add_cached(&e->timer, &c->tree, mq_timer_less);
+	if (when < c->next) {
+		WRITE_ONCE(c->next, when);
+		mq_clock_arm(c, when);
+	}
+}
+
+/* It will not. The timer is left alone: it goes off for nothing at worst. */
+void mq_timer_clear_locked(struct mq_queue *q, struct mq_entry *e)
+{
+	struct mq_clock *c = &q->clocks[e->clock];
+
+	lockdep_assert_held(&q->lock);
+	rb_erase_cached(&e->timer, &c->tree);
+	e->timed = false;
+	if (e->when == c->next)
+		mq_clock_next(c);
+}
+
+static bool mq_clock_due(const struct mq_queue *q, enum mq_clocks clock)
+{
+	u64 next = READ_ONCE(q->clocks[clock].next);
+
+	return unlikely(next != MQ_NEVER) && next <= mq_now(clock);
+}
+
+/* Is there something to do for mq_time_pass_locked()? */
+bool mq_time_due(const struct mq_queue *q)
+{
+	return mq_clock_due(q, MQ_BOOTTIME) || mq_clock_due(q, MQ_REALTIME);
+}
+
+/* The time that an entry waited for has come. */
+static void mq_time_comes(struct mq_queue *q, struct mq_entry *e)
+{
+	switch (e->state) {
+	case DEVMQ_STATE_IN_FLIGHT:
+		mq_flight_lapse_locked(q, e);
+		break;
+	case DEVMQ_STATE_DELAYED:
+		mq_due_locked(q, e);
+		break;
+	default:
+		mq_expire_locked(q, e);
+	}
+}
+
+/* Do what is due, a portion of it. Return: there may be more. */
+bool mq_time_pass_locked(struct mq_queue *q)
+{
+	unsigned int n = 0, clock;
+
+	lockdep_assert_held(&q->lock);
+	for (clock = 0; clock < MQ_CLOCKS; clock++) {
+		struct mq_clock *c = &q->clocks[clock];
+		u64 now = mq_now(clock);
+
+		while (c->next != MQ_NEVER && c->next <= now) {
+			if (n++ == MQ_PORTION)
+				return true;
+			mq_time_comes(q, mq_timer_entry(rb_first_cached(&c->tree)));
+		}
+	}
+	return false;
+}
+
+/* When the queue has been unused for too long, or MQ_NEVER. */
+static u64 mq_idle_end(const struct mq_queue *q)
+{
+	u64 ms = READ_ONCE(q->opt.expires_ms);
+
+	if (!ms || q->gone || q->stat.consumers || q->stat.producers)
+		return MQ_NEVER;
+	return mq_later(q->idle_since, ms * NSEC_PER_MSEC);
+}
+
+/* See to it that the timers go off for the next that is due. */
+void mq_time_arm_locked(struct mq_queue *q)
+{
+	struct mq_clock *c = q->clocks;
+	u64 idle = mq_idle_end(q);
+
+	lockdep_assert_held(&q->lock);
+	if (q->gone)
+		return;
+	/* One that is in use by others' dead stays for longer. */
+	if (idle <= mq_now(MQ_BOOTTIME))
+		idle = MQ_NEVER;
+	mq_clock_arm(&c[MQ_REALTIME], c[MQ_REALTIME].next);
+	mq_clock_arm(&c[MQ_BOOTTIME],
+		     min3(c[MQ_BOOTTIME].next, idle, mq_dedup_next(q)));
+}
+
+/* The last who used the queue went, or how long it may be so changed. */
+void mq_idle_locked(struct mq_queue *q)
+{
+	q->idle_since = mq_now(MQ_BOOTTIME);
+	mq_time_arm_locked(q);
+}
+
+static void mq_time_work(struct work_struct *work)
+{
+	struct mq_queue *q = container_of(work, struct mq_queue, work);
+	bool idle;
+
+	mq_lock(q);
+	while (mq_dedup_trim_locked(q)) {
+		mq_unlock(q);
+		cond_resched();
+		mq_lock(q);
+	}
+	q->clocks[MQ_BOOTTIME].armed = MQ_NEVER;
+	q->clocks[MQ_REALTIME].armed = MQ_NEVER;
+	idle = mq_idle_end(q) <= mq_now(MQ_BOOTTIME);
+	mq_time_arm_locked(q);
+	mq_unlock(q);
+	if (idle)
+		mq_reap(q, false);
+	mq_queue_put(q);
+}
+
+/* The work holds a reference to the queue; the registry's outlives the timer. */
+static void mq_time_up(struct mq_queue *q)
+{
+	get_device(&q->dev);
+	if (!queue_work(mq_workqueue, &q->work))
+		put_device(&q->dev);
+}
+
+static enum hrtimer_restart mq_boottime_up(struct hrtimer *timer)
+{
+	mq_time_up(container_of(timer, struct mq_queue,
+				clocks[MQ_BOOTTIME].timer));
+	return HRTIMER_NORESTART;
+}
+
+static enum hrtimer_restart mq_realtime_up(struct hrtimer *timer)
+{
+	mq_time_up(container_of(timer, struct mq_queue,
+				clocks[MQ_REALTIME].timer));
+	return HRTIMER_NORESTART;
+}
+
+void mq_time_start(struct mq_queue *q)
+{
+	unsigned int i;
+
+	INIT_WORK(&q->work, mq_time_work);
+	hrtimer_setup(&q->clocks[MQ_BOOTTIME].timer, mq_boottime_up,
+		      CLOCK_BOOTTIME, HRTIMER_MODE_ABS);
+	hrtimer_setup(&q->clocks[MQ_REALTIME].timer, mq_realtime_up,
+		      CLOCK_REALTIME, HRTIMER_MODE_ABS);
+	for (i = 0; i < MQ_CLOCKS; i++) {
+		q->clocks[i].tree = RB_ROOT_CACHED;
+		q->clocks[i].next = MQ_NEVER;
+		q->clocks[i].armed = MQ_NEVER;
+	}
+}
+
+/* The queue is gone: nothing happens any more. */
+void mq_time_stop(struct mq_queue *q)
+{
+	unsigned int i;
+
+	WARN_ON_ONCE(!q->gone);
+	for (i = 0; i < MQ_CLOCKS; i++) {
+		WRITE_ONCE(q->clocks[i].next, MQ_NEVER);
+		hrtimer_cancel(&q->clocks[i].timer);
+	}
+}
+
+int __init mq_time_init(void)
+{
+	mq_workqueue = alloc_workqueue("devmq", WQ_UNBOUND, 0);
+	return mq_workqueue ? 0 : -ENOMEM;
+}
+
+/* Work that is under way has a reference to its queue, but not to the module. */
+void mq_time_exit(void)
+{
+	destroy_workqueue(mq_workqueue);
+}
