@@ -20,6 +20,9 @@
 /* What a consumer finds where nothing can be delivered. */
 static struct mq_entry *mq_nothing(struct mq_queue *q)
 {
+	/* Others may wait behind their key: that is not the end. */
+	if (unlikely(q->stat.ready))
+		return ERR_PTR(-EAGAIN);
 	switch (READ_ONCE(q->opt.eof)) {
 	case MQ_EOF_EMPTY:
 		return NULL;
@@ -289,9 +292,8 @@ void mq_flight_undeliver_locked(struct mq_file *f, struct mq_entry *e)
 }
 
 /*
- * The last close of a consumer: all it holds goes back, newest first, so that
- * each finds its place at the head. In portions, as there is no bound to what
- * one may hold.
+ * The last close of a consumer: all it holds goes back, the oldest first, as
+ * some may die of it. In portions, as there is no bound to what one may hold.
  */
 void mq_return_all(struct mq_file *f)
 {
@@ -303,7 +305,7 @@ void mq_return_all(struct mq_file *f)
 
 		mq_lock(q);
 		for (n = 0; n < MQ_PORTION && !q->gone; n++) {
-			e = mq_ids_last(&f->held);
+			e = mq_ids_first(&f->held);
 			if (!e)
 				break;
 			mq_flight_unhold_locked(f, e);

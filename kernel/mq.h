@@ -561,9 +561,7 @@ void mq_lock(struct mq_queue *q) __acquires(&q->lock);
 void mq_unlock(struct mq_queue *q) __releases(&q->lock);
 int mq_queue_attach(struct mq_queue *q, struct mq_file *f, bool exclusive);
 void mq_queue_detach(struct mq_queue *q, struct mq_file *f);
-u64 mq_stored(const struct mq_queue *q);
 bool mq_queue_fits(const struct mq_queue *q, u64 bytes);
-bool mq_queue_full(const struct mq_queue *q);
 bool mq_queue_was_full(const struct mq_queue *q);
 u64 mq_queue_droppable(struct mq_queue *q);
 int mq_queue_admit_locked(struct mq_queue *q, const struct mq_msg *msg);
@@ -622,7 +620,6 @@ void mq_wake_writers(struct mq_queue *q, bool edge);
 void mq_wake_pollers(struct mq_queue *q);
 void mq_wake_file(struct mq_file *f);
 void mq_wake_options(struct mq_queue *q);
-u64 mq_deliverable(const struct mq_queue *q);
 void mq_wake_all(struct mq_queue *q);
 
 /* send.c, receive.c: one message through a queue, top to bottom */

@@ -59,7 +59,7 @@ void mq_unlock(struct mq_queue *q) __releases(&q->lock)
 }
 
 /* Messages stored, whatever their state: what the bounds bound. */
-u64 mq_stored(const struct mq_queue *q)
+static u64 mq_stored(const struct mq_queue *q)
 {
 	return READ_ONCE(q->stat.ready) + READ_ONCE(q->stat.in_flight) +
 	       READ_ONCE(q->stat.delayed) + READ_ONCE(q->stat.deferred) +
@@ -78,15 +78,10 @@ bool mq_queue_fits(const struct mq_queue *q, u64 bytes)
 	return mq_within(q, mq_stored(q) + 1, READ_ONCE(q->stat.bytes) + bytes);
 }
 
-/* Is there no room for even a little? The edge that pollers wait for. */
-bool mq_queue_full(const struct mq_queue *q)
-{
-	return !mq_queue_fits(q, 1);
-}
-
 /*
- * The same, at the moment when the first message since mq_lock() is on its way
- * out: it is in no state any more, but its bytes still count.
+ * Was there no room for even a little? The edge that pollers wait for. Asked
+ * when the first message since mq_lock() is on its way out: it is in no state
+ * any more, but its bytes still count.
  */
 bool mq_queue_was_full(const struct mq_queue *q)
 {

@@ -36,7 +36,7 @@ bool mq_paused(const struct mq_queue *q, u64 side)
 }
 
 /* How many messages could be received by somebody. A look without the lock. */
-u64 mq_deliverable(const struct mq_queue *q)
+static u64 mq_deliverable(const struct mq_queue *q)
 {
 	return likely(!q->order) ? READ_ONCE(q->stat.ready) : mq_order_count(q);
 }
@@ -57,6 +57,8 @@ static bool mq_at_eof(const struct mq_queue *q)
 {
 	u64 eof = READ_ONCE(q->opt.eof);
 
+	if (READ_ONCE(q->stat.ready))
+		return false;
 	return eof == MQ_EOF_EMPTY ||
 	       (eof == MQ_EOF_HANGUP && !READ_ONCE(q->stat.producers));
 }
