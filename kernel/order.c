@@ -11,9 +11,9 @@
  *   - mq_group.waiting: behind another message of its key.
  *
  * order=key: of each key at most one message is past the gate (mq_group.out):
- * eligible, in flight, or delayed by a retry. When it is done for good the
- * next of the key goes past; the first of each key stands ready for that, so
- * none has to be looked for.
+ * eligible, in flight, or delayed by a retry. Once it was delivered it stays
+ * the one until it is done for good, and then the next of the key goes past;
+ * the first of each key stands ready for that, so none has to be looked for.
  *
  * fairness: a message gets the number of a turn as it becomes eligible: the
  * one after the last that its group got at its level, or after the one that is
@@ -68,6 +68,7 @@ struct mq_group {
  * @turn: its number there, 0: none yet
  * @eligible: in mq_order.turns
  * @waits: in mq_group.waiting
+ * @begun: past the gate of its key, and was delivered since
  * @joined: @key and @fair are the queue's; else they are its own proposals
  */
 struct mq_ordered {
@@ -78,6 +79,7 @@ struct mq_ordered {
 	u64			turn;
 	bool			eligible;
 	bool			waits;
+	bool			begun;
 	bool			joined;
 };
 
@@ -314,8 +316,9 @@ static bool mq_gate(struct mq_order *o, struct mq_ordered *x)
 	if (!key || key->out == x)
 		return true;
 	if (key->out) {
-		/* One that has not been delivered makes way for a better one. */
-		if (!key->out->eligible || !mq_key_before(x, key->out))
+		/* One that has not been begun makes way for a better one. */
+		if (!key->out->eligible || key->out->begun ||
+		    !mq_key_before(x, key->out))
 			return false;
 		mq_remove_eligible(o, key->out);
 		mq_make_wait(key->out);
@@ -352,10 +355,12 @@ void mq_order_unready_locked(struct mq_queue *q, struct mq_entry *e)
 /* It is being delivered: its turn is on. */
 void mq_order_take_locked(struct mq_queue *q, struct mq_entry *e)
 {
+	struct mq_ordered *x = mq_ordered_of(e);
 	u64 *now = &q->order->now[e->priority];
 
 	lockdep_assert_held(&q->lock);
-	*now = max(*now, mq_ordered_of(e)->turn);
+	*now = max(*now, x->turn);
+	x->begun = x->key && x->key->out == x;
 }
 
 /* It will not come back from where it goes now: the next of its key may go. */
@@ -368,6 +373,7 @@ void mq_order_done_locked(struct mq_queue *q, struct mq_entry *e)
 	lockdep_assert_held(&q->lock);
 	if (!key || key->out != x)
 		return;
+	x->begun = false;
 	next = mq_ordered_node(rb_first_cached(&key->waiting));
 	key->out = next;
 	if (!next)

@@ -430,11 +430,11 @@ TEST_F(stress, consumers_are_killed_all_the_time)
 	struct shared *shared = self->shared;
 	uint64_t end = mq_now_ms() + 2 * RUN_MS;
 	unsigned int seed = 1, kills = 0;
-	struct devmq_stat stat;
+	struct devmq_stat stat = {};
 	int i, fd, status;
 
 	ASSERT_EQ(0, mq_create(&self->queue,
-			       "ack=manual eof=hangup max_messages=300"));
+			       "ack=manual eof=hangup max_messages=300 max_deliveries=0"));
 	fd = mq_open(&self->queue, O_WRONLY);
 	ASSERT_LE(0, fd);
 	for (i = 0; i < PRODUCERS; i++) {
@@ -447,7 +447,8 @@ TEST_F(stress, consumers_are_killed_all_the_time)
 			_exit(0);
 		}
 	}
-	while (mq_now_ms() < end) {
+	/* Until one was killed with something in its hands, too. */
+	while (mq_now_ms() < end || !stat.redelivered) {
 		for (i = 0; i < CONSUMERS; i++) {
 			if (consumers[i].child)
 				continue;
@@ -568,6 +569,7 @@ TEST_F(stress, readers_in_pieces_that_close_in_the_middle)
 					    producer_thread, &producers[i]));
 	}
 	mq_sleep_ms(RUN_MS);
+	EXPECT_TRUE(mq_wait_until(mq_stat_of(&self->queue, redelivered) > 0));
 	__atomic_store_n(&shared->stop, 1, __ATOMIC_RELAXED);
 	for (i = 0; i < PRODUCERS; i++) {
 		ASSERT_TRUE(mq_wait_until(__atomic_load_n(&producers[i].ended,
