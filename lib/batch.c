@@ -26,6 +26,12 @@ static struct devmq_record *lmq_last(const struct devmq_batch *b)
 	return (void *)(b->data + b->last);
 }
 
+/* The message that was added last, to be looked at as a received one. */
+const struct devmq_msg *lmq_batch_msg(const struct devmq_batch *b)
+{
+	return (const void *)lmq_last(b);
+}
+
 /* Where the headers of a record begin. */
 static size_t lmq_headers_at(const struct devmq_record *r)
 {
@@ -291,7 +297,17 @@ LMQ_EXPORT int devmq_batch_set_delay(struct devmq_batch *batch,
 {
 	if (!batch->count)
 		return -EINVAL;
+	lmq_last(batch)->flags &= ~DEVMQ_RECORD_AT;
 	lmq_last(batch)->delay_ns = delay_ns;
+	return 0;
+}
+
+LMQ_EXPORT int devmq_batch_set_at(struct devmq_batch *batch, uint64_t time_ns)
+{
+	if (!batch->count)
+		return -EINVAL;
+	lmq_last(batch)->flags |= DEVMQ_RECORD_AT;
+	lmq_last(batch)->delay_ns = time_ns;
 	return 0;
 }
 

@@ -83,8 +83,8 @@ struct devmq_queue;
 
 /*
  * What a queue is opened for: receive, send, or both; or to look only, which
- * is enough for devmq_stat(), devmq_peek() and devmq_purge() and counts
- * neither as a consumer nor as a producer.
+ * is enough for devmq_stat(), devmq_peek(), devmq_purge() and devmq_redrive()
+ * and counts neither as a consumer nor as a producer.
  */
 #define DEVMQ_OPEN_READ		(1U << 0)
 #define DEVMQ_OPEN_WRITE	(1U << 1)
@@ -167,9 +167,10 @@ int devmq_check_name(const char *name);
  * @size: how many; an empty message is allowed
  * @id: where the message's id goes, or NULL
  *
- * Sleeps while the queue is full and its overflow option is "block".
+ * Sleeps while the queue is full and its overflow option is "block", and while
+ * its option paused holds senders off.
  *
- * Return: 0, -EAGAIN (full and DEVMQ_OPEN_NONBLOCK), -ENOSPC (full and the
+ * Return: 0, -EAGAIN (it would sleep and DEVMQ_OPEN_NONBLOCK), -ENOSPC (full and the
  * overflow option does not wait), -EMSGSIZE (too large for this queue),
  * -EINTR, -ENODEV, -EBADF (not open for writing) or -ENOMEM.
  */
@@ -262,6 +263,10 @@ int devmq_batch_set_key(struct devmq_batch *batch, const void *key,
  * @dedup_id: its bytes; may be NULL if @size is zero
  * @size: how many, at most DEVMQ_KEY_MAX; zero: the message has none
  *
+ * A queue with the option dedup_window_ms stores no second message with the
+ * same id within that time: sending it succeeds, with the id of the first. See
+ * devmq_send_some() for how to know.
+ *
  * Return: as devmq_batch_set_key().
  */
 int devmq_batch_set_dedup_id(struct devmq_batch *batch, const void *dedup_id,
@@ -288,23 +293,40 @@ int devmq_batch_add_header(struct devmq_batch *batch, const char *name,
  * @priority: higher is delivered first
  *
  * Return: 0 or -EINVAL (the batch is empty). What the queue does not support
- * is refused when it is sent; this is true for the next two as well.
+ * is refused when it is sent; this is true for the next three as well.
  */
 int devmq_batch_set_priority(struct devmq_batch *batch, uint8_t priority);
 
 /**
  * devmq_batch_set_delay() - set how long the last message waits at first
  * @batch: the batch
- * @delay_ns: nanoseconds after sending before it is ready
+ * @delay_ns: nanoseconds after sending before it is ready, of CLOCK_BOOTTIME;
+ *	zero: as long as the queue's option delay_ms says
+ *
+ * Takes the place of devmq_batch_set_at().
  *
  * Return: 0 or -EINVAL (the batch is empty).
  */
 int devmq_batch_set_delay(struct devmq_batch *batch, uint64_t delay_ns);
 
 /**
+ * devmq_batch_set_at() - set the instant at which the last message gets ready
+ * @batch: the batch
+ * @time_ns: nanoseconds of CLOCK_REALTIME, since 1970; what is past, such as
+ *	zero: at once, whatever the queue's option delay_ms says
+ *
+ * Takes the place of devmq_batch_set_delay().
+ *
+ * Return: 0 or -EINVAL (the batch is empty).
+ */
+int devmq_batch_set_at(struct devmq_batch *batch, uint64_t time_ns);
+
+/**
  * devmq_batch_set_ttl() - set how long the last message may wait
  * @batch: the batch
- * @ttl_ns: nanoseconds after which it is expired; zero: never
+ * @ttl_ns: nanoseconds, from when it is ready for the first time, after which
+ *	it expires if nobody has received it; zero: as the queue's option
+ *	ttl_ms says; DEVMQ_FOREVER: never
  *
  * Return: 0 or -EINVAL (the batch is empty).
  */
@@ -321,16 +343,39 @@ int devmq_batch_set_ttl(struct devmq_batch *batch, uint64_t ttl_ns);
  *
  * Goes on until all are sent or an error stops it, and sleeps as devmq_send()
  * does. The three results are written in both cases, as zeros if nothing was
- * sent. The ids have no gap if last_id - first_id + 1 equals sent; else
+ * sent. A duplicate (see devmq_batch_set_dedup_id()) counts as sent, and its id
+ * is that of the message which was stored in its place. If no message has a
+ * dedup id, the ids have no gap if last_id - first_id + 1 equals sent; else
  * messages of other senders stand in between. An empty batch is a success.
+ * To know each id, and each duplicate, use devmq_send_some().
  *
- * Return: 0; or an error as of devmq_send(), of which part of the batch may
- * have been sent, or -EINVAL, -EOPNOTSUPP if the first message that is left
- * asks for something that the queue does not have. To drop that message, see
+ * Return: 0; or an error as of devmq_send(), when part of the batch may have
+ * been sent, or -EINVAL if the first message that is left asks for something
+ * that the queue does not have, such as a priority. To drop that message, see
  * devmq_batch_drop_first().
  */
 int devmq_send_batch(struct devmq_queue *queue, struct devmq_batch *batch,
 		     size_t *sent, uint64_t *first_id, uint64_t *last_id);
+
+/**
+ * devmq_send_some() - send the first messages of a batch, by one system call
+ * @queue: open for writing
+ * @batch: the batch. What was sent is removed from it
+ * @sent: where the number of messages sent goes; zero on failure
+ * @first_id: where the id of the first one goes, or NULL. The others follow
+ *	without a gap
+ * @duplicate: where it is said whether the message was a duplicate, or NULL.
+ *	If so, it is the only one, nothing was stored, and the id is that of
+ *	the message which was stored in its place
+ *
+ * For those who want to know the id of every message, and which ones were
+ * duplicates: call it until devmq_batch_count() is zero. An empty batch is a
+ * success with nothing sent. Sleeps as devmq_send() does.
+ *
+ * Return: 0 or an error as of devmq_send_batch(), and nothing was sent then.
+ */
+int devmq_send_some(struct devmq_queue *queue, struct devmq_batch *batch,
+		    size_t *sent, uint64_t *first_id, bool *duplicate);
 
 /**
  * devmq_batch_drop_first() - remove the first message of a batch
@@ -395,12 +440,30 @@ void devmq_buffer_free(struct devmq_buffer *buffer);
  * Return: how many messages there are; or 0 for the end of file that the
  * queue's eof option asks for; or -EAGAIN (nothing there, and @timeout_ms is
  * zero or the queue was opened with DEVMQ_OPEN_NONBLOCK, or the prefetch is
- * used up), -ETIMEDOUT, -EINTR, -ENODEV (the queue was removed), -EBADF (not
+ * used up, or the queue is paused), -ETIMEDOUT, -EINTR, -ENODEV (the queue was removed), -EBADF (not
  * open for reading), or -ENOMEM (a message for which there is no memory; it
  * stays in the queue). After 0 and errors the buffer is empty.
  */
 int devmq_recv(struct devmq_queue *queue, struct devmq_buffer *buffer,
 	       unsigned int max, int timeout_ms);
+
+/**
+ * devmq_recv_deferred() - receive the message that was deferred, by its id
+ * @queue: open for reading
+ * @buffer: where it goes
+ * @id: its id, which whoever deferred it has kept; devmq_peek() with
+ *	DEVMQ_STATE_DEFERRED shows them all
+ *
+ * Any consumer of the queue may do so. Never waits. Settled as what
+ * devmq_recv() receives.
+ *
+ * Return: 1, or -ENOENT (no message with that id is deferred), -EAGAIN (the
+ * queue is paused, another consumer is the active one, or the prefetch is used
+ * up), -EINVAL (@id is zero), -ENODEV, -EBADF, -ENOMEM. After errors the buffer
+ * is empty.
+ */
+int devmq_recv_deferred(struct devmq_queue *queue,
+			struct devmq_buffer *buffer, uint64_t id);
 
 /**
  * devmq_buffer_next() - go to the next message
@@ -474,9 +537,9 @@ const void *devmq_msg_dedup_id(const struct devmq_msg *msg, size_t *size);
 uint64_t devmq_msg_id(const struct devmq_msg *msg);
 /** devmq_msg_time_ns() - when it was sent, of CLOCK_REALTIME */
 uint64_t devmq_msg_time_ns(const struct devmq_msg *msg);
-/** devmq_msg_delay_ns() - the delay that it was sent with */
+/** devmq_msg_delay_ns() - zero; see devmq_msg_due_ns() */
 uint64_t devmq_msg_delay_ns(const struct devmq_msg *msg);
-/** devmq_msg_ttl_ns() - the time to live that it was sent with */
+/** devmq_msg_ttl_ns() - zero; see devmq_msg_expires_ns() */
 uint64_t devmq_msg_ttl_ns(const struct devmq_msg *msg);
 /** devmq_msg_uid() - user id of the sender, stamped by the kernel */
 uint32_t devmq_msg_uid(const struct devmq_msg *msg);
@@ -506,6 +569,57 @@ enum devmq_state devmq_msg_state(const struct devmq_msg *msg);
  */
 bool devmq_msg_holder(const struct devmq_msg *msg, uint32_t *pid,
 		      uint64_t *since_ns);
+
+/**
+ * devmq_msg_due_ns() - until when a message that devmq_peek() showed stays so
+ * @msg: the message
+ *
+ * Return: for a delayed message when it will be ready, for one in flight when
+ * its lease ends, of CLOCK_REALTIME as it goes now; else zero.
+ */
+uint64_t devmq_msg_due_ns(const struct devmq_msg *msg);
+
+/**
+ * devmq_msg_expires_ns() - when the time to live of a message ends
+ * @msg: a message that devmq_peek() showed
+ *
+ * Return: the time, of CLOCK_REALTIME as it goes now; zero if it has no time to
+ * live, or that has not begun.
+ */
+uint64_t devmq_msg_expires_ns(const struct devmq_msg *msg);
+
+/**
+ * devmq_msg_reason() - why the message is dead, or has been so elsewhere
+ * @msg: a message, shown by devmq_peek() or received
+ *
+ * Return: enum devmq_reason, a larger number that a consumer rejected it with,
+ * or DEVMQ_REASON_NONE. This and the next three are kept by a message that was
+ * moved to a dead-letter queue, and are gone once it has been redriven.
+ */
+unsigned int devmq_msg_reason(const struct devmq_msg *msg);
+
+/**
+ * devmq_msg_note() - the note that the message was rejected with
+ * @msg: as for devmq_msg_reason()
+ * @size: where its size goes, or NULL
+ *
+ * Return: its first byte (no NUL behind it; any bytes that the consumer gave),
+ * or NULL and a size of zero if there is none.
+ */
+const void *devmq_msg_note(const struct devmq_msg *msg, size_t *size);
+
+/**
+ * devmq_msg_origin() - name of the queue that a message came from as dead
+ * @msg: as for devmq_msg_reason()
+ * @size: where its size goes, or NULL
+ *
+ * Return: its first byte (no NUL behind it), or NULL and a size of zero if it
+ * was sent to this queue.
+ */
+const char *devmq_msg_origin(const struct devmq_msg *msg, size_t *size);
+
+/** devmq_msg_origin_id() - its number there, or zero */
+uint64_t devmq_msg_origin_id(const struct devmq_msg *msg);
 
 /**
  * struct devmq_header_view - one header inside a message
@@ -597,10 +711,36 @@ int devmq_set_consumer(struct devmq_queue *queue,
  * @ack: DEVMQ_ACK_AUTO or DEVMQ_ACK_MANUAL
  * @prefetch: most deliveries held at a time; zero: no bound
  *
+ * The lease stays what it is. As the kernel takes all of it at once, two
+ * threads that share an open file should not call this and devmq_set_lease()
+ * at the same time.
+ *
  * Return: as devmq_set_consumer().
  */
 int devmq_set_ack(struct devmq_queue *queue, enum devmq_ack ack,
 		  unsigned int prefetch);
+
+/**
+ * devmq_set_lease() - say how long this open file may hold a delivery
+ * @queue: open for reading
+ * @lease_ns: nanoseconds of CLOCK_BOOTTIME, after which a delivery that has not
+ *	been settled goes back and counts as failed; zero: as long as it likes
+ *
+ * Counts for deliveries from now on. An open file begins with what the queue's
+ * option lease_ms says. See also devmq_extend().
+ *
+ * Return: as devmq_set_consumer().
+ */
+int devmq_set_lease(struct devmq_queue *queue, uint64_t lease_ns);
+
+/**
+ * devmq_get_lease() - how long this open file may hold a delivery
+ * @queue: open for reading
+ * @lease_ns: where the time goes; zero: as long as it likes
+ *
+ * Return: as devmq_get_consumer().
+ */
+int devmq_get_lease(struct devmq_queue *queue, uint64_t *lease_ns);
 
 /**
  * devmq_ack() - acknowledge a delivery: the message is done and gone
@@ -608,8 +748,8 @@ int devmq_set_ack(struct devmq_queue *queue, enum devmq_ack ack,
  *	its open file)
  * @id: its id
  *
- * Return: 0, -ESTALE (this open file holds no such delivery), -EBADF,
- * -ENODEV.
+ * Return: 0, -ESTALE (this open file holds no such delivery, or does so no more
+ * as the lease has run out), -EINVAL (@id is zero), -EBADF, -ENODEV.
  */
 int devmq_ack(struct devmq_queue *queue, uint64_t id);
 
@@ -623,11 +763,63 @@ int devmq_ack(struct devmq_queue *queue, uint64_t id);
 int devmq_release(struct devmq_queue *queue, uint64_t id);
 
 /**
- * devmq_settle() - settle ranges of deliveries
+ * devmq_retry() - say that a delivery failed: it is to come again, later
  * @queue: as for devmq_ack()
- * @settlements: what to do; see struct devmq_settlement, of which the members
- *	settled and error are written. Set all others that you do not use to
- *	zero
+ * @id: its id
+ * @delay_ns: how long it waits, of CLOCK_BOOTTIME; zero: as long as the queue's
+ *	options retry_ms, retry_backoff and retry_max_ms say; 1: not at all
+ *
+ * Counts as a failure; the one that makes max_deliveries is the last, and the
+ * message is dead then.
+ *
+ * Return: as devmq_ack().
+ */
+int devmq_retry(struct devmq_queue *queue, uint64_t id, uint64_t delay_ns);
+
+/**
+ * devmq_reject() - say that a message is no good: it is dead
+ * @queue: as for devmq_ack()
+ * @id: its id
+ * @reason: zero, or a number of your own from DEVMQ_REASON_USER to 65535
+ * @note: a text that says why, for whoever looks at it; may be NULL if
+ *	@note_size is zero
+ * @note_size: its bytes, at most DEVMQ_NOTE_MAX
+ *
+ * It goes to the queue's dead-letter queue, or stays in place as dead.
+ *
+ * Return: as devmq_ack(), or -EINVAL (reason or note).
+ */
+int devmq_reject(struct devmq_queue *queue, uint64_t id, unsigned int reason,
+		 const void *note, size_t note_size);
+
+/**
+ * devmq_extend() - let the lease of a delivery begin anew
+ * @queue: as for devmq_ack()
+ * @id: its id
+ * @lease_ns: how long it may be held from now on; zero: as long as
+ *	devmq_set_lease() said; DEVMQ_FOREVER: without end
+ *
+ * Return: as devmq_ack().
+ */
+int devmq_extend(struct devmq_queue *queue, uint64_t id, uint64_t lease_ns);
+
+/**
+ * devmq_defer() - set a message aside, until it is asked for by its id
+ * @queue: as for devmq_ack()
+ * @id: its id, which devmq_recv_deferred() takes
+ *
+ * No failure, and no other consumer gets it by devmq_recv().
+ *
+ * Return: as devmq_ack().
+ */
+int devmq_defer(struct devmq_queue *queue, uint64_t id);
+
+/**
+ * devmq_settle() - settle ranges of deliveries, in any way
+ * @queue: as for devmq_ack()
+ * @settlements: what to do with each range; see struct devmq_settlement, of
+ *	which the members settled and error are written. Set all others that
+ *	you do not use to zero
  * @count: how many there are, any number
  * @settled: where the number of deliveries settled goes, or NULL. Written
  *	also on failure
@@ -644,6 +836,40 @@ int devmq_settle(struct devmq_queue *queue,
 		 uint64_t *settled);
 
 /**
+ * devmq_settle_ids() - settle deliveries that are given by an array of ids
+ * @queue: as for devmq_ack()
+ * @ids: the ids, in any order; each one once
+ * @count: how many there are, any number
+ * @how: what to do with each; the ids in here do not count, and nothing is
+ *	written
+ * @settled: where the number of deliveries settled goes, or NULL. Written also
+ *	on failure
+ *
+ * Touches no delivery but those. Neighbours go to the kernel as one range. No
+ * ids at all is a success.
+ *
+ * Return: 0, -ESTALE (one or more are not held any more; all others are
+ * settled), -EINVAL, -EBADF, -ENODEV.
+ */
+int devmq_settle_ids(struct devmq_queue *queue, const uint64_t *ids,
+		     size_t count, const struct devmq_settlement *how,
+		     uint64_t *settled);
+
+/**
+ * devmq_settle_buffer() - settle all messages in a buffer, in any way
+ * @queue: the handle that received them
+ * @buffer: the buffer
+ * @how: as for devmq_settle_ids()
+ * @settled: as for devmq_ack_buffer()
+ *
+ * Return: as devmq_ack_buffer(), or -EINVAL.
+ */
+int devmq_settle_buffer(struct devmq_queue *queue,
+			const struct devmq_buffer *buffer,
+			const struct devmq_settlement *how,
+			uint64_t *settled);
+
+/**
  * devmq_ack_buffer() - acknowledge all messages in a buffer
  * @queue: the handle that received them
  * @buffer: the buffer
@@ -654,7 +880,7 @@ int devmq_settle(struct devmq_queue *queue,
  * devmq_buffer_next(). Nothing to settle is a success.
  *
  * Return: 0, -ESTALE (one or more are not held any more; all others are
- * settled), -EBADMSG, -EBADF, -ENODEV, -ENOMEM.
+ * settled), -EBADMSG, -EBADF, -ENODEV.
  */
 int devmq_ack_buffer(struct devmq_queue *queue,
 		     const struct devmq_buffer *buffer, uint64_t *settled);
@@ -670,6 +896,60 @@ int devmq_ack_buffer(struct devmq_queue *queue,
 int devmq_release_buffer(struct devmq_queue *queue,
 			 const struct devmq_buffer *buffer,
 			 uint64_t *settled);
+
+/**
+ * devmq_retry_buffer() - devmq_retry() for all messages in a buffer
+ * @queue: the handle that received them
+ * @buffer: the buffer
+ * @delay_ns: as for devmq_retry()
+ * @settled: as for devmq_ack_buffer()
+ *
+ * Return: as devmq_ack_buffer().
+ */
+int devmq_retry_buffer(struct devmq_queue *queue,
+		       const struct devmq_buffer *buffer, uint64_t delay_ns,
+		       uint64_t *settled);
+
+/**
+ * devmq_reject_buffer() - devmq_reject() for all messages in a buffer
+ * @queue: the handle that received them
+ * @buffer: the buffer
+ * @reason: as for devmq_reject()
+ * @note: as for devmq_reject(); every message gets it
+ * @note_size: its bytes
+ * @settled: as for devmq_ack_buffer()
+ *
+ * Return: as devmq_ack_buffer(), or -EINVAL (reason or note).
+ */
+int devmq_reject_buffer(struct devmq_queue *queue,
+			const struct devmq_buffer *buffer,
+			unsigned int reason, const void *note,
+			size_t note_size, uint64_t *settled);
+
+/**
+ * devmq_extend_buffer() - devmq_extend() for all messages in a buffer
+ * @queue: the handle that received them
+ * @buffer: the buffer
+ * @lease_ns: as for devmq_extend()
+ * @settled: as for devmq_ack_buffer(); how many leases were extended
+ *
+ * Return: as devmq_ack_buffer(). What has been settled already is -ESTALE, so
+ * with some of the buffer done, use devmq_settle() or devmq_settle_ids().
+ */
+int devmq_extend_buffer(struct devmq_queue *queue,
+			const struct devmq_buffer *buffer, uint64_t lease_ns,
+			uint64_t *settled);
+
+/**
+ * devmq_defer_buffer() - devmq_defer() for all messages in a buffer
+ * @queue: the handle that received them
+ * @buffer: the buffer
+ * @settled: as for devmq_ack_buffer()
+ *
+ * Return: as devmq_ack_buffer().
+ */
+int devmq_defer_buffer(struct devmq_queue *queue,
+		       const struct devmq_buffer *buffer, uint64_t *settled);
 
 /**
  * devmq_release_rest() - release what devmq_buffer_next() has not given yet
@@ -731,6 +1011,29 @@ int devmq_stat(struct devmq_queue *queue, struct devmq_stat *stat,
 int devmq_purge(struct devmq_queue *queue, uint64_t first_id,
 		uint64_t last_id, uint64_t older_than_ns, unsigned int states,
 		uint64_t *purged);
+
+/**
+ * devmq_redrive() - give dead messages another chance
+ * @queue: open for reading or to look
+ * @first_id: from this id; zero: from the first
+ * @last_id: to this id; zero: to the last
+ * @target: NULL: each goes back to where it came from. Those that died in this
+ *	queue get ready here, in their place; those that came here from another
+ *	queue, be they ready, deferred or dead, go back there. Or the queue,
+ *	open for writing, to which all of them go, which may be this one
+ * @moved: where the number of messages moved goes, or NULL
+ * @stranded: where the number of messages that were not moved goes, as the
+ *	queue that they came from is gone; or NULL
+ *
+ * Failures count from zero again; reason, note and origin are gone. In another
+ * queue a message has a new id. No bound of the queue keeps them out.
+ *
+ * Return: 0, -EINTR (part may have been moved), -EINVAL, -EBADF (one of the
+ * two is not open as it must be), -ENODEV.
+ */
+int devmq_redrive(struct devmq_queue *queue, uint64_t first_id,
+		  uint64_t last_id, const struct devmq_queue *target,
+		  uint64_t *moved, uint64_t *stranded);
 
 /* ------------------------------------------------------------------ */
 /* Control: need permission for /dev/mq/control or the option's file  */

@@ -68,6 +68,13 @@ int lmq_buffer_take(struct devmq_buffer *buffer, uint64_t used,
 int lmq_buffer_at(const struct devmq_buffer *buffer, size_t *offset,
 		  const struct devmq_msg **msg);
 
+/* batch.c */
+const struct devmq_msg *lmq_batch_msg(const struct devmq_batch *b);
+
+/* recv.c */
+uint64_t lmq_now(void);
+uint64_t lmq_deadline(int timeout_ms);
+
 /* msg.c */
 bool lmq_record_ok(const void *at, size_t space);
 

@@ -8,6 +8,9 @@
 
 #include "internal.h"
 
+/* Bytes of the members that every version of struct devmq_extra has. */
+#define LMQ_EXTRA_FIRST	(offsetof(struct devmq_extra, reserved) + 2)
+
 /* The header at *@p, of @space bytes; moves *@p behind it. */
 static bool lmq_header_get(const char **p, size_t space,
 			   struct devmq_header_view *view)
@@ -34,6 +37,37 @@ static const char *lmq_headers(const struct devmq_record *r)
 	       r->dedup_size;
 }
 
+/*
+ * The extra block as this version knows it; what is not there is zero. Its
+ * members may become more, so what stands behind them is found from its end.
+ * The sizes of that are among the members of the first version.
+ */
+static struct devmq_extra lmq_extra(const struct devmq_record *r)
+{
+	struct devmq_extra extra = { 0 };
+	size_t members = r->extra_size;
+
+	if (members >= LMQ_EXTRA_FIRST) {
+		memcpy(&extra, r + 1, LMQ_EXTRA_FIRST);
+		members -= (size_t)extra.origin_size + extra.note_size;
+	}
+	memcpy(&extra, r + 1, members < sizeof(extra) ?
+	       members : sizeof(extra));
+	return extra;
+}
+
+/* Are the name and the note behind the members, and not among them? */
+static bool lmq_extra_ok(const struct devmq_record *r)
+{
+	struct devmq_extra extra;
+
+	if (r->extra_size < LMQ_EXTRA_FIRST)
+		return true;
+	memcpy(&extra, r + 1, LMQ_EXTRA_FIRST);
+	return (size_t)extra.origin_size + extra.note_size <=
+	       r->extra_size - LMQ_EXTRA_FIRST;
+}
+
 bool lmq_record_ok(const void *at, size_t space)
 {
 	const struct devmq_record *r = at;
@@ -41,7 +75,7 @@ bool lmq_record_ok(const void *at, size_t space)
 	const char *p, *end;
 
 	if (space < sizeof(*r) || r->size > space ||
-	    r->size < DEVMQ_RECORD_PAYLOAD(r))
+	    r->size < DEVMQ_RECORD_PAYLOAD(r) || !lmq_extra_ok(r))
 		return false;
 	p = lmq_headers(r);
 	end = p + r->headers_size;
@@ -153,20 +187,9 @@ LMQ_EXPORT enum devmq_state devmq_msg_state(const struct devmq_msg *msg)
 	return (enum devmq_state)devmq_msg_record(msg)->state;
 }
 
-/* The extra block as this version knows it; what is not there is zero. */
-static struct devmq_extra lmq_extra(const struct devmq_msg *msg)
-{
-	const struct devmq_record *r = devmq_msg_record(msg);
-	struct devmq_extra extra = { 0 };
-
-	memcpy(&extra, r + 1, r->extra_size < sizeof(extra) ?
-	       r->extra_size : sizeof(extra));
-	return extra;
-}
-
 LMQ_EXPORT size_t devmq_msg_full_size(const struct devmq_msg *msg)
 {
-	size_t full = lmq_extra(msg).payload_size, size;
+	size_t full = lmq_extra(devmq_msg_record(msg)).payload_size, size;
 
 	devmq_msg_payload(msg, &size);
 	return full > size ? full : size;
@@ -175,7 +198,7 @@ LMQ_EXPORT size_t devmq_msg_full_size(const struct devmq_msg *msg)
 LMQ_EXPORT bool devmq_msg_holder(const struct devmq_msg *msg, uint32_t *pid,
 				 uint64_t *since_ns)
 {
-	struct devmq_extra extra = lmq_extra(msg);
+	struct devmq_extra extra = lmq_extra(devmq_msg_record(msg));
 
 	if (!extra.since_ns)
 		return false;
@@ -184,6 +207,51 @@ LMQ_EXPORT bool devmq_msg_holder(const struct devmq_msg *msg, uint32_t *pid,
 	if (since_ns)
 		*since_ns = extra.since_ns;
 	return true;
+}
+
+LMQ_EXPORT unsigned int devmq_msg_reason(const struct devmq_msg *msg)
+{
+	return lmq_extra(devmq_msg_record(msg)).reason;
+}
+
+/* A part at the end of the extra block, with @behind bytes behind it. */
+static const void *lmq_extra_part(const struct devmq_record *r, size_t part,
+				  size_t behind, size_t *size)
+{
+	return lmq_part((const char *)(r + 1) + r->extra_size - behind - part,
+			part, size);
+}
+
+LMQ_EXPORT const void *devmq_msg_note(const struct devmq_msg *msg,
+				      size_t *size)
+{
+	const struct devmq_record *r = devmq_msg_record(msg);
+
+	return lmq_extra_part(r, lmq_extra(r).note_size, 0, size);
+}
+
+LMQ_EXPORT const char *devmq_msg_origin(const struct devmq_msg *msg,
+					size_t *size)
+{
+	const struct devmq_record *r = devmq_msg_record(msg);
+	struct devmq_extra extra = lmq_extra(r);
+
+	return lmq_extra_part(r, extra.origin_size, extra.note_size, size);
+}
+
+LMQ_EXPORT uint64_t devmq_msg_origin_id(const struct devmq_msg *msg)
+{
+	return lmq_extra(devmq_msg_record(msg)).origin_id;
+}
+
+LMQ_EXPORT uint64_t devmq_msg_due_ns(const struct devmq_msg *msg)
+{
+	return lmq_extra(devmq_msg_record(msg)).due_ns;
+}
+
+LMQ_EXPORT uint64_t devmq_msg_expires_ns(const struct devmq_msg *msg)
+{
+	return lmq_extra(devmq_msg_record(msg)).expires_ns;
 }
 
 LMQ_EXPORT bool devmq_msg_next_header(const struct devmq_msg *msg,

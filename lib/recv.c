@@ -5,18 +5,43 @@
 
 #include "internal.h"
 
-/* The time of CLOCK_MONOTONIC in so many milliseconds. */
-static uint64_t lmq_deadline(int timeout_ms)
+uint64_t lmq_now(void)
 {
 	struct timespec now;
 
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* The time of CLOCK_MONOTONIC in so many milliseconds. */
+uint64_t lmq_deadline(int timeout_ms)
+{
 	if (timeout_ms < 0)
 		return DEVMQ_FOREVER;
 	if (!timeout_ms)
 		return 0;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + now.tv_nsec +
-	       (uint64_t)timeout_ms * 1000000;
+	return lmq_now() + (uint64_t)timeout_ms * 1000000;
+}
+
+static int lmq_recv(struct devmq_queue *queue, struct devmq_buffer *buffer,
+		    struct devmq_recv *a)
+{
+	int err;
+
+	lmq_buffer_reset(buffer);
+	do {
+		a->buffer = (uintptr_t)buffer->data;
+		a->buffer_size = buffer->room;
+		a->count = 0;
+		a->used = 0;
+		a->need = 0;
+		err = lmq_ioctl(queue, DEVMQ_IOC_RECV, a);
+		if (!err)
+			return lmq_buffer_take(buffer, a->used, a->count);
+		if (err == -EMSGSIZE)
+			err = lmq_buffer_grow(buffer, a->need);
+	} while (!err);
+	return err;
 }
 
 LMQ_EXPORT int devmq_recv(struct devmq_queue *queue,
@@ -28,22 +53,24 @@ LMQ_EXPORT int devmq_recv(struct devmq_queue *queue,
 		.deadline_ns = lmq_deadline(timeout_ms),
 		.max_count = max,
 	};
-	int err;
 
-	lmq_buffer_reset(buffer);
-	do {
-		a.buffer = (uintptr_t)buffer->data;
-		a.buffer_size = buffer->room;
-		a.count = 0;
-		a.used = 0;
-		a.need = 0;
-		err = lmq_ioctl(queue, DEVMQ_IOC_RECV, &a);
-		if (!err)
-			return lmq_buffer_take(buffer, a.used, a.count);
-		if (err == -EMSGSIZE)
-			err = lmq_buffer_grow(buffer, a.need);
-	} while (!err);
-	return err;
+	return lmq_recv(queue, buffer, &a);
+}
+
+LMQ_EXPORT int devmq_recv_deferred(struct devmq_queue *queue,
+				   struct devmq_buffer *buffer, uint64_t id)
+{
+	struct devmq_recv a = {
+		.size = sizeof(a),
+		.id = id,
+	};
+
+	/* To the kernel, zero is no id, but any message. */
+	if (!id) {
+		lmq_buffer_reset(buffer);
+		return -EINVAL;
+	}
+	return lmq_recv(queue, buffer, &a);
 }
 
 LMQ_EXPORT int devmq_peek(struct devmq_queue *queue,

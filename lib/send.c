@@ -51,30 +51,50 @@ LMQ_EXPORT int devmq_send(struct devmq_queue *queue, const void *payload,
 	return err;
 }
 
+LMQ_EXPORT int devmq_send_some(struct devmq_queue *queue,
+			       struct devmq_batch *batch, size_t *sent,
+			       uint64_t *first_id, bool *duplicate)
+{
+	struct devmq_send result = { 0 };
+	int err = 0;
+	uint32_t i;
+
+	if (batch->count)
+		err = lmq_send_records(queue, batch->data + batch->start,
+				       batch->end - batch->start, &result);
+	/* To take nothing is an error for the kernel. */
+	if (!err && batch->count &&
+	    (!result.count || result.count > batch->count))
+		err = -EPROTO;
+	if (err)
+		memset(&result, 0, sizeof(result));
+	for (i = 0; i < result.count; i++)
+		devmq_batch_drop_first(batch);
+	*sent = result.count;
+	if (first_id)
+		*first_id = result.first_id;
+	if (duplicate)
+		*duplicate = result.result & DEVMQ_SENT_DUP;
+	return err;
+}
+
+/* A duplicate ends what one call of the kernel takes, and is no error. */
 LMQ_EXPORT int devmq_send_batch(struct devmq_queue *queue,
 				struct devmq_batch *batch, size_t *sent,
 				uint64_t *first_id, uint64_t *last_id)
 {
-	uint64_t first = 0, last = 0;
-	struct devmq_send result;
-	size_t taken = 0;
+	uint64_t first = 0, last = 0, id;
+	size_t taken = 0, n;
 	int err = 0;
-	uint32_t i;
 
 	while (batch->count) {
-		err = lmq_send_records(queue, batch->data + batch->start,
-				       batch->end - batch->start, &result);
-		/* To take nothing is an error for the kernel. */
-		if (!err && (!result.count || result.count > batch->count))
-			err = -EPROTO;
+		err = devmq_send_some(queue, batch, &n, &id, NULL);
 		if (err)
 			break;
-		for (i = 0; i < result.count; i++)
-			devmq_batch_drop_first(batch);
 		if (!taken)
-			first = result.first_id;
-		last = result.last_id;
-		taken += result.count;
+			first = id;
+		last = id + n - 1;
+		taken += n;
 	}
 	if (sent)
 		*sent = taken;

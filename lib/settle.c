@@ -46,72 +46,166 @@ LMQ_EXPORT int devmq_settle(struct devmq_queue *queue,
 	return first;
 }
 
+/* Settle one delivery; the ids of @how are set here. */
 static int lmq_settle_one(struct devmq_queue *queue, uint64_t id,
-			  enum devmq_action action)
+			  struct devmq_settlement how)
 {
-	struct devmq_settlement s = {
-		.first_id = id,
-		.last_id = id,
-		.action = action,
-	};
+	how.first_id = id;
+	how.last_id = id;
+	return devmq_settle(queue, &how, 1, NULL);
+}
 
-	return devmq_settle(queue, &s, 1, NULL);
+static const struct devmq_settlement lmq_ack = {
+	.action = DEVMQ_ACTION_ACK,
+};
+
+static const struct devmq_settlement lmq_release = {
+	.action = DEVMQ_ACTION_RELEASE,
+};
+
+static const struct devmq_settlement lmq_defer = {
+	.action = DEVMQ_ACTION_DEFER,
+};
+
+static struct devmq_settlement lmq_retry(uint64_t delay_ns)
+{
+	return (struct devmq_settlement) {
+		.action = DEVMQ_ACTION_RETRY,
+		.delay_ns = delay_ns,
+	};
+}
+
+static struct devmq_settlement lmq_extend(uint64_t lease_ns)
+{
+	return (struct devmq_settlement) {
+		.action = DEVMQ_ACTION_EXTEND,
+		.delay_ns = lease_ns,
+	};
+}
+
+/* What is too large for its member must not become something else there. */
+static int lmq_reject(struct devmq_settlement *how, unsigned int reason,
+		      const void *note, size_t note_size)
+{
+	if (reason > UINT16_MAX || note_size > DEVMQ_NOTE_MAX)
+		return -EINVAL;
+	*how = (struct devmq_settlement) {
+		.action = DEVMQ_ACTION_REJECT,
+		.reason = reason,
+		.note = note_size ? (uintptr_t)note : 0,
+		.note_size = note_size,
+	};
+	return 0;
 }
 
 LMQ_EXPORT int devmq_ack(struct devmq_queue *queue, uint64_t id)
 {
-	return lmq_settle_one(queue, id, DEVMQ_ACTION_ACK);
+	return lmq_settle_one(queue, id, lmq_ack);
 }
 
 LMQ_EXPORT int devmq_release(struct devmq_queue *queue, uint64_t id)
 {
-	return lmq_settle_one(queue, id, DEVMQ_ACTION_RELEASE);
+	return lmq_settle_one(queue, id, lmq_release);
+}
+
+LMQ_EXPORT int devmq_retry(struct devmq_queue *queue, uint64_t id,
+			   uint64_t delay_ns)
+{
+	return lmq_settle_one(queue, id, lmq_retry(delay_ns));
+}
+
+LMQ_EXPORT int devmq_reject(struct devmq_queue *queue, uint64_t id,
+			    unsigned int reason, const void *note,
+			    size_t note_size)
+{
+	struct devmq_settlement how;
+	int err = lmq_reject(&how, reason, note, note_size);
+
+	return err ? err : lmq_settle_one(queue, id, how);
+}
+
+LMQ_EXPORT int devmq_extend(struct devmq_queue *queue, uint64_t id,
+			    uint64_t lease_ns)
+{
+	return lmq_settle_one(queue, id, lmq_extend(lease_ns));
+}
+
+LMQ_EXPORT int devmq_defer(struct devmq_queue *queue, uint64_t id)
+{
+	return lmq_settle_one(queue, id, lmq_defer);
 }
 
 /*
- * Fill @ranges with the ids of messages from *@offset on. Only neighbours
- * share a range: between others there may be deliveries that are not in this
- * buffer. Return: how many ranges, or -EBADMSG.
+ * Where ids come from, one after the other: an array, or the messages of a
+ * buffer from an offset on.
  */
-static int lmq_ranges(const struct devmq_buffer *buffer, size_t *offset,
-		      enum devmq_action action,
-		      struct devmq_settlement ranges[LMQ_RANGES],
-		      uint64_t *messages)
+struct lmq_ids {
+	const uint64_t			*ids;
+	size_t				count;
+	const struct devmq_buffer	*buffer;
+	size_t				offset;
+};
+
+/* The next id without going past it: 1, or 0 if there are no more, or error. */
+static int lmq_next_id(const struct lmq_ids *from, struct lmq_ids *behind,
+		       uint64_t *id)
 {
 	const struct devmq_msg *msg;
-	size_t at = *offset;
-	uint64_t id;
-	int n = 0, err;
+	int err;
 
-	while ((err = lmq_buffer_at(buffer, &at, &msg)) > 0) {
-		id = devmq_msg_id(msg);
+	*behind = *from;
+	if (from->buffer) {
+		err = lmq_buffer_at(from->buffer, &behind->offset, &msg);
+		if (err > 0)
+			*id = devmq_msg_id(msg);
+		return err;
+	}
+	if (!from->count)
+		return 0;
+	*id = *behind->ids++;
+	behind->count--;
+	return 1;
+}
+
+/*
+ * Fill @ranges with the next ids. Only neighbours share a range: between
+ * others there may be deliveries that are not meant. Return: how many ranges,
+ * or -EBADMSG.
+ */
+static int lmq_ranges(struct lmq_ids *from,
+		      const struct devmq_settlement *how,
+		      struct devmq_settlement ranges[LMQ_RANGES],
+		      uint64_t *deliveries)
+{
+	struct lmq_ids behind;
+	int n = 0, err;
+	uint64_t id;
+
+	while ((err = lmq_next_id(from, &behind, &id)) > 0) {
 		if (n && ranges[n - 1].last_id + 1 == id) {
 			ranges[n - 1].last_id = id;
 		} else if (n == LMQ_RANGES) {
 			break;
 		} else {
-			memset(&ranges[n], 0, sizeof(ranges[n]));
+			ranges[n] = *how;
 			ranges[n].first_id = id;
-			ranges[n].last_id = id;
-			ranges[n++].action = action;
+			ranges[n++].last_id = id;
 		}
-		++*messages;
-		*offset = at;
+		++*deliveries;
+		*from = behind;
 	}
 	return n || err >= 0 ? n : err;
 }
 
-/* Settle the messages of a buffer from an offset on. */
-static int lmq_settle_buffer(struct devmq_queue *queue,
-			     const struct devmq_buffer *buffer, size_t offset,
-			     enum devmq_action action, uint64_t *settled)
+static int lmq_settle_all(struct devmq_queue *queue, struct lmq_ids from,
+			  const struct devmq_settlement *how,
+			  uint64_t *settled)
 {
 	struct devmq_settlement ranges[LMQ_RANGES];
-	uint64_t messages = 0, done = 0;
+	uint64_t deliveries = 0, done = 0;
 	int first = 0, err, n;
 
-	while ((n = lmq_ranges(buffer, &offset, action, ranges,
-			       &messages)) > 0) {
+	while ((n = lmq_ranges(&from, how, ranges, &deliveries)) > 0) {
 		err = lmq_settle_some(queue, ranges, n, &done);
 		if (!first)
 			first = err;
@@ -121,34 +215,92 @@ static int lmq_settle_buffer(struct devmq_queue *queue,
 	if (!first && n < 0)
 		first = n;
 	/* A range is no error so long as one of it was there. */
-	if (!first && done != messages)
+	if (!first && done != deliveries)
 		first = -ESTALE;
 	if (settled)
 		*settled = done;
 	return first;
 }
 
+LMQ_EXPORT int devmq_settle_ids(struct devmq_queue *queue, const uint64_t *ids,
+				size_t count,
+				const struct devmq_settlement *how,
+				uint64_t *settled)
+{
+	struct lmq_ids from = { .ids = ids, .count = count };
+
+	return lmq_settle_all(queue, from, how, settled);
+}
+
+LMQ_EXPORT int devmq_settle_buffer(struct devmq_queue *queue,
+				   const struct devmq_buffer *buffer,
+				   const struct devmq_settlement *how,
+				   uint64_t *settled)
+{
+	struct lmq_ids from = { .buffer = buffer };
+
+	return lmq_settle_all(queue, from, how, settled);
+}
+
 LMQ_EXPORT int devmq_ack_buffer(struct devmq_queue *queue,
 				const struct devmq_buffer *buffer,
 				uint64_t *settled)
 {
-	return lmq_settle_buffer(queue, buffer, 0, DEVMQ_ACTION_ACK, settled);
+	return devmq_settle_buffer(queue, buffer, &lmq_ack, settled);
 }
 
 LMQ_EXPORT int devmq_release_buffer(struct devmq_queue *queue,
 				    const struct devmq_buffer *buffer,
 				    uint64_t *settled)
 {
-	return lmq_settle_buffer(queue, buffer, 0, DEVMQ_ACTION_RELEASE,
-				 settled);
+	return devmq_settle_buffer(queue, buffer, &lmq_release, settled);
+}
+
+LMQ_EXPORT int devmq_retry_buffer(struct devmq_queue *queue,
+				  const struct devmq_buffer *buffer,
+				  uint64_t delay_ns, uint64_t *settled)
+{
+	struct devmq_settlement how = lmq_retry(delay_ns);
+
+	return devmq_settle_buffer(queue, buffer, &how, settled);
+}
+
+LMQ_EXPORT int devmq_reject_buffer(struct devmq_queue *queue,
+				   const struct devmq_buffer *buffer,
+				   unsigned int reason, const void *note,
+				   size_t note_size, uint64_t *settled)
+{
+	struct devmq_settlement how;
+	int err = lmq_reject(&how, reason, note, note_size);
+
+	if (err && settled)
+		*settled = 0;
+	return err ? err : devmq_settle_buffer(queue, buffer, &how, settled);
+}
+
+LMQ_EXPORT int devmq_extend_buffer(struct devmq_queue *queue,
+				   const struct devmq_buffer *buffer,
+				   uint64_t lease_ns, uint64_t *settled)
+{
+	struct devmq_settlement how = lmq_extend(lease_ns);
+
+	return devmq_settle_buffer(queue, buffer, &how, settled);
+}
+
+LMQ_EXPORT int devmq_defer_buffer(struct devmq_queue *queue,
+				  const struct devmq_buffer *buffer,
+				  uint64_t *settled)
+{
+	return devmq_settle_buffer(queue, buffer, &lmq_defer, settled);
 }
 
 LMQ_EXPORT int devmq_release_rest(struct devmq_queue *queue,
 				  const struct devmq_buffer *buffer,
 				  uint64_t *settled)
 {
-	return lmq_settle_buffer(queue, buffer, buffer->next,
-				 DEVMQ_ACTION_RELEASE, settled);
+	struct lmq_ids from = { .buffer = buffer, .offset = buffer->next };
+
+	return lmq_settle_all(queue, from, &lmq_release, settled);
 }
 
 LMQ_EXPORT int devmq_get_consumer(struct devmq_queue *queue,
@@ -171,13 +323,37 @@ LMQ_EXPORT int devmq_set_consumer(struct devmq_queue *queue,
 	return lmq_ioctl(queue, DEVMQ_IOC_CONSUMER, consumer);
 }
 
+/* The kernel takes all at once, so what is to stay has to be asked for. */
 LMQ_EXPORT int devmq_set_ack(struct devmq_queue *queue, enum devmq_ack ack,
 			     unsigned int prefetch)
 {
-	struct devmq_consumer consumer = {
-		.ack = ack,
-		.prefetch = prefetch,
-	};
+	struct devmq_consumer consumer;
+	int err = devmq_get_consumer(queue, &consumer, sizeof(consumer));
 
+	if (err)
+		return err;
+	consumer.ack = ack;
+	consumer.prefetch = prefetch;
 	return devmq_set_consumer(queue, &consumer, sizeof(consumer));
+}
+
+LMQ_EXPORT int devmq_set_lease(struct devmq_queue *queue, uint64_t lease_ns)
+{
+	struct devmq_consumer consumer;
+	int err = devmq_get_consumer(queue, &consumer, sizeof(consumer));
+
+	if (err)
+		return err;
+	consumer.lease_ns = lease_ns;
+	return devmq_set_consumer(queue, &consumer, sizeof(consumer));
+}
+
+LMQ_EXPORT int devmq_get_lease(struct devmq_queue *queue, uint64_t *lease_ns)
+{
+	struct devmq_consumer consumer;
+	int err = devmq_get_consumer(queue, &consumer, sizeof(consumer));
+
+	if (!err)
+		*lease_ns = consumer.lease_ns;
+	return err;
 }

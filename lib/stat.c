@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Counters of a queue, and purging. */
+/* Counters of a queue, and what is done to many messages at once. */
 #include <errno.h>
 #include <string.h>
 
@@ -30,5 +30,26 @@ LMQ_EXPORT int devmq_purge(struct devmq_queue *queue, uint64_t first_id,
 
 	if (!err && purged)
 		*purged = a.purged;
+	return err;
+}
+
+LMQ_EXPORT int devmq_redrive(struct devmq_queue *queue, uint64_t first_id,
+			     uint64_t last_id,
+			     const struct devmq_queue *target,
+			     uint64_t *moved, uint64_t *stranded)
+{
+	struct devmq_redrive a = {
+		.size = sizeof(a),
+		.flags = target ? DEVMQ_REDRIVE_TO : 0,
+		.first_id = first_id,
+		.last_id = last_id,
+		.target_fd = target ? target->fd : 0,
+	};
+	int err = lmq_ioctl(queue, DEVMQ_IOC_REDRIVE, &a);
+
+	if (!err && moved)
+		*moved = a.moved;
+	if (!err && stranded)
+		*stranded = a.stranded;
 	return err;
 }

@@ -25,6 +25,9 @@
 
 #define READY		DEVMQ_STATE_MASK(DEVMQ_STATE_READY)
 #define IN_FLIGHT	DEVMQ_STATE_MASK(DEVMQ_STATE_IN_FLIGHT)
+#define DELAYED		DEVMQ_STATE_MASK(DEVMQ_STATE_DELAYED)
+#define DEFERRED	DEVMQ_STATE_MASK(DEVMQ_STATE_DEFERRED)
+#define DEAD		DEVMQ_STATE_MASK(DEVMQ_STATE_DEAD)
 
 FIXTURE(queue) {
 	char name[DEVMQ_NAME_SIZE];
@@ -337,20 +340,17 @@ TEST_F(queue, metadata_may_be_as_large_as_it_may)
 	EXPECT_EQ(DEVMQ_HEADERS_MAX - 5, size);
 }
 
-TEST_F(queue, what_this_version_lacks_is_refused_and_can_be_dropped)
+TEST_F(queue, what_the_queue_lacks_is_refused_and_can_be_dropped)
 {
 	size_t sent;
 	int i;
 
 	for (i = 0; i < 5; i++)
 		ASSERT_EQ(0, devmq_batch_add(self->batch, "x", 1));
-	ASSERT_EQ(0, devmq_batch_set_delay(self->batch, UINT64_MAX));
 	ASSERT_EQ(0, devmq_batch_set_priority(self->batch, 255));
 	ASSERT_EQ(0, devmq_batch_add(self->batch, "last", 4));
-	i = devmq_send_batch(self->out, self->batch, &sent, NULL, NULL);
-	if (!i)
-		SKIP(return, "the module has priorities and delays");
-	EXPECT_TRUE(i == -EINVAL || i == -EOPNOTSUPP);
+	EXPECT_EQ(-EINVAL, devmq_send_batch(self->out, self->batch, &sent,
+					    NULL, NULL));
 	EXPECT_EQ(4, sent);
 	EXPECT_EQ(2, devmq_batch_count(self->batch));
 	EXPECT_EQ(0, devmq_batch_drop_first(self->batch));
@@ -846,6 +846,362 @@ TEST_F_TIMEOUT(queue, thousands_of_ranges_are_settled, 120)
 	EXPECT_EQ(0, devmq_settle(self->in, s, COUNT, &settled));
 	EXPECT_EQ(COUNT, settled);
 	EXPECT_EQ(COUNT, COUNTER(self->in, acked));
+}
+
+/* The next message, or NULL; at most 20 s late. */
+static const struct devmq_msg *next(struct devmq_queue *q,
+				    struct devmq_buffer *buffer)
+{
+	const struct devmq_msg *msg = NULL;
+	struct pollfd in = { devmq_fd(q), POLLIN, 0 };
+
+	poll(&in, 1, 20000);
+	if (devmq_recv(q, buffer, 1, 0) == 1)
+		devmq_buffer_next(buffer, &msg);
+	return msg;
+}
+
+TEST_F(queue, a_retry_comes_back_after_its_delay)
+{
+	uint64_t start;
+
+	ASSERT_EQ(0, devmq_set_option(self->name, "retry_ms", "3600000"));
+	ASSERT_EQ(0, send_numbers(self->out, 2));
+	ASSERT_EQ(0, devmq_set_ack(self->in, DEVMQ_ACK_MANUAL, 0));
+	ASSERT_EQ(2, devmq_recv(self->in, self->buffer, 0, 0));
+	start = now_ns(CLOCK_BOOTTIME);
+	EXPECT_EQ(0, devmq_retry(self->in, 1, 200000000));
+	EXPECT_EQ(0, devmq_retry(self->in, 2, 0));
+	EXPECT_EQ(-ESTALE, devmq_retry(self->in, 2, 0));
+	EXPECT_EQ(2, COUNTER(self->in, delayed));
+	self->msg = next(self->in, self->buffer);
+	ASSERT_NE(NULL, self->msg);
+	EXPECT_LE(200000000, now_ns(CLOCK_BOOTTIME) - start);
+	EXPECT_EQ(1, devmq_msg_id(self->msg));
+	EXPECT_EQ(2, devmq_msg_attempt(self->msg));
+	EXPECT_EQ(1, devmq_msg_failures(self->msg));
+	EXPECT_EQ(DEVMQ_FAILURE_RETRY, devmq_msg_failure(self->msg));
+	/* One is as good as none. */
+	EXPECT_EQ(0, devmq_retry_buffer(self->in, self->buffer, 1, NULL));
+	EXPECT_EQ(1, devmq_recv(self->in, self->buffer, 0, 0));
+	ASSERT_EQ(1, devmq_peek(self->in, self->buffer, 0, DELAYED, 0, 0));
+	ASSERT_EQ(1, devmq_buffer_next(self->buffer, &self->msg));
+	EXPECT_EQ(2, devmq_msg_id(self->msg));
+	EXPECT_EQ(DEVMQ_STATE_DELAYED, devmq_msg_state(self->msg));
+	EXPECT_LT(now_ns(CLOCK_REALTIME) + 1800 * 1000000000ULL,
+		  devmq_msg_due_ns(self->msg));
+	EXPECT_GT(now_ns(CLOCK_REALTIME) + 3601 * 1000000000ULL,
+		  devmq_msg_due_ns(self->msg));
+}
+
+TEST_F(queue, a_rejected_message_says_why_and_can_be_redriven)
+{
+	uint64_t moved, stranded;
+	const void *note;
+	size_t size;
+
+	ASSERT_EQ(0, send_numbers(self->out, 3));
+	ASSERT_EQ(0, devmq_set_ack(self->in, DEVMQ_ACK_MANUAL, 0));
+	ASSERT_EQ(3, devmq_recv(self->in, self->buffer, 0, 0));
+	EXPECT_EQ(0, devmq_reject(self->in, 1, 300, "no\0good", 7));
+	EXPECT_EQ(0, devmq_reject(self->in, 2, 0, NULL, 0));
+	EXPECT_EQ(-EINVAL, devmq_reject(self->in, 3, 255, NULL, 0));
+	EXPECT_EQ(0, devmq_reject(self->in, 3, UINT16_MAX, NULL, 0));
+	EXPECT_EQ(-EAGAIN, devmq_recv(self->in, self->buffer, 0, 0));
+	ASSERT_EQ(3, devmq_peek(self->in, self->buffer, 0, DEAD, 0,
+				DEVMQ_FOREVER));
+	ASSERT_EQ(1, devmq_buffer_next(self->buffer, &self->msg));
+	EXPECT_EQ(300, devmq_msg_reason(self->msg));
+	note = devmq_msg_note(self->msg, &size);
+	ASSERT_EQ(7, size);
+	EXPECT_EQ(0, memcmp(note, "no\0good", 7));
+	EXPECT_EQ(NULL, devmq_msg_origin(self->msg, &size));
+	EXPECT_EQ(0, devmq_msg_failures(self->msg));
+	EXPECT_EQ(1, *(int *)devmq_msg_payload(self->msg, NULL));
+	ASSERT_EQ(1, devmq_buffer_next(self->buffer, &self->msg));
+	EXPECT_EQ(DEVMQ_REASON_REJECTED, devmq_msg_reason(self->msg));
+	EXPECT_EQ(NULL, devmq_msg_note(self->msg, NULL));
+	ASSERT_EQ(1, devmq_buffer_next(self->buffer, &self->msg));
+	EXPECT_EQ(UINT16_MAX, devmq_msg_reason(self->msg));
+
+	EXPECT_EQ(0, devmq_redrive(self->in, 2, 3, NULL, &moved, &stranded));
+	EXPECT_EQ(2, moved);
+	EXPECT_EQ(0, stranded);
+	EXPECT_EQ(0, devmq_redrive(self->in, 0, 0, NULL, &moved, NULL));
+	EXPECT_EQ(1, moved);
+	ASSERT_EQ(3, devmq_recv(self->in, self->buffer, 0, 0));
+	ASSERT_EQ(1, devmq_buffer_next(self->buffer, &self->msg));
+	EXPECT_EQ(1, devmq_msg_id(self->msg));
+	EXPECT_EQ(0, devmq_msg_reason(self->msg));
+	EXPECT_EQ(-EBADF, devmq_redrive(self->out, 0, 0, NULL, NULL, NULL));
+}
+
+TEST_F(queue, dead_letters_know_their_origin)
+{
+	char name[DEVMQ_NAME_SIZE], value[DEVMQ_NAME_SIZE];
+	struct devmq_queue *dead;
+	uint64_t moved, stranded;
+	const char *origin;
+	size_t size;
+
+	snprintf(name, sizeof(name), "%.40s.dead", self->name);
+	ASSERT_EQ(0, devmq_create(name, NULL, NULL, 0));
+	ASSERT_EQ(0, devmq_open(&dead, name, DEVMQ_OPEN_READ |
+				DEVMQ_OPEN_WRITE | DEVMQ_OPEN_NONBLOCK));
+	ASSERT_EQ(0, devmq_set_option(self->name, "dead_letter", name));
+	ASSERT_LT(0, devmq_get_option(self->name, "dead_letter", value,
+				      sizeof(value)));
+	EXPECT_STREQ(name, value);
+	EXPECT_EQ(-ELOOP, devmq_set_option(name, "dead_letter", self->name));
+	ASSERT_EQ(0, send_numbers(self->out, 2));
+	ASSERT_EQ(0, devmq_set_ack(self->in, DEVMQ_ACK_MANUAL, 0));
+	ASSERT_EQ(2, devmq_recv(self->in, self->buffer, 0, 0));
+	EXPECT_EQ(0, devmq_reject_buffer(self->in, self->buffer, 300, "note",
+					 4, &moved));
+	EXPECT_EQ(2, moved);
+	EXPECT_EQ(2, COUNTER(self->in, dead_lettered));
+	ASSERT_EQ(0, devmq_set_ack(dead, DEVMQ_ACK_MANUAL, 0));
+	ASSERT_EQ(2, devmq_recv(dead, self->buffer, 0, 0));
+	ASSERT_EQ(1, devmq_buffer_next(self->buffer, &self->msg));
+	ASSERT_EQ(1, devmq_buffer_next(self->buffer, &self->msg));
+	origin = devmq_msg_origin(self->msg, &size);
+	ASSERT_EQ(strlen(self->name), size);
+	EXPECT_EQ(0, memcmp(origin, self->name, size));
+	EXPECT_EQ(2, devmq_msg_origin_id(self->msg));
+	EXPECT_EQ(300, devmq_msg_reason(self->msg));
+	EXPECT_EQ(0, devmq_release_buffer(dead, self->buffer, NULL));
+
+	EXPECT_EQ(0, devmq_redrive(dead, 1, 1, NULL, &moved, &stranded));
+	EXPECT_EQ(1, moved);
+	EXPECT_EQ(1, COUNTER(self->in, ready));
+	EXPECT_EQ(0, devmq_redrive(dead, 0, 0, dead, &moved, &stranded));
+	EXPECT_EQ(0, devmq_redrive(dead, 0, 0, self->out, &moved, &stranded));
+	EXPECT_EQ(1, moved);
+	EXPECT_EQ(-EBADF, devmq_redrive(dead, 0, 0, self->in, NULL, NULL));
+	ASSERT_EQ(2, devmq_recv(self->in, self->buffer, 0, 0));
+	ASSERT_EQ(1, devmq_buffer_next(self->buffer, &self->msg));
+	EXPECT_EQ(3, devmq_msg_id(self->msg));
+	EXPECT_EQ(NULL, devmq_msg_origin(self->msg, NULL));
+	devmq_close(dead);
+	EXPECT_EQ(-EBUSY, devmq_remove(name, false, NULL, 0));
+	EXPECT_EQ(0, devmq_set_option(self->name, "dead_letter", "none"));
+	EXPECT_EQ(0, devmq_remove(name, false, NULL, 0));
+}
+
+TEST_F(queue, a_lease_ends_and_can_be_extended)
+{
+	uint64_t lease = 1, settled;
+
+	ASSERT_EQ(0, send_numbers(self->out, 3));
+	ASSERT_EQ(0, devmq_get_lease(self->in, &lease));
+	EXPECT_EQ(0, lease);
+	ASSERT_EQ(0, devmq_set_lease(self->in, 400000000));
+	ASSERT_EQ(0, devmq_set_ack(self->in, DEVMQ_ACK_MANUAL, 3));
+	ASSERT_EQ(0, devmq_get_lease(self->in, &lease));
+	EXPECT_EQ(400000000, lease);
+	ASSERT_EQ(3, devmq_recv(self->in, self->buffer, 0, 0));
+	EXPECT_EQ(0, devmq_extend(self->in, 1, DEVMQ_FOREVER));
+	EXPECT_EQ(0, devmq_extend(self->in, 2, 3600 * 1000000000ULL));
+	EXPECT_EQ(-ESTALE, devmq_extend(self->in, 9, 0));
+	self->msg = next(self->in, self->buffer);
+	ASSERT_NE(NULL, self->msg);
+	EXPECT_EQ(3, devmq_msg_id(self->msg));
+	EXPECT_EQ(DEVMQ_FAILURE_LEASE, devmq_msg_failure(self->msg));
+	EXPECT_EQ(0, devmq_extend_buffer(self->in, self->buffer,
+					 DEVMQ_FOREVER, &settled));
+	EXPECT_EQ(1, settled);
+	ASSERT_EQ(3, devmq_peek(self->in, self->buffer, 0, IN_FLIGHT, 0, 0));
+	ASSERT_EQ(1, devmq_buffer_next(self->buffer, &self->msg));
+	EXPECT_EQ(0, devmq_msg_due_ns(self->msg));
+	ASSERT_EQ(1, devmq_buffer_next(self->buffer, &self->msg));
+	EXPECT_LT(now_ns(CLOCK_REALTIME) + 1800 * 1000000000ULL,
+		  devmq_msg_due_ns(self->msg));
+	EXPECT_EQ(0, devmq_extend(self->in, 2, 1000000));
+	self->msg = next(self->in, self->buffer);
+	ASSERT_NE(NULL, self->msg);
+	EXPECT_EQ(2, devmq_msg_id(self->msg));
+	EXPECT_EQ(0, devmq_ack(self->in, 1));
+	EXPECT_EQ(0, devmq_ack(self->in, 3));
+}
+
+TEST_F(queue, a_deferred_message_waits_for_its_id)
+{
+	struct devmq_queue *other;
+	uint64_t settled;
+
+	ASSERT_EQ(0, send_numbers(self->out, 3));
+	ASSERT_EQ(0, devmq_set_ack(self->in, DEVMQ_ACK_MANUAL, 0));
+	ASSERT_EQ(2, devmq_recv(self->in, self->buffer, 2, 0));
+	EXPECT_EQ(0, devmq_defer_buffer(self->in, self->buffer, &settled));
+	EXPECT_EQ(2, settled);
+	EXPECT_EQ(2, devmq_peek(self->in, self->buffer, 0, DEFERRED, 0, 0));
+	ASSERT_EQ(0, devmq_open(&other, self->name, DEVMQ_OPEN_READ));
+	EXPECT_EQ(-ENOENT, devmq_recv_deferred(other, self->buffer, 3));
+	EXPECT_EQ(0, devmq_buffer_count(self->buffer));
+	EXPECT_EQ(-EINVAL, devmq_recv_deferred(other, self->buffer, 0));
+	ASSERT_EQ(1, devmq_recv_deferred(other, self->buffer, 2));
+	ASSERT_EQ(1, devmq_buffer_next(self->buffer, &self->msg));
+	EXPECT_EQ(2, devmq_msg_id(self->msg));
+	EXPECT_EQ(2, devmq_msg_attempt(self->msg));
+	EXPECT_EQ(0, devmq_msg_failures(self->msg));
+	EXPECT_EQ(-ENOENT, devmq_recv_deferred(other, self->buffer, 2));
+	ASSERT_EQ(1, devmq_recv_deferred(self->in, self->buffer, 1));
+	EXPECT_EQ(0, devmq_defer(self->in, 1));
+	EXPECT_EQ(1, COUNTER(self->in, deferred));
+	devmq_close(other);
+}
+
+TEST_F(queue, ids_are_settled_in_any_order)
+{
+	static const uint64_t ids[] = { 7, 2, 3, 9, 1 };
+	struct devmq_settlement how = { .action = DEVMQ_ACTION_RETRY,
+					.delay_ns = 3600 * 1000000000ULL };
+	uint64_t settled;
+
+	ASSERT_EQ(0, send_numbers(self->out, 10));
+	ASSERT_EQ(0, devmq_set_ack(self->in, DEVMQ_ACK_MANUAL, 0));
+	ASSERT_EQ(8, devmq_recv(self->in, self->buffer, 8, 0));
+	EXPECT_EQ(-ESTALE, devmq_settle_ids(self->in, ids, 5, &how, &settled));
+	EXPECT_EQ(4, settled);
+	EXPECT_EQ(4, COUNTER(self->in, delayed));
+	EXPECT_EQ(4, COUNTER(self->in, in_flight));
+}
+
+/* -- what a message is sent with ------------------------------------------- */
+
+TEST_F(queue, delays_and_instants_are_kept)
+{
+	uint64_t now = now_ns(CLOCK_REALTIME), start;
+	int i;
+
+	ASSERT_EQ(0, devmq_set_option(self->name, "delay_ms", "3600000"));
+	for (i = 0; i < 5; i++)
+		ASSERT_EQ(0, devmq_batch_add(self->batch, &i, sizeof(i)));
+	ASSERT_EQ(0, devmq_batch_set_at(self->batch, 0));
+	ASSERT_EQ(0, devmq_batch_add(self->batch, "delay", 5));
+	ASSERT_EQ(0, devmq_batch_set_delay(self->batch, 200000000));
+	ASSERT_EQ(0, devmq_batch_add(self->batch, "at", 2));
+	ASSERT_EQ(0, devmq_batch_set_at(self->batch, now + 7200000000000ULL));
+	start = now_ns(CLOCK_BOOTTIME);
+	ASSERT_EQ(0, devmq_send_batch(self->out, self->batch, NULL, NULL,
+				      NULL));
+	EXPECT_EQ(6, COUNTER(self->in, delayed));
+	self->msg = next(self->in, self->buffer);
+	ASSERT_NE(NULL, self->msg);
+	EXPECT_EQ(5, devmq_msg_id(self->msg));
+	self->msg = next(self->in, self->buffer);
+	ASSERT_NE(NULL, self->msg);
+	EXPECT_TRUE(payload_is(self->msg, "delay"));
+	EXPECT_LE(200000000, now_ns(CLOCK_BOOTTIME) - start);
+	ASSERT_EQ(1, devmq_peek(self->in, self->buffer, 6, DELAYED, 0,
+				DEVMQ_FOREVER));
+	ASSERT_EQ(1, devmq_buffer_next(self->buffer, &self->msg));
+	EXPECT_TRUE(payload_is(self->msg, "at"));
+	EXPECT_LT(now + 7190000000000ULL, devmq_msg_due_ns(self->msg));
+	EXPECT_GT(now + 7210000000000ULL, devmq_msg_due_ns(self->msg));
+}
+
+TEST_F(queue, a_time_to_live_ends)
+{
+	ASSERT_EQ(0, devmq_set_option(self->name, "ttl_ms", "50"));
+	ASSERT_EQ(0, devmq_batch_add(self->batch, "queue's", 7));
+	ASSERT_EQ(0, devmq_batch_add(self->batch, "long", 4));
+	ASSERT_EQ(0, devmq_batch_set_ttl(self->batch, 3600 * 1000000000ULL));
+	ASSERT_EQ(0, devmq_batch_add(self->batch, "for ever", 8));
+	ASSERT_EQ(0, devmq_batch_set_ttl(self->batch, DEVMQ_FOREVER));
+	ASSERT_EQ(0, devmq_send_batch(self->out, self->batch, NULL, NULL,
+				      NULL));
+	usleep(100 * 1000);
+	ASSERT_EQ(2, devmq_peek(self->in, self->buffer, 0, 0, 0,
+				DEVMQ_FOREVER));
+	EXPECT_EQ(1, COUNTER(self->in, expired));
+	ASSERT_EQ(1, devmq_buffer_next(self->buffer, &self->msg));
+	EXPECT_TRUE(payload_is(self->msg, "long"));
+	EXPECT_LT(now_ns(CLOCK_REALTIME) + 1800 * 1000000000ULL,
+		  devmq_msg_expires_ns(self->msg));
+	ASSERT_EQ(1, devmq_buffer_next(self->buffer, &self->msg));
+	EXPECT_EQ(0, devmq_msg_expires_ns(self->msg));
+}
+
+TEST_F(queue, higher_priorities_come_first)
+{
+	char name[DEVMQ_NAME_SIZE];
+	struct devmq_queue *q;
+	int i;
+
+	snprintf(name, sizeof(name), "%.40s.prio", self->name);
+	ASSERT_EQ(0, devmq_create(name, "priorities=10", NULL, 0));
+	ASSERT_EQ(0, devmq_open(&q, name, DEVMQ_OPEN_READ | DEVMQ_OPEN_WRITE));
+	for (i = 0; i < 10; i++) {
+		ASSERT_EQ(0, devmq_batch_add(self->batch, &i, sizeof(i)));
+		ASSERT_EQ(0, devmq_batch_set_priority(self->batch, i));
+	}
+	ASSERT_EQ(0, devmq_send_batch(q, self->batch, NULL, NULL, NULL));
+	ASSERT_EQ(10, devmq_recv(q, self->buffer, 0, 0));
+	for (i = 9; devmq_buffer_next(self->buffer, &self->msg) > 0; i--) {
+		EXPECT_EQ(i, *(int *)devmq_msg_payload(self->msg, NULL));
+		EXPECT_EQ(i, devmq_msg_priority(self->msg));
+	}
+	EXPECT_EQ(-1, i);
+	devmq_close(q);
+	EXPECT_EQ(0, devmq_remove(name, false, NULL, 0));
+}
+
+/* Add messages with these letters as dedup ids; '-' is for none. */
+static int add_letters(struct devmq_batch *batch, const char *letters)
+{
+	int err = 0;
+
+	for (; !err && *letters; letters++) {
+		err = devmq_batch_add(batch, letters, 1);
+		if (!err && *letters != '-')
+			err = devmq_batch_set_dedup_id(batch, letters, 1);
+	}
+	return err;
+}
+
+TEST_F(queue, duplicates_are_sent_and_not_stored)
+{
+	static const struct {
+		size_t	 sent;
+		uint64_t id;
+		bool	 duplicate;
+	} want[] = {
+		{ 1, 1, true }, { 2, 6, false }, { 1, 7, true },
+		{ 1, 8, false }, { 1, 4, true },
+	};
+	uint64_t first, last;
+	bool duplicate;
+	size_t sent;
+	int i;
+
+	ASSERT_EQ(0, devmq_set_option(self->name, "dedup_window_ms",
+				      "3600000"));
+	ASSERT_EQ(0, add_letters(self->batch, "a-bac-a"));
+	EXPECT_EQ(0, devmq_send_batch(self->out, self->batch, &sent, &first,
+				      &last));
+	EXPECT_EQ(7, sent);
+	EXPECT_EQ(1, first);
+	EXPECT_EQ(1, last);
+	EXPECT_EQ(5, COUNTER(self->in, ready));
+	EXPECT_EQ(2, COUNTER(self->in, deduplicated));
+	ASSERT_EQ(0, add_letters(self->batch, "a-dd-c"));
+	for (i = 0; devmq_batch_count(self->batch); i++) {
+		ASSERT_GT(5, i);
+		ASSERT_EQ(0, devmq_send_some(self->out, self->batch, &sent,
+					     &first, &duplicate));
+		EXPECT_EQ(want[i].sent, sent);
+		EXPECT_EQ(want[i].id, first);
+		EXPECT_EQ(want[i].duplicate, duplicate);
+	}
+	EXPECT_EQ(5, i);
+	/* Neither room nor the first message is needed for that. */
+	EXPECT_EQ(0, devmq_purge(self->in, 0, 0, 0, 0, NULL));
+	ASSERT_EQ(0, add_letters(self->batch, "b"));
+	EXPECT_EQ(0, devmq_send_batch(self->out, self->batch, NULL, &first,
+				      NULL));
+	EXPECT_EQ(3, first);
+	EXPECT_EQ(0, COUNTER(self->in, ready));
 }
 
 /* -- looking --------------------------------------------------------------- */

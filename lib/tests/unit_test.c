@@ -119,6 +119,14 @@ static uint64_t touch(const struct devmq_msg *msg)
 			sum += p[i];
 	}
 	sum += devmq_msg_full_size(msg);
+	p = devmq_msg_note(msg, &size);
+	for (i = 0; i < size; i++)
+		sum += p[i];
+	p = (const void *)devmq_msg_origin(msg, &size);
+	for (i = 0; i < size; i++)
+		sum += p[i];
+	sum += devmq_msg_origin_id(msg) + devmq_msg_reason(msg) +
+	       devmq_msg_due_ns(msg) + devmq_msg_expires_ns(msg);
 	if (devmq_msg_holder(msg, &pid, &since))
 		sum += pid + since;
 	devmq_msg_reply_to(msg, name, sizeof(name));
@@ -346,10 +354,28 @@ TEST_F(batch, setters_need_a_message)
 	EXPECT_EQ(-EINVAL, devmq_batch_add_header(self->batch, "h", "", 0));
 	EXPECT_EQ(-EINVAL, devmq_batch_set_priority(self->batch, 1));
 	EXPECT_EQ(-EINVAL, devmq_batch_set_delay(self->batch, 1));
+	EXPECT_EQ(-EINVAL, devmq_batch_set_at(self->batch, 1));
 	EXPECT_EQ(-EINVAL, devmq_batch_set_ttl(self->batch, 1));
 	EXPECT_EQ(-EINVAL, devmq_batch_drop_first(self->batch));
 	EXPECT_EQ(0, devmq_batch_count(self->batch));
 	devmq_batch_free(NULL);
+}
+
+TEST_F(batch, an_instant_and_a_delay_take_each_others_place)
+{
+	const struct devmq_record *r;
+
+	ASSERT_EQ(0, devmq_batch_add(self->batch, "x", 1));
+	r = (const void *)self->batch->data;
+	ASSERT_EQ(0, devmq_batch_set_delay(self->batch, 5));
+	ASSERT_EQ(0, devmq_batch_set_at(self->batch, 0));
+	EXPECT_EQ(DEVMQ_RECORD_AT, r->flags);
+	EXPECT_EQ(0, r->delay_ns);
+	ASSERT_EQ(0, devmq_batch_set_at(self->batch, 77));
+	EXPECT_EQ(77, r->delay_ns);
+	ASSERT_EQ(0, devmq_batch_set_delay(self->batch, 6));
+	EXPECT_EQ(0, r->flags);
+	EXPECT_EQ(6, r->delay_ns);
 }
 
 TEST_F(batch, limits_leave_it_as_it_was)
@@ -471,7 +497,7 @@ TEST_F(batch, a_message_is_copied_whole)
 	stamped[0].key_size = 1;
 	stamped[0].id = 7;
 	stamped[0].attempt = 7;
-	memset(&stamped[1], 'e', sizeof(struct devmq_extra));
+	memset(&stamped[1], 'e', offsetof(struct devmq_extra, origin_size));
 	memset((char *)&stamped[1] + sizeof(struct devmq_extra), 'k', 1);
 	devmq_buffer_free(self->buffer);
 	self->buffer = load(stamped, stamped[0].size, 1);
@@ -789,6 +815,110 @@ TEST_F(batch, the_extra_block_may_be_of_any_size)
 	}
 }
 
+struct dead_record {
+	struct devmq_record	r;
+	struct devmq_extra	x;
+	char			more[64];
+};
+
+/* A dead message whose block has @growth bytes more than we know. */
+static struct dead_record dead_record(size_t growth)
+{
+	struct dead_record m = {
+		.r = { .id = 7, .attempt = 3, .key_size = 3,
+		       .state = DEVMQ_STATE_DEAD },
+		.x = { .due_ns = 11, .expires_ns = 12, .origin_id = 13,
+		       .reason = 300, .origin_size = 6, .note_size = 4 },
+	};
+
+	memset(m.more, 0xff, growth);
+	memcpy(m.more + growth, "ordersnotekeypay", 16);
+	m.r.extra_size = sizeof(m.x) + growth + 10;
+	m.r.size = DEVMQ_RECORD_PAYLOAD(&m.r) + 3;
+	return m;
+}
+
+TEST_F(batch, what_is_said_of_the_dead_is_found_behind_any_block)
+{
+	struct dead_record m;
+	size_t growth, size;
+	const void *p;
+
+	for (growth = 0; growth <= 24; growth += 8) {
+		m = dead_record(growth);
+		self->buffer = load(&m, m.r.size, 1);
+		ASSERT_EQ(1, devmq_buffer_next(self->buffer, &self->msg));
+		p = devmq_msg_origin(self->msg, &size);
+		EXPECT_TRUE(is(p, size, "orders"));
+		p = devmq_msg_note(self->msg, &size);
+		EXPECT_TRUE(is(p, size, "note"));
+		p = devmq_msg_key(self->msg, &size);
+		EXPECT_TRUE(is(p, size, "key"));
+		EXPECT_EQ(13, devmq_msg_origin_id(self->msg));
+		EXPECT_EQ(300, devmq_msg_reason(self->msg));
+		EXPECT_EQ(11, devmq_msg_due_ns(self->msg));
+		EXPECT_EQ(12, devmq_msg_expires_ns(self->msg));
+		devmq_buffer_free(self->buffer);
+		self->buffer = NULL;
+	}
+	/* Without a block there is nothing to say. */
+	ASSERT_EQ(0, devmq_batch_add(self->batch, "x", 1));
+	self->buffer = load_batch(self->batch);
+	ASSERT_EQ(1, devmq_buffer_next(self->buffer, &self->msg));
+	EXPECT_EQ(NULL, devmq_msg_origin(self->msg, &size));
+	EXPECT_EQ(0, size);
+	EXPECT_EQ(NULL, devmq_msg_note(self->msg, NULL));
+	EXPECT_EQ(0, devmq_msg_reason(self->msg));
+	EXPECT_EQ(0, devmq_msg_origin_id(self->msg));
+	EXPECT_EQ(0, devmq_msg_due_ns(self->msg));
+	EXPECT_EQ(0, devmq_msg_expires_ns(self->msg));
+}
+
+TEST_F(batch, names_and_notes_that_reach_into_the_block_are_refused)
+{
+	struct dead_record m;
+	unsigned int i;
+
+	for (i = 0; i < 3; i++) {
+		m = dead_record(0);
+		switch (i) {
+		case 0: m.x.origin_size = 7; break;
+		case 1: m.x.note_size = UINT16_MAX; break;
+		case 2: m.x.origin_size = m.x.note_size = UINT16_MAX; break;
+		}
+		self->buffer = load(&m, m.r.size, 1);
+		EXPECT_EQ(-EBADMSG, devmq_buffer_next(self->buffer,
+						      &self->msg));
+		devmq_buffer_free(self->buffer);
+		self->buffer = NULL;
+	}
+}
+
+TEST_F(batch, no_change_of_a_dead_record_makes_it_read_outside)
+{
+	struct dead_record m;
+	int rounds, n, good = 0;
+	size_t i;
+
+	for (rounds = 0; rounds < 100000; rounds++) {
+		m = dead_record(rand() % 4 * 8);
+		self->buffer = load(&m, rand() % 4 ? m.r.size :
+				    rand() % m.r.size, 1);
+		for (n = rand() % 4; n && self->buffer->used; n--) {
+			i = rand() % self->buffer->used;
+			self->buffer->data[i] = rand() % 3 ? rand() % 64 :
+						rand();
+		}
+		while (devmq_buffer_next(self->buffer, &self->msg) > 0) {
+			touch(self->msg);
+			good++;
+		}
+		devmq_buffer_free(self->buffer);
+		self->buffer = NULL;
+	}
+	EXPECT_LT(10000, good);
+}
+
 /* -- the loops around ioctls ----------------------------------------------- */
 
 static int takes_three(unsigned long command, void *arg)
@@ -797,7 +927,7 @@ static int takes_three(unsigned long command, void *arg)
 	struct devmq_send *a = arg;
 
 	if (command != DEVMQ_IOC_SEND || a->size != sizeof(*a) || a->flags ||
-	    a->reserved)
+	    a->result)
 		return -EINVAL;
 	if (next > 12)
 		return -ENOSPC;
@@ -836,6 +966,74 @@ TEST_F(batch, a_partial_send_goes_on)
 				      &last));
 	EXPECT_EQ(0, sent | first | last);
 	EXPECT_EQ(6, kernel_calls);
+}
+
+/* Stores messages whose payload begins with 'n'; the others are duplicates. */
+static int knows_duplicates(unsigned long command, void *arg)
+{
+	static uint64_t next = 100;
+	struct devmq_send *a = arg;
+	const unsigned char *p = (void *)(uintptr_t)a->records;
+	const unsigned char *end = p + a->records_size;
+
+	a->first_id = next;
+	for (; p < end; p += 80, a->count++)
+		if (p[sizeof(struct devmq_record)] != 'n')
+			break;
+	a->last_id = next + a->count - 1;
+	next += a->count;
+	if (!a->count) {
+		a->count = 1;
+		a->result = DEVMQ_SENT_DUP;
+		a->first_id = a->last_id = p[sizeof(struct devmq_record)];
+	}
+	return 0;
+}
+
+TEST_F(batch, duplicates_are_sent_past)
+{
+	static const char payloads[] = "1nn23nnn4";
+	static const struct {
+		size_t	 sent;
+		uint64_t id;
+		bool	 duplicate;
+	} want[] = {
+		{ 1, '1', true }, { 2, 105, false }, { 1, '2', true },
+		{ 1, '3', true }, { 3, 107, false }, { 1, '4', true },
+		{ 0, 0, false },
+	};
+	uint64_t first, last;
+	bool duplicate;
+	size_t sent, i;
+
+	kernel = knows_duplicates;
+	for (i = 0; payloads[i]; i++)
+		ASSERT_EQ(0, devmq_batch_add(self->batch, payloads + i, 1));
+	EXPECT_EQ(0, devmq_send_batch(&queue, self->batch, &sent, &first,
+				      &last));
+	EXPECT_EQ(9, sent);
+	EXPECT_EQ('1', first);
+	EXPECT_EQ('4', last);
+	EXPECT_EQ(6, kernel_calls);
+	EXPECT_EQ(0, devmq_batch_count(self->batch));
+
+	for (i = 0; payloads[i]; i++)
+		ASSERT_EQ(0, devmq_batch_add(self->batch, payloads + i, 1));
+	for (i = 0; i < 7; i++) {
+		EXPECT_EQ(0, devmq_send_some(&queue, self->batch, &sent,
+					     &first, &duplicate));
+		EXPECT_EQ(want[i].sent, sent);
+		EXPECT_EQ(want[i].id, first);
+		EXPECT_EQ(want[i].duplicate, duplicate);
+	}
+	EXPECT_EQ(12, kernel_calls);
+	ASSERT_EQ(0, devmq_batch_add(self->batch, "n", 1));
+	EXPECT_EQ(0, devmq_send_some(&queue, self->batch, &sent, NULL, NULL));
+	EXPECT_EQ(1, sent);
+	ASSERT_EQ(0, devmq_batch_add(self->batch, "5", 1));
+	EXPECT_EQ(0, devmq_send_batch(&queue, self->batch, NULL, &first,
+				      NULL));
+	EXPECT_EQ('5', first);
 }
 
 static int takes_nothing(unsigned long command, void *arg)
@@ -971,6 +1169,32 @@ TEST_F(batch, a_kernel_that_lies_is_not_believed)
 	kernel = gives_too_much;
 	EXPECT_EQ(-EBADMSG, devmq_recv(&queue, self->buffer, 0, 0));
 	EXPECT_EQ(0, devmq_buffer_next(self->buffer, &self->msg));
+	EXPECT_EQ(0, devmq_buffer_count(self->buffer));
+}
+
+static uint64_t asked_for;
+
+static int has_deferred(unsigned long command, void *arg)
+{
+	struct devmq_recv *a = arg;
+
+	asked_for = a->id;
+	return a->deadline_ns || a->id != 9 ? -ENOENT :
+	       gives_large(command, arg);
+}
+
+TEST_F(batch, a_deferred_message_is_received_by_its_id)
+{
+	kernel = has_deferred;
+	large = 200000;
+	ASSERT_EQ(0, devmq_buffer_new(&self->buffer, 0));
+	EXPECT_EQ(-ENOENT, devmq_recv_deferred(&queue, self->buffer, 8));
+	EXPECT_EQ(8, asked_for);
+	EXPECT_EQ(1, devmq_recv_deferred(&queue, self->buffer, 9));
+	EXPECT_EQ(1, devmq_buffer_count(self->buffer));
+	EXPECT_EQ(3, kernel_calls);
+	EXPECT_EQ(-EINVAL, devmq_recv_deferred(&queue, self->buffer, 0));
+	EXPECT_EQ(3, kernel_calls);
 	EXPECT_EQ(0, devmq_buffer_count(self->buffer));
 }
 
@@ -1225,6 +1449,147 @@ TEST(any_number_of_settlements_goes)
 	EXPECT_EQ(DEVMQ_ACTION_ACK, seen[0].action);
 	EXPECT_EQ(0, devmq_release(&queue, 8));
 	EXPECT_EQ(DEVMQ_ACTION_RELEASE, seen[1].action);
+}
+
+TEST_F(batch, every_action_has_what_belongs_to_it)
+{
+	static const uint64_t ids[] = { 5, 6, 7, 9 };
+	static const char note[DEVMQ_NOTE_MAX + 1] = "why";
+	struct devmq_settlement how = {
+		.first_id = 77, .last_id = 3, .action = DEVMQ_ACTION_RETRY,
+		.delay_ns = 8, .settled = 9, .error = -1,
+	};
+	uint64_t settled;
+	unsigned int i;
+
+	kernel = settles;
+	EXPECT_EQ(0, devmq_retry(&queue, 1, 99));
+	EXPECT_EQ(0, devmq_reject(&queue, 2, 300, note, 3));
+	EXPECT_EQ(0, devmq_reject(&queue, 2, 0, NULL, 0));
+	EXPECT_EQ(0, devmq_extend(&queue, 3, DEVMQ_FOREVER));
+	EXPECT_EQ(0, devmq_defer(&queue, 4));
+	ASSERT_EQ(5, seen_count);
+	EXPECT_EQ(DEVMQ_ACTION_RETRY, seen[0].action);
+	EXPECT_EQ(99, seen[0].delay_ns);
+	EXPECT_EQ(1, seen[0].first_id);
+	EXPECT_EQ(DEVMQ_ACTION_REJECT, seen[1].action);
+	EXPECT_EQ((uintptr_t)note, seen[1].note);
+	EXPECT_EQ(3, seen[1].note_size);
+	EXPECT_EQ(300, seen[1].reason);
+	EXPECT_EQ(0, seen[2].note | seen[2].note_size | seen[2].reason);
+	EXPECT_EQ(DEVMQ_ACTION_EXTEND, seen[3].action);
+	EXPECT_EQ(DEVMQ_FOREVER, seen[3].delay_ns);
+	EXPECT_EQ(DEVMQ_ACTION_DEFER, seen[4].action);
+	EXPECT_EQ(4, seen[4].last_id);
+	for (i = 0; i < 5; i++)
+		EXPECT_EQ(0, seen[i].settled | seen[i].error);
+
+	/* What does not fit its member is refused, and not cut off. */
+	EXPECT_EQ(-EINVAL, devmq_reject(&queue, 2, 65536 + 300, NULL, 0));
+	EXPECT_EQ(-EINVAL, devmq_reject(&queue, 2, 0, note, 65536 + 3));
+	EXPECT_EQ(-EINVAL, devmq_reject(&queue, 2, 0, note, sizeof(note)));
+	EXPECT_EQ(5, seen_count);
+
+	self->buffer = buffer_of_ids(ids, 4);
+	seen_count = 0;
+	EXPECT_EQ(0, devmq_retry_buffer(&queue, self->buffer, 7, &settled));
+	EXPECT_EQ(0, devmq_reject_buffer(&queue, self->buffer, 300, note, 3,
+					 &settled));
+	EXPECT_EQ(0, devmq_extend_buffer(&queue, self->buffer, 9, &settled));
+	EXPECT_EQ(0, devmq_defer_buffer(&queue, self->buffer, &settled));
+	EXPECT_EQ(0, devmq_settle_buffer(&queue, self->buffer, &how,
+					 &settled));
+	EXPECT_EQ(4, settled);
+	ASSERT_EQ(10, seen_count);
+	for (i = 0; i < 10; i++) {
+		EXPECT_EQ(i % 2 ? 9 : 5, seen[i].first_id);
+		EXPECT_EQ(i % 2 ? 9 : 7, seen[i].last_id);
+	}
+	EXPECT_EQ(7, seen[1].delay_ns);
+	EXPECT_EQ((uintptr_t)note, seen[3].note);
+	EXPECT_EQ(9, seen[5].delay_ns);
+	EXPECT_EQ(DEVMQ_ACTION_DEFER, seen[7].action);
+	EXPECT_EQ(8, seen[9].delay_ns);
+	EXPECT_EQ(-EINVAL, devmq_reject_buffer(&queue, self->buffer, 70000,
+					       NULL, 0, &settled));
+	EXPECT_EQ(0, settled);
+
+	seen_count = 0;
+	EXPECT_EQ(0, devmq_settle_ids(&queue, ids, 4, &how, &settled));
+	EXPECT_EQ(4, settled);
+	ASSERT_EQ(2, seen_count);
+	EXPECT_EQ(5, seen[0].first_id);
+	EXPECT_EQ(7, seen[0].last_id);
+	EXPECT_EQ(9, seen[1].last_id);
+	EXPECT_EQ(0, devmq_settle_ids(&queue, ids, 0, &how, &settled));
+	EXPECT_EQ(0, settled);
+	EXPECT_EQ(77, how.first_id);
+	EXPECT_EQ(9, how.settled);
+}
+
+static struct devmq_consumer mode;
+
+static int has_a_mode(unsigned long command, void *arg)
+{
+	struct devmq_consumer *c = arg;
+
+	if (command != DEVMQ_IOC_CONSUMER || c->size != sizeof(*c))
+		return -EINVAL;
+	if (c->flags & DEVMQ_CONSUMER_SET) {
+		mode.ack = c->ack;
+		mode.prefetch = c->prefetch;
+		mode.lease_ns = c->lease_ns;
+	}
+	c->ack = mode.ack;
+	c->prefetch = mode.prefetch;
+	c->lease_ns = mode.lease_ns;
+	return 0;
+}
+
+TEST(what_is_not_set_stays)
+{
+	uint64_t lease = 0;
+
+	kernel = has_a_mode;
+	mode.lease_ns = 123;
+	EXPECT_EQ(0, devmq_set_ack(&queue, DEVMQ_ACK_MANUAL, 7));
+	EXPECT_EQ(123, mode.lease_ns);
+	EXPECT_EQ(0, devmq_set_lease(&queue, 456));
+	EXPECT_EQ(DEVMQ_ACK_MANUAL, mode.ack);
+	EXPECT_EQ(7, mode.prefetch);
+	EXPECT_EQ(0, devmq_get_lease(&queue, &lease));
+	EXPECT_EQ(456, lease);
+}
+
+static struct devmq_redrive redriven;
+
+static int redrives(unsigned long command, void *arg)
+{
+	struct devmq_redrive *a = arg;
+
+	if (command != DEVMQ_IOC_REDRIVE || a->size != sizeof(*a))
+		return -EINVAL;
+	redriven = *a;
+	a->moved = 5;
+	a->stranded = 2;
+	return 0;
+}
+
+TEST(redrive_names_its_target)
+{
+	struct devmq_queue target = { .fd = 17, .name = "target" };
+	uint64_t moved, stranded;
+
+	kernel = redrives;
+	EXPECT_EQ(0, devmq_redrive(&queue, 3, 4, NULL, &moved, &stranded));
+	EXPECT_EQ(0, redriven.flags | redriven.target_fd | redriven.reserved);
+	EXPECT_EQ(3, redriven.first_id);
+	EXPECT_EQ(4, redriven.last_id);
+	EXPECT_EQ(5, moved);
+	EXPECT_EQ(2, stranded);
+	EXPECT_EQ(0, devmq_redrive(&queue, 0, 0, &target, NULL, NULL));
+	EXPECT_EQ(DEVMQ_REDRIVE_TO, redriven.flags);
+	EXPECT_EQ(17, redriven.target_fd);
 }
 
 /* -- structures with a size ------------------------------------------------ */
