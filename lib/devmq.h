@@ -41,7 +41,7 @@
  * Sleeping
  *
  *  Only sending and receiving sleep, if the queue was not opened with
- *  DEVMQ_OPEN_NONBLOCK. A signal handler without SA_RESTART ends the sleep
+ *  DEVMQ_OPEN_NONBLOCK, and devmq_call(), which does both. A signal handler without SA_RESTART ends the sleep
  *  with -EINTR; the library does not try again by itself. To wait for many
  *  things at once, use poll(2) or epoll(7) with devmq_fd().
  */
@@ -963,6 +963,73 @@ int devmq_defer_buffer(struct devmq_queue *queue,
  */
 int devmq_release_rest(struct devmq_queue *queue,
 		       const struct devmq_buffer *buffer, uint64_t *settled);
+
+/* ------------------------------------------------------------------ */
+/* Requests and replies                                               */
+
+/**
+ * devmq_call() - send a request and wait for its reply
+ * @queue: where the request goes; open for writing
+ * @request: a batch with the request as its only message. It gets the header
+ *	reply-to with the name of @replies, and correlation-id with a random
+ *	text, unless it has such headers. Empty on success, and as soon as the
+ *	request was sent; so if it is not empty after an error, calling again
+ *	sends the same request
+ * @replies: the queue where the reply will come; open for reading
+ * @buffer: where the reply goes
+ * @timeout_ms: how long to wait for it, once the request has been sent:
+ *	negative without end, zero not at all
+ * @reply: where the reply goes, which lives as long as what is in @buffer;
+ *	NULL on failure
+ *
+ * The reply is the first message in @replies with the header correlation-id of
+ * the request. It has been acknowledged when the call returns. All others are
+ * left to those who wait for them: to look for a reply takes nothing, and what
+ * has to be taken to get at it is released, attempts not counted. So callers
+ * may share a queue for replies; but one that has it for itself is told of its
+ * reply at once, while others, where a reply to somebody else is waiting, look
+ * again after 16 ms at the latest. Replies to calls that gave up stay in the
+ * queue: a ttl_ms there makes them go away.
+ *
+ * The handle @replies is set to DEVMQ_ACK_MANUAL with no bound on deliveries
+ * held, if it was DEVMQ_ACK_AUTO, and stays so. Threads may share both handles
+ * and call at the same time, each with a batch and a buffer of its own.
+ *
+ * Sleeps for room in @queue as devmq_send() does, however long that takes. The
+ * wait for the reply is one even with DEVMQ_OPEN_NONBLOCK.
+ *
+ * Return: 0; -EINVAL (there is not exactly one message in @request, or its
+ * correlation id is empty or longer than 255 bytes); an error of
+ * devmq_send_batch() or devmq_batch_add_header(), and nothing was sent; or,
+ * after it was sent, -ETIMEDOUT, -EINTR, -ENODEV, -ENOMEM, -EBADF (@replies is
+ * not open for reading; nothing was sent).
+ */
+int devmq_call(struct devmq_queue *queue, struct devmq_batch *request,
+	       struct devmq_queue *replies, struct devmq_buffer *buffer,
+	       int timeout_ms, const struct devmq_msg **reply);
+
+/**
+ * devmq_reply() - answer a request
+ * @request: a message that was received
+ * @reply: a batch with the answer as its only message. It gets the correlation
+ *	id of the request, if that has one, unless it has one already. Empty on
+ *	success; after an error, calling again sends the same answer
+ * @prefix: what the name of a queue that may be answered to begins with. It is
+ *	the sender of the request who names the queue, and this process that
+ *	writes there, with its permissions. NULL: any queue
+ * @flags: zero, or DEVMQ_OPEN_NONBLOCK not to sleep if that queue is full
+ *
+ * Opens the queue that the header reply-to names, sends, and closes it again.
+ * Settles nothing: acknowledge the request when it has been answered, so that
+ * somebody else does it if this process dies.
+ *
+ * Return: 0, -ENOENT (the request has no reply-to, or there is no such queue),
+ * -EINVAL or -ENAMETOOLONG (it is no queue's name; or there is not exactly one
+ * message in @reply), -EPERM (the name does not begin with @prefix), or an
+ * error of devmq_open() or devmq_send_batch().
+ */
+int devmq_reply(const struct devmq_msg *request, struct devmq_batch *reply,
+		const char *prefix, unsigned int flags);
 
 /* ------------------------------------------------------------------ */
 /* Looking                                                            */

@@ -1204,6 +1204,174 @@ TEST_F(queue, duplicates_are_sent_and_not_stored)
 	EXPECT_EQ(0, COUNTER(self->in, ready));
 }
 
+/* -- requests and replies -------------------------------------------------- */
+
+/* Answers so many requests, the other way round two by two. */
+struct server {
+	struct devmq_queue	*queue;
+	int			count;
+	atomic_int		errors;
+};
+
+static void serve_two(struct server *s, struct devmq_buffer *buffer,
+		      struct devmq_batch *batch)
+{
+	const struct devmq_msg *msg[2];
+	const void *payload;
+	size_t size;
+	int i;
+
+	for (i = 0; i < 2; i++)
+		if (devmq_buffer_next(buffer, &msg[i]) != 1)
+			return;
+	for (i = 1; i >= 0; i--) {
+		payload = devmq_msg_payload(msg[i], &size);
+		devmq_batch_clear(batch);
+		if (devmq_batch_add(batch, payload, size) ||
+		    devmq_reply(msg[i], batch, "lib-test-", 0))
+			s->errors++;
+	}
+	if (devmq_ack_buffer(s->queue, buffer, NULL))
+		s->errors++;
+	s->count -= 2;
+}
+
+static void *serve(void *arg)
+{
+	struct server *s = arg;
+	struct devmq_buffer *buffer;
+	struct devmq_batch *batch;
+
+	devmq_buffer_new(&buffer, 0);
+	devmq_batch_new(&batch);
+	while (s->count > 0) {
+		if (devmq_recv(s->queue, buffer, 2, 10000) == 2) {
+			serve_two(s, buffer, batch);
+			continue;
+		}
+		/* Only one is there yet. */
+		devmq_release_buffer(s->queue, buffer, NULL);
+		usleep(1000);
+	}
+	devmq_batch_free(batch);
+	devmq_buffer_free(buffer);
+	return NULL;
+}
+
+struct caller {
+	struct devmq_queue	*queue, *replies;
+	int			number, calls;
+	atomic_int		*errors;
+	pthread_t		thread;
+};
+
+static void *call(void *arg)
+{
+	struct caller *c = arg;
+	const struct devmq_msg *reply;
+	struct devmq_buffer *buffer;
+	struct devmq_batch *batch;
+	char text[32];
+	int i;
+
+	devmq_buffer_new(&buffer, 0);
+	devmq_batch_new(&batch);
+	for (i = 0; i < c->calls; i++) {
+		snprintf(text, sizeof(text), "%d.%d", c->number, i);
+		devmq_batch_add(batch, text, strlen(text));
+		if (devmq_call(c->queue, batch, c->replies, buffer, 60000,
+			       &reply) || !payload_is(reply, text))
+			++*c->errors;
+		devmq_batch_clear(batch);
+	}
+	devmq_batch_free(batch);
+	devmq_buffer_free(buffer);
+	return NULL;
+}
+
+TEST_F_TIMEOUT(queue, callers_share_a_queue_for_replies, 120)
+{
+	static struct caller callers[4];
+	static struct server server;
+	char name[DEVMQ_NAME_SIZE];
+	struct devmq_queue *replies, *requests;
+	pthread_t thread;
+	int i;
+
+	snprintf(name, sizeof(name), "%.40s.replies", self->name);
+	ASSERT_EQ(0, devmq_create(name, NULL, NULL, 0));
+	ASSERT_EQ(0, devmq_open(&server.queue, self->name, DEVMQ_OPEN_READ));
+	ASSERT_EQ(0, devmq_set_ack(server.queue, DEVMQ_ACK_MANUAL, 0));
+	ASSERT_EQ(0, devmq_open(&requests, self->name, DEVMQ_OPEN_WRITE));
+	ASSERT_EQ(0, devmq_open(&replies, name, DEVMQ_OPEN_READ));
+	server.count = 4 * 25;
+	ASSERT_EQ(0, pthread_create(&thread, NULL, serve, &server));
+	for (i = 0; i < 4; i++) {
+		callers[i].queue = requests;
+		callers[i].number = i;
+		callers[i].calls = 25;
+		callers[i].errors = &server.errors;
+		callers[i].replies = replies;
+		/* Half of them share a handle, the others do not. */
+		if (i >= 2)
+			ASSERT_EQ(0, devmq_open(&callers[i].replies, name,
+						DEVMQ_OPEN_READ |
+						DEVMQ_OPEN_NONBLOCK));
+		ASSERT_EQ(0, pthread_create(&callers[i].thread, NULL, call,
+					    &callers[i]));
+	}
+	for (i = 0; i < 4; i++)
+		ASSERT_EQ(0, pthread_join(callers[i].thread, NULL));
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	EXPECT_EQ(0, server.errors);
+	EXPECT_EQ(100, COUNTER(replies, acked));
+	EXPECT_EQ(0, COUNTER(replies, in_flight));
+	EXPECT_EQ(0, COUNTER(replies, ready));
+	for (i = 2; i < 4; i++)
+		devmq_close(callers[i].replies);
+	devmq_close(replies);
+	devmq_close(requests);
+	devmq_close(server.queue);
+	EXPECT_EQ(0, devmq_remove(name, false, NULL, 0));
+}
+
+TEST_F(queue, a_call_without_a_reply_ends)
+{
+	char name[DEVMQ_NAME_SIZE];
+	struct devmq_queue *replies;
+	uint64_t start;
+
+	snprintf(name, sizeof(name), "%.40s.replies", self->name);
+	ASSERT_EQ(0, devmq_create(name, "eof=hangup", NULL, 0));
+	ASSERT_EQ(0, devmq_open(&replies, name, DEVMQ_OPEN_READ |
+				DEVMQ_OPEN_WRITE));
+	ASSERT_EQ(0, send_text(replies, "to somebody else"));
+	ASSERT_EQ(0, devmq_batch_add(self->batch, "request", 7));
+	start = now_ns(CLOCK_MONOTONIC);
+	EXPECT_EQ(-ETIMEDOUT, devmq_call(self->out, self->batch, replies,
+					 self->buffer, 100, &self->msg));
+	EXPECT_LE(100000000, now_ns(CLOCK_MONOTONIC) - start);
+	EXPECT_EQ(NULL, self->msg);
+	EXPECT_EQ(1, COUNTER(replies, ready));
+	ASSERT_EQ(1, devmq_recv(replies, self->buffer, 0, 0));
+	ASSERT_EQ(1, devmq_buffer_next(self->buffer, &self->msg));
+	EXPECT_EQ(1, devmq_msg_attempt(self->msg));
+
+	/* The answer says where it belongs, and goes only where it may. */
+	ASSERT_EQ(1, devmq_recv(self->in, self->buffer, 0, 0));
+	ASSERT_EQ(1, devmq_buffer_next(self->buffer, &self->msg));
+	ASSERT_EQ(0, devmq_batch_add(self->batch, "answer", 6));
+	EXPECT_EQ(-EPERM, devmq_reply(self->msg, self->batch, "other.", 0));
+	EXPECT_EQ(0, devmq_reply(self->msg, self->batch, self->name, 0));
+	EXPECT_EQ(0, devmq_batch_count(self->batch));
+	ASSERT_EQ(1, devmq_recv(replies, self->buffer, 0, 0));
+	ASSERT_EQ(1, devmq_buffer_next(self->buffer, &self->msg));
+	EXPECT_TRUE(payload_is(self->msg, "answer"));
+	EXPECT_NE(NULL, devmq_msg_correlation_id(self->msg, NULL));
+	devmq_close(replies);
+	EXPECT_EQ(0, devmq_remove(name, true, NULL, 0));
+}
+
 /* -- looking --------------------------------------------------------------- */
 
 TEST_F(queue, peek_takes_nothing)

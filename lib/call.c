@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Requests and their replies. A reply is known by the correlation id that its
+ * request had. Callers may share a queue for replies, so each leaves there what
+ * is for others: looking for a reply takes nothing, and what has to be taken to
+ * get at it goes back.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "internal.h"
+
+/* How long to pause between looks while there are only replies to others. */
+#define LMQ_PAUSE_MIN_MS	1
+#define LMQ_PAUSE_MAX_MS	16
+
+/* Bytes of a random correlation id, and of its text. */
+#define LMQ_RANDOM		16
+#define LMQ_RANDOM_TEXT		(2 * LMQ_RANDOM + 1)
+
+/**
+ * struct lmq_call - a call that waits for its reply
+ * @replies: where the reply comes
+ * @buffer: what was received last
+ * @id: the correlation id
+ * @id_size: bytes of it
+ * @deadline_ns: until when to wait, as lmq_deadline() gives it
+ * @seen: all messages up to this one have been looked at
+ * @reply: the message that is the reply, once it has been seen; or zero
+ */
+struct lmq_call {
+	struct devmq_queue	*replies;
+	struct devmq_buffer	*buffer;
+	char			id[DEVMQ_KEY_MAX];
+	size_t			id_size;
+	uint64_t		deadline_ns;
+	uint64_t		seen;
+	uint64_t		reply;
+};
+
+/* Milliseconds that are left, rounded up; negative: without end. */
+static int lmq_left_ms(const struct lmq_call *c)
+{
+	uint64_t now = lmq_now(), ms;
+
+	if (c->deadline_ns == DEVMQ_FOREVER)
+		return -1;
+	if (c->deadline_ns <= now)
+		return 0;
+	ms = (c->deadline_ns - now + 999999) / 1000000;
+	return ms < INT32_MAX ? (int)ms : INT32_MAX;
+}
+
+static bool lmq_is_reply(const struct lmq_call *c, const struct devmq_msg *msg)
+{
+	size_t size;
+	const void *id = devmq_msg_correlation_id(msg, &size);
+
+	return id && size == c->id_size && !memcmp(id, c->id, size);
+}
+
+/* Look at what has come since the last look. Return: 0 or an error. */
+static int lmq_look(struct lmq_call *c)
+{
+	const struct devmq_msg *msg;
+	int n = 0;
+
+	while (!c->reply && (n = devmq_peek(c->replies, c->buffer, c->seen, 0,
+					    0, 0)) > 0)
+		while (!c->reply && devmq_buffer_next(c->buffer, &msg) > 0) {
+			c->seen = devmq_msg_id(msg);
+			if (lmq_is_reply(c, msg))
+				c->reply = c->seen;
+		}
+	return n < 0 ? n : 0;
+}
+
+/* Receive one message. Return: 1 if it is the reply, 0 if not, or an error. */
+static int lmq_take(struct lmq_call *c, int timeout_ms,
+		    const struct devmq_msg **msg)
+{
+	int n = devmq_recv(c->replies, c->buffer, 1, timeout_ms);
+
+	if (n == 0)
+		return -EAGAIN;
+	if (n > 0)
+		n = devmq_buffer_next(c->buffer, msg);
+	if (n == 0)
+		return -EBADMSG;
+	return n < 0 ? n : lmq_is_reply(c, *msg);
+}
+
+/*
+ * The reply is there: take what stands before it, and give that back when the
+ * reply has been taken. Return: as lmq_take(), 0 if another caller has it in
+ * his hands now, who will give it back likewise.
+ */
+static int lmq_take_past_others(struct lmq_call *c,
+				const struct devmq_msg **msg)
+{
+	static const struct devmq_settlement release = {
+		.action = DEVMQ_ACTION_RELEASE,
+	};
+	uint64_t *others = NULL, *more;
+	size_t count = 0, room = 0;
+	int n;
+
+	while (!(n = lmq_take(c, 0, msg))) {
+		if (count == room) {
+			room = 2 * room + 64;
+			more = realloc(others, room * sizeof(*others));
+			if (!more) {
+				devmq_release(c->replies, devmq_msg_id(*msg));
+				n = -ENOMEM;
+				break;
+			}
+			others = more;
+		}
+		others[count++] = devmq_msg_id(*msg);
+	}
+	if (count)
+		devmq_settle_ids(c->replies, others, count, &release, NULL);
+	free(others);
+	return n == -EAGAIN ? 0 : n;
+}
+
+/*
+ * Wait for a message, whosever it is. If the handle does not sleep, poll(2)
+ * does. Return: as lmq_take(), 0 also if there is none.
+ */
+static int lmq_wait(struct lmq_call *c, const struct devmq_msg **msg)
+{
+	int left = lmq_left_ms(c), n = lmq_take(c, left, msg);
+	struct pollfd in = { .fd = c->replies->fd, .events = POLLIN };
+
+	if (n == 0)
+		devmq_release(c->replies, devmq_msg_id(*msg));
+	if (n == -ETIMEDOUT || (n == -EAGAIN && !left))
+		return 0;
+	if (n != -EAGAIN)
+		return n;
+	return poll(&in, 1, left) < 0 ? -errno : 0;
+}
+
+static int lmq_pause(const struct lmq_call *c, int ms)
+{
+	int left = lmq_left_ms(c);
+	struct timespec t;
+
+	if (!left)
+		return -ETIMEDOUT;
+	if (left > 0 && left < ms)
+		ms = left;
+	t.tv_sec = 0;
+	t.tv_nsec = ms * 1000000L;
+	return nanosleep(&t, NULL) ? -errno : 0;
+}
+
+/* Where only replies to others are, nothing but the clock says when to look. */
+static int lmq_await(struct lmq_call *c, const struct devmq_msg **reply)
+{
+	int pause = LMQ_PAUSE_MIN_MS, n;
+
+	do {
+		n = lmq_wait(c, reply);
+		if (!n)
+			n = lmq_look(c);
+		if (!n && c->reply)
+			n = lmq_take_past_others(c, reply);
+		if (!n)
+			n = lmq_pause(c, pause);
+		if (pause < LMQ_PAUSE_MAX_MS)
+			pause *= 2;
+	} while (!n);
+	if (n > 0) {
+		/* It is here; that its lease may be over is of no account. */
+		devmq_ack(c->replies, devmq_msg_id(*reply));
+		return 0;
+	}
+	lmq_buffer_reset(c->buffer);
+	return n;
+}
+
+static int lmq_random_text(char text[LMQ_RANDOM_TEXT])
+{
+	unsigned char bytes[LMQ_RANDOM];
+	size_t i;
+
+	if (getrandom(bytes, sizeof(bytes), 0) != sizeof(bytes))
+		return -errno;
+	for (i = 0; i < sizeof(bytes); i++)
+		snprintf(text + 2 * i, 3, "%02x", bytes[i]);
+	return 0;
+}
+
+/* Give the request the headers that it lacks; what it has counts. */
+static int lmq_address(struct lmq_call *c, struct devmq_batch *request)
+{
+	const struct devmq_msg *msg = lmq_batch_msg(request);
+	char text[LMQ_RANDOM_TEXT];
+	const void *id;
+	int err = 0;
+
+	if (!devmq_msg_header(msg, DEVMQ_HEADER_REPLY_TO, NULL))
+		err = devmq_batch_add_header(request, DEVMQ_HEADER_REPLY_TO,
+					     c->replies->name,
+					     strlen(c->replies->name));
+	msg = lmq_batch_msg(request);
+	if (!err && !devmq_msg_correlation_id(msg, NULL))
+		err = lmq_random_text(text) ?:
+		      devmq_batch_add_header(request,
+					     DEVMQ_HEADER_CORRELATION_ID, text,
+					     strlen(text));
+	if (err)
+		return err;
+	id = devmq_msg_correlation_id(lmq_batch_msg(request), &c->id_size);
+	if (!c->id_size || c->id_size > sizeof(c->id))
+		return -EINVAL;
+	memcpy(c->id, id, c->id_size);
+	return 0;
+}
+
+/* What is not for this call can only go back if it has not been settled. */
+static int lmq_hold_replies(struct devmq_queue *replies)
+{
+	struct devmq_consumer consumer;
+	int err = devmq_get_consumer(replies, &consumer, sizeof(consumer));
+
+	if (err || consumer.ack == DEVMQ_ACK_MANUAL)
+		return err;
+	return devmq_set_ack(replies, DEVMQ_ACK_MANUAL, 0);
+}
+
+LMQ_EXPORT int devmq_call(struct devmq_queue *queue,
+			  struct devmq_batch *request,
+			  struct devmq_queue *replies,
+			  struct devmq_buffer *buffer, int timeout_ms,
+			  const struct devmq_msg **reply)
+{
+	struct lmq_call c = { .replies = replies, .buffer = buffer };
+	int err;
+
+	*reply = NULL;
+	lmq_buffer_reset(buffer);
+	if (request->count != 1)
+		return -EINVAL;
+	err = lmq_hold_replies(replies);
+	if (!err)
+		err = lmq_address(&c, request);
+	if (!err)
+		err = devmq_send_batch(queue, request, NULL, NULL, NULL);
+	if (err)
+		return err;
+	c.deadline_ns = lmq_deadline(timeout_ms);
+	err = lmq_await(&c, reply);
+	if (err)
+		*reply = NULL;
+	return err;
+}
+
+LMQ_EXPORT int devmq_reply(const struct devmq_msg *request,
+			   struct devmq_batch *reply, const char *prefix,
+			   unsigned int flags)
+{
+	char name[DEVMQ_NAME_SIZE];
+	struct devmq_queue *queue;
+	const void *id;
+	size_t size;
+	int err;
+
+	if (reply->count != 1 || (flags & ~DEVMQ_OPEN_NONBLOCK))
+		return -EINVAL;
+	err = devmq_msg_reply_to(request, name, sizeof(name));
+	if (err)
+		return err;
+	if (prefix && strncmp(name, prefix, strlen(prefix)))
+		return -EPERM;
+	id = devmq_msg_correlation_id(request, &size);
+	if (id && !devmq_msg_correlation_id(lmq_batch_msg(reply), NULL))
+		err = devmq_batch_add_header(reply,
+					     DEVMQ_HEADER_CORRELATION_ID, id,
+					     size);
+	if (!err)
+		err = devmq_open(&queue, name, DEVMQ_OPEN_WRITE | flags);
+	if (err)
+		return err;
+	err = devmq_send_batch(queue, reply, NULL, NULL, NULL);
+	devmq_close(queue);
+	return err;
+}
