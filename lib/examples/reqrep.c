@@ -2,81 +2,74 @@
 /*
  * reqrep serve QUEUE: answer each request by sending its payload back.
  * reqrep ask QUEUE REPLIES TEXT: send a request and print the answer that
- * comes to the queue REPLIES, whose name has to begin with "reply".
+ * comes to the queue REPLIES, whose name has to begin with "reply". Any number
+ * of them may share that queue.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "devmq.h"
+
+#define PATIENCE_MS	5000
 
 static struct devmq_queue *in, *out;
 static struct devmq_batch *batch;
 static struct devmq_buffer *buffer;
-static const struct devmq_msg *msg;
 
-static int answer(void)
+/*
+ * A request that cannot be answered is done with all the same. Nor is one
+ * client's full queue worth the others' waiting.
+ */
+static int answer(const struct devmq_msg *request)
 {
-	char name[DEVMQ_NAME_SIZE];
-	const void *id, *payload;
-	size_t id_size, size;
-	int err = devmq_msg_reply_to(msg, name, sizeof(name));
+	const void *payload;
+	size_t size;
+	int err;
 
-	/* The sender names the queue: see that it is one to answer to. */
-	if (err || strncmp(name, "reply", 5))
-		return 0;
-	payload = devmq_msg_payload(msg, &size);
-	id = devmq_msg_correlation_id(msg, &id_size);
+	payload = devmq_msg_payload(request, &size);
 	devmq_batch_clear(batch);
-	err = devmq_batch_add(batch, payload, size) ?:
-	      devmq_batch_add_header(batch, DEVMQ_HEADER_CORRELATION_ID, id,
-				     id_size);
-	/* One client's full queue is not worth the others' waiting. */
-	if (!err && !devmq_open(&out, name, DEVMQ_OPEN_WRITE |
-				DEVMQ_OPEN_NONBLOCK)) {
-		devmq_send_batch(out, batch, NULL, NULL, NULL);
-		devmq_close(out);
-	}
-	return err;
+	err = devmq_batch_add(batch, payload, size);
+	if (err)
+		return err;
+	err = devmq_reply(request, batch, "reply", DEVMQ_OPEN_NONBLOCK);
+	if (err)
+		fprintf(stderr, "reqrep: request %llu: %s\n",
+			(unsigned long long)devmq_msg_id(request),
+			strerror(-err));
+	return devmq_ack(in, devmq_msg_id(request));
 }
 
 static int serve(const char *queue)
 {
-	int err = devmq_open(&in, queue, DEVMQ_OPEN_READ);
+	const struct devmq_msg *request;
+	int err = devmq_open(&in, queue, DEVMQ_OPEN_READ) ?:
+		  devmq_set_ack(in, DEVMQ_ACK_MANUAL, 0);
 
 	while (!err && (err = devmq_recv(in, buffer, 1, -1)) > 0)
-		err = devmq_buffer_next(buffer, &msg) > 0 ? answer() : -EIO;
+		err = devmq_buffer_next(buffer, &request) > 0 ?
+		      answer(request) : -EIO;
 	return err;
 }
 
 static int ask(const char *queue, const char *replies, const char *text)
 {
-	char id[32];
-	const void *got;
+	const struct devmq_msg *reply;
+	const void *payload;
 	size_t size;
-	int n;
+	int err;
 
-	snprintf(id, sizeof(id), "%d", getpid());
-	n = devmq_open(&in, replies, DEVMQ_OPEN_READ) ?:
-	    devmq_open(&out, queue, DEVMQ_OPEN_WRITE) ?:
-	    devmq_batch_add(batch, text, strlen(text)) ?:
-	    devmq_batch_add_header(batch, DEVMQ_HEADER_REPLY_TO, replies,
-				   strlen(replies)) ?:
-	    devmq_batch_add_header(batch, DEVMQ_HEADER_CORRELATION_ID, id,
-				   strlen(id)) ?:
-	    devmq_send_batch(out, batch, NULL, NULL, NULL);
-	/* What answers an earlier request is skipped. */
-	while (!n && (n = devmq_recv(in, buffer, 1, 5000)) > 0) {
-		devmq_buffer_next(buffer, &msg);
-		got = devmq_msg_correlation_id(msg, &size);
-		n = size == strlen(id) && !memcmp(got, id, size);
-	}
-	if (n > 0) {
-		got = devmq_msg_payload(msg, &size);
-		printf("%.*s\n", (int)size, (const char *)got);
-	}
-	return n;
+	/* Nobody needs a request that is taken up too late. */
+	err = devmq_open(&in, replies, DEVMQ_OPEN_READ) ?:
+	      devmq_open(&out, queue, DEVMQ_OPEN_WRITE) ?:
+	      devmq_batch_add(batch, text, strlen(text)) ?:
+	      devmq_batch_set_ttl(batch, PATIENCE_MS * 1000000ULL) ?:
+	      devmq_call(out, batch, in, buffer, PATIENCE_MS, &reply);
+	if (err)
+		return err;
+	payload = devmq_msg_payload(reply, &size);
+	printf("%.*s\n", (int)size, (const char *)payload);
+	return 0;
 }
 
 int main(int argc, char **argv)
@@ -89,5 +82,9 @@ int main(int argc, char **argv)
 		err = argc == 5 ? ask(argv[2], argv[3], argv[4]) : -EINVAL;
 	if (err < 0)
 		fprintf(stderr, "reqrep: %s\n", strerror(-err));
+	devmq_close(in);
+	devmq_close(out);
+	devmq_batch_free(batch);
+	devmq_buffer_free(buffer);
 	return err < 0;
 }

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * worker QUEUE: work on messages and acknowledge each one when it is done.
- * One that is asked to stop (SIGTERM) finishes what it does and releases the
- * rest; one that is killed gives all back, and they count as failed.
+ * worker QUEUE: work on messages. One that is done is acknowledged, one that
+ * failed comes again after a while, and what is no good at all is rejected. The
+ * lease of each begins when the work on it does. One that is asked to stop
+ * (SIGTERM) finishes what it does and releases the rest; one that is killed, or
+ * hangs longer than the lease, loses all that it holds to other consumers, as
+ * failed.
  */
 #include <errno.h>
 #include <signal.h>
@@ -11,7 +14,10 @@
 
 #include "devmq.h"
 
-#define AT_ONCE	16
+#define AT_ONCE		16
+#define LEASE_NS	(30 * 1000000000ULL)
+/* A number of our own for what this program cannot read. */
+#define NOT_TEXT	(DEVMQ_REASON_USER + 1)
 
 static volatile sig_atomic_t stop;
 
@@ -21,16 +27,43 @@ static void on_signal(int number)
 	stop = 1;
 }
 
-static void work(const struct devmq_msg *msg)
+/* 0; or -EAGAIN if it may go better later; or -EINVAL if it never will. */
+static int work(const struct devmq_msg *msg)
 {
 	const char *payload;
 	size_t size;
 
 	payload = devmq_msg_payload(msg, &size);
+	if (memchr(payload, '\0', size))
+		return -EINVAL;
 	printf("%llu (attempt %u): %.*s\n",
 	       (unsigned long long)devmq_msg_id(msg),
 	       devmq_msg_attempt(msg), (int)size, payload);
-	fflush(stdout);
+	return fflush(stdout) ? -EAGAIN : 0;
+}
+
+static int work_on(struct devmq_queue *queue, const struct devmq_msg *msg)
+{
+	static const char note[] = "there is a NUL in it";
+	uint64_t id = devmq_msg_id(msg);
+	int err;
+
+	/* This one's lease counts from now on, and not from its delivery. */
+	err = devmq_extend(queue, id, 0);
+	if (!err)
+		switch (work(msg)) {
+		case 0:
+			err = devmq_ack(queue, id);
+			break;
+		case -EINVAL:
+			err = devmq_reject(queue, id, NOT_TEXT, note,
+					   strlen(note));
+			break;
+		default:
+			err = devmq_retry(queue, id, 0);
+		}
+	/* We were too slow, and somebody else has it now. */
+	return err == -ESTALE ? 0 : err;
 }
 
 static int work_all(struct devmq_queue *queue, struct devmq_buffer *buffer)
@@ -44,13 +77,12 @@ static int work_all(struct devmq_queue *queue, struct devmq_buffer *buffer)
 		if (n < 0)
 			return n;
 		while (!stop && devmq_buffer_next(buffer, &msg) > 0) {
-			work(msg);
-			err = devmq_ack(queue, devmq_msg_id(msg));
+			err = work_on(queue, msg);
 			if (err)
 				return err;
 		}
 		err = devmq_release_rest(queue, buffer, NULL);
-		if (err)
+		if (err && err != -ESTALE)
 			return err;
 	}
 	return 0;
@@ -67,6 +99,8 @@ int main(int argc, char **argv)
 	err = devmq_open(&queue, argc == 2 ? argv[1] : "", DEVMQ_OPEN_READ);
 	if (!err)
 		err = devmq_set_ack(queue, DEVMQ_ACK_MANUAL, AT_ONCE);
+	if (!err)
+		err = devmq_set_lease(queue, LEASE_NS);
 	if (!err)
 		err = devmq_buffer_new(&buffer, 0);
 	if (!err)
