@@ -164,7 +164,7 @@ static void mq_fail(struct mq_queue *q, struct mq_entry *e,
 	e->failures++;
 	e->failure = failure;
 	if (most && e->failures - e->forgiven >= most)
-		mq_die_locked(q, e, DEVMQ_REASON_FAILURES);
+		mq_die_locked(q, e, DEVMQ_REASON_FAILURES, NULL);
 	else if (delay)
 		mq_delay_locked(q, e, MQ_BOOTTIME,
 				mq_later(mq_now(MQ_BOOTTIME), delay));
@@ -223,13 +223,8 @@ void mq_flight_retry_locked(struct mq_file *f, struct mq_entry *e, u64 delay)
 void mq_flight_reject_locked(struct mq_file *f, struct mq_entry *e, u16 reason,
 			     struct mq_text *note)
 {
-	struct mq_text *before = e->note;
-
 	mq_land(f, e);
-	e->note = mq_text_get(note);
-	if (!mq_die_locked(f->q, e, reason ?: DEVMQ_REASON_REJECTED))
-		swap(before, e->note);
-	mq_text_put(before);
+	mq_die_locked(f->q, e, reason ?: DEVMQ_REASON_REJECTED, note);
 }
 
 /* The lease of a delivery that is held begins anew. */

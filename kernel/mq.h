@@ -583,7 +583,8 @@ void mq_delay_locked(struct mq_queue *q, struct mq_entry *e,
 		     enum mq_clocks clock, u64 due);
 void mq_due_locked(struct mq_queue *q, struct mq_entry *e);
 void mq_expire_locked(struct mq_queue *q, struct mq_entry *e);
-bool mq_die_locked(struct mq_queue *q, struct mq_entry *e, u16 reason);
+void mq_die_locked(struct mq_queue *q, struct mq_entry *e, u16 reason,
+		   struct mq_text *note);
 bool mq_arrive(struct mq_queue *q, struct mq_entry *e);
 void mq_stay(struct mq_queue *q, struct mq_entry *e, u64 *left);
 void mq_dispose(struct mq_queue *q, struct list_head *out);

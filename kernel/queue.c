@@ -101,7 +101,7 @@ static void mq_drop_locked(struct mq_queue *q, struct mq_entry *e)
 static void mq_move_locked(struct mq_queue *q, struct mq_entry *e)
 {
 	mq_leave_locked(q, e);
-	mq_die_locked(q, e, DEVMQ_REASON_OVERFLOW);
+	mq_die_locked(q, e, DEVMQ_REASON_OVERFLOW, NULL);
 }
 
 /*

@@ -129,7 +129,7 @@ static void mq_expired(struct mq_queue *q, struct mq_entry *e)
 {
 	trace_mq_expire(q, e);
 	if (READ_ONCE(q->opt.on_expiry) == MQ_EXPIRY_DEAD) {
-		mq_die_locked(q, e, DEVMQ_REASON_EXPIRED);
+		mq_die_locked(q, e, DEVMQ_REASON_EXPIRED, NULL);
 		return;
 	}
 	q->stat.expired++;
@@ -208,28 +208,31 @@ static void mq_dead_letter(struct mq_queue *q, struct mq_entry *e)
  * @q: the queue
  * @e: the entry, in no state
  * @reason: enum devmq_reason, or what a consumer said
+ * @note: what it said besides, or NULL; takes the place of an earlier one
  *
- * Return: false if there are as many dead as there may be; then it is ready.
+ * If there are as many dead here as there may be, it is ready instead.
  */
-bool mq_die_locked(struct mq_queue *q, struct mq_entry *e, u16 reason)
+void mq_die_locked(struct mq_queue *q, struct mq_entry *e, u16 reason,
+		   struct mq_text *note)
 {
 	lockdep_assert_held(&q->lock);
 	e->expires = MQ_NEVER;
 	if (!q->dead_letter && q->stat.dead >= READ_ONCE(q->opt.max_dead)) {
 		q->stat.dead_refused++;
 		mq_ready_locked(q, e);
-		return false;
+		return;
 	}
 	e->reason = reason;
+	mq_text_put(e->note);
+	e->note = mq_text_get(note);
 	if (q->dead_letter) {
 		mq_dead_letter(q, e);
-		return true;
+		return;
 	}
 	if (unlikely(q->order))
 		mq_order_done_locked(q, e);
 	mq_enter_locked(q, e, DEVMQ_STATE_DEAD);
 	trace_mq_dead(q, e);
-	return true;
 }
 
 /**

@@ -212,8 +212,9 @@ struct devmq_record {
  *	as @pid of struct devmq_record is; else zero
  * @payload_size: bytes of the whole payload, of which DEVMQ_IOC_PEEK may show
  *	less
- * @due_ns: delayed: when it will be ready; in flight: when its lease ends;
- *	CLOCK_REALTIME as it goes now. Else zero
+ * @due_ns: delayed: when it will be ready, or when its time to live ends if
+ *	that is earlier; in flight: when its lease ends; CLOCK_REALTIME as it
+ *	goes now. Else zero
  * @expires_ns: when its time to live ends, CLOCK_REALTIME as it goes now; zero
  *	if it has none, or it has not begun
  * @origin_id: its number in the queue that it came from as dead; zero if it
