@@ -197,6 +197,8 @@ int mq_ioc_recv(struct mq_ioc *ioc)
 	a->count = 0;
 	a->used = 0;
 	a->need = 0;
+	if (READ_ONCE(ioc->f->ack) == DEVMQ_ACK_MANUAL)
+		mq_own(ioc->f);
 	ret = mq_batch_wait(ioc, &taken);
 	if (ret < 0)
 		return ret;

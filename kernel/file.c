@@ -30,6 +30,8 @@ static struct mq_file *mq_file_new(struct mq_queue *q, struct file *file)
 	f->prefetch = READ_ONCE(q->opt.prefetch);
 	f->lease_ns = READ_ONCE(q->opt.lease_ms) * NSEC_PER_MSEC;
 	f->held = RB_ROOT_CACHED;
+	f->file = file;
+	INIT_LIST_HEAD(&f->owned);
 	init_waitqueue_head(&f->own);
 	mq_cursor_init(&f->cursor);
 	return f;
@@ -87,6 +89,7 @@ static int mq_release(struct inode *inode, struct file *file)
 	struct mq_file *f = file->private_data;
 	struct mq_queue *q = f->q;
 
+	mq_disown(f);
 	mq_line_finish(f);
 	mq_want_room(f, 0);
 	mq_return_all(f);

@@ -44,6 +44,7 @@ out_message:
 static void __exit devmq_exit(void)
 {
 	mq_registry_exit();
+	mq_owner_exit();
 	mq_sysfs_exit();
 	mq_time_exit();
 	mq_order_module_exit();

@@ -14,6 +14,7 @@
  *
  * Lock order, outermost first
  *
+ *   mq_owner_lock      mutex     which open files a process owns (owner.c)
  *   mq_control.lock    mutex     an open control node
  *   mq_registry_lock   mutex     names and life of queues (registry.c)
  *   mq_file.tx         mutex     the unfinished line of a framing=line writer
@@ -117,6 +118,7 @@ static inline u64 mq_msg_bytes(const struct mq_msg *m)
 
 struct mq_file;
 struct mq_order;
+struct mq_owner;
 struct mq_queue;
 struct mq_seen;
 
@@ -428,6 +430,11 @@ struct mq_queue {
  * @held_count: deliveries not settled, those in hand too (mq_queue.lock,
  *	looked at without)
  * @last_id: message received last (mq_queue.lock)
+ * @file: the kernel's side of it, which goes after this (invariant)
+ * @owner: process that received with it last, for owner.c (mq_owner_lock
+ *	there, looked at without)
+ * @owner_mm: its memory (as @owner)
+ * @owned: in the owner's list (mq_owner_lock)
  * @own: its sleeping readers and its pollers, for what concerns it alone
  * @wide: it has pollers that are in mq_queue.readers instead (set once)
  * @cursor: where the last PEEK stopped (mq_queue.lock)
@@ -454,6 +461,10 @@ struct mq_file {
 	struct rb_root_cached	held;
 	u64			held_count;
 	u64			last_id;
+	struct file		*file;
+	struct mq_owner		*owner;
+	struct mm_struct	*owner_mm;
+	struct list_head	owned;
 	wait_queue_head_t	own;
 	bool			wide;
 	struct mq_cursor	cursor;
@@ -606,6 +617,11 @@ void mq_flight_defer_locked(struct mq_file *f, struct mq_entry *e);
 void mq_flight_lapse_locked(struct mq_queue *q, struct mq_entry *e);
 void mq_flight_undeliver_locked(struct mq_file *f, struct mq_entry *e);
 void mq_return_all(struct mq_file *f);
+
+/* owner.c: what a dying process holds */
+void mq_own(struct mq_file *f);
+void mq_disown(struct mq_file *f);
+void mq_owner_exit(void);
 
 /* wait.c: who sleeps, who is woken */
 bool mq_can_receive(const struct mq_file *f, bool partial);

@@ -308,6 +308,18 @@ static void mq_remove_eligible(struct mq_order *o, struct mq_ordered *x)
 	WRITE_ONCE(o->count, o->count - 1);
 }
 
+/* Have the one that is past the gate of a key step back, if it is not begun. */
+static bool mq_gate_clear(struct mq_order *o, struct mq_group *key)
+{
+	if (!key->out)
+		return true;
+	if (!key->out->eligible || key->out->begun)
+		return false;
+	mq_remove_eligible(o, key->out);
+	mq_make_wait(key->out);
+	return true;
+}
+
 /* The gate of its key: may it go on? */
 static bool mq_gate(struct mq_order *o, struct mq_ordered *x)
 {
@@ -315,14 +327,10 @@ static bool mq_gate(struct mq_order *o, struct mq_ordered *x)
 
 	if (!key || key->out == x)
 		return true;
-	if (key->out) {
-		/* One that has not been begun makes way for a better one. */
-		if (!key->out->eligible || key->out->begun ||
-		    !mq_key_before(x, key->out))
-			return false;
-		mq_remove_eligible(o, key->out);
-		mq_make_wait(key->out);
-	}
+	if (key->out && !mq_key_before(x, key->out))
+		return false;
+	if (!mq_gate_clear(o, key))
+		return false;
 	key->out = x;
 	return true;
 }
@@ -352,15 +360,23 @@ void mq_order_unready_locked(struct mq_queue *q, struct mq_entry *e)
 	x->waits = false;
 }
 
-/* It is being delivered: its turn is on. */
+/*
+ * It is being delivered: its turn is on. One that was deferred takes its key, if
+ * none of that is begun; else it is outside the order.
+ */
 void mq_order_take_locked(struct mq_queue *q, struct mq_entry *e)
 {
 	struct mq_ordered *x = mq_ordered_of(e);
 	u64 *now = &q->order->now[e->priority];
+	struct mq_group *key = x->key;
 
 	lockdep_assert_held(&q->lock);
 	*now = max(*now, x->turn);
-	x->begun = x->key && x->key->out == x;
+	if (!key)
+		return;
+	if (key->out != x && mq_gate_clear(q->order, key))
+		key->out = x;
+	x->begun = key->out == x;
 }
 
 /* It will not come back from where it goes now: the next of its key may go. */

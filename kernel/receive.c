@@ -117,6 +117,9 @@ ssize_t mq_read(struct mq_file *f, struct kiocb *iocb, struct iov_iter *to)
 
 	if (!iov_iter_count(to))
 		return 0;
+	if (READ_ONCE(f->ack) == DEVMQ_ACK_MANUAL &&
+	    !(iocb->ki_flags & IOCB_NOWAIT))
+		mq_own(f);
 	ret = mq_iocb_lock(iocb, &f->rx);
 	if (ret)
 		return ret;
