@@ -283,16 +283,42 @@ const struct command cmd_get = {
 	.max = -1,
 };
 
+/* Values that are good in themselves, and yet refused; NULL if it is not one. */
+static const char *why_not(const char *name, const char *option,
+			   const char *value, int error)
+{
+	char old[COLUMN_VALUE_MAX];
+
+	if (error == -ELOOP)
+		return "the chain of dead-letter queues would close";
+	if (error == -ENOENT && !strcmp(option, "dead_letter") &&
+	    devmq_get_option(name, option, old, sizeof(old)) > 0)
+		return "no such queue";
+	if (error != -EINVAL)
+		return NULL;
+	if (!strcmp(option, "overflow") && !strcmp(value, "dead-letter"))
+		return "the queue has no dead_letter";
+	if (!strcmp(option, "dead_letter") && !strcmp(value, "none"))
+		return "overflow=dead-letter needs one";
+	return NULL;
+}
+
 static int set_option(const struct args *args, const char *name,
 		      const char *word)
 {
 	size_t size = strcspn(word, "=");
 	char *value = plain_value(args, word);
 	char *option = strndup(word, size);
+	const char *why = NULL;
 	int err;
 
 	err = option ? devmq_set_option(name, option, value) : -ENOMEM;
-	if (err == -EACCES)
+	if (err && option)
+		why = why_not(name, option, value, err);
+	if (why)
+		err = complain(name, 0, "cannot set %s=%s: %s", option,
+			       word + size + 1, why);
+	else if (err == -EACCES)
 		err = complain(name, 0, "cannot set %s: it is fixed, or no "
 			       "permission", option);
 	else if (err == -EINVAL || err == -ERANGE)

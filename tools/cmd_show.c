@@ -13,7 +13,8 @@
 #include "units.h"
 
 #define DEFAULT_COLUMNS \
-	"name,ready,in_flight,bytes,consumers,producers,oldest_ms"
+	"name,ready,in_flight,delayed,deferred,dead,bytes,consumers," \
+	"producers,oldest_ms"
 #define COLUMNS_MAX	64
 
 /* What ls shows, and how; cells are allocated, row after row. */
@@ -227,7 +228,7 @@ static int run_ls(struct args *args)
 static const struct opt ls_opts[] = {
 	{ 'o', "output", "COL,COL...", "show these columns, in this order" },
 	{ 'n', "noheadings", NULL, "no line of headings" },
-	{ 'r', "raw", NULL, "sizes in bytes and ages in milliseconds" },
+	{ 'r', "raw", NULL, "sizes in bytes and durations in milliseconds" },
 	{ 'J', "json", NULL, "one JSON object with an array of queues" },
 	OPTS_END
 };
@@ -239,10 +240,10 @@ const struct command cmd_ls = {
 	.summary = "List queues",
 	.text =
 "Queues come sorted by name. Without --output the columns are name, ready,\n"
-"in_flight, bytes, consumers, producers and oldest_ms. Sizes and ages are\n"
-"rounded down to be short, unless --raw or --json is given. JSON has all\n"
-"queues in the array \"queues\", with columns by their names and numbers as\n"
-"numbers. That there is no queue is no error.",
+"in_flight, delayed, deferred, dead, bytes, consumers, producers and\n"
+"oldest_ms. Sizes and durations are rounded down to be short, unless --raw\n"
+"or --json is given. JSON has all queues in the array \"queues\", with columns\n"
+"by their names and numbers as numbers. That there is no queue is no error.",
 	.opts = ls_opts,
 	.min = 0,
 	.max = 0,

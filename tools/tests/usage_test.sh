@@ -302,10 +302,12 @@ test_completion()
 	expect_same '--help --version ' "$(complete_words --)"
 	expect_same '--header= --help ' "$(complete_words send --he)"
 	expect_same '--json ' "$(complete_words stat q --js)"
-	expect_same 'max_bytes= max_message_size= max_messages= ' \
-		"$(complete_words create q ma)"
-	expect_same 'name,ready name,redelivered ' \
-		"$(complete_words ls -o name,re)"
+	expect_same 'max_bytes= max_dead= max_deliveries= max_message_size= '\
+'max_messages= ' "$(complete_words create q ma)"
+	expect_same 'retry_backoff= retry_max_ms= retry_ms= ' \
+		"$(complete_words set q ret)"
+	expect_same 'name,dead name,dead_letter name,dead_lettered '\
+'name,dead_refused ' "$(complete_words ls -o name,dea)"
 	expect_same 'name,oldest_ms ' "$(complete_words ls --output = name,old)"
 	expect_same 'dead deferred delayed ' \
 		"$(complete_words peek q --state = d)"
