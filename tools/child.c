@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A command that runs with a message as its standard input.
+ * A command that runs with a message, or several, as its standard input.
  *
- * The message is in a sealed file in memory: a command may read as much of it
+ * They are in a sealed file in memory: a command may read as much of it
  * as it likes, or seek in it, and neither of us has to wait for the other.
  */
 #include <ctype.h>
@@ -58,17 +58,35 @@ static int write_all(int fd, const char *bytes, size_t size)
 	return 0;
 }
 
-static int message_file(const struct devmq_msg *msg)
+/* As recv prints it with --raw, without options, or with --null. */
+static int write_message(int fd, const struct devmq_msg *msg,
+			 enum child_input input)
 {
-	const void *payload;
+	const char *payload;
 	size_t size;
-	int fd, err;
+	int err;
+
+	payload = devmq_msg_payload(msg, &size);
+	err = write_all(fd, payload, size);
+	if (!err && input == INPUT_NULS)
+		err = write_all(fd, "", 1);
+	else if (!err && input == INPUT_LINES &&
+		 (!size || payload[size - 1] != '\n'))
+		err = write_all(fd, "\n", 1);
+	return err;
+}
+
+static int message_file(struct devmq_buffer *buffer, enum child_input input)
+{
+	const struct devmq_msg *msg;
+	int fd, err = 0;
 
 	fd = memory_file();
 	if (fd < 0)
 		return fd;
-	payload = devmq_msg_payload(msg, &size);
-	err = write_all(fd, payload, size);
+	devmq_buffer_rewind(buffer);
+	while (!err && devmq_buffer_next(buffer, &msg) > 0)
+		err = write_message(fd, msg, input);
 	if (!err && (lseek(fd, 0, SEEK_SET) < 0 ||
 		     fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK |
 			   F_SEAL_GROW | F_SEAL_SEAL)))
@@ -138,24 +156,75 @@ static void set_header(const struct devmq_header_view *header)
 	set_bytes(name, header->value, header->value_size);
 }
 
-static void set_environment(const char *queue, const struct devmq_msg *msg)
+/* What is said of one message. */
+static void set_metadata(const struct devmq_msg *msg)
 {
 	struct devmq_header_view header;
 	size_t cursor = 0, size;
-	const void *key;
+	const void *bytes;
 
-	setenv("DEVMQ_QUEUE", queue, 1);
 	set_number("DEVMQ_ID", devmq_msg_id(msg));
 	set_number("DEVMQ_ATTEMPT", devmq_msg_attempt(msg));
 	set_number("DEVMQ_FAILURES", devmq_msg_failures(msg));
 	set_number("DEVMQ_UID", devmq_msg_uid(msg));
-	unsetenv("DEVMQ_KEY");
-	key = devmq_msg_key(msg, &size);
-	if (key)
-		set_bytes("DEVMQ_KEY", key, size);
-	unset_headers();
+	bytes = devmq_msg_key(msg, &size);
+	if (bytes)
+		set_bytes("DEVMQ_KEY", bytes, size);
+	if (devmq_msg_reason(msg))
+		set_number("DEVMQ_REASON", devmq_msg_reason(msg));
+	bytes = devmq_msg_note(msg, &size);
+	if (bytes)
+		set_bytes("DEVMQ_NOTE", bytes, size);
+	bytes = devmq_msg_origin(msg, &size);
+	if (bytes) {
+		set_bytes("DEVMQ_ORIGIN", bytes, size);
+		set_number("DEVMQ_ORIGIN_ID", devmq_msg_origin_id(msg));
+	}
 	while (devmq_msg_next_header(msg, &cursor, &header))
 		set_header(&header);
+}
+
+/* What is said of several: how many there are, and which. */
+static void set_ids(struct devmq_buffer *buffer)
+{
+	const struct devmq_msg *msg;
+	uint64_t count = 0;
+	char *ids = NULL;
+	size_t size;
+	FILE *out;
+
+	out = open_memstream(&ids, &size);
+	if (!out)
+		return;
+	while (devmq_buffer_next(buffer, &msg) > 0)
+		fprintf(out, "%s%" PRIu64, count++ ? " " : "",
+			devmq_msg_id(msg));
+	if (!fclose(out))
+		setenv("DEVMQ_IDS", ids, 1);
+	set_number("DEVMQ_COUNT", count);
+	free(ids);
+}
+
+static void set_environment(const char *queue, struct devmq_buffer *buffer,
+			    enum child_input input)
+{
+	static const char *const names[] = {
+		"DEVMQ_ID", "DEVMQ_ATTEMPT", "DEVMQ_FAILURES", "DEVMQ_UID",
+		"DEVMQ_KEY", "DEVMQ_REASON", "DEVMQ_NOTE", "DEVMQ_ORIGIN",
+		"DEVMQ_ORIGIN_ID", "DEVMQ_IDS", "DEVMQ_COUNT",
+	};
+	const struct devmq_msg *msg;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(names); i++)
+		unsetenv(names[i]);
+	unset_headers();
+	setenv("DEVMQ_QUEUE", queue, 1);
+	devmq_buffer_rewind(buffer);
+	if (input != INPUT_EXACT)
+		set_ids(buffer);
+	else if (devmq_buffer_next(buffer, &msg) > 0)
+		set_metadata(msg);
 }
 
 /* ------------------------------------------------------------------ */
@@ -194,13 +263,13 @@ static int exec_error(int fd)
 }
 
 pid_t child_start(char *const argv[], const char *queue,
-		  const struct devmq_msg *msg,
+		  struct devmq_buffer *buffer, enum child_input input,
 		  const struct child_signals *signals)
 {
 	pid_t parent = getpid(), pid;
 	int message, report[2], err;
 
-	message = message_file(msg);
+	message = message_file(buffer, input);
 	if (message < 0)
 		return message;
 	if (pipe2(report, O_CLOEXEC)) {
@@ -210,7 +279,7 @@ pid_t child_start(char *const argv[], const char *queue,
 	}
 	pid = fork();
 	if (!pid) {
-		set_environment(queue, msg);
+		set_environment(queue, buffer, input);
 		err = become(argv, message, parent, signals);
 		_exit(write(report[1], &err, sizeof(err)) < 0 ? 126 : 127);
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A command that runs with a message as its standard input.
+ * A command that runs with a message, or several, as its standard input.
  */
 #ifndef MQCTL_CHILD_H
 #define MQCTL_CHILD_H
@@ -16,15 +16,22 @@ struct child_signals {
 	struct sigaction	pipe;
 };
 
+/* What it gets: one message as it is, or several with an end to each. */
+enum child_input {
+	INPUT_EXACT,
+	INPUT_LINES,
+	INPUT_NULS,
+};
+
 /*
- * Start a command. It is killed if this process dies, and leads a process
+ * Start a command with all messages of a buffer. It is killed if this process dies, and leads a process
  * group of its own, so that a terminal's signals do not reach it.
  *
  * Returns its process id, or a negative errno: of what it takes to start any
  * command (see child_may_start()) or of this command.
  */
 pid_t child_start(char *const argv[], const char *queue,
-		  const struct devmq_msg *msg,
+		  struct devmq_buffer *buffer, enum child_input input,
 		  const struct child_signals *signals);
 
 /* Whether that error may be gone when it is tried again. */

@@ -132,19 +132,14 @@ test_consume_by_two()
 
 test_consume_failure()
 {
-	local begin passed
-
 	make "$Q"
 	send "$Q" hello
-	begin=$(microseconds)
 	mq consume "$Q" --until-empty -- sh -c "
 		echo \$DEVMQ_ATTEMPT.\$DEVMQ_FAILURES
 		[ -e $T/second ] && exec cat
 		>$T/second; exit 3"
-	passed=$(($(microseconds) - begin))
-	expect 0 $'1.0\n1.0\nhello' \
-		"$Q: message 1: exit status 3, held for 100 ms"
-	[ $passed -ge 100000 ] || fail "it came back at once: $passed us"
+	expect 0 $'1.0\n2.1\nhello' \
+		"$Q: message 1: exit status 3, to be retried"
 	counters "$Q" acked=1 ready=0
 }
 
@@ -153,25 +148,206 @@ test_consume_exit_75_and_signals()
 	make "$Q"
 	send "$Q" hello
 	mq consume "$Q" -n 1 -- sh -c 'exit 75'
-	expect 0 '' "$Q: message 1: exit status 75 (try again), held for 100 ms"
+	expect 0 '' "$Q: message 1: exit status 75 (try again), released"
 	counters "$Q" ready=1 in_flight=0 acked=0
 	mq consume "$Q" -n 1 -- sh -c 'kill -SEGV $$'
-	expect 0 '' "$Q: message 1: killed by signal 11 (*), held for 100 ms"
+	expect 0 '' "$Q: message 1: killed by signal 11 (*), to be retried"
 	counters "$Q" ready=1 in_flight=0 acked=0
 	mq recv "$Q" -J
-	expect_json /attempt 1 /failures 0
+	expect_json /attempt 2 /failures 1 /failure retry
+}
+
+# What was released is there for others at once, and for us after a while.
+test_consume_pauses_after_75()
+{
+	local begin passed
+
+	make "$Q"
+	send "$Q" hello
+	begin=$(microseconds)
+	mq consume "$Q" -n 3 -- sh -c 'exit 75'
+	passed=$(($(microseconds) - begin))
+	[ "$status" = 0 ] || fail "status $status"
+	expect_same 3 "$(wc -l <"$T/err")" "lines said"
+	[ $passed -ge 300000 ] || fail "it came back at once: $passed us"
+	"$MQCTL" consume "$Q" -- sh -c 'exit 75' 2>"$T/err" &
+	wait_for grep -q released "$T/err"
+	mq recv "$Q" --wait=5s -J
+	expect_json /payload hello /attempt 1 /failures 0
+	kill -TERM $!
+	wait $!
+	expect_same 0 $? status
+}
+
+# due: how many milliseconds the delayed message waits after its failure.
+due()
+{
+	mq peek "$Q" --state=delayed -J
+	expect_json /state delayed /failure retry
+	echo $((($("$JSON_CHECK" /due_ns <"$T/out") - $1) / 1000000))
 }
 
 test_consume_backs_off()
 {
+	local begin ms least
+
+	make "$Q" retry_ms=200 retry_backoff=10 retry_max_ms=5s
+	send "$Q" hello
+	for least in 200 2000 5000; do
+		begin=$(nanoseconds)
+		mq consume "$Q" -n 1 -- false
+		expect 0 '' "$Q: message 1: exit status 1, to be retried"
+		if [ $least != 200 ]; then
+			counters "$Q" delayed=1 ready=0
+			ms=$(due "$begin") || fail "$ms"
+			[ "$ms" -ge $least ] || fail "$ms ms, not $least"
+		fi
+	done
+}
+
+test_consume_retry_delay()
+{
+	local begin ms
+
+	make "$Q" retry_ms=1h
+	send "$Q" hello
+	begin=$(nanoseconds)
+	mq consume "$Q" --retry=2m --until-empty -- false
+	expect 0 '' "$Q: message 1: exit status 1, to be retried"
+	counters "$Q" delayed=1 ready=0 in_flight=0
+	ms=$(due "$begin") || fail "$ms"
+	[ "$ms" -ge 120000 ] && [ "$ms" -lt 600000 ] || fail "$ms ms"
+	# none at all, whatever the queue has
+	send "$Q" world
+	mq consume "$Q" -n 2 --retry=0 -- sh -c 'exit $((DEVMQ_ATTEMPT == 1))'
+	expect 0 '' "$Q: message 2: exit status 1, to be retried"
+	counters "$Q" delayed=1 ready=0 acked=1
+}
+
+test_consume_until_dead()
+{
+	make "$P.dead"
+	make "$Q" max_deliveries=3
+	send "$Q" hello
+	mq consume "$Q" --until-empty -- false
+	[ "$status" = 0 ] || fail "status $status"
+	expect_same 3 "$(wc -l <"$T/err")" "lines said"
+	counters "$Q" dead=1 ready=0 delivered=3
+	"$MQCTL" redrive "$Q" >/dev/null || fail "redrive"
+	mq set "$Q" dead_letter="$P.dead"
+	expect 0
+	mq consume "$Q" --until-empty -- false
+	counters "$Q" dead=0 ready=0 dead_lettered=1
+	# shellcheck disable=SC2016  # not ours to expand
+	mq consume "$P.dead" --until-empty -- sh -c \
+		'echo $DEVMQ_REASON $DEVMQ_ORIGIN $DEVMQ_ORIGIN_ID \
+			$DEVMQ_FAILURES ${DEVMQ_NOTE-none}; cat'
+	expect 0 "1 $Q 1 3 none"$'\nhello'
+}
+
+test_consume_lease()
+{
 	make "$Q"
 	send "$Q" hello
-	mq consume "$Q" -n 4 -- false
-	[ "$status" = 0 ] || fail "status $status"
-	expect_same "100 200 400 800" \
-		"$(sed 's/.*held for \([0-9]*\) ms/\1/' "$T/err" | tr '\n' ' ' |
-		sed 's/ $//')"
+	mq consume "$Q" -n 1 --lease=300ms -- sleep 1000
+	expect 0 '' "$Q: message 1: killed by signal 15 (*), lost to its lease"
 	counters "$Q" ready=1 in_flight=0
+	mq peek "$Q" -J
+	expect_json /failures 1 /failure lease /attempt 1
+	# that of the queue counts for consume as well, and it is not stubborn
+	mq set "$Q" lease_ms=300ms
+	mq consume "$Q" -n 1 -- sh -c 'trap "" TERM; sleep 1000'
+	expect 0 '' "$Q: message 1: killed by signal 9 (*), lost to its lease"
+	# ... nor is it asked where another one is given
+	mq consume "$Q" -n 1 --lease=0 -- sleep 0.6
+	expect 0
+	counters "$Q" acked=1
+}
+
+# The next consumer has the message when the lease ends, whatever we do.
+test_consume_lease_of_a_stopped_consumer()
+{
+	make "$Q"
+	send "$Q" hello
+	"$MQCTL" consume "$Q" --lease=500ms -- sleep 1000 2>"$T/err" &
+	wait_for has "$Q" in_flight 1
+	kill -STOP $!
+	mq recv "$Q" --wait=30s -J
+	expect_json /payload hello /failures 1 /failure lease
+	kill -CONT $!
+	wait_for grep -q 'lost to its lease' "$T/err"
+	kill -TERM $!
+	wait $!
+	expect_same 0 $? status
+	counters "$Q" acked=1 ready=0 in_flight=0
+}
+
+# A command that succeeds too late has not settled anything.
+test_consume_success_after_the_lease()
+{
+	make "$Q"
+	send "$Q" hello
+	mq consume "$Q" -n 1 --lease=300ms -- \
+		sh -c 'trap "exit 0" TERM; sleep 1000 & wait'
+	expect 0 '' "$Q: message 1: exit status 0, lost to its lease"
+	counters "$Q" acked=0 ready=1
+}
+
+test_consume_batch()
+{
+	make "$Q"
+	printf 'a\nb\nc\nd\ne\n' | "$MQCTL" send --line "$Q" >/dev/null
+	printf 'f\ng' | "$MQCTL" send "$Q" >/dev/null
+	# shellcheck disable=SC2016  # not ours to expand
+	DEVMQ_ID=7 DEVMQ_HEADER_X=1 mq consume "$Q" --batch=3 --until-empty -- \
+		sh -c 'env | grep ^DEVMQ_ | sort; cat'
+	expect 0 "DEVMQ_COUNT=3
+DEVMQ_IDS=1 2 3
+DEVMQ_QUEUE=$Q
+a
+b
+c
+DEVMQ_COUNT=3
+DEVMQ_IDS=4 5 6
+DEVMQ_QUEUE=$Q
+d
+e
+f
+g"
+	counters "$Q" acked=6 ready=0
+	printf 'x' | "$MQCTL" send "$Q" >/dev/null
+	printf 'y\n' | "$MQCTL" send "$Q" >/dev/null
+	mq consume "$Q" --batch=10 --null -n 1 -- cat
+	expect 0 $'x@y\n@'
+	send "$Q" one
+	mq consume "$Q" --batch=10 -n 1 -- sh -c 'cat; echo $DEVMQ_COUNT'
+	expect 0 $'one\n1'
+}
+
+test_consume_batch_is_settled_as_one()
+{
+	make "$Q"
+	seq 1 5 | "$MQCTL" send --line "$Q" >/dev/null
+	mq consume "$Q" --batch=4 -n 1 --retry=1h -- false
+	expect 0 '' "$Q: message 1 and 3 more: exit status 1, to be retried"
+	counters "$Q" delayed=4 ready=1
+	mq consume "$Q" --batch=4 -n 1 -- sh -c 'exit 75'
+	expect 0 '' "$Q: message 5: exit status 75 (try again), released"
+	seq 6 9 | "$MQCTL" send --line "$Q" >/dev/null
+	mq consume "$Q" --batch=4 -j 3 --until-empty -- true
+	expect 0
+	counters "$Q" delayed=4 ready=0 acked=5
+}
+
+test_consume_batches_in_parallel()
+{
+	make "$Q"
+	seq 1 500 >"$T/in"
+	"$MQCTL" send --line "$Q" <"$T/in" >/dev/null
+	"$MQCTL" consume "$Q" -j 4 --batch=20 --until-empty -- cat >>"$T/all"
+	expect_same 0 $? status
+	sort -n "$T/all" | cmp - "$T/in" || fail "not each once"
+	counters "$Q" acked=500 delivered=500 ready=0
 }
 
 # With -j 1 nothing overtakes a message that fails.
@@ -182,7 +358,7 @@ test_consume_keeps_the_order()
 	mq consume "$Q" --until-empty -- sh -c "
 		cat; [ \$DEVMQ_ID != 2 ] || [ -e $T/second ] ||
 		{ >$T/second; exit 1; }"
-	expect 0 $'1\n2\n2\n3' "$Q: message 2: exit status 1, held for 100 ms"
+	expect 0 $'1\n2\n2\n3' "$Q: message 2: exit status 1, to be retried"
 }
 
 test_consume_command_that_is_not_there()
@@ -309,12 +485,15 @@ test_consume_stops_when_idle()
 	expect_same hello "$(cat "$T/got")"
 }
 
+has_lines() { [ "$(wc -l <"$2")" -ge "$1" ]; }
+
 test_consume_stops_while_it_waits()
 {
 	make "$Q"
 	send "$Q" hello
-	"$MQCTL" consume "$Q" -n 100 -- false 2>"$T/err" &
-	wait_for grep -q '1600 ms' "$T/err"
+	"$MQCTL" consume "$Q" -n 100 -- sh -c 'exit 75' 2>"$T/err" &
+	# the fifth comes 1.6 s after the fourth
+	wait_for has_lines 4 "$T/err"
 	kill -TERM $!
 	wait $!
 	expect_same 0 $? status

@@ -165,6 +165,7 @@ has() { local value; value "$1" "$2" && [ "$value" = "$3" ]; }
 gone() { ! kill -0 "$1" 2>/dev/null; }
 asleep() { grep -q '^State:.*S' "/proc/$1/status"; }
 microseconds() { echo "${EPOCHREALTIME/[.,]/}"; }
+nanoseconds() { echo "${EPOCHREALTIME/[.,]/}000"; }
 
 # How many processes have the parent $1.
 children()

@@ -248,12 +248,6 @@ test_settle_usage()
 	expect 1 '' 'descriptor 0: cannot use it: this is not a queue'
 }
 
-test_lease_is_not_there_yet()
-{
-	mq consume q --lease=5s -- true
-	expect 2 '' "consume: no option '--lease' *"
-}
-
 test_lists_for_completion()
 {
 	mq --list-commands
