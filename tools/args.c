@@ -165,6 +165,18 @@ uint64_t value_duration(struct args *args)
 	return ns;
 }
 
+uint64_t value_time(struct args *args)
+{
+	uint64_t ns;
+	int err;
+
+	err = parse_time(args->value, &ns);
+	if (err)
+		bad_value(args, err, "a time such as 2026-11-22T19:30:00Z, or "
+			  "in seconds since 1970");
+	return ns;
+}
+
 void value_range(struct args *args, uint64_t *first, uint64_t *last)
 {
 	int err;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Taking, seeing and dropping messages: recv, peek, purge.
+ * Taking, seeing, dropping and moving messages: recv, peek, purge, redrive.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -27,6 +27,7 @@ struct reader {
 	uint64_t		limit;		/* zero: no limit */
 	uint64_t		count;
 	uint64_t		deadline_ns;	/* recv; DEVMQ_FOREVER */
+	uint64_t		id;		/* recv: the deferred one */
 	unsigned int		states;		/* peek */
 };
 
@@ -100,6 +101,8 @@ static int receive(struct reader *r)
 {
 	int n;
 
+	if (r->id)
+		return devmq_recv_deferred(r->queue, r->buffer, r->id);
 	do {
 		n = devmq_recv(r->queue, r->buffer, next_max(r),
 			       timeout_ms(r));
@@ -134,7 +137,8 @@ static int receive_all(struct reader *r)
 
 	while (!at_limit(r)) {
 		n = receive(r);
-		if (n == 0 || n == -EAGAIN || n == -ETIMEDOUT)
+		if (n == 0 || n == -EAGAIN || n == -ETIMEDOUT ||
+		    (n == -ENOENT && r->id))
 			break;
 		if (n < 0)
 			return complain(r->name, n, "cannot receive");
@@ -170,16 +174,22 @@ static int receive_from(struct reader *r)
 static int run_recv(struct args *args)
 {
 	struct reader reader = { .limit = 1, .deadline_ns = DEVMQ_FOREVER };
+	bool others = false;
 	int code;
 
 	while ((code = args_next(args))) {
 		if (format_option(args, code, &reader.format))
 			continue;
+		others = others || code != OPT_ID;
 		if (code == 'n')
 			reader.limit = value_number(args, 0, UINT64_MAX);
+		else if (code == OPT_ID)
+			reader.id = value_number(args, 1, UINT64_MAX);
 		else
 			reader.deadline_ns = deadline(value_duration(args));
 	}
+	if (reader.id && others)
+		usage(args, "--id takes one message, and does not wait");
 	reader.name = operand_queue(args, 0);
 	return receive_from(&reader);
 }
@@ -189,6 +199,7 @@ static const struct opt recv_opts[] = {
 	  "take at most N messages (default 1; 0: all there are)" },
 	{ OPT_WAIT, "wait", "DURATION",
 	  "how long to wait for the first (default: for ever)" },
+	{ OPT_ID, "id", "N", "take the deferred message with this id" },
 	OPTS_FORMAT,
 	OPTS_END
 };
@@ -203,7 +214,11 @@ const struct command cmd_recv = {
 "acknowledged once it has been written to standard output; what cannot be\n"
 "written goes back to its place in the queue. Only the first message is\n"
 "waited for. The exit status is 3 if there was none in that time, or if the\n"
-"queue reports end of file (option eof). --wait=0 does not wait.",
+"queue reports end of file (option eof). --wait=0 does not wait.\n"
+"\n"
+"A message that was deferred is only received by --id, without waiting; the\n"
+"exit status is 3 if none with that id is deferred. \"peek --state=deferred\"\n"
+"shows those that are.",
 	.opts = recv_opts,
 	.min = 1,
 	.max = 1,
@@ -211,12 +226,7 @@ const struct command cmd_recv = {
 
 /* ------------------------------------------------------------------ */
 
-/*
- * To look is enough for peek and purge, and disturbs nobody, but needs the
- * permission to write as well as to read. Without it, be a consumer that takes
- * nothing.
- */
-static int open_to_look(struct devmq_queue **queue, const char *name)
+int open_to_look(struct devmq_queue **queue, const char *name)
 {
 	int err;
 
@@ -277,6 +287,7 @@ static const struct opt peek_opts[] = {
 	{ 'n', "number", "N", "show at most N messages (default 0: all)" },
 	{ OPT_STATE, "state", "STATE,...",
 	  "only these: ready, in-flight, delayed, deferred, dead" },
+	{ 'l', "long", NULL, "a line about each message before its payload" },
 	OPTS_FORMAT,
 	OPTS_END
 };
@@ -289,9 +300,17 @@ const struct command cmd_peek = {
 	.text =
 "Prints the payloads, in the order of ids, each ended by a newline if it has\n"
 "none. No count changes. The exit status is 3 if there was no message to\n"
-"show. Of messages in flight, JSON tells the holder's process id and since\n"
-"when. With permission only to read, peek counts as a consumer while it\n"
-"runs.",
+"show.\n"
+"\n"
+"With --long, a line before each payload has the message's id and state, and\n"
+"then, as NAME=VALUE, when it was sent and by whom, attempts and failures,\n"
+"priority and key, who holds it and since when, when it is due (delayed:\n"
+"gets ready; in flight: its lease ends) and expires, and, of what is or was\n"
+"dead: the reason (failures, rejected, expired, overflow, or the number that\n"
+"a consumer gave), the note, and its origin as QUEUE/ID. What does not apply\n"
+"is left out. Times are UTC. --json has the same and more.\n"
+"\n"
+"With permission only to read, peek counts as a consumer while it runs.",
 	.opts = peek_opts,
 	.min = 1,
 	.max = 1,
@@ -345,8 +364,82 @@ const struct command cmd_purge = {
 	.summary = "Drop messages",
 	.text =
 "Drops all messages, or those that match every option given, and prints how\n"
-"many. What is in flight stays.",
+"many. What is in flight stays. To drop a message that is delayed is how it\n"
+"is cancelled.",
 	.opts = purge_opts,
 	.min = 1,
 	.max = 1,
+};
+
+/* ------------------------------------------------------------------ */
+
+struct redrive {
+	const char		*name;
+	const char		*to;		/* NULL: where they came from */
+	struct devmq_queue	*target;
+	uint64_t		first;
+	uint64_t		last;
+};
+
+static int redrive(const struct redrive *r)
+{
+	uint64_t moved = 0, stranded = 0;
+	struct devmq_queue *queue;
+	int err;
+
+	err = open_to_look(&queue, r->name);
+	if (err)
+		return complain_open(r->name, err);
+	err = devmq_redrive(queue, r->first, r->last, r->target, &moved,
+			    &stranded);
+	devmq_close(queue);
+	if (err)
+		return complain(r->name, err, "cannot redrive");
+	printf("%" PRIu64 "\n", moved);
+	if (stranded)
+		return complain(r->name, 0, "%" PRIu64 " not moved: the queue "
+				"that they came from is gone", stranded);
+	return STATUS_DONE;
+}
+
+static int run_redrive(struct args *args)
+{
+	struct redrive r = { .to = NULL };
+	int err, status;
+
+	while (args_next(args))
+		value_range(args, &r.first, &r.last);
+	r.name = operand_queue(args, 0);
+	if (args->count > 1)
+		r.to = operand_queue(args, 1);
+	if (r.to) {
+		err = devmq_open(&r.target, r.to, DEVMQ_OPEN_WRITE);
+		if (err)
+			return complain_open(r.to, err);
+	}
+	status = redrive(&r);
+	devmq_close(r.target);
+	return status;
+}
+
+static const struct opt redrive_opts[] = {
+	{ OPT_ID, "id", "A[-B]", "only this id, or those from A to B" },
+	OPTS_END
+};
+
+const struct command cmd_redrive = {
+	.name = "redrive",
+	.run = run_redrive,
+	.synopsis = "NAME [TARGET] [--id=A[-B]]",
+	.summary = "Give dead messages another chance",
+	.text =
+"Moves the messages that are dead in the queue NAME, and those that came\n"
+"there as dead from other queues, and prints how many. Each goes back to\n"
+"where it came from: in its own queue it is ready in its place, in another\n"
+"one under a new id. With TARGET, all go to that queue. Failures count from\n"
+"zero again, and no bound of a queue keeps them out. If the queue that a\n"
+"message came from is gone it stays where it is, and the exit status is 1.",
+	.opts = redrive_opts,
+	.min = 1,
+	.max = 2,
 };

@@ -22,6 +22,7 @@
 
 #define OPT_DEDUP	(OPT_LONG + 0)
 #define OPT_NONBLOCK	(OPT_LONG + 1)
+#define OPT_AT		(OPT_LONG + 2)
 
 struct sender {
 	struct devmq_queue	*queue;
@@ -33,9 +34,13 @@ struct sender {
 	char			**headers;
 	size_t			n_headers;
 	uint64_t		delay_ns;
+	uint64_t		at_ns;
 	uint64_t		ttl_ns;
 	uint8_t			priority;
+	bool			delay;		/* delay_ns counts */
+	bool			at;		/* at_ns counts */
 	bool			line;
+	bool			json;
 	bool			sync;
 	bool			nonblock;
 	/* what has been read of standard input */
@@ -45,6 +50,14 @@ struct sender {
 	size_t			input_room;
 };
 
+/* A delay of zero is none, while to the kernel it is the queue's default. */
+static int set_time(struct sender *s)
+{
+	if (s->at || (s->delay && !s->delay_ns))
+		return devmq_batch_set_at(s->batch, s->at_ns);
+	return devmq_batch_set_delay(s->batch, s->delay_ns);
+}
+
 static int set_attributes(struct sender *s)
 {
 	const char *header, *value;
@@ -53,7 +66,7 @@ static int set_attributes(struct sender *s)
 
 	err = devmq_batch_set_priority(s->batch, s->priority);
 	if (!err)
-		err = devmq_batch_set_delay(s->batch, s->delay_ns);
+		err = set_time(s);
 	if (!err)
 		err = devmq_batch_set_ttl(s->batch, s->ttl_ns);
 	if (!err && s->key)
@@ -71,21 +84,26 @@ static int set_attributes(struct sender *s)
 	return err;
 }
 
+static bool is_paused(const struct sender *s)
+{
+	char value[COLUMN_VALUE_MAX];
+
+	if (devmq_get_option(s->name, "paused", value, sizeof(value)) < 0)
+		return false;
+	return !strcmp(value, "send") || !strcmp(value, "both");
+}
+
 /* Which of the things that were asked for the queue refuses. */
 static int complain_send(const struct sender *s, int err)
 {
 	if (err == -EAGAIN) {
-		complain(s->name, 0, "cannot send: the queue is full");
+		complain(s->name, 0, "cannot send: the queue is %s",
+			 is_paused(s) ? "paused" : "full");
 		return STATUS_NOTHING;
 	}
 	if (err == -EINVAL && s->priority)
 		return complain(s->name, 0, "cannot send: the queue has no "
 				"priority %u", s->priority);
-	if (err == -EOPNOTSUPP)
-		return complain(s->name, 0, "cannot send: the module has no "
-				"%s", s->delay_ns ? "delay" :
-				s->ttl_ns ? "time to live" :
-				s->dedup_id ? "de-duplication" : "such thing");
 	return complain(s->name, err, "cannot send");
 }
 
@@ -93,18 +111,19 @@ static int complain_send(const struct sender *s, int err)
  * The descriptor does not block, so that we know when it would, and can say
  * before it does which messages have been sent.
  */
-static int send_batch(struct sender *s, uint64_t *id)
+static int send_batch(struct sender *s, uint64_t *id, bool *duplicate)
 {
 	int fd = devmq_fd(s->queue), flags, err;
+	size_t sent;
 
-	err = devmq_send_batch(s->queue, s->batch, NULL, id, NULL);
+	err = devmq_send_some(s->queue, s->batch, &sent, id, duplicate);
 	if (err != -EAGAIN || s->nonblock)
 		return err;
 	err = flush_output();
 	flags = fcntl(fd, F_GETFL);
 	if (err || flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK))
 		return err ? err : -errno;
-	err = devmq_send_batch(s->queue, s->batch, NULL, id, NULL);
+	err = devmq_send_some(s->queue, s->batch, &sent, id, duplicate);
 	if (fcntl(fd, F_SETFL, flags) && !err)
 		err = -errno;
 	return err;
@@ -112,6 +131,7 @@ static int send_batch(struct sender *s, uint64_t *id)
 
 static int send_message(struct sender *s, const void *payload, size_t size)
 {
+	bool duplicate;
 	uint64_t id;
 	int err;
 
@@ -120,10 +140,14 @@ static int send_message(struct sender *s, const void *payload, size_t size)
 	if (!err)
 		err = set_attributes(s);
 	if (!err)
-		err = send_batch(s, &id);
+		err = send_batch(s, &id, &duplicate);
 	if (err)
 		return complain_send(s, err);
-	printf("%" PRIu64 "\n", id);
+	/* What cannot be written shows when it is flushed. */
+	if (s->json)
+		print_sent_json(id, duplicate);
+	else
+		printf("%" PRIu64 "\n", id);
 	return STATUS_DONE;
 }
 
@@ -310,9 +334,17 @@ static void send_option(struct args *args, struct sender *s, int code)
 		break;
 	case 'd':
 		s->delay_ns = value_duration(args);
+		s->delay = true;
+		break;
+	case OPT_AT:
+		s->at_ns = value_time(args);
+		s->at = true;
 		break;
 	case 't':
-		s->ttl_ns = value_duration(args);
+		s->ttl_ns = value_duration(args) ?: DEVMQ_FOREVER;
+		break;
+	case 'J':
+		s->json = true;
 		break;
 	case 's':
 		s->sync = true;
@@ -338,6 +370,8 @@ static int run_send(struct args *args)
 		send_option(args, &sender, code);
 	if (sender.line && args->count > 1)
 		usage(args, "--line is for standard input, not for MESSAGE");
+	if (sender.delay && sender.at)
+		usage(args, "--delay and --at exclude each other");
 	sender.name = operand_queue(args, 0);
 	status = send_to(&sender, args->operands[1]);
 	free(sender.input);
@@ -350,12 +384,16 @@ static const struct opt send_opts[] = {
 	{ 'H', "header", "NAME=VALUE", "give it a header; may be repeated" },
 	{ 'l', "line", NULL, "each line of standard input is a message" },
 	{ 'p', "priority", "N", "its priority, higher is delivered first" },
-	{ 'd', "delay", "DURATION", "how long it waits before it is ready" },
-	{ 't', "ttl", "DURATION", "how long it may wait to be delivered" },
+	{ 'd', "delay", "DURATION",
+	  "how long it waits before it is ready (0: not at all)" },
+	{ OPT_AT, "at", "TIME", "when it gets ready; at once if that is past" },
+	{ 't', "ttl", "DURATION",
+	  "how long it may wait to be delivered (0: without end)" },
 	{ OPT_DEDUP, "dedup-id", "ID", "store it only if the id is new" },
 	{ 's', "sync", NULL, "return when it is on stable storage" },
 	{ OPT_NONBLOCK, "nonblock", NULL,
 	  "do not wait for room in a full queue; exit with 3" },
+	{ 'J', "json", NULL, "print ids as JSON, and what was a duplicate" },
 	OPTS_END
 };
 
@@ -372,9 +410,18 @@ const struct command cmd_send = {
 "of each message is printed, one a line. A MESSAGE that begins with '-'\n"
 "needs '--' before it.\n"
 "\n"
-"If the queue is full, send waits, unless --nonblock or the queue's overflow\n"
-"option says otherwise. What the queue or the module does not have (--delay,\n"
-"--ttl, --dedup-id, --priority, --sync) is refused and nothing is sent.",
+"If the queue is full or paused, send waits, unless --nonblock or the queue's\n"
+"overflow option says otherwise. What the queue does not have (--priority,\n"
+"--sync) is refused and nothing is sent.\n"
+"\n"
+"Without --delay and --at, --ttl, the queue's options delay_ms and ttl_ms say\n"
+"how long. TIME is in seconds since 1970, or in UTC as\n"
+"2026-11-22T19:30:00Z.\n"
+"\n"
+"A message whose --dedup-id was sent before, within the queue's\n"
+"dedup_window_ms, is not stored: the id printed is that of the first, and the\n"
+"exit status is 0. With --json, each line is an object with the members id\n"
+"and duplicate, which is true then.",
 	.opts = send_opts,
 	.min = 1,
 	.max = 2,

@@ -12,15 +12,91 @@
 #include "mqctl.h"
 #include "units.h"
 
-#define OPT_FD	(OPT_LONG + 0)
+#define OPT_FD		(OPT_LONG + 0)
+#define OPT_DELAY	(OPT_LONG + 1)
+#define OPT_LEASE	(OPT_LONG + 2)
+#define OPT_REASON	(OPT_LONG + 3)
+#define OPT_NOTE	(OPT_LONG + 4)
+
+static const struct {
+	const char	*word;
+	uint32_t	action;
+} actions[] = {
+	{ "ack",	DEVMQ_ACTION_ACK },
+	{ "release",	DEVMQ_ACTION_RELEASE },
+	{ "retry",	DEVMQ_ACTION_RETRY },
+	{ "reject",	DEVMQ_ACTION_REJECT },
+	{ "extend",	DEVMQ_ACTION_EXTEND },
+	{ "defer",	DEVMQ_ACTION_DEFER },
+};
 
 static uint32_t parse_action(const struct args *args, const char *word)
 {
-	if (!strcmp(word, "ack"))
-		return DEVMQ_ACTION_ACK;
-	if (!strcmp(word, "release"))
-		return DEVMQ_ACTION_RELEASE;
-	usage(args, "'%s' is neither ack nor release", word);
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(actions); i++) {
+		if (!strcmp(actions[i].word, word))
+			return actions[i].action;
+	}
+	usage(args, "'%s' is none of ack, release, retry, reject, extend and "
+	      "defer", word);
+}
+
+/* To the kernel, zero is its own choice: of a retry's delay, of a lease. */
+static void take_option(struct args *args, struct devmq_settlement *how,
+			int code)
+{
+	switch (code) {
+	case OPT_DELAY:
+		how->action = DEVMQ_ACTION_RETRY;
+		how->delay_ns = value_duration(args) ?: 1;
+		break;
+	case OPT_LEASE:
+		how->action = DEVMQ_ACTION_EXTEND;
+		how->delay_ns = value_duration(args) ?: DEVMQ_FOREVER;
+		break;
+	case OPT_REASON:
+		how->action = DEVMQ_ACTION_REJECT;
+		how->reason = (uint16_t)value_number(args, DEVMQ_REASON_USER,
+						     UINT16_MAX);
+		break;
+	default:
+		how->action = DEVMQ_ACTION_REJECT;
+		how->note = (uintptr_t)args->value;
+		how->note_size = (uint16_t)strnlen(args->value,
+						   DEVMQ_NOTE_MAX + 1);
+		if (!how->note_size || how->note_size > DEVMQ_NOTE_MAX)
+			usage(args, "--note takes 1 to %d bytes",
+			      DEVMQ_NOTE_MAX);
+	}
+}
+
+/* Each option belongs to one action, which is to be the one that is asked. */
+static void parse_how(struct args *args, struct devmq_settlement *how, int *fd)
+{
+	uint32_t meant = 0, action;
+	const char *opt = NULL;
+	int code;
+
+	while ((code = args_next(args))) {
+		if (code == OPT_FD) {
+			*fd = (int)value_number(args, 0, INT_MAX);
+			continue;
+		}
+		take_option(args, how, code);
+		if (meant && meant != how->action)
+			usage(args, "--%s and --%s exclude each other", opt,
+			      args->opt->name);
+		meant = how->action;
+		opt = args->opt->name;
+	}
+	if (*fd < 0)
+		usage(args, "--fd is missing");
+	action = parse_action(args, args->operands[args->count - 1]);
+	if (meant && meant != action)
+		usage(args, "--%s does not go with %s", opt,
+		      args->operands[args->count - 1]);
+	how->action = action;
 }
 
 static void parse_ids(const struct args *args, int index,
@@ -83,28 +159,24 @@ static int complain_fd(int fd, int error)
 
 static int run_settle(struct args *args)
 {
-	struct devmq_settlement *s;
+	struct devmq_settlement how = { .action = 0 }, *s;
 	struct devmq_queue *queue;
 	int fd = -1, i, n, err, status;
 	const char *action;
-	uint32_t code;
 
-	while (args_next(args))
-		fd = (int)value_number(args, 0, INT_MAX);
-	if (fd < 0)
-		usage(args, "--fd is missing");
+	parse_how(args, &how, &fd);
 	n = args->count - 1;
 	action = args->operands[n];
-	code = parse_action(args, action);
 	s = calloc((size_t)n + 1, sizeof(*s));
 	if (!s)
 		return complain(NULL, -ENOMEM, "settle");
-	for (i = 0; i < n; i++)
+	s[0] = how;
+	for (i = 0; i < n; i++) {
+		s[i] = how;
 		parse_ids(args, i, &s[i]);
+	}
 	if (!n)
 		n = 1;
-	for (i = 0; i < n; i++)
-		s[i].action = code;
 
 	err = devmq_open_fd(&queue, fd);
 	if (err) {
@@ -119,21 +191,41 @@ static int run_settle(struct args *args)
 
 static const struct opt settle_opts[] = {
 	{ OPT_FD, "fd", "N", "the descriptor that holds the deliveries" },
+	{ OPT_DELAY, "delay", "DURATION",
+	  "retry: how long it waits (default: back-off)" },
+	{ OPT_LEASE, "lease", "DURATION",
+	  "extend: how long from now (default: as before)" },
+	{ OPT_REASON, "reason", "N", "reject: a number from 256 to 65535" },
+	{ OPT_NOTE, "note", "TEXT", "reject: says why, at most 256 bytes" },
 	OPTS_END
 };
 
 const struct command cmd_settle = {
 	.name = "settle",
 	.run = run_settle,
-	.synopsis = "--fd=N [ID[-ID]]... ack|release",
+	.synopsis = "--fd=N [OPTION]... [ID[-ID]]... ACTION",
 	.summary = "Finish deliveries that a descriptor of the shell holds",
 	.text =
 "A delivery belongs to the open file that received it, so settle works on a\n"
 "descriptor that it inherits, which must be open for reading with\n"
 "ack=manual. Without ID, what that descriptor received last is settled; the\n"
 "exit status is 3 if it has received nothing yet. A range settles what the\n"
-"descriptor holds in it. With ack the message is done and gone; with release\n"
-"it goes back to its place at once, as if it had not been delivered.",
+"descriptor holds in it. ACTION is one of:\n"
+"\n"
+"ack: the message is done and gone.\n"
+"\n"
+"release: it goes back to its place at once, as if it had not been delivered.\n"
+"\n"
+"retry: it failed, and goes back to its place after a while. If it failed as\n"
+"often as the queue's option max_deliveries says, it is dead.\n"
+"\n"
+"reject: it is no good, and is dead: it goes to the dead-letter queue, or\n"
+"stays as dead where it is.\n"
+"\n"
+"extend: it is not finished, and its lease begins anew; --lease=0 ends it\n"
+"never.\n"
+"\n"
+"defer: it is set aside, until somebody receives it by its id.",
 	.opts = settle_opts,
 	.min = 1,
 	.max = -1,

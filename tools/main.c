@@ -23,6 +23,7 @@ const struct command *const commands[] = {
 	&cmd_consume,
 	&cmd_peek,
 	&cmd_purge,
+	&cmd_redrive,
 	&cmd_settle,
 	NULL,
 };

@@ -7,7 +7,7 @@
  *	doc.c		--help, the man page and lists for completion, likewise
  *	columns.c	what there is to know of a queue: options and counters
  *	out.c		messages as text and JSON, and complaints
- *	units.c, text.c	sizes, durations, ids; UTF-8 and base64
+ *	units.c, text.c	sizes, durations, times, ids; UTF-8 and base64
  *	cmd_*.c		the commands
  *
  * Every command is described by one struct command. What is in it is all that
@@ -77,7 +77,7 @@ struct command {
 
 extern const struct command cmd_create, cmd_rm, cmd_ls, cmd_stat, cmd_get,
 			    cmd_set, cmd_send, cmd_recv, cmd_consume,
-			    cmd_peek, cmd_purge, cmd_settle;
+			    cmd_peek, cmd_purge, cmd_redrive, cmd_settle;
 
 /* All of them; ends with NULL. */
 extern const struct command *const commands[];
@@ -106,6 +106,7 @@ void usage(const struct args *args, const char *format, ...)
 /* The current option's value, or a usage error that names the option. */
 uint64_t value_number(struct args *args, uint64_t min, uint64_t max);
 uint64_t value_duration(struct args *args);
+uint64_t value_time(struct args *args);
 void value_range(struct args *args, uint64_t *first, uint64_t *last);
 unsigned int value_states(struct args *args);
 
@@ -188,12 +189,16 @@ int complain_open(const char *name, int error);
 
 enum message_format {
 	FORMAT_TEXT,
+	FORMAT_LONG,
 	FORMAT_RAW,
 	FORMAT_NULL,
 	FORMAT_JSON,
 };
 
-/* A message to standard output; 0 or a negative errno. */
+/*
+ * A message to standard output; 0 or a negative errno. The long format has a
+ * line with what there is to say of it before the text.
+ */
 int print_message(const struct devmq_msg *msg, enum message_format format);
 
 /* Take the code of one of these options; false if it is another option's. */
@@ -208,6 +213,9 @@ bool format_option(struct args *args, int code, enum message_format *format);
 
 struct json_object;
 
+/* The id of a message that was sent, or was there before, likewise. */
+int print_sent_json(uint64_t id, bool duplicate);
+
 /* One line of JSON to standard output; frees the object. */
 int print_json(struct json_object *object);
 
@@ -217,6 +225,13 @@ struct json_object *json_value(const struct column *column,
 
 /* Flush standard output; 0 or a negative errno. */
 int flush_output(void);
+
+/*
+ * To look is enough for what is done to a queue's messages from outside, and
+ * disturbs nobody, but needs the permission to write as well as to read.
+ * Without it, this is a consumer that takes nothing. 0 or a negative errno.
+ */
+int open_to_look(struct devmq_queue **queue, const char *name);
 
 /* What --state takes, and JSON shows; NULL if there is no such state. */
 const char *state_name(unsigned int state);

@@ -3,6 +3,7 @@
  * Output: messages as text and as JSON, and complaints.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <json-c/json.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 
 #include "mqctl.h"
 #include "text.h"
+#include "units.h"
 
 /* Where a queue's meaning of an error is not what strerror(3) calls it. */
 static const char *reason(int error)
@@ -114,6 +116,19 @@ static const char *failure_name(unsigned int failure)
 	return failure < ARRAY_SIZE(names) ? names[failure] : NULL;
 }
 
+/* What the kernel gives as a reason; a consumer's own has no name. */
+static const char *reason_name(unsigned int why)
+{
+	static const char *const names[] = {
+		[DEVMQ_REASON_FAILURES]	= "failures",
+		[DEVMQ_REASON_REJECTED]	= "rejected",
+		[DEVMQ_REASON_EXPIRED]	= "expired",
+		[DEVMQ_REASON_OVERFLOW]	= "overflow",
+	};
+
+	return why < ARRAY_SIZE(names) ? names[why] : NULL;
+}
+
 bool format_option(struct args *args, int code, enum message_format *format)
 {
 	enum message_format wanted;
@@ -128,11 +143,15 @@ bool format_option(struct args *args, int code, enum message_format *format)
 	case OPT_NULL:
 		wanted = FORMAT_NULL;
 		break;
+	case 'l':
+		wanted = FORMAT_LONG;
+		break;
 	default:
 		return false;
 	}
 	if (*format != FORMAT_TEXT && *format != wanted)
-		usage(args, "--json, --raw and --null exclude each other");
+		usage(args, "--json, --raw, --null and --long exclude each "
+		      "other");
 	*format = wanted;
 	return true;
 }
@@ -167,6 +186,16 @@ static void add_name(struct json_object *object, const char *name,
 				: NULL);
 }
 
+/* Zero is no such thing. */
+static void add_if(struct json_object *object, const char *name,
+		   uint64_t number)
+{
+	if (number)
+		add_number(object, name, number);
+	else
+		add(object, name, NULL);
+}
+
 static struct json_object *base64_object(const void *bytes, size_t size)
 {
 	struct json_object *object;
@@ -191,6 +220,16 @@ static void add_bytes(struct json_object *object, const char *name,
 	}
 	snprintf(other, sizeof(other), "%s_base64", name);
 	add(object, other, base64_object(bytes, size));
+}
+
+/* Likewise; null if there are none. */
+static void add_bytes_if(struct json_object *object, const char *name,
+			 const void *bytes, size_t size)
+{
+	if (bytes)
+		add_bytes(object, name, bytes, size);
+	else
+		add(object, name, NULL);
 }
 
 /* A name that comes again makes its value an array. */
@@ -242,6 +281,26 @@ static void add_headers(struct json_object *object,
 	}
 }
 
+/* When it will change by itself, and why it is dead or was so elsewhere. */
+static void add_extra(struct json_object *object, const struct devmq_msg *msg)
+{
+	unsigned int why = devmq_msg_reason(msg);
+	const void *bytes;
+	size_t size;
+
+	add_if(object, "due_ns", devmq_msg_due_ns(msg));
+	add_if(object, "expires_ns", devmq_msg_expires_ns(msg));
+	if (why && !reason_name(why))
+		add_number(object, "reason", why);
+	else
+		add_name(object, "reason", reason_name(why));
+	bytes = devmq_msg_note(msg, &size);
+	add_bytes_if(object, "note", bytes, size);
+	bytes = devmq_msg_origin(msg, &size);
+	add_bytes_if(object, "origin", bytes, size);
+	add_if(object, "origin_id", devmq_msg_origin_id(msg));
+}
+
 static struct json_object *json_message(const struct devmq_msg *msg)
 {
 	struct json_object *object = checked(json_object_new_object());
@@ -255,10 +314,7 @@ static struct json_object *json_message(const struct devmq_msg *msg)
 	add_bytes(object, "payload", bytes, size);
 	add_number(object, "priority", devmq_msg_priority(msg));
 	bytes = devmq_msg_key(msg, &size);
-	if (bytes)
-		add_bytes(object, "key", bytes, size);
-	else
-		add(object, "key", NULL);
+	add_bytes_if(object, "key", bytes, size);
 	add_number(object, "attempt", devmq_msg_attempt(msg));
 	add_number(object, "failures", devmq_msg_failures(msg));
 	add_name(object, "failure", failure_name(devmq_msg_failure(msg)));
@@ -268,6 +324,7 @@ static struct json_object *json_message(const struct devmq_msg *msg)
 	add_number(object, "pid", devmq_msg_pid(msg));
 	add_headers(object, msg);
 	add_name(object, "state", state_name(devmq_msg_state(msg)));
+	add_extra(object, msg);
 	if (devmq_msg_holder(msg, &pid, &since_ns)) {
 		add_number(object, "holder_pid", pid);
 		add_number(object, "since_ns", since_ns);
@@ -298,6 +355,97 @@ int print_json(struct json_object *object)
 	return size || putchar('\n') == EOF ? -errno : 0;
 }
 
+int print_sent_json(uint64_t id, bool duplicate)
+{
+	struct json_object *object = checked(json_object_new_object());
+
+	add_number(object, "id", id);
+	add(object, "duplicate",
+	    checked(json_object_new_boolean(duplicate)));
+	return print_json(object);
+}
+
+/* ------------------------------------------------------------------ */
+/* A line about a message: words with a value                         */
+
+/* Bytes that others chose stay within their quotes, and on the line. */
+static void print_quoted(const char *name, const void *bytes, size_t size)
+{
+	const unsigned char *p = bytes, *end = p + size;
+
+	printf(" %s=\"", name);
+	for (; p < end; p++) {
+		if (*p == '"' || *p == '\\')
+			printf("\\%c", *p);
+		else if (*p < ' ' || *p > '~')
+			printf("\\x%02x", *p);
+		else
+			putchar(*p);
+	}
+	putchar('"');
+}
+
+static void print_time(const char *name, uint64_t ns)
+{
+	char text[UNITS_TEXT_MAX];
+
+	if (!ns)
+		return;
+	format_time(ns, text);
+	printf(" %s=%s", name, text);
+}
+
+static void print_death(const struct devmq_msg *msg)
+{
+	unsigned int why = devmq_msg_reason(msg);
+	const char *origin;
+	const void *note;
+	size_t size;
+
+	if (why && reason_name(why))
+		printf(" reason=%s", reason_name(why));
+	else if (why)
+		printf(" reason=%u", why);
+	note = devmq_msg_note(msg, &size);
+	if (note)
+		print_quoted("note", note, size);
+	origin = devmq_msg_origin(msg, &size);
+	if (origin)
+		printf(" origin=%.*s/%" PRIu64, (int)size, origin,
+		       devmq_msg_origin_id(msg));
+}
+
+static void print_line(const struct devmq_msg *msg)
+{
+	const char *state = state_name(devmq_msg_state(msg));
+	const char *failure = failure_name(devmq_msg_failure(msg));
+	const void *key;
+	uint64_t since_ns;
+	uint32_t pid;
+	size_t size;
+
+	printf("%" PRIu64 " %s", devmq_msg_id(msg), state ? state : "?");
+	print_time("sent", devmq_msg_time_ns(msg));
+	printf(" uid=%u attempt=%u", devmq_msg_uid(msg),
+	       devmq_msg_attempt(msg));
+	if (devmq_msg_failures(msg) || devmq_msg_failure(msg))
+		printf(" failures=%u failure=%s", devmq_msg_failures(msg),
+		       failure ? failure : "?");
+	if (devmq_msg_priority(msg))
+		printf(" priority=%u", devmq_msg_priority(msg));
+	key = devmq_msg_key(msg, &size);
+	if (key)
+		print_quoted("key", key, size);
+	if (devmq_msg_holder(msg, &pid, &since_ns)) {
+		printf(" holder=%u", pid);
+		print_time("since", since_ns);
+	}
+	print_time("due", devmq_msg_due_ns(msg));
+	print_time("expires", devmq_msg_expires_ns(msg));
+	print_death(msg);
+	printf(" size=%zu\n", devmq_msg_full_size(msg));
+}
+
 int print_message(const struct devmq_msg *msg, enum message_format format)
 {
 	const char *payload;
@@ -309,8 +457,10 @@ int print_message(const struct devmq_msg *msg, enum message_format format)
 	payload = devmq_msg_payload(msg, &size);
 	if (format == FORMAT_NULL)
 		end = '\0';
-	else if (format == FORMAT_TEXT && (!size || payload[size - 1] != '\n'))
+	else if (format != FORMAT_RAW && (!size || payload[size - 1] != '\n'))
 		end = '\n';
+	if (format == FORMAT_LONG)
+		print_line(msg);
 	errno = EIO;
 	if (fwrite(payload, 1, size, stdout) < size)
 		return -errno;

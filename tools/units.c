@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "units.h"
 
@@ -97,6 +99,86 @@ int parse_duration(const char *text, uint64_t *ns)
 	return take_units(text, duration_units, ns);
 }
 
+/* So many digits and no more, as a number; moves *text behind them. */
+static bool take_field(const char **text, int digits, int *number)
+{
+	int n = 0;
+
+	for (; digits; digits--, ++*text) {
+		if (**text < '0' || **text > '9')
+			return false;
+		n = n * 10 + (**text - '0');
+	}
+	*number = n;
+	return true;
+}
+
+static bool take_char(const char **text, char c)
+{
+	if (**text != c)
+		return false;
+	++*text;
+	return true;
+}
+
+/* What may stand behind seconds: a point and up to nine digits. */
+static bool take_fraction(const char **text, uint64_t *ns)
+{
+	uint64_t unit = NSEC_PER_SEC;
+
+	*ns = 0;
+	if (!take_char(text, '.'))
+		return true;
+	while (**text >= '0' && **text <= '9' && unit > 1) {
+		unit /= 10;
+		*ns += unit * (uint64_t)(*(*text)++ - '0');
+	}
+	return unit < NSEC_PER_SEC;
+}
+
+/* A day that there is not, such as 30 February, is another one afterwards. */
+static bool take_iso(const char **text, uint64_t *seconds)
+{
+	struct tm tm = { .tm_isdst = 0 }, same;
+	time_t time;
+
+	if (!take_field(text, 4, &tm.tm_year) || !take_char(text, '-') ||
+	    !take_field(text, 2, &tm.tm_mon) || !take_char(text, '-') ||
+	    !take_field(text, 2, &tm.tm_mday) || !take_char(text, 'T') ||
+	    !take_field(text, 2, &tm.tm_hour) || !take_char(text, ':') ||
+	    !take_field(text, 2, &tm.tm_min) || !take_char(text, ':') ||
+	    !take_field(text, 2, &tm.tm_sec))
+		return false;
+	tm.tm_year -= 1900;
+	tm.tm_mon -= 1;
+	same = tm;
+	time = timegm(&same);
+	*seconds = (uint64_t)time;
+	return time >= 0 && same.tm_mday == tm.tm_mday &&
+	       same.tm_mon == tm.tm_mon && same.tm_hour == tm.tm_hour &&
+	       same.tm_min == tm.tm_min && same.tm_sec == tm.tm_sec;
+}
+
+int parse_time(const char *text, uint64_t *ns)
+{
+	bool iso = text[strspn(text, "0123456789")] == '-';
+	uint64_t seconds, fraction;
+	int err = 0;
+
+	if (iso && !take_iso(&text, &seconds))
+		return -EINVAL;
+	if (!iso)
+		err = take_digits(&text, &seconds);
+	if (err == -EINVAL || !take_fraction(&text, &fraction) ||
+	    (iso && !take_char(&text, 'Z')) || *text)
+		return -EINVAL;
+	if (err || __builtin_mul_overflow(seconds, NSEC_PER_SEC, &seconds) ||
+	    __builtin_add_overflow(seconds, fraction, &seconds))
+		return -ERANGE;
+	*ns = seconds;
+	return 0;
+}
+
 int parse_range(const char *text, uint64_t *first, uint64_t *last)
 {
 	uint64_t a, b;
@@ -167,4 +249,16 @@ void format_duration(uint64_t ms, char text[UNITS_TEXT_MAX])
 	else
 		ms /= scale[i].ms;
 	snprintf(text, UNITS_TEXT_MAX, "%" PRIu64 "%s", ms, scale[i].suffix);
+}
+
+void format_time(uint64_t ns, char text[UNITS_TEXT_MAX])
+{
+	time_t seconds = (time_t)(ns / NSEC_PER_SEC);
+	unsigned int ms = (unsigned int)(ns % NSEC_PER_SEC / NSEC_PER_MSEC);
+	struct tm tm;
+	size_t n;
+
+	gmtime_r(&seconds, &tm);
+	n = strftime(text, UNITS_TEXT_MAX, "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(text + n, UNITS_TEXT_MAX - n, ".%03uZ", ms);
 }

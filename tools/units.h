@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Numbers as people write them: sizes with K, M or G, durations with a unit,
- * ranges of message ids; and sizes and ages as people read them.
+ * instants, ranges of message ids; and sizes, ages and instants as people read
+ * them.
  *
  * A parser returns 0 and sets its result, or returns -EINVAL (not such a
  * number) or -ERANGE (too large) and leaves the result alone. Nothing before
@@ -13,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define UNITS_TEXT_MAX	24
+#define UNITS_TEXT_MAX	40
 
 /* A decimal number from 0 to max. */
 int parse_number(const char *text, uint64_t max, uint64_t *number);
@@ -24,6 +25,12 @@ int parse_size(const char *text, uint64_t *bytes);
 /* A number with ms, s, m or h behind it, or 0 alone; in nanoseconds. */
 int parse_duration(const char *text, uint64_t *ns);
 
+/*
+ * An instant: seconds since 1970, or as ISO 8601 has it in UTC, such as
+ * 2026-11-22T19:30:00Z; both may have a fraction. In nanoseconds since 1970.
+ */
+int parse_time(const char *text, uint64_t *ns);
+
 /* A or A-B, with 1 <= A <= B. */
 int parse_range(const char *text, uint64_t *first, uint64_t *last);
 
@@ -32,5 +39,8 @@ void format_size(uint64_t bytes, char text[UNITS_TEXT_MAX]);
 
 /* 0, 250ms, 12s, 5m, 3h, 12d: rounded down to one unit. */
 void format_duration(uint64_t ms, char text[UNITS_TEXT_MAX]);
+
+/* 2026-11-22T19:30:00.123Z: rounded down to milliseconds. */
+void format_time(uint64_t ns, char text[UNITS_TEXT_MAX]);
 
 #endif /* MQCTL_UNITS_H */

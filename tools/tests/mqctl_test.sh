@@ -16,7 +16,12 @@ test_create()
 	[ -c "/dev/mq/$Q" ] || fail "no device"
 	counters "$Q" type=queue mode=0600 ready=0 max_messages=1048576 \
 		max_bytes=67108864 max_message_size=1048576 overflow=block \
-		framing=record eof=never ack=auto prefetch=0
+		framing=record eof=never ack=auto prefetch=0 lease_ms=0 \
+		max_deliveries=20 max_dead=65536 dead_letter=none \
+		on_expiry=drop retry_ms=0 retry_backoff=1 retry_max_ms=0 \
+		delay_ms=0 ttl_ms=0 priorities=1 order=fifo \
+		dedup_window_ms=0 dedup_max=65536 single_active=0 \
+		fairness=none paused=none auto_delete=0 expires_ms=0
 	mq create "$Q"
 	expect 1 '' "$Q: cannot create: *exists*"
 }
@@ -33,6 +38,17 @@ test_create_with_options()
 	expect_same '666 1000 1001' "$(stat -c '%a %u %g' "/dev/mq/$Q")"
 	make "$P.b" max_bytes=1G
 	counters "$P.b" max_bytes=1073741824
+	make "$P.c" lease_ms=30s ttl_ms=5m retry_ms=1500 retry_max_ms=2h \
+		delay_ms=250ms dedup_window_ms=0 dead_letter="$P.b" \
+		on_expiry=dead order=key priorities=8
+	counters "$P.c" lease_ms=30000 ttl_ms=300000 retry_ms=1500 \
+		retry_max_ms=7200000 delay_ms=250 dedup_window_ms=0 \
+		dead_letter="$P.b" on_expiry=dead order=key priorities=8
+	# what is another's dead-letter queue goes after it
+	mq rm "$P.b"
+	expect 1 '' "$P.b: cannot remove: *"
+	mq rm "$P.c" "$P.b"
+	expect 0
 }
 
 test_create_says_why_not()
@@ -51,8 +67,12 @@ test_create_says_why_not()
 	expect 1 '' "$Q: cannot create: *max_bytes=*"
 	mq create "$Q" eof=empty eof=empty
 	expect 1 '' "$Q: cannot create: *eof*twice*"
-	mq create "$Q" lease_ms=30s
-	expect 1 '' "$Q: cannot create: *lease_ms*"
+	mq create "$Q" lease_ms=9000h retry_backoff=0
+	expect 1 '' "$Q: cannot create: *retry_backoff=0*"
+	mq create "$Q" dead_letter="$P.none"
+	expect 1 '' "$Q: cannot create: *$P.none*"
+	mq create "$Q" overflow=dead-letter
+	expect 1 '' "$Q: cannot create: *dead*letter*"
 	[ ! -e "/dev/mq/$Q" ] || fail "it was created"
 }
 
@@ -142,12 +162,12 @@ test_ls()
 	send "$P.b" world
 	mq ls
 	expect 0 -
-	expect_same 'NAME READY IN-FLIGHT BYTES CONSUMERS PRODUCERS OLDEST' \
-		"$(head -n 1 "$T/out" | tr -s ' ')"
+	expect_same 'NAME READY IN-FLIGHT DELAYED DEFERRED DEAD BYTES '\
+'CONSUMERS PRODUCERS OLDEST' "$(head -n 1 "$T/out" | tr -s ' ')"
 	expect_same "$P.a $P.b $P.c" "$(mine | cut -d ' ' -f 1 | tr '\n' ' ' |
 		sed 's/ $//')"
-	expect_same "$P.b 2 0 10 0 0" "$(mine | grep "^$P.b" |
-		cut -d ' ' -f 1-6)"
+	expect_same "$P.b 2 0 0 0 0 10 0 0" "$(mine | grep "^$P.b" |
+		cut -d ' ' -f 1-9)"
 }
 
 test_ls_columns()
@@ -166,6 +186,15 @@ test_ls_columns()
 	mq ls -n -r -o bytes,max_bytes,name
 	expect 0 -
 	expect_same "2000 3145728 $P.a" "$(mine | sed 's/^ //')"
+}
+
+test_ls_durations()
+{
+	make "$Q" lease_ms=90s ttl_ms=250ms
+	mq ls -n -o name,lease_ms,ttl_ms,retry_ms
+	expect_same "$Q 1m 250ms 0" "$(mine)"
+	mq ls -n -r -o name,lease_ms,ttl_ms
+	expect_same "$Q 90000 250" "$(mine)"
 }
 
 test_ls_age()
@@ -248,7 +277,7 @@ test_stat()
 		"$(head -n 3 "$T/out" | tr -s ' \n' ' ' | sed 's/ $//')"
 	grep -Eqx 'max_bytes +3145728' "$T/out" || fail "max_bytes"
 	grep -Eqx 'ready +1' "$T/out" || fail "ready"
-	expect_same 31 "$(wc -l <"$T/out")" "lines"
+	expect_same 52 "$(wc -l <"$T/out")" "lines"
 	mq stat "$P.none"
 	expect 1 '' "$P.none: no such queue"
 }
@@ -264,7 +293,9 @@ test_stat_json()
 		/max_bytes 3145728 /prefetch 2 /ready 1 /in_flight 0 \
 		/delayed 0 /deferred 0 /dead 0 /bytes 5 /sent 1 /delivered 0 \
 		/acked 0 /redelivered 0 /expired 0 /dead_lettered 0 \
-		/dropped 0 /purged 0 /deduplicated 0 /consumers 0 /producers 0
+		/dropped 0 /purged 0 /deduplicated 0 /consumers 0 \
+		/producers 0 /dead_refused 0 /dedup_forgotten 0 \
+		/lease_ms 0 /dead_letter none /priorities 1
 	grep -Eq '"oldest_ms":[0-9]+' "$T/out" || fail "oldest_ms"
 	mq stat "$Q" --json
 	expect_json /name "$Q"
@@ -293,7 +324,26 @@ overflow=reject
 framing=record
 eof=never
 ack=auto
-prefetch=0"
+prefetch=0
+lease_ms=0
+max_deliveries=20
+max_dead=65536
+dead_letter=none
+on_expiry=drop
+retry_ms=0
+retry_backoff=1
+retry_max_ms=0
+delay_ms=0
+ttl_ms=0
+priorities=1
+order=fifo
+dedup_window_ms=0
+dedup_max=65536
+single_active=0
+fairness=none
+paused=none
+auto_delete=0
+expires_ms=0"
 	mq get "$Q" overflow max_bytes ready
 	expect 0 $'reject\n1048576\n0'
 	mq get "$Q" overflow nosuch
@@ -321,6 +371,15 @@ test_set()
 	counters "$Q" max_messages=4 eof=empty
 	mq set "$Q" max_messages=0
 	expect 1 '' "$Q: cannot set max_messages: 0 is out of bounds"
+	mq set "$Q" lease_ms=30s retry_ms=1m paused=both
+	expect 0
+	counters "$Q" lease_ms=30000 retry_ms=60000 paused=both
+	mq set "$Q" dead_letter="$P.none"
+	expect 1 '' "$Q: cannot set dead_letter=$P.none: no such queue"
+	mq set "$Q" dead_letter="$Q"
+	expect 1 '' "$Q: cannot set dead_letter=$Q: the chain of dead-*"
+	mq set "$Q" overflow=dead-letter
+	expect 1 '' "$Q: cannot set overflow=dead-letter: the queue has no *"
 	mq set "$Q" framing=line
 	expect 1 '' "$Q: cannot set framing: it is fixed, or no permission"
 	mq set "$Q" ready=1
@@ -446,15 +505,9 @@ test_send_metadata()
 		/payload $'hello\nplain\na\n\nb'
 }
 
-test_send_not_in_this_version()
+test_send_what_the_queue_has_not()
 {
 	make "$Q"
-	mq send "$Q" --delay=5s x
-	expect 1 '' "$Q: cannot send: the module has no delay"
-	mq send "$Q" --ttl=5m x
-	expect 1 '' "$Q: cannot send: the module has no time to live"
-	mq send "$Q" --dedup-id=1 x
-	expect 1 '' "$Q: cannot send: the module has no de-duplication"
 	mq send "$Q" --priority=1 x
 	expect 1 '' "$Q: cannot send: the queue has no priority 1"
 	mq send "$Q" --sync x
@@ -462,6 +515,108 @@ test_send_not_in_this_version()
 	counters "$Q" sent=0
 	mq send "$Q" -d 0 -t 0 -p 0 x
 	expect 0 1
+}
+
+test_send_priority()
+{
+	make "$Q" priorities=4
+	send "$Q" -p 1 one
+	send "$Q" zero
+	send "$Q" --priority=3 three
+	mq send "$Q" -p 4 four
+	expect 1 '' "$Q: cannot send: the queue has no priority 4"
+	mq recv "$Q" -n 0 -J
+	expect_json -l /payload $'three\none\nzero' /priority $'3\n1\n0'
+}
+
+test_send_delay()
+{
+	local begin now due
+
+	make "$Q" delay_ms=1h
+	begin=$(nanoseconds)
+	send "$Q" --delay=0 now
+	send "$Q" default
+	send "$Q" --at=1 past
+	send "$Q" --at=2100-01-01T00:00:00Z later
+	counters "$Q" ready=2 delayed=2
+	mq recv "$Q" -n 0
+	expect 0 $'now\npast'
+	now=$(nanoseconds)
+	mq send "$Q" --delay=500ms soon
+	expect 0 5
+	mq recv "$Q" --wait=30s
+	expect 0 soon
+	[ $(($(nanoseconds) - now)) -ge 500000000 ] || fail "too early"
+	mq peek "$Q" --state=delayed -J
+	expect_json -l /payload $'default\nlater' /state $'delayed\ndelayed'
+	due=$("$JSON_CHECK" -l /due_ns <"$T/out" | sed -n 1p)
+	[ "$due" -ge $((begin + 3600000000000)) ] || fail "due $due"
+	due=$("$JSON_CHECK" -l /due_ns <"$T/out" | sed -n 2p)
+	expect_same 4102444800 $(((due + 500000000) / 1000000000)) due
+	# to be cancelled
+	mq purge "$Q" --id=4
+	expect 0 1
+	counters "$Q" delayed=1 purged=1
+}
+
+test_send_ttl()
+{
+	make "$Q" ttl_ms=100
+	send "$Q" short
+	send "$Q" --ttl=0 "for ever"
+	send "$Q" --ttl=1h long
+	sleep 0.3
+	mq peek "$Q" -J
+	expect_json -l /payload $'for ever\nlong'
+	expect_same null "$(sed -n 1p "$T/out" | "$JSON_CHECK" /expires_ns)"
+	grep -Eq '"expires_ns":[1-9][0-9]{18}' "$T/out" || fail "expires_ns"
+	counters "$Q" expired=1 ready=2
+	mq set "$Q" on_expiry=dead
+	send "$Q" short
+	sleep 0.3
+	mq peek "$Q" --state=dead -J
+	expect_json /payload short /reason expired /state dead
+}
+
+test_send_duplicates()
+{
+	make "$Q" dedup_window_ms=1h max_messages=3
+	mq send "$Q" --dedup-id=a one
+	expect 0 1
+	mq send "$Q" --dedup-id=a again
+	expect 0 1
+	mq send "$Q" --dedup-id=a --json again
+	expect 0 '{"id":1,"duplicate":true}'
+	mq send "$Q" --dedup-id=b -J two
+	expect 0 '{"id":2,"duplicate":false}'
+	mq send "$Q" -J three
+	expect 0 '{"id":3,"duplicate":false}'
+	# it needs no room
+	mq send "$Q" --dedup-id=b --nonblock again
+	expect 0 2
+	mq recv "$Q" -n 0
+	expect 0 $'one\ntwo\nthree'
+	mq send "$Q" --dedup-id=b again
+	expect 0 2
+	printf 'x\ny\nz\n' >"$T/in"
+	mq send "$Q" --line --dedup-id=c <"$T/in"
+	expect 0 $'4\n4\n4'
+	counters "$Q" deduplicated=6 sent=4
+}
+
+test_send_to_a_paused_queue()
+{
+	make "$Q" paused=send
+	mq send "$Q" --nonblock x
+	expect 3 '' "$Q: cannot send: the queue is paused"
+	mq set "$Q" paused=receive
+	send "$Q" x
+	mq recv "$Q" --wait=0
+	expect 3
+	mq set "$Q" paused=none
+	mq recv "$Q" --wait=0
+	expect 0 x
 }
 
 test_send_to_a_full_queue()
@@ -804,6 +959,137 @@ test_peek_with_permission_to_read()
 	counters "$Q" ready=1 consumers=0 delivered=0
 }
 
+# A queue with one message in each state; descriptor 5 holds number 2.
+make_states()
+{
+	local i
+
+	make "$Q" ack=manual lease_ms=1h
+	exec 5<"/dev/mq/$Q"
+	for i in 1 2 3 4; do send "$Q" "m$i"; done
+	for i in 1 2 3; do head -c 2 <&5 >/dev/null; done
+	"$MQCTL" settle --fd=5 1 defer || fail "defer"
+	"$MQCTL" settle --fd=5 3 reject --reason=300 \
+		--note=$'no "good"\n' || fail "reject"
+	send "$Q" --delay=1h -k the-key m5
+	counters "$Q" ready=1 in_flight=1 delayed=1 deferred=1 dead=1
+}
+
+test_peek_states()
+{
+	make_states
+	mq peek "$Q" -J
+	expect_json -l /id $'1\n2\n3\n4\n5' \
+		/state $'deferred\nin-flight\ndead\nready\ndelayed'
+	mq peek "$Q" --state=deferred
+	expect 0 m1
+	mq peek "$Q" --state=dead,delayed
+	expect 0 $'m3\nm5'
+	mq peek "$Q" --state=dead -J
+	expect_json /reason 300 /note 'no "good"' /failures 0 \
+		/origin null /attempt 1
+	mq peek "$Q" --state=in-flight -J
+	grep -Eq '"due_ns":[1-9][0-9]{18}' "$T/out" || fail "no due_ns"
+	mq peek "$Q" --long
+	expect 0 -
+	grep -Eqx '1 deferred sent=2[-0-9]*T[0-9:.]*Z uid=0 attempt=1 size=2' \
+		"$T/out" || fail "deferred: $(cat "$T/out")"
+	grep -Eqx "2 in-flight .* attempt=1 holder=$BASHPID since=.*Z due=.*Z \
+size=2" "$T/out" || fail "in flight: $(cat "$T/out")"
+	grep -Fq ' attempt=1 reason=300 note="no \"good\"\x0a" size=2' \
+		"$T/out" || fail "dead: $(cat "$T/out")"
+	grep -Eq '^5 delayed .* attempt=0 key="the-key" due=2.*Z size=2$' \
+		"$T/out" || fail "delayed: $(cat "$T/out")"
+	expect_same 10 "$(wc -l <"$T/out")" lines
+	exec 5<&-
+}
+
+test_peek_dead_letters()
+{
+	make "$P.dead" priorities=2
+	make "$Q" max_deliveries=1 dead_letter="$P.dead"
+	send "$Q" hello
+	mq consume "$Q" -n 1 -- false
+	mq peek "$P.dead" -J
+	expect_json /payload hello /state ready /reason failures \
+		/origin "$Q" /origin_id 1 /failures 1 /failure retry \
+		/note null /due_ns null
+	mq peek "$P.dead" -l
+	grep -q "reason=failures origin=$Q/1 " "$T/out" || fail "no origin"
+	mq recv "$P.dead" -J
+	expect_json /reason failures /origin "$Q" /origin_id 1
+}
+
+test_purge_states()
+{
+	make_states
+	mq purge "$Q" --state=deferred,dead
+	expect 0 2
+	counters "$Q" ready=1 in_flight=1 delayed=1 deferred=0 dead=0
+	mq purge "$Q"
+	expect 0 2
+	counters "$Q" ready=0 in_flight=1 delayed=0 purged=4
+	exec 5<&-
+}
+
+test_recv_deferred()
+{
+	make_states
+	mq recv "$Q" --id=4
+	expect 3
+	mq recv "$Q" --id=1 -J
+	expect_json /id 1 /payload m1 /attempt 2
+	counters "$Q" deferred=0 acked=1
+	mq recv "$Q" --id=1
+	expect 3
+	mq recv "$Q" --wait=0
+	expect 0 m4
+	exec 5<&-
+}
+
+# ---------------------------------------------------------------------- redrive
+
+test_redrive()
+{
+	make "$P.dead"
+	make "$P.b" max_deliveries=1 dead_letter="$P.dead"
+	make "$Q" max_deliveries=1
+	seq 1 4 | "$MQCTL" send --line "$Q" >/dev/null
+	mq consume "$Q" --until-empty -- false
+	counters "$Q" dead=4
+	mq redrive "$Q" --id=2-3
+	expect 0 2
+	counters "$Q" dead=2 ready=2
+	mq redrive "$Q"
+	expect 0 2
+	mq recv "$Q" -n 0 -J
+	expect_json -l /id $'1\n2\n3\n4' /failures $'0\n0\n0\n0'
+	mq redrive "$Q"
+	expect 0 0
+	# from a dead-letter queue, back and elsewhere
+	seq 1 3 | "$MQCTL" send --line "$P.b" >/dev/null
+	mq consume "$P.b" --until-empty -- false
+	counters "$P.dead" ready=3
+	mq redrive "$P.dead" --id=1
+	expect 0 1
+	counters "$P.b" ready=1
+	mq redrive "$P.dead" "$Q" --id=2
+	expect 0 1
+	mq recv "$Q" -J
+	expect_json /payload 2 /id 5 /failures 0 /origin null
+	mq rm -f "$P.b"
+	expect 0
+	mq redrive "$P.dead"
+	expect 1 0 "$P.dead: 1 not moved: the queue that they came from is gone"
+	counters "$P.dead" ready=1 purged=2
+	mq redrive "$P.none"
+	expect 1 '' "$P.none: no such queue"
+	mq redrive "$P.dead" "$P.none"
+	expect 1 '' "$P.none: no such queue"
+}
+
+# ------------------------------------------------------------------------ purge
+
 test_purge()
 {
 	make "$Q"
@@ -882,6 +1168,43 @@ test_settle()
 	exec 5<&-
 	mq recv "$Q" -n 0 -J
 	expect_json -l /id $'4\n6' /attempt $'1\n1' /failures $'0\n0'
+}
+
+test_settle_retry_and_extend()
+{
+	local due
+
+	make "$Q" ack=manual retry_ms=1h lease_ms=1h
+	printf 'a\nb\nc\nd\n' | "$MQCTL" send --line "$Q" >/dev/null
+	exec 5<"/dev/mq/$Q"
+	for _ in 1 2 3 4; do head -c 2 <&5 >/dev/null; done
+	mq settle --fd=5 --delay=0 1 retry
+	expect 0
+	counters "$Q" ready=1 delayed=0
+	mq settle --fd=5 2 retry
+	expect 0
+	counters "$Q" ready=1 delayed=1
+	mq settle --fd=5 --delay=300ms retry
+	expect 0
+	counters "$Q" delayed=2
+	wait_for has "$Q" ready 2
+	mq settle --fd=5 3 extend --lease=0
+	expect 0
+	mq peek "$Q" --state=in-flight -J
+	expect_json /id 3 /due_ns null
+	mq settle --fd=5 --lease=5h 3 extend
+	expect 0
+	mq peek "$Q" --state=in-flight -J
+	due=$("$JSON_CHECK" /due_ns <"$T/out")
+	[ "$due" -gt $(($(nanoseconds) + 15000000000000)) ] || fail "due $due"
+	mq settle --fd=5 3 extend --lease=100ms
+	expect 0
+	wait_for has "$Q" in_flight 0
+	mq settle --fd=5 3 ack
+	expect 1 '' "$Q: cannot ack 3: no such delivery is held"
+	mq peek "$Q" --state=ready -J
+	expect_json -l /id $'1\n3\n4' /failure $'retry\nlease\nretry'
+	exec 5<&-
 }
 
 test_settle_goes_on_after_an_error()

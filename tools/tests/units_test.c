@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Sizes, durations, ranges, UTF-8 and base64. Needs no module.
+ * Sizes, durations, times, ranges, UTF-8 and base64. Needs no module.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -111,6 +111,46 @@ static const struct number_case duration_cases[] = {
 	{ "5M", -EINVAL, 0 },
 };
 
+static const struct number_case time_cases[] = {
+	{ "0", 0, 0 },
+	{ "1", 0, 1000000000 },
+	{ "1795376097", 0, 1795376097000000000ULL },
+	{ "1795376097.5", 0, 1795376097500000000ULL },
+	{ "1.000000001", 0, 1000000001 },
+	{ "18446744073.709551615", 0, UINT64_MAX },
+	{ "18446744073.709551616", -ERANGE, 0 },
+	{ "18446744074", -ERANGE, 0 },
+	{ "99999999999999999999", -ERANGE, 0 },
+	{ "1.", -EINVAL, 0 },
+	{ ".5", -EINVAL, 0 },
+	{ "1.0000000001", -EINVAL, 0 },
+	{ "", -EINVAL, 0 },
+	{ "-1", -EINVAL, 0 },
+	{ "5s", -EINVAL, 0 },
+	{ "now", -EINVAL, 0 },
+	{ "1970-01-01T00:00:00Z", 0, 0 },
+	{ "2026-11-22T19:34:57Z", 0, 1795376097000000000ULL },
+	{ "2026-11-22T19:34:57.25Z", 0, 1795376097250000000ULL },
+	{ "2024-02-29T23:59:59Z", 0, 1709251199000000000ULL },
+	{ "2023-02-29T00:00:00Z", -EINVAL, 0 },
+	{ "2026-13-01T00:00:00Z", -EINVAL, 0 },
+	{ "2026-00-01T00:00:00Z", -EINVAL, 0 },
+	{ "2026-11-31T00:00:00Z", -EINVAL, 0 },
+	{ "2026-11-22T24:00:00Z", -EINVAL, 0 },
+	{ "2026-11-22T19:60:00Z", -EINVAL, 0 },
+	{ "2026-11-22T19:00:60Z", -EINVAL, 0 },
+	{ "1969-12-31T23:59:59Z", -EINVAL, 0 },
+	{ "2026-11-22T19:34:57", -EINVAL, 0 },
+	{ "2026-11-22T19:34:57+01:00", -EINVAL, 0 },
+	{ "2026-11-22T19:34:57.Z", -EINVAL, 0 },
+	{ "2026-11-22 19:34:57Z", -EINVAL, 0 },
+	{ "2026-11-22T19:34Z", -EINVAL, 0 },
+	{ "2026-11-22", -EINVAL, 0 },
+	{ "2026-1-2T19:34:57Z", -EINVAL, 0 },
+	{ "2026-11-22T19:34:57Zx", -EINVAL, 0 },
+	{ "9999-12-31T23:59:59Z", -ERANGE, 0 },
+};
+
 static void test_numbers(void)
 {
 	uint64_t number;
@@ -131,6 +171,11 @@ static void test_numbers(void)
 		number = POISON;
 		err = parse_duration(duration_cases[i].text, &number);
 		check("duration", &duration_cases[i], err, number);
+	}
+	for (i = 0; i < ARRAY_SIZE(time_cases); i++) {
+		number = POISON;
+		err = parse_time(time_cases[i].text, &number);
+		check("time", &time_cases[i], err, number);
 	}
 }
 
@@ -211,6 +256,27 @@ static void test_formats(void)
 		format_duration(format_cases[i].number, text);
 		result(!strcmp(text, format_cases[i].duration), "as duration",
 		       format_cases[i].duration);
+	}
+}
+
+static const struct {
+	uint64_t	ns;
+	const char	*time;
+} instants[] = {
+	{ 0, "1970-01-01T00:00:00.000Z" },
+	{ 1795376097999999999ULL, "2026-11-22T19:34:57.999Z" },
+	{ UINT64_MAX, "2554-07-21T23:34:33.709Z" },
+};
+
+static void test_instants(void)
+{
+	char text[UNITS_TEXT_MAX];
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(instants); i++) {
+		format_time(instants[i].ns, text);
+		result(!strcmp(text, instants[i].time), "as time",
+		       instants[i].time);
 	}
 }
 
@@ -301,6 +367,7 @@ int main(void)
 	test_numbers();
 	test_ranges();
 	test_formats();
+	test_instants();
 	test_utf8();
 	test_base64();
 	printf("1..%d\n", count);

@@ -6,7 +6,7 @@
 # shellcheck source=ktap.sh
 . "$(dirname "$0")/ktap.sh"
 
-commands="create rm ls stat get set send recv consume peek purge settle"
+commands="create rm ls stat get set send recv consume peek purge redrive settle"
 
 test_help()
 {
@@ -39,8 +39,8 @@ test_no_command()
 	expect 2 '' "no command 'frobnicate' (see mqctl --help)"
 	mq --frobnicate
 	expect 2 '' "no option '--frobnicate' (see mqctl --help)"
-	mq redrive orders
-	expect 2 '' "no command 'redrive' *"
+	mq bind orders
+	expect 2 '' "no command 'bind' *"
 }
 
 # Every command has complete help, and every option of it is listed there.
@@ -86,7 +86,8 @@ test_operands_are_counted()
 {
 	local c
 
-	for c in create rm stat get set send recv consume peek purge settle; do
+	for c in create rm stat get set send recv consume peek purge redrive \
+		 settle; do
 		mq "$c"
 		expect 2 '' "$c: too few operands: *"
 	done
@@ -100,6 +101,8 @@ test_operands_are_counted()
 	done
 	mq ls a
 	expect 2 '' "ls: too many operands: 'a' *"
+	mq redrive a b c
+	expect 2 '' "redrive: too many operands: 'c' *"
 	mq send q one two
 	expect 2 '' "send: too many operands: 'two' *"
 }
@@ -109,7 +112,7 @@ test_names_are_checked()
 	local c long
 
 	long=$(printf '%064d' 0)
-	for c in create rm stat get send recv peek purge; do
+	for c in create rm stat get send recv peek purge redrive; do
 		for name in 'a b' '' . .. control a/b "$long" 'ä'; do
 			mq "$c" "$name"
 			expect 2 '' "$c: '$name' is not a queue's name *"
@@ -117,6 +120,8 @@ test_names_are_checked()
 	done
 	mq set 'a b' eof=never
 	expect 2 '' "set: 'a b' is not a queue's name *"
+	mq redrive q a/b
+	expect 2 '' "redrive: 'a/b' is not a queue's name *"
 	mq consume 'a b' -- true
 	expect 2 '' "consume: 'a b' is not a queue's name *"
 }
@@ -137,6 +142,14 @@ test_numbers_are_checked()
 	expect 2 '' 'consume: --jobs: 0 is out of range *'
 	mq consume q -j 1025 -- true
 	expect 2 '' 'consume: --jobs: 1025 is out of range *'
+	mq consume q --batch=0 -- true
+	expect 2 '' 'consume: --batch: 0 is out of range *'
+	mq consume q --batch=1025 -- true
+	expect 2 '' 'consume: --batch: 1025 is out of range *'
+	mq recv q --id=0
+	expect 2 '' 'recv: --id: 0 is out of range *'
+	mq recv q --id=1-2
+	expect 2 '' "recv: --id: '1-2' is not a number *"
 	mq settle --fd=x ack
 	expect 2 '' "settle: --fd: 'x' is not a number *"
 }
@@ -152,11 +165,32 @@ test_durations_are_checked()
 		expect 2 '' "send: --delay: '$bad' is not a duration *"
 		mq send q "--ttl=$bad" x
 		expect 2 '' "send: --ttl: '$bad' is not a duration *"
+		mq consume q "--lease=$bad" -- true
+		expect 2 '' "consume: --lease: '$bad' is not a duration *"
+		mq consume q "--retry=$bad" -- true
+		expect 2 '' "consume: --retry: '$bad' is not a duration *"
+		mq settle --fd=0 "--delay=$bad" retry
+		expect 2 '' "settle: --delay: '$bad' is not a duration *"
 		mq purge q "--older-than=$bad"
 		expect 2 '' "purge: --older-than: '$bad' is not a duration *"
 	done
 	mq recv q --wait=9999999h
 	expect 2 '' 'recv: --wait: 9999999h is out of range *'
+}
+
+test_times_are_checked()
+{
+	local bad
+
+	for bad in '' now 5s 2026-11-22 2026-02-30T00:00:00Z \
+		   2026-11-22T19:34:57 2026-11-22T19:34:57+01:00; do
+		mq send q "--at=$bad" x
+		expect 2 '' "send: --at: '$bad' is not a time such as *"
+	done
+	mq send q --at=9999-01-01T00:00:00Z x
+	expect 2 '' 'send: --at: 9999-01-01T00:00:00Z is out of range *'
+	mq send q --at=0 --delay=5s x
+	expect 2 '' 'send: --delay and --at exclude each other *'
 }
 
 test_option_words_are_checked()
@@ -180,6 +214,8 @@ test_option_words_are_checked()
 	for bad in 1x 5S 1.5s s; do
 		mq create q "lease_ms=$bad"
 		expect 2 '' "create: 'lease_ms=$bad': not a number with *"
+		mq set q "dedup_window_ms=$bad"
+		expect 2 '' "set: 'dedup_window_ms=$bad': not a number with *"
 	done
 	mq create q max_bytes=99999999999G
 	expect 2 '' "create: 'max_bytes=99999999999G': out of range *"
@@ -227,21 +263,45 @@ test_words_of_options_are_checked()
 	mq send q --line x
 	expect 2 '' 'send: --line is for standard input, not for MESSAGE *'
 	mq recv q --raw --json
-	expect 2 '' 'recv: --json, --raw and --null exclude each other *'
-	mq peek q --null --raw
-	expect 2 '' 'peek: --json, --raw and --null exclude each other *'
+	expect 2 '' 'recv: --json, --raw, --null and --long exclude each *'
+	mq peek q --null --long
+	expect 2 '' 'peek: --json, --raw, --null and --long exclude each *'
+	mq recv q --id=7 -n 3
+	expect 2 '' 'recv: --id takes one message, and does not wait *'
+	mq recv q --wait=5s --id=7
+	expect 2 '' 'recv: --id takes one message, and does not wait *'
+	mq redrive q --id=7-3
+	expect 2 '' "redrive: --id: '7-3' is not an id or a range *"
+	mq consume q --null -- true
+	expect 2 '' 'consume: --null is for --batch *'
 }
 
 test_settle_usage()
 {
 	mq settle ack
 	expect 2 '' 'settle: --fd is missing *'
-	mq settle --fd=0 retry
-	expect 2 '' "settle: 'retry' is neither ack nor release *"
+	mq settle --fd=0 frobnicate
+	expect 2 '' "settle: 'frobnicate' is none of ack, release, retry, *"
 	mq settle --fd=0 0 ack
 	expect 2 '' "settle: '0' is not an id or a range *"
 	mq settle --fd=0 1 2
-	expect 2 '' "settle: '2' is neither ack nor release *"
+	expect 2 '' "settle: '2' is none of ack, release, retry, *"
+	mq settle --fd=0 --delay=5s ack
+	expect 2 '' 'settle: --delay does not go with ack *'
+	mq settle --fd=0 --lease=5s retry
+	expect 2 '' 'settle: --lease does not go with retry *'
+	mq settle --fd=0 --note=x --reason=300 extend
+	expect 2 '' 'settle: --reason does not go with extend *'
+	mq settle --fd=0 --note=x --delay=5s reject
+	expect 2 '' 'settle: --note and --delay exclude each other *'
+	mq settle --fd=0 --reason=255 reject
+	expect 2 '' 'settle: --reason: 255 is out of range *'
+	mq settle --fd=0 --reason=65536 reject
+	expect 2 '' 'settle: --reason: 65536 is out of range *'
+	mq settle --fd=0 --note= reject
+	expect 2 '' 'settle: --note takes 1 to 256 bytes *'
+	mq settle --fd=0 "--note=$(printf '%0257d' 0)" reject
+	expect 2 '' 'settle: --note takes 1 to 256 bytes *'
 	mq settle --fd=99 ack
 	expect 1 '' 'descriptor 99: cannot use it: Bad file descriptor'
 	mq settle --fd=0 ack </dev/null
@@ -267,6 +327,7 @@ test_lists_for_completion()
 	mq --list-columns
 	expect 0 -
 	grep -qx oldest_ms "$T/out" || fail "no oldest_ms"
+	grep -qx dead_refused "$T/out" || fail "no dead_refused"
 }
 
 # complete WORD...: what completion offers for the last one.
@@ -306,6 +367,9 @@ test_completion()
 	expect_same 'dead deferred delayed ' \
 		"$(complete_words peek q --state = d)"
 	expect_same 'ack ' "$(complete_words settle --fd = 3 a)"
+	expect_same 'reject release retry ' \
+		"$(complete_words settle --fd = 3 1-9 re)"
+	expect_same '--batch= ' "$(complete_words consume q --b)"
 	expect_same 'eof= ' "$(complete_words set q eo)"
 	expect_same 'in_flight ' "$(complete_words get q in)"
 	case " $(complete_words consume q -j 4 -- tru)" in
