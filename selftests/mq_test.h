@@ -69,6 +69,11 @@
 /* A uid and a gid without any privilege. */
 #define MQ_NOBODY	65534
 
+/* Times in nanoseconds: soon, and not while any test runs. */
+#define MQ_MS		1000000ULL
+#define MQ_SECOND	(1000 * MQ_MS)
+#define MQ_HOUR		(3600 * MQ_SECOND)
+
 /* -- time ------------------------------------------------------------------ */
 
 static inline uint64_t mq_clock_ns(clockid_t clock)
@@ -82,6 +87,12 @@ static inline uint64_t mq_clock_ns(clockid_t clock)
 static inline uint64_t mq_now_ns(void)
 {
 	return mq_clock_ns(CLOCK_MONOTONIC);
+}
+
+/* The clock that delays, leases and times to live go by. */
+static inline uint64_t mq_boot_ns(void)
+{
+	return mq_clock_ns(CLOCK_BOOTTIME);
 }
 
 static inline uint64_t mq_now_ms(void)
@@ -223,20 +234,6 @@ mq_create(struct mq_queue *queue, const char *options, ...)
 static inline int mq_remove(const struct mq_queue *queue)
 {
 	return mq_control("remove %s force", queue->name);
-}
-
-/* Remove whatever is left of this process's queues.  0: all is gone. */
-static inline int mq_cleanup(void)
-{
-	int error, result = 0;
-
-	while (mq_names_count) {
-		error = mq_control("remove %s force",
-				   mq_names[--mq_names_count]);
-		if (error && error != -ENOENT)
-			result = error;
-	}
-	return result;
 }
 
 static inline int mq_sysfs_get(const struct mq_queue *queue, const char *file,
@@ -389,6 +386,32 @@ static inline bool mq_conserved(const struct devmq_stat *stat)
 	       stat->dead_lettered + stat->dropped + stat->purged;
 }
 
+/*
+ * Remove whatever is left of this process's queues.  0: the sum held in each,
+ * and all is gone.
+ */
+static inline int mq_cleanup(void)
+{
+	struct mq_queue queue;
+	struct devmq_stat stat;
+	int error, result = 0;
+
+	while (mq_names_count) {
+		strcpy(queue.name, mq_names[--mq_names_count]);
+		snprintf(queue.path, sizeof(queue.path), "/dev/mq/%s",
+			 queue.name);
+		if (!mq_stat(&queue, &stat) && !mq_conserved(&stat)) {
+			fprintf(stderr, "# messages of %s do not add up\n",
+				queue.name);
+			result = -EBADMSG;
+		}
+		error = mq_remove(&queue);
+		if (error && error != -ENOENT)
+			result = error;
+	}
+	return result;
+}
+
 /* One member of the snapshot, or a negative errno. */
 #define mq_stat_of(queue, member) ({					\
 	struct devmq_stat __stat;					\
@@ -405,8 +428,9 @@ static inline int mq_consumer_get(int fd, struct devmq_consumer *consumer)
 	return mq_ioctl(fd, DEVMQ_IOC_CONSUMER, consumer);
 }
 
-static inline int mq_consumer_set(int fd, unsigned int ack,
-				  unsigned int prefetch)
+static inline int mq_consumer_set_lease(int fd, unsigned int ack,
+					unsigned int prefetch,
+					uint64_t lease_ns)
 {
 	struct devmq_consumer consumer;
 
@@ -415,8 +439,14 @@ static inline int mq_consumer_set(int fd, unsigned int ack,
 	consumer.flags = DEVMQ_CONSUMER_SET;
 	consumer.ack = ack;
 	consumer.prefetch = prefetch;
-	consumer.lease_ns = 0;
+	consumer.lease_ns = lease_ns;
 	return mq_ioctl(fd, DEVMQ_IOC_CONSUMER, &consumer);
+}
+
+static inline int mq_consumer_set(int fd, unsigned int ack,
+				  unsigned int prefetch)
+{
+	return mq_consumer_set_lease(fd, ack, prefetch, 0);
 }
 
 static inline long long mq_held(int fd)
@@ -481,6 +511,30 @@ static inline int mq_settle(int fd, uint64_t first, uint64_t last,
 	return settled;
 }
 
+/* One settlement, all of it given: how many it settled, or an errno. */
+static inline int mq_settle_one(int fd, struct devmq_settlement *settlement)
+{
+	uint64_t settled;
+	int error = mq_settle_many(fd, settlement, 1, &settled);
+
+	if (error)
+		return error;
+	if (settlement->error || settlement->settled != settled)
+		return -EBADMSG;
+	return settled;
+}
+
+/* The same with a delay, for retry and extend. */
+static inline int mq_settle_after(int fd, uint64_t first, uint64_t last,
+				  uint32_t action, uint64_t delay_ns)
+{
+	struct devmq_settlement settlement;
+
+	mq_settlement(&settlement, first, last, action);
+	settlement.delay_ns = delay_ns;
+	return mq_settle_one(fd, &settlement);
+}
+
 static inline int mq_ack(int fd, uint64_t id)
 {
 	return mq_settle(fd, id, id, DEVMQ_ACTION_ACK);
@@ -491,8 +545,43 @@ static inline int mq_release(int fd, uint64_t id)
 	return mq_settle(fd, id, id, DEVMQ_ACTION_RELEASE);
 }
 
-/* Drop what is ready: how many messages, or a negative errno. */
-static inline long long mq_purge(int fd, uint64_t first, uint64_t last)
+/* Zero: as the queue's back-off says, 1: at once. */
+static inline int mq_retry(int fd, uint64_t id, uint64_t delay_ns)
+{
+	return mq_settle_after(fd, id, id, DEVMQ_ACTION_RETRY, delay_ns);
+}
+
+static inline int mq_extend(int fd, uint64_t id, uint64_t lease_ns)
+{
+	return mq_settle_after(fd, id, id, DEVMQ_ACTION_EXTEND, lease_ns);
+}
+
+static inline int mq_defer(int fd, uint64_t id)
+{
+	return mq_settle(fd, id, id, DEVMQ_ACTION_DEFER);
+}
+
+static inline int mq_reject(int fd, uint64_t id)
+{
+	return mq_settle(fd, id, id, DEVMQ_ACTION_REJECT);
+}
+
+/* The note is text, or NULL. */
+static inline int mq_reject_with(int fd, uint64_t id, unsigned int reason,
+				 const char *note)
+{
+	struct devmq_settlement settlement;
+
+	mq_settlement(&settlement, id, id, DEVMQ_ACTION_REJECT);
+	settlement.reason = reason;
+	settlement.note = (uintptr_t)note;
+	settlement.note_size = note ? strlen(note) : 0;
+	return mq_settle_one(fd, &settlement);
+}
+
+/* Drop what is in these states: how many messages, or a negative errno. */
+static inline long long mq_purge_states(int fd, uint64_t first, uint64_t last,
+					uint32_t states)
 {
 	struct devmq_purge purge;
 	int error;
@@ -501,9 +590,39 @@ static inline long long mq_purge(int fd, uint64_t first, uint64_t last)
 	purge.size = sizeof(purge);
 	purge.first_id = first;
 	purge.last_id = last;
+	purge.states = states;
 	memset(&purge.purged, MQ_POISON, sizeof(purge.purged));
 	error = mq_ioctl(fd, DEVMQ_IOC_PURGE, &purge);
 	return error ? error : (long long)purge.purged;
+}
+
+/* Drop all that is not in flight: how many messages, or a negative errno. */
+static inline long long mq_purge(int fd, uint64_t first, uint64_t last)
+{
+	return mq_purge_states(fd, first, last, 0);
+}
+
+/*
+ * Redrive to where the messages came from, or with @target not negative to
+ * that: how many were moved, or a negative errno.
+ */
+static inline long long mq_redrive(int fd, uint64_t first, uint64_t last,
+				   int target, uint64_t *stranded)
+{
+	struct devmq_redrive redrive;
+	int error;
+
+	memset(&redrive, MQ_POISON, sizeof(redrive));
+	redrive.size = sizeof(redrive);
+	redrive.flags = target >= 0 ? DEVMQ_REDRIVE_TO : 0;
+	redrive.first_id = first;
+	redrive.last_id = last;
+	redrive.target_fd = target >= 0 ? target : 0;
+	redrive.reserved = 0;
+	error = mq_ioctl(fd, DEVMQ_IOC_REDRIVE, &redrive);
+	if (stranded)
+		*stranded = redrive.stranded;
+	return error ? error : (long long)redrive.moved;
 }
 
 /* -- records --------------------------------------------------------------- */
@@ -592,7 +711,7 @@ static inline int mq_send(int fd, const void *records, size_t size,
 	send->flags = 0;
 	send->records = (uintptr_t)records;
 	send->records_size = size;
-	send->reserved = 0;
+	send->result = 0;
 	return mq_ioctl(fd, DEVMQ_IOC_SEND, send);
 }
 
@@ -612,6 +731,53 @@ static inline long long mq_send_one(int fd, const void *payload, size_t size)
 		return -EBADMSG;
 	return send.first_id;
 }
+
+/* A message with what it can have; what is not named is not there. */
+struct mq_message {
+	const char *text, *key, *dedup;
+	uint64_t delay_ns, ttl_ns;
+	unsigned int priority, flags;
+};
+
+static inline struct devmq_record *
+mq_batch_add_message(struct mq_batch *batch, const struct mq_message *message)
+{
+	const char *text = message->text ?: "", *key = message->key ?: "";
+	const char *dedup = message->dedup ?: "";
+	struct devmq_record *record;
+
+	/* The de-duplication id stands where headers would. */
+	record = mq_batch_add_full(batch, key, strlen(key), dedup,
+				   strlen(dedup), text, strlen(text));
+	record->headers_size = 0;
+	record->dedup_size = strlen(dedup);
+	record->delay_ns = message->delay_ns;
+	record->ttl_ns = message->ttl_ns;
+	record->priority = message->priority;
+	record->flags = message->flags;
+	return record;
+}
+
+/* Send it: its id, or a negative errno. */
+static inline long long mq_send_message(int fd,
+					const struct mq_message *message)
+{
+	struct mq_batch batch = {};
+	struct devmq_send send;
+	int error;
+
+	mq_batch_add_message(&batch, message);
+	error = mq_send(fd, batch.data, batch.size, &send);
+	mq_batch_free(&batch);
+	if (error)
+		return error;
+	if (send.count != 1 || send.first_id != send.last_id || send.result)
+		return -EBADMSG;
+	return send.first_id;
+}
+
+#define MQ_SEND(fd, ...) \
+	mq_send_message(fd, &(struct mq_message){ __VA_ARGS__ })
 
 /* Send @count texts "m1", "m2"...: 0, or a negative errno. */
 static inline int mq_fill(int fd, unsigned int count)
@@ -679,6 +845,16 @@ static inline int mq_recv(int fd, void *buffer, size_t size,
 	return mq_ioctl(fd, DEVMQ_IOC_RECV, recv);
 }
 
+/* Receive a deferred message. */
+static inline int mq_recv_id(int fd, uint64_t id, void *buffer, size_t size,
+			     struct devmq_recv *recv)
+{
+	memset(buffer, MQ_POISON, size);
+	mq_recv_init(recv, buffer, size);
+	recv->id = id;
+	return mq_ioctl(fd, DEVMQ_IOC_RECV, recv);
+}
+
 static inline void mq_peek_init(struct devmq_peek *peek, void *buffer,
 				size_t size)
 {
@@ -706,7 +882,7 @@ static inline int mq_peek(int fd, void *buffer, size_t size,
 static inline int mq_peek_id(const struct mq_queue *queue, uint64_t id,
 			     struct devmq_record *record)
 {
-	char buffer[512];
+	char buffer[2048];
 	struct devmq_peek peek;
 	int error, fd = mq_open(queue, MQ_LOOK);
 
@@ -760,6 +936,126 @@ static inline bool mq_record_is(struct devmq_record *record, const char *text)
 {
 	return mq_record_payload_size(record) == strlen(text) &&
 	       !memcmp(mq_record_payload(record), text, strlen(text));
+}
+
+/* All that is said of a message, taken apart. */
+struct mq_look {
+	struct devmq_record record;
+	struct devmq_extra extra;	/* zero where nothing is said */
+	char origin[DEVMQ_NAME_MAX + 1];
+	char note[DEVMQ_NOTE_MAX + 1];
+	char key[DEVMQ_KEY_MAX + 1];
+	char payload[64];		/* its beginning, as a string */
+};
+
+/* 0, or -EBADMSG for what does not fit together. */
+static inline int mq_look_at(struct devmq_record *record, struct mq_look *look)
+{
+	char *data = (char *)(record + 1);
+	size_t size;
+
+	memset(look, 0, sizeof(*look));
+	look->record = *record;
+	if (record->extra_size) {
+		if (record->extra_size < sizeof(look->extra))
+			return -EBADMSG;
+		memcpy(&look->extra, data, sizeof(look->extra));
+		if (look->extra.origin_size > DEVMQ_NAME_MAX ||
+		    look->extra.note_size > DEVMQ_NOTE_MAX ||
+		    look->extra.reserved ||
+		    record->extra_size < sizeof(look->extra) +
+		    look->extra.origin_size + look->extra.note_size)
+			return -EBADMSG;
+		data += record->extra_size - look->extra.origin_size -
+			look->extra.note_size;
+		memcpy(look->origin, data, look->extra.origin_size);
+		memcpy(look->note, data + look->extra.origin_size,
+		       look->extra.note_size);
+		data += look->extra.origin_size + look->extra.note_size;
+	}
+	if (record->key_size > DEVMQ_KEY_MAX)
+		return -EBADMSG;
+	memcpy(look->key, data, record->key_size);
+	size = mq_record_payload_size(record);
+	memcpy(look->payload, mq_record_payload(record),
+	       size < sizeof(look->payload) ? size : sizeof(look->payload) - 1);
+	return 0;
+}
+
+/* Take apart the message with this id, where it stands. */
+static inline int mq_look_id(const struct mq_queue *queue, uint64_t id,
+			     struct mq_look *look)
+{
+	struct devmq_record *record;
+	struct devmq_peek peek;
+	int error, fd = mq_open(queue, MQ_LOOK);
+	char buffer[4096] __attribute__((aligned(8)));
+
+	memset(look, MQ_POISON, sizeof(*look));
+	if (fd < 0)
+		return fd;
+	memset(buffer, MQ_POISON, sizeof(buffer));
+	mq_peek_init(&peek, buffer, sizeof(buffer));
+	peek.after_id = id - 1;
+	peek.max_count = 1;
+	error = mq_ioctl(fd, DEVMQ_IOC_PEEK, &peek);
+	close(fd);
+	if (error)
+		return error;
+	record = mq_record_next(buffer, peek.used, NULL);
+	if (peek.count != 1 || !record || record->id != id)
+		return -ENOENT;
+	return mq_look_at(record, look);
+}
+
+/* Take the next message as a record, without waiting, and apart. */
+static inline int mq_take(int fd, struct mq_look *look)
+{
+	char buffer[4096] __attribute__((aligned(8)));
+	struct devmq_record *record;
+	struct devmq_recv recv;
+	int error;
+
+	memset(look, MQ_POISON, sizeof(*look));
+	memset(buffer, MQ_POISON, sizeof(buffer));
+	mq_recv_init(&recv, buffer, sizeof(buffer));
+	recv.max_count = 1;
+	error = mq_ioctl(fd, DEVMQ_IOC_RECV, &recv);
+	if (error)
+		return error;
+	record = mq_record_next(buffer, recv.used, NULL);
+	if (recv.count != 1 || !record)
+		return -EBADMSG;
+	return mq_look_at(record, look);
+}
+
+/* The state of a message, -ENOENT if there is none with this id. */
+static inline int mq_state(const struct mq_queue *queue, uint64_t id)
+{
+	struct devmq_record record;
+
+	return mq_peek_id(queue, id, &record) ?: record.state;
+}
+
+/* What a test sees of a message: its state and what went wrong with it. */
+#define MQ_EXPECT(queue, id, expected_state, expected_attempt,		\
+		  expected_failures, expected_failure) do {		\
+	struct devmq_record __record;					\
+									\
+	EXPECT_EQ(0, mq_peek_id(queue, id, &__record));			\
+	EXPECT_EQ(DEVMQ_STATE_##expected_state, __record.state);	\
+	EXPECT_EQ(expected_attempt, __record.attempt);			\
+	EXPECT_EQ(expected_failures, __record.failures);		\
+	EXPECT_EQ(DEVMQ_FAILURE_##expected_failure, __record.failure);	\
+} while (0)
+
+/* Is @time what CLOCK_REALTIME says now and @from ns, give or take a second? */
+static inline bool mq_is_from_now(uint64_t time, uint64_t from)
+{
+	uint64_t now = mq_clock_ns(CLOCK_REALTIME);
+
+	return time <= now + from + MQ_SECOND &&
+	       time + 30 * MQ_SECOND >= now + from;
 }
 
 /* -- memory that ends ------------------------------------------------------ */
