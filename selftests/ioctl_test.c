@@ -17,6 +17,7 @@ union argument {
 	struct devmq_consumer consumer;
 	struct devmq_peek peek;
 	struct devmq_purge purge;
+	struct devmq_redrive redrive;
 	struct devmq_stat stat;
 	char bytes[2 * 4096];
 };
@@ -37,12 +38,14 @@ FIXTURE_VARIANT(ioctl) {
 	size_t size;
 	__u32 known_flags;
 	bool reading, writing, looking;	/* which opens may use it */
+	bool setting;			/* DEVMQ_CONSUMER_SET is given */
 	struct {
 		size_t offset, size;
 	} reserved[4];			/* must be zero */
 	struct {
 		size_t offset, size;
-	} out[8];
+	} out[10];
+	size_t first_size;		/* of its first version, if less */
 };
 
 #define MEMBER(type, name) \
@@ -52,7 +55,7 @@ FIXTURE_VARIANT_ADD(ioctl, send)
 {
 	.command = DEVMQ_IOC_SEND, .size = sizeof(struct devmq_send),
 	.writing = true,
-	.reserved = { MEMBER(devmq_send, reserved) },
+	.reserved = { MEMBER(devmq_send, result) },
 	.out = {
 		MEMBER(devmq_send, count), MEMBER(devmq_send, first_id),
 		MEMBER(devmq_send, last_id),
@@ -63,7 +66,6 @@ FIXTURE_VARIANT_ADD(ioctl, recv)
 {
 	.command = DEVMQ_IOC_RECV, .size = sizeof(struct devmq_recv),
 	.reading = true,
-	.reserved = { MEMBER(devmq_recv, id) },
 	.out = {
 		MEMBER(devmq_recv, count), MEMBER(devmq_recv, used),
 		MEMBER(devmq_recv, need),
@@ -93,7 +95,7 @@ FIXTURE_VARIANT_ADD(ioctl, consumer_set)
 {
 	.command = DEVMQ_IOC_CONSUMER, .size = sizeof(struct devmq_consumer),
 	.known_flags = DEVMQ_CONSUMER_SET, .reading = true,
-	.reserved = { MEMBER(devmq_consumer, lease_ns) },
+	.setting = true,
 	.out = {
 		MEMBER(devmq_consumer, held), MEMBER(devmq_consumer, last_id),
 	},
@@ -118,15 +120,30 @@ FIXTURE_VARIANT_ADD(ioctl, purge)
 	.out = { MEMBER(devmq_purge, purged) },
 };
 
+FIXTURE_VARIANT_ADD(ioctl, redrive)
+{
+	.command = DEVMQ_IOC_REDRIVE, .size = sizeof(struct devmq_redrive),
+	.known_flags = DEVMQ_REDRIVE_TO, .reading = true, .looking = true,
+	.reserved = {
+		MEMBER(devmq_redrive, reserved),
+		MEMBER(devmq_redrive, target_fd),
+	},
+	.out = {
+		MEMBER(devmq_redrive, moved), MEMBER(devmq_redrive, stranded),
+	},
+};
+
 FIXTURE_VARIANT_ADD(ioctl, stat)
 {
 	.command = DEVMQ_IOC_STAT, .size = sizeof(struct devmq_stat),
+	.first_size = offsetof(struct devmq_stat, dead_refused),
 	.reading = true, .writing = true, .looking = true,
 	.out = {
 		MEMBER(devmq_stat, ready), MEMBER(devmq_stat, sent),
 		MEMBER(devmq_stat, acked), MEMBER(devmq_stat, delayed),
 		MEMBER(devmq_stat, consumers), MEMBER(devmq_stat, producers),
 		MEMBER(devmq_stat, oldest_ms),
+		MEMBER(devmq_stat, dedup_forgotten),
 	},
 };
 
@@ -169,7 +186,7 @@ FIXTURE_SETUP(ioctl)
 		argument->settle.count = 1;
 		break;
 	case DEVMQ_IOC_CONSUMER:
-		if (!variant->reserved[0].size)
+		if (!variant->setting)
 			break;
 		argument->consumer.flags = DEVMQ_CONSUMER_SET;
 		argument->consumer.ack = DEVMQ_ACK_MANUAL;
@@ -244,9 +261,9 @@ TEST_F(ioctl, size_zero_is_einval)
 
 TEST_F(ioctl, smaller_than_the_first_version_is_einval)
 {
-	size_t size;
+	size_t size, first = variant->first_size ?: variant->size;
 
-	for (size = 1; size < variant->size; size++) {
+	for (size = 1; size < first; size++) {
 		self->argument.size = size;
 		ASSERT_EQ(-EINVAL, mq_ioctl(self->fd, variant->command,
 					    &self->argument)) {
@@ -254,6 +271,22 @@ TEST_F(ioctl, smaller_than_the_first_version_is_einval)
 		}
 	}
 	EXPECT_REFUSED(-EINVAL, self->fd);
+}
+
+TEST_F(ioctl, any_size_since_the_first_version_works)
+{
+	size_t i, size;
+
+	for (size = variant->first_size ?: variant->size;
+	     size < variant->size; size++) {
+		memset(self->argument.bytes + size, MQ_POISON, 64);
+		self->argument.size = size;
+		ASSERT_EQ(0, mq_ioctl(self->fd, variant->command,
+				      &self->argument));
+		EXPECT_EQ(size, self->argument.size);
+		for (i = size; i < size + 64; i++)
+			ASSERT_EQ((char)MQ_POISON, self->argument.bytes[i]);
+	}
 }
 
 TEST_F(ioctl, larger_with_a_clean_tail_works)
@@ -498,7 +531,7 @@ TEST_F(command, numbers_that_are_not_in_the_header_are_enotty)
 	static const unsigned long known[] = {
 		DEVMQ_IOC_SEND, DEVMQ_IOC_RECV, DEVMQ_IOC_SETTLE,
 		DEVMQ_IOC_CONSUMER, DEVMQ_IOC_PEEK, DEVMQ_IOC_PURGE,
-		DEVMQ_IOC_STAT,
+		DEVMQ_IOC_REDRIVE, DEVMQ_IOC_STAT,
 	};
 	static union argument argument;
 	unsigned int number, i;
@@ -547,7 +580,9 @@ TEST_F(command, structures_are_laid_out_the_same_everywhere)
 	EXPECT_EQ(60, offsetof(struct devmq_record, priority));
 	EXPECT_EQ(64, offsetof(struct devmq_record, extra_size));
 	EXPECT_EQ(70, offsetof(struct devmq_record, headers_size));
-	EXPECT_EQ(16, sizeof(struct devmq_extra));
+	EXPECT_EQ(48, sizeof(struct devmq_extra));
+	EXPECT_EQ(32, offsetof(struct devmq_extra, origin_id));
+	EXPECT_EQ(40, offsetof(struct devmq_extra, reason));
 	EXPECT_EQ(4, sizeof(struct devmq_header));
 	EXPECT_EQ(48, sizeof(struct devmq_send));
 	EXPECT_EQ(64, sizeof(struct devmq_recv));
@@ -555,8 +590,10 @@ TEST_F(command, structures_are_laid_out_the_same_everywhere)
 	EXPECT_EQ(32, sizeof(struct devmq_settle));
 	EXPECT_EQ(72, sizeof(struct devmq_peek));
 	EXPECT_EQ(40, sizeof(struct devmq_consumer));
-	EXPECT_EQ(152, sizeof(struct devmq_stat));
+	EXPECT_EQ(168, sizeof(struct devmq_stat));
 	EXPECT_EQ(48, sizeof(struct devmq_purge));
+	EXPECT_EQ(48, sizeof(struct devmq_redrive));
+	EXPECT_EQ(24, offsetof(struct devmq_redrive, target_fd));
 }
 
 TEST_F(command, states_that_do_not_exist_are_einval)
@@ -683,11 +720,11 @@ TEST_F(command, settlements_are_all_checked_before_the_first_is_done)
 	settlements[0] = settlements[1] = settlements[2] = good;
 	settlements[2].action = 0;
 	EXPECT_BAD(-EINVAL);
-	for (bit = 2; bit < 32; bit++) {
+	for (bit = 3; bit < 32; bit++) {
 		settlements[2].action = 1U << bit;
 		EXPECT_BAD(-EINVAL);
 	}
-	settlements[2].action = 3;
+	settlements[2].action = DEVMQ_ACTION_DEFER + 1;
 	EXPECT_BAD(-EINVAL);
 	settlements[2].first_id = 2;
 	EXPECT_BAD(-EINVAL);
@@ -705,7 +742,62 @@ TEST_F(command, settlements_are_all_checked_before_the_first_is_done)
 	EXPECT_BAD(-EINVAL);
 	settlements[2].reason = 1;
 	EXPECT_BAD(-EINVAL);
+	settlements[2].reason = DEVMQ_REASON_USER;
+	EXPECT_BAD(-EINVAL);
+	settlements[2].action = DEVMQ_ACTION_REJECT;
+	settlements[2].reason = DEVMQ_REASON_USER - 1;
+	EXPECT_BAD(-EINVAL);
+	settlements[2].action = DEVMQ_ACTION_REJECT;
+	settlements[2].note = (uintptr_t)"note";
+	settlements[2].note_size = DEVMQ_NOTE_MAX + 1;
+	EXPECT_BAD(-EINVAL);
+	settlements[2].action = DEVMQ_ACTION_REJECT;
+	settlements[2].note_size = 1;
+	EXPECT_BAD(-EINVAL);
+	settlements[2].action = DEVMQ_ACTION_REJECT;
+	settlements[2].note = (uintptr_t)MQ_BAD_POINTER;
+	settlements[2].note_size = 1;
+	EXPECT_BAD(-EFAULT);
 #undef EXPECT_BAD
+}
+
+TEST_F(command, settlement_has_only_what_its_action_takes)
+{
+	static const struct {
+		unsigned int action;
+		bool delay, note;
+	} actions[] = {
+		{ DEVMQ_ACTION_ACK }, { DEVMQ_ACTION_RELEASE },
+		{ DEVMQ_ACTION_RETRY, .delay = true },
+		{ DEVMQ_ACTION_REJECT, .note = true },
+		{ DEVMQ_ACTION_EXTEND, .delay = true },
+		{ DEVMQ_ACTION_DEFER },
+	};
+	struct devmq_settlement settlement;
+	unsigned int i;
+
+	/* What is right finds nothing to do here, what is wrong not even that. */
+	for (i = 0; i < ARRAY_SIZE(actions); i++) {
+		mq_settlement(&settlement, 1, 1, actions[i].action);
+		settlement.delay_ns = 1;
+		EXPECT_EQ(actions[i].delay ? -ESTALE : -EINVAL,
+			  mq_settle_one(self->fd, &settlement)) {
+			TH_LOG("delay with action %u", actions[i].action);
+		}
+		mq_settlement(&settlement, 1, 1, actions[i].action);
+		settlement.note = (uintptr_t)"note";
+		settlement.note_size = 4;
+		EXPECT_EQ(actions[i].note ? -ESTALE : -EINVAL,
+			  mq_settle_one(self->fd, &settlement)) {
+			TH_LOG("note with action %u", actions[i].action);
+		}
+		mq_settlement(&settlement, 1, 1, actions[i].action);
+		settlement.reason = DEVMQ_REASON_USER;
+		EXPECT_EQ(actions[i].note ? -ESTALE : -EINVAL,
+			  mq_settle_one(self->fd, &settlement)) {
+			TH_LOG("reason with action %u", actions[i].action);
+		}
+	}
 }
 
 TEST_F(command, settlements_that_cannot_be_read_are_efault)

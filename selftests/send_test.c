@@ -337,7 +337,7 @@ TEST_F(send, members_that_the_kernel_stamps_must_be_zero)
 	} members[] = {
 #define MEMBER(name) { offsetof(struct devmq_record, name), \
 		       sizeof(((struct devmq_record *)0)->name), #name }
-		MEMBER(flags), MEMBER(id), MEMBER(time_ns), MEMBER(uid),
+		MEMBER(id), MEMBER(time_ns), MEMBER(uid),
 		MEMBER(gid), MEMBER(pid), MEMBER(attempt), MEMBER(failures),
 		MEMBER(state), MEMBER(failure), MEMBER(reserved),
 		MEMBER(extra_size), MEMBER(priority),
@@ -360,30 +360,67 @@ TEST_F(send, members_that_the_kernel_stamps_must_be_zero)
 	EXPECT_EQ(0, SEND());
 }
 
-TEST_F(send, what_this_version_does_not_have_is_eopnotsupp)
+TEST_F(send, only_one_flag_is_known)
 {
-	struct devmq_record *record;
+	struct devmq_record *record = mq_batch_add(&self->batch, "x");
+	unsigned int bit;
 
-	record = mq_batch_add(&self->batch, "x");
-	record->delay_ns = 1;
-	EXPECT_REFUSED(-EOPNOTSUPP);
-	record->delay_ns = 1ULL << 63;
-	EXPECT_REFUSED(-EOPNOTSUPP);
-	record->delay_ns = 0;
-	record->ttl_ns = 1;
-	EXPECT_REFUSED(-EOPNOTSUPP);
-	record->ttl_ns = DEVMQ_FOREVER;
-	EXPECT_REFUSED(-EOPNOTSUPP);
-	record->ttl_ns = 0;
+	for (bit = 0; bit < 32; bit++) {
+		record->flags = 1U << bit;
+		if (record->flags == DEVMQ_RECORD_AT)
+			continue;
+		EXPECT_REFUSED(-EINVAL);
+		record->flags |= DEVMQ_RECORD_AT;
+		EXPECT_REFUSED(-EINVAL);
+	}
+	record->flags = DEVMQ_RECORD_AT;
 	EXPECT_EQ(0, SEND());
+}
 
-	/* A record that is as long as its dedup id asks for. */
-	mq_batch_free(&self->batch);
-	record = mq_batch_add_full(&self->batch, "id", 2, NULL, 0, "x", 1);
-	record->dedup_size = record->key_size;
-	record->key_size = 0;
-	EXPECT_EQ(-EOPNOTSUPP, SEND());
-	EXPECT_EQ(1, mq_stat_of(&self->queue, sent));
+TEST_F(send, every_delay_and_time_to_live_is_taken)
+{
+	static const uint64_t times[] = { 1, 1ULL << 63, DEVMQ_FOREVER };
+	struct devmq_record *record = mq_batch_add(&self->batch, "x");
+	unsigned int i, j;
+
+	for (i = 0; i < ARRAY_SIZE(times); i++) {
+		for (j = 0; j < ARRAY_SIZE(times); j++) {
+			record->delay_ns = times[i];
+			record->ttl_ns = times[j];
+			EXPECT_EQ(0, SEND());
+		}
+	}
+	EXPECT_EQ(9, mq_stat_of(&self->queue, sent));
+}
+
+TEST_F(send, parts_of_a_record_stand_in_their_order)
+{
+	static const char parts[] = "the keythe id";
+	struct devmq_record *record;
+	struct mq_look look;
+
+	/* Key, then de-duplication id; headers would come behind. */
+	record = mq_batch_add_full(&self->batch, parts, 13, NULL, 0, "x", 1);
+	record->key_size = 7;
+	record->dedup_size = 6;
+	EXPECT_EQ(0, SEND());
+	ASSERT_EQ(0, mq_look_id(&self->queue, 1, &look));
+	EXPECT_EQ(7, look.record.key_size);
+	EXPECT_STREQ("the key", look.key);
+	EXPECT_EQ(0, look.record.dedup_size);
+	EXPECT_STREQ("x", look.payload);
+}
+
+TEST_F(send, dedup_id_beyond_the_record_is_einval)
+{
+	struct devmq_record *record = mq_batch_add(&self->batch, "x");
+
+	record->dedup_size = 2;
+	EXPECT_REFUSED(-EINVAL);
+	record->dedup_size = 255;
+	EXPECT_REFUSED(-EINVAL);
+	record->dedup_size = 0;
+	EXPECT_EQ(0, SEND());
 }
 
 TEST_F(send, key_over_255_bytes_is_einval)

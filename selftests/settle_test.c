@@ -725,6 +725,7 @@ TEST_F(settle, failures_add_up)
 {
 	int i, fd;
 
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "max_deliveries", "0"));
 	ASSERT_EQ(0, mq_fill(self->fd, 1));
 	for (i = 1; i <= 30; i++) {
 		fd = mq_open(&self->queue, O_RDONLY | O_NONBLOCK);

@@ -88,7 +88,10 @@ TEST_F(trace, all_events_are_there)
 {
 	static const char * const events[] = {
 		"mq_create", "mq_remove", "mq_send", "mq_deliver", "mq_ack",
-		"mq_release", "mq_return", "mq_drop", "mq_purge",
+		"mq_release", "mq_return", "mq_lease", "mq_retry", "mq_extend",
+		"mq_defer", "mq_delay", "mq_due", "mq_expire", "mq_dead",
+		"mq_dead_letter", "mq_redrive", "mq_dedup", "mq_drop",
+		"mq_purge",
 	};
 	char path[256];
 	unsigned int i;
@@ -183,6 +186,114 @@ TEST_F(trace, purge)
 	ASSERT_EQ(1, mq_purge(self->fd, 2, 2));
 	EXPECT_EQ(1, fired(self, "mq_purge", 2));
 	EXPECT_EQ(1, fired(self, "mq_purge", 0));
+}
+
+TEST_F(trace, retry_delay_and_due)
+{
+	ASSERT_EQ(0, mq_fill(self->fd, 2));
+	ASSERT_EQ(0, mq_get(self->fd, "m1"));
+	ASSERT_EQ(0, mq_get(self->fd, "m2"));
+	ASSERT_EQ(1, mq_retry(self->fd, 1, 0));
+	EXPECT_EQ(1, fired(self, "mq_retry", 1));
+	EXPECT_EQ(0, fired(self, "mq_delay", 0));
+	ASSERT_EQ(1, mq_retry(self->fd, 2, 20 * MQ_MS));
+	EXPECT_EQ(1, fired(self, "mq_retry", 2));
+	EXPECT_EQ(1, fired(self, "mq_delay", 2));
+	EXPECT_TRUE(mq_wait_until(mq_stat_of(&self->queue, ready) == 2));
+	EXPECT_EQ(1, fired(self, "mq_due", 2));
+	EXPECT_EQ(1, fired(self, "mq_due", 0));
+	EXPECT_EQ(0, fired(self, "mq_release", 0));
+	EXPECT_EQ(0, fired(self, "mq_return", 0));
+}
+
+TEST_F(trace, first_delay)
+{
+	ASSERT_EQ(1, MQ_SEND(self->fd, .text = "x", .delay_ns = 20 * MQ_MS));
+	EXPECT_EQ(1, fired(self, "mq_send", 1));
+	EXPECT_EQ(1, fired(self, "mq_delay", 1));
+	EXPECT_TRUE(mq_wait_until(mq_stat_of(&self->queue, ready) == 1));
+	EXPECT_EQ(1, fired(self, "mq_due", 1));
+	EXPECT_EQ(1, fired(self, "mq_send", 1));
+}
+
+TEST_F(trace, lease_and_extend)
+{
+	ASSERT_EQ(0, mq_fill(self->fd, 1));
+	ASSERT_EQ(0, mq_get(self->fd, "m1"));
+	EXPECT_EQ(0, fired(self, "mq_extend", 0));
+	ASSERT_EQ(1, mq_extend(self->fd, 1, 1));
+	EXPECT_EQ(1, fired(self, "mq_extend", 1));
+	EXPECT_TRUE(mq_wait_until(mq_stat_of(&self->queue, ready) == 1));
+	EXPECT_EQ(1, fired(self, "mq_lease", 1));
+	EXPECT_EQ(0, fired(self, "mq_return", 0));
+}
+
+TEST_F(trace, defer)
+{
+	char buffer[256];
+	struct devmq_recv recv;
+
+	ASSERT_EQ(0, mq_fill(self->fd, 1));
+	ASSERT_EQ(0, mq_get(self->fd, "m1"));
+	ASSERT_EQ(1, mq_defer(self->fd, 1));
+	EXPECT_EQ(1, fired(self, "mq_defer", 1));
+	ASSERT_EQ(0, mq_recv_id(self->fd, 1, buffer, sizeof(buffer), &recv));
+	EXPECT_EQ(2, fired(self, "mq_deliver", 1));
+}
+
+TEST_F(trace, expire)
+{
+	ASSERT_EQ(1, MQ_SEND(self->fd, .text = "x", .ttl_ns = 1));
+	EXPECT_TRUE(mq_wait_until(mq_stat_of(&self->queue, expired) == 1));
+	EXPECT_EQ(1, fired(self, "mq_expire", 1));
+	EXPECT_EQ(0, fired(self, "mq_dead", 0));
+}
+
+TEST_F(trace, dead_and_redrive)
+{
+	ASSERT_EQ(0, mq_fill(self->fd, 1));
+	ASSERT_EQ(0, mq_get(self->fd, "m1"));
+	ASSERT_EQ(1, mq_reject(self->fd, 1));
+	EXPECT_EQ(1, fired(self, "mq_dead", 1));
+	EXPECT_EQ(0, fired(self, "mq_dead_letter", 0));
+	ASSERT_EQ(1, mq_redrive(self->fd, 0, 0, -1, NULL));
+	EXPECT_EQ(1, fired(self, "mq_redrive", 1));
+}
+
+TEST_F(trace, dead_letter)
+{
+	struct mq_queue grave;
+
+	ASSERT_EQ(0, mq_create(&grave, ""));
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "dead_letter", "%s",
+				  grave.name));
+	ASSERT_EQ(0, mq_fill(self->fd, 2));
+	ASSERT_EQ(0, mq_get(self->fd, "m1"));
+	ASSERT_EQ(0, mq_get(self->fd, "m2"));
+	ASSERT_EQ(1, mq_reject(self->fd, 2));
+	EXPECT_EQ(1, fired(self, "mq_dead_letter", 2));
+	EXPECT_EQ(1, fired(self, "mq_dead_letter", 0));
+	EXPECT_EQ(0, fired(self, "mq_dead", 0));
+	EXPECT_EQ(2, fired(self, "mq_send", 0));
+	/* It comes in over there, under its new number. */
+	strcpy(self->queue.name, grave.name);
+	EXPECT_EQ(1, fired(self, "mq_send", 1));
+}
+
+TEST_F(trace, duplicate)
+{
+	struct mq_batch batch = {};
+
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "dedup_window_ms", "3600000"));
+	mq_batch_add_message(&batch, &(struct mq_message){
+		.text = "x", .dedup = "id",
+	});
+	ASSERT_EQ(0, mq_send(self->fd, batch.data, batch.size, NULL));
+	EXPECT_EQ(0, fired(self, "mq_dedup", 0));
+	ASSERT_EQ(0, mq_send(self->fd, batch.data, batch.size, NULL));
+	EXPECT_EQ(1, fired(self, "mq_dedup", 0));
+	EXPECT_EQ(1, fired(self, "mq_send", 0));
+	mq_batch_free(&batch);
 }
 
 TEST_F(trace, refused_calls_fire_nothing)
