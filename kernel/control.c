@@ -105,7 +105,7 @@ static int mq_take_option(struct mq_control *c, char *word,
 	if (*seen & bit)
 		return mq_fail(c, -EINVAL, "option '%s' is given twice", word);
 	*seen |= bit;
-	if (o->kind == MQ_QUEUE) {
+	if (o->kind == MQ_QUEUE && *text) {
 		if (strscpy(opt->dead_letter, mq_option_queue(text),
 			    sizeof(opt->dead_letter)) < 0)
 			return mq_fail(c, -ENAMETOOLONG,
@@ -113,7 +113,7 @@ static int mq_take_option(struct mq_control *c, char *word,
 				       o->name, text, DEVMQ_NAME_MAX);
 		return 0;
 	}
-	err = mq_option_parse(o, text, &value);
+	err = o->kind == MQ_QUEUE ? -EINVAL : mq_option_parse(o, text, &value);
 	if (err) {
 		mq_option_bounds(o, bounds, sizeof(bounds));
 		return mq_fail(c, err, "%s=%.80s: not one of %s", o->name, text,

@@ -150,6 +150,10 @@ static __poll_t mq_poll(struct file *file, poll_table *wait)
 	__poll_t events = 0;
 
 	mq_poll_wait(file, wait);
+	if (unlikely(mq_time_due(q))) {
+		mq_lock(q);
+		mq_unlock(q);
+	}
 	if (f->mode & FMODE_READ && mq_can_receive(f, true))
 		events |= EPOLLIN | EPOLLRDNORM;
 	if (f->mode & FMODE_WRITE && mq_can_send(q, room) &&

@@ -90,17 +90,14 @@ static u32 mq_settle_some(struct mq_file *f, const struct devmq_settlement *s,
 	return n;
 }
 
-static void mq_settle_range(struct mq_file *f, struct devmq_settlement *s)
+static void mq_settle_range(struct mq_file *f, struct devmq_settlement *s,
+			    struct mq_text *note)
 {
-	struct mq_text *note = mq_settlement_note(s);
 	struct mq_queue *q = f->q;
 	u64 id = s->first_id;
 	u32 n;
 
 	s->settled = 0;
-	s->error = PTR_ERR_OR_ZERO(note);
-	if (s->error)
-		return;
 	do {
 		mq_lock(q);
 		n = q->gone ? 0 : mq_settle_some(f, s, &id, note);
@@ -109,7 +106,60 @@ static void mq_settle_range(struct mq_file *f, struct devmq_settlement *s)
 		cond_resched();
 	} while (n == MQ_SETTLE_PORTION);
 	s->error = s->settled ? 0 : READ_ONCE(q->gone) ? -ENODEV : -ESTALE;
-	mq_text_put(note);
+}
+
+static void mq_notes_free(struct mq_text **notes, u32 count)
+{
+	while (notes && count)
+		mq_text_put(notes[--count]);
+	kvfree(notes);
+}
+
+/*
+ * Read the notes of all settlements, if there are any: an array with one or
+ * NULL for each, or NULL, or an ERR_PTR.
+ */
+static struct mq_text **mq_notes_get(const struct devmq_settlement *s,
+				     u32 count)
+{
+	struct mq_text **notes, *note;
+	u32 i;
+
+	for (i = 0; i < count && !s[i].note_size; i++)
+		;
+	if (likely(i == count))
+		return NULL;
+	notes = kvcalloc(count, sizeof(*notes), GFP_KERNEL_ACCOUNT);
+	if (!notes)
+		return ERR_PTR(-ENOMEM);
+	for (; i < count; i++) {
+		note = mq_settlement_note(&s[i]);
+		if (IS_ERR(note)) {
+			mq_notes_free(notes, count);
+			return ERR_CAST(note);
+		}
+		notes[i] = note;
+	}
+	return notes;
+}
+
+/* Carry them all out. Return: the first error. */
+static int mq_settle_all(struct mq_ioc *ioc, struct devmq_settlement *s,
+			 struct mq_text **notes)
+{
+	struct devmq_settle *a = &ioc->arg.settle;
+	int err = 0;
+	u32 i;
+
+	a->settled = 0;
+	for (i = 0; i < a->count; i++) {
+		mq_settle_range(ioc->f, &s[i], notes ? notes[i] : NULL);
+		a->settled += s[i].settled;
+		err = err ?: s[i].error;
+	}
+	if (a->settled)
+		mq_wake_file(ioc->f);
+	return err;
 }
 
 int mq_ioc_settle(struct mq_ioc *ioc)
@@ -117,6 +167,7 @@ int mq_ioc_settle(struct mq_ioc *ioc)
 	struct devmq_settle *a = &ioc->arg.settle;
 	void __user *user = u64_to_user_ptr(a->settlements);
 	size_t size = array_size(a->count, sizeof(struct devmq_settlement));
+	struct mq_text **notes = NULL;
 	struct devmq_settlement *s;
 	int err = 0;
 	u32 i;
@@ -133,18 +184,14 @@ int mq_ioc_settle(struct mq_ioc *ioc)
 	/* The outcome must be told, so see that it can be before it happens. */
 	if (!err && copy_to_user(user, s, size))
 		err = -EFAULT;
+	if (!err) {
+		notes = mq_notes_get(s, a->count);
+		err = PTR_ERR_OR_ZERO(notes);
+	}
 	if (err)
 		goto out_free;
-
-	a->settled = 0;
-	for (i = 0; i < a->count; i++) {
-		mq_settle_range(ioc->f, &s[i]);
-		a->settled += s[i].settled;
-		if (!err)
-			err = s[i].error;
-	}
-	if (a->settled)
-		mq_wake_file(ioc->f);
+	err = mq_settle_all(ioc, s, notes);
+	mq_notes_free(notes, a->count);
 	/* Whatever became of them, the caller is told. */
 	if (copy_to_user(user, s, size) || mq_ioc_publish(ioc))
 		err = -EFAULT;

@@ -109,7 +109,7 @@ static ssize_t mq_option_store(struct device *dev,
 
 	if (len && buf[len - 1] == '\n')
 		len--;
-	if (len >= sizeof(text) || strnlen(buf, len) != len)
+	if (!len || len >= sizeof(text) || strnlen(buf, len) != len)
 		return -EINVAL;
 	memcpy(text, buf, len);
 	text[len] = '\0';
