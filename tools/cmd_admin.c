@@ -290,7 +290,7 @@ static const char *why_not(const char *name, const char *option,
 	char old[COLUMN_VALUE_MAX];
 
 	if (error == -ELOOP)
-		return "the chain of dead-letter queues would close";
+		return "the dead would go round in a circle";
 	if (error == -ENOENT && !strcmp(option, "dead_letter") &&
 	    devmq_get_option(name, option, old, sizeof(old)) > 0)
 		return "no such queue";
@@ -300,6 +300,9 @@ static const char *why_not(const char *name, const char *option,
 		return "the queue has no dead_letter";
 	if (!strcmp(option, "dead_letter") && !strcmp(value, "none"))
 		return "overflow=dead-letter needs one";
+	if (!strcmp(option, "dead_letter") && !devmq_check_name(value))
+		return "it has order=key or fairness, so it cannot take "
+		       "the dead";
 	return NULL;
 }
 

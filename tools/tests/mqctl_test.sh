@@ -377,9 +377,17 @@ test_set()
 	mq set "$Q" dead_letter="$P.none"
 	expect 1 '' "$Q: cannot set dead_letter=$P.none: no such queue"
 	mq set "$Q" dead_letter="$Q"
-	expect 1 '' "$Q: cannot set dead_letter=$Q: the chain of dead-*"
+	expect 1 '' "$Q: cannot set dead_letter=$Q: the dead would go round *"
 	mq set "$Q" overflow=dead-letter
 	expect 1 '' "$Q: cannot set overflow=dead-letter: the queue has no *"
+	make "$P.key" order=key
+	mq set "$Q" dead_letter="$P.key"
+	expect 1 '' "$Q: cannot set dead_letter=$P.key: it has order=key or *"
+	make "$P.dead"
+	mq set "$Q" dead_letter="$P.dead" overflow=dead-letter
+	expect 0
+	mq set "$Q" dead_letter=none
+	expect 1 '' "$Q: cannot set dead_letter=none: overflow=dead-letter *"
 	mq set "$Q" framing=line
 	expect 1 '' "$Q: cannot set framing: it is fixed, or no permission"
 	mq set "$Q" ready=1
