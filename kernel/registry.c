@@ -299,8 +299,8 @@ static int mq_publish(struct mq_queue *q)
  * @name: its name, checked
  * @opt: its options, checked
  *
- * Return: 0, EEXIST, what mq_link_dead_letter() has, ENOSPC (out of device numbers), ENODEV (the module is
- * going), ENOMEM, or what the driver core says.
+ * Return: 0, EEXIST, what mq_link_dead_letter() has, ENOSPC (out of device
+ * numbers), ENODEV (the module is going), ENOMEM, or what the driver core says.
  */
 int mq_create(const char *name, const struct mq_options *opt)
 {

@@ -383,4 +383,206 @@ TEST_F(copy, peek_stops_nobody)
 	EXPECT_NE(-ETIME, mq_call_result(&call));
 }
 
+/* -- what time and others do meanwhile ------------------------------------------ */
+
+TEST_F(copy, lease_takes_a_message_away_only_after_the_copying)
+{
+	int other = mq_open(&self->queue, O_RDONLY | O_NONBLOCK);
+	struct mq_call call;
+	uint64_t start;
+
+	ASSERT_LE(0, other);
+	ASSERT_EQ(0, mq_consumer_set_lease(self->fd, DEVMQ_ACK_MANUAL, 0, 1));
+	ASSERT_EQ(0, mq_fill(self->fd, 1));
+	ASSERT_EQ(0, mq_read_start(&call, self->fd, self->page, 100));
+	ASSERT_TRUE(trapped(self->uffd));
+	for (start = mq_boot_ns(); mq_boot_ns() < start + 20 * MQ_MS;)
+		usleep(1000);
+	EXPECT_EQ(1, mq_stat_of(&self->queue, in_flight));
+	EXPECT_EQ(-EAGAIN, mq_read(other, (char [4]){}, 4));
+	ASSERT_EQ(0, go_on(self->uffd, self->page));
+	EXPECT_EQ(2, mq_call_result(&call));
+	EXPECT_EQ(0, memcmp(self->page, "m1", 2));
+	EXPECT_TRUE(mq_wait_until(mq_stat_of(&self->queue, ready) == 1));
+	MQ_EXPECT(&self->queue, 1, READY, 1, 1, LEASE);
+	EXPECT_EQ(-ESTALE, mq_ack(self->fd, 1));
+	EXPECT_EQ(0, mq_get(other, "m1"));
+	close(other);
+}
+
+TEST_F(copy, lease_that_ends_in_a_copying_that_fails_is_no_failure)
+{
+	struct mq_call call;
+
+	ASSERT_EQ(0, mq_consumer_set_lease(self->fd, DEVMQ_ACK_MANUAL, 0, 1));
+	ASSERT_EQ(0, mq_fill(self->fd, 1));
+	ASSERT_EQ(0, mq_read_start(&call, self->fd, self->page, 100));
+	ASSERT_TRUE(trapped(self->uffd));
+	mq_sleep_ms(10);
+	ASSERT_EQ(0, go_wrong(self->uffd, self->page));
+	EXPECT_EQ(-EFAULT, mq_call_result(&call));
+	MQ_EXPECT(&self->queue, 1, READY, 0, 0, NONE);
+}
+
+TEST_F(copy, lease_does_not_concern_what_is_acknowledged_by_the_copying)
+{
+	struct mq_call call;
+
+	ASSERT_EQ(0, mq_consumer_set_lease(self->fd, DEVMQ_ACK_AUTO, 0, 1));
+	ASSERT_EQ(0, mq_fill(self->fd, 1));
+	ASSERT_EQ(0, mq_read_start(&call, self->fd, self->page, 100));
+	ASSERT_TRUE(trapped(self->uffd));
+	mq_sleep_ms(10);
+	ASSERT_EQ(0, go_on(self->uffd, self->page));
+	EXPECT_EQ(2, mq_call_result(&call));
+	EXPECT_EQ(1, mq_stat_of(&self->queue, acked));
+	EXPECT_EQ(0, mq_stat_of(&self->queue, ready));
+}
+
+TEST_F(copy, message_in_hand_is_seen_as_in_flight)
+{
+	struct mq_call call;
+	struct mq_look look;
+
+	ASSERT_EQ(0, mq_fill(self->fd, 2));
+	ASSERT_EQ(0, mq_read_start(&call, self->fd, self->page, 100));
+	ASSERT_TRUE(trapped(self->uffd));
+	ASSERT_EQ(0, mq_look_id(&self->queue, 1, &look));
+	EXPECT_EQ(DEVMQ_STATE_IN_FLIGHT, look.record.state);
+	EXPECT_EQ(getpid(), look.extra.holder_pid);
+	EXPECT_STREQ("m1", look.payload);
+	ASSERT_EQ(0, go_on(self->uffd, self->page));
+	EXPECT_EQ(2, mq_call_result(&call));
+	EXPECT_EQ(-ENOENT, mq_state(&self->queue, 1));
+}
+
+TEST_F(copy, message_in_hand_that_expires_comes_back_expired)
+{
+	struct mq_call call;
+	uint64_t ttl, end = 0;
+
+	/* However slow the machine: one is taken before it expires. */
+	for (ttl = 50 * MQ_MS; ttl < 60 * MQ_SECOND; ttl *= 2) {
+		ASSERT_LT(0, MQ_SEND(self->fd, .text = "x", .ttl_ns = ttl));
+		end = mq_boot_ns() + ttl;
+		ASSERT_EQ(0, mq_read_start(&call, self->fd, self->page, 100));
+		if (mq_wait_until(mq_call_done(&call) ||
+				  mq_poll(self->uffd, POLLIN)) &&
+		    !mq_call_done(&call))
+			break;
+		ASSERT_EQ(-EAGAIN, mq_call_result(&call));
+	}
+	ASSERT_TRUE(trapped(self->uffd));
+	while (mq_boot_ns() <= end)
+		usleep(1000);
+	EXPECT_EQ(1, mq_stat_of(&self->queue, in_flight));
+	ASSERT_EQ(0, go_wrong(self->uffd, self->page));
+	EXPECT_EQ(-EFAULT, mq_call_result(&call));
+	EXPECT_EQ(0, mq_stat_of(&self->queue, ready));
+	EXPECT_EQ(mq_stat_of(&self->queue, sent),
+		  mq_stat_of(&self->queue, expired));
+}
+
+TEST_F(copy, message_in_hand_holds_its_key)
+{
+	struct mq_queue keys;
+	struct mq_call call;
+	int fd, other;
+
+	ASSERT_EQ(0, mq_create(&keys, "order=key"));
+	fd = mq_open(&keys, O_RDWR | O_NONBLOCK);
+	other = mq_open(&keys, O_RDONLY | O_NONBLOCK);
+	ASSERT_LE(0, other);
+	ASSERT_EQ(1, MQ_SEND(fd, .text = "a1", .key = "a"));
+	ASSERT_EQ(2, MQ_SEND(fd, .text = "a2", .key = "a"));
+	ASSERT_EQ(3, MQ_SEND(fd, .text = "b1", .key = "b"));
+	ASSERT_EQ(0, mq_read_start(&call, fd, self->page, 100));
+	ASSERT_TRUE(trapped(self->uffd));
+	EXPECT_EQ(0, mq_get(other, "b1"));
+	EXPECT_EQ(-EAGAIN, mq_read(other, (char [4]){}, 4));
+	ASSERT_EQ(0, go_on(self->uffd, self->page));
+	EXPECT_EQ(2, mq_call_result(&call));
+	EXPECT_EQ(0, mq_get(other, "a2"));
+	close(fd);
+	close(other);
+}
+
+TEST_F(copy, deferred_message_whose_copying_fails_is_deferred_still)
+{
+	struct devmq_recv recv;
+	struct mq_call call;
+
+	ASSERT_EQ(0, mq_consumer_set(self->fd, DEVMQ_ACK_MANUAL, 0));
+	ASSERT_EQ(0, mq_fill(self->fd, 1));
+	ASSERT_EQ(0, mq_get(self->fd, "m1"));
+	ASSERT_EQ(1, mq_defer(self->fd, 1));
+	mq_recv_init(&recv, self->page, 1000);
+	recv.id = 1;
+	ASSERT_EQ(0, mq_ioctl_start(&call, self->fd, DEVMQ_IOC_RECV, &recv));
+	ASSERT_TRUE(trapped(self->uffd));
+	EXPECT_EQ(1, mq_stat_of(&self->queue, in_flight));
+	EXPECT_EQ(0, mq_purge(self->fd, 0, 0));
+	ASSERT_EQ(0, go_wrong(self->uffd, self->page));
+	EXPECT_EQ(-EFAULT, mq_call_result(&call));
+	MQ_EXPECT(&self->queue, 1, DEFERRED, 1, 0, NONE);
+}
+
+TEST_F(copy, duplicate_of_what_came_in_meanwhile)
+{
+	size_t size = DEVMQ_ALIGN(sizeof(struct devmq_record) + 2) + 20;
+	struct devmq_send sends[2];
+	struct mq_batch batch = {};
+	struct mq_call call;
+	char *start;
+
+	/* The first to come is the last to be complete: it is the duplicate. */
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "dedup_window_ms", "3600000"));
+	mq_batch_add_message(&batch, &(struct mq_message){
+		.text = "01234567890123456789", .dedup = "id",
+	});
+	ASSERT_EQ(size, batch.size);
+	start = self->page - size + 10;
+	start -= (uintptr_t)start % 8;
+	memcpy(start, batch.data, self->page - start);
+	memset(&sends[0], 0, sizeof(sends[0]));
+	sends[0].size = sizeof(sends[0]);
+	sends[0].records = (uintptr_t)start;
+	sends[0].records_size = size;
+	ASSERT_EQ(0, mq_ioctl_start(&call, self->fd, DEVMQ_IOC_SEND,
+				    &sends[0]));
+	ASSERT_TRUE(trapped(self->uffd));
+	ASSERT_EQ(0, mq_send(self->fd, batch.data, batch.size, &sends[1]));
+	EXPECT_EQ(0, sends[1].result);
+	EXPECT_EQ(1, sends[1].first_id);
+	ASSERT_EQ(0, go_on(self->uffd, self->page));
+	EXPECT_EQ(0, mq_call_result(&call));
+	EXPECT_EQ(DEVMQ_SENT_DUP, sends[0].result);
+	EXPECT_EQ(1, sends[0].first_id);
+	EXPECT_EQ(1, mq_stat_of(&self->queue, sent));
+	mq_batch_free(&batch);
+}
+
+TEST_F(copy, queue_with_a_dead_letter_queue_that_goes_meanwhile)
+{
+	struct mq_queue grave, dying;
+	struct mq_call call;
+	int fd;
+
+	ASSERT_EQ(0, mq_create(&grave, ""));
+	ASSERT_EQ(0, mq_create(&dying, "ack=manual max_deliveries=1 "
+			       "dead_letter=%s", grave.name));
+	fd = mq_open(&dying, O_RDWR | O_NONBLOCK);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, mq_consumer_set_lease(fd, DEVMQ_ACK_MANUAL, 0, 1));
+	ASSERT_EQ(0, mq_fill(fd, 1));
+	ASSERT_EQ(0, mq_read_start(&call, fd, self->page, 100));
+	ASSERT_TRUE(trapped(self->uffd));
+	ASSERT_EQ(0, mq_control("remove %s force", grave.name));
+	ASSERT_EQ(0, go_on(self->uffd, self->page));
+	EXPECT_EQ(2, mq_call_result(&call));
+	EXPECT_TRUE(mq_wait_until(mq_stat_of(&dying, dead) == 1));
+	MQ_EXPECT(&dying, 1, DEAD, 1, 1, LEASE);
+	close(fd);
+}
+
 TEST_HARNESS_MAIN

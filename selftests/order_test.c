@@ -624,6 +624,66 @@ TEST_F(order, redriven_message_takes_its_place_in_its_key)
 	EXPECT_EQ(0, get_words(self->fd, "a1 a3"));
 }
 
+TEST_F(order, message_that_was_begun_keeps_its_key)
+{
+	static const unsigned int actions[] = {
+		DEVMQ_ACTION_RELEASE, DEVMQ_ACTION_RETRY,
+	};
+	unsigned int i;
+
+	/* A later one of higher priority does not get between its attempts. */
+	for (i = 0; i < ARRAY_SIZE(actions); i++) {
+		CREATE("order=key priorities=2");
+		ASSERT_EQ(1, put_key(self->fd, "a1"));
+		ASSERT_EQ(0, mq_get(self->fd, "a1"));
+		ASSERT_EQ(1, mq_settle(self->fd, 1, 1, actions[i]));
+		ASSERT_EQ(2, MQ_SEND(self->fd, .text = "a2", .key = "a",
+				     .priority = 1));
+		EXPECT_EQ(0, get_words(self->fd, "a1 a2"));
+	}
+}
+
+TEST_F(order, message_behind_its_key_keeps_end_of_file_away)
+{
+	CREATE("order=key eof=empty");
+	EXPECT_EQ(0, mq_read(self->other, self->buffer, 10));
+	ASSERT_EQ(0, put_keys(self->fd, "a1 a2"));
+	ASSERT_EQ(0, mq_get(self->fd, "a1"));
+	EXPECT_EQ(-EAGAIN, mq_read(self->other, self->buffer, 10));
+	ASSERT_EQ(1, mq_ack(self->fd, 1));
+	EXPECT_EQ(0, mq_get(self->other, "a2"));
+	EXPECT_EQ(0, mq_read(self->fd, self->buffer, 10));
+}
+
+TEST_F(order, message_received_by_its_id_holds_its_key)
+{
+	CREATE("order=key");
+	ASSERT_EQ(0, put_keys(self->fd, "a1 a2"));
+	ASSERT_EQ(0, mq_get(self->fd, "a1"));
+	ASSERT_EQ(1, mq_defer(self->fd, 1));
+	ASSERT_EQ(0, mq_recv_id(self->fd, 1, self->buffer,
+				sizeof(self->buffer), &self->recv));
+	EXPECT_EQ(-EAGAIN, mq_read(self->other, self->buffer, 10));
+	ASSERT_EQ(1, mq_ack(self->fd, 1));
+	EXPECT_EQ(0, mq_get(self->other, "a2"));
+}
+
+TEST_F(order, message_received_by_its_id_beside_another_of_its_key)
+{
+	CREATE("order=key");
+	ASSERT_EQ(0, put_keys(self->fd, "a1 a2 a3"));
+	ASSERT_EQ(0, mq_get(self->fd, "a1"));
+	ASSERT_EQ(1, mq_defer(self->fd, 1));
+	ASSERT_EQ(0, mq_get(self->other, "a2"));
+	ASSERT_EQ(0, mq_recv_id(self->fd, 1, self->buffer,
+				sizeof(self->buffer), &self->recv));
+	/* It is outside the order: the key goes on when the other is done. */
+	EXPECT_EQ(-EAGAIN, mq_read(self->other, self->buffer, 10));
+	ASSERT_EQ(1, mq_ack(self->other, 2));
+	EXPECT_EQ(0, mq_get(self->other, "a3"));
+	EXPECT_EQ(1, mq_ack(self->fd, 1));
+}
+
 TEST_F(order, higher_priority_of_a_key_is_first)
 {
 	CREATE("order=key priorities=2");
