@@ -1275,11 +1275,8 @@ TEST_F(dead, overflow_cascades_down_no_chain)
 {
 	/* The dead-letter queue takes what comes, full or not. */
 	BURY("max_messages=1");
-	ASSERT_EQ(0, mq_create(&self->queue, "max_messages=1 dead_letter=%s "
-			       "overflow=dead-letter", self->grave.name));
-	close(self->fd);
-	self->fd = mq_open(&self->queue, O_RDWR | O_NONBLOCK);
-	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "max_messages", "1"));
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "overflow", "dead-letter"));
 	ASSERT_EQ(0, mq_fill(self->fd, 10));
 	EXPECT_EQ(9, mq_stat_of(&self->grave, ready));
 	EXPECT_EQ(1, mq_stat_of(&self->queue, ready));

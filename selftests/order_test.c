@@ -303,8 +303,8 @@ TEST_F(order, overflow_moves_the_oldest_of_the_lowest_priority)
 	ASSERT_EQ(0, mq_create(&grave, "priorities=3"));
 	fd = mq_open(&grave, O_RDONLY | O_NONBLOCK);
 	ASSERT_LE(0, fd);
-	CREATE("priorities=3 max_messages=3 overflow=dead-letter "
-	       "dead_letter=%s", grave.name);
+	CREATE("priorities=3 max_messages=3 dead_letter=%s", grave.name);
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "overflow", "dead-letter"));
 	ASSERT_EQ(1, SEND_AT("mid1", 1));
 	ASSERT_EQ(2, SEND_AT("low1", 0));
 	ASSERT_EQ(3, SEND_AT("low2", 0));

@@ -150,15 +150,17 @@ static unsigned int fewest_rounds(struct racer *racers, unsigned int count)
 static int send_all(const struct mq_queue *queue, uint64_t ttl_ns)
 {
 	int i, fd = mq_open(queue, O_WRONLY | O_NONBLOCK);
+	long long id = -EIO;
 	char text[16];
 
 	for (i = 1; i <= MESSAGES; i++) {
 		snprintf(text, sizeof(text), "%d", i);
-		if (MQ_SEND(fd, .text = text, .ttl_ns = ttl_ns) <= 0)
-			return -EIO;
+		id = MQ_SEND(fd, .text = text, .ttl_ns = ttl_ns);
+		if (id <= 0)
+			break;
 	}
 	close(fd);
-	return 0;
+	return id > 0 ? 0 : id;
 }
 
 /* It was acknowledged, and may never be seen again.  "x" stands for any. */
@@ -576,15 +578,15 @@ TEST_F(race, expiry_and_death_and_purge)
 
 static void remove_and_create(struct racer *racer)
 {
+	static const char options[] =
+		"max_deliveries=2 order=key fairness=key retry_ms=1";
 	struct mq_queue *queue = &racer->fixture->queue;
 	struct mq_queue *grave = &racer->fixture->grave;
 
 	usleep(2000 + next_random(racer) % 3000);
 	ALLOW(racer, mq_remove(queue), -ENOENT);
-	ALLOW(racer, mq_control("create %s ack=manual max_deliveries=2 "
-				"retry_ms=1 order=key priorities=2 "
-				"fairness=key dedup_window_ms=1000",
-				queue->name), -EEXIST);
+	ALLOW(racer, mq_control("create %s %s", queue->name, options),
+	      -EEXIST);
 	ALLOW(racer, mq_sysfs_set(queue, "dead_letter", "%s", grave->name),
 	      MAY_FAIL_AS_REMOVED);
 }
