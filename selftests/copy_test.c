@@ -569,8 +569,8 @@ TEST_F(copy, queue_with_a_dead_letter_queue_that_goes_meanwhile)
 	int fd;
 
 	ASSERT_EQ(0, mq_create(&grave, ""));
-	ASSERT_EQ(0, mq_create(&dying, "ack=manual max_deliveries=1 "
-			       "dead_letter=%s", grave.name));
+	ASSERT_EQ(0, mq_create(&dying, "max_deliveries=1 dead_letter=%s",
+			       grave.name));
 	fd = mq_open(&dying, O_RDWR | O_NONBLOCK);
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(0, mq_consumer_set_lease(fd, DEVMQ_ACK_MANUAL, 0, 1));
