@@ -438,4 +438,135 @@ TEST_F(wake, thread_that_shares_gets_the_rest_of_a_half_read_message)
 	EXPECT_EQ('a' + 'b', rest[0] + self->data[0][0]);
 }
 
+/* -- by time, and by what happens elsewhere -------------------------------------- */
+
+/* So many of the sleepers end, and no other was woken. */
+#define EXPECT_WOKEN(count) do {					\
+	EXPECT_TRUE(mq_wait_until(ended(self) == (count)));		\
+	ASSERT_TRUE(settled(self));					\
+	EXPECT_EQ(count, ended(self));					\
+	EXPECT_EQ(0, woken_in_vain(self));				\
+} while (0)
+
+/* Three messages that are held by somebody. */
+#define HOLD_THREE(holder) do {						\
+	holder = mq_open(&self->queue, O_RDONLY | O_NONBLOCK);		\
+	ASSERT_LE(0, holder);						\
+	ASSERT_EQ(0, mq_consumer_set(holder, DEVMQ_ACK_MANUAL, 0));	\
+	ASSERT_EQ(0, mq_fill(self->fd, 3));				\
+	ASSERT_EQ(0, mq_get(holder, "m1"));				\
+	ASSERT_EQ(0, mq_get(holder, "m2"));				\
+	ASSERT_EQ(0, mq_get(holder, "m3"));				\
+} while (0)
+
+TEST_F(wake, delayed_messages_wake_as_many_readers)
+{
+	int i;
+
+	START_READERS();
+	for (i = 1; i <= 3; i++)
+		ASSERT_EQ(i, MQ_SEND(self->fd, .text = "x",
+				     .delay_ns = 30 * MQ_MS));
+	EXPECT_WOKEN(3);
+}
+
+TEST_F(wake, messages_retried_after_a_delay_wake_as_many_readers)
+{
+	int holder;
+
+	HOLD_THREE(holder);
+	START_READERS();
+	ASSERT_EQ(3, mq_settle_after(holder, 1, 3, DEVMQ_ACTION_RETRY,
+				     30 * MQ_MS));
+	EXPECT_WOKEN(3);
+	close(holder);
+}
+
+TEST_F(wake, messages_whose_lease_ends_wake_as_many_readers)
+{
+	int holder;
+
+	HOLD_THREE(holder);
+	START_READERS();
+	ASSERT_EQ(3, mq_settle_after(holder, 1, 3, DEVMQ_ACTION_EXTEND,
+				     30 * MQ_MS));
+	EXPECT_WOKEN(3);
+	close(holder);
+}
+
+TEST_F(wake, redriven_messages_wake_as_many_readers)
+{
+	int holder;
+
+	HOLD_THREE(holder);
+	ASSERT_EQ(3, mq_settle(holder, 1, 3, DEVMQ_ACTION_REJECT));
+	START_READERS();
+	ASSERT_EQ(3, mq_redrive(self->fd, 0, 0, -1, NULL));
+	EXPECT_WOKEN(3);
+	close(holder);
+}
+
+TEST_F(wake, dead_messages_that_stay_wake_nobody)
+{
+	int holder;
+
+	HOLD_THREE(holder);
+	START_READERS();
+	ASSERT_EQ(2, mq_settle(holder, 1, 2, DEVMQ_ACTION_REJECT));
+	ASSERT_EQ(1, mq_defer(holder, 3));
+	EXPECT_WOKEN(0);
+	close(holder);
+}
+
+TEST_F(wake, dead_messages_that_move_wake_readers_over_there)
+{
+	struct mq_queue grave = self->queue;
+	int i, holder, fd = self->fd;
+
+	/* The sleepers wait at the queue that takes the dead. */
+	ASSERT_EQ(0, mq_create(&self->queue, "dead_letter=%s", grave.name));
+	self->fd = mq_open(&self->queue, O_RDWR | O_NONBLOCK);
+	ASSERT_LE(0, self->fd);
+	HOLD_THREE(holder);
+	for (i = 0; i < SLEEPERS; i++) {
+		self->fds[i] = mq_open(&grave, O_RDONLY);
+		ASSERT_LE(0, self->fds[i]);
+		ASSERT_EQ(0, mq_read_start(&self->calls[i], self->fds[i],
+					   self->data[i], 64));
+		ASSERT_TRUE(mq_call_sleeps(&self->calls[i]));
+	}
+	remember(self);
+	ASSERT_EQ(3, mq_settle(holder, 1, 3, DEVMQ_ACTION_REJECT));
+	EXPECT_WOKEN(3);
+	close(holder);
+	close(fd);
+}
+
+TEST_F(wake, expired_messages_wake_as_many_writers)
+{
+	uint64_t end, ttl = 20 * MQ_MS;
+	int holder, held = 0;
+
+	/* They expire when they come back, their time being over. */
+	holder = mq_open(&self->queue, O_RDONLY | O_NONBLOCK);
+	ASSERT_LE(0, holder);
+	ASSERT_EQ(0, mq_consumer_set(holder, DEVMQ_ACK_MANUAL, 0));
+	do {
+		ASSERT_LT(0, MQ_SEND(self->fd, .text = "x", .ttl_ns = ttl));
+		end = mq_boot_ns() + ttl;
+		if (mq_read(holder, self->data[0], 64) == 1)
+			held++;
+		else
+			ttl *= 2;
+	} while (held < 3);
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "max_messages", "3"));
+	START_WRITERS("y");
+	while (mq_boot_ns() <= end)
+		usleep(1000);
+	ASSERT_EQ(3, mq_settle(holder, 1, ~0ULL, DEVMQ_ACTION_RELEASE));
+	EXPECT_WOKEN(3);
+	EXPECT_EQ(3, mq_stat_of(&self->queue, ready));
+	close(holder);
+}
+
 TEST_HARNESS_MAIN
