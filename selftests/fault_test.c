@@ -558,8 +558,9 @@ TEST_F(fault, make_room_by_moving_to_the_dead_letter_queue)
 {
 	struct mq_queue grave;
 
-	RECREATE(&grave, "max_messages=2");
+	RECREATE(&grave, "");
 	BURY(&grave);
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "max_messages", "2"));
 	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "overflow", "dead-letter"));
 	ASSERT_EQ(0, mq_fill(self->fd, 2));
 	SWEEP(2, NOTHING, mq_put(self->fd, "more"), {
@@ -607,8 +608,8 @@ TEST_F(fault, send_with_all_there_is)
 	char id[16], key[16];
 	int i = 0;
 
-	RECREATE(&grave, "order=key fairness=key priorities=3 "
-		 "dedup_window_ms=3600000");
+	RECREATE(&grave, "order=key fairness=key priorities=3");
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "dedup_window_ms", "3600000"));
 	SWEEP(4, {
 		/* A key and an id that were never there before. */
 		mq_batch_free(&self->batch);
@@ -710,9 +711,8 @@ TEST_F(fault, create_with_a_dead_letter_queue)
 	fd = open(MQ_CONTROL, O_RDWR | O_CLOEXEC);
 	ASSERT_LE(0, fd);
 	snprintf(command, sizeof(command),
-		 "create %s dead_letter=%s order=key fairness=key "
-		 "priorities=256 dedup_window_ms=1000", other.name,
-		 grave.name);
+		 "create %s dead_letter=%s order=key fairness=key priorities=9",
+		 other.name, grave.name);
 	SWEEP(5, NOTHING, mq_put(fd, command), {
 		if (result == (long)strlen(command)) {
 			EXPECT_EQ(-EBUSY, mq_control("remove %s",
