@@ -179,9 +179,12 @@ test_tee_sends_to_several() {
 test_sed_is_a_stage_between_two_queues() {
 	create framing=line eof=hangup
 	echo "create $queue.2 framing=line eof=hangup" >$control
-	in_time sed -u 's/^/got /' <"/dev/mq/$queue" >"/dev/mq/$queue.2" &
+	# With nobody writing it would be at its end at once.
+	exec 4>"/dev/mq/$queue"
+	in_time sed -u 's/^/got /' <"/dev/mq/$queue" >"/dev/mq/$queue.2" 4>&- &
 	eventually is consumers 1
-	seq 1 30 >"/dev/mq/$queue"
+	seq 1 30 >&4
+	exec 4>&-
 	wait $! || fail "sed failed"
 	equal "$(seq 1 30 | sed 's/^/got /')" "$(in_time cat "/dev/mq/$queue.2")"
 	echo "remove $queue.2 force" >$control

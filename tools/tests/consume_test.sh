@@ -255,10 +255,12 @@ test_consume_lease()
 	mq peek "$Q" -J
 	expect_json /failures 1 /failure lease /attempt 1
 	# that of the queue counts for consume as well, and it is not stubborn
-	mq set "$Q" lease_ms=300ms
+	# (so long that even a slow machine has come to the trap)
+	mq set "$Q" lease_ms=5s
 	mq consume "$Q" -n 1 -- sh -c 'trap "" TERM; sleep 1000'
 	expect 0 '' "$Q: message 1: killed by signal 9 (*), lost to its lease"
 	# ... nor is it asked where another one is given
+	mq set "$Q" lease_ms=300ms
 	mq consume "$Q" -n 1 --lease=0 -- sleep 0.6
 	expect 0
 	counters "$Q" acked=1
