@@ -608,6 +608,29 @@ TEST_F(dead, received_record_says_nothing_extra_otherwise)
 	EXPECT_EQ(0, self->look.record.extra_size);
 }
 
+TEST_F(dead, origin_and_note_need_room_in_the_buffer)
+{
+	struct devmq_recv recv;
+	size_t need;
+
+	BURY("");
+	ASSERT_EQ(0, mq_fill(self->fd, 1));
+	ASSERT_EQ(0, mq_get(self->fd, "m1"));
+	ASSERT_EQ(1, mq_reject_with(self->fd, 1, 300, "a note"));
+	need = DEVMQ_ALIGN(sizeof(struct devmq_record) +
+			   sizeof(struct devmq_extra) +
+			   strlen(self->queue.name) + 6) + 2;
+	EXPECT_EQ(-EMSGSIZE, mq_recv(self->grave_fd, self->buffer, need - 1,
+				     &recv));
+	EXPECT_LE(need, recv.need);
+	EXPECT_GE(DEVMQ_ALIGN(need), recv.need);
+	MQ_EXPECT(&self->grave, 1, READY, 0, 0, NONE);
+	EXPECT_EQ(0, mq_recv(self->grave_fd, self->buffer, recv.need, &recv));
+	EXPECT_EQ(1, recv.count);
+	ASSERT_EQ(0, mq_look_at((void *)self->buffer, &self->look));
+	EXPECT_STREQ("a note", self->look.note);
+}
+
 TEST_F(dead, moved_message_keeps_key_headers_sender_and_payload)
 {
 	struct devmq_record *record, before;
@@ -1173,6 +1196,25 @@ TEST_F(dead, forced_removal_of_the_target_leaves_the_dead_in_place)
 	EXPECT_EQ(0, mq_control("create %s", self->grave.name));
 	EXPECT_EQ(1, kill_next(self->fd, 3));
 	EXPECT_EQ(2, mq_stat_of(&self->queue, dead));
+}
+
+TEST_F(dead, target_is_in_use_whatever_its_options_say)
+{
+	/* Nobody has it open; but it is where the dead of others go. */
+	BURY("");
+	ASSERT_EQ(0, mq_sysfs_set(&self->grave, "auto_delete", "1"));
+	ASSERT_EQ(0, mq_sysfs_set(&self->grave, "expires_ms", "10"));
+	close(self->grave_fd);
+	self->grave_fd = -1;
+	mq_sleep_ms(50);
+	EXPECT_EQ(0, access(self->grave.path, F_OK));
+	ASSERT_EQ(0, mq_fill(self->fd, 1));
+	ASSERT_EQ(1, kill_next(self->fd, 1));
+	EXPECT_EQ(1, mq_stat_of(&self->grave, ready));
+
+	/* Until they do not any more. */
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "dead_letter", "none"));
+	EXPECT_TRUE(mq_wait_until(access(self->grave.path, F_OK)));
 }
 
 /* -- overflow=dead-letter ------------------------------------------------------------- */

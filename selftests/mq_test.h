@@ -1037,6 +1037,25 @@ static inline int mq_state(const struct mq_queue *queue, uint64_t id)
 	return mq_peek_id(queue, id, &record) ?: record.state;
 }
 
+/*
+ * Have a message in every state, on a descriptor with ack=manual: 1 is deferred,
+ * 2 dead, 3 delayed by a retry, 4 in flight, 5 ready, 6 delayed.
+ */
+static inline int mq_fill_states(int fd)
+{
+	char byte;
+	int i;
+
+	if (mq_fill(fd, 5) ||
+	    MQ_SEND(fd, .text = "m6", .delay_ns = MQ_HOUR) != 6)
+		return -EIO;
+	for (i = 1; i <= 4; i++)
+		if (mq_read(fd, &byte, 1) != 1 || mq_read(fd, &byte, 1) != 1)
+			return -EIO;
+	return mq_defer(fd, 1) == 1 && mq_reject(fd, 2) == 1 &&
+	       mq_retry(fd, 3, MQ_HOUR) == 1 ? 0 : -ESTALE;
+}
+
 /* What a test sees of a message: its state and what went wrong with it. */
 #define MQ_EXPECT(queue, id, expected_state, expected_attempt,		\
 		  expected_failures, expected_failure) do {		\

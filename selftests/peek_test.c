@@ -505,6 +505,66 @@ static void *consumer_thread(void *argument)
 	return NULL;
 }
 
+TEST_F(peek, each_state_can_be_looked_at_alone)
+{
+	static const struct {
+		enum devmq_state state;
+		int ids[4];
+	} states[] = {
+		{ DEVMQ_STATE_DEFERRED, { 1 } }, { DEVMQ_STATE_DEAD, { 2 } },
+		{ DEVMQ_STATE_DELAYED, { 3, 6 } },
+		{ DEVMQ_STATE_IN_FLIGHT, { 4 } }, { DEVMQ_STATE_READY, { 5 } },
+	};
+	unsigned int i;
+
+	ASSERT_EQ(0, mq_fill_states(self->fd));
+	for (i = 0; i < ARRAY_SIZE(states); i++) {
+		prepare(self, sizeof(self->buffer));
+		self->peek.states = DEVMQ_STATE_MASK(states[i].state);
+		ASSERT_EQ(0, PEEK());
+		EXPECT_TRUE(shows(self, states[i].ids)) {
+			TH_LOG("state %u", states[i].state);
+		}
+	}
+	prepare(self, sizeof(self->buffer));
+	ASSERT_EQ(0, PEEK());
+	EXPECT_TRUE(shows(self, (int []){ 1, 2, 3, 4, 5, 6, 0 }));
+	prepare(self, sizeof(self->buffer));
+	self->peek.states = DEVMQ_STATE_MASK(DEVMQ_STATE_DELAYED) |
+			    DEVMQ_STATE_MASK(DEVMQ_STATE_DEAD);
+	self->peek.after_id = 2;
+	ASSERT_EQ(0, PEEK());
+	EXPECT_TRUE(shows(self, (int []){ 3, 6, 0 }));
+}
+
+TEST_F(peek, origin_and_note_need_room)
+{
+	struct mq_queue queue;
+	struct mq_look look;
+	int fd;
+
+	ASSERT_EQ(0, mq_create(&queue, "ack=manual dead_letter=%s",
+			       self->queue.name));
+	fd = mq_open(&queue, O_RDWR | O_NONBLOCK);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, mq_fill(fd, 1));
+	ASSERT_EQ(0, mq_get(fd, "m1"));
+	ASSERT_EQ(1, mq_reject_with(fd, 1, 300, "a note"));
+	prepare(self, SMALL);
+	EXPECT_EQ(-EMSGSIZE, PEEK());
+	/* Header, extra, origin and note, padding, payload. */
+	EXPECT_LE(DEVMQ_ALIGN(sizeof(struct devmq_record) +
+			      sizeof(struct devmq_extra) +
+			      strlen(queue.name) + 6) + 2, self->peek.need);
+	prepare(self, self->peek.need);
+	ASSERT_EQ(0, PEEK());
+	EXPECT_EQ(1, self->peek.count);
+	ASSERT_EQ(0, mq_look_at((void *)self->buffer, &look));
+	EXPECT_STREQ(queue.name, look.origin);
+	EXPECT_STREQ("a note", look.note);
+	close(fd);
+}
+
 TEST_F(peek, others_may_consume_at_the_same_time)
 {
 	struct consumer consumer = { .queue = &self->queue };

@@ -211,4 +211,60 @@ TEST_F(purge, ends_while_others_send)
 	EXPECT_EQ(0, mq_stat_of(&self->queue, bytes));
 }
 
+TEST_F(purge, each_state_can_be_purged_alone)
+{
+	static const struct {
+		enum devmq_state state;
+		int count;
+	} states[] = {
+		{ DEVMQ_STATE_IN_FLIGHT, 0 }, { DEVMQ_STATE_DEFERRED, 1 },
+		{ DEVMQ_STATE_DELAYED, 2 }, { DEVMQ_STATE_READY, 1 },
+		{ DEVMQ_STATE_DEAD, 1 },
+	};
+	struct devmq_stat stat;
+	unsigned int i;
+
+	ASSERT_EQ(0, mq_fill_states(self->fd));
+	for (i = 0; i < ARRAY_SIZE(states); i++) {
+		EXPECT_EQ(states[i].count,
+			  mq_purge_states(self->fd, 0, 0,
+					  DEVMQ_STATE_MASK(states[i].state))) {
+			TH_LOG("state %u", states[i].state);
+		}
+		ASSERT_EQ(0, mq_stat(&self->queue, &stat));
+		EXPECT_TRUE(mq_conserved(&stat));
+	}
+	EXPECT_EQ(1, mq_ack(self->fd, 4));
+	EXPECT_EQ(5, mq_stat_of(&self->queue, purged));
+	EXPECT_EQ(0, mq_stat_of(&self->queue, bytes));
+}
+
+TEST_F(purge, several_states_can_be_purged_at_once)
+{
+	ASSERT_EQ(0, mq_fill_states(self->fd));
+	EXPECT_EQ(3, mq_purge_states(self->fd, 0, 0,
+				     DEVMQ_STATE_MASK(DEVMQ_STATE_DELAYED) |
+				     DEVMQ_STATE_MASK(DEVMQ_STATE_IN_FLIGHT) |
+				     DEVMQ_STATE_MASK(DEVMQ_STATE_DEAD)));
+	EXPECT_EQ(DEVMQ_STATE_DEFERRED, mq_state(&self->queue, 1));
+	EXPECT_EQ(DEVMQ_STATE_READY, mq_state(&self->queue, 5));
+	EXPECT_EQ(2, mq_purge(self->fd, 0, 0));
+}
+
+TEST_F(purge, age_is_since_the_send_in_every_state)
+{
+	ASSERT_EQ(0, mq_fill_states(self->fd));
+	self->purge.older_than_ns = MQ_HOUR;
+	ASSERT_EQ(0, PURGE());
+	EXPECT_EQ(0, self->purge.purged);
+	mq_sleep_ms(60);
+	ASSERT_EQ(7, MQ_SEND(self->fd, .text = "new", .delay_ns = MQ_HOUR));
+	self->purge.older_than_ns = 1;
+	self->purge.last_id = 6;
+	ASSERT_EQ(0, PURGE());
+	EXPECT_EQ(5, self->purge.purged);
+	EXPECT_EQ(DEVMQ_STATE_DELAYED, mq_state(&self->queue, 7));
+	EXPECT_EQ(DEVMQ_STATE_IN_FLIGHT, mq_state(&self->queue, 4));
+}
+
 TEST_HARNESS_MAIN
