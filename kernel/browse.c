@@ -196,13 +196,14 @@ int mq_ioc_purge(struct mq_ioc *ioc)
 	do {
 		mq_lock(q);
 		err = mq_purge_some(q, &a, &cursor, &after, before_ns, &n);
-		if (err != -EAGAIN || signal_pending(current))
-			mq_cursor_unlink(&cursor);
 		mq_unlock(q);
 		cond_resched();
 		if (err && signal_pending(current))
 			err = -EINTR;
 	} while (err == -EAGAIN);
+	spin_lock(&q->lock);
+	mq_cursor_unlink(&cursor);
+	mq_unlock(q);
 	ioc->arg.purge.purged = n;
 	return err;
 }

@@ -11,6 +11,7 @@
 #include <linux/siphash.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <linux/uaccess.h>
 
 #include "mq.h"
 
@@ -40,20 +41,20 @@ struct mq_seen {
 	u8			bytes[];
 };
 
-struct mq_seen *mq_seen_alloc(u32 size)
+/* For an id of the user's; or an ERR_PTR of ENOMEM or EFAULT. */
+struct mq_seen *mq_seen_get(const void __user *from, u32 size)
 {
-	struct mq_seen *s = kmalloc(struct_size(s, bytes, size),
-				    MQ_GFP);
+	struct mq_seen *s = kmalloc(struct_size(s, bytes, size), MQ_GFP);
 
-	if (s)
-		s->size = size;
+	if (!s)
+		return ERR_PTR(-ENOMEM);
+	if (copy_from_user(s->bytes, from, size)) {
+		kfree(s);
+		return ERR_PTR(-EFAULT);
+	}
+	s->size = size;
+	s->hash = siphash(s->bytes, size, &mq_hash_key);
 	return s;
-}
-
-/* Where the id goes, @size bytes of it. */
-u8 *mq_seen_bytes(struct mq_seen *s)
-{
-	return s->bytes;
 }
 
 void mq_seen_free(struct mq_seen *s)
@@ -133,7 +134,6 @@ u64 mq_dedup_find_locked(struct mq_queue *q, struct mq_seen *s)
 	struct mq_seen *first;
 
 	mq_dedup_trim_locked(q);
-	s->hash = siphash(s->bytes, s->size, &mq_hash_key);
 	node = rb_find(s, &q->dedup.tree, mq_seen_order);
 	if (!node)
 		return 0;
@@ -151,6 +151,11 @@ void mq_dedup_add_locked(struct mq_queue *q, struct mq_seen *s, u64 id)
 	unsigned int n = 0;
 
 	lockdep_assert_held(&q->lock);
+	if (!READ_ONCE(q->opt.dedup_window_ms)) {
+		/* There was a window when it was sent. */
+		list_add(&s->list, &q->dedup.old);
+		return;
+	}
 	s->id = id;
 	s->time = mq_now(MQ_BOOTTIME);
 	rb_add(&s->node, &q->dedup.tree, mq_seen_less);

@@ -95,6 +95,7 @@ void mq_flight_take_locked(struct mq_file *f, struct mq_entry *e)
 	mq_leave_locked(q, e);
 	mq_enter_locked(q, e, DEVMQ_STATE_IN_FLIGHT);
 	e->holder = f;
+	e->clock = MQ_BOOTTIME;
 	e->when = likely(!f->lease_ns) ? MQ_NEVER :
 		  mq_later(mq_now(MQ_BOOTTIME), f->lease_ns);
 	q->stat.delivered++;
@@ -278,6 +279,8 @@ void mq_flight_undeliver_locked(struct mq_file *f, struct mq_entry *e)
 	q->stat.delivered--;
 	if (--e->attempt)
 		q->stat.redelivered--;
+	else if (unlikely(q->order))
+		mq_order_untake_locked(q, e);
 	mq_land(f, e);
 	trace_mq_release(q, e);
 	if (unlikely(e->deferred))

@@ -177,6 +177,13 @@ static int mq_budget_get(struct mq_queue *q, unsigned long cost, bool nowait)
 			return -ENODEV;
 		if (cost > READ_ONCE(mq_budget_max))
 			return -EMSGSIZE;
+		if (mq_paused(q, MQ_PAUSED_SEND)) {
+			/* Nobody goes for what could not come in. */
+			err = nowait ? -EAGAIN : mq_wait_room(q, 0, 0);
+			if (err)
+				return err;
+			continue;
+		}
 		switch (READ_ONCE(q->opt.overflow)) {
 		case MQ_OVERFLOW_REJECT:
 		case MQ_OVERFLOW_DEAD_LETTER:	/* moving frees nothing */

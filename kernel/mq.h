@@ -352,6 +352,8 @@ enum { MQ_PAUSED_NONE, MQ_PAUSED_SEND, MQ_PAUSED_RECEIVE, MQ_PAUSED_BOTH };
  * @exclusive: its only consumer came with O_EXCL
  * @freed: there is more room than when the lock was taken
  * @was_full: and then there was none
+ * @drained: nothing is ready any more, where readers may have slept behind a
+ *	key and are at the end of file now
  * @news: how many messages can be delivered that could not when the lock was
  *	taken
  * @out: entries that have left since then
@@ -393,6 +395,7 @@ struct mq_queue {
 	bool			exclusive;
 	bool			freed;
 	bool			was_full;
+	bool			drained;
 	unsigned int		news;
 	struct list_head	out;
 	struct list_head	all;
@@ -534,6 +537,7 @@ void mq_order_leave_locked(struct mq_queue *q, struct mq_entry *e);
 void mq_order_ready_locked(struct mq_queue *q, struct mq_entry *e);
 void mq_order_unready_locked(struct mq_queue *q, struct mq_entry *e);
 void mq_order_take_locked(struct mq_queue *q, struct mq_entry *e);
+void mq_order_untake_locked(struct mq_queue *q, struct mq_entry *e);
 void mq_order_done_locked(struct mq_queue *q, struct mq_entry *e);
 struct mq_entry *mq_order_first(struct mq_queue *q);
 u64 mq_order_count(const struct mq_queue *q);
@@ -557,8 +561,7 @@ void mq_idle_locked(struct mq_queue *q);
 
 /* dedup.c: what was sent already */
 extern siphash_key_t mq_hash_key;
-struct mq_seen *mq_seen_alloc(u32 size);
-u8 *mq_seen_bytes(struct mq_seen *s);
+struct mq_seen *mq_seen_get(const void __user *from, u32 size);
 void mq_seen_free(struct mq_seen *s);
 u64 mq_dedup_find_locked(struct mq_queue *q, struct mq_seen *s);
 void mq_dedup_add_locked(struct mq_queue *q, struct mq_seen *s, u64 id);
@@ -598,7 +601,8 @@ void mq_expire_locked(struct mq_queue *q, struct mq_entry *e);
 void mq_die_locked(struct mq_queue *q, struct mq_entry *e, u16 reason,
 		   struct mq_text *note);
 bool mq_arrive(struct mq_queue *q, struct mq_entry *e);
-void mq_stay(struct mq_queue *q, struct mq_entry *e, u64 *left);
+void mq_stay(struct mq_queue *q, struct mq_entry *e, enum devmq_state state,
+	     u64 *left);
 void mq_dispose(struct mq_queue *q, struct list_head *out);
 
 /* flight.c: what a consumer has in its hands */

@@ -42,6 +42,7 @@
  * @out: order=key: the one that is past the gate, or NULL
  * @waiting: order=key: those that are not, the first to go first
  * @turn: fairness: the last number that one of them got
+ * @eligible: fairness: how many of them are in mq_order.turns
  * @bytes: the key, or the sender's uid
  */
 struct mq_group {
@@ -54,6 +55,7 @@ struct mq_group {
 	struct mq_ordered	*out;
 	struct rb_root_cached	waiting;
 	u64			turn;
+	u64			eligible;
 	u8			bytes[];
 };
 
@@ -286,9 +288,14 @@ static void mq_make_eligible(struct mq_queue *q, struct mq_ordered *x)
 	struct mq_order *o = q->order;
 
 	if (x->fair && !x->turn) {
+		/* Turns of those that went undelivered are not waited for. */
+		if (!x->fair->eligible)
+			x->fair->turn = 0;
 		x->fair->turn = max(x->fair->turn, o->now[x->e.priority]) + 1;
 		x->turn = x->fair->turn;
 	}
+	if (x->fair)
+		x->fair->eligible++;
 	rb_add_cached(&x->node, &o->turns, mq_ordered_less);
 	x->eligible = true;
 	WRITE_ONCE(o->count, o->count + 1);
@@ -305,6 +312,8 @@ static void mq_remove_eligible(struct mq_order *o, struct mq_ordered *x)
 {
 	rb_erase_cached(&x->node, &o->turns);
 	x->eligible = false;
+	if (x->fair)
+		x->fair->eligible--;
 	WRITE_ONCE(o->count, o->count - 1);
 }
 
@@ -358,6 +367,13 @@ void mq_order_unready_locked(struct mq_queue *q, struct mq_entry *e)
 	if (x->waits)
 		rb_erase_cached(&x->node, &x->key->waiting);
 	x->waits = false;
+}
+
+/* It was not delivered after all. */
+void mq_order_untake_locked(struct mq_queue *q, struct mq_entry *e)
+{
+	lockdep_assert_held(&q->lock);
+	mq_ordered_of(e)->begun = false;
 }
 
 /*

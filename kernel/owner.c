@@ -116,6 +116,7 @@ static void mq_owner_change(struct mq_file *f, struct mq_owner *o)
 
 	mutex_lock(&mq_owner_lock);
 	before = f->owner;
+	WRITE_ONCE(f->owner_mm, o ? o->notifier.mm : NULL);
 	WRITE_ONCE(f->owner, o);
 	list_del_init(&f->owned);
 	if (o)
@@ -144,7 +145,6 @@ void mq_own(struct mq_file *f)
 	notifier = mmu_notifier_get(&mq_owner_ops, current->mm);
 	if (IS_ERR(notifier))
 		return;
-	WRITE_ONCE(f->owner_mm, current->mm);
 	mq_owner_change(f, mq_owner_of(notifier));
 }
 

@@ -37,13 +37,14 @@ static void mq_unlock_rest(struct mq_queue *q, struct list_head *out,
  */
 void mq_unlock(struct mq_queue *q) __releases(&q->lock)
 {
-	bool freed = q->freed, was_full = q->was_full;
+	bool freed = q->freed, was_full = q->was_full, drained = q->drained;
 	unsigned int news = q->news;
 	LIST_HEAD(groups);
 	LIST_HEAD(seen);
 	LIST_HEAD(out);
 
 	q->freed = false;
+	q->drained = false;
 	q->news = 0;
 	list_splice_init(&q->out, &out);
 	list_splice_init(&q->dedup.old, &seen);
@@ -52,7 +53,10 @@ void mq_unlock(struct mq_queue *q) __releases(&q->lock)
 	spin_unlock(&q->lock);
 	if (freed)
 		mq_wake_writers(q, was_full);
-	if (news)
+	/* Who waited behind a key may be at the end now; that is for all. */
+	if (unlikely(drained))
+		mq_wake_readers(q, 0);
+	else if (news)
 		mq_wake_readers(q, news);
 	if (freed || !list_empty(&seen) || !list_empty(&groups))
 		mq_unlock_rest(q, &out, &groups, &seen);

@@ -250,12 +250,12 @@ struct mq_entry *mq_walk_locked(struct mq_queue *q, struct mq_cursor *c,
 		c->mark.id = 0;
 	for (at = at->next; at != &q->all; at = at->next) {
 		e = list_entry(at, struct mq_entry, all);
-		if (!e->msg)
-			continue;
-		if ((e->id > *after && states & DEVMQ_STATE_MASK(e->state)) ||
-		    ++steps > MQ_WALK_STEPS)
+		if (++steps > MQ_WALK_STEPS ||
+		    (e->msg && e->id > *after &&
+		     states & DEVMQ_STATE_MASK(e->state)))
 			break;
-		c->mark.id = e->id;
+		if (e->msg)
+			c->mark.id = e->id;
 	}
 	list_del_init(&c->mark.all);
 	list_add_tail(&c->mark.all, at);

@@ -73,12 +73,15 @@ static void mq_record_times(struct mq_entry *e, const struct devmq_record *r)
 static int mq_record_dedup(struct mq_queue *q, struct mq_entry *e,
 			   const void __user *from, u32 size)
 {
+	struct mq_seen *seen;
+
 	if (likely(!size) || !READ_ONCE(q->opt.dedup_window_ms))
 		return 0;
-	e->seen = mq_seen_alloc(size);
-	if (!e->seen)
-		return -ENOMEM;
-	return copy_from_user(mq_seen_bytes(e->seen), from, size) ? -EFAULT : 0;
+	seen = mq_seen_get(from, size);
+	if (IS_ERR(seen))
+		return PTR_ERR(seen);
+	e->seen = seen;
+	return 0;
 }
 
 /* The parts behind the header; the de-duplication id is not for receivers. */
@@ -231,8 +234,8 @@ void mq_extra_fill(struct devmq_extra *x, const struct mq_entry *e)
 {
 	memset(x, 0, sizeof(*x));
 	x->payload_size = e->msg->size;
-	if (e->timed && (e->state == DEVMQ_STATE_DELAYED ||
-			 e->state == DEVMQ_STATE_IN_FLIGHT))
+	if (e->state == DEVMQ_STATE_DELAYED ||
+	    e->state == DEVMQ_STATE_IN_FLIGHT)
 		x->due_ns = e->clock == MQ_REALTIME ? e->when :
 						      mq_to_realtime(e->when);
 	if (!e->fresh)

@@ -28,6 +28,7 @@
  * @msg: what is to go to another queue, with a reference
  * @origin: the name of that, with a reference, if there is no @to
  * @priority: its level
+ * @state: what it was in when it was taken out
  */
 struct mq_redrive {
 	struct mq_queue		*q;
@@ -38,12 +39,19 @@ struct mq_redrive {
 	struct mq_msg		*msg;
 	struct mq_text		*origin;
 	u8			priority;
+	u8			state;
 };
 
 /* It came here as dead. */
 static bool mq_is_foreign(const struct mq_queue *q, const struct mq_entry *e)
 {
 	return e->origin && e->origin != q->origin;
+}
+
+/* It is dead, or came here as such. */
+static bool mq_is_redriven(const struct mq_queue *q, const struct mq_entry *e)
+{
+	return e->state == DEVMQ_STATE_DEAD || mq_is_foreign(q, e);
 }
 
 /* Ready once more, in its place, as if nothing had happened to it. */
@@ -92,7 +100,7 @@ static int mq_redrive_next(struct mq_redrive *r)
 				mq_revive_locked(q, e);
 				ret = 1;
 			}
-		} else if (e->state == DEVMQ_STATE_DEAD || mq_is_foreign(q, e)) {
+		} else if (mq_is_redriven(q, e)) {
 			r->msg = e->msg;
 			refcount_inc(&r->msg->refs);
 			r->origin = mq_text_get(e->origin);
@@ -114,10 +122,11 @@ static struct mq_entry *mq_redrive_take(struct mq_redrive *r)
 	mq_lock(q);
 	e = q->gone ? NULL :
 		      mq_walk_locked(q, &r->cursor, MQ_REDRIVEN, &before);
-	if (IS_ERR_OR_NULL(e) || e->id != r->after) {
+	if (IS_ERR_OR_NULL(e) || e->id != r->after || !mq_is_redriven(q, e)) {
 		e = NULL;
 	} else {
 		trace_mq_redrive(q, e);
+		r->state = e->state;
 		mq_leave_locked(q, e);
 		q->stat.purged++;
 		mq_out_locked(q, e);
@@ -162,7 +171,7 @@ static int mq_redrive_move(struct mq_redrive *r, struct mq_queue *target)
 	if (!old)
 		return 0;
 	/* The target went in this moment. */
-	mq_stay(r->q, old, &r->q->stat.purged);
+	mq_stay(r->q, old, r->state, &r->q->stat.purged);
 	return -ENODEV;
 }
 

@@ -198,10 +198,11 @@ static int mq_may_link(const struct mq_queue *q, const struct mq_queue *target)
 }
 
 /*
- * Make the queue of this name the dead-letter queue of @q; "": none. Return: 0,
- * ENOENT, EINVAL, or ELOOP if the dead would go round in a circle.
+ * Make the queue of this name the dead-letter queue of @q; "": none, even though
+ * overflow=dead-letter needs one, if @force. Return: 0, ENOENT, EINVAL, or ELOOP
+ * if the dead would go round in a circle.
  */
-static int mq_link_dead_letter(struct mq_queue *q, const char *name)
+static int mq_link_dead_letter(struct mq_queue *q, const char *name, bool force)
 {
 	struct mq_queue *target = NULL, *before;
 	int err;
@@ -216,6 +217,10 @@ static int mq_link_dead_letter(struct mq_queue *q, const char *name)
 		target->sources++;
 	}
 	mq_lock(q);
+	if (!target && !force && q->opt.overflow == MQ_OVERFLOW_DEAD_LETTER) {
+		mq_unlock(q);
+		return -EINVAL;
+	}
 	before = q->dead_letter;
 	q->dead_letter = target;
 	strscpy(q->opt.dead_letter, name, sizeof(q->opt.dead_letter));
@@ -250,10 +255,8 @@ int mq_set_dead_letter(struct mq_queue *q, const char *name)
 		return restart_syscall();
 	if (READ_ONCE(q->gone))
 		err = -ENODEV;
-	else if (!*name && READ_ONCE(q->opt.overflow) == MQ_OVERFLOW_DEAD_LETTER)
-		err = -EINVAL;
 	else
-		err = mq_link_dead_letter(q, name);
+		err = mq_link_dead_letter(q, name, false);
 	mutex_unlock(&mq_registry_lock);
 	return err;
 }
@@ -269,7 +272,7 @@ static void mq_unlink_sources(struct mq_queue *q)
 		return;
 	hash_for_each(mq_names, i, source, by_name)
 		if (source->dead_letter == q)
-			mq_link_dead_letter(source, "");
+			mq_link_dead_letter(source, "", true);
 }
 
 /* Give the queue its number and its node. */
@@ -315,11 +318,12 @@ int mq_create(const char *name, const struct mq_options *opt)
 		goto out_module;
 	}
 	mutex_lock(&mq_registry_lock);
-	err = mq_find(name) ? -EEXIST : mq_link_dead_letter(q, opt->dead_letter);
+	err = mq_find(name) ? -EEXIST : mq_link_dead_letter(q, opt->dead_letter,
+							false);
 	if (!err) {
 		err = mq_publish(q);
 		if (err)
-			mq_link_dead_letter(q, "");
+			mq_link_dead_letter(q, "", true);
 	}
 	if (!err) {
 		hash_add(mq_names, &q->by_name, mq_name_hash(name));
@@ -342,7 +346,7 @@ static void mq_unpublish(struct mq_queue *q)
 {
 	lockdep_assert_held(&mq_registry_lock);
 	mq_unlink_sources(q);
-	mq_link_dead_letter(q, "");
+	mq_link_dead_letter(q, "", true);
 	hash_del(&q->by_name);
 	xa_erase(&mq_minors, q->minor);
 	device_del(&q->dev);

@@ -10,6 +10,9 @@
 #include "mq.h"
 #include "trace.h"
 
+/* How many may go for a batch in one hold of the lock. */
+#define MQ_SACRIFICES	256
+
 /**
  * mq_size_ok - may a message of this size ever come in?
  * @q: the queue
@@ -45,6 +48,12 @@ static u64 mq_send_first(struct mq_queue *q, const struct mq_entry *e)
 	return mq_dedup_find_locked(q, e->seen);
 }
 
+/* How many messages had to go for others, or died, in the queue's life. */
+static u64 mq_sacrificed(const struct mq_queue *q)
+{
+	return q->stat.dropped + q->stat.dead_lettered;
+}
+
 /*
  * Take what there is room for. Return: how many; if not all, why in @err. A
  * duplicate is taken alone, and stays in @batch for the caller to free.
@@ -54,10 +63,11 @@ static int mq_send_some(struct mq_queue *q, struct list_head *batch, int *err,
 {
 	u64 now = ktime_get_real_ns();
 	struct mq_entry *e, *next;
+	u64 first, before;
 	int taken = 0;
-	u64 first;
 
 	mq_lock(q);
+	before = mq_sacrificed(q);
 	list_for_each_entry_safe(e, next, batch, list) {
 		first = mq_send_first(q, e);
 		*dup = first && !taken;
@@ -76,6 +86,9 @@ static int mq_send_some(struct mq_queue *q, struct list_head *batch, int *err,
 		mq_queue_add_locked(q, e, now);
 		*last_id = e->id;
 		taken++;
+		/* Others went for these: enough for one hold of the lock. */
+		if (mq_sacrificed(q) - before >= MQ_SACRIFICES)
+			break;
 	}
 	mq_unlock(q);
 	return taken;
@@ -144,7 +157,7 @@ ssize_t mq_write(struct mq_file *f, struct kiocb *iocb, struct iov_iter *from)
 	if (!mq_size_ok(q, size, 0))
 		return -EMSGSIZE;
 	/* Spare the work where it is clear that it would be for nothing. */
-	if (nowait && !mq_can_send(q, size)) {
+	if (nowait && !mq_time_due(q) && !mq_can_send(q, size)) {
 		mq_want_room(f, size);
 		return -EAGAIN;
 	}

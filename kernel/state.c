@@ -84,8 +84,11 @@ void mq_leave_locked(struct mq_queue *q, struct mq_entry *e)
 	case DEVMQ_STATE_READY:
 		q->ready_bytes -= mq_msg_bytes(e->msg);
 		mq_ready_remove(&q->ready, e);
-		if (unlikely(q->order))
+		if (unlikely(q->order)) {
 			mq_order_unready_locked(q, e);
+			q->drained = !q->stat.ready &&
+				     READ_ONCE(q->opt.eof) != MQ_EOF_NEVER;
+		}
 		break;
 	case DEVMQ_STATE_IN_FLIGHT:
 		break;
@@ -267,12 +270,14 @@ bool mq_arrive(struct mq_queue *q, struct mq_entry *e)
 }
 
 /**
- * mq_stay - the queue that an entry was to go to is gone: it is dead where it was
+ * mq_stay - the queue that an entry was to go to is gone: it is where it was
  * @q: where it was
  * @e: the entry, in no list of the queue's
+ * @state: what it was
  * @left: the counter that says it has left
  */
-void mq_stay(struct mq_queue *q, struct mq_entry *e, u64 *left)
+void mq_stay(struct mq_queue *q, struct mq_entry *e, enum devmq_state state,
+	     u64 *left)
 {
 	bool gone;
 
@@ -282,7 +287,10 @@ void mq_stay(struct mq_queue *q, struct mq_entry *e, u64 *left)
 		--*left;
 		mq_count(&q->stat.bytes, mq_msg_bytes(e->msg));
 		mq_all_insert(q, e);
-		mq_enter_locked(q, e, DEVMQ_STATE_DEAD);
+		if (state == DEVMQ_STATE_READY)
+			mq_ready_locked(q, e);
+		else
+			mq_enter_locked(q, e, state);
 	}
 	mq_unlock(q);
 	if (gone)
@@ -303,7 +311,8 @@ void mq_dispose(struct mq_queue *q, struct list_head *out)
 		}
 		e->leaving = false;
 		if (!mq_arrive(target, e))
-			mq_stay(q, e, &q->stat.dead_lettered);
+			mq_stay(q, e, DEVMQ_STATE_DEAD,
+				&q->stat.dead_lettered);
 		mq_queue_put(target);
 		cond_resched();
 	}

@@ -92,6 +92,8 @@ static int mq_option_apply(struct mq_queue *q, const struct mq_option *o,
 		mq_option_set(o, &q->opt, value);
 	if (mq_option_is(o, expires_ms))
 		mq_idle_locked(q);
+	if (mq_option_is(o, dedup_window_ms))
+		mq_time_arm_locked(q);
 	mq_unlock(q);
 	return err;
 }

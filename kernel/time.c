@@ -68,8 +68,9 @@ void mq_timer_set_locked(struct mq_queue *q, struct mq_entry *e,
 	struct mq_clock *c = &q->clocks[clock];
 
 	lockdep_assert_held(&q->lock);
-	e->when = when;
-	if (when == MQ_NEVER)
+	/* An instant can be given that no timer can be set for. */
+	e->when = when < KTIME_MAX ? when : MQ_NEVER;
+	if (e->when == MQ_NEVER)
 		return;
 	e->clock = clock;
 	e->timed = true;
@@ -153,14 +154,14 @@ static u64 mq_idle_end(const struct mq_queue *q)
 void mq_time_arm_locked(struct mq_queue *q)
 {
 	struct mq_clock *c = q->clocks;
-	u64 idle = mq_idle_end(q);
+	u64 idle = MQ_NEVER;
 
 	lockdep_assert_held(&q->lock);
 	if (q->gone)
 		return;
-	/* One that is in use by others' dead stays for longer. */
-	if (idle <= mq_now(MQ_BOOTTIME))
-		idle = MQ_NEVER;
+	/* One that is in use by others' dead stays until it no longer is. */
+	if (!READ_ONCE(q->sources))
+		idle = mq_idle_end(q);
 	mq_clock_arm(&c[MQ_REALTIME], c[MQ_REALTIME].next);
 	mq_clock_arm(&c[MQ_BOOTTIME],
 		     min3(c[MQ_BOOTTIME].next, idle, mq_dedup_next(q)));

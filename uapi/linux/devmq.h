@@ -207,8 +207,9 @@ struct devmq_record {
 
 /**
  * struct devmq_extra - what only some records have to say
- * @since_ns: in flight: when it was delivered, CLOCK_REALTIME; else zero
- * @holder_pid: in flight: process that opened the file which holds it, seen
+ * @since_ns: DEVMQ_IOC_PEEK, in flight: when it was delivered, CLOCK_REALTIME;
+ *	else zero
+ * @holder_pid: DEVMQ_IOC_PEEK, in flight: process that opened the file which holds it, seen
  *	as @pid of struct devmq_record is; else zero
  * @payload_size: bytes of the whole payload, of which DEVMQ_IOC_PEEK may show
  *	less
@@ -596,7 +597,8 @@ struct devmq_purge {
  * and no bound of the receiving queue keeps them out.
  *
  * Needs a descriptor open for reading, or one opened with access mode 3. On
- * EINTR some may have been moved.
+ * EINTR, ENOMEM and ENODEV (of the queue given) some may have been moved; the
+ * queue's counter "purged" knows of those that went elsewhere.
  */
 struct devmq_redrive {
 	__u32		size;
