@@ -236,8 +236,8 @@ void mq_extra_fill(struct devmq_extra *x, const struct mq_entry *e)
 	x->payload_size = e->msg->size;
 	if (e->state == DEVMQ_STATE_DELAYED ||
 	    e->state == DEVMQ_STATE_IN_FLIGHT)
-		x->due_ns = e->clock == MQ_REALTIME ? e->when :
-						      mq_to_realtime(e->when);
+		x->due_ns = e->clock == MQ_REALTIME && e->when != MQ_NEVER ?
+			    e->when : mq_to_realtime(e->when);
 	if (!e->fresh)
 		x->expires_ns = mq_to_realtime(e->expires);
 	x->origin_id = e->origin_id;

@@ -318,8 +318,9 @@ int mq_create(const char *name, const struct mq_options *opt)
 		goto out_module;
 	}
 	mutex_lock(&mq_registry_lock);
-	err = mq_find(name) ? -EEXIST : mq_link_dead_letter(q, opt->dead_letter,
-							false);
+	err = -EEXIST;
+	if (!mq_find(name))
+		err = mq_link_dead_letter(q, opt->dead_letter, false);
 	if (!err) {
 		err = mq_publish(q);
 		if (err)

@@ -655,6 +655,40 @@ TEST_F(order, message_behind_its_key_keeps_end_of_file_away)
 	EXPECT_EQ(0, mq_read(self->fd, self->buffer, 10));
 }
 
+TEST_F(order, readers_behind_a_key_wake_at_the_end_of_file)
+{
+	struct mq_call calls[2];
+	char data[2][8];
+	int i, fd;
+
+	/* What they wait behind goes, and then that is the end for both. */
+	CREATE("order=key eof=empty");
+	ASSERT_EQ(0, put_keys(self->fd, "a1 a2"));
+	ASSERT_EQ(0, mq_get(self->fd, "a1"));
+	fd = mq_open(&self->queue, O_RDONLY);
+	ASSERT_LE(0, fd);
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, mq_read_start(&calls[i], fd, data[i], 8));
+		ASSERT_TRUE(mq_call_sleeps(&calls[i]));
+	}
+	EXPECT_EQ(1, mq_purge(self->fd, 2, 2));
+	for (i = 0; i < 2; i++)
+		EXPECT_EQ(0, mq_call_result(&calls[i]));
+	close(fd);
+}
+
+TEST_F(order, turns_that_were_not_taken_are_not_waited_for)
+{
+	/* a's backlog goes undelivered, but one of it is still there, dead. */
+	CREATE("fairness=key");
+	ASSERT_EQ(0, put_keys(self->fd, "a1 a2 a3 a4 a5"));
+	ASSERT_EQ(0, mq_get(self->fd, "a1"));
+	EXPECT_EQ(1, mq_settle(self->fd, 1, 1, DEVMQ_ACTION_REJECT));
+	EXPECT_EQ(4, mq_purge(self->fd, 2, 5));
+	ASSERT_EQ(0, put_keys(self->fd, "b1 b2 b3 b4 a6"));
+	EXPECT_EQ(0, get_words(self->fd, "b1 a6 b2 b3 b4"));
+}
+
 TEST_F(order, message_received_by_its_id_holds_its_key)
 {
 	CREATE("order=key");

@@ -3,6 +3,7 @@
  * Dropping messages by id, age and state.
  */
 #include "mq_test.h"
+#include <sys/time.h>
 
 FIXTURE(purge) {
 	struct mq_queue queue;
@@ -173,6 +174,37 @@ TEST_F(purge, twenty_thousand_go)
 	EXPECT_EQ(0, mq_get(self->fd, "m20000"));
 	EXPECT_EQ(-EAGAIN, mq_read(self->fd, (char [4]){}, 4));
 	EXPECT_EQ(19998, mq_stat_of(&self->queue, purged));
+}
+
+static void nothing(int number)
+{
+}
+
+TEST_F(purge, signals_leave_the_queue_whole)
+{
+	struct itimerval often = { { 0, 700 }, { 0, 700 } }, never = {};
+	struct sigaction action = { .sa_handler = nothing };
+	unsigned int round, ended = 0;
+	int error;
+
+	/* Some come between two portions, where the walk is in the middle. */
+	ASSERT_EQ(0, sigaction(SIGALRM, &action, NULL));
+	for (round = 0; round < 10; round++) {
+		ASSERT_EQ(0, mq_fill_fast(self->fd, 10000));
+		ASSERT_EQ(0, setitimer(ITIMER_REAL, &often, NULL));
+		do {
+			error = PURGE();
+			ended += error == -EINTR;
+		} while (error == -EINTR);
+		ASSERT_EQ(0, setitimer(ITIMER_REAL, &never, NULL));
+		ASSERT_EQ(0, error);
+		ASSERT_EQ(10000 * (round + 1),
+			  mq_stat_of(&self->queue, purged));
+		EXPECT_EQ(1, mq_put(self->fd, "x"));
+		EXPECT_EQ(0, mq_get(self->fd, "x"));
+		EXPECT_EQ(1, mq_ack(self->fd, mq_last_id(self->fd)));
+	}
+	TH_LOG("ended %u times", ended);
 }
 
 struct sender {

@@ -74,6 +74,25 @@ static uint64_t real_ns(void)
 
 /* -- delay --------------------------------------------------------------------- */
 
+TEST_F(time, instant_that_no_timer_can_be_set_for)
+{
+	static const uint64_t instants[] = {
+		INT64_MAX, 1ULL << 63, (1ULL << 63) + 1, UINT64_MAX - 1,
+	};
+	unsigned int i;
+
+	/* It does not come, and does not go off all the time either. */
+	for (i = 0; i < ARRAY_SIZE(instants); i++) {
+		ASSERT_EQ(i + 1, MQ_SEND(self->fd, .text = "x",
+					 .flags = DEVMQ_RECORD_AT,
+					 .delay_ns = instants[i]));
+		EXPECT_STATE(DELAYED, i + 1);
+		ASSERT_EQ(0, mq_look_id(&self->queue, i + 1, &self->look));
+		EXPECT_EQ(0, self->look.extra.due_ns);
+	}
+	EXPECT_EQ(4, mq_purge(self->fd, 1, 4));
+}
+
 TEST_F(time, delayed_message_is_there_and_not_ready)
 {
 	ASSERT_EQ(0, mq_fill(self->fd, 1));
