@@ -182,24 +182,34 @@ static struct model_entry *next_ready(struct model_queue *q)
 	return best;
 }
 
+/* fairness: does another one of the same group stand there with its turn? */
+static bool is_in_turns(const struct model_queue *q,
+			const struct model_entry *e)
+{
+	unsigned int i;
+
+	for (i = 0; i < q->count; i++) {
+		const struct model_entry *other = &q->entry[i];
+
+		if (other->turn && other->priority == e->priority &&
+		    group_of(q, other) == group_of(q, e) && may_go(q, other))
+			return true;
+	}
+	return false;
+}
+
 /*
  * fairness: whoever may go for the first time gets a turn, the next of its
- * group at its level, but one that is still to come.  A group is forgotten
- * with its last message.  To be called after each single change.
+ * group at its level, but one that is still to come.  Turns of those that went
+ * without are not waited for.  To be called after each single change.
  */
 static void give_turns(struct model_queue *q)
 {
-	bool known[MODEL_LEVELS][MODEL_GROUPS] = {};
 	__u64 *last, now;
 	unsigned int i;
 
 	if (is_on(q, OPT_FAIRNESS, FAIR_NONE))
 		return;
-	for (i = 0; i < q->count; i++)
-		known[q->entry[i].priority][group_of(q, &q->entry[i])] = true;
-	for (i = 0; i < MODEL_LEVELS * MODEL_GROUPS; i++)
-		if (!known[i / MODEL_GROUPS][i % MODEL_GROUPS])
-			q->turns[i / MODEL_GROUPS][i % MODEL_GROUPS] = 0;
 	for (i = 0; i < q->count; i++) {
 		struct model_entry *e = &q->entry[i];
 
@@ -207,8 +217,9 @@ static void give_turns(struct model_queue *q)
 			continue;
 		last = &q->turns[e->priority][group_of(q, e)];
 		now = q->turn[e->priority];
-		*last = (*last > now ? *last : now) + 1;
-		e->turn = *last;
+		if (!is_in_turns(q, e) || *last < now)
+			*last = now;
+		e->turn = ++*last;
 	}
 }
 
@@ -922,6 +933,7 @@ static void call_recv(struct model *m, struct model_queue *q,
 		used += step;
 		take(m, q, c->file, e);
 		show(e, s);
+		s->due = s->extra ? e->lease : 0;
 		ids[o->count - 1] = e->id;
 		f->last_id = e->id;
 	}
@@ -959,6 +971,7 @@ static void call_recv_id(struct model *m, struct model_queue *q,
 	o->result = step;
 	take(m, q, c->file, e);
 	show(e, s);
+	s->due = s->extra ? e->lease : 0;
 	f->last_id = e->id;
 	if (f->ack == DEVMQ_ACK_AUTO)
 		acknowledge(q, e);

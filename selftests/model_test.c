@@ -7,6 +7,8 @@
  * take.  One that fails is made as short as it gets, and then printed.
  *
  *   MODEL_OPS=N      operations of all tests together (100000)
+ *   MODEL_SECONDS=N  but stop after so long (300): a debug kernel does not get
+ *                    that far
  *   MODEL_SEED=SEED  run the one sequence with this seed, and tell it all
  *
  * Time: a duration is either hours, so never over, or short.  Before each
@@ -24,13 +26,16 @@
 #define TEST_TIMEOUT_DEFAULT 600
 
 #define OPS_MAX		400	/* of one sequence */
-#define OPS_DEFAULT	100000
 #define LONG_MS		(3 * 3600 * 1000ULL)
 #define NSEC_PER_MSEC	1000000ULL
 
 /* How long a short duration is, and how long a call takes, mostly. */
 static __u64 short_ms = 40;
 static __u64 slop_ns = 4 * NSEC_PER_MSEC;
+
+/* How many operations there are in all tests, and how long they may take. */
+#define OPS_USUAL	100000
+#define SECONDS_USUAL	300
 
 /* -- dice ------------------------------------------------------------------ */
 
@@ -84,7 +89,7 @@ static const struct {
 	[OPT_LEASE_MS] = { "lease_ms", true,
 		.draws = 4, .draw = { 0, LONG_MS, LONG_MS, SHORT(1) } },
 	[OPT_MAX_DELIVERIES] = { "max_deliveries", true, .usual = 20,
-		.draws = 4, .draw = { 0, 1, 2, 3 } },
+		.draws = 5, .draw = { 0, 1, 2, 2, 3 } },
 	[OPT_MAX_DEAD] = { "max_dead", true, .usual = 65536,
 		.draws = 3, .draw = { 0, 1, 3 } },
 	[OPT_DEAD_LETTER] = { "dead_letter", true,
@@ -94,7 +99,7 @@ static const struct {
 	[OPT_RETRY_MS] = { "retry_ms", true,
 		.draws = 3, .draw = { 0, LONG_MS, SHORT(1) } },
 	[OPT_RETRY_BACKOFF] = { "retry_backoff", true, .usual = 1,
-		.draws = 4, .draw = { 1, 2, 3, 1000 } },
+		.draws = 4, .draw = { 2, 2, 3, 1000 } },
 	[OPT_RETRY_MAX_MS] = { "retry_max_ms", true,
 		.draws = 4, .draw = { 0, LONG_MS, SHORT(1), SHORT(2) } },
 	[OPT_DELAY_MS] = { "delay_ms", true,
@@ -123,13 +128,14 @@ static bool is_usual(const struct model_queue *q, enum model_option option)
 	return q->option[option] == options[option].usual;
 }
 
+static __u64 resolve(__u64 value)
+{
+	return value & SHORT(0) ? (value & ~SHORT(0)) * short_ms : value;
+}
+
 static __u64 option_draw(enum model_option option, __u64 *dice)
 {
-	__u64 value = options[option].draw[roll(dice, options[option].draws)];
-
-	if (value & 1ULL << 63)
-		return (value & ~(1ULL << 63)) * short_ms;
-	return value;
+	return resolve(options[option].draw[roll(dice, options[option].draws)]);
 }
 
 /* -- what a test is about -------------------------------------------------- */
@@ -192,6 +198,8 @@ enum {
 	PROFILE_failures_and_dead,
 	PROFILE_dead_letter_queue,
 	PROFILE_time,
+	PROFILE_leases,
+	PROFILE_retries,
 	PROFILE_priorities,
 	PROFILE_keys,
 	PROFILE_fairness,
@@ -202,13 +210,13 @@ enum {
 
 static const struct profile profiles[] = {
 	[PROFILE_plain_queue] = {
-		.name = "plain_queue", .share = 6, .queues = 1,
+		.name = "plain_queue", .share = 4, .queues = 1,
 		.draws = OPTION(EOF) | OPTION(PAUSED),
 		.with = WITH_HEADER,
 		.weight = { COMMON_WEIGHTS, [CALL_OPTION] = 1 },
 	},
 	[PROFILE_manual_ack] = {
-		.name = "manual_ack", .share = 8, .queues = 1,
+		.name = "manual_ack", .share = 6, .queues = 1,
 		.draws = CONSUMING | GATES,
 		.with = WITH_HEADER | WITH_LEASE,
 		.actions = ACTION(ACK) | ACTION(RELEASE) | ACTION(EXTEND),
@@ -244,8 +252,30 @@ static const struct profile profiles[] = {
 			    [CALL_RECV_ID] = 3, [CALL_REDRIVE] = 1,
 			    [CALL_STEP] = 1 },
 	},
+	[PROFILE_leases] = {
+		.name = "leases", .share = 6, .queues = 2,
+		.draws = CONSUMING | FAILING | GATES | OPTION(DEAD_LETTER),
+		.forced = OPTION(LEASE_MS), .value[OPT_LEASE_MS] = SHORT(1),
+		.with = WITH_LEASE,
+		.actions = ~ACTION(RELEASE),
+		.weight = { COMMON_WEIGHTS, [CALL_SETTLE] = 10,
+			    [CALL_CONSUMER] = 2, [CALL_RECV_ID] = 3,
+			    [CALL_STEP] = 4 },
+	},
+	[PROFILE_retries] = {
+		.name = "retries", .share = 6, .queues = 2,
+		.draws = FAILING | OPTION(RETRY_BACKOFF) |
+			 OPTION(RETRY_MAX_MS) | OPTION(TTL_MS) |
+			 OPTION(ON_EXPIRY) | OPTION(DEAD_LETTER),
+		.forced = OPTION(ACK) | OPTION(RETRY_MS),
+		.value[OPT_ACK] = DEVMQ_ACK_MANUAL,
+		.value[OPT_RETRY_MS] = SHORT(1),
+		.actions = ACTION(RETRY) | ACTION(REJECT),
+		.weight = { COMMON_WEIGHTS, [CALL_SETTLE] = 35,
+			    [CALL_REDRIVE] = 2, [CALL_STEP] = 4 },
+	},
 	[PROFILE_priorities] = {
-		.name = "priorities", .share = 8, .queues = 2,
+		.name = "priorities", .share = 7, .queues = 2,
 		.draws = CONSUMING | BOUNDS | OPTION(DEAD_LETTER) | FAILING,
 		.forced = OPTION(PRIORITIES),
 		.value[OPT_PRIORITIES] = MODEL_LEVELS,
@@ -254,7 +284,7 @@ static const struct profile profiles[] = {
 			    [CALL_RECV_ID] = 3, [CALL_REDRIVE] = 1 },
 	},
 	[PROFILE_keys] = {
-		.name = "keys", .share = 10, .queues = 2,
+		.name = "keys", .share = 9, .queues = 2,
 		.draws = CONSUMING | FAILING | OPTION(PRIORITIES) |
 			 OPTION(DEAD_LETTER) | OPTION(RETRY_MS),
 		.forced = OPTION(ORDER), .value[OPT_ORDER] = ORDER_KEY,
@@ -264,7 +294,7 @@ static const struct profile profiles[] = {
 			    [CALL_REDRIVE] = 2, [CALL_STEP] = 1 },
 	},
 	[PROFILE_fairness] = {
-		.name = "fairness", .share = 8, .queues = 2,
+		.name = "fairness", .share = 7, .queues = 2,
 		.draws = CONSUMING | FAILING | OPTION(PRIORITIES) |
 			 OPTION(ORDER) | OPTION(FAIRNESS) |
 			 OPTION(DEAD_LETTER),
@@ -273,21 +303,21 @@ static const struct profile profiles[] = {
 			    [CALL_RECV_ID] = 2, [CALL_REDRIVE] = 1 },
 	},
 	[PROFILE_dedup] = {
-		.name = "dedup", .share = 6, .queues = 1,
+		.name = "dedup", .share = 5, .queues = 1,
 		.draws = DEDUP | BOUNDS | OPTION(PAUSED),
 		.with = WITH_DEDUP, .actions = ~0,
 		.weight = { COMMON_WEIGHTS, [CALL_SETTLE] = 5,
 			    [CALL_OPTION] = 1, [CALL_STEP] = 1 },
 	},
 	[PROFILE_bounds] = {
-		.name = "bounds", .share = 7, .queues = 2,
+		.name = "bounds", .share = 5, .queues = 2,
 		.draws = BOUNDS | OPTION(DEAD_LETTER) | OPTION(PAUSED),
 		.with = WITH_KEY | WITH_HEADER, .actions = ~0,
 		.weight = { COMMON_WEIGHTS, [CALL_SETTLE] = 5,
 			    [CALL_OPTION] = 4 },
 	},
 	[PROFILE_everything] = {
-		.name = "everything", .share = 15, .queues = 3,
+		.name = "everything", .share = 13, .queues = 3,
 		.draws = ~0, .with = ~0, .actions = ~0,
 		.weight = { COMMON_WEIGHTS, [CALL_SETTLE] = 20,
 			    [CALL_CONSUMER] = 2, [CALL_OPTION] = 2,
@@ -321,13 +351,14 @@ static void draw_options(struct sequence *s, int queue, __u64 *dice)
 {
 	const struct profile *p = s->profile;
 	__u64 *option = s->option[queue];
-	int i;
+	/* Too many at a time are in each other's way. */
+	int i, odds = p->draws == ~0U ? 4 : 2;
 
 	for (i = 0; i < MODEL_OPTIONS; i++) {
 		option[i] = options[i].usual;
 		if (p->forced & 1U << i)
-			option[i] = p->value[i];
-		else if (p->draws & 1U << i && chance(dice, 3))
+			option[i] = resolve(p->value[i]);
+		else if (p->draws & 1U << i && chance(dice, odds))
 			option[i] = option_draw(i, dice);
 	}
 	/* Where there is much to settle, and not too much beside it. */
@@ -394,6 +425,18 @@ static int draw_file(const struct model_queue *q, bool reads, bool writes,
 		    (!writes || q->file[i].writes))
 			file[n++] = i;
 	return n ? file[roll(dice, n)] : -1;
+}
+
+/* A file that may go on with a message, often; or any that reads. */
+static int draw_reader(const struct model_queue *q, __u64 *dice)
+{
+	int i;
+
+	for (i = 0; i < MODEL_FILES; i++)
+		if (q->file[i].open && (q->file[i].partial ||
+					q->file[i].stale) && chance(dice, 2))
+			return i;
+	return draw_file(q, true, false, dice);
 }
 
 /* A file that holds something, mostly; -1 if none does, mostly. */
@@ -589,11 +632,12 @@ static bool draw_sending(const struct model_queue *q, const struct profile *p,
 static bool draw_receiving(const struct model_queue *q, struct model_call *c,
 			   __u64 *dice)
 {
-	c->file = draw_file(q, true, false, dice);
 	if (c->kind == CALL_READ) {
+		c->file = draw_reader(q, dice);
 		c->size = chance(dice, 3) ? roll(dice, 12) : MODEL_PAYLOAD;
 		return c->file >= 0;
 	}
+	c->file = draw_file(q, true, false, dice);
 	c->size = chance(dice, 6) ? 60 + roll(dice, 300) : 1 << 20;
 	c->count = chance(dice, 8) ? 0 : 1 + roll(dice, 4);
 	if (c->kind == CALL_RECV_ID)
@@ -1402,12 +1446,14 @@ static void tell_outcome(const struct world *w, const struct model_call *c,
 
 /* -- comparing ------------------------------------------------------------- */
 
-/* Times are when the kernel looked at its clock: not that exactly. */
+/* Times are when the kernel looked at its clock, somewhen during a call. */
+static __u64 longest_call;
+
 static bool near(__u64 a, __u64 b)
 {
 	__u64 apart = a > b ? a - b : b - a;
 
-	return !a == !b && apart < 2000 * NSEC_PER_MSEC;
+	return !a == !b && apart < longest_call + NSEC_PER_MSEC;
 }
 
 static bool same_seen(const struct model_seen *a, const struct model_seen *b)
@@ -1450,6 +1496,11 @@ static void clear_outcome(struct model_outcome *o)
 	memset(o, 0, offsetof(struct model_outcome, seen));
 }
 
+static __u64 now_ns(void)
+{
+	return mq_clock_ns(CLOCK_BOOTTIME);
+}
+
 static void tell_difference(const struct world *w)
 {
 	printf("#    model: ");
@@ -1465,6 +1516,8 @@ static bool compare_call(struct world *w, bool tell)
 	clear_outcome(&w->got);
 	model_call(&w->model, &w->call, &w->want);
 	other_call(w);
+	if (now_ns() - w->model.now > longest_call)
+		longest_call = now_ns() - w->model.now;
 	if (same_outcome(&w->want, &w->got))
 		return true;
 	if (tell)
@@ -1532,13 +1585,9 @@ enum verdict { AGREED, DIFFERED, TOO_SLOW };
 /* How much is looked at, and told. */
 enum { PEEK_ALWAYS = 1, TELL = 2 };
 
-static __u64 now_ns(void)
-{
-	return mq_clock_ns(CLOCK_BOOTTIME);
-}
-
 static void world_reset(struct world *w)
 {
+	__u64 before;
 	int i;
 
 	model_reset(&w->model);
@@ -1549,7 +1598,11 @@ static void world_reset(struct world *w)
 		mq_remove(&w->queue[i]);
 	}
 	w->doubt = slop_ns;
-	w->real_to_boot = now_ns() - mq_clock_ns(CLOCK_REALTIME);
+	longest_call = 0;
+	do {
+		before = now_ns();
+		w->real_to_boot = before - mq_clock_ns(CLOCK_REALTIME);
+	} while (now_ns() - before > NSEC_PER_MSEC / 2);
 }
 
 static void pass(struct world *w, __u64 now)
@@ -1615,6 +1668,22 @@ static __u64 wait_for_quiet(struct world *w, __u64 ahead)
 	return now - start;
 }
 
+/* How long an operation takes at most, mostly. */
+static __u64 how_long(enum model_kind kind)
+{
+	switch (kind) {
+	case CALL_STEP:
+		/* Until all is over but what takes hours. */
+		return 5 * short_ms * NSEC_PER_MSEC;
+	case CALL_CREATE:
+	case CALL_REMOVE:
+	case CALL_OPTION:
+		return 5 * slop_ns;
+	default:
+		return slop_ns;
+	}
+}
+
 /* One operation.  @w->call has what was called. */
 static enum verdict play_op(struct world *w, const struct sequence *s,
 			    unsigned int i, int how)
@@ -1625,9 +1694,7 @@ static enum verdict play_op(struct world *w, const struct sequence *s,
 	__u64 start, end, waited;
 	bool same = true;
 
-	/* A step is until all is over but what takes hours. */
-	waited = wait_for_quiet(w, op->kind == CALL_STEP ?
-				   5 * short_ms * NSEC_PER_MSEC : slop_ns);
+	waited = wait_for_quiet(w, how_long(op->kind));
 	start = m->now;
 	if (!draw_call(m, s, op, &w->call))
 		return AGREED;
@@ -1809,8 +1876,8 @@ static void know_the_machine(void)
 
 	if (uname(&name) || !strstr(name.release, "debug"))
 		return;
-	short_ms = 150;
-	slop_ns = 15 * NSEC_PER_MSEC;
+	short_ms = 300;
+	slop_ns = 30 * NSEC_PER_MSEC;
 }
 
 static struct world *world_new(void)
@@ -1896,8 +1963,10 @@ static int play_profile(struct __test_metadata *_metadata, struct world *w,
 			unsigned int profile)
 {
 	__u64 seed = environment("MODEL_SEED", 0);
-	__u64 ops = environment("MODEL_OPS", OPS_DEFAULT) *
+	__u64 ops = environment("MODEL_OPS", OPS_USUAL) *
 		    profiles[profile].share / 100;
+	__u64 ms = environment("MODEL_SECONDS", SECONDS_USUAL) * 10 *
+		   profiles[profile].share;
 	unsigned int at, sequences = 0, slow = 0;
 	static struct sequence s;
 	__u64 start = mq_now_ms();
@@ -1915,7 +1984,7 @@ static int play_profile(struct __test_metadata *_metadata, struct world *w,
 			tell_failure(w, &s, at);
 			return 1;
 		}
-	} while (!seed && w->calls < ops);
+	} while (!seed && w->calls < ops && mq_now_ms() < start + ms);
 	TH_LOG("%llu operations in %u sequences, %llu ms; too slow: %u",
 	       w->calls, sequences, mq_now_ms() - start, slow);
 	return 0;
@@ -1949,6 +2018,18 @@ TEST_F(model, time)
 {
 	EXPECT_EQ(0, play_profile(_metadata, self->world,
 				  PROFILE_time));
+}
+
+TEST_F(model, leases)
+{
+	EXPECT_EQ(0, play_profile(_metadata, self->world,
+				  PROFILE_leases));
+}
+
+TEST_F(model, retries)
+{
+	EXPECT_EQ(0, play_profile(_metadata, self->world,
+				  PROFILE_retries));
 }
 
 TEST_F(model, priorities)
