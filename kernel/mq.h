@@ -438,6 +438,7 @@ struct mq_queue {
  * @owner: process that received with it last, for owner.c (mq_owner_lock
  *	there, looked at without)
  * @owner_mm: its memory (as @owner)
+ * @disowned: several processes received with it (set once)
  * @owned: in the owner's list (mq_owner_lock)
  * @own: its sleeping readers and its pollers, for what concerns it alone
  * @wide: it has pollers that are in mq_queue.readers instead (set once)
@@ -468,6 +469,7 @@ struct mq_file {
 	struct file		*file;
 	struct mq_owner		*owner;
 	struct mm_struct	*owner_mm;
+	bool			disowned;
 	struct list_head	owned;
 	wait_queue_head_t	own;
 	bool			wide;

@@ -16,7 +16,8 @@
  * pidfd_getfd(2), say) gets an open file that holds nothing.
  *
  * This costs a process that acknowledges by hand one notifier; where it cannot
- * be had nothing is missing but speed.
+ * be had nothing is missing but speed. An open file that several processes
+ * receive with has no owner.
  */
 #include <linux/fdtable.h>
 #include <linux/mmu_notifier.h>
@@ -140,8 +141,14 @@ void mq_own(struct mq_file *f)
 	/* The notifier keeps the mm, so this is not another at its address. */
 	if (likely(o && READ_ONCE(f->owner_mm) == current->mm))
 		return;
-	if (!current->mm)
+	if (!current->mm || READ_ONCE(f->disowned))
 		return;
+	if (o) {
+		/* Several take turns: it would change hands all the time. */
+		WRITE_ONCE(f->disowned, true);
+		mq_owner_change(f, NULL);
+		return;
+	}
 	notifier = mmu_notifier_get(&mq_owner_ops, current->mm);
 	if (IS_ERR(notifier))
 		return;
