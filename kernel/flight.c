@@ -14,9 +14,6 @@
 #include "mq.h"
 #include "trace.h"
 
-/* How many deliveries of a closed file are returned in one hold of the lock. */
-#define MQ_PORTION	64
-
 /* What a consumer finds where nothing can be delivered. */
 static struct mq_entry *mq_nothing(struct mq_queue *q)
 {

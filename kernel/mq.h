@@ -26,8 +26,8 @@
  *
  *   tx and rx are never held together, nor are the locks of two queues; rx is
  *   not held while waiting. The user's memory is touched and memory is
- *   allocated or freed with no spinlock held. Every function whose name ends in
- *   _locked wants mq_queue.lock and asserts it.
+ *   allocated with no spinlock held, nor freed, but for a small text. Every
+ *   function whose name ends in _locked wants mq_queue.lock and asserts it.
  *
  *   mq_lock() does, besides, what time has done to the queue by now, so nobody
  *   sees a message that has expired. mq_unlock() does what must wait until the
@@ -210,6 +210,9 @@ struct mq_entry {
 	bool		ordered:1;
 	bool		deferred:1;
 };
+
+/* How many entries one hold of the lock moves, where there may be many. */
+#define MQ_PORTION	64
 
 /* A time that does not come. */
 #define MQ_NEVER	U64_MAX
@@ -514,11 +517,11 @@ int mq_ready_init(struct mq_ready *r, unsigned int levels);
 void mq_ready_exit(struct mq_ready *r);
 void mq_ready_insert(struct mq_ready *r, struct mq_entry *e);
 void mq_ready_remove(struct mq_ready *r, struct mq_entry *e);
+bool mq_before(const struct mq_entry *a, const struct mq_entry *b);
 struct mq_entry *mq_ready_first(struct mq_ready *r);
 struct mq_entry *mq_ready_lowest(struct mq_ready *r);
 void mq_ids_insert(struct rb_root_cached *root, struct mq_entry *e);
 struct mq_entry *mq_ids_first(struct rb_root_cached *root);
-struct mq_entry *mq_ids_last(struct rb_root_cached *root);
 struct mq_entry *mq_ids_after(struct rb_root_cached *root, u64 id);
 void mq_cursor_init(struct mq_cursor *c);
 void mq_cursor_unlink(struct mq_cursor *c);
@@ -559,6 +562,7 @@ bool mq_time_pass_locked(struct mq_queue *q);
 void mq_timer_set_locked(struct mq_queue *q, struct mq_entry *e,
 			 enum mq_clocks clock, u64 when);
 void mq_timer_clear_locked(struct mq_queue *q, struct mq_entry *e);
+u64 mq_idle_end(const struct mq_queue *q);
 void mq_idle_locked(struct mq_queue *q);
 
 /* dedup.c: what was sent already */

@@ -16,11 +16,11 @@
  * the first of each key stands ready for that, so none has to be looked for.
  *
  * fairness: a message gets the number of a turn as it becomes eligible: the
- * one after the last that its group got at its level, or after the one that is
- * being served there, if that is later. So within a level the n-th messages of
- * all groups stand side by side, and a group that comes later begins with the
- * turn that is on. Lower numbers go first, then lower ids. What comes back has
- * its number still.
+ * one after the last that its group got at its level, if any of that is still
+ * to be delivered, or after the one that is being served there, if that is
+ * later. So within a level the n-th messages of all groups stand side by side,
+ * and a group that comes later begins with the turn that is on. Lower numbers
+ * go first, then lower ids. What comes back has its number still.
  *
  * All that ends in _locked runs under mq_queue.lock and neither sleeps nor
  * allocates.
@@ -130,18 +130,10 @@ static bool mq_ordered_less(struct rb_node *a, const struct rb_node *b)
 }
 
 /* Within a key it is the ids that count, not turns. */
-static bool mq_key_before(const struct mq_ordered *a,
-			  const struct mq_ordered *b)
-{
-	if (a->e.priority != b->e.priority)
-		return a->e.priority > b->e.priority;
-	return a->e.id < b->e.id;
-}
-
 static bool mq_waiting_less(struct rb_node *a, const struct rb_node *b)
 {
-	return mq_key_before(rb_entry(a, struct mq_ordered, node),
-			     rb_entry(b, struct mq_ordered, node));
+	return mq_before(&rb_entry(a, struct mq_ordered, node)->e,
+			 &rb_entry(b, struct mq_ordered, node)->e);
 }
 
 static int mq_group_compare(const struct mq_group *a, const struct mq_group *b)
@@ -336,7 +328,7 @@ static bool mq_gate(struct mq_order *o, struct mq_ordered *x)
 
 	if (!key || key->out == x)
 		return true;
-	if (key->out && !mq_key_before(x, key->out))
+	if (key->out && !mq_before(&x->e, &key->out->e))
 		return false;
 	if (!mq_gate_clear(o, key))
 		return false;

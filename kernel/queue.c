@@ -8,9 +8,6 @@
 #include "mq.h"
 #include "trace.h"
 
-/* How many entries one hold of the lock moves, where there may be many. */
-#define MQ_PORTION	64
-
 /* Take the lock, and do what time has done by now. */
 void mq_lock(struct mq_queue *q) __acquires(&q->lock)
 {

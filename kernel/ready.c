@@ -35,7 +35,7 @@ struct mq_entry *mq_ids_first(struct rb_root_cached *root)
 	return mq_ids_entry(rb_first_cached(root));
 }
 
-struct mq_entry *mq_ids_last(struct rb_root_cached *root)
+static struct mq_entry *mq_ids_last(struct rb_root_cached *root)
 {
 	return mq_ids_entry(rb_last(&root->rb_root));
 }
@@ -79,8 +79,8 @@ void mq_ready_exit(struct mq_ready *r)
 	kfree(r->fifo);
 }
 
-/* Is @a to be delivered before @b? */
-static bool mq_before(const struct mq_entry *a, const struct mq_entry *b)
+/* Is @a to be delivered before @b, if it is by level and id alone? */
+bool mq_before(const struct mq_entry *a, const struct mq_entry *b)
 {
 	if (a->priority != b->priority)
 		return a->priority > b->priority;

@@ -392,17 +392,14 @@ int mq_remove(const char *name, bool force)
 }
 
 /* Is the queue, which nobody has open, one that goes then? */
-static bool mq_is_over(const struct mq_queue *q, bool closed)
+static bool mq_is_unused(const struct mq_queue *q, bool closed)
 {
-	u64 ms = READ_ONCE(q->opt.expires_ms);
-
 	lockdep_assert_held(&q->lock);
 	if (q->gone || q->stat.consumers || q->stat.producers)
 		return false;
 	if (closed)
 		return READ_ONCE(q->opt.auto_delete);
-	return ms && mq_later(q->idle_since, ms * NSEC_PER_MSEC) <=
-		     mq_now(MQ_BOOTTIME);
+	return mq_idle_end(q) <= mq_now(MQ_BOOTTIME);
 }
 
 /**
@@ -422,7 +419,7 @@ void mq_reap(struct mq_queue *q, bool closed)
 		return;
 	mutex_lock(&mq_registry_lock);
 	mq_lock(q);
-	over = !q->sources && mq_is_over(q, closed);
+	over = !q->sources && mq_is_unused(q, closed);
 	if (over)
 		WRITE_ONCE(q->gone, true);
 	mq_unlock(q);

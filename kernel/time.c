@@ -15,9 +15,6 @@
 
 #include "mq.h"
 
-/* How many entries one hold of the lock moves. */
-#define MQ_PORTION	64
-
 static struct workqueue_struct *mq_workqueue;
 
 u64 mq_now(enum mq_clocks clock)
@@ -141,7 +138,7 @@ bool mq_time_pass_locked(struct mq_queue *q)
 }
 
 /* When the queue has been unused for too long, or MQ_NEVER. */
-static u64 mq_idle_end(const struct mq_queue *q)
+u64 mq_idle_end(const struct mq_queue *q)
 {
 	u64 ms = READ_ONCE(q->opt.expires_ms);
 
