@@ -1,10 +1,43 @@
 // SPDX-License-Identifier: GPL-2.0
-/* DEVMQ_IOC_SEND and DEVMQ_IOC_RECV: records laid end to end. */
+/*
+ * DEVMQ_IOC_SEND and DEVMQ_IOC_RECV: records laid end to end.
+ *
+ * What is small goes through a window, a piece of memory that is copied from or
+ * to user space as a whole, so that a record costs no copy of its own.
+ */
+#include <linux/percpu.h>
 #include <linux/sched/signal.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
 #include "mq.h"
+
+/* Bytes of a window. */
+#define MQ_WINDOW	SZ_8K
+
+/* One window for each processor waits for the next who needs one. */
+static DEFINE_PER_CPU(void *, mq_windows);
+
+static void *mq_window_get(void)
+{
+	return this_cpu_xchg(mq_windows, NULL) ?:
+	       kmalloc(MQ_WINDOW, GFP_KERNEL);
+}
+
+static void mq_window_put(void *window)
+{
+	kfree(this_cpu_xchg(mq_windows, window));
+}
+
+/* The module goes. */
+void mq_batch_exit(void)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		kfree(per_cpu(mq_windows, cpu));
+}
 
 /*
  * How many bytes one SEND brings in at most, as they are in no queue's bound
@@ -12,56 +45,120 @@
  */
 #define MQ_BATCH_BYTES	(16 << 20)
 
+/* Have the beginning of the next record in the window. 0, EINVAL or EFAULT. */
+static int mq_source_fill(struct mq_source *s)
+{
+	u32 size;
+
+	s->user += s->at;
+	s->space -= s->at;
+	s->at = 0;
+	s->end = 0;
+	if (s->space < sizeof(struct devmq_record))
+		return -EINVAL;
+	size = min_t(u64, s->space, MQ_WINDOW);
+	s->end = size - copy_from_user(s->window, s->user, size);
+	return s->end < sizeof(struct devmq_record) ? -EFAULT : 0;
+}
+
+/* Is the next record in the window, but for one that never would be? */
+static bool mq_source_has(const struct mq_source *s)
+{
+	const struct devmq_record *r = s->window + s->at;
+
+	return s->end - s->at >= sizeof(*r) && r->size <= s->end - s->at;
+}
+
+/* Go on to the next one, which may be far behind the window. */
+static void mq_source_skip(struct mq_source *s, u64 step)
+{
+	if (likely(step <= s->end - s->at)) {
+		s->at += step;
+		return;
+	}
+	step += s->at;
+	s->user += step;
+	s->space -= step;
+	s->at = 0;
+	s->end = 0;
+}
+
+/* There are more records, or something that should be one. */
+static bool mq_source_more(const struct mq_source *s)
+{
+	return s->space - s->at >= sizeof(u64);
+}
+
 /*
  * Make entries of the records. The first may wait for memory; the others must
  * not, as what they wait for could be what the batch has taken already.
  */
-static int mq_batch_get(struct mq_ioc *ioc, struct list_head *batch)
+static int mq_batch_get(struct mq_ioc *ioc, struct mq_source *s,
+			struct mq_chunk **c, struct mq_batch *b)
 {
-	const void __user *from = u64_to_user_ptr(ioc->arg.send.records);
-	u64 space = ioc->arg.send.records_size;
 	u64 bytes = 0, step;
-	int n = 0;
+	int err;
 
-	while (n < DEVMQ_BATCH_MAX && bytes < MQ_BATCH_BYTES &&
-	       (!n || space >= sizeof(u64))) {
+	while (b->count < DEVMQ_BATCH_MAX && bytes < MQ_BATCH_BYTES &&
+	       (!b->count || mq_source_more(s))) {
 		struct mq_entry *e;
 
-		e = mq_record_get(ioc->f, from, space, ioc->nowait || n,
-				  &step);
+		if (unlikely(!mq_source_has(s))) {
+			err = mq_source_fill(s);
+			if (err)
+				return b->count ? 0 : err;
+			cond_resched();
+		}
+		e = mq_record_get(ioc->f, c, s, ioc->nowait || b->count, &step);
 		if (IS_ERR(e))
-			return n ?: PTR_ERR(e);
-		list_add_tail(&e->list, batch);
-		n++;
+			return b->count ? 0 : PTR_ERR(e);
+		mq_batch_add(b, e);
 		bytes += step;
-		from += step;
-		space -= step;
-		cond_resched();
+		mq_source_skip(s, step);
 	}
-	return n;
+	return 0;
+}
+
+static int mq_batch_read(struct mq_ioc *ioc, struct mq_batch *b)
+{
+	struct mq_source s = {
+		.window = mq_window_get(),
+		.user = u64_to_user_ptr(ioc->arg.send.records),
+		.space = ioc->arg.send.records_size,
+	};
+	struct mq_chunk *c;
+	int err;
+
+	if (!s.window)
+		return -ENOMEM;
+	c = mq_chunk_claim(ioc->f);
+	err = mq_batch_get(ioc, &s, &c, b);
+	mq_chunk_unclaim(ioc->f, c);
+	mq_window_put(s.window);
+	return err;
 }
 
 int mq_ioc_send(struct mq_ioc *ioc)
 {
 	struct devmq_send *a = &ioc->arg.send;
-	LIST_HEAD(batch);
-	u64 last_id;
-	bool dup;
+	struct mq_sent sent;
+	struct mq_batch b;
 	int ret;
 
 	if (a->flags || a->result)
 		return -EINVAL;
-	ret = mq_batch_get(ioc, &batch);
+	mq_batch_init(&b);
+	ret = mq_batch_read(ioc, &b);
+	if (ret)
+		return ret;
+	ret = mq_send(ioc->f, &b, ioc->nowait, &sent);
+	mq_entries_free(&b.list);
 	if (ret < 0)
 		return ret;
-	ret = mq_send(ioc->f, &batch, ioc->nowait, &last_id, &dup);
-	mq_entries_free(&batch);
-	if (ret < 0)
-		return ret;
-	a->result = dup ? DEVMQ_SENT_DUP : 0;
+	a->result = sent.dup ? DEVMQ_SENT_DUP : 0;
 	a->count = ret;
-	a->last_id = last_id;
-	a->first_id = last_id - ret + 1;
+	a->last_id = sent.last_id;
+	a->first_id = sent.last_id - ret + 1;
 	return 0;
 }
 
@@ -84,10 +181,12 @@ static int mq_batch_take(struct mq_ioc *ioc, struct list_head *batch)
 				    DEVMQ_BATCH_MAX);
 	struct mq_queue *q = ioc->f->q;
 	u64 space = a->buffer_size;
-	int n, err = 0;
+	int n = 0, err = 0;
 
 	mq_lock(q);
-	for (n = 0; n < max; n++) {
+	if (likely(!a->id))
+		n = mq_flight_take_run_locked(ioc->f, batch, max, &space);
+	for (; n < max; n++) {
 		struct mq_entry *e = mq_batch_next(q, ioc);
 		u64 step;
 
@@ -132,21 +231,107 @@ static int mq_batch_wait(struct mq_ioc *ioc, struct list_head *batch)
 	return ret;
 }
 
-/* Copy out what was taken, and move what could be from @taken to @batch. */
-static void mq_batch_put(struct mq_ioc *ioc, struct list_head *taken,
-			 struct list_head *batch)
+/**
+ * struct mq_sink - where the records of a RECV go
+ * @window: a piece of them
+ * @used: how much there is in it
+ * @to: where that goes
+ * @taken: entries that were taken; the first ones are in the window
+ * @batch: gets those that were copied out
+ * @known: who sent the last one
+ */
+struct mq_sink {
+	void			*window;
+	u32			used;
+	void __user		*to;
+	struct list_head	*taken;
+	struct list_head	*batch;
+	struct mq_known		known;
+};
+
+/* So many bytes have been copied out: the records that they make are. */
+static void mq_sink_done(struct mq_sink *s, struct devmq_recv *a, u64 bytes)
 {
-	struct devmq_recv *a = &ioc->arg.recv;
-	void __user *to = u64_to_user_ptr(a->buffer);
+	struct list_head *last = s->taken;
+	struct mq_entry *e;
+	LIST_HEAD(done);
+
+	list_for_each_entry(e, s->taken, list) {
+		u64 step = mq_record_step(e);
+
+		if (step > bytes)
+			break;
+		bytes -= step;
+		a->used += step;
+		a->count++;
+		last = &e->list;
+	}
+	list_cut_position(&done, s->taken, last);
+	list_splice_tail(&done, s->batch);
+}
+
+/* Copy the window out. 0 or EFAULT. */
+static int mq_sink_flush(struct mq_sink *s, struct devmq_recv *a)
+{
+	u32 size = s->used, left;
+
+	if (!size)
+		return 0;
+	left = copy_to_user(s->to, s->window, size);
+	mq_sink_done(s, a, size - left);
+	s->to += size;
+	s->used = 0;
+	return left ? -EFAULT : 0;
+}
+
+/* Lay a record out in the window, where there is room for it. */
+static void mq_sink_add(struct mq_sink *s, const struct mq_entry *e, u64 step)
+{
+	struct devmq_record *r = s->window + s->used;
+
+	mq_record_fill(r, e, &s->known);
+	memcpy(r + 1, mq_data(e), step - sizeof(*r));
+	s->used += step;
+}
+
+/* Copy out what was taken, and move what could be to the batch. */
+static void mq_batch_put(struct mq_sink *s, struct devmq_recv *a)
+{
 	struct mq_entry *e, *next;
 
-	list_for_each_entry_safe(e, next, taken, list) {
-		if (mq_record_put(to + a->used, e))
+	list_for_each_entry_safe(e, next, s->taken, list) {
+		u64 step = mq_record_step(e);
+
+		if (unlikely(step > MQ_WINDOW - s->used) &&
+		    mq_sink_flush(s, a))
 			return;
-		list_move_tail(&e->list, batch);
-		a->used += mq_record_step(e);
-		a->count++;
+		if (likely(step <= MQ_WINDOW && !mq_has_extra(e))) {
+			mq_sink_add(s, e, step);
+			continue;
+		}
+		if (mq_sink_flush(s, a) || mq_record_put(s->to, e))
+			return;
+		s->to += step;
+		mq_sink_done(s, a, step);
 	}
+	mq_sink_flush(s, a);
+}
+
+static int mq_batch_write(struct mq_ioc *ioc, struct list_head *taken,
+			  struct list_head *batch)
+{
+	struct mq_sink s = {
+		.window = mq_window_get(),
+		.to = u64_to_user_ptr(ioc->arg.recv.buffer),
+		.taken = taken,
+		.batch = batch,
+	};
+
+	if (!s.window)
+		return -ENOMEM;
+	mq_batch_put(&s, &ioc->arg.recv);
+	mq_window_put(s.window);
+	return 0;
 }
 
 /* Back in their places, newest first, as if they had never been taken. */
@@ -168,21 +353,32 @@ static void mq_batch_undeliver(struct mq_file *f, struct list_head *batch)
 static void mq_batch_deliver(struct mq_file *f, struct list_head *batch)
 {
 	struct mq_queue *q = f->q;
-	struct mq_entry *e, *next;
-	bool keep;
-
-	mq_lock(q);
 	/* Who was killed meanwhile has not seen them: they come back. */
-	keep = f->ack != DEVMQ_ACK_AUTO || fatal_signal_pending(current);
-	list_for_each_entry_safe(e, next, batch, list) {
-		f->last_id = e->id;
-		list_del(&e->list);
-		if (!keep)
-			mq_flight_ack_locked(f, e);
-		else
-			mq_flight_hold_locked(f, e);
-	}
+	bool keep = fatal_signal_pending(current);
+
+	if (list_empty(batch))
+		return;
+	mq_lock(q);
+	f->last_id = list_last_entry(batch, struct mq_entry, list)->id;
+	keep = keep || f->ack != DEVMQ_ACK_AUTO;
+	if (keep)
+		mq_flight_hold_run_locked(f, batch);
+	else
+		mq_flight_finish_run_locked(f, batch);
 	mq_unlock(q);
+	if (!keep)
+		mq_entries_free(batch);
+}
+
+/* Leases have to be able to end. */
+static void mq_batch_lease(struct mq_file *f, struct list_head *taken)
+{
+	struct mq_entry *e;
+
+	if (likely(!READ_ONCE(f->lease_ns)))
+		return;
+	list_for_each_entry(e, taken, list)
+		mq_flight_lease(f, e);
 }
 
 int mq_ioc_recv(struct mq_ioc *ioc)
@@ -190,7 +386,7 @@ int mq_ioc_recv(struct mq_ioc *ioc)
 	struct devmq_recv *a = &ioc->arg.recv;
 	LIST_HEAD(taken);
 	LIST_HEAD(batch);
-	int ret;
+	int ret, err;
 
 	if (a->flags)
 		return -EINVAL;
@@ -203,12 +399,13 @@ int mq_ioc_recv(struct mq_ioc *ioc)
 	if (ret < 0)
 		return ret;
 	a->need = 0;
-	mq_batch_put(ioc, &taken, &batch);
+	mq_batch_lease(ioc->f, &taken);
+	err = mq_batch_write(ioc, &taken, &batch);
 	/*
 	 * The caller must know what it got before that is settled: if it
 	 * cannot be told, it has got nothing.
 	 */
-	ret = ret && !a->count ? -EFAULT : mq_ioc_publish(ioc);
+	ret = err ?: ret && !a->count ? -EFAULT : mq_ioc_publish(ioc);
 	if (ret)
 		list_splice_init(&batch, &taken);
 	else

@@ -17,26 +17,13 @@
 			 DEVMQ_STATE_MASK(DEVMQ_STATE_DEFERRED) | \
 			 DEVMQ_STATE_MASK(DEVMQ_STATE_DEAD))
 
-/**
- * struct mq_view - what PEEK saw of a message under the lock
- * @e: the entry as it was, with a reference to its message and its texts
- * @r: the record's header
- * @x: the extra block
- */
-struct mq_view {
-	struct mq_entry		e;
-	struct devmq_record	r;
-	struct devmq_extra	x;
-};
-
-static void mq_view_fill(struct mq_view *v, const struct mq_entry *e)
+/* What there is to show, with references to all that is not copied. */
+static void mq_view_fill(struct mq_show *v, const struct mq_entry *e)
 {
-	v->e = *e;
-	refcount_inc(&e->msg->refs);
-	mq_text_get(e->origin);
-	mq_text_get(e->note);
-	mq_record_fill(&v->r, e);
-	mq_extra_fill(&v->x, e);
+	mq_show_fill(v, e);
+	mq_chunk_get(mq_chunk_of(e));
+	mq_text_get(v->origin);
+	mq_text_get(v->note);
 	if (e->state != DEVMQ_STATE_IN_FLIGHT)
 		return;
 	/* One that is being handed over at this moment has no time yet. */
@@ -44,16 +31,16 @@ static void mq_view_fill(struct mq_view *v, const struct mq_entry *e)
 	v->x.holder_pid = mq_record_pid(e->holder->pid);
 }
 
-static void mq_view_put(struct mq_view *v)
+static void mq_view_put(struct mq_show *v)
 {
-	mq_msg_put(v->e.msg);
-	mq_text_put(v->e.origin);
-	mq_text_put(v->e.note);
+	mq_text_put(v->origin);
+	mq_text_put(v->note);
+	mq_chunk_put(mq_chunk_of(v->e));
 }
 
 /* Look at the next message. 0, ENOENT at the end, ENODEV, or EAGAIN. */
 static int mq_view_next(struct mq_file *f, u32 states, u64 *after,
-			struct mq_view *v)
+			struct mq_show *v)
 {
 	struct mq_queue *q = f->q;
 	struct mq_entry *e;
@@ -74,18 +61,17 @@ static int mq_view_next(struct mq_file *f, u32 states, u64 *after,
 }
 
 /* Show a message, its payload cut off at @max, if it fits. */
-static int mq_view_show(struct mq_view *v, struct devmq_peek *a, u64 max)
+static int mq_view_show(struct mq_show *v, struct devmq_peek *a, u64 max)
 {
-	u32 size = min_t(u64, v->e.msg->size, max);
-	u64 step = mq_record_show_step(&v->e, size);
+	u32 size = min_t(u64, v->e->msg.size, max);
+	u64 step = mq_show_step(v, size);
 	int err;
 
 	if (step > a->buffer_size - a->used) {
 		a->need = step;
 		return -EMSGSIZE;
 	}
-	err = mq_record_show(u64_to_user_ptr(a->buffer) + a->used, &v->r, &v->x,
-			     &v->e, size);
+	err = mq_show_put(u64_to_user_ptr(a->buffer) + a->used, v, size);
 	if (err)
 		return err;
 	a->used += step;
@@ -98,7 +84,7 @@ int mq_ioc_peek(struct mq_ioc *ioc)
 	struct devmq_peek *a = &ioc->arg.peek;
 	u32 states = a->states ?: MQ_STATES;
 	u64 after = a->after_id;
-	struct mq_view v;
+	struct mq_show v;
 	int err = 0;
 
 	if (a->flags || a->reserved || states & ~MQ_STATES)
@@ -142,7 +128,7 @@ static int mq_purge_some(struct mq_queue *q, const struct devmq_purge *a,
 		if (!e || e->id > a->last_id)
 			return 0;
 		*after = e->id;
-		if (e->msg->time_ns > before_ns)
+		if (e->msg.time_ns > before_ns)
 			continue;
 		mq_queue_purge_locked(q, e);
 		++*n;

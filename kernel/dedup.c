@@ -41,20 +41,25 @@ struct mq_seen {
 	u8			bytes[];
 };
 
-/* For an id of the user's; or an ERR_PTR of ENOMEM or EFAULT. */
-struct mq_seen *mq_seen_get(const void __user *from, u32 size)
+/* For an id of @size bytes, which are to be filled in; or NULL. */
+struct mq_seen *mq_seen_new(u32 size)
 {
-	struct mq_seen *s = kmalloc(struct_size(s, bytes, size), MQ_GFP);
+	struct mq_seen *s = kzalloc(struct_size(s, bytes, size), MQ_GFP);
 
-	if (!s)
-		return ERR_PTR(-ENOMEM);
-	if (copy_from_user(s->bytes, from, size)) {
-		kfree(s);
-		return ERR_PTR(-EFAULT);
-	}
-	s->size = size;
-	s->hash = siphash(s->bytes, size, &mq_hash_key);
+	if (s)
+		s->size = size;
 	return s;
+}
+
+u8 *mq_seen_bytes(struct mq_seen *s)
+{
+	return s->bytes;
+}
+
+/* They are. */
+void mq_seen_hash(struct mq_seen *s)
+{
+	s->hash = siphash(s->bytes, s->size, &mq_hash_key);
 }
 
 void mq_seen_free(struct mq_seen *s)

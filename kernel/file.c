@@ -13,6 +13,8 @@
 
 #include "mq.h"
 
+static const struct file_operations mq_line_fops;
+
 static struct mq_file *mq_file_new(struct mq_queue *q, struct file *file)
 {
 	struct mq_file *f = kzalloc(sizeof(*f), GFP_KERNEL_ACCOUNT);
@@ -55,6 +57,8 @@ static int mq_open(struct inode *inode, struct file *file)
 	if (err)
 		goto out_free;
 	file->private_data = f;
+	if (q->opt.framing == MQ_FRAMING_LINE)
+		file->f_op = &mq_line_fops;	/* of this module as well */
 	file->f_mode |= FMODE_NOWAIT;
 	return stream_open(inode, file);
 
@@ -97,17 +101,32 @@ static int mq_release(struct inode *inode, struct file *file)
 	mq_queue_detach(q, f);
 	if (f->mode)
 		mq_reap(q, true);
+	mq_chunk_drop(f);
 	kfree(f);
 	mq_queue_put(q);
 	return 0;
 }
 
-static ssize_t mq_read_iter(struct kiocb *iocb, struct iov_iter *to)
+static ssize_t mq_file_read(struct file *file, char __user *to, size_t size,
+			    loff_t *pos)
 {
-	return mq_read(iocb->ki_filp->private_data, iocb, to);
+	return mq_read(file->private_data, to, size,
+		       file->f_flags & O_NONBLOCK);
 }
 
-static ssize_t mq_write_iter(struct kiocb *iocb, struct iov_iter *from)
+static ssize_t mq_file_read_iter(struct kiocb *iocb, struct iov_iter *to)
+{
+	return mq_read_iter(iocb->ki_filp->private_data, iocb, to);
+}
+
+static ssize_t mq_file_write(struct file *file, const char __user *from,
+			     size_t size, loff_t *pos)
+{
+	return mq_write(file->private_data, from, size,
+			file->f_flags & O_NONBLOCK);
+}
+
+static ssize_t mq_file_write_iter(struct kiocb *iocb, struct iov_iter *from)
 {
 	struct mq_file *f = iocb->ki_filp->private_data;
 
@@ -117,7 +136,7 @@ static ssize_t mq_write_iter(struct kiocb *iocb, struct iov_iter *from)
 		return -ENODEV;
 	if (f->q->opt.framing == MQ_FRAMING_LINE)
 		return mq_line_write(f, iocb, from);
-	return mq_write(f, iocb, from);
+	return mq_write_iter(f, iocb, from);
 }
 
 /*
@@ -185,16 +204,35 @@ static void mq_show_fdinfo(struct seq_file *m, struct file *file)
 	seq_printf(m, "mq-last-id:\t%llu\n", last_id);
 }
 
+/* What all files of queues have in common. */
+#define MQ_FOPS								\
+	.owner		= THIS_MODULE,					\
+	.open		= mq_open,					\
+	.release	= mq_release,					\
+	.read_iter	= mq_file_read_iter,				\
+	.write_iter	= mq_file_write_iter,				\
+	.splice_read	= copy_splice_read,				\
+	.splice_write	= iter_file_splice_write,			\
+	.poll		= mq_poll,					\
+	.unlocked_ioctl	= mq_ioctl,					\
+	.compat_ioctl	= compat_ptr_ioctl,				\
+	.show_fdinfo	= mq_show_fdinfo
+
+/*
+ * Plain read(2) and write(2) have a way of their own, which is shorter; with
+ * framing=line they are pieces like all others.
+ */
 const struct file_operations mq_fops = {
-	.owner		= THIS_MODULE,
-	.open		= mq_open,
-	.release	= mq_release,
-	.read_iter	= mq_read_iter,
-	.write_iter	= mq_write_iter,
-	.splice_read	= copy_splice_read,
-	.splice_write	= iter_file_splice_write,
-	.poll		= mq_poll,
-	.unlocked_ioctl	= mq_ioctl,
-	.compat_ioctl	= compat_ptr_ioctl,
-	.show_fdinfo	= mq_show_fdinfo,
+	MQ_FOPS,
+	.read		= mq_file_read,
+	.write		= mq_file_write,
 };
+
+static const struct file_operations mq_line_fops = { MQ_FOPS };
+
+/* What the kernel knows as a file, as we do; NULL if it is not ours. */
+struct mq_file *mq_file_of(const struct file *file)
+{
+	return file->f_op == &mq_fops || file->f_op == &mq_line_fops ?
+	       file->private_data : NULL;
+}

@@ -81,25 +81,123 @@ struct mq_entry *mq_flight_deferred_locked(struct mq_queue *q,
 	return e;
 }
 
+/* The lease of a delivery begins, if there is one. */
+static void mq_lease_begin(struct mq_file *f, struct mq_entry *e)
+{
+	e->clock = MQ_BOOTTIME;
+	e->more->when = !f->lease_ns ? MQ_NEVER :
+			mq_later(mq_now(MQ_BOOTTIME), f->lease_ns);
+}
+
+/**
+ * mq_flight_lease - see to it that the lease of a delivery can end
+ * @f: the consumer
+ * @e: the entry, in hand since a moment ago
+ */
+void mq_flight_lease(struct mq_file *f, struct mq_entry *e)
+{
+	struct mq_more *spare;
+
+	if (likely(!READ_ONCE(f->lease_ns) || e->more))
+		return;
+	spare = mq_more_alloc();
+	/* Others may be looking at it. */
+	spin_lock(&f->q->lock);
+	mq_more_add(e, &spare);
+	mq_lease_begin(f, e);
+	spin_unlock(&f->q->lock);
+}
+
 /* Hand it out: it is in flight now, and in the caller's hand. */
 void mq_flight_take_locked(struct mq_file *f, struct mq_entry *e)
 {
 	struct mq_queue *q = f->q;
 
-	e->deferred = e->state == DEVMQ_STATE_DEFERRED;
+	if (unlikely(e->state == DEVMQ_STATE_DEFERRED))
+		e->deferred = true;
 	if (unlikely(q->order))
 		mq_order_take_locked(q, e);
 	mq_leave_locked(q, e);
 	mq_enter_locked(q, e, DEVMQ_STATE_IN_FLIGHT);
 	e->holder = f;
-	e->clock = MQ_BOOTTIME;
-	e->when = likely(!f->lease_ns) ? MQ_NEVER :
-		  mq_later(mq_now(MQ_BOOTTIME), f->lease_ns);
+	if (unlikely(e->more))
+		mq_lease_begin(f, e);
 	q->stat.delivered++;
 	if (e->attempt++)
 		q->stat.redelivered++;
 	WRITE_ONCE(f->held_count, f->held_count + 1);
 	trace_mq_deliver(q, e);
+}
+
+/**
+ * mq_flight_take_run_locked - hand out plain messages, as long as there are any
+ * @f: the consumer
+ * @batch: gets their entries
+ * @max: so many at most
+ * @space: bytes that there are for their records; goes down
+ *
+ * Plain is what is next in the order of sending and has nothing but a message.
+ *
+ * Return: how many. Where it stops, mq_flight_next_locked() goes on, or says
+ * why not.
+ */
+u32 mq_flight_take_run_locked(struct mq_file *f, struct list_head *batch,
+			      u32 max, u64 *space)
+{
+	struct mq_queue *q = f->q;
+	struct list_head *fifo = q->ready.fifo, *last = fifo;
+	u64 bytes = 0, again = 0;
+	struct mq_entry *e;
+	LIST_HEAD(run);
+	u32 n = 0;
+
+	if (q->order || q->ready.levels > 1 || mq_may_receive(q, f) ||
+	    !RB_EMPTY_ROOT(&q->ready.returned.rb_root))
+		return 0;
+	if (f->ack == DEVMQ_ACK_MANUAL && f->prefetch)
+		max = min_t(u64, max, f->prefetch - f->held_count);
+	list_for_each_entry(e, fifo, list) {
+		u64 step = sizeof(struct devmq_record) + mq_msg_extent(&e->msg);
+
+		if (n == max || unlikely(e->more) || step > *space)
+			break;
+		*space -= step;
+		e->state = DEVMQ_STATE_IN_FLIGHT;
+		e->holder = f;
+		again += e->attempt++ > 0;
+		bytes += mq_msg_bytes(&e->msg);
+		trace_mq_deliver(q, e);
+		last = &e->list;
+		n++;
+	}
+	if (!n)
+		return 0;
+	list_cut_position(&run, fifo, last);
+	list_splice_tail(&run, batch);
+	if (list_empty(fifo))
+		__clear_bit(0, q->ready.used);
+	q->ready_bytes -= bytes;
+	q->stat.delivered += n;
+	q->stat.redelivered += again;
+	WRITE_ONCE(q->stat.ready, q->stat.ready - n);
+	WRITE_ONCE(q->stat.in_flight, q->stat.in_flight + n);
+	WRITE_ONCE(f->held_count, f->held_count + n);
+	return n;
+}
+
+/* Hold all of them. */
+void mq_flight_hold_run_locked(struct mq_file *f, struct list_head *batch)
+{
+	u64 now = ktime_get_real_ns();
+	struct mq_entry *e, *next;
+
+	list_for_each_entry_safe(e, next, batch, list) {
+		list_del(&e->list);
+		if (!e->since_ns)
+			e->since_ns = now;
+		mq_flight_hold_locked(f, e);
+	}
+	INIT_LIST_HEAD(batch);
 }
 
 /* The consumer keeps the delivery for later: it can be settled now. */
@@ -109,8 +207,8 @@ void mq_flight_hold_locked(struct mq_file *f, struct mq_entry *e)
 	if (!e->since_ns)
 		e->since_ns = ktime_get_real_ns();
 	mq_ids_insert(&f->held, e);
-	if (e->when != MQ_NEVER && !f->q->gone)
-		mq_timer_set_locked(f->q, e, MQ_BOOTTIME, e->when);
+	if (unlikely(e->more) && !f->q->gone)
+		mq_timer_set_locked(f->q, e, MQ_BOOTTIME, e->more->when);
 }
 
 /* Back into the caller's hand. */
@@ -118,7 +216,7 @@ void mq_flight_unhold_locked(struct mq_file *f, struct mq_entry *e)
 {
 	lockdep_assert_held(&f->q->lock);
 	rb_erase_cached(&e->node, &f->held);
-	if (e->timed)
+	if (unlikely(e->timed))
 		mq_timer_clear_locked(f->q, e);
 	if (f->partial == e)
 		WRITE_ONCE(f->partial, NULL);
@@ -131,6 +229,39 @@ static void mq_land(struct mq_file *f, struct mq_entry *e)
 	WRITE_ONCE(f->held_count, f->held_count - 1);
 	e->since_ns = 0;
 	e->holder = NULL;
+	e->deferred = false;
+}
+
+/* All of them are done, and the caller frees them, without the lock. */
+void mq_flight_finish_run_locked(struct mq_file *f, struct list_head *batch)
+{
+	struct mq_queue *q = f->q;
+	struct mq_entry *e;
+	u64 bytes = 0;
+	u32 n = 0;
+
+	lockdep_assert_held(&q->lock);
+	list_for_each_entry(e, batch, list) {
+		bytes += mq_msg_bytes(&e->msg);
+		n++;
+		trace_mq_ack(q, e);
+		if (unlikely(q->order)) {
+			mq_order_done_locked(q, e);
+			mq_order_leave_locked(q, e);
+		}
+		list_del(&e->all);
+	}
+	q->stat.acked += n;
+	WRITE_ONCE(q->stat.in_flight, q->stat.in_flight - n);
+	WRITE_ONCE(f->held_count, f->held_count - n);
+	mq_freed_locked(q, n, bytes);
+}
+
+/* Done, and the caller frees the entry, without the lock. */
+void mq_flight_finish_locked(struct mq_file *f, struct mq_entry *e)
+{
+	mq_flight_ack_locked(f, e);
+	list_del(&e->list);
 }
 
 /* Done. */
@@ -153,15 +284,57 @@ void mq_flight_release_locked(struct mq_file *f, struct mq_entry *e)
 	mq_back_locked(f->q, e);
 }
 
+/* Once more, and it is dead? */
+static bool mq_is_last_chance(const struct mq_queue *q, const struct mq_entry *e)
+{
+	u64 most = READ_ONCE(q->opt.max_deliveries);
+	u32 forgiven = e->more ? e->more->forgiven : 0;
+
+	return most && e->failures + 1 - forgiven >= most;
+}
+
+/*
+ * Does what is to become of a delivery need mq_entry.more? @action is an enum
+ * devmq_action, or 0: it comes back as its consumer closes.
+ */
+static bool mq_action_needs_more(const struct mq_queue *q,
+				 const struct mq_entry *e, u32 action)
+{
+	return action == DEVMQ_ACTION_RETRY || action == DEVMQ_ACTION_REJECT ||
+	       action == DEVMQ_ACTION_EXTEND ||
+	       (!action && mq_is_last_chance(q, e));
+}
+
+/**
+ * mq_flight_prepare_locked - have what the end of a flight will need
+ * @q: the queue
+ * @e: the entry
+ * @action: enum devmq_action, or 0: it comes back as its consumer closes
+ * @spare: from mq_more_alloc(), used if need be; or of NULL
+ *
+ * Return: false if there is no spare and one is needed.
+ */
+bool mq_flight_prepare_locked(struct mq_queue *q, struct mq_entry *e, u32 action,
+			      struct mq_more **spare)
+{
+	lockdep_assert_held(&q->lock);
+	if (likely(e->more || !mq_action_needs_more(q, e, action)))
+		return true;
+	if (!*spare)
+		return false;
+	mq_more_add(e, spare);
+	return true;
+}
+
 /* It went wrong once more: back after @delay, unless that was once too often. */
 static void mq_fail(struct mq_queue *q, struct mq_entry *e,
 		    enum devmq_failure failure, u64 delay)
 {
-	u64 most = READ_ONCE(q->opt.max_deliveries);
+	bool dies = mq_is_last_chance(q, e);
 
 	e->failures++;
 	e->failure = failure;
-	if (most && e->failures - e->forgiven >= most)
+	if (dies)
 		mq_die_locked(q, e, DEVMQ_REASON_FAILURES, NULL);
 	else if (delay)
 		mq_delay_locked(q, e, MQ_BOOTTIME,
@@ -213,7 +386,7 @@ void mq_flight_retry_locked(struct mq_file *f, struct mq_entry *e, u64 delay)
 
 	mq_land(f, e);
 	trace_mq_retry(q, e);
-	delay = delay ?: mq_backoff(q, e->failures - e->forgiven + 1);
+	delay = delay ?: mq_backoff(q, e->failures - e->more->forgiven + 1);
 	mq_fail(q, e, DEVMQ_FAILURE_RETRY, delay);
 }
 
@@ -233,7 +406,7 @@ void mq_flight_extend_locked(struct mq_file *f, struct mq_entry *e, u64 lease)
 	lockdep_assert_held(&q->lock);
 	if (e->timed)
 		mq_timer_clear_locked(q, e);
-	e->when = MQ_NEVER;
+	e->more->when = MQ_NEVER;
 	if (lease != DEVMQ_FOREVER)
 		lease = lease ?: f->lease_ns;
 	if (lease && lease != DEVMQ_FOREVER)
@@ -248,8 +421,8 @@ static void mq_set_aside(struct mq_queue *q, struct mq_entry *e)
 	if (unlikely(q->order))
 		mq_order_done_locked(q, e);
 	mq_enter_locked(q, e, DEVMQ_STATE_DEFERRED);
-	if (e->expires != MQ_NEVER)
-		mq_timer_set_locked(q, e, MQ_BOOTTIME, e->expires);
+	if (e->more)
+		mq_timer_set_locked(q, e, MQ_BOOTTIME, e->more->expires);
 }
 
 /* The consumer sets it aside. */
@@ -267,6 +440,7 @@ void mq_flight_defer_locked(struct mq_file *f, struct mq_entry *e)
  */
 void mq_flight_undeliver_locked(struct mq_file *f, struct mq_entry *e)
 {
+	bool deferred = e->deferred;
 	struct mq_queue *q = f->q;
 
 	if (q->gone) {
@@ -280,7 +454,7 @@ void mq_flight_undeliver_locked(struct mq_file *f, struct mq_entry *e)
 		mq_order_untake_locked(q, e);
 	mq_land(f, e);
 	trace_mq_release(q, e);
-	if (unlikely(e->deferred))
+	if (unlikely(deferred))
 		mq_set_aside(q, e);
 	else
 		mq_back_locked(q, e);
@@ -293,20 +467,27 @@ void mq_flight_undeliver_locked(struct mq_file *f, struct mq_entry *e)
 void mq_return_all(struct mq_file *f)
 {
 	struct mq_queue *q = f->q;
+	struct mq_more *spare = NULL;
 	unsigned int n;
+	bool needs;
 
 	do {
 		struct mq_entry *e;
 
+		needs = false;
 		mq_lock(q);
 		for (n = 0; n < MQ_PORTION && !q->gone; n++) {
 			e = mq_ids_first(&f->held);
-			if (!e)
+			needs = e && !mq_flight_prepare_locked(q, e, 0, &spare);
+			if (!e || needs)
 				break;
 			mq_flight_unhold_locked(f, e);
 			mq_flight_crash_locked(f, e);
 		}
 		mq_unlock(q);
 		cond_resched();
-	} while (n == MQ_PORTION);
+		if (needs)
+			spare = mq_more_alloc();
+	} while (needs || n == MQ_PORTION);
+	mq_more_free(spare);
 }

@@ -36,7 +36,15 @@ struct mq_lines {
 
 static size_t mq_tail_size(const struct mq_file *f)
 {
-	return f->tail ? f->tail->msg->size : 0;
+	return f->tail ? f->tail->msg.size : 0;
+}
+
+/* The room that a line did not need costs nothing any more. */
+static void mq_tail_trim(struct mq_file *f)
+{
+	mq_budget_uncharge(ALIGN(f->tail_room, 8) -
+			   ALIGN(f->tail->msg.size, 8));
+	f->tail_room = f->tail->msg.size;
 }
 
 /* Take the end of the unfinished line off again. */
@@ -47,26 +55,35 @@ static void mq_tail_cut(struct mq_file *f, size_t size)
 	lockdep_assert_held(&f->tx);
 	if (!e)
 		return;
-	e->msg->size = size;
+	e->msg.size = size;
 	if (!size) {
+		mq_tail_trim(f);
 		f->tail = NULL;
 		mq_entry_free(e);
 	}
 }
 
-/* Have room for a line of @size bytes. */
-static int mq_tail_room(struct mq_file *f, size_t size)
+/* Have room for a line of @size bytes, which may go on unless it is @whole. */
+static int mq_tail_room(struct mq_file *f, size_t size, bool whole)
 {
 	struct mq_entry *e = f->tail;
+	int err;
 
-	if (e)
-		return size <= e->msg->alloc ? 0 :
-		       mq_entry_grow(f->q, e, size, true);
-	e = mq_entry_alloc(f, size, 0, 0, true);
-	if (IS_ERR(e))
-		return PTR_ERR(e);
-	e->msg->size = 0;
-	f->tail = e;
+	if (e && size <= f->tail_room)
+		return 0;
+	if (e) {
+		err = mq_entry_grow(f, &f->tail, f->tail_room, size, true);
+		if (err)
+			return err;
+	} else {
+		e = whole ? mq_entry_new(f, size, true) :
+			    mq_entry_begin(f, size, true);
+		if (IS_ERR(e))
+			return PTR_ERR(e);
+		e->msg.size = 0;
+		f->tail = e;
+	}
+	f->tail_room = size;
 	return 0;
 }
 
@@ -77,7 +94,7 @@ static unsigned long mq_tail_cost(const struct mq_file *f, size_t size)
 
 	if (!f->tail)
 		return mq_cost(alloc);
-	return alloc > f->tail->msg->alloc ? alloc - f->tail->msg->alloc : 0;
+	return alloc > f->tail_room ? alloc - ALIGN(f->tail_room, 8) : 0;
 }
 
 /*
@@ -95,14 +112,15 @@ static int mq_tail_add(struct mq_file *f, const char *part, size_t size,
 
 	lockdep_assert_held(&f->tx);
 	if (mq_size_ok(f->q, more, 0))
-		err = mq_tail_room(f, more);
+		err = mq_tail_room(f, more, ends);
 	if (err)
-		err = mq_tail_room(f, whole);
+		err = mq_tail_room(f, whole, ends);
 	if (err)
 		return err;
-	memcpy(mq_msg_payload(f->tail->msg) + before, part, size);
-	f->tail->msg->size = whole;
-	mq_entry_stamp(f->tail);
+	memcpy(mq_payload(f->tail) + before, part, size);
+	f->tail->msg.size = whole;
+	if (before || !ends)
+		mq_entry_stamp(f->tail);
 	err = mq_order_prepare(f->q, f->tail);
 	if (err)
 		mq_tail_cut(f, before);
@@ -113,16 +131,17 @@ static int mq_tail_add(struct mq_file *f, const char *part, size_t size,
 static int mq_tail_send(struct mq_file *f, size_t size)
 {
 	struct mq_entry *e = f->tail;
-	LIST_HEAD(batch);
-	bool dup;
-	u64 id;
+	struct mq_sent sent;
+	struct mq_batch b;
 	int err;
 
-	mq_msg_pad(e->msg);
-	list_add(&e->list, &batch);
-	err = mq_send(f, &batch, true, &id, &dup);
+	mq_tail_trim(f);
+	mq_entry_pad(e);
+	mq_batch_init(&b);
+	mq_batch_add(&b, e);
+	err = mq_send(f, &b, true, &sent);
 	if (err < 0) {
-		mq_tail_cut(f, e->msg->size - size);
+		mq_tail_cut(f, e->msg.size - size);
 		return err;
 	}
 	f->tail = NULL;
@@ -263,8 +282,9 @@ void mq_line_finish(struct mq_file *f)
 
 	if (!e)
 		return;
+	mq_tail_trim(f);
 	f->tail = NULL;
-	mq_msg_pad(e->msg);
+	mq_entry_pad(e);
 	mq_lock(q);
 	gone = q->gone;
 	if (!gone)

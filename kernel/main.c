@@ -16,12 +16,9 @@ static int __init devmq_init(void)
 	err = mq_message_init();
 	if (err)
 		return err;
-	err = mq_order_module_init();
-	if (err)
-		goto out_message;
 	err = mq_time_init();
 	if (err)
-		goto out_order;
+		goto out_message;
 	err = mq_sysfs_init();
 	if (err)
 		goto out_time;
@@ -34,8 +31,6 @@ out_sysfs:
 	mq_sysfs_exit();
 out_time:
 	mq_time_exit();
-out_order:
-	mq_order_module_exit();
 out_message:
 	mq_message_exit();
 	return err;
@@ -45,9 +40,9 @@ static void __exit devmq_exit(void)
 {
 	mq_registry_exit();
 	mq_owner_exit();
+	mq_batch_exit();
 	mq_sysfs_exit();
 	mq_time_exit();
-	mq_order_module_exit();
 	mq_message_exit();
 }
 

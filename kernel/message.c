@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Memory of messages and entries.
+ * Messages with their entries, and what all of them may take together.
  *
- * Both are charged to the memory cgroup of the task that sends, and to the
- * module's own budget, max_total_bytes. Nothing here takes mq_queue.lock; all
+ * They are charged to the memory cgroup of the task that sends (chunk.c), and
+ * to the module's own budget, max_total_bytes. Nothing here takes mq_queue.lock; all
  * of it may sleep.
  */
 #include <linux/mm.h>
@@ -16,7 +16,7 @@
 
 #include "mq.h"
 
-static struct kmem_cache *mq_entry_cache;
+static struct kmem_cache *mq_more_cache;
 
 /* The budget: what is used, how much there is, and who waits for some. */
 static atomic_long_t mq_budget_used;
@@ -57,7 +57,7 @@ MODULE_PARM_DESC(max_total_bytes,
  */
 unsigned long mq_cost(u64 bytes)
 {
-	return sizeof(struct mq_entry) + sizeof(struct mq_msg) + bytes;
+	return sizeof(struct mq_entry) + bytes;
 }
 
 /* In one step, so that who fails is never seen to have used anything. */
@@ -73,7 +73,7 @@ static bool mq_budget_charge(unsigned long cost)
 	return true;
 }
 
-static void mq_budget_uncharge(unsigned long cost)
+void mq_budget_uncharge(unsigned long cost)
 {
 	atomic_long_sub(cost, &mq_budget_used);
 	/* The barrier in wq_has_sleeper() is for the list as well. */
@@ -168,9 +168,10 @@ static int mq_budget_drop(struct mq_queue *q, unsigned long cost)
  * Charge @cost, and where the budget is used up do what the queue's overflow
  * option says.
  */
-static int mq_budget_get(struct mq_queue *q, unsigned long cost, bool nowait)
+static noinline int mq_budget_short(struct mq_queue *q, unsigned long cost,
+				    bool nowait)
 {
-	while (!mq_budget_charge(cost)) {
+	do {
 		int err;
 
 		if (READ_ONCE(q->gone))
@@ -196,172 +197,293 @@ static int mq_budget_get(struct mq_queue *q, unsigned long cost, bool nowait)
 		}
 		if (err)
 			return err;
-	}
+	} while (!mq_budget_charge(cost));
 	return 0;
 }
 
-/* Large ones do not press the kernel for pages in a row. */
-static struct mq_msg *mq_msg_alloc(u32 alloc)
+static int mq_budget_get(struct mq_queue *q, unsigned long cost, bool nowait)
 {
-	size_t size = struct_size_t(struct mq_msg, data, alloc);
-	void *m;
-
-	if (size <= PAGE_SIZE)
-		return kmalloc(size, MQ_GFP);
-	m = kmalloc(size, GFP_KERNEL_ACCOUNT | __GFP_NORETRY | __GFP_NOWARN);
-	return m ?: __vmalloc(size, MQ_GFP);
+	return likely(mq_budget_charge(cost)) ? 0 :
+					       mq_budget_short(q, cost, nowait);
 }
 
-/* No byte of the kernel's own goes out behind the payload. */
-void mq_msg_pad(struct mq_msg *m)
+/* Bytes that stand before an entry in its piece of memory. */
+static u32 mq_front(bool more, bool ordered)
 {
-	memset(mq_msg_payload(m) + m->size, 0, ALIGN(m->size, 8) - m->size);
+	return (more ? sizeof(struct mq_more) : 0) +
+	       (ordered ? offsetof(struct mq_ordered, e) : 0);
 }
 
-/* An entry of the kind that the queue needs. */
-static struct mq_entry *mq_entry_new(const struct mq_queue *q)
+static unsigned long mq_entry_cost(const struct mq_entry *e)
 {
-	return likely(!q->order) ? kmem_cache_zalloc(mq_entry_cache, MQ_GFP) :
-				   mq_order_entry_alloc();
+	return mq_front(e->own_more, e->ordered) + mq_cost(mq_msg_extent(&e->msg));
 }
 
-static void mq_entry_release(struct mq_entry *e)
+static void mq_more_init(struct mq_more *m, struct mq_entry *e)
 {
-	if (likely(!e->ordered))
-		kmem_cache_free(mq_entry_cache, e);
-	else
-		mq_order_entry_free(e);
+	memset(m, 0, sizeof(*m));
+	m->e = e;
+	e->more = m;
+}
+
+/* What stands before the entry, begun. */
+static void mq_front_init(struct mq_entry *e, bool more, bool ordered)
+{
+	struct mq_ordered *x = container_of(e, struct mq_ordered, e);
+
+	e->ordered = ordered;
+	e->own_more = more;
+	if (ordered)
+		memset(x, 0, offsetof(struct mq_ordered, e));
+	if (more)
+		mq_more_init((void *)e - mq_front(true, ordered), e);
+}
+
+static void mq_entry_init(struct mq_entry *e, const struct mq_msg *msg)
+{
+	u32 meta = msg->key_size + msg->headers_size;
+
+	e->seen = NULL;
+	e->more = NULL;
+	e->since_ns = 0;
+	e->attempt = 0;
+	e->failures = 0;
+	e->priority = 0;
+	e->state = 0;
+	e->failure = 0;
+	e->returned = false;
+	e->timed = false;
+	e->clock = MQ_BOOTTIME;
+	e->fresh = false;
+	e->leaving = false;
+	e->ordered = false;
+	e->deferred = false;
+	e->own_more = false;
+	e->msg.size = msg->size;
+	e->msg.key_size = msg->key_size;
+	e->msg.headers_size = msg->headers_size;
+	if (unlikely(meta & 7))
+		memset(mq_data(e) + meta, 0, ALIGN(meta, 8) - meta);
+	if (unlikely(msg->size & 7))
+		mq_entry_pad(e);
 }
 
 /**
  * mq_entry_alloc - make an entry with an empty message
  * @f: the producer; its queue's overflow option says what to do where the
  *	module's budget is used up
- * @size: bytes of payload
- * @key_size: bytes of the key
- * @headers_size: bytes of the headers
+ * @c: its chunk, claimed
+ * @msg: the sizes of its parts
+ * @more: it has times of its own
  * @nowait: do not wait for other queues to give memory back
  *
  * The zeros that belong between and behind the parts are in place; the parts
- * are the caller's to fill.
+ * are the caller's to fill. The sender is the caller.
  *
  * Return: the entry, or an ERR_PTR of ENOMEM, EAGAIN, ENOSPC, EMSGSIZE,
  * ENODEV or ERESTARTSYS.
  */
-struct mq_entry *mq_entry_alloc(struct mq_file *f, u32 size, u32 key_size,
-				u32 headers_size, bool nowait)
+struct mq_entry *mq_entry_alloc(struct mq_file *f, struct mq_chunk **c,
+				const struct mq_msg *msg, bool more,
+				bool nowait)
 {
-	u32 meta = key_size + headers_size;
-	u32 alloc = ALIGN(meta, 8) + ALIGN(size, 8);
+	bool ordered = f->q->order;
+	u32 front, size = sizeof(struct mq_entry) + mq_msg_extent(msg);
 	struct mq_entry *e;
-	struct mq_msg *m;
 	int err;
 
-	err = mq_budget_get(f->q, mq_cost(alloc), nowait);
-	if (err == -EAGAIN)
-		mq_want_room(f, (u64)size + meta);
+	more = more || mq_queue_times(f->q);
+	front = mq_front(more, ordered);
+	size += front;
+	err = mq_budget_get(f->q, size, nowait);
+	if (unlikely(err)) {
+		if (err == -EAGAIN)
+			mq_want_room(f, mq_msg_bytes(msg));
+		return ERR_PTR(err);
+	}
+	e = mq_chunk_cut(f, c, front, size);
+	if (unlikely(!e)) {
+		mq_budget_uncharge(size);
+		return ERR_PTR(-ENOMEM);
+	}
+	mq_entry_init(e, msg);
+	if (unlikely(front))
+		mq_front_init(e, more, ordered);
+	return e;
+}
+
+/* The same for a message of @size bytes, without key and headers. */
+struct mq_entry *mq_entry_new(struct mq_file *f, u32 size, bool nowait)
+{
+	struct mq_chunk *c = mq_chunk_claim(f);
+	struct mq_msg msg = { .size = size };
+	struct mq_entry *e = mq_entry_alloc(f, &c, &msg, false, nowait);
+
+	mq_chunk_unclaim(f, c);
+	return e;
+}
+
+/* An entry in memory of its own, charged already; the sender is the caller. */
+static struct mq_entry *mq_entry_alone(const struct mq_msg *msg, u32 room,
+				       bool more, bool ordered)
+{
+	u32 front = mq_front(more, ordered);
+	struct mq_entry *e;
+
+	e = mq_chunk_alone(front, front + sizeof(*e) + room);
+	if (!e)
+		return NULL;
+	mq_entry_init(e, msg);
+	mq_front_init(e, more, ordered);
+	return e;
+}
+
+/* As mq_entry_new(), for a message that is to grow and gets its sender late. */
+struct mq_entry *mq_entry_begin(struct mq_file *f, u32 size, bool nowait)
+{
+	bool more = mq_queue_times(f->q), ordered = f->q->order;
+	unsigned long cost = mq_front(more, ordered) + mq_cost(ALIGN(size, 8));
+	struct mq_msg msg = { .size = size };
+	struct mq_entry *e;
+	int err;
+
+	err = mq_budget_get(f->q, cost, nowait);
 	if (err)
 		return ERR_PTR(err);
-	e = mq_entry_new(f->q);
-	if (!e)
-		goto out_uncharge;
-	m = mq_msg_alloc(alloc);
-	if (!m)
-		goto out_free_entry;
-
-	refcount_set(&m->refs, 1);
-	m->alloc = alloc;
-	m->size = size;
-	m->key_size = key_size;
-	m->headers_size = headers_size;
-	memset(m->data + meta, 0, ALIGN(meta, 8) - meta);
-	mq_msg_pad(m);
-	e->msg = m;
-	return e;
-
-out_free_entry:
-	mq_entry_release(e);
-out_uncharge:
-	mq_budget_uncharge(mq_cost(alloc));
+	e = mq_entry_alone(&msg, ALIGN(size, 8), more, ordered);
+	if (e)
+		return e;
+	mq_budget_uncharge(cost);
 	return ERR_PTR(-ENOMEM);
 }
 
+/* The caller is the sender, of what mq_entry_begin() or mq_entry_grow() made. */
+void mq_entry_stamp(struct mq_entry *e)
+{
+	mq_sender_stamp(&mq_chunk_of(e)->first);
+}
+
 /**
- * mq_entry_grow - give an entry's message more room for its payload
- * @q: the queue that it is for
+ * mq_entry_grow - give an unfinished line more room
+ * @f: the producer
  * @e: the entry, in hand, its message without key and headers
- * @alloc: the room
+ * @before: the room that it has
+ * @room: the room that it gets
  * @nowait: as mq_entry_alloc()
  *
- * Only the difference is charged, so that nobody waits for himself.
+ * Only the difference is charged, so that nobody waits for himself. The entry
+ * moves.
  *
  * Return: as mq_entry_alloc().
  */
-int mq_entry_grow(struct mq_queue *q, struct mq_entry *e, u32 alloc,
+int mq_entry_grow(struct mq_file *f, struct mq_entry **e, u32 before, u32 room,
 		  bool nowait)
 {
-	struct mq_msg *old = e->msg;
-	u32 more = ALIGN(alloc, 8) - old->alloc;
-	struct mq_msg *m;
+	u32 more = ALIGN(room, 8) - ALIGN(before, 8);
+	struct mq_entry *old = *e, *new;
 	int err;
 
-	err = mq_budget_get(q, more, nowait);
+	err = mq_budget_get(f->q, more, nowait);
 	if (err)
 		return err;
-	m = mq_msg_alloc(old->alloc + more);
-	if (!m) {
+	new = mq_entry_alone(&old->msg, ALIGN(room, 8), old->own_more,
+			     old->ordered);
+	if (!new) {
 		mq_budget_uncharge(more);
 		return -ENOMEM;
 	}
-	memcpy(m, old, sizeof(*old) + old->size);
-	m->alloc += more;
-	e->msg = m;
-	kvfree(old);
+	memcpy(mq_data(new), mq_data(old), old->msg.size);
+	mq_order_move(new, old);
+	*e = new;
+	mq_chunk_put(mq_chunk_of(old));
 	return 0;
 }
 
-/* Who sends. The kernel vouches for it, so only here. */
-void mq_entry_stamp(struct mq_entry *e)
+/**
+ * mq_entry_copy - make an entry for another queue
+ * @q: that queue; its bounds do not matter
+ * @old: a message, to whose chunk the caller has a reference
+ *
+ * Return: the entry, with the same message and sender, or NULL.
+ */
+struct mq_entry *mq_entry_copy(struct mq_queue *q, const struct mq_entry *old)
 {
-	struct mq_msg *m = e->msg;
+	u64 extent = mq_msg_extent(&old->msg);
+	bool more = mq_queue_times(q);
+	struct mq_entry *e;
 
-	m->uid = current_euid();
-	m->gid = current_egid();
-	m->pid = task_tgid_nr(current);
-}
-
-void mq_msg_put(struct mq_msg *m)
-{
-	unsigned long cost;
-
-	if (!refcount_dec_and_test(&m->refs))
-		return;
-	cost = mq_cost(m->alloc);
-	kvfree(m);
-	mq_budget_uncharge(cost);
-}
-
-/* Another entry for a message, in @q; NULL if there is no memory. */
-struct mq_entry *mq_entry_clone(struct mq_queue *q, struct mq_msg *msg)
-{
-	struct mq_entry *e = mq_entry_new(q);
-
+	e = mq_entry_alone(&old->msg, extent, more, q->order);
 	if (!e)
 		return NULL;
-	refcount_inc(&msg->refs);
-	e->msg = msg;
-	e->expires = MQ_NEVER;
+	if (more)
+		e->more->expires = MQ_NEVER;
+	mq_chunk_of(e)->first = *mq_sender_of(old);
+	e->msg.time_ns = old->msg.time_ns;
+	memcpy(mq_data(e), mq_data(old), extent);
+	atomic_long_add(mq_entry_cost(e), &mq_budget_used);
 	return e;
+}
+
+/**
+ * mq_more_alloc - have what an entry may need
+ *
+ * It is small, and who asks for it has something to finish that must not fail:
+ * so this waits for memory, and does not fail. Never with a spinlock held.
+ */
+struct mq_more *mq_more_alloc(void)
+{
+	return kmem_cache_alloc(mq_more_cache,
+				GFP_KERNEL_ACCOUNT | __GFP_NOFAIL);
+}
+
+void mq_more_free(struct mq_more *m)
+{
+	if (m)
+		kmem_cache_free(mq_more_cache, m);
+}
+
+/* An entry, in hand or with its queue's lock held, has it from now on. */
+void mq_more_add(struct mq_entry *e, struct mq_more **spare)
+{
+	struct mq_more *m = *spare;
+
+	*spare = NULL;
+	mq_more_init(m, e);
+	m->when = MQ_NEVER;
+	m->expires = MQ_NEVER;
+}
+
+/* What is rare: so much for it is not on the way of the others. */
+static noinline void mq_entry_free_rare(struct mq_entry *e)
+{
+	struct mq_more *m = e->more;
+
+	if (!e->state && e->seen)
+		mq_seen_free(e->seen);
+	if (e->ordered)
+		mq_order_entry_free(e);
+	if (!m)
+		return;
+	mq_text_put(m->origin);
+	mq_text_put(m->note);
+	if (!e->own_more)
+		mq_more_free(m);
+}
+
+/* Return: what it cost. */
+static unsigned long mq_entry_release(struct mq_entry *e)
+{
+	unsigned long cost = mq_entry_cost(e);
+
+	if (unlikely(e->more || e->ordered || !e->state))
+		mq_entry_free_rare(e);
+	mq_chunk_put(mq_chunk_of(e));
+	return cost;
 }
 
 void mq_entry_free(struct mq_entry *e)
 {
-	if (unlikely(!e->state && e->seen))
-		mq_seen_free(e->seen);
-	mq_text_put(e->origin);
-	mq_text_put(e->note);
-	mq_msg_put(e->msg);
-	mq_entry_release(e);
+	mq_budget_uncharge(mq_entry_release(e));
 }
 
 /* Room for a text of @size bytes, or NULL. */
@@ -394,11 +516,15 @@ void mq_text_put(struct mq_text *t)
 void mq_entries_free(struct list_head *list)
 {
 	struct mq_entry *e, *next;
+	unsigned long cost = 0;
 
+	if (list_empty(list))
+		return;
 	list_for_each_entry_safe(e, next, list, list) {
-		mq_entry_free(e);
+		cost += mq_entry_release(e);
 		cond_resched();
 	}
+	mq_budget_uncharge(cost);
 	INIT_LIST_HEAD(list);
 }
 
@@ -409,12 +535,12 @@ int __init mq_message_init(void)
 		mq_budget_max = min_t(u64, LONG_MAX,
 				      (u64)totalram_pages() / 4 << PAGE_SHIFT);
 	get_random_bytes(&mq_hash_key, sizeof(mq_hash_key));
-	mq_entry_cache = KMEM_CACHE(mq_entry, SLAB_ACCOUNT);
-	return mq_entry_cache ? 0 : -ENOMEM;
+	mq_more_cache = KMEM_CACHE(mq_more, SLAB_ACCOUNT);
+	return mq_more_cache ? 0 : -ENOMEM;
 }
 
 void mq_message_exit(void)
 {
 	WARN_ON_ONCE(atomic_long_read(&mq_budget_used));
-	kmem_cache_destroy(mq_entry_cache);
+	kmem_cache_destroy(mq_more_cache);
 }

@@ -65,32 +65,26 @@
 #include "compat.h"
 
 /**
- * struct mq_msg - the bytes of a message and its sender
- * @refs: entries and readers that use it
- * @alloc: bytes at @data, charged to the module's budget
+ * struct mq_msg - what was sent and who sent it
  * @size: bytes of payload
  * @key_size: bytes of the key
  * @headers_size: bytes of the headers
- * @uid: effective user id of the sender
- * @gid: effective group id of the sender
- * @pid: process of the sender, in the initial pid namespace
+ * @chunk: how far before the entry the chunk begins, in units of 8 bytes
+ * @sender: how far behind that its sender stands, likewise
  * @time_ns: when it was sent, CLOCK_REALTIME
- * @data: as in a record: key, headers, zeros up to a multiple of 8, payload,
- *	and zeros again to the next multiple of 8
  *
- * All but @refs is invariant once the message is in a queue.
+ * Behind the entry stand, as in a record, key and headers, zeros up to a
+ * multiple of 8, the payload, and zeros again to the next multiple of 8. All of
+ * that is invariant once the message is in a queue, and stays where it is while
+ * anybody has a reference to the chunk.
  */
 struct mq_msg {
-	refcount_t	refs;
-	u32		alloc;
-	u32		size;
-	u16		key_size;
-	u16		headers_size;
-	kuid_t		uid;
-	kgid_t		gid;
-	u32		pid;
-	u64		time_ns;
-	u8		data[] __aligned(8);
+	u32	size;
+	u16	key_size;
+	u16	headers_size;
+	u16	chunk;
+	u16	sender;
+	u64	time_ns;
 };
 
 /* Bytes from a message's data to its payload. */
@@ -99,12 +93,7 @@ static inline u32 mq_msg_offset(const struct mq_msg *m)
 	return ALIGN(m->key_size + m->headers_size, 8);
 }
 
-static inline u8 *mq_msg_payload(struct mq_msg *m)
-{
-	return m->data + mq_msg_offset(m);
-}
-
-/* Bytes at a message's data that mean something; there may be room behind. */
+/* Bytes of a message's data. */
 static inline u64 mq_msg_extent(const struct mq_msg *m)
 {
 	return mq_msg_offset(m) + ALIGN((u64)m->size, 8);
@@ -116,7 +105,10 @@ static inline u64 mq_msg_bytes(const struct mq_msg *m)
 	return (u64)m->size + m->key_size + m->headers_size;
 }
 
+struct mem_cgroup;
+struct mq_entry;
 struct mq_file;
+struct mq_group;
 struct mq_order;
 struct mq_owner;
 struct mq_queue;
@@ -135,6 +127,37 @@ struct mq_text {
 };
 
 /**
+ * struct mq_more - what only some entries need
+ * @timer: node in a clock's tree, if the entry is timed
+ * @e: the entry
+ * @when: the key there, nanoseconds of that clock. Not in the queue yet: the
+ *	delay that it was sent with. In flight: when the lease ends, or MQ_NEVER
+ * @expires: when its time to live ends, CLOCK_BOOTTIME; MQ_NEVER: it does not.
+ *	Of one whose first delay is not over: how long it will be. Not in the
+ *	queue yet: the same, 0: as the queue says
+ * @origin: queue that it came from as dead, or NULL
+ * @origin_id: number that it had there
+ * @note: what it was rejected with, or NULL
+ * @forgiven: how many failures do not count towards max_deliveries here
+ * @reason: enum devmq_reason, or what a consumer said
+ *
+ * Protected as the entry is. It stands before the entry where its sender, or
+ * the queue as it was then, let expect that it will be needed; else it is
+ * added by whoever needs it, with mq_more_get(), before the lock is taken.
+ */
+struct mq_more {
+	struct rb_node	timer;
+	struct mq_entry	*e;
+	u64		when;
+	u64		expires;
+	struct mq_text	*origin;
+	u64		origin_id;
+	struct mq_text	*note;
+	u32		forgiven;
+	u16		reason;
+};
+
+/**
  * struct mq_entry - the place of a message in a queue
  * @all: in mq_queue.all
  * @list: ready: link in its level's fifo, if in the order of sending. On its
@@ -142,35 +165,26 @@ struct mq_text {
  * @node: ready but out of that order: node in mq_ready.returned. In flight and
  *	not being copied: node in mq_file.held. Delayed, deferred or dead: node
  *	in mq_queue.aside
- * @timer: node in a clock's tree, if @timed
- * @when: the key there, nanoseconds of that clock. Not in the queue yet: the
- *	delay that it was sent with. In flight: when the lease ends, or MQ_NEVER
- * @expires: when its time to live ends, CLOCK_BOOTTIME; MQ_NEVER: it does not.
- *	Of one whose first delay is not over: how long it will be. Not in the
- *	queue yet: the same, 0: as the queue says
- * @msg: the message, which this holds a reference to. NULL in a cursor
  * @holder: in flight: the open file that has it
  * @seen: not in the queue yet: its de-duplication id, or NULL
  * @target: in mq_queue.out and @leaving: where it goes
+ * @more: what is rare, or NULL
  * @id: number in the queue
  * @since_ns: in flight: when it was handed out, CLOCK_REALTIME
- * @origin: queue that it came from as dead, or NULL
- * @origin_id: number that it had there
- * @note: what it was rejected with, or NULL
  * @attempt: how often it was handed out
  * @failures: how many of those went wrong
- * @forgiven: how many of those do not count towards max_deliveries here
- * @reason: enum devmq_reason, or what a consumer said
  * @priority: its level
- * @state: enum devmq_state
+ * @state: enum devmq_state; 0: not in the queue, or the mark of a cursor
  * @failure: enum devmq_failure, the last one
  * @returned: ready and in mq_ready.returned
  * @timed: in the tree of a clock
  * @clock: which one: enum mq_clocks
  * @fresh: its first delay is not over
  * @leaving: in mq_queue.out, for a dead-letter queue
- * @ordered: it is the beginning of a struct mq_ordered
+ * @ordered: it is the end of a struct mq_ordered
  * @deferred: in flight: it was deferred before
+ * @own_more: @more stands in the same piece of memory
+ * @msg: what was sent; the bytes follow
  *
  * Protected by mq_queue.lock. While its handler has one in flight "in hand",
  * in no tree of the file's, nobody else moves it.
@@ -181,24 +195,16 @@ struct mq_entry {
 		struct list_head list;
 		struct rb_node	node;
 	};
-	struct rb_node	timer;
-	u64		when;
-	u64		expires;
-	struct mq_msg	*msg;
 	union {
 		struct mq_file	*holder;
 		struct mq_seen	*seen;
 		struct mq_queue	*target;
 	};
+	struct mq_more	*more;
 	u64		id;
 	u64		since_ns;
-	struct mq_text	*origin;
-	u64		origin_id;
-	struct mq_text	*note;
 	u32		attempt;
 	u32		failures;
-	u32		forgiven;
-	u16		reason;
 	u8		priority;
 	u8		state;
 	u8		failure;
@@ -209,7 +215,96 @@ struct mq_entry {
 	bool		leaving:1;
 	bool		ordered:1;
 	bool		deferred:1;
+	bool		own_more:1;
+	struct mq_msg	msg;
 };
+
+static_assert(sizeof(struct mq_entry) <= 112);
+
+static inline u8 *mq_data(const struct mq_entry *e)
+{
+	return (u8 *)e + sizeof(*e);
+}
+
+static inline u8 *mq_payload(const struct mq_entry *e)
+{
+	return mq_data(e) + mq_msg_offset(&e->msg);
+}
+
+/**
+ * struct mq_ordered - an entry in a queue with order=key or fairness
+ * @node: ready: in mq_order.turns or in mq_group.waiting
+ * @key: group of its key, if order=key and it has one
+ * @fair: group that it takes turns in, if there is fairness
+ * @turn: its number there, 0: none yet
+ * @eligible: in mq_order.turns
+ * @waits: in mq_group.waiting
+ * @begun: past the gate of its key, and was delivered since
+ * @joined: @key and @fair are the queue's; else they are its own proposals
+ * @e: the entry
+ */
+struct mq_ordered {
+	struct rb_node		node;
+	struct mq_group		*key;
+	struct mq_group		*fair;
+	u64			turn;
+	bool			eligible;
+	bool			waits;
+	bool			begun;
+	bool			joined;
+	struct mq_entry		e;
+};
+
+/**
+ * struct mq_sender - who sent
+ * @uid: effective user id
+ * @gid: effective group id
+ * @pid: process, in the initial pid namespace
+ */
+struct mq_sender {
+	kuid_t	uid;
+	kgid_t	gid;
+	u32	pid;
+};
+
+/**
+ * struct mq_chunk - memory that the messages of one open file are cut from
+ * @refs: one for each message in it, and for each who looks at one; besides,
+ *	as long as the open file cuts from it, MQ_CHUNK_BIAS less @given
+ * @size: bytes, this header included
+ * @used: how many are cut off
+ * @given: how many messages were cut
+ * @sender: where the sender of what is cut now stands, in units of 8 bytes
+ * @order: pages it is made of; MQ_ALONE: it holds one message, and nothing
+ *	more will be cut from it
+ * @memcg: the cgroup it is charged to; only to be compared with
+ * @first: the first sender
+ *
+ * Senders stand between the messages, where they change. @refs counts down
+ * without a lock; all else belongs to who has claimed the chunk (chunk.c).
+ */
+struct mq_chunk {
+	atomic_t		refs;
+	u32			size;
+	u32			used;
+	u32			given;
+	u16			sender;
+	u16			order;
+	struct mq_sender	first __aligned(8);
+	struct mem_cgroup	*memcg;
+};
+
+#define MQ_ALONE	U16_MAX
+
+static inline struct mq_chunk *mq_chunk_of(const struct mq_entry *e)
+{
+	return (void *)e - e->msg.chunk * 8;
+}
+
+static inline const struct mq_sender *mq_sender_of(const struct mq_entry *e)
+{
+	return (void *)mq_chunk_of(e) + e->msg.sender * 8;
+}
 
 /* How many entries one hold of the lock moves, where there may be many. */
 #define MQ_PORTION	64
@@ -240,7 +335,7 @@ struct mq_ready {
 
 /**
  * struct mq_cursor - a place in mq_queue.all that outlives the lock
- * @mark: an entry without a message. Linked: all before it have an id not
+ * @mark: an entry of no state. Linked: all before it have an id not
  *	above @mark.id, all behind it a larger one. Not linked: the beginning
  */
 struct mq_cursor {
@@ -359,6 +454,7 @@ enum { MQ_PAUSED_NONE, MQ_PAUSED_SEND, MQ_PAUSED_RECEIVE, MQ_PAUSED_BOTH };
  *	key and are at the end of file now
  * @news: how many messages can be delivered that could not when the lock was
  *	taken
+ * @spare: for one that dies to make room, or NULL
  * @out: entries that have left since then
  * @all: all entries, by id, and cursors among them
  * @ready: what waits for a consumer
@@ -400,6 +496,7 @@ struct mq_queue {
 	bool			was_full;
 	bool			drained;
 	unsigned int		news;
+	struct mq_more		*spare;
 	struct list_head	out;
 	struct list_head	all;
 	struct mq_ready		ready;
@@ -446,10 +543,16 @@ struct mq_queue {
  * @own: its sleeping readers and its pollers, for what concerns it alone
  * @wide: it has pollers that are in mq_queue.readers instead (set once)
  * @cursor: where the last PEEK stopped (mq_queue.lock)
+ * @chunk: what its messages are cut from; NULL: there is none yet;
+ *	MQ_CHUNK_CLAIMED: somebody does so now (exchanged)
+ * @spare: the one before that (who has claimed @chunk, as the next two)
+ * @chunk_size: bytes that the next chunk gets
+ * @alone: how many messages have got memory of their own before the first
  * @wants: what the last send could not get room for, 0: it could (atomic)
  * @tx: serialises the writers of a framing=line queue
  * @tx_waits: who has @tx waits for room (@tx, looked at without)
  * @tail: unfinished line, or NULL (@tx)
+ * @tail_room: bytes of payload that there is room for in it (@tx)
  */
 struct mq_file {
 	struct mq_queue		*q;
@@ -478,10 +581,16 @@ struct mq_file {
 	bool			wide;
 	struct mq_cursor	cursor;
 
+	struct mq_chunk		*chunk;
+	struct mq_chunk		*spare;
+	u32			chunk_size;
+	u32			alone;
+
 	unsigned long		wants;
 	struct mutex		tx;	/* framing=line */
 	bool			tx_waits;
 	struct mq_entry		*tail;
+	u32			tail_room;
 };
 
 /*
@@ -490,27 +599,83 @@ struct mq_file {
  */
 #define MQ_GFP	(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 
-/* message.c: memory of messages and entries, and the budget of the module */
+/*
+ * May time do anything to the messages of this queue, or death take them
+ * elsewhere? Those that are sent from now on have room to say so.
+ */
+static inline bool mq_queue_times(const struct mq_queue *q)
+{
+	return READ_ONCE(q->opt.ttl_ms) || READ_ONCE(q->opt.delay_ms) ||
+	       READ_ONCE(q->opt.lease_ms) || READ_ONCE(q->opt.retry_ms) ||
+	       READ_ONCE(q->dead_letter);
+}
+
+/* chunk.c: memory that messages are cut from */
+struct mq_chunk *mq_chunk_claim(struct mq_file *f);
+void mq_chunk_unclaim(struct mq_file *f, struct mq_chunk *c);
+struct mq_entry *mq_chunk_cut(struct mq_file *f, struct mq_chunk **c,
+			      u32 front, u32 size);
+struct mq_entry *mq_chunk_alone(u32 front, u32 size);
+void mq_chunk_drop(struct mq_file *f);
+void mq_sender_stamp(struct mq_sender *s);
+void mq_chunk_free(struct mq_chunk *c);
+
+static inline void mq_chunk_get(struct mq_chunk *c)
+{
+	atomic_inc(&c->refs);
+}
+
+static inline void mq_chunk_put(struct mq_chunk *c)
+{
+	if (atomic_dec_and_test(&c->refs))
+		mq_chunk_free(c);
+}
+
+/* message.c: messages, their entries, and the budget of the module */
 int mq_message_init(void);
 void mq_message_exit(void);
-struct mq_entry *mq_entry_alloc(struct mq_file *f, u32 size, u32 key_size,
-				u32 headers_size, bool nowait);
-struct mq_entry *mq_entry_clone(struct mq_queue *q, struct mq_msg *msg);
+struct mq_entry *mq_entry_alloc(struct mq_file *f, struct mq_chunk **c,
+				const struct mq_msg *msg, bool more,
+				bool nowait);
+struct mq_entry *mq_entry_new(struct mq_file *f, u32 size, bool nowait);
+struct mq_entry *mq_entry_begin(struct mq_file *f, u32 size, bool nowait);
+void mq_entry_stamp(struct mq_entry *e);
+struct mq_entry *mq_entry_copy(struct mq_queue *q, const struct mq_entry *old);
+int mq_entry_grow(struct mq_file *f, struct mq_entry **e, u32 before, u32 room,
+		  bool nowait);
 void mq_entry_free(struct mq_entry *e);
 void mq_entries_free(struct list_head *list);
-void mq_msg_put(struct mq_msg *m);
-void mq_msg_pad(struct mq_msg *m);
-int mq_entry_grow(struct mq_queue *q, struct mq_entry *e, u32 alloc,
-		  bool nowait);
+struct mq_more *mq_more_alloc(void);
+void mq_more_free(struct mq_more *m);
+void mq_more_add(struct mq_entry *e, struct mq_more **spare);
 bool mq_budget_poll(struct mq_queue *q, u64 bytes);
 void mq_budget_forget(struct mq_queue *q);
 int mq_budget_wait(struct mq_queue *q, unsigned long cost);
+void mq_budget_uncharge(unsigned long cost);
 unsigned long mq_cost(u64 bytes);
-void mq_entry_stamp(struct mq_entry *e);
 void mq_budget_wake(void);
 struct mq_text *mq_text_alloc(u16 size);
 struct mq_text *mq_text_get(struct mq_text *t);
 void mq_text_put(struct mq_text *t);
+
+/* Zeros behind the payload: no byte of the kernel's own goes out. */
+static inline void mq_entry_pad(struct mq_entry *e)
+{
+	memset(mq_payload(e) + e->msg.size, 0,
+	       ALIGN(e->msg.size, 8) - e->msg.size);
+}
+
+/* What it came from as dead, or NULL. */
+static inline struct mq_text *mq_origin(const struct mq_entry *e)
+{
+	return unlikely(e->more) ? e->more->origin : NULL;
+}
+
+/* When its time to live is over, or MQ_NEVER. */
+static inline u64 mq_expires(const struct mq_entry *e)
+{
+	return unlikely(e->more) ? e->more->expires : MQ_NEVER;
+}
 
 /* ready.c: the order of delivery, trees by id, walking through a queue */
 int mq_ready_init(struct mq_ready *r, unsigned int levels);
@@ -530,12 +695,10 @@ struct mq_entry *mq_walk_locked(struct mq_queue *q, struct mq_cursor *c,
 				u32 states, u64 *after);
 
 /* order.c: order=key and fairness */
-int mq_order_module_init(void);
-void mq_order_module_exit(void);
 int mq_order_init(struct mq_queue *q);
 void mq_order_exit(struct mq_queue *q);
-struct mq_entry *mq_order_entry_alloc(void);
 void mq_order_entry_free(struct mq_entry *e);
+void mq_order_move(struct mq_entry *e, struct mq_entry *old);
 int mq_order_prepare(struct mq_queue *q, struct mq_entry *e);
 void mq_order_join_locked(struct mq_queue *q, struct mq_entry *e);
 void mq_order_leave_locked(struct mq_queue *q, struct mq_entry *e);
@@ -567,7 +730,9 @@ void mq_idle_locked(struct mq_queue *q);
 
 /* dedup.c: what was sent already */
 extern siphash_key_t mq_hash_key;
-struct mq_seen *mq_seen_get(const void __user *from, u32 size);
+struct mq_seen *mq_seen_new(u32 size);
+u8 *mq_seen_bytes(struct mq_seen *s);
+void mq_seen_hash(struct mq_seen *s);
 void mq_seen_free(struct mq_seen *s);
 u64 mq_dedup_find_locked(struct mq_queue *q, struct mq_seen *s);
 void mq_dedup_add_locked(struct mq_queue *q, struct mq_seen *s, u64 id);
@@ -577,16 +742,44 @@ void mq_dedup_free(struct list_head *old);
 void mq_dedup_init(struct mq_queue *q);
 void mq_dedup_exit(struct mq_queue *q);
 
+/**
+ * struct mq_batch - messages on their way into a queue
+ * @list: their entries, by mq_entry.list
+ * @count: how many there are
+ * @bytes: what they count in the queue's bound
+ * @plain: none of them has anything but a message
+ */
+struct mq_batch {
+	struct list_head	list;
+	u32			count;
+	u64			bytes;
+	bool			plain;
+};
+
+/**
+ * struct mq_sent - what became of messages that were sent
+ * @last_id: id of the last one taken
+ * @dup: that is the number of another message with the same de-duplication id,
+ *	and nothing else has happened
+ */
+struct mq_sent {
+	u64	last_id;
+	bool	dup;
+};
+
 /* queue.c: what comes in and goes out; who uses it */
 void mq_lock(struct mq_queue *q) __acquires(&q->lock);
 void mq_unlock(struct mq_queue *q) __releases(&q->lock);
 int mq_queue_attach(struct mq_queue *q, struct mq_file *f, bool exclusive);
 void mq_queue_detach(struct mq_queue *q, struct mq_file *f);
-bool mq_queue_fits(const struct mq_queue *q, u64 bytes);
-bool mq_queue_was_full(const struct mq_queue *q);
+bool mq_queue_fits(const struct mq_queue *q, u64 messages, u64 bytes);
+bool mq_queue_was_full(const struct mq_queue *q, u32 messages);
 u64 mq_queue_droppable(struct mq_queue *q);
 int mq_queue_admit_locked(struct mq_queue *q, const struct mq_msg *msg);
+void mq_queue_spare(struct mq_queue *q);
 void mq_queue_add_locked(struct mq_queue *q, struct mq_entry *e, u64 now);
+bool mq_queue_takes_run_locked(struct mq_queue *q, const struct mq_batch *b);
+void mq_queue_add_run_locked(struct mq_queue *q, struct mq_batch *b, u64 now);
 void mq_queue_purge_locked(struct mq_queue *q, struct mq_entry *e);
 bool mq_queue_drop_oldest(struct mq_queue *q);
 int mq_queue_close(struct mq_queue *q, bool force);
@@ -597,6 +790,7 @@ int mq_queue_stat(struct mq_queue *q, struct devmq_stat *s);
 void mq_enter_locked(struct mq_queue *q, struct mq_entry *e,
 		     enum devmq_state state);
 void mq_leave_locked(struct mq_queue *q, struct mq_entry *e);
+void mq_freed_locked(struct mq_queue *q, u32 messages, u64 bytes);
 void mq_out_locked(struct mq_queue *q, struct mq_entry *e);
 void mq_ready_locked(struct mq_queue *q, struct mq_entry *e);
 void mq_back_locked(struct mq_queue *q, struct mq_entry *e);
@@ -606,7 +800,8 @@ void mq_due_locked(struct mq_queue *q, struct mq_entry *e);
 void mq_expire_locked(struct mq_queue *q, struct mq_entry *e);
 void mq_die_locked(struct mq_queue *q, struct mq_entry *e, u16 reason,
 		   struct mq_text *note);
-bool mq_arrive(struct mq_queue *q, struct mq_entry *e);
+void mq_absolve_locked(struct mq_queue *q, struct mq_entry *e);
+bool mq_arrive(struct mq_queue *q, struct mq_entry *e, bool anew);
 void mq_stay(struct mq_queue *q, struct mq_entry *e, enum devmq_state state,
 	     u64 *left);
 void mq_dispose(struct mq_queue *q, struct list_head *out);
@@ -616,8 +811,16 @@ struct mq_entry *mq_flight_next_locked(struct mq_queue *q, struct mq_file *f);
 struct mq_entry *mq_flight_deferred_locked(struct mq_queue *q,
 					   struct mq_file *f, u64 id);
 void mq_flight_take_locked(struct mq_file *f, struct mq_entry *e);
+void mq_flight_lease(struct mq_file *f, struct mq_entry *e);
+bool mq_flight_prepare_locked(struct mq_queue *q, struct mq_entry *e, u32 action,
+			      struct mq_more **spare);
 void mq_flight_hold_locked(struct mq_file *f, struct mq_entry *e);
+u32 mq_flight_take_run_locked(struct mq_file *f, struct list_head *batch,
+			      u32 max, u64 *space);
+void mq_flight_hold_run_locked(struct mq_file *f, struct list_head *batch);
+void mq_flight_finish_run_locked(struct mq_file *f, struct list_head *batch);
 void mq_flight_unhold_locked(struct mq_file *f, struct mq_entry *e);
+void mq_flight_finish_locked(struct mq_file *f, struct mq_entry *e);
 void mq_flight_ack_locked(struct mq_file *f, struct mq_entry *e);
 void mq_flight_release_locked(struct mq_file *f, struct mq_entry *e);
 void mq_flight_retry_locked(struct mq_file *f, struct mq_entry *e, u64 delay);
@@ -652,10 +855,16 @@ void mq_wake_all(struct mq_queue *q);
 
 /* send.c, receive.c: one message through a queue, top to bottom */
 bool mq_size_ok(const struct mq_queue *q, u64 payload, u64 meta);
-int mq_send(struct mq_file *f, struct list_head *batch, bool nowait,
-	    u64 *last_id, bool *dup);
-ssize_t mq_write(struct mq_file *f, struct kiocb *iocb, struct iov_iter *from);
-ssize_t mq_read(struct mq_file *f, struct kiocb *iocb, struct iov_iter *to);
+void mq_batch_init(struct mq_batch *b);
+void mq_batch_add(struct mq_batch *b, struct mq_entry *e);
+int mq_send(struct mq_file *f, struct mq_batch *b, bool nowait,
+	    struct mq_sent *sent);
+ssize_t mq_write(struct mq_file *f, const char __user *from, size_t size,
+		 bool nowait);
+ssize_t mq_write_iter(struct mq_file *f, struct kiocb *iocb,
+		      struct iov_iter *from);
+ssize_t mq_read(struct mq_file *f, char __user *to, size_t size, bool nowait);
+ssize_t mq_read_iter(struct mq_file *f, struct kiocb *iocb, struct iov_iter *to);
 u32 mq_next_size(struct mq_file *f);
 
 /* line.c: framing=line */
@@ -663,17 +872,64 @@ ssize_t mq_line_write(struct mq_file *f, struct kiocb *iocb,
 		      struct iov_iter *from);
 void mq_line_finish(struct mq_file *f);
 
+/**
+ * struct mq_source - where the records of a SEND come from
+ * @window: a piece of them, copied
+ * @user: where that came from
+ * @space: bytes of records there
+ * @at: how far the window has been read
+ * @end: how much there is in it
+ */
+struct mq_source {
+	void		*window;
+	void __user	*user;
+	u64		space;
+	u32		at;
+	u32		end;
+};
+
+/**
+ * struct mq_known - a sender, as the caller sees him
+ * @sender: whose numbers these are
+ * @uid: his effective user id
+ * @gid: his effective group id
+ * @pid: his process
+ */
+struct mq_known {
+	const struct mq_sender	*sender;
+	u32			uid;
+	u32			gid;
+	u32			pid;
+};
+
+/**
+ * struct mq_show - a record with an extra block
+ * @e: the entry; of it only the message is looked at any more
+ * @r: the record's header
+ * @x: the extra block
+ * @origin: the name of the queue where it died, or NULL
+ * @note: what it was rejected with, or NULL
+ */
+struct mq_show {
+	const struct mq_entry	*e;
+	struct devmq_record	r;
+	struct devmq_extra	x;
+	struct mq_text		*origin;
+	struct mq_text		*note;
+};
+
 /* record.c: records from and to user space */
-struct mq_entry *mq_record_get(struct mq_file *f, const void __user *from,
-			       u64 space, bool nowait, u64 *step);
+struct mq_entry *mq_record_get(struct mq_file *f, struct mq_chunk **c,
+			       const struct mq_source *from, bool nowait,
+			       u64 *step);
 u64 mq_record_step(const struct mq_entry *e);
-void mq_record_fill(struct devmq_record *r, const struct mq_entry *e);
+void mq_record_fill(struct devmq_record *r, const struct mq_entry *e,
+		    struct mq_known *before);
 int mq_record_put(void __user *to, const struct mq_entry *e);
-void mq_extra_fill(struct devmq_extra *x, const struct mq_entry *e);
-u64 mq_record_show_step(const struct mq_entry *e, u32 size);
-int mq_record_show(void __user *to, struct devmq_record *r,
-		   const struct devmq_extra *x, const struct mq_entry *e,
-		   u32 size);
+bool mq_has_extra(const struct mq_entry *e);
+void mq_show_fill(struct mq_show *s, const struct mq_entry *e);
+u64 mq_show_step(const struct mq_show *s, u32 size);
+int mq_show_put(void __user *to, struct mq_show *s, u32 size);
 u32 mq_record_pid(u32 pid);
 
 /* batch.c, settle.c, browse.c: the ioctls; ioctl.c: how they are called */
@@ -709,6 +965,7 @@ struct mq_ioc {
 
 long mq_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 int mq_ioc_publish(struct mq_ioc *ioc);
+void mq_batch_exit(void);
 int mq_ioc_send(struct mq_ioc *ioc);
 int mq_ioc_recv(struct mq_ioc *ioc);
 int mq_ioc_settle(struct mq_ioc *ioc);
@@ -720,6 +977,7 @@ int mq_last_now(struct mq_queue *q, u64 *last_id);
 
 /* file.c: the file operations of a queue */
 extern const struct file_operations mq_fops;
+struct mq_file *mq_file_of(const struct file *file);
 
 /* May not sleep for a message or for room: both ways of saying so. */
 static inline bool mq_iocb_nowait(const struct kiocb *iocb)

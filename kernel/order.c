@@ -4,7 +4,7 @@
  * whose turn it is.
  *
  * A queue with neither has none of this. In one that has, an entry is the
- * beginning of a larger structure, and ready entries are, besides their place
+ * end of a larger structure, and ready entries are, besides their place
  * in mq_ready, in one of two trees:
  *
  *   - mq_order.turns: eligible. The first there is delivered next.
@@ -62,30 +62,6 @@ struct mq_group {
 #define MQ_ALL_LEVELS	U16_MAX
 
 /**
- * struct mq_ordered - an entry in such a queue
- * @e: the entry
- * @node: ready: in mq_order.turns or in mq_group.waiting
- * @key: group of its key, if order=key and it has one
- * @fair: group that it takes turns in, if there is fairness
- * @turn: its number there, 0: none yet
- * @eligible: in mq_order.turns
- * @waits: in mq_group.waiting
- * @begun: past the gate of its key, and was delivered since
- * @joined: @key and @fair are the queue's; else they are its own proposals
- */
-struct mq_ordered {
-	struct mq_entry		e;
-	struct rb_node		node;
-	struct mq_group		*key;
-	struct mq_group		*fair;
-	u64			turn;
-	bool			eligible;
-	bool			waits;
-	bool			begun;
-	bool			joined;
-};
-
-/**
  * struct mq_order - what such a queue has besides
  * @turns: what can be delivered: by level, the highest first, turn, and id
  * @count: how much that is (looked at without the lock)
@@ -100,8 +76,6 @@ struct mq_order {
 	struct list_head	old;
 	u64			now[];
 };
-
-static struct kmem_cache *mq_ordered_cache;
 
 static struct mq_ordered *mq_ordered_of(struct mq_entry *e)
 {
@@ -198,16 +172,7 @@ static void mq_group_leave(struct mq_order *o, struct mq_group *g)
 	list_add(&g->old, &o->old);
 }
 
-struct mq_entry *mq_order_entry_alloc(void)
-{
-	struct mq_ordered *x = kmem_cache_zalloc(mq_ordered_cache, MQ_GFP);
-
-	if (!x)
-		return NULL;
-	x->e.ordered = true;
-	return &x->e;
-}
-
+/* The entry's memory goes. */
 void mq_order_entry_free(struct mq_entry *e)
 {
 	struct mq_ordered *x = mq_ordered_of(e);
@@ -216,7 +181,17 @@ void mq_order_entry_free(struct mq_entry *e)
 		kfree(x->key);
 		kfree(x->fair);
 	}
-	kmem_cache_free(mq_ordered_cache, x);
+}
+
+/* An entry that is in no queue yet moved. */
+void mq_order_move(struct mq_entry *e, struct mq_entry *old)
+{
+	struct mq_ordered *x = mq_ordered_of(e), *from = mq_ordered_of(old);
+
+	if (!e->ordered)
+		return;
+	x->key = from->key;
+	x->fair = from->fair;
 }
 
 /**
@@ -229,8 +204,8 @@ void mq_order_entry_free(struct mq_entry *e)
 int mq_order_prepare(struct mq_queue *q, struct mq_entry *e)
 {
 	struct mq_ordered *x = mq_ordered_of(e);
-	const void *bytes = e->msg->data;
-	u16 size = e->msg->key_size;
+	const void *bytes = mq_data(e);
+	u16 size = e->msg.key_size;
 	uid_t uid;
 
 	if (likely(!q->order))
@@ -243,7 +218,7 @@ int mq_order_prepare(struct mq_queue *q, struct mq_entry *e)
 	if (q->opt.fairness == MQ_FAIRNESS_NONE)
 		return 0;
 	if (q->opt.fairness == MQ_FAIRNESS_UID) {
-		uid = __kuid_val(e->msg->uid);
+		uid = __kuid_val(mq_sender_of(e)->uid);
 		bytes = &uid;
 		size = sizeof(uid);
 	}
@@ -461,15 +436,4 @@ void mq_order_exit(struct mq_queue *q)
 	WARN_ON_ONCE(!RB_EMPTY_ROOT(&q->order->groups));
 	mq_order_free(&q->order->old);
 	kfree(q->order);
-}
-
-int __init mq_order_module_init(void)
-{
-	mq_ordered_cache = KMEM_CACHE(mq_ordered, SLAB_ACCOUNT);
-	return mq_ordered_cache ? 0 : -ENOMEM;
-}
-
-void mq_order_module_exit(void)
-{
-	kmem_cache_destroy(mq_ordered_cache);
 }

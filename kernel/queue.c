@@ -73,20 +73,22 @@ static bool mq_within(const struct mq_queue *q, u64 messages, u64 bytes)
 	       bytes <= READ_ONCE(q->opt.max_bytes);
 }
 
-/* Is there room for a message of @bytes now? Also without the lock. */
-bool mq_queue_fits(const struct mq_queue *q, u64 bytes)
+/* Is there room for so many messages of so many bytes? Also without the lock. */
+bool mq_queue_fits(const struct mq_queue *q, u64 messages, u64 bytes)
 {
-	return mq_within(q, mq_stored(q) + 1, READ_ONCE(q->stat.bytes) + bytes);
+	return mq_within(q, mq_stored(q) + messages,
+			 READ_ONCE(q->stat.bytes) + bytes);
 }
 
 /*
  * Was there no room for even a little? The edge that pollers wait for. Asked
- * when the first message since mq_lock() is on its way out: it is in no state
- * any more, but its bytes still count.
+ * when the first @messages since mq_lock() are on their way out: they are in no
+ * state any more, but their bytes still count.
  */
-bool mq_queue_was_full(const struct mq_queue *q)
+bool mq_queue_was_full(const struct mq_queue *q, u32 messages)
 {
-	return !mq_within(q, mq_stored(q) + 2, READ_ONCE(q->stat.bytes) + 1);
+	return !mq_within(q, mq_stored(q) + messages + 1,
+			  READ_ONCE(q->stat.bytes) + 1);
 }
 
 /* It makes room for another. */
@@ -105,6 +107,28 @@ static void mq_move_locked(struct mq_queue *q, struct mq_entry *e)
 	mq_die_locked(q, e, DEVMQ_REASON_OVERFLOW, NULL);
 }
 
+/* It has what it needs to die, if there is some to be had. */
+static bool mq_spare_locked(struct mq_queue *q, struct mq_entry *e)
+{
+	if (!e->more && q->spare)
+		mq_more_add(e, &q->spare);
+	return e->more;
+}
+
+/* Have some for the next time, where that was not so. */
+void mq_queue_spare(struct mq_queue *q)
+{
+	struct mq_more *spare;
+
+	if (READ_ONCE(q->opt.overflow) != MQ_OVERFLOW_DEAD_LETTER)
+		return;
+	spare = mq_more_alloc();
+	spin_lock(&q->lock);
+	swap(q->spare, spare);
+	spin_unlock(&q->lock);
+	mq_more_free(spare);
+}
+
 /*
  * Drop the oldest of the lowest priority until a message of @bytes fits. If
  * dropping all that is ready would not do, nothing is dropped. In portions,
@@ -119,12 +143,14 @@ static int mq_drop_until_fits(struct mq_queue *q, u64 bytes,
 	if (!mq_within(q, mq_stored(q) - q->stat.ready + 1,
 		       q->stat.bytes - q->ready_bytes + bytes))
 		return -ENOSPC;
-	while (!mq_queue_fits(q, bytes)) {
+	while (!mq_queue_fits(q, 1, bytes)) {
 		struct mq_entry *e = mq_ready_lowest(&q->ready);
 
 		if (WARN_ON_ONCE(!e))
 			return -ENOSPC;
 		if (n++ == MQ_PORTION)
+			return -EBUSY;
+		if (drop == mq_move_locked && !mq_spare_locked(q, e))
 			return -EBUSY;
 		drop(q, e);
 	}
@@ -139,7 +165,8 @@ static int mq_drop_until_fits(struct mq_queue *q, u64 bytes,
  * Others may have to go for it.
  *
  * Return: 0, ENODEV, EMSGSIZE, ENOSPC, EAGAIN where it has to wait, or EBUSY
- * where there is more to drop: drop the lock and try again.
+ * where there is more to drop: drop the lock, call mq_queue_spare(), and try
+ * again.
  */
 int mq_queue_admit_locked(struct mq_queue *q, const struct mq_msg *msg)
 {
@@ -153,7 +180,7 @@ int mq_queue_admit_locked(struct mq_queue *q, const struct mq_msg *msg)
 	/* A bound may have been set lower since that was looked at. */
 	if (!mq_size_ok(q, msg->size, bytes - msg->size))
 		return -EMSGSIZE;
-	if (likely(mq_queue_fits(q, bytes)))
+	if (likely(mq_queue_fits(q, 1, bytes)))
 		return 0;
 	switch (READ_ONCE(q->opt.overflow)) {
 	case MQ_OVERFLOW_DEAD_LETTER:
@@ -172,20 +199,21 @@ int mq_queue_admit_locked(struct mq_queue *q, const struct mq_msg *msg)
 /* What its sender, or the queue, says of times begins to count. */
 static void mq_begin(struct mq_queue *q, struct mq_entry *e)
 {
-	u64 ttl = e->expires ?: READ_ONCE(q->opt.ttl_ms) * NSEC_PER_MSEC;
-	u64 delay = e->when ?: READ_ONCE(q->opt.delay_ms) * NSEC_PER_MSEC;
+	struct mq_more *m = e->more;
+	u64 ttl = m->expires ?: READ_ONCE(q->opt.ttl_ms) * NSEC_PER_MSEC;
+	u64 delay = m->when ?: READ_ONCE(q->opt.delay_ms) * NSEC_PER_MSEC;
 	bool at = e->clock == MQ_REALTIME;
 
-	e->expires = ttl ?: MQ_NEVER;
-	if (at ? e->when > mq_now(MQ_REALTIME) : delay) {
+	m->expires = ttl ?: MQ_NEVER;
+	if (at ? m->when > mq_now(MQ_REALTIME) : delay) {
 		e->fresh = true;
 		mq_delay_locked(q, e, e->clock,
-				at ? e->when : mq_later(mq_now(MQ_BOOTTIME), delay));
+				at ? m->when : mq_later(mq_now(MQ_BOOTTIME), delay));
 		return;
 	}
 	e->clock = MQ_BOOTTIME;
-	if (unlikely(ttl && ttl != MQ_NEVER))
-		e->expires = mq_later(mq_now(MQ_BOOTTIME), ttl);
+	if (ttl && ttl != MQ_NEVER)
+		m->expires = mq_later(mq_now(MQ_BOOTTIME), ttl);
 	mq_ready_locked(q, e);
 }
 
@@ -195,18 +223,61 @@ void mq_queue_add_locked(struct mq_queue *q, struct mq_entry *e, u64 now)
 	struct mq_seen *seen = e->seen;
 
 	lockdep_assert_held(&q->lock);
-	e->msg->time_ns = now;
+	e->msg.time_ns = now;
 	e->id = q->next_id++;
 	e->holder = NULL;
 	list_add_tail(&e->all, &q->all);
-	WRITE_ONCE(q->stat.bytes, q->stat.bytes + mq_msg_bytes(e->msg));
+	WRITE_ONCE(q->stat.bytes, q->stat.bytes + mq_msg_bytes(&e->msg));
 	q->stat.sent++;
 	trace_mq_send(q, e);
 	if (unlikely(seen))
 		mq_dedup_add_locked(q, seen, e->id);
 	if (unlikely(q->order))
 		mq_order_join_locked(q, e);
-	mq_begin(q, e);
+	if (unlikely(e->more))
+		mq_begin(q, e);
+	else
+		mq_ready_locked(q, e);
+}
+
+/**
+ * mq_queue_takes_run_locked - can a batch come in as it is, all of it?
+ * @q: the queue
+ * @b: the batch, of plain messages
+ *
+ * It can where each would get ready behind the one before, and none has to be
+ * looked at by itself.
+ */
+bool mq_queue_takes_run_locked(struct mq_queue *q, const struct mq_batch *b)
+{
+	lockdep_assert_held(&q->lock);
+	return !q->gone && !q->order && q->ready.levels == 1 &&
+	       !mq_paused(q, MQ_PAUSED_SEND) &&
+	       mq_queue_fits(q, b->count, b->bytes);
+}
+
+/* It does, at @now. */
+void mq_queue_add_run_locked(struct mq_queue *q, struct mq_batch *b, u64 now)
+{
+	u64 id = q->next_id;
+	struct mq_entry *e;
+
+	lockdep_assert_held(&q->lock);
+	list_for_each_entry(e, &b->list, list) {
+		e->msg.time_ns = now;
+		e->id = id++;
+		e->state = DEVMQ_STATE_READY;
+		list_add_tail(&e->all, &q->all);
+		trace_mq_send(q, e);
+	}
+	list_splice_tail_init(&b->list, &q->ready.fifo[0]);
+	__set_bit(0, q->ready.used);
+	q->next_id = id;
+	q->stat.sent += b->count;
+	WRITE_ONCE(q->stat.ready, q->stat.ready + b->count);
+	WRITE_ONCE(q->stat.bytes, q->stat.bytes + b->bytes);
+	q->ready_bytes += b->bytes;
+	q->news += b->count;
 }
 
 /* Its owner wants it gone. */
@@ -376,8 +447,8 @@ int mq_queue_stat(struct mq_queue *q, struct devmq_stat *s)
 	gone = q->gone;
 	*s = q->stat;
 	e = q->order ? mq_order_first(q) : mq_ready_first(&q->ready);
-	if (e && e->msg->time_ns < now)
-		s->oldest_ms = div_u64(now - e->msg->time_ns, NSEC_PER_MSEC);
+	if (e && e->msg.time_ns < now)
+		s->oldest_ms = div_u64(now - e->msg.time_ns, NSEC_PER_MSEC);
 	mq_unlock(q);
 	s->size = size;
 	s->flags = flags;

@@ -251,10 +251,10 @@ struct mq_entry *mq_walk_locked(struct mq_queue *q, struct mq_cursor *c,
 	for (at = at->next; at != &q->all; at = at->next) {
 		e = list_entry(at, struct mq_entry, all);
 		if (++steps > MQ_WALK_STEPS ||
-		    (e->msg && e->id > *after &&
+		    (e->state && e->id > *after &&
 		     states & DEVMQ_STATE_MASK(e->state)))
 			break;
-		if (e->msg)
+		if (e->state)
 			c->mark.id = e->id;
 	}
 	list_del_init(&c->mark.all);

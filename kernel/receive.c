@@ -53,15 +53,16 @@ static int mq_wait_to_read(struct mq_file *f)
 /* A delivery was read up to @done of its bytes. */
 static void mq_delivered(struct mq_file *f, struct mq_entry *e, u32 done)
 {
-	bool whole = done == e->msg->size;
+	bool whole = done == e->msg.size;
 	struct mq_queue *q = f->q;
+	/* Who was killed meanwhile has not seen it: it comes back at close. */
+	bool ack = likely(whole && !fatal_signal_pending(current));
 
 	mq_lock(q);
 	f->last_id = e->id;
-	/* Who was killed meanwhile has not seen it: it comes back at close. */
-	if (whole && f->ack == DEVMQ_ACK_AUTO &&
-	    likely(!fatal_signal_pending(current))) {
-		mq_flight_ack_locked(f, e);
+	ack = ack && f->ack == DEVMQ_ACK_AUTO;
+	if (likely(ack)) {
+		mq_flight_finish_locked(f, e);
 	} else {
 		mq_flight_hold_locked(f, e);
 		if (!whole) {
@@ -70,6 +71,8 @@ static void mq_delivered(struct mq_file *f, struct mq_entry *e, u32 done)
 		}
 	}
 	mq_unlock(q);
+	if (likely(ack))
+		mq_entry_free(e);
 	if (unlikely(!whole))
 		mq_wake_file(f);
 }
@@ -90,60 +93,106 @@ static void mq_not_delivered(struct mq_file *f, struct mq_entry *e, u32 done)
 	mq_wake_file(f);
 }
 
-/* Copy out what there is room for, of the entry in hand. */
-static ssize_t mq_read_entry(struct mq_file *f, struct mq_entry *e,
-			     struct iov_iter *to)
+/*
+ * Take the half-read message, or the next one, with rx held. Return: the entry,
+ * NULL at end of file, or an ERR_PTR, but for ERESTARTSYS with rx not held any
+ * more.
+ */
+static noinline struct mq_entry *mq_pick_wait(struct mq_file *f, bool nowait)
+{
+	struct mq_entry *e;
+	int err;
+
+	do {
+		if (nowait)
+			return ERR_PTR(-EAGAIN);
+		err = mq_wait_to_read(f);
+		if (err)
+			return ERR_PTR(err);
+		e = mq_pick(f);
+	} while (e == ERR_PTR(-EAGAIN) || e == ERR_PTR(-EBUSY));
+	/* A wake-up is for a message that is ready, not for a half-read one. */
+	if (IS_ERR_OR_NULL(e) || f->partial_done)
+		mq_pass_on(f->q);
+	return e;
+}
+
+/* What a read takes: an entry in hand, with rx held; NULL or an ERR_PTR: not. */
+static struct mq_entry *mq_read_begin(struct mq_file *f, bool nowait)
+{
+	struct mq_entry *e = mq_pick(f);
+
+	if (unlikely(e == ERR_PTR(-EAGAIN) || e == ERR_PTR(-EBUSY)))
+		e = mq_pick_wait(f, nowait);
+	if (unlikely(IS_ERR_OR_NULL(e))) {
+		if (e != ERR_PTR(-ERESTARTSYS))
+			mutex_unlock(&f->rx);
+		return e;
+	}
+	mq_flight_lease(f, e);
+	return e;
+}
+
+/* So much of it was copied, behind what had been before. */
+static ssize_t mq_read_end(struct mq_file *f, struct mq_entry *e, size_t size,
+			   size_t copied)
 {
 	u32 done = f->partial_done;
-	size_t size, copied;
+	ssize_t ret = copied;
 
 	lockdep_assert_held(&f->rx);
-	size = min_t(size_t, e->msg->size - done, iov_iter_count(to));
-	copied = copy_to_iter(mq_msg_payload(e->msg) + done, size, to);
 	if (unlikely(!copied && size)) {
 		mq_not_delivered(f, e, done);
-		return -EFAULT;
+		ret = -EFAULT;
+	} else {
+		mq_delivered(f, e, done + copied);
 	}
-	mq_delivered(f, e, done + copied);
-	return copied;
+	mutex_unlock(&f->rx);
+	return ret;
 }
 
 /* read(2): bytes of one message. */
-ssize_t mq_read(struct mq_file *f, struct kiocb *iocb, struct iov_iter *to)
+ssize_t mq_read(struct mq_file *f, char __user *to, size_t size, bool nowait)
 {
-	bool slept = false;
 	struct mq_entry *e;
-	ssize_t ret;
+
+	if (!size)
+		return 0;
+	if (unlikely(READ_ONCE(f->ack) == DEVMQ_ACK_MANUAL))
+		mq_own(f);
+	if (mutex_lock_interruptible(&f->rx))
+		return -ERESTARTSYS;
+	e = mq_read_begin(f, nowait);
+	if (unlikely(IS_ERR_OR_NULL(e)))
+		return PTR_ERR_OR_ZERO(e);
+	size = min_t(size_t, e->msg.size - f->partial_done, size);
+	return mq_read_end(f, e, size, size - copy_to_user(to, mq_payload(e) +
+							   f->partial_done,
+							   size));
+}
+
+/* The same for what goes out in pieces, to the kernel, or to io_uring. */
+ssize_t mq_read_iter(struct mq_file *f, struct kiocb *iocb, struct iov_iter *to)
+{
+	struct mq_entry *e;
+	size_t size;
+	int err;
 
 	if (!iov_iter_count(to))
 		return 0;
 	if (READ_ONCE(f->ack) == DEVMQ_ACK_MANUAL &&
 	    !(iocb->ki_flags & IOCB_NOWAIT))
 		mq_own(f);
-	ret = mq_iocb_lock(iocb, &f->rx);
-	if (ret)
-		return ret;
-	for (;;) {
-		e = mq_pick(f);
-		ret = PTR_ERR_OR_ZERO(e);
-		if (likely(ret != -EAGAIN && ret != -EBUSY))
-			break;
-		if (mq_iocb_nowait(iocb)) {
-			ret = -EAGAIN;
-			break;
-		}
-		slept = true;
-		ret = mq_wait_to_read(f);
-		if (ret)
-			return ret;
-	}
-	/* A wake-up is for a message that is ready, not for a half-read one. */
-	if (slept && (ret || !e || f->partial_done))
-		mq_pass_on(f->q);
-	if (!ret && e)
-		ret = mq_read_entry(f, e, to);
-	mutex_unlock(&f->rx);
-	return ret;
+	err = mq_iocb_lock(iocb, &f->rx);
+	if (err)
+		return err;
+	e = mq_read_begin(f, mq_iocb_nowait(iocb));
+	if (IS_ERR_OR_NULL(e))
+		return PTR_ERR_OR_ZERO(e);
+	size = min_t(size_t, e->msg.size - f->partial_done, iov_iter_count(to));
+	return mq_read_end(f, e, size,
+			   copy_to_iter(mq_payload(e) + f->partial_done, size,
+					to));
 }
 
 /* FIONREAD: bytes of the next message that this open file would read. */
@@ -158,9 +207,9 @@ u32 mq_next_size(struct mq_file *f)
 	mq_lock(q);
 	e = mq_flight_next_locked(q, f);
 	if (f->partial)
-		size = f->partial->msg->size - f->partial_done;
+		size = f->partial->msg.size - f->partial_done;
 	else if (!IS_ERR_OR_NULL(e))
-		size = e->msg->size;
+		size = e->msg.size;
 	mq_unlock(q);
 	return size;
 }

@@ -18,9 +18,9 @@
 static int mq_record_check(const struct mq_queue *q,
 			   const struct devmq_record *r)
 {
-	if (r->flags & ~DEVMQ_RECORD_AT || r->id || r->time_ns || r->uid ||
-	    r->gid || r->pid || r->attempt || r->failures || r->state ||
-	    r->failure || r->reserved || r->extra_size)
+	if (unlikely(r->flags & ~DEVMQ_RECORD_AT || r->id | r->time_ns ||
+		     r->uid | r->gid | r->pid | r->attempt | r->failures ||
+		     r->state | r->failure | r->reserved | r->extra_size))
 		return -EINVAL;
 	if (r->priority >= q->opt.priorities || r->key_size > DEVMQ_KEY_MAX ||
 	    r->dedup_size > DEVMQ_KEY_MAX)
@@ -64,133 +64,138 @@ static int mq_headers_check(const u8 *p, size_t size)
 static void mq_record_times(struct mq_entry *e, const struct devmq_record *r)
 {
 	e->priority = r->priority;
-	e->expires = r->ttl_ns;
-	e->when = r->delay_ns;
+	if (likely(!e->more))
+		return;
+	e->more->expires = r->ttl_ns;
+	e->more->when = r->delay_ns;
 	e->clock = r->flags & DEVMQ_RECORD_AT ? MQ_REALTIME : MQ_BOOTTIME;
 }
 
-/* Its de-duplication id, if the queue looks at that. */
-static int mq_record_dedup(struct mq_queue *q, struct mq_entry *e,
-			   const void __user *from, u32 size)
+/*
+ * Bytes of a record, from @body where that is in the kernel, else from @user.
+ */
+static int mq_record_copy(void *to, const void *body, const void __user *user,
+			  u32 at, u32 size)
 {
-	struct mq_seen *seen;
-
-	if (likely(!size) || !READ_ONCE(q->opt.dedup_window_ms))
-		return 0;
-	seen = mq_seen_get(from, size);
-	if (IS_ERR(seen))
-		return PTR_ERR(seen);
-	e->seen = seen;
+	if (likely(body))
+		memcpy(to, body + at, size);
+	else if (copy_from_user(to, user + at, size))
+		return -EFAULT;
 	return 0;
 }
 
-/* The parts behind the header; the de-duplication id is not for receivers. */
-static int mq_record_parts(struct mq_queue *q, struct mq_entry *e,
-			   const struct devmq_record *r,
-			   const void __user *from)
+/*
+ * Key, headers and de-duplication id: not every message has any. The last is
+ * not for receivers.
+ */
+static noinline int mq_record_meta(struct mq_queue *q, struct mq_entry *e,
+				   const struct devmq_record *r,
+				   const void *body, const void __user *user)
 {
-	const void __user *meta = from + sizeof(*r);
-	struct mq_msg *m = e->msg;
+	u32 at = sizeof(*r) + r->key_size;
+	u8 *data = mq_data(e);
+	struct mq_seen *seen;
+	int err;
 
-	if (copy_from_user(m->data, meta, r->key_size) ||
-	    copy_from_user(m->data + r->key_size,
-			   meta + r->key_size + r->dedup_size,
-			   r->headers_size) ||
-	    copy_from_user(mq_msg_payload(m), from + DEVMQ_RECORD_PAYLOAD(r),
-			   m->size))
-		return -EFAULT;
-	return mq_headers_check(m->data + r->key_size, r->headers_size) ?:
-	       mq_record_dedup(q, e, meta + r->key_size, r->dedup_size);
+	err = mq_record_copy(data, body, user, sizeof(*r), r->key_size) ?:
+	      mq_record_copy(data + r->key_size, body, user, at + r->dedup_size,
+			     r->headers_size) ?:
+	      mq_headers_check(data + r->key_size, r->headers_size);
+	if (err || !r->dedup_size || !READ_ONCE(q->opt.dedup_window_ms))
+		return err;
+	seen = mq_seen_new(r->dedup_size);
+	if (!seen)
+		return -ENOMEM;
+	e->seen = seen;
+	err = mq_record_copy(mq_seen_bytes(seen), body, user, at,
+			     r->dedup_size);
+	mq_seen_hash(seen);
+	return err;
 }
 
 /**
  * mq_record_get - make an entry of a record of the user's
  * @f: the producer
- * @from: the record
- * @space: bytes there; a record may not reach beyond
+ * @c: its chunk, claimed
+ * @from: where it comes from; a record may not reach beyond the space there
  * @nowait: as mq_entry_alloc()
  * @step: gets the distance to the next record
  *
  * Return: the entry, or an ERR_PTR: EFAULT, EINVAL, EMSGSIZE, and what
  * mq_entry_alloc() has.
  */
-struct mq_entry *mq_record_get(struct mq_file *f, const void __user *from,
-			       u64 space, bool nowait, u64 *step)
+struct mq_entry *mq_record_get(struct mq_file *f, struct mq_chunk **c,
+			       const struct mq_source *from, bool nowait,
+			       u64 *step)
 {
+	const struct devmq_record *r = from->window + from->at;
+	const void __user *user = from->user + from->at;
+	u64 space = from->space - from->at;
 	struct mq_queue *q = f->q;
-	struct devmq_record r;
+	const void *body = r;
 	struct mq_entry *e;
-	u64 payload, meta;
+	struct mq_msg msg;
 	u32 offset;
 	int err;
 
-	if (space < sizeof(r))
-		return ERR_PTR(-EINVAL);
-	if (copy_from_user(&r, from, sizeof(r)))
-		return ERR_PTR(-EFAULT);
-	err = mq_record_check(q, &r);
-	if (err)
+	err = mq_record_check(q, r);
+	if (unlikely(err))
 		return ERR_PTR(err);
-	offset = DEVMQ_RECORD_PAYLOAD(&r);
-	if (r.size < offset || r.size > space)
+	offset = DEVMQ_RECORD_PAYLOAD(r);
+	if (unlikely(r->size < offset || r->size > space))
 		return ERR_PTR(-EINVAL);
-	payload = r.size - offset;
-	meta = r.key_size + r.headers_size;
-	if (!mq_size_ok(q, payload, meta))
+	msg.size = r->size - offset;
+	msg.key_size = r->key_size;
+	msg.headers_size = r->headers_size;
+	if (!mq_size_ok(q, msg.size, r->key_size + r->headers_size))
 		return ERR_PTR(-EMSGSIZE);
-
-	/* Making room may cost others their messages: not for nothing. */
-	if (READ_ONCE(q->opt.overflow) == MQ_OVERFLOW_DROP_HEAD &&
-	    fault_in_readable(from, r.size))
-		return ERR_PTR(-EFAULT);
-	e = mq_entry_alloc(f, payload, r.key_size, r.headers_size, nowait);
+	if (unlikely(r->size > from->end - from->at)) {
+		body = NULL;
+		/* Making room may cost others their messages: not for nothing. */
+		if (READ_ONCE(q->opt.overflow) == MQ_OVERFLOW_DROP_HEAD &&
+		    fault_in_readable(user, r->size))
+			return ERR_PTR(-EFAULT);
+	}
+	e = mq_entry_alloc(f, c, &msg, r->ttl_ns || r->delay_ns ||
+				       r->flags, nowait);
 	if (IS_ERR(e))
 		return e;
-	mq_record_times(e, &r);
-	err = mq_record_parts(q, e, &r, from);
-	if (err)
-		goto out_free;
-	mq_entry_stamp(e);
-	err = mq_order_prepare(q, e);
-	if (err)
-		goto out_free;
-	*step = min(DEVMQ_RECORD_STEP(r.size), space);
-	return e;
-
-out_free:
+	mq_record_times(e, r);
+	err = mq_record_copy(mq_payload(e), body, user, offset, msg.size);
+	if (!err && unlikely(offset != sizeof(*r)))
+		err = mq_record_meta(q, e, r, body, user);
+	if (!err && unlikely(q->order))
+		err = mq_order_prepare(q, e);
+	*step = min(DEVMQ_RECORD_STEP(r->size), space);
+	if (likely(!err))
+		return e;
 	mq_entry_free(e);
 	return ERR_PTR(err);
 }
 
 /* Has the kernel something to say of it that does not stand in the header? */
-static bool mq_has_extra(const struct mq_entry *e)
+bool mq_has_extra(const struct mq_entry *e)
 {
-	return unlikely(e->reason || e->origin);
+	return unlikely(e->more) && (e->more->reason || e->more->origin);
 }
 
-static u16 mq_extra_size(const struct mq_entry *e)
+static u16 mq_text_size(const struct mq_text *t)
 {
-	return sizeof(struct devmq_extra) + (e->origin ? e->origin->size : 0) +
-	       (e->note ? e->note->size : 0);
-}
-
-/* Bytes of a record with an extra block and @size bytes of payload. */
-u64 mq_record_show_step(const struct mq_entry *e, u32 size)
-{
-	const struct mq_msg *m = e->msg;
-
-	return DEVMQ_ALIGN(sizeof(struct devmq_record) + mq_extra_size(e) +
-			   m->key_size + m->headers_size) + ALIGN((u64)size, 8);
+	return t ? t->size : 0;
 }
 
 /* Bytes that the record of an entry takes in a buffer. */
 u64 mq_record_step(const struct mq_entry *e)
 {
-	const struct mq_msg *m = e->msg;
+	u64 size = sizeof(struct devmq_record) + mq_msg_extent(&e->msg);
 
 	if (likely(!mq_has_extra(e)))
-		return sizeof(struct devmq_record) + mq_msg_extent(m);
-	return mq_record_show_step(e, m->size);
+		return size;
+	return DEVMQ_ALIGN(sizeof(struct devmq_record) +
+			   sizeof(struct devmq_extra) +
+			   mq_text_size(e->more->origin) +
+			   mq_text_size(e->more->note) + e->msg.key_size +
+			   e->msg.headers_size) + ALIGN((u64)e->msg.size, 8);
 }
 
 /* A process id, as it may be told to the caller. */
@@ -199,25 +204,57 @@ u32 mq_record_pid(u32 pid)
 	return task_active_pid_ns(current) == &init_pid_ns ? pid : 0;
 }
 
-/* Fill in a record's header. */
-void mq_record_fill(struct devmq_record *r, const struct mq_entry *e)
+/* The sender, as the caller sees him; most often the one before again. */
+static void mq_record_sender(struct devmq_record *r, const struct mq_entry *e,
+			     struct mq_known *before)
 {
-	const struct mq_msg *m = e->msg;
+	const struct mq_sender *s = mq_sender_of(e);
 	struct user_namespace *ns = current_user_ns();
 
-	memset(r, 0, sizeof(*r));
+	if (likely(before && before->sender == s)) {
+		r->uid = before->uid;
+		r->gid = before->gid;
+		r->pid = before->pid;
+		return;
+	}
+	r->uid = from_kuid_munged(ns, s->uid);
+	r->gid = from_kgid_munged(ns, s->gid);
+	r->pid = mq_record_pid(s->pid);
+	if (!before)
+		return;
+	before->sender = s;
+	before->uid = r->uid;
+	before->gid = r->gid;
+	before->pid = r->pid;
+}
+
+/**
+ * mq_record_fill - fill in a record's header
+ * @r: the header
+ * @e: the entry
+ * @before: whom the record before was sent by, or NULL
+ */
+void mq_record_fill(struct devmq_record *r, const struct mq_entry *e,
+		    struct mq_known *before)
+{
+	const struct mq_msg *m = &e->msg;
+
 	r->size = sizeof(*r) + mq_msg_offset(m) + m->size;
-	r->priority = e->priority;
+	r->flags = 0;
 	r->id = e->id;
 	r->time_ns = m->time_ns;
-	r->uid = from_kuid_munged(ns, m->uid);
-	r->gid = from_kgid_munged(ns, m->gid);
-	r->pid = mq_record_pid(m->pid);
+	r->delay_ns = 0;
+	r->ttl_ns = 0;
+	mq_record_sender(r, e, before);
 	r->attempt = e->attempt;
 	r->failures = e->failures;
+	r->priority = e->priority;
 	r->state = e->state;
 	r->failure = e->failure;
+	r->reserved = 0;
+	r->extra_size = 0;
 	r->key_size = m->key_size;
+	r->dedup_size = 0;
 	r->headers_size = m->headers_size;
 }
 
@@ -229,60 +266,82 @@ static u64 mq_to_realtime(u64 time)
 	return time == MQ_NEVER ? 0 : time + ahead;
 }
 
-/* Fill in the extra block, but for what PEEK alone knows. */
-void mq_extra_fill(struct devmq_extra *x, const struct mq_entry *e)
+/* Fill in what PEEK, or RECV of a message that has been dead, says besides. */
+static void mq_extra_fill(struct devmq_extra *x, const struct mq_entry *e)
 {
+	const struct mq_more *m = e->more;
+
 	memset(x, 0, sizeof(*x));
-	x->payload_size = e->msg->size;
+	x->payload_size = e->msg.size;
+	if (!m)
+		return;
 	if (e->state == DEVMQ_STATE_DELAYED ||
 	    e->state == DEVMQ_STATE_IN_FLIGHT)
-		x->due_ns = e->clock == MQ_REALTIME && e->when != MQ_NEVER ?
-			    e->when : mq_to_realtime(e->when);
+		x->due_ns = e->clock == MQ_REALTIME && m->when != MQ_NEVER ?
+			    m->when : mq_to_realtime(m->when);
 	if (!e->fresh)
-		x->expires_ns = mq_to_realtime(e->expires);
-	x->origin_id = e->origin_id;
-	x->reason = e->reason;
-	x->origin_size = e->origin ? e->origin->size : 0;
-	x->note_size = e->note ? e->note->size : 0;
+		x->expires_ns = mq_to_realtime(m->expires);
+	x->origin_id = m->origin_id;
+	x->reason = m->reason;
+	x->origin_size = mq_text_size(m->origin);
+	x->note_size = mq_text_size(m->note);
+}
+
+/* What PEEK shows of a message, or RECV of one that has been dead. */
+void mq_show_fill(struct mq_show *s, const struct mq_entry *e)
+{
+	const struct mq_more *m = e->more;
+
+	s->e = e;
+	s->origin = m ? m->origin : NULL;
+	s->note = m ? m->note : NULL;
+	mq_record_fill(&s->r, e, NULL);
+	mq_extra_fill(&s->x, e);
+	s->r.extra_size = sizeof(s->x) + mq_text_size(s->origin) +
+			  mq_text_size(s->note);
+}
+
+/* Bytes of its record, with @size bytes of payload. */
+u64 mq_show_step(const struct mq_show *s, u32 size)
+{
+	const struct mq_msg *m = &s->e->msg;
+
+	return DEVMQ_ALIGN(sizeof(s->r) + s->r.extra_size + m->key_size +
+			   m->headers_size) + ALIGN((u64)size, 8);
 }
 
 /**
- * mq_record_show - copy a message out as a record with an extra block
- * @to: where; there is room for mq_record_show_step()
- * @r: its header, filled in but for what follows from the extra block
- * @x: the extra block
- * @e: the entry, which nobody changes
+ * mq_show_put - copy a message out as a record with an extra block
+ * @to: where; there is room for mq_show_step()
+ * @s: the record; nobody changes its message
  * @size: show so many bytes of the payload
  *
  * Return: 0 or EFAULT.
  */
-int mq_record_show(void __user *to, struct devmq_record *r,
-		   const struct devmq_extra *x, const struct mq_entry *e,
-		   u32 size)
+int mq_show_put(void __user *to, struct mq_show *s, u32 size)
 {
-	struct mq_msg *m = e->msg;
-	u32 meta = m->key_size + m->headers_size;
-	u32 pad, at = sizeof(*r) + sizeof(*x);
+	const struct mq_entry *e = s->e;
+	u32 meta = e->msg.key_size + e->msg.headers_size;
+	u32 pad, at = sizeof(s->r) + sizeof(s->x);
 
-	r->extra_size = mq_extra_size(e);
-	pad = DEVMQ_ALIGN(sizeof(*r) + r->extra_size + meta) -
-	      (sizeof(*r) + r->extra_size + meta);
-	r->size = sizeof(*r) + r->extra_size + meta + pad + size;
-	if (copy_to_user(to, r, sizeof(*r)) ||
-	    copy_to_user(to + sizeof(*r), x, sizeof(*x)))
+	pad = DEVMQ_ALIGN(sizeof(s->r) + s->r.extra_size + meta) -
+	      (sizeof(s->r) + s->r.extra_size + meta);
+	s->r.size = sizeof(s->r) + s->r.extra_size + meta + pad + size;
+	if (copy_to_user(to, &s->r, sizeof(s->r)) ||
+	    copy_to_user(to + sizeof(s->r), &s->x, sizeof(s->x)))
 		return -EFAULT;
-	if (x->origin_size &&
-	    copy_to_user(to + at, e->origin->text, x->origin_size))
+	if (s->origin &&
+	    copy_to_user(to + at, s->origin->text, s->origin->size))
 		return -EFAULT;
-	at += x->origin_size;
-	if (x->note_size && copy_to_user(to + at, e->note->text, x->note_size))
+	at += mq_text_size(s->origin);
+	if (s->note && copy_to_user(to + at, s->note->text, s->note->size))
 		return -EFAULT;
-	at += x->note_size;
-	if (copy_to_user(to + at, m->data, meta) ||
+	at += mq_text_size(s->note);
+	if (copy_to_user(to + at, mq_data(e), meta) ||
 	    clear_user(to + at + meta, pad))
 		return -EFAULT;
 	at += meta + pad;
-	if (copy_to_user(to + at, mq_msg_payload(m), size) ||
+	if (copy_to_user(to + at, mq_payload(e), size) ||
 	    clear_user(to + at + size, ALIGN(size, 8) - size))
 		return -EFAULT;
 	return 0;
@@ -292,16 +351,16 @@ int mq_record_show(void __user *to, struct devmq_record *r,
 int mq_record_put(void __user *to, const struct mq_entry *e)
 {
 	struct devmq_record r;
-	struct devmq_extra x;
+	struct mq_show show;
 
-	mq_record_fill(&r, e);
 	if (mq_has_extra(e)) {
-		mq_extra_fill(&x, e);
-		return mq_record_show(to, &r, &x, e, e->msg->size);
+		mq_show_fill(&show, e);
+		return mq_show_put(to, &show, e->msg.size);
 	}
+	mq_record_fill(&r, e, NULL);
 	/* Behind the header the data is laid out as in the record. */
 	if (copy_to_user(to, &r, sizeof(r)) ||
-	    copy_to_user(to + sizeof(r), e->msg->data, mq_msg_extent(e->msg)))
+	    copy_to_user(to + sizeof(r), mq_data(e), mq_msg_extent(&e->msg)))
 		return -EFAULT;
 	return 0;
 }

@@ -2,9 +2,9 @@
 /*
  * DEVMQ_IOC_REDRIVE: another attempt for the dead.
  *
- * One that goes to another queue gets an entry of its own there, made before
- * anything happens, as that queue may need a larger one. What is in this queue
- * is looked for once more then: somebody may have been faster.
+ * One that goes to another queue goes as it is, unless that has an order: then
+ * it needs a larger entry, which is made before anything happens. What is in
+ * this queue is looked for once more then: somebody may have been faster.
  */
 #include <linux/file.h>
 #include <linux/sched/signal.h>
@@ -25,7 +25,7 @@
  * @cursor: where it is
  * @after: the last id that was looked at
  * @last: the last id to look at
- * @msg: what is to go to another queue, with a reference
+ * @e: what is to go to another queue, with a reference to its chunk
  * @origin: the name of that, with a reference, if there is no @to
  * @priority: its level
  * @state: what it was in when it was taken out
@@ -36,7 +36,7 @@ struct mq_redrive {
 	struct mq_cursor	cursor;
 	u64			after;
 	u64			last;
-	struct mq_msg		*msg;
+	const struct mq_entry	*e;
 	struct mq_text		*origin;
 	u8			priority;
 	u8			state;
@@ -45,7 +45,7 @@ struct mq_redrive {
 /* It came here as dead. */
 static bool mq_is_foreign(const struct mq_queue *q, const struct mq_entry *e)
 {
-	return e->origin && e->origin != q->origin;
+	return mq_origin(e) && mq_origin(e) != q->origin;
 }
 
 /* It is dead, or came here as such. */
@@ -58,15 +58,7 @@ static bool mq_is_redriven(const struct mq_queue *q, const struct mq_entry *e)
 static void mq_revive_locked(struct mq_queue *q, struct mq_entry *e)
 {
 	mq_leave_locked(q, e);
-	e->failures = 0;
-	e->forgiven = 0;
-	e->failure = DEVMQ_FAILURE_NONE;
-	e->reason = DEVMQ_REASON_NONE;
-	mq_text_put(e->origin);
-	mq_text_put(e->note);
-	e->origin = NULL;
-	e->origin_id = 0;
-	e->note = NULL;
+	mq_absolve_locked(q, e);
 	trace_mq_redrive(q, e);
 	mq_ready_locked(q, e);
 }
@@ -101,9 +93,9 @@ static int mq_redrive_next(struct mq_redrive *r)
 				ret = 1;
 			}
 		} else if (mq_is_redriven(q, e)) {
-			r->msg = e->msg;
-			refcount_inc(&r->msg->refs);
-			r->origin = mq_text_get(e->origin);
+			r->e = e;
+			mq_chunk_get(mq_chunk_of(e));
+			r->origin = mq_text_get(mq_origin(e));
 			r->priority = e->priority;
 			ret = 2;
 		}
@@ -137,11 +129,11 @@ static struct mq_entry *mq_redrive_take(struct mq_redrive *r)
 	return e;
 }
 
-/* Make an entry for @target. */
+/* Make an entry for @target, which has an order. */
 static struct mq_entry *mq_redrive_entry(struct mq_redrive *r,
 					 struct mq_queue *target)
 {
-	struct mq_entry *e = mq_entry_clone(target, r->msg);
+	struct mq_entry *e = mq_entry_copy(target, r->e);
 
 	if (!e)
 		return NULL;
@@ -158,16 +150,21 @@ static struct mq_entry *mq_redrive_entry(struct mq_redrive *r,
  */
 static int mq_redrive_move(struct mq_redrive *r, struct mq_queue *target)
 {
-	struct mq_entry *old, *e = mq_redrive_entry(r, target);
+	struct mq_entry *old, *e = NULL;
 
-	if (!e)
-		return -ENOMEM;
+	if (target->order) {
+		e = mq_redrive_entry(r, target);
+		if (!e)
+			return -ENOMEM;
+	}
 	old = mq_redrive_take(r);
-	if (old && mq_arrive(target, e)) {
-		mq_entry_free(old);
+	if (old && mq_arrive(target, e ?: old, true)) {
+		if (e)
+			mq_entry_free(old);
 		return 1;
 	}
-	mq_entry_free(e);
+	if (e)
+		mq_entry_free(e);
 	if (!old)
 		return 0;
 	/* The target went in this moment. */
@@ -199,7 +196,7 @@ static int mq_redrive_all(struct mq_redrive *r, struct devmq_redrive *a)
 	while ((ret = mq_redrive_next(r))) {
 		if (ret == 2) {
 			ret = mq_redrive_out(r);
-			mq_msg_put(r->msg);
+			mq_chunk_put(mq_chunk_of(r->e));
 			mq_text_put(r->origin);
 		}
 		if (ret == 1)
@@ -223,10 +220,12 @@ static struct mq_queue *mq_redrive_target(int fd, struct file **file)
 	*file = fget(fd);
 	if (!*file)
 		return ERR_PTR(-EBADF);
-	f = (*file)->private_data;
-	if ((*file)->f_op == &mq_fops && f->mode & FMODE_WRITE)
-		return READ_ONCE(f->q->gone) ? ERR_PTR(-ENODEV) : f->q;
-	return ERR_PTR((*file)->f_op == &mq_fops ? -EBADF : -EINVAL);
+	f = mq_file_of(*file);
+	if (!f)
+		return ERR_PTR(-EINVAL);
+	if (!(f->mode & FMODE_WRITE))
+		return ERR_PTR(-EBADF);
+	return READ_ONCE(f->q->gone) ? ERR_PTR(-ENODEV) : f->q;
 }
 
 int mq_ioc_redrive(struct mq_ioc *ioc)

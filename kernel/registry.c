@@ -84,6 +84,7 @@ static void mq_device_release(struct device *dev)
 	mq_order_exit(q);
 	mq_ready_exit(&q->ready);
 	mq_dedup_exit(q);
+	mq_more_free(q->spare);
 	mq_text_put(q->origin);
 	kfree(q);
 }

@@ -25,18 +25,47 @@ bool mq_size_ok(const struct mq_queue *q, u64 payload, u64 meta)
 	       payload + meta <= READ_ONCE(q->opt.max_bytes);
 }
 
+void mq_batch_init(struct mq_batch *b)
+{
+	INIT_LIST_HEAD(&b->list);
+	b->count = 0;
+	b->bytes = 0;
+	b->plain = true;
+}
+
+void mq_batch_add(struct mq_batch *b, struct mq_entry *e)
+{
+	list_add_tail(&e->list, &b->list);
+	b->count++;
+	b->bytes += mq_msg_bytes(&e->msg);
+	if (unlikely(e->more || e->seen))
+		b->plain = false;
+}
+
+static struct mq_entry *mq_batch_first(const struct mq_batch *b)
+{
+	return list_first_entry(&b->list, struct mq_entry, list);
+}
+
+static void mq_batch_del(struct mq_batch *b, struct mq_entry *e)
+{
+	list_del(&e->list);
+	b->count--;
+	b->bytes -= mq_msg_bytes(&e->msg);
+}
+
 /*
  * A batch that has to wait keeps its first message only: the memory of the
  * others is in no queue's bound, and others may need it.
  */
-static void mq_keep_first(struct list_head *batch)
+static void mq_batch_keep_first(struct mq_batch *b)
 {
-	struct mq_entry *first;
+	struct mq_entry *first = mq_batch_first(b);
 
-	first = list_first_entry(batch, struct mq_entry, list);
 	list_del(&first->list);
-	mq_entries_free(batch);
-	list_add(&first->list, batch);
+	mq_entries_free(&b->list);
+	mq_batch_init(b);
+	mq_batch_add(b, first);
 }
 
 /* The number of the message that came first with the same id, or 0. */
@@ -55,53 +84,89 @@ static u64 mq_sacrificed(const struct mq_queue *q)
 }
 
 /*
- * Take what there is room for. Return: how many; if not all, why in @err. A
- * duplicate is taken alone, and stays in @batch for the caller to free.
+ * Take what there is room for, one by one. Return: how many; if not all, why in
+ * @err. A duplicate is taken alone, and stays in the batch for the caller to
+ * free.
  */
-static int mq_send_some(struct mq_queue *q, struct list_head *batch, int *err,
-			u64 *last_id, bool *dup)
+static u32 mq_send_each(struct mq_queue *q, struct mq_batch *b, u64 now,
+			struct mq_sent *sent, int *err)
 {
-	u64 now = ktime_get_real_ns();
+	u64 before = mq_sacrificed(q), first;
 	struct mq_entry *e, *next;
-	u64 first, before;
-	int taken = 0;
+	u32 taken = 0;
 
-	mq_lock(q);
-	before = mq_sacrificed(q);
-	list_for_each_entry_safe(e, next, batch, list) {
+	list_for_each_entry_safe(e, next, &b->list, list) {
 		first = mq_send_first(q, e);
-		*dup = first && !taken;
-		if (unlikely(*dup)) {
+		sent->dup = first && !taken;
+		if (unlikely(sent->dup)) {
 			q->stat.deduplicated++;
 			trace_mq_dedup(q, e);
-			*last_id = first;
+			sent->last_id = first;
 			taken = 1;
 		}
 		if (unlikely(first))
 			break;
-		*err = mq_queue_admit_locked(q, e->msg);
+		*err = mq_queue_admit_locked(q, &e->msg);
 		if (*err)
 			break;
-		list_del(&e->list);
+		mq_batch_del(b, e);
 		mq_queue_add_locked(q, e, now);
-		*last_id = e->id;
+		sent->last_id = e->id;
 		taken++;
 		/* Others went for these: enough for one hold of the lock. */
 		if (mq_sacrificed(q) - before >= MQ_SACRIFICES)
 			break;
 	}
+	return taken;
+}
+
+static u32 mq_send_some(struct mq_queue *q, struct mq_batch *b,
+			struct mq_sent *sent, int *err)
+{
+	u64 now = ktime_get_real_ns();
+	u32 taken;
+
+	mq_lock(q);
+	if (likely(b->plain && mq_queue_takes_run_locked(q, b))) {
+		taken = b->count;
+		mq_queue_add_run_locked(q, b, now);
+		sent->last_id = q->next_id - 1;
+		sent->dup = false;
+	} else {
+		taken = mq_send_each(q, b, now, sent, err);
+	}
 	mq_unlock(q);
 	return taken;
+}
+
+/* Nothing was taken, because of @err: 0, try again; or the error. */
+static noinline int mq_send_wait(struct mq_file *f, struct mq_batch *b,
+				 bool nowait, int err)
+{
+	const struct mq_msg *first = &mq_batch_first(b)->msg;
+
+	if (err == -EBUSY) {
+		/* There is more to drop. */
+		mq_queue_spare(f->q);
+		return 0;
+	}
+	if (err != -EAGAIN)
+		return err;
+	if (nowait) {
+		mq_want_room(f, mq_msg_bytes(first));
+		return err;
+	}
+	mq_batch_keep_first(b);
+	return mq_wait_room(f->q, first->size,
+			    first->key_size + first->headers_size);
 }
 
 /**
  * mq_send - put messages in the queue
  * @f: the producer
- * @batch: entries, in order; those that were taken leave it
+ * @b: the messages, in order; those that were taken leave it
  * @nowait: do not wait for room
- * @last_id: gets the id of the last one taken
- * @dup: set if that is the number of another message with the same
- *	de-duplication id; then that is all that happened
+ * @sent: gets what became of them
  *
  * Waits for room for the first and then takes what there is room for, all
  * under one hold of the lock, so that the ids have no gap.
@@ -109,26 +174,15 @@ static int mq_send_some(struct mq_queue *q, struct list_head *batch, int *err,
  * Return: how many were taken, at least one; or ENODEV, EMSGSIZE, ENOSPC,
  * EAGAIN, ERESTARTSYS, and none was.
  */
-int mq_send(struct mq_file *f, struct list_head *batch, bool nowait,
-	    u64 *last_id, bool *dup)
+int mq_send(struct mq_file *f, struct mq_batch *b, bool nowait,
+	    struct mq_sent *sent)
 {
 	struct mq_queue *q = f->q;
-	struct mq_msg *first;
-	int taken, err;
+	int err = 0;
+	u32 taken;
 
-	while (!(taken = mq_send_some(q, batch, &err, last_id, dup))) {
-		if (err == -EBUSY)
-			continue;	/* there was more to drop */
-		if (err != -EAGAIN)
-			return err;
-		first = list_first_entry(batch, struct mq_entry, list)->msg;
-		if (nowait) {
-			mq_want_room(f, mq_msg_bytes(first));
-			return err;
-		}
-		mq_keep_first(batch);
-		err = mq_wait_room(q, first->size,
-				   first->key_size + first->headers_size);
+	while (unlikely(!(taken = mq_send_some(q, b, sent, &err)))) {
+		err = mq_send_wait(f, b, nowait, err);
 		if (err)
 			return err;
 	}
@@ -140,48 +194,91 @@ int mq_send(struct mq_file *f, struct list_head *batch, bool nowait,
 	return taken;
 }
 
-/* write(2) with framing=record: one message, whole or not at all. */
-ssize_t mq_write(struct mq_file *f, struct kiocb *iocb, struct iov_iter *from)
+/* Is it worth while to make a message of @size bytes? 0, or why not. */
+static int mq_write_check(struct mq_file *f, size_t size, bool nowait)
 {
-	bool nowait = mq_iocb_nowait(iocb);
-	size_t size = iov_iter_count(from);
 	struct mq_queue *q = f->q;
-	struct mq_entry *e;
-	LIST_HEAD(batch);
-	bool dup;
-	u64 id;
-	int err;
 
-	if (!size)
-		return 0;
-	if (!mq_size_ok(q, size, 0))
+	if (unlikely(READ_ONCE(q->gone)))
+		return -ENODEV;
+	if (unlikely(!mq_size_ok(q, size, 0)))
 		return -EMSGSIZE;
 	/* Spare the work where it is clear that it would be for nothing. */
 	if (nowait && !mq_time_due(q) && !mq_can_send(q, size)) {
 		mq_want_room(f, size);
 		return -EAGAIN;
 	}
-	/* Making room may cost others their messages: not for nothing. */
-	if (READ_ONCE(q->opt.overflow) == MQ_OVERFLOW_DROP_HEAD &&
-	    fault_in_iov_iter_readable(from, size))
-		return -EFAULT;
-	e = mq_entry_alloc(f, size, 0, 0, nowait);
-	if (IS_ERR(e))
-		return PTR_ERR(e);
-	err = -EFAULT;
-	if (!copy_from_iter_full(mq_msg_payload(e->msg), size, from))
-		goto out_free;
-	mq_entry_stamp(e);
-	err = mq_order_prepare(q, e);
-	if (err)
-		goto out_free;
-	list_add(&e->list, &batch);
-	err = mq_send(f, &batch, nowait, &id, &dup);
-	if (err < 0)
-		goto out_free;
-	return size;
+	return 0;
+}
 
-out_free:
+/* The message is made: send it. */
+static ssize_t mq_write_send(struct mq_file *f, struct mq_entry *e,
+			     size_t size, bool nowait)
+{
+	struct mq_sent sent;
+	struct mq_batch b;
+	int err = 0;
+
+	if (unlikely(f->q->order))
+		err = mq_order_prepare(f->q, e);
+	if (likely(!err)) {
+		mq_batch_init(&b);
+		mq_batch_add(&b, e);
+		err = mq_send(f, &b, nowait, &sent);
+	}
+	if (likely(err > 0 && !sent.dup))
+		return size;
 	mq_entry_free(e);
 	return err;
+}
+
+/* write(2) with framing=record: one message, whole or not at all. */
+ssize_t mq_write(struct mq_file *f, const char __user *from, size_t size,
+		 bool nowait)
+{
+	struct mq_entry *e;
+	int err;
+
+	if (!size)
+		return 0;
+	err = mq_write_check(f, size, nowait);
+	if (unlikely(err))
+		return err;
+	/* Making room may cost others their messages: not for nothing. */
+	if (unlikely(READ_ONCE(f->q->opt.overflow) == MQ_OVERFLOW_DROP_HEAD) &&
+	    fault_in_readable(from, size))
+		return -EFAULT;
+	e = mq_entry_new(f, size, nowait);
+	if (IS_ERR(e))
+		return PTR_ERR(e);
+	if (likely(!copy_from_user(mq_payload(e), from, size)))
+		return mq_write_send(f, e, size, nowait);
+	mq_entry_free(e);
+	return -EFAULT;
+}
+
+/* The same for what comes in pieces, from the kernel, or from io_uring. */
+ssize_t mq_write_iter(struct mq_file *f, struct kiocb *iocb,
+		      struct iov_iter *from)
+{
+	bool nowait = mq_iocb_nowait(iocb);
+	size_t size = iov_iter_count(from);
+	struct mq_entry *e;
+	int err;
+
+	if (!size)
+		return 0;
+	err = mq_write_check(f, size, nowait);
+	if (err)
+		return err;
+	if (READ_ONCE(f->q->opt.overflow) == MQ_OVERFLOW_DROP_HEAD &&
+	    fault_in_iov_iter_readable(from, size))
+		return -EFAULT;
+	e = mq_entry_new(f, size, nowait);
+	if (IS_ERR(e))
+		return PTR_ERR(e);
+	if (copy_from_iter_full(mq_payload(e), size, from))
+		return mq_write_send(f, e, size, nowait);
+	mq_entry_free(e);
+	return -EFAULT;
 }

@@ -66,17 +66,30 @@ static void mq_settle_one(struct mq_file *f, struct mq_entry *e,
 	}
 }
 
-/* Settle what @f holds from *@id on, a portion of it. Return: how many. */
+/**
+ * mq_settle_some - settle what a consumer holds, a portion of it
+ * @f: the consumer
+ * @s: says which, and how
+ * @id: from this one on; moves on
+ * @note: the note of a reject, or NULL
+ * @spare: as for mq_flight_prepare_locked()
+ * @more: set if there is more to be settled, with a spare
+ *
+ * Return: how many were settled.
+ */
 static u32 mq_settle_some(struct mq_file *f, const struct devmq_settlement *s,
-			  u64 *id, struct mq_text *note)
+			  u64 *id, struct mq_text *note, struct mq_more **spare,
+			  bool *more)
 {
 	struct mq_entry *e;
 	u32 n = 0;
 
 	lockdep_assert_held(&f->q->lock);
-	while (n < MQ_SETTLE_PORTION) {
+	while (true) {
 		e = mq_ids_after(&f->held, *id - 1);
-		if (!e || e->id > s->last_id)
+		*more = e && e->id <= s->last_id;
+		if (!*more || n == MQ_SETTLE_PORTION ||
+		    !mq_flight_prepare_locked(f->q, e, s->action, spare))
 			break;
 		*id = e->id + 1;
 		n++;
@@ -94,17 +107,23 @@ static void mq_settle_range(struct mq_file *f, struct devmq_settlement *s,
 			    struct mq_text *note)
 {
 	struct mq_queue *q = f->q;
+	struct mq_more *spare = NULL;
 	u64 id = s->first_id;
-	u32 n;
+	bool more;
 
 	s->settled = 0;
 	do {
+		more = false;
 		mq_lock(q);
-		n = q->gone ? 0 : mq_settle_some(f, s, &id, note);
+		if (!q->gone)
+			s->settled += mq_settle_some(f, s, &id, note, &spare,
+						     &more);
 		mq_unlock(q);
-		s->settled += n;
 		cond_resched();
-	} while (n == MQ_SETTLE_PORTION);
+		if (more && !spare)
+			spare = mq_more_alloc();
+	} while (more);
+	mq_more_free(spare);
 	s->error = s->settled ? 0 : READ_ONCE(q->gone) ? -ENODEV : -ESTALE;
 }
 

@@ -65,7 +65,7 @@ void mq_enter_locked(struct mq_queue *q, struct mq_entry *e,
 	mq_count(mq_counter(q, state), 1);
 	switch (state) {
 	case DEVMQ_STATE_READY:
-		q->ready_bytes += mq_msg_bytes(e->msg);
+		q->ready_bytes += mq_msg_bytes(&e->msg);
 		mq_ready_insert(&q->ready, e);
 		break;
 	case DEVMQ_STATE_IN_FLIGHT:
@@ -82,7 +82,7 @@ void mq_leave_locked(struct mq_queue *q, struct mq_entry *e)
 	mq_count(mq_counter(q, e->state), -1);
 	switch (e->state) {
 	case DEVMQ_STATE_READY:
-		q->ready_bytes -= mq_msg_bytes(e->msg);
+		q->ready_bytes -= mq_msg_bytes(&e->msg);
 		mq_ready_remove(&q->ready, e);
 		if (unlikely(q->order)) {
 			mq_order_unready_locked(q, e);
@@ -99,15 +99,25 @@ void mq_leave_locked(struct mq_queue *q, struct mq_entry *e)
 		mq_timer_clear_locked(q, e);
 }
 
-/* Leave the queue for good, from no state. mq_unlock() disposes of it. */
-void mq_out_locked(struct mq_queue *q, struct mq_entry *e)
+/*
+ * There is more room: that of so many messages, which are in no state any more,
+ * and of their bytes. Who begins to wait for it only now looks later than this.
+ */
+void mq_freed_locked(struct mq_queue *q, u32 messages, u64 bytes)
 {
 	lockdep_assert_held(&q->lock);
 	if (!q->freed) {
 		q->freed = true;
-		q->was_full = mq_queue_was_full(q);
+		q->was_full = !waitqueue_active(&q->writers) ||
+			      mq_queue_was_full(q, messages);
 	}
-	mq_count(&q->stat.bytes, -(s64)mq_msg_bytes(e->msg));
+	mq_count(&q->stat.bytes, -(s64)bytes);
+}
+
+/* Leave the queue for good, from no state. mq_unlock() disposes of it. */
+void mq_out_locked(struct mq_queue *q, struct mq_entry *e)
+{
+	mq_freed_locked(q, 1, mq_msg_bytes(&e->msg));
 	if (unlikely(q->order)) {
 		mq_order_done_locked(q, e);
 		mq_order_leave_locked(q, e);
@@ -120,8 +130,8 @@ void mq_out_locked(struct mq_queue *q, struct mq_entry *e)
 void mq_ready_locked(struct mq_queue *q, struct mq_entry *e)
 {
 	mq_enter_locked(q, e, DEVMQ_STATE_READY);
-	if (unlikely(e->expires != MQ_NEVER))
-		mq_timer_set_locked(q, e, MQ_BOOTTIME, e->expires);
+	if (unlikely(e->more))
+		mq_timer_set_locked(q, e, MQ_BOOTTIME, e->more->expires);
 	if (unlikely(q->order))
 		mq_order_ready_locked(q, e);
 	else
@@ -148,7 +158,9 @@ void mq_expire_locked(struct mq_queue *q, struct mq_entry *e)
 
 static bool mq_is_over(const struct mq_entry *e)
 {
-	return e->expires != MQ_NEVER && e->expires <= mq_now(MQ_BOOTTIME);
+	u64 expires = mq_expires(e);
+
+	return expires != MQ_NEVER && expires <= mq_now(MQ_BOOTTIME);
 }
 
 /* It may be delivered again, from no state, if its time is not over. */
@@ -160,7 +172,7 @@ void mq_back_locked(struct mq_queue *q, struct mq_entry *e)
 		mq_ready_locked(q, e);
 }
 
-/* It waits until @due, or until its time is over; from no state. */
+/* It waits until @due, or until its time is over; from no state, with more. */
 void mq_delay_locked(struct mq_queue *q, struct mq_entry *e,
 		     enum mq_clocks clock, u64 due)
 {
@@ -170,7 +182,7 @@ void mq_delay_locked(struct mq_queue *q, struct mq_entry *e,
 	}
 	mq_enter_locked(q, e, DEVMQ_STATE_DELAYED);
 	if (!e->fresh)
-		due = min(due, e->expires);
+		due = min(due, e->more->expires);
 	mq_timer_set_locked(q, e, clock, due);
 	trace_mq_delay(q, e);
 }
@@ -178,12 +190,13 @@ void mq_delay_locked(struct mq_queue *q, struct mq_entry *e,
 /* It has waited long enough. Its time to live begins with its first delay's end. */
 void mq_due_locked(struct mq_queue *q, struct mq_entry *e)
 {
-	u64 due = e->clock == MQ_BOOTTIME ? e->when : mq_now(MQ_BOOTTIME);
+	struct mq_more *m = e->more;
+	u64 due = e->clock == MQ_BOOTTIME ? m->when : mq_now(MQ_BOOTTIME);
 
 	mq_leave_locked(q, e);
 	if (e->fresh) {
 		e->fresh = false;
-		e->expires = mq_later(due, e->expires);
+		m->expires = mq_later(due, m->expires);
 	}
 	trace_mq_due(q, e);
 	mq_back_locked(q, e);
@@ -194,9 +207,9 @@ static void mq_dead_letter(struct mq_queue *q, struct mq_entry *e)
 {
 	struct mq_queue *target = q->dead_letter;
 
-	if (!e->origin) {
-		e->origin = mq_text_get(q->origin);
-		e->origin_id = e->id;
+	if (!e->more->origin) {
+		e->more->origin = mq_text_get(q->origin);
+		e->more->origin_id = e->id;
 	}
 	q->stat.dead_lettered++;
 	trace_mq_dead_letter(q, e);
@@ -209,7 +222,7 @@ static void mq_dead_letter(struct mq_queue *q, struct mq_entry *e)
 /**
  * mq_die_locked - a message dies
  * @q: the queue
- * @e: the entry, in no state
+ * @e: the entry, in no state, with more
  * @reason: enum devmq_reason, or what a consumer said
  * @note: what it said besides, or NULL; takes the place of an earlier one
  *
@@ -218,16 +231,18 @@ static void mq_dead_letter(struct mq_queue *q, struct mq_entry *e)
 void mq_die_locked(struct mq_queue *q, struct mq_entry *e, u16 reason,
 		   struct mq_text *note)
 {
+	struct mq_more *m = e->more;
+
 	lockdep_assert_held(&q->lock);
-	e->expires = MQ_NEVER;
+	m->expires = MQ_NEVER;
 	if (!q->dead_letter && q->stat.dead >= READ_ONCE(q->opt.max_dead)) {
 		q->stat.dead_refused++;
 		mq_ready_locked(q, e);
 		return;
 	}
-	e->reason = reason;
-	mq_text_put(e->note);
-	e->note = mq_text_get(note);
+	m->reason = reason;
+	mq_text_put(m->note);
+	m->note = mq_text_get(note);
 	if (q->dead_letter) {
 		mq_dead_letter(q, e);
 		return;
@@ -238,14 +253,36 @@ void mq_die_locked(struct mq_queue *q, struct mq_entry *e, u16 reason,
 	trace_mq_dead(q, e);
 }
 
+/* As if nothing had ever happened to it. */
+void mq_absolve_locked(struct mq_queue *q, struct mq_entry *e)
+{
+	struct mq_more *m = e->more;
+
+	lockdep_assert_held(&q->lock);
+	e->failures = 0;
+	e->failure = DEVMQ_FAILURE_NONE;
+	if (!m)
+		return;
+	mq_text_put(m->origin);
+	mq_text_put(m->note);
+	m->origin = NULL;
+	m->origin_id = 0;
+	m->note = NULL;
+	m->forgiven = 0;
+	m->reason = DEVMQ_REASON_NONE;
+	m->when = MQ_NEVER;
+	m->expires = MQ_NEVER;
+}
+
 /**
  * mq_arrive - an entry from another queue comes in, whatever the bounds
  * @q: the queue
  * @e: the entry
+ * @anew: it gets another attempt
  *
  * Return: false if the queue is gone; the entry is as it was.
  */
-bool mq_arrive(struct mq_queue *q, struct mq_entry *e)
+bool mq_arrive(struct mq_queue *q, struct mq_entry *e, bool anew)
 {
 	/* Not mq_lock(): this is called by the mq_unlock() of another queue. */
 	spin_lock(&q->lock);
@@ -255,10 +292,13 @@ bool mq_arrive(struct mq_queue *q, struct mq_entry *e)
 	}
 	e->id = q->next_id++;
 	e->attempt = 0;
-	e->forgiven = e->failures;
+	if (anew)
+		mq_absolve_locked(q, e);
+	if (e->more)
+		e->more->forgiven = e->failures;
 	e->priority = min_t(u64, e->priority, q->opt.priorities - 1);
 	e->holder = NULL;
-	mq_count(&q->stat.bytes, mq_msg_bytes(e->msg));
+	mq_count(&q->stat.bytes, mq_msg_bytes(&e->msg));
 	list_add_tail(&e->all, &q->all);
 	q->stat.sent++;
 	if (unlikely(q->order))
@@ -285,7 +325,7 @@ void mq_stay(struct mq_queue *q, struct mq_entry *e, enum devmq_state state,
 	gone = q->gone;
 	if (!gone) {
 		--*left;
-		mq_count(&q->stat.bytes, mq_msg_bytes(e->msg));
+		mq_count(&q->stat.bytes, mq_msg_bytes(&e->msg));
 		mq_all_insert(q, e);
 		if (state == DEVMQ_STATE_READY)
 			mq_ready_locked(q, e);
@@ -310,7 +350,7 @@ void mq_dispose(struct mq_queue *q, struct list_head *out)
 			continue;
 		}
 		e->leaving = false;
-		if (!mq_arrive(target, e))
+		if (!mq_arrive(target, e, false))
 			mq_stay(q, e, DEVMQ_STATE_DEAD,
 				&q->stat.dead_lettered);
 		mq_queue_put(target);

@@ -29,18 +29,19 @@ u64 mq_later(u64 now, u64 ns)
 	return ns < KTIME_MAX - now ? now + ns : MQ_NEVER;
 }
 
-static struct mq_entry *mq_timer_entry(struct rb_node *node)
+static struct mq_more *mq_timer_first(const struct mq_clock *c)
 {
-	return rb_entry_safe(node, struct mq_entry, timer);
+	return rb_entry_safe(rb_first_cached(&c->tree), struct mq_more, timer);
 }
 
 /* By time, and in the order of their ids where that is the same. */
 static bool mq_timer_less(struct rb_node *a, const struct rb_node *b)
 {
-	const struct mq_entry *ea = rb_entry(a, struct mq_entry, timer);
-	const struct mq_entry *eb = rb_entry(b, struct mq_entry, timer);
+	const struct mq_more *ma = rb_entry(a, struct mq_more, timer);
+	const struct mq_more *mb = rb_entry(b, struct mq_more, timer);
 
-	return ea->when != eb->when ? ea->when < eb->when : ea->id < eb->id;
+	return ma->when != mb->when ? ma->when < mb->when :
+				      ma->e->id < mb->e->id;
 }
 
 static void mq_clock_arm(struct mq_clock *c, u64 when)
@@ -53,12 +54,15 @@ static void mq_clock_arm(struct mq_clock *c, u64 when)
 
 static void mq_clock_next(struct mq_clock *c)
 {
-	struct mq_entry *e = mq_timer_entry(rb_first_cached(&c->tree));
+	const struct mq_more *m = mq_timer_first(c);
 
-	WRITE_ONCE(c->next, e ? e->when : MQ_NEVER);
+	WRITE_ONCE(c->next, m ? m->when : MQ_NEVER);
 }
 
-/* Something will happen to the entry, which waits for nothing yet, at @when. */
+/*
+ * Something will happen to the entry, which has more and waits for nothing yet,
+ * at @when.
+ */
 void mq_timer_set_locked(struct mq_queue *q, struct mq_entry *e,
 			 enum mq_clocks clock, u64 when)
 {
@@ -66,12 +70,12 @@ void mq_timer_set_locked(struct mq_queue *q, struct mq_entry *e,
 
 	lockdep_assert_held(&q->lock);
 	/* An instant can be given that no timer can be set for. */
-	e->when = when < KTIME_MAX ? when : MQ_NEVER;
-	if (e->when == MQ_NEVER)
+	e->more->when = when < KTIME_MAX ? when : MQ_NEVER;
+	if (e->more->when == MQ_NEVER)
 		return;
 	e->clock = clock;
 	e->timed = true;
-	rb_add_cached(&e->timer, &c->tree, mq_timer_less);
+	rb_add_cached(&e->more->timer, &c->tree, mq_timer_less);
 	if (when < c->next) {
 		WRITE_ONCE(c->next, when);
 		mq_clock_arm(c, when);
@@ -84,9 +88,9 @@ void mq_timer_clear_locked(struct mq_queue *q, struct mq_entry *e)
 	struct mq_clock *c = &q->clocks[e->clock];
 
 	lockdep_assert_held(&q->lock);
-	rb_erase_cached(&e->timer, &c->tree);
+	rb_erase_cached(&e->more->timer, &c->tree);
 	e->timed = false;
-	if (e->when == c->next)
+	if (e->more->when == c->next)
 		mq_clock_next(c);
 }
 
@@ -131,7 +135,7 @@ bool mq_time_pass_locked(struct mq_queue *q)
 		while (c->next != MQ_NEVER && c->next <= now) {
 			if (n++ == MQ_PORTION)
 				return true;
-			mq_time_comes(q, mq_timer_entry(rb_first_cached(&c->tree)));
+			mq_time_comes(q, mq_timer_first(c)->e);
 		}
 	}
 	return false;

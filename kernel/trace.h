@@ -26,7 +26,7 @@ DECLARE_EVENT_CLASS(mq_message,
 	TP_fast_assign(
 		mq_assign_str(queue, q->name);
 		__entry->id = e->id;
-		__entry->size = e->msg->size;
+		__entry->size = e->msg.size;
 		__entry->attempt = e->attempt;
 		__entry->failures = e->failures;
 	),

@@ -90,7 +90,7 @@ bool mq_can_send(const struct mq_queue *q, u64 bytes)
 	if (unlikely(mq_paused(q, MQ_PAUSED_SEND)))
 		return false;
 	return READ_ONCE(q->opt.overflow) != MQ_OVERFLOW_BLOCK ||
-	       mq_queue_fits(q, bytes);
+	       mq_queue_fits(q, 1, bytes);
 }
 
 /* Sleep until woken: 0; or until the deadline: -ETIMEDOUT. */

@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Memory that messages are cut from.
+ *
+ * An open file that sends cuts its messages off the end of a chunk of pages,
+ * which is charged to its sender's memory cgroup once, when it is allocated.
+ * A message that goes only counts down the chunk's references. When all that
+ * was cut from it has gone, the chunk is used again from its beginning; when it
+ * is full, so is the one before it, if that is empty by then; else the file
+ * lets go of that, and the last message frees it.
+ *
+ * The first messages of an open file, and large ones, have memory of their
+ * own, so that "echo x > queue" takes no more than x needs. Chunks begin at a
+ * page and double up to MQ_CHUNK_MAX.
+ *
+ * Who sends claims the file's chunk for that: nobody else touches it until it
+ * is put back, and no lock is held while it is filled. Another thread that
+ * sends with the same open file meanwhile takes memory of its own.
+ */
+#include <linux/cred.h>
+#include <linux/gfp.h>
+#include <linux/log2.h>
+#include <linux/memcontrol.h>
+#include <linux/mm.h>
+#include <linux/sched.h>
+#include <linux/sizes.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+
+#include "mq.h"
+
+#define MQ_CHUNK_MAX	SZ_64K
+#define MQ_CHUNK_BIAS	(1 << 30)
+#define MQ_CHUNK_CLAIMED ((struct mq_chunk *)1UL)
+
+/* How many messages of an open file come before its first chunk. */
+#define MQ_ALONE_MAX	8
+
+/* Where in a chunk its first message stands. */
+#define MQ_CHUNK_START	ALIGN(sizeof(struct mq_chunk), 8)
+
+static_assert(MQ_CHUNK_MAX / 8 <= U16_MAX);
+
+/**
+ * mq_chunk_claim - begin to cut from a file's chunk
+ * @f: the producer
+ *
+ * Return: what is to be given back with mq_chunk_unclaim().
+ */
+struct mq_chunk *mq_chunk_claim(struct mq_file *f)
+{
+	return xchg(&f->chunk, MQ_CHUNK_CLAIMED);
+}
+
+void mq_chunk_unclaim(struct mq_file *f, struct mq_chunk *c)
+{
+	if (c != MQ_CHUNK_CLAIMED)
+		smp_store_release(&f->chunk, c);
+}
+
+/* The caller sends. The kernel vouches for it, so only here. */
+void mq_sender_stamp(struct mq_sender *s)
+{
+	s->uid = current_euid();
+	s->gid = current_egid();
+	s->pid = task_tgid_nr(current);
+}
+
+static struct mq_sender *mq_chunk_sender(struct mq_chunk *c)
+{
+	return (void *)c + c->sender * 8;
+}
+
+/* Is who sends now the one whose messages were cut last? */
+static bool mq_sender_is_same(const struct mq_sender *s)
+{
+	const struct cred *cred = current_cred();
+
+	return s->pid == task_tgid_nr(current) && uid_eq(s->uid, cred->euid) &&
+	       gid_eq(s->gid, cred->egid);
+}
+
+/* Only to be compared with: there is no reference. */
+static struct mem_cgroup *mq_current_memcg(void)
+{
+	struct mem_cgroup *memcg;
+
+	rcu_read_lock();
+	memcg = mem_cgroup_from_task(current);
+	rcu_read_unlock();
+	return memcg;
+}
+
+/* Nothing that was cut from it is left, and nobody looks at it. */
+static bool mq_chunk_is_empty(const struct mq_chunk *c)
+{
+	return atomic_read_acquire(&c->refs) == MQ_CHUNK_BIAS - c->given;
+}
+
+/* An empty chunk is used from its beginning. */
+static void mq_chunk_reset(struct mq_chunk *c)
+{
+	c->first = *mq_chunk_sender(c);
+	c->sender = offsetof(struct mq_chunk, first) / 8;
+	c->used = MQ_CHUNK_START;
+	c->given = 0;
+	atomic_set(&c->refs, MQ_CHUNK_BIAS);
+}
+
+void mq_chunk_free(struct mq_chunk *c)
+{
+	if (c->order == MQ_ALONE)
+		kvfree(c);
+	else
+		free_pages((unsigned long)c, c->order);
+}
+
+/* The file will cut no more from it. */
+static void mq_chunk_retire(struct mq_chunk *c)
+{
+	if (c && atomic_sub_and_test(MQ_CHUNK_BIAS - c->given, &c->refs))
+		mq_chunk_free(c);
+}
+
+/* The open file goes. */
+void mq_chunk_drop(struct mq_file *f)
+{
+	mq_chunk_retire(f->chunk);
+	mq_chunk_retire(f->spare);
+}
+
+static void mq_chunk_init(struct mq_chunk *c, u32 size, u16 order)
+{
+	c->size = size;
+	c->order = order;
+	c->used = MQ_CHUNK_START;
+	c->given = 0;
+	c->sender = offsetof(struct mq_chunk, first) / 8;
+	mq_sender_stamp(&c->first);
+}
+
+/* Large ones do not press the kernel for pages in a row. */
+static struct mq_chunk *mq_chunk_pages(u32 size)
+{
+	gfp_t gfp = GFP_KERNEL_ACCOUNT | __GFP_NOWARN | __GFP_COMP;
+	u16 order = get_order(size);
+	struct mq_chunk *c;
+
+	gfp |= order ? __GFP_NORETRY : __GFP_RETRY_MAYFAIL;
+	c = (void *)__get_free_pages(gfp, order);
+	if (!c)
+		return NULL;
+	mq_chunk_init(c, PAGE_SIZE << order, order);
+	c->memcg = mq_current_memcg();
+	atomic_set(&c->refs, MQ_CHUNK_BIAS);
+	return c;
+}
+
+static struct mq_entry *mq_chunk_entry(struct mq_chunk *c, u32 at)
+{
+	struct mq_entry *e = (void *)c + at;
+
+	e->msg.chunk = at / 8;
+	e->msg.sender = c->sender;
+	return e;
+}
+
+/* Cut off @size bytes, of which the entry begins at @front; or NULL. */
+static struct mq_entry *mq_chunk_try(struct mq_chunk *c, u32 front, u32 size)
+{
+	u32 at;
+
+	if (mq_chunk_is_empty(c))
+		mq_chunk_reset(c);
+	at = c->used;
+	if (unlikely(size > c->size - at))
+		return NULL;
+	c->used = at + size;
+	c->given++;
+	return mq_chunk_entry(c, at + front);
+}
+
+/**
+ * mq_chunk_alone - memory for one message
+ * @front: bytes before its entry
+ * @size: bytes, those included
+ *
+ * Return: the entry, of which only the place of its chunk and of its sender
+ * are filled in, or NULL.
+ */
+struct mq_entry *mq_chunk_alone(u32 front, u32 size)
+{
+	size_t all = MQ_CHUNK_START + (size_t)size;
+	struct mq_chunk *c;
+
+	if (all <= PAGE_SIZE) {
+		c = kmalloc(all, MQ_GFP);
+	} else {
+		c = kmalloc(all, GFP_KERNEL_ACCOUNT | __GFP_NORETRY |
+				 __GFP_NOWARN);
+		c = c ?: __vmalloc(all, MQ_GFP);
+	}
+	if (!c)
+		return NULL;
+	mq_chunk_init(c, all, MQ_ALONE);
+	atomic_set(&c->refs, 1);
+	return mq_chunk_entry(c, MQ_CHUNK_START + front);
+}
+
+/* Another one sends with this file: may it go on with the file's chunk? */
+static bool mq_chunk_hand_over(struct mq_chunk *c)
+{
+	u32 at = c->used;
+
+	if (c->memcg != mq_current_memcg())
+		return false;
+	if (mq_chunk_is_empty(c)) {
+		mq_chunk_reset(c);
+		mq_sender_stamp(&c->first);
+		return true;
+	}
+	if (ALIGN(sizeof(struct mq_sender), 8) > c->size - at)
+		return false;
+	c->used = at + ALIGN(sizeof(struct mq_sender), 8);
+	c->sender = at / 8;
+	mq_sender_stamp(mq_chunk_sender(c));
+	return true;
+}
+
+/* @c is full, or is somebody else's: the next one, with room for @size. */
+static struct mq_chunk *mq_chunk_next(struct mq_file *f, struct mq_chunk *c,
+				      u32 size)
+{
+	struct mq_chunk *spare = f->spare;
+
+	f->spare = c;
+	if (spare && mq_chunk_is_empty(spare) &&
+	    spare->size - MQ_CHUNK_START >= size &&
+	    spare->memcg == mq_current_memcg()) {
+		mq_chunk_reset(spare);
+		mq_sender_stamp(&spare->first);
+		return spare;
+	}
+	mq_chunk_retire(spare);
+	f->chunk_size = clamp(2 * f->chunk_size,
+			      (u32)roundup_pow_of_two(2 * size),
+			      (u32)MQ_CHUNK_MAX);
+	return mq_chunk_pages(max_t(u32, f->chunk_size, PAGE_SIZE));
+}
+
+/* As mq_chunk_cut(), where the chunk as it stands will not do. */
+static noinline struct mq_entry *mq_chunk_slow(struct mq_file *f,
+					       struct mq_chunk **c, u32 front,
+					       u32 size)
+{
+	struct mq_entry *e;
+
+	if (*c == MQ_CHUNK_CLAIMED || size > MQ_CHUNK_MAX / 4)
+		return mq_chunk_alone(front, size);
+	if (!*c && f->alone < MQ_ALONE_MAX) {
+		f->alone++;
+		return mq_chunk_alone(front, size);
+	}
+	if (*c && (mq_sender_is_same(mq_chunk_sender(*c)) ||
+		   mq_chunk_hand_over(*c))) {
+		e = mq_chunk_try(*c, front, size);
+		if (e)
+			return e;
+	}
+	*c = mq_chunk_next(f, *c, size);
+	e = *c ? mq_chunk_try(*c, front, size) : NULL;
+	return e ?: mq_chunk_alone(front, size);
+}
+
+/**
+ * mq_chunk_cut - memory for a message
+ * @f: the producer
+ * @c: its chunk, claimed
+ * @front: bytes before the entry
+ * @size: bytes, those included; a multiple of 8, as @front is
+ *
+ * Return: as mq_chunk_alone().
+ */
+struct mq_entry *mq_chunk_cut(struct mq_file *f, struct mq_chunk **c,
+			      u32 front, u32 size)
+{
+	struct mq_chunk *chunk = *c;
+	struct mq_entry *e;
+
+	if (likely((unsigned long)chunk > (unsigned long)MQ_CHUNK_CLAIMED) &&
+	    likely(mq_sender_is_same(mq_chunk_sender(chunk)))) {
+		e = mq_chunk_try(chunk, front, size);
+		if (likely(e))
+			return e;
+	}
+	return mq_chunk_slow(f, c, front, size);
+}
