@@ -31,7 +31,6 @@
 
 #define MQ_CHUNK_MAX	SZ_64K
 #define MQ_CHUNK_BIAS	(1 << 30)
-#define MQ_CHUNK_CLAIMED ((struct mq_chunk *)1UL)
 
 /* How many messages of an open file come before its first chunk. */
 #define MQ_ALONE_MAX	8
@@ -69,15 +68,6 @@ void mq_sender_stamp(struct mq_sender *s)
 static struct mq_sender *mq_chunk_sender(struct mq_chunk *c)
 {
 	return (void *)c + c->sender * 8;
-}
-
-/* Is who sends now the one whose messages were cut last? */
-static bool mq_sender_is_same(const struct mq_sender *s)
-{
-	const struct cred *cred = current_cred();
-
-	return s->pid == task_tgid_nr(current) && uid_eq(s->uid, cred->euid) &&
-	       gid_eq(s->gid, cred->egid);
 }
 
 /* Only to be compared with: there is no reference. */
@@ -156,28 +146,19 @@ static struct mq_chunk *mq_chunk_pages(u32 size)
 	return c;
 }
 
-static struct mq_entry *mq_chunk_entry(struct mq_chunk *c, u32 at)
+/**
+ * mq_chunk_again - begin a chunk that is full anew
+ * @c: the chunk, claimed
+ * @size: bytes that are wanted of it
+ *
+ * Return: false if it is not empty, or has not so much.
+ */
+bool mq_chunk_again(struct mq_chunk *c, u32 size)
 {
-	struct mq_entry *e = (void *)c + at;
-
-	e->msg.chunk = at / 8;
-	e->msg.sender = c->sender;
-	return e;
-}
-
-/* Cut off @size bytes, of which the entry begins at @front; or NULL. */
-static struct mq_entry *mq_chunk_try(struct mq_chunk *c, u32 front, u32 size)
-{
-	u32 at;
-
-	if (mq_chunk_is_empty(c))
-		mq_chunk_reset(c);
-	at = c->used;
-	if (unlikely(size > c->size - at))
-		return NULL;
-	c->used = at + size;
-	c->given++;
-	return mq_chunk_entry(c, at + front);
+	if (!mq_chunk_is_empty(c) || size > c->size - MQ_CHUNK_START)
+		return false;
+	mq_chunk_reset(c);
+	return true;
 }
 
 /**
@@ -204,7 +185,7 @@ struct mq_entry *mq_chunk_alone(u32 front, u32 size)
 		return NULL;
 	mq_chunk_init(c, all, MQ_ALONE);
 	atomic_set(&c->refs, 1);
-	return mq_chunk_entry(c, MQ_CHUNK_START + front);
+	return mq_chunk_take(c, front, size);
 }
 
 /* Another one sends with this file: may it go on with the file's chunk? */
@@ -214,8 +195,7 @@ static bool mq_chunk_hand_over(struct mq_chunk *c)
 
 	if (c->memcg != mq_current_memcg())
 		return false;
-	if (mq_chunk_is_empty(c)) {
-		mq_chunk_reset(c);
+	if (mq_chunk_again(c, 0)) {
 		mq_sender_stamp(&c->first);
 		return true;
 	}
@@ -234,10 +214,8 @@ static struct mq_chunk *mq_chunk_next(struct mq_file *f, struct mq_chunk *c,
 	struct mq_chunk *spare = f->spare;
 
 	f->spare = c;
-	if (spare && mq_chunk_is_empty(spare) &&
-	    spare->size - MQ_CHUNK_START >= size &&
-	    spare->memcg == mq_current_memcg()) {
-		mq_chunk_reset(spare);
+	if (spare && spare->memcg == mq_current_memcg() &&
+	    mq_chunk_again(spare, size)) {
 		mq_sender_stamp(&spare->first);
 		return spare;
 	}
@@ -253,23 +231,19 @@ static noinline struct mq_entry *mq_chunk_slow(struct mq_file *f,
 					       struct mq_chunk **c, u32 front,
 					       u32 size)
 {
-	struct mq_entry *e;
-
 	if (*c == MQ_CHUNK_CLAIMED || size > MQ_CHUNK_MAX / 4)
 		return mq_chunk_alone(front, size);
 	if (!*c && f->alone < MQ_ALONE_MAX) {
 		f->alone++;
 		return mq_chunk_alone(front, size);
 	}
-	if (*c && (mq_sender_is_same(mq_chunk_sender(*c)) ||
-		   mq_chunk_hand_over(*c))) {
-		e = mq_chunk_try(*c, front, size);
-		if (e)
-			return e;
+	if (*c && (mq_chunk_is_ours(*c) || mq_chunk_hand_over(*c))) {
+		if (mq_chunk_has(*c, size))
+			return mq_chunk_take(*c, front, size);
 	}
 	*c = mq_chunk_next(f, *c, size);
-	e = *c ? mq_chunk_try(*c, front, size) : NULL;
-	return e ?: mq_chunk_alone(front, size);
+	return *c ? mq_chunk_take(*c, front, size) :
+		    mq_chunk_alone(front, size);
 }
 
 /**
@@ -285,13 +259,9 @@ struct mq_entry *mq_chunk_cut(struct mq_file *f, struct mq_chunk **c,
 			      u32 front, u32 size)
 {
 	struct mq_chunk *chunk = *c;
-	struct mq_entry *e;
 
-	if (likely((unsigned long)chunk > (unsigned long)MQ_CHUNK_CLAIMED) &&
-	    likely(mq_sender_is_same(mq_chunk_sender(chunk)))) {
-		e = mq_chunk_try(chunk, front, size);
-		if (likely(e))
-			return e;
-	}
+	if (likely(chunk && chunk != MQ_CHUNK_CLAIMED &&
+		   mq_chunk_is_ours(chunk) && mq_chunk_has(chunk, size)))
+		return mq_chunk_take(chunk, front, size);
 	return mq_chunk_slow(f, c, front, size);
 }

@@ -107,23 +107,9 @@ static int mq_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
-static ssize_t mq_file_read(struct file *file, char __user *to, size_t size,
-			    loff_t *pos)
-{
-	return mq_read(file->private_data, to, size,
-		       file->f_flags & O_NONBLOCK);
-}
-
 static ssize_t mq_file_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
 	return mq_read_iter(iocb->ki_filp->private_data, iocb, to);
-}
-
-static ssize_t mq_file_write(struct file *file, const char __user *from,
-			     size_t size, loff_t *pos)
-{
-	return mq_write(file->private_data, from, size,
-			file->f_flags & O_NONBLOCK);
 }
 
 static ssize_t mq_file_write_iter(struct kiocb *iocb, struct iov_iter *from)
@@ -224,8 +210,8 @@ static void mq_show_fdinfo(struct seq_file *m, struct file *file)
  */
 const struct file_operations mq_fops = {
 	MQ_FOPS,
-	.read		= mq_file_read,
-	.write		= mq_file_write,
+	.read		= mq_read,
+	.write		= mq_write,
 };
 
 static const struct file_operations mq_line_fops = { MQ_FOPS };

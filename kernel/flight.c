@@ -174,8 +174,6 @@ u32 mq_flight_take_run_locked(struct mq_file *f, struct list_head *batch,
 		return 0;
 	list_cut_position(&run, fifo, last);
 	list_splice_tail(&run, batch);
-	if (list_empty(fifo))
-		__clear_bit(0, q->ready.used);
 	q->ready_bytes -= bytes;
 	q->stat.delivered += n;
 	q->stat.redelivered += again;
@@ -249,7 +247,7 @@ void mq_flight_finish_run_locked(struct mq_file *f, struct list_head *batch)
 			mq_order_done_locked(q, e);
 			mq_order_leave_locked(q, e);
 		}
-		list_del(&e->all);
+		mq_list_remove(&e->all);
 	}
 	q->stat.acked += n;
 	WRITE_ONCE(q->stat.in_flight, q->stat.in_flight - n);

@@ -19,16 +19,16 @@
 static struct kmem_cache *mq_more_cache;
 
 /* The budget: what is used, how much there is, and who waits for some. */
-static atomic_long_t mq_budget_used;
-static unsigned long mq_budget_max;
-static DECLARE_WAIT_QUEUE_HEAD(mq_budget_waiters);
+atomic_long_t mq_budget_used;
+unsigned long mq_budget_max;
+DECLARE_WAIT_QUEUE_HEAD(mq_budget_waiters);
 
 /*
  * Queues with pollers that wait for some of the budget. The lock protects the
  * list and mq_queue.starved; it is taken last but for wait queue locks.
  */
 static DEFINE_SPINLOCK(mq_starved_lock);
-static LIST_HEAD(mq_starved);
+LIST_HEAD(mq_starved);
 
 static int mq_budget_set(const char *text, const struct kernel_param *kp)
 {
@@ -71,14 +71,6 @@ static bool mq_budget_charge(unsigned long cost)
 			return false;
 	} while (!atomic_long_try_cmpxchg(&mq_budget_used, &used, used + cost));
 	return true;
-}
-
-void mq_budget_uncharge(unsigned long cost)
-{
-	atomic_long_sub(cost, &mq_budget_used);
-	/* The barrier in wq_has_sleeper() is for the list as well. */
-	if (wq_has_sleeper(&mq_budget_waiters) || !list_empty(&mq_starved))
-		mq_budget_wake();
 }
 
 /* There may be more of the budget than before: all are to look. */
@@ -239,32 +231,14 @@ static void mq_front_init(struct mq_entry *e, bool more, bool ordered)
 		mq_more_init((void *)e - mq_front(true, ordered), e);
 }
 
-static void mq_entry_init(struct mq_entry *e, const struct mq_msg *msg)
+/* Zeros between the parts and behind them. */
+static void mq_entry_zero(struct mq_entry *e)
 {
-	u32 meta = msg->key_size + msg->headers_size;
+	u32 meta = e->msg.key_size + e->msg.headers_size;
 
-	e->seen = NULL;
-	e->more = NULL;
-	e->since_ns = 0;
-	e->attempt = 0;
-	e->failures = 0;
-	e->priority = 0;
-	e->state = 0;
-	e->failure = 0;
-	e->returned = false;
-	e->timed = false;
-	e->clock = MQ_BOOTTIME;
-	e->fresh = false;
-	e->leaving = false;
-	e->ordered = false;
-	e->deferred = false;
-	e->own_more = false;
-	e->msg.size = msg->size;
-	e->msg.key_size = msg->key_size;
-	e->msg.headers_size = msg->headers_size;
 	if (unlikely(meta & 7))
 		memset(mq_data(e) + meta, 0, ALIGN(meta, 8) - meta);
-	if (unlikely(msg->size & 7))
+	if (unlikely(e->msg.size & 7))
 		mq_entry_pad(e);
 }
 
@@ -307,6 +281,7 @@ struct mq_entry *mq_entry_alloc(struct mq_file *f, struct mq_chunk **c,
 		return ERR_PTR(-ENOMEM);
 	}
 	mq_entry_init(e, msg);
+	mq_entry_zero(e);
 	if (unlikely(front))
 		mq_front_init(e, more, ordered);
 	return e;

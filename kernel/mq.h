@@ -46,6 +46,7 @@
 #define MQ_H
 
 #include <linux/cdev.h>
+#include <linux/cred.h>
 #include <linux/device.h>
 #include <linux/fs.h>
 #include <linux/hrtimer.h>
@@ -53,9 +54,11 @@
 #include <linux/mutex.h>
 #include <linux/rbtree.h>
 #include <linux/refcount.h>
+#include <linux/sched.h>
 #include <linux/siphash.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
+#include <linux/uaccess.h>
 #include <linux/uidgid.h>
 #include <linux/uio.h>
 #include <linux/wait.h>
@@ -319,7 +322,7 @@ static inline const struct mq_sender *mq_sender_of(const struct mq_entry *e)
  * struct mq_ready - the entries that wait for a consumer, by level
  * @fifo: for each level those in the order of sending, by rising id
  * @levels: how many there are
- * @used: levels whose fifo is not empty
+ * @used: levels whose fifo is not empty, if there are several
  * @returned: those that came back and whose place is amid a fifo: by level,
  *	the highest first, then by id
  *
@@ -434,6 +437,8 @@ enum { MQ_PAUSED_NONE, MQ_PAUSED_SEND, MQ_PAUSED_RECEIVE, MQ_PAUSED_BOTH };
  * @node_gid: group of the node (invariant)
  * @by_name: link in the registry (protected by mq_registry_lock)
  * @opt: its options (written under @lock, read without)
+ * @plain_size: most bytes of a plain message, 0: none is (written under @lock,
+ *	read without)
  * @blocked: writers asleep, and files that found no room and may be polled
  * @readers: consumers that wait for a message, and pollers
  * @writers: producers that wait for room, and pollers
@@ -447,6 +452,9 @@ enum { MQ_PAUSED_NONE, MQ_PAUSED_SEND, MQ_PAUSED_RECEIVE, MQ_PAUSED_BOTH };
  * @order: what order=key and fairness need, else NULL (invariant)
  * @lock: protects all that follows
  * @gone: removed; nothing comes in or out any more
+ * @plain: what its options say needs no look at a message: see
+ *	mq_queue_tune_locked()
+ * @timed: an entry waits for a time (looked at without)
  * @exclusive: its only consumer came with O_EXCL
  * @freed: there is more room than when the lock was taken
  * @was_full: and then there was none
@@ -459,6 +467,8 @@ enum { MQ_PAUSED_NONE, MQ_PAUSED_SEND, MQ_PAUSED_RECEIVE, MQ_PAUSED_BOTH };
  * @all: all entries, by id, and cursors among them
  * @ready: what waits for a consumer
  * @ready_bytes: bytes of that
+ * @stored: messages, whatever their state: what the bounds bound (looked at
+ *	without)
  * @aside: what is delayed, deferred or dead, by id
  * @clocks: what time will do
  * @idle_since: when the last consumer or producer went, CLOCK_BOOTTIME
@@ -478,6 +488,7 @@ struct mq_queue {
 	struct hlist_node	by_name;
 	struct mq_options	opt;
 
+	u64			plain_size;
 	atomic_t		blocked;
 	wait_queue_head_t	readers;
 	wait_queue_head_t	writers;
@@ -491,6 +502,8 @@ struct mq_queue {
 
 	spinlock_t		lock ____cacheline_aligned_in_smp;
 	bool			gone;
+	bool			plain;
+	bool			timed;
 	bool			exclusive;
 	bool			freed;
 	bool			was_full;
@@ -501,6 +514,7 @@ struct mq_queue {
 	struct list_head	all;
 	struct mq_ready		ready;
 	u64			ready_bytes;
+	u64			stored;
 	struct rb_root_cached	aside;
 	struct mq_clock		clocks[MQ_CLOCKS];
 	u64			idle_since;
@@ -616,9 +630,59 @@ void mq_chunk_unclaim(struct mq_file *f, struct mq_chunk *c);
 struct mq_entry *mq_chunk_cut(struct mq_file *f, struct mq_chunk **c,
 			      u32 front, u32 size);
 struct mq_entry *mq_chunk_alone(u32 front, u32 size);
+bool mq_chunk_again(struct mq_chunk *c, u32 size);
 void mq_chunk_drop(struct mq_file *f);
 void mq_sender_stamp(struct mq_sender *s);
 void mq_chunk_free(struct mq_chunk *c);
+
+#define MQ_CHUNK_CLAIMED	((struct mq_chunk *)1UL)
+
+/* Is who sends now the one whose messages were cut from a chunk last? */
+static inline bool mq_chunk_is_ours(const struct mq_chunk *c)
+{
+	const struct mq_sender *s = (void *)c + c->sender * 8;
+	const struct cred *cred = current_cred();
+
+	return s->pid == task_tgid_nr(current) && uid_eq(s->uid, cred->euid) &&
+	       gid_eq(s->gid, cred->egid);
+}
+
+/* Is there so much left of it, if need be from its beginning again? */
+static inline bool mq_chunk_has(struct mq_chunk *c, u32 size)
+{
+	return likely(size <= c->size - c->used) || mq_chunk_again(c, size);
+}
+
+/* Cut @size bytes off, which are there; the entry begins at @front. */
+static inline struct mq_entry *mq_chunk_take(struct mq_chunk *c, u32 front,
+					     u32 size)
+{
+	u32 at = c->used;
+	struct mq_entry *e = (void *)c + at + front;
+
+	c->used = at + size;
+	c->given++;
+	e->msg.chunk = (at + front) / 8;
+	e->msg.sender = c->sender;
+	return e;
+}
+
+/*
+ * Memory for a plain message, as mq_chunk_cut(), where that is a matter of a
+ * few instructions; else NULL.
+ */
+static inline struct mq_entry *mq_chunk_quick(struct mq_file *f, u32 size)
+{
+	struct mq_chunk *c = xchg(&f->chunk, MQ_CHUNK_CLAIMED);
+	struct mq_entry *e = NULL;
+
+	if (unlikely(c == MQ_CHUNK_CLAIMED))
+		return NULL;
+	if (likely(c && mq_chunk_is_ours(c) && mq_chunk_has(c, size)))
+		e = mq_chunk_take(c, 0, size);
+	smp_store_release(&f->chunk, c);
+	return e;
+}
 
 static inline void mq_chunk_get(struct mq_chunk *c)
 {
@@ -643,20 +707,113 @@ void mq_entry_stamp(struct mq_entry *e);
 struct mq_entry *mq_entry_copy(struct mq_queue *q, const struct mq_entry *old);
 int mq_entry_grow(struct mq_file *f, struct mq_entry **e, u32 before, u32 room,
 		  bool nowait);
+void mq_budget_wake(void);
 void mq_entry_free(struct mq_entry *e);
 void mq_entries_free(struct list_head *list);
 struct mq_more *mq_more_alloc(void);
 void mq_more_free(struct mq_more *m);
 void mq_more_add(struct mq_entry *e, struct mq_more **spare);
+extern atomic_long_t mq_budget_used;
+extern unsigned long mq_budget_max;
+extern wait_queue_head_t mq_budget_waiters;
+extern struct list_head mq_starved;
+
+static inline void mq_budget_uncharge(unsigned long cost)
+{
+	atomic_long_sub(cost, &mq_budget_used);
+	/* Pairs with that of whoever gets in line and then looks at it. */
+	smp_mb__after_atomic();
+	if (unlikely(waitqueue_active(&mq_budget_waiters) ||
+		     !list_empty(&mq_starved)))
+		mq_budget_wake();
+}
+
+/* Charge @cost if there is so much left; who fails may take it for short. */
+static inline bool mq_budget_try(unsigned long cost)
+{
+	if (likely(atomic_long_add_return(cost, &mq_budget_used) <=
+		   READ_ONCE(mq_budget_max)))
+		return true;
+	mq_budget_uncharge(cost);
+	return false;
+}
+
 bool mq_budget_poll(struct mq_queue *q, u64 bytes);
 void mq_budget_forget(struct mq_queue *q);
 int mq_budget_wait(struct mq_queue *q, unsigned long cost);
-void mq_budget_uncharge(unsigned long cost);
 unsigned long mq_cost(u64 bytes);
-void mq_budget_wake(void);
 struct mq_text *mq_text_alloc(u16 size);
 struct mq_text *mq_text_get(struct mq_text *t);
 void mq_text_put(struct mq_text *t);
+
+/* An entry in no queue, with nothing but its message, whose sizes are @msg's. */
+static inline void mq_entry_init(struct mq_entry *e, const struct mq_msg *msg)
+{
+	e->seen = NULL;
+	e->more = NULL;
+	e->since_ns = 0;
+	e->attempt = 0;
+	e->failures = 0;
+	e->priority = 0;
+	e->state = 0;
+	e->failure = 0;
+	e->returned = false;
+	e->timed = false;
+	e->clock = false;
+	e->fresh = false;
+	e->leaving = false;
+	e->ordered = false;
+	e->deferred = false;
+	e->own_more = false;
+	e->msg.size = msg->size;
+	e->msg.key_size = msg->key_size;
+	e->msg.headers_size = msg->headers_size;
+}
+
+/*
+ * Copying from and to the user. The kernel's check that what is copied lies
+ * within one of its objects has nothing to look up here: a message is a piece
+ * of a chunk, and has its own size.
+ */
+static inline bool mq_copy_in(struct mq_entry *e, const void __user *from,
+			      size_t size)
+{
+	return !_copy_from_user(mq_payload(e), from, size);
+}
+
+static inline size_t mq_copy_out(void __user *to, const struct mq_entry *e,
+				 u32 at, size_t size)
+{
+	return size - _copy_to_user(to, mq_payload(e) + at, size);
+}
+
+/*
+ * As list_add_tail() and list_del(), which on many kernels look whether the
+ * neighbours are sound: for each message that is a tenth of all that is done.
+ */
+static inline void mq_list_append(struct list_head *new, struct list_head *head)
+{
+	struct list_head *last = head->prev;
+
+	new->next = head;
+	new->prev = last;
+	last->next = new;
+	head->prev = new;
+}
+
+static inline void mq_list_remove(struct list_head *entry)
+{
+	__list_del(entry->prev, entry->next);
+}
+
+/* As mq_entry_free(), for one that is nothing but a message. */
+static inline void mq_plain_free(struct mq_entry *e)
+{
+	unsigned long cost = sizeof(*e) + mq_msg_extent(&e->msg);
+
+	mq_chunk_put(mq_chunk_of(e));
+	mq_budget_uncharge(cost);
+}
 
 /* Zeros behind the payload: no byte of the kernel's own goes out. */
 static inline void mq_entry_pad(struct mq_entry *e)
@@ -767,13 +924,26 @@ struct mq_sent {
 	bool	dup;
 };
 
+static inline bool mq_within(const struct mq_queue *q, u64 messages, u64 bytes)
+{
+	return messages <= READ_ONCE(q->opt.max_messages) &&
+	       bytes <= READ_ONCE(q->opt.max_bytes);
+}
+
+/* Is there room for so many messages of so many bytes? Also without the lock. */
+static inline bool mq_queue_fits(const struct mq_queue *q, u64 messages,
+				 u64 bytes)
+{
+	return mq_within(q, READ_ONCE(q->stored) + messages,
+			 READ_ONCE(q->stat.bytes) + bytes);
+}
+
 /* queue.c: what comes in and goes out; who uses it */
 void mq_lock(struct mq_queue *q) __acquires(&q->lock);
 void mq_unlock(struct mq_queue *q) __releases(&q->lock);
 int mq_queue_attach(struct mq_queue *q, struct mq_file *f, bool exclusive);
 void mq_queue_detach(struct mq_queue *q, struct mq_file *f);
-bool mq_queue_fits(const struct mq_queue *q, u64 messages, u64 bytes);
-bool mq_queue_was_full(const struct mq_queue *q, u32 messages);
+bool mq_queue_is_full(const struct mq_queue *q);
 u64 mq_queue_droppable(struct mq_queue *q);
 int mq_queue_admit_locked(struct mq_queue *q, const struct mq_msg *msg);
 void mq_queue_spare(struct mq_queue *q);
@@ -784,6 +954,8 @@ void mq_queue_purge_locked(struct mq_queue *q, struct mq_entry *e);
 bool mq_queue_drop_oldest(struct mq_queue *q);
 int mq_queue_close(struct mq_queue *q, bool force);
 void mq_queue_drain(struct mq_queue *q);
+void mq_queue_tune_locked(struct mq_queue *q);
+void mq_queue_gone_locked(struct mq_queue *q);
 int mq_queue_stat(struct mq_queue *q, struct devmq_stat *s);
 
 /* state.c: from one state to another */
@@ -846,12 +1018,29 @@ void mq_want_room(struct mq_file *f, u64 bytes);
 bool mq_has_credit(const struct mq_file *f);
 void mq_pass_on(struct mq_queue *q);
 bool mq_paused(const struct mq_queue *q, u64 side);
-void mq_wake_readers(struct mq_queue *q, unsigned int n);
-void mq_wake_writers(struct mq_queue *q, bool edge);
+void mq_wake_sleeping_readers(struct mq_queue *q, unsigned int n);
+void mq_wake_sleeping_writers(struct mq_queue *q, bool edge);
 void mq_wake_pollers(struct mq_queue *q);
 void mq_wake_file(struct mq_file *f);
 void mq_wake_options(struct mq_queue *q);
 void mq_wake_all(struct mq_queue *q);
+
+/* @n messages became ready; 0: all readers are to look. */
+static inline void mq_wake_readers(struct mq_queue *q, unsigned int n)
+{
+	if (unlikely(wq_has_sleeper(&q->readers)))
+		mq_wake_sleeping_readers(q, n);
+}
+
+/*
+ * There is more room than before, or some is left. @edge: the queue was full;
+ * if not, only those look who need more than a little.
+ */
+static inline void mq_wake_writers(struct mq_queue *q, bool edge)
+{
+	if (unlikely(wq_has_sleeper(&q->writers)))
+		mq_wake_sleeping_writers(q, edge);
+}
 
 /* send.c, receive.c: one message through a queue, top to bottom */
 bool mq_size_ok(const struct mq_queue *q, u64 payload, u64 meta);
@@ -859,11 +1048,11 @@ void mq_batch_init(struct mq_batch *b);
 void mq_batch_add(struct mq_batch *b, struct mq_entry *e);
 int mq_send(struct mq_file *f, struct mq_batch *b, bool nowait,
 	    struct mq_sent *sent);
-ssize_t mq_write(struct mq_file *f, const char __user *from, size_t size,
-		 bool nowait);
+ssize_t mq_write(struct file *file, const char __user *from, size_t size,
+		 loff_t *pos);
 ssize_t mq_write_iter(struct mq_file *f, struct kiocb *iocb,
 		      struct iov_iter *from);
-ssize_t mq_read(struct mq_file *f, char __user *to, size_t size, bool nowait);
+ssize_t mq_read(struct file *file, char __user *to, size_t size, loff_t *pos);
 ssize_t mq_read_iter(struct mq_file *f, struct kiocb *iocb, struct iov_iter *to);
 u32 mq_next_size(struct mq_file *f);
 

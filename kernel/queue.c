@@ -8,15 +8,48 @@
 #include "mq.h"
 #include "trace.h"
 
-/* Take the lock, and do what time has done by now. */
-void mq_lock(struct mq_queue *q) __acquires(&q->lock)
+/**
+ * mq_queue_tune_locked - an option has changed, or the queue is gone
+ * @q: the queue
+ *
+ * See what that means for plain messages, which are nothing but their bytes:
+ * whether one that comes in gets ready behind all others, and the first that is
+ * ready may be taken, and nothing has to be looked at for that.
+ */
+void mq_queue_tune_locked(struct mq_queue *q)
 {
-	spin_lock(&q->lock);
+	const struct mq_options *o = &q->opt;
+
+	lockdep_assert_held(&q->lock);
+	q->plain = !q->gone && !q->order && o->priorities == 1 &&
+		   o->paused == MQ_PAUSED_NONE && !o->single_active &&
+		   o->overflow != MQ_OVERFLOW_DROP_HEAD && !mq_queue_times(q);
+	WRITE_ONCE(q->plain_size,
+		   q->plain ? min(o->max_message_size, o->max_bytes) : 0);
+}
+
+/* Nothing comes in or out any more. */
+void mq_queue_gone_locked(struct mq_queue *q)
+{
+	WRITE_ONCE(q->gone, true);
+	mq_queue_tune_locked(q);
+}
+
+static void mq_time_passes(struct mq_queue *q)
+{
 	while (unlikely(mq_time_due(q)) && !q->gone && mq_time_pass_locked(q)) {
 		mq_unlock(q);
 		cond_resched();
 		spin_lock(&q->lock);
 	}
+}
+
+/* Take the lock, and do what time has done by now. */
+void mq_lock(struct mq_queue *q) __acquires(&q->lock)
+{
+	spin_lock(&q->lock);
+	if (unlikely(q->timed))
+		mq_time_passes(q);
 }
 
 /* What mq_unlock() has to do where more than the common happened. */
@@ -28,11 +61,8 @@ static void mq_unlock_rest(struct mq_queue *q, struct list_head *out,
 	mq_dedup_free(seen);
 }
 
-/*
- * Drop the lock, and do what had to wait for that: wake those whom the changes
- * concern, and dispose of what left.
- */
-void mq_unlock(struct mq_queue *q) __releases(&q->lock)
+static noinline void mq_unlock_changed(struct mq_queue *q)
+	__releases(&q->lock)
 {
 	bool freed = q->freed, was_full = q->was_full, drained = q->drained;
 	unsigned int news = q->news;
@@ -59,36 +89,23 @@ void mq_unlock(struct mq_queue *q) __releases(&q->lock)
 		mq_unlock_rest(q, &out, &groups, &seen);
 }
 
-/* Messages stored, whatever their state: what the bounds bound. */
-static u64 mq_stored(const struct mq_queue *q)
-{
-	return READ_ONCE(q->stat.ready) + READ_ONCE(q->stat.in_flight) +
-	       READ_ONCE(q->stat.delayed) + READ_ONCE(q->stat.deferred) +
-	       READ_ONCE(q->stat.dead);
-}
-
-static bool mq_within(const struct mq_queue *q, u64 messages, u64 bytes)
-{
-	return messages <= READ_ONCE(q->opt.max_messages) &&
-	       bytes <= READ_ONCE(q->opt.max_bytes);
-}
-
-/* Is there room for so many messages of so many bytes? Also without the lock. */
-bool mq_queue_fits(const struct mq_queue *q, u64 messages, u64 bytes)
-{
-	return mq_within(q, mq_stored(q) + messages,
-			 READ_ONCE(q->stat.bytes) + bytes);
-}
-
 /*
- * Was there no room for even a little? The edge that pollers wait for. Asked
- * when the first @messages since mq_lock() are on their way out: they are in no
- * state any more, but their bytes still count.
+ * Drop the lock, and do what had to wait for that: wake those whom the changes
+ * concern, and dispose of what left.
  */
-bool mq_queue_was_full(const struct mq_queue *q, u32 messages)
+void mq_unlock(struct mq_queue *q) __releases(&q->lock)
 {
-	return !mq_within(q, mq_stored(q) + messages + 1,
-			  READ_ONCE(q->stat.bytes) + 1);
+	if (q->freed || q->news || q->drained || q->order ||
+	    unlikely(!list_empty(&q->dedup.old)))
+		mq_unlock_changed(q);
+	else
+		spin_unlock(&q->lock);
+}
+
+/* Is there no room for even a little? The edge that pollers wait for. */
+bool mq_queue_is_full(const struct mq_queue *q)
+{
+	return !mq_queue_fits(q, 1, 1);
 }
 
 /* It makes room for another. */
@@ -140,7 +157,7 @@ static int mq_drop_until_fits(struct mq_queue *q, u64 bytes,
 {
 	unsigned int n = 0;
 
-	if (!mq_within(q, mq_stored(q) - q->stat.ready + 1,
+	if (!mq_within(q, q->stored - q->stat.ready + 1,
 		       q->stat.bytes - q->ready_bytes + bytes))
 		return -ENOSPC;
 	while (!mq_queue_fits(q, 1, bytes)) {
@@ -227,6 +244,7 @@ void mq_queue_add_locked(struct mq_queue *q, struct mq_entry *e, u64 now)
 	e->id = q->next_id++;
 	e->holder = NULL;
 	list_add_tail(&e->all, &q->all);
+	WRITE_ONCE(q->stored, q->stored + 1);
 	WRITE_ONCE(q->stat.bytes, q->stat.bytes + mq_msg_bytes(&e->msg));
 	q->stat.sent++;
 	trace_mq_send(q, e);
@@ -251,9 +269,7 @@ void mq_queue_add_locked(struct mq_queue *q, struct mq_entry *e, u64 now)
 bool mq_queue_takes_run_locked(struct mq_queue *q, const struct mq_batch *b)
 {
 	lockdep_assert_held(&q->lock);
-	return !q->gone && !q->order && q->ready.levels == 1 &&
-	       !mq_paused(q, MQ_PAUSED_SEND) &&
-	       mq_queue_fits(q, b->count, b->bytes);
+	return q->plain && mq_queue_fits(q, b->count, b->bytes);
 }
 
 /* It does, at @now. */
@@ -267,12 +283,12 @@ void mq_queue_add_run_locked(struct mq_queue *q, struct mq_batch *b, u64 now)
 		e->msg.time_ns = now;
 		e->id = id++;
 		e->state = DEVMQ_STATE_READY;
-		list_add_tail(&e->all, &q->all);
+		mq_list_append(&e->all, &q->all);
 		trace_mq_send(q, e);
 	}
 	list_splice_tail_init(&b->list, &q->ready.fifo[0]);
-	__set_bit(0, q->ready.used);
 	q->next_id = id;
+	WRITE_ONCE(q->stored, q->stored + b->count);
 	q->stat.sent += b->count;
 	WRITE_ONCE(q->stat.ready, q->stat.ready + b->count);
 	WRITE_ONCE(q->stat.bytes, q->stat.bytes + b->bytes);
@@ -399,10 +415,10 @@ int mq_queue_close(struct mq_queue *q, bool force)
 	int err = 0;
 
 	mq_lock(q);
-	if (!force && mq_stored(q))
+	if (!force && q->stored)
 		err = -ENOTEMPTY;
 	else
-		WRITE_ONCE(q->gone, true);
+		mq_queue_gone_locked(q);
 	mq_unlock(q);
 	return err;
 }

@@ -112,7 +112,8 @@ void mq_ready_insert(struct mq_ready *r, struct mq_entry *e)
 		rb_add_cached(&e->node, &r->returned, mq_returned_less);
 		return;
 	}
-	__set_bit(e->priority, r->used);
+	if (unlikely(r->levels > 1))
+		__set_bit(e->priority, r->used);
 }
 
 void mq_ready_remove(struct mq_ready *r, struct mq_entry *e)
@@ -123,7 +124,7 @@ void mq_ready_remove(struct mq_ready *r, struct mq_entry *e)
 		return;
 	}
 	list_del(&e->list);
-	if (list_empty(&r->fifo[e->priority]))
+	if (unlikely(r->levels > 1) && list_empty(&r->fifo[e->priority]))
 		__clear_bit(e->priority, r->used);
 }
 
@@ -173,9 +174,12 @@ static struct mq_entry *mq_returned_from(struct mq_ready *r, u8 level)
 struct mq_entry *mq_ready_lowest(struct mq_ready *r)
 {
 	struct mq_entry *back = mq_ids_last(&r->returned);
+	unsigned long low = 0;
 	struct mq_entry *e;
 
-	e = mq_fifo_first(r, find_first_bit(r->used, r->levels));
+	if (r->levels > 1)
+		low = find_first_bit(r->used, r->levels);
+	e = mq_fifo_first(r, low);
 	if (!back || (e && e->priority < back->priority))
 		return e;
 	/* The tree's lowest level, and there the oldest. */

@@ -8,6 +8,7 @@
 #include <linux/uio.h>
 
 #include "mq.h"
+#include "trace.h"
 
 /* The half-read message, or the next one; as mq_flight_next_locked(). */
 static struct mq_entry *mq_pick(struct mq_file *f)
@@ -118,7 +119,7 @@ static noinline struct mq_entry *mq_pick_wait(struct mq_file *f, bool nowait)
 }
 
 /* What a read takes: an entry in hand, with rx held; NULL or an ERR_PTR: not. */
-static struct mq_entry *mq_read_begin(struct mq_file *f, bool nowait)
+static noinline struct mq_entry *mq_read_begin(struct mq_file *f, bool nowait)
 {
 	struct mq_entry *e = mq_pick(f);
 
@@ -134,7 +135,7 @@ static struct mq_entry *mq_read_begin(struct mq_file *f, bool nowait)
 }
 
 /* So much of it was copied, behind what had been before. */
-static ssize_t mq_read_end(struct mq_file *f, struct mq_entry *e, size_t size,
+static noinline ssize_t mq_read_end(struct mq_file *f, struct mq_entry *e, size_t size,
 			   size_t copied)
 {
 	u32 done = f->partial_done;
@@ -151,24 +152,90 @@ static ssize_t mq_read_end(struct mq_file *f, struct mq_entry *e, size_t size,
 	return ret;
 }
 
-/* read(2): bytes of one message. */
-ssize_t mq_read(struct mq_file *f, char __user *to, size_t size, bool nowait)
+/* Take the first message, if that and the queue are plain; else NULL. */
+static struct mq_entry *mq_plain_take(struct mq_queue *q, struct mq_file *f)
 {
-	struct mq_entry *e;
+	struct mq_entry *e = NULL;
 
-	if (!size)
+	spin_lock(&q->lock);
+	if (likely(q->plain && !q->timed && !f->partial && !f->lost &&
+		   f->ack == DEVMQ_ACK_AUTO && !fatal_signal_pending(current) &&
+		   RB_EMPTY_ROOT(&q->ready.returned.rb_root)))
+		e = list_first_entry_or_null(q->ready.fifo, struct mq_entry,
+					     list);
+	if (unlikely(!e || e->more)) {
+		spin_unlock(&q->lock);
+		return NULL;
+	}
+	mq_list_remove(&e->list);
+	e->state = DEVMQ_STATE_IN_FLIGHT;
+	e->holder = f;
+	WRITE_ONCE(q->stat.ready, q->stat.ready - 1);
+	q->ready_bytes -= mq_msg_bytes(&e->msg);
+	WRITE_ONCE(q->stat.in_flight, q->stat.in_flight + 1);
+	q->stat.delivered++;
+	if (unlikely(e->attempt++))
+		q->stat.redelivered++;
+	WRITE_ONCE(f->held_count, f->held_count + 1);
+	f->partial_done = 0;
+	trace_mq_deliver(q, e);
+	spin_unlock(&q->lock);
+	return e;
+}
+
+/* It was read, all of it: acknowledge it. False: it is for mq_read_end(). */
+static bool mq_plain_finish(struct mq_queue *q, struct mq_file *f,
+			    struct mq_entry *e)
+{
+	bool was_full;
+
+	spin_lock(&q->lock);
+	if (unlikely(q->gone || f->ack != DEVMQ_ACK_AUTO ||
+		     fatal_signal_pending(current))) {
+		spin_unlock(&q->lock);
+		return false;
+	}
+	f->last_id = e->id;
+	WRITE_ONCE(f->held_count, f->held_count - 1);
+	WRITE_ONCE(q->stat.in_flight, q->stat.in_flight - 1);
+	q->stat.acked++;
+	trace_mq_ack(q, e);
+	mq_list_remove(&e->all);
+	/* Who begins to wait for room only now looks later than this. */
+	was_full = !waitqueue_active(&q->writers) || mq_queue_is_full(q);
+	WRITE_ONCE(q->stored, q->stored - 1);
+	WRITE_ONCE(q->stat.bytes, q->stat.bytes - mq_msg_bytes(&e->msg));
+	spin_unlock(&q->lock);
+	mq_wake_writers(q, was_full);
+	return true;
+}
+
+/* read(2): bytes of one message. */
+ssize_t mq_read(struct file *file, char __user *to, size_t size, loff_t *pos)
+{
+	struct mq_file *f = file->private_data;
+	struct mq_queue *q = f->q;
+	struct mq_entry *e;
+	size_t copied;
+
+	if (unlikely(!size))
 		return 0;
 	if (unlikely(READ_ONCE(f->ack) == DEVMQ_ACK_MANUAL))
 		mq_own(f);
 	if (mutex_lock_interruptible(&f->rx))
 		return -ERESTARTSYS;
-	e = mq_read_begin(f, nowait);
+	e = mq_plain_take(q, f) ?:
+	    mq_read_begin(f, file->f_flags & O_NONBLOCK);
 	if (unlikely(IS_ERR_OR_NULL(e)))
 		return PTR_ERR_OR_ZERO(e);
 	size = min_t(size_t, e->msg.size - f->partial_done, size);
-	return mq_read_end(f, e, size, size - copy_to_user(to, mq_payload(e) +
-							   f->partial_done,
-							   size));
+	copied = mq_copy_out(to, e, f->partial_done, size);
+	if (unlikely(copied != e->msg.size || e->more || q->order ||
+		     !mq_plain_finish(q, f, e)))
+		return mq_read_end(f, e, size, copied);
+	mutex_unlock(&f->rx);
+	mq_plain_free(e);
+	return copied;
 }
 
 /* The same for what goes out in pieces, to the kernel, or to io_uring. */

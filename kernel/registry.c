@@ -223,8 +223,9 @@ static int mq_link_dead_letter(struct mq_queue *q, const char *name, bool force)
 		return -EINVAL;
 	}
 	before = q->dead_letter;
-	q->dead_letter = target;
+	WRITE_ONCE(q->dead_letter, target);
 	strscpy(q->opt.dead_letter, name, sizeof(q->opt.dead_letter));
+	mq_queue_tune_locked(q);
 	mq_unlock(q);
 	if (!before)
 		return 0;
@@ -422,7 +423,7 @@ void mq_reap(struct mq_queue *q, bool closed)
 	mq_lock(q);
 	over = !q->sources && mq_is_unused(q, closed);
 	if (over)
-		WRITE_ONCE(q->gone, true);
+		mq_queue_gone_locked(q);
 	mq_unlock(q);
 	if (over)
 		mq_unpublish(q);

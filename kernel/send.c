@@ -35,7 +35,7 @@ void mq_batch_init(struct mq_batch *b)
 
 void mq_batch_add(struct mq_batch *b, struct mq_entry *e)
 {
-	list_add_tail(&e->list, &b->list);
+	mq_list_append(&e->list, &b->list);
 	b->count++;
 	b->bytes += mq_msg_bytes(&e->msg);
 	if (unlikely(e->more || e->seen))
@@ -161,6 +161,13 @@ static noinline int mq_send_wait(struct mq_file *f, struct mq_batch *b,
 			    first->key_size + first->headers_size);
 }
 
+/* One got in: other writers may be asleep beside room that is left. */
+static noinline void mq_send_others(struct mq_file *f)
+{
+	mq_want_room(f, 0);
+	mq_wake_writers(f->q, false);
+}
+
 /**
  * mq_send - put messages in the queue
  * @f: the producer
@@ -186,11 +193,8 @@ int mq_send(struct mq_file *f, struct mq_batch *b, bool nowait,
 		if (err)
 			return err;
 	}
-	/* Other writers may be asleep beside room that is left. */
-	if (unlikely(atomic_read(&q->blocked))) {
-		mq_want_room(f, 0);
-		mq_wake_writers(q, false);
-	}
+	if (unlikely(atomic_read(&q->blocked)))
+		mq_send_others(f);
 	return taken;
 }
 
@@ -232,9 +236,10 @@ static ssize_t mq_write_send(struct mq_file *f, struct mq_entry *e,
 	return err;
 }
 
-/* write(2) with framing=record: one message, whole or not at all. */
-ssize_t mq_write(struct mq_file *f, const char __user *from, size_t size,
-		 bool nowait)
+/* write(2) with framing=record, where it is not as simple as below. */
+static noinline ssize_t mq_write_slow(struct mq_file *f,
+				      const char __user *from, size_t size,
+				      bool nowait)
 {
 	struct mq_entry *e;
 	int err;
@@ -255,6 +260,73 @@ ssize_t mq_write(struct mq_file *f, const char __user *from, size_t size,
 		return mq_write_send(f, e, size, nowait);
 	mq_entry_free(e);
 	return -EFAULT;
+}
+
+/* Memory for a plain message with a payload of @size bytes; NULL: not so easily. */
+static struct mq_entry *mq_plain_alloc(struct mq_file *f, u32 size)
+{
+	struct mq_msg msg = { .size = size };
+	u32 cost = sizeof(struct mq_entry) + ALIGN(size, 8);
+	struct mq_entry *e;
+
+	if (unlikely(!mq_budget_try(cost)))
+		return NULL;
+	e = mq_chunk_quick(f, cost);
+	if (unlikely(!e)) {
+		mq_budget_uncharge(cost);
+		return NULL;
+	}
+	mq_entry_init(e, &msg);
+	if (unlikely(size & 7))
+		mq_entry_pad(e);
+	return e;
+}
+
+/* Link a plain message in, if the queue is plain and has room for it. */
+static bool mq_plain_add(struct mq_queue *q, struct mq_entry *e, u32 size)
+{
+	e->msg.time_ns = ktime_get_real_ns();
+	spin_lock(&q->lock);
+	if (unlikely(!q->plain || q->timed || !mq_queue_fits(q, 1, size))) {
+		spin_unlock(&q->lock);
+		return false;
+	}
+	e->id = q->next_id++;
+	e->state = DEVMQ_STATE_READY;
+	mq_list_append(&e->all, &q->all);
+	mq_list_append(&e->list, &q->ready.fifo[0]);
+	WRITE_ONCE(q->stored, q->stored + 1);
+	WRITE_ONCE(q->stat.bytes, q->stat.bytes + size);
+	WRITE_ONCE(q->stat.ready, q->stat.ready + 1);
+	q->ready_bytes += size;
+	q->stat.sent++;
+	trace_mq_send(q, e);
+	spin_unlock(&q->lock);
+	return true;
+}
+
+/* write(2) with framing=record: one message, whole or not at all. */
+ssize_t mq_write(struct file *file, const char __user *from, size_t size,
+		 loff_t *pos)
+{
+	struct mq_file *f = file->private_data;
+	struct mq_queue *q = f->q;
+	struct mq_entry *e = NULL;
+
+	if (likely(size && size <= READ_ONCE(q->plain_size)))
+		e = mq_plain_alloc(f, size);
+	if (unlikely(!e))
+		return mq_write_slow(f, from, size, file->f_flags & O_NONBLOCK);
+	if (unlikely(!mq_copy_in(e, from, size))) {
+		mq_entry_free(e);
+		return -EFAULT;
+	}
+	if (unlikely(!mq_plain_add(q, e, size)))
+		return mq_write_send(f, e, size, file->f_flags & O_NONBLOCK);
+	mq_wake_readers(q, 1);
+	if (unlikely(atomic_read(&q->blocked)))
+		mq_send_others(f);
+	return size;
 }
 
 /* The same for what comes in pieces, from the kernel, or from io_uring. */

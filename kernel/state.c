@@ -100,8 +100,8 @@ void mq_leave_locked(struct mq_queue *q, struct mq_entry *e)
 }
 
 /*
- * There is more room: that of so many messages, which are in no state any more,
- * and of their bytes. Who begins to wait for it only now looks later than this.
+ * There is more room: that of so many messages, and of their bytes. Who begins
+ * to wait for it only now looks later than this.
  */
 void mq_freed_locked(struct mq_queue *q, u32 messages, u64 bytes)
 {
@@ -109,8 +109,9 @@ void mq_freed_locked(struct mq_queue *q, u32 messages, u64 bytes)
 	if (!q->freed) {
 		q->freed = true;
 		q->was_full = !waitqueue_active(&q->writers) ||
-			      mq_queue_was_full(q, messages);
+			      mq_queue_is_full(q);
 	}
+	WRITE_ONCE(q->stored, q->stored - messages);
 	mq_count(&q->stat.bytes, -(s64)bytes);
 }
 
@@ -298,6 +299,7 @@ bool mq_arrive(struct mq_queue *q, struct mq_entry *e, bool anew)
 		e->more->forgiven = e->failures;
 	e->priority = min_t(u64, e->priority, q->opt.priorities - 1);
 	e->holder = NULL;
+	WRITE_ONCE(q->stored, q->stored + 1);
 	mq_count(&q->stat.bytes, mq_msg_bytes(&e->msg));
 	list_add_tail(&e->all, &q->all);
 	q->stat.sent++;
@@ -325,6 +327,7 @@ void mq_stay(struct mq_queue *q, struct mq_entry *e, enum devmq_state state,
 	gone = q->gone;
 	if (!gone) {
 		--*left;
+		WRITE_ONCE(q->stored, q->stored + 1);
 		mq_count(&q->stat.bytes, mq_msg_bytes(&e->msg));
 		mq_all_insert(q, e);
 		if (state == DEVMQ_STATE_READY)

@@ -90,6 +90,7 @@ static int mq_option_apply(struct mq_queue *q, const struct mq_option *o,
 		err = -EINVAL;
 	else
 		mq_option_set(o, &q->opt, value);
+	mq_queue_tune_locked(q);
 	if (mq_option_is(o, expires_ms))
 		mq_idle_locked(q);
 	if (mq_option_is(o, dedup_window_ms))

@@ -59,6 +59,12 @@ static void mq_clock_next(struct mq_clock *c)
 	WRITE_ONCE(c->next, m ? m->when : MQ_NEVER);
 }
 
+static void mq_timed(struct mq_queue *q)
+{
+	WRITE_ONCE(q->timed, q->clocks[MQ_BOOTTIME].next != MQ_NEVER ||
+			     q->clocks[MQ_REALTIME].next != MQ_NEVER);
+}
+
 /*
  * Something will happen to the entry, which has more and waits for nothing yet,
  * at @when.
@@ -78,6 +84,7 @@ void mq_timer_set_locked(struct mq_queue *q, struct mq_entry *e,
 	rb_add_cached(&e->more->timer, &c->tree, mq_timer_less);
 	if (when < c->next) {
 		WRITE_ONCE(c->next, when);
+		WRITE_ONCE(q->timed, true);
 		mq_clock_arm(c, when);
 	}
 }
@@ -90,8 +97,10 @@ void mq_timer_clear_locked(struct mq_queue *q, struct mq_entry *e)
 	lockdep_assert_held(&q->lock);
 	rb_erase_cached(&e->more->timer, &c->tree);
 	e->timed = false;
-	if (e->more->when == c->next)
-		mq_clock_next(c);
+	if (e->more->when != c->next)
+		return;
+	mq_clock_next(c);
+	mq_timed(q);
 }
 
 static bool mq_clock_due(const struct mq_queue *q, enum mq_clocks clock)
@@ -104,7 +113,8 @@ static bool mq_clock_due(const struct mq_queue *q, enum mq_clocks clock)
 /* Is there something to do for mq_time_pass_locked()? */
 bool mq_time_due(const struct mq_queue *q)
 {
-	return mq_clock_due(q, MQ_BOOTTIME) || mq_clock_due(q, MQ_REALTIME);
+	return unlikely(READ_ONCE(q->timed)) &&
+	       (mq_clock_due(q, MQ_BOOTTIME) || mq_clock_due(q, MQ_REALTIME));
 }
 
 /* The time that an entry waited for has come. */
@@ -244,6 +254,7 @@ void mq_time_stop(struct mq_queue *q)
 		WRITE_ONCE(q->clocks[i].next, MQ_NEVER);
 		hrtimer_cancel(&q->clocks[i].timer);
 	}
+	WRITE_ONCE(q->timed, false);
 }
 
 int __init mq_time_init(void)

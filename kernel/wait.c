@@ -232,11 +232,10 @@ void mq_want_room(struct mq_file *f, u64 bytes)
 		atomic_dec(&f->q->blocked);
 }
 
-/* @n messages became ready; 0: all readers are to look. */
-void mq_wake_readers(struct mq_queue *q, unsigned int n)
+/* As mq_wake_readers(), where somebody sleeps there. */
+void mq_wake_sleeping_readers(struct mq_queue *q, unsigned int n)
 {
-	if (wq_has_sleeper(&q->readers))
-		__wake_up(&q->readers, TASK_INTERRUPTIBLE, n, MQ_IN);
+	__wake_up(&q->readers, TASK_INTERRUPTIBLE, n, MQ_IN);
 }
 
 /* What is ready was not for us: wake the next. */
@@ -246,15 +245,9 @@ void mq_pass_on(struct mq_queue *q)
 		mq_wake_readers(q, 1);
 }
 
-/**
- * mq_wake_writers - there is more room than before, or some is left
- * @q: the queue
- * @edge: it was full; if not, only those look who need more than a little
- */
-void mq_wake_writers(struct mq_queue *q, bool edge)
+/* As mq_wake_writers(), where somebody sleeps there. */
+void mq_wake_sleeping_writers(struct mq_queue *q, bool edge)
 {
-	if (!wq_has_sleeper(&q->writers))
-		return;
 	if (edge || atomic_read(&q->blocked))
 		__wake_up(&q->writers, TASK_INTERRUPTIBLE, 1, MQ_OUT);
 }
