@@ -11,7 +11,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
-#include "mq.h"
+#include "record.h"
 
 /* Bytes of a window. */
 #define MQ_WINDOW	SZ_8K
@@ -90,6 +90,79 @@ static bool mq_source_more(const struct mq_source *s)
 }
 
 /*
+ * The budget has not so much left: the records go the long way as well. What
+ * was linked stands behind the end that the list's head knows.
+ */
+static void mq_run_undo(struct mq_batch *b)
+{
+	struct list_head *at = b->list.prev->next, *next;
+
+	b->list.prev->next = &b->list;
+	for (; at != &b->list; at = next) {
+		next = at->next;
+		mq_chunk_put(mq_chunk_of(list_entry(at, struct mq_entry, list)));
+	}
+}
+
+/**
+ * mq_run_get - make entries of records that are nothing but a payload
+ * @f: the producer
+ * @s: where they come from; what is in its window
+ * @c: its chunk, claimed
+ * @b: gets them
+ *
+ * Ends where there is anything to think about. The budget is charged for all
+ * of them at once.
+ *
+ * Return: how many.
+ */
+static u32 mq_run_get(struct mq_file *f, struct mq_source *s,
+		       struct mq_chunk *c, struct mq_batch *b)
+{
+	u32 max = min_t(u64, READ_ONCE(f->q->plain_size), MQ_WINDOW);
+	u32 used, at = s->at, end = s->end;
+	u32 count = DEVMQ_BATCH_MAX - b->count;
+	struct list_head *last = b->list.prev;
+	u64 bytes = 0;
+	u32 n;
+
+	if (!max || !c || c == MQ_CHUNK_CLAIMED || !mq_chunk_is_ours(c))
+		return 0;
+	used = c->used;
+	for (n = 0; n < count; n++) {
+		const struct devmq_record *r = s->window + at;
+		u32 size = r->size - sizeof(*r), room = ALIGN(size, 8);
+		struct mq_msg msg = { .size = size };
+		struct mq_entry *e;
+
+		if (at + sizeof(*r) > end || size > max ||
+		    at + sizeof(*r) + room > end || !mq_record_is_plain(r) ||
+		    sizeof(*e) + room > c->size - c->used)
+			break;
+		e = mq_chunk_take(c, 0, sizeof(*e) + room);
+		mq_entry_init(e, &msg);
+		memcpy(mq_data(e), r + 1, room);
+		if (unlikely(size & 7))
+			mq_entry_pad(e);
+		last->next = &e->list;
+		e->list.prev = last;
+		last = &e->list;
+		bytes += size;
+		at += sizeof(*r) + room;
+	}
+	last->next = &b->list;
+	if (unlikely(!mq_budget_try(c->used - used))) {
+		mq_run_undo(b);
+		return 0;
+	}
+	b->list.prev = last;
+	b->count += n;
+	b->bytes += bytes;
+	s->at = at;
+	return n;
+}
+
+/*
  * Make entries of the records. The first may wait for memory; the others must
  * not, as what they wait for could be what the batch has taken already.
  */
@@ -109,6 +182,8 @@ static int mq_batch_get(struct mq_ioc *ioc, struct mq_source *s,
 				return b->count ? 0 : err;
 			cond_resched();
 		}
+		if (likely(mq_run_get(ioc->f, s, *c, b)))
+			continue;
 		e = mq_record_get(ioc->f, c, s, ioc->nowait || b->count, &step);
 		if (IS_ERR(e))
 			return b->count ? 0 : PTR_ERR(e);
@@ -235,6 +310,8 @@ static int mq_batch_wait(struct mq_ioc *ioc, struct list_head *batch)
  * struct mq_sink - where the records of a RECV go
  * @window: a piece of them
  * @used: how much there is in it
+ * @count: records that make that
+ * @last: the last one's entry
  * @to: where that goes
  * @taken: entries that were taken; the first ones are in the window
  * @batch: gets those that were copied out
@@ -243,78 +320,105 @@ static int mq_batch_wait(struct mq_ioc *ioc, struct list_head *batch)
 struct mq_sink {
 	void			*window;
 	u32			used;
+	u32			count;
+	struct list_head	*last;
 	void __user		*to;
 	struct list_head	*taken;
 	struct list_head	*batch;
 	struct mq_known		known;
 };
 
-/* So many bytes have been copied out: the records that they make are. */
-static void mq_sink_done(struct mq_sink *s, struct devmq_recv *a, u64 bytes)
+/* No more than so many bytes could be copied: what does the window come to? */
+static noinline void mq_sink_cut(struct mq_sink *s, u64 bytes)
 {
-	struct list_head *last = s->taken;
 	struct mq_entry *e;
-	LIST_HEAD(done);
 
+	s->last = s->taken;
+	s->count = 0;
+	s->used = 0;
 	list_for_each_entry(e, s->taken, list) {
 		u64 step = mq_record_step(e);
 
-		if (step > bytes)
+		if (step > bytes - s->used)
 			break;
-		bytes -= step;
-		a->used += step;
-		a->count++;
-		last = &e->list;
+		s->used += step;
+		s->count++;
+		s->last = &e->list;
 	}
-	list_cut_position(&done, s->taken, last);
-	list_splice_tail(&done, s->batch);
 }
 
 /* Copy the window out. 0 or EFAULT. */
 static int mq_sink_flush(struct mq_sink *s, struct devmq_recv *a)
 {
-	u32 size = s->used, left;
+	u32 left;
+	LIST_HEAD(done);
 
-	if (!size)
-		return 0;
-	left = copy_to_user(s->to, s->window, size);
-	mq_sink_done(s, a, size - left);
-	s->to += size;
-	s->used = 0;
+	left = copy_to_user(s->to, s->window, s->used);
+	if (unlikely(left))
+		mq_sink_cut(s, s->used - left);
+	list_cut_position(&done, s->taken, s->last);
+	list_splice_tail(&done, s->batch);
+	a->used += s->used;
+	a->count += s->count;
+	s->to += s->used;
 	return left ? -EFAULT : 0;
 }
 
-/* Lay a record out in the window, where there is room for it. */
-static void mq_sink_add(struct mq_sink *s, const struct mq_entry *e, u64 step)
+/*
+ * Lay the first records out in the window, as long as there is room for them.
+ * Return: how many.
+ */
+static u32 mq_sink_fill(struct mq_sink *s)
 {
-	struct devmq_record *r = s->window + s->used;
+	struct list_head *at;
+	u32 used = 0, count = 0;
 
-	mq_record_fill(r, e, &s->known);
-	memcpy(r + 1, mq_data(e), step - sizeof(*r));
-	s->used += step;
+	list_for_each(at, s->taken) {
+		struct mq_entry *e = list_entry(at, struct mq_entry, list);
+		struct devmq_record *r = s->window + used;
+		u32 offset = mq_msg_offset(&e->msg);
+		u64 bytes = offset + ALIGN((u64)e->msg.size, 8);
+
+		if (unlikely(mq_has_extra(e)) ||
+		    bytes + sizeof(*r) > MQ_WINDOW - used)
+			break;
+		mq_record_fill(r, e, offset, &s->known);
+		memcpy(r + 1, mq_data(e), bytes);
+		used += sizeof(*r) + bytes;
+		count++;
+	}
+	s->used = used;
+	s->count = count;
+	s->last = at->prev;
+	return count;
+}
+
+/* Copy a record out that is not for the window. 0 or EFAULT. */
+static noinline int mq_sink_long(struct mq_sink *s, struct devmq_recv *a,
+				 struct mq_entry *e)
+{
+	u64 step = mq_record_step(e);
+
+	if (mq_record_put(s->to, e))
+		return -EFAULT;
+	list_move_tail(&e->list, s->batch);
+	a->used += step;
+	a->count++;
+	s->to += step;
+	return 0;
 }
 
 /* Copy out what was taken, and move what could be to the batch. */
 static void mq_batch_put(struct mq_sink *s, struct devmq_recv *a)
 {
-	struct mq_entry *e, *next;
+	struct mq_entry *e;
 
-	list_for_each_entry_safe(e, next, s->taken, list) {
-		u64 step = mq_record_step(e);
-
-		if (unlikely(step > MQ_WINDOW - s->used) &&
-		    mq_sink_flush(s, a))
+	while (!list_empty(s->taken)) {
+		e = list_first_entry(s->taken, struct mq_entry, list);
+		if (mq_sink_fill(s) ? mq_sink_flush(s, a) :
+				      mq_sink_long(s, a, e))
 			return;
-		if (likely(step <= MQ_WINDOW && !mq_has_extra(e))) {
-			mq_sink_add(s, e, step);
-			continue;
-		}
-		if (mq_sink_flush(s, a) || mq_record_put(s->to, e))
-			return;
-		s->to += step;
-		mq_sink_done(s, a, step);
 	}
-	mq_sink_flush(s, a);
 }
 
 static int mq_batch_write(struct mq_ioc *ioc, struct list_head *taken,

@@ -8,7 +8,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
-#include "mq.h"
+#include "record.h"
 
 /* All that may be asked for. */
 #define MQ_STATES	(DEVMQ_STATE_MASK(DEVMQ_STATE_READY) | \

@@ -206,9 +206,13 @@ static u32 mq_front(bool more, bool ordered)
 	       (ordered ? offsetof(struct mq_ordered, e) : 0);
 }
 
-static unsigned long mq_entry_cost(const struct mq_entry *e)
+static inline unsigned long mq_entry_cost(const struct mq_entry *e)
 {
-	return mq_front(e->own_more, e->ordered) + mq_cost(mq_msg_extent(&e->msg));
+	unsigned long cost = mq_cost(mq_msg_extent(&e->msg));
+
+	if (unlikely(e->more || e->ordered))
+		cost += mq_front(e->own_more, e->ordered);
+	return cost;
 }
 
 static void mq_more_init(struct mq_more *m, struct mq_entry *e)
@@ -445,20 +449,21 @@ static noinline void mq_entry_free_rare(struct mq_entry *e)
 		mq_more_free(m);
 }
 
-/* Return: what it cost. */
-static unsigned long mq_entry_release(struct mq_entry *e)
+void mq_entry_free(struct mq_entry *e)
 {
 	unsigned long cost = mq_entry_cost(e);
 
-	if (unlikely(e->more || e->ordered || !e->state))
+	if (e->more || e->ordered || !e->state)
 		mq_entry_free_rare(e);
 	mq_chunk_put(mq_chunk_of(e));
-	return cost;
+	mq_budget_uncharge(cost);
 }
 
-void mq_entry_free(struct mq_entry *e)
+/* References of so many messages that went. */
+static void mq_chunk_put_many(struct mq_chunk *c, int n)
 {
-	mq_budget_uncharge(mq_entry_release(e));
+	if (n && atomic_sub_and_test(n, &c->refs))
+		mq_chunk_free(c);
 }
 
 /* Room for a text of @size bytes, or NULL. */
@@ -490,15 +495,28 @@ void mq_text_put(struct mq_text *t)
 
 void mq_entries_free(struct list_head *list)
 {
+	struct mq_chunk *chunk = NULL;
 	struct mq_entry *e, *next;
 	unsigned long cost = 0;
+	int n = 0;
 
 	if (list_empty(list))
 		return;
 	list_for_each_entry_safe(e, next, list, list) {
-		cost += mq_entry_release(e);
-		cond_resched();
+		struct mq_chunk *c = mq_chunk_of(e);
+
+		cost += mq_entry_cost(e);
+		if (unlikely(e->more || e->ordered || !e->state))
+			mq_entry_free_rare(e);
+		if (c != chunk || n == MQ_PORTION) {
+			mq_chunk_put_many(chunk, n);
+			chunk = c;
+			n = 0;
+			cond_resched();
+		}
+		n++;
 	}
+	mq_chunk_put_many(chunk, n);
 	mq_budget_uncharge(cost);
 	INIT_LIST_HEAD(list);
 }

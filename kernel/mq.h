@@ -1061,66 +1061,6 @@ ssize_t mq_line_write(struct mq_file *f, struct kiocb *iocb,
 		      struct iov_iter *from);
 void mq_line_finish(struct mq_file *f);
 
-/**
- * struct mq_source - where the records of a SEND come from
- * @window: a piece of them, copied
- * @user: where that came from
- * @space: bytes of records there
- * @at: how far the window has been read
- * @end: how much there is in it
- */
-struct mq_source {
-	void		*window;
-	void __user	*user;
-	u64		space;
-	u32		at;
-	u32		end;
-};
-
-/**
- * struct mq_known - a sender, as the caller sees him
- * @sender: whose numbers these are
- * @uid: his effective user id
- * @gid: his effective group id
- * @pid: his process
- */
-struct mq_known {
-	const struct mq_sender	*sender;
-	u32			uid;
-	u32			gid;
-	u32			pid;
-};
-
-/**
- * struct mq_show - a record with an extra block
- * @e: the entry; of it only the message is looked at any more
- * @r: the record's header
- * @x: the extra block
- * @origin: the name of the queue where it died, or NULL
- * @note: what it was rejected with, or NULL
- */
-struct mq_show {
-	const struct mq_entry	*e;
-	struct devmq_record	r;
-	struct devmq_extra	x;
-	struct mq_text		*origin;
-	struct mq_text		*note;
-};
-
-/* record.c: records from and to user space */
-struct mq_entry *mq_record_get(struct mq_file *f, struct mq_chunk **c,
-			       const struct mq_source *from, bool nowait,
-			       u64 *step);
-u64 mq_record_step(const struct mq_entry *e);
-void mq_record_fill(struct devmq_record *r, const struct mq_entry *e,
-		    struct mq_known *before);
-int mq_record_put(void __user *to, const struct mq_entry *e);
-bool mq_has_extra(const struct mq_entry *e);
-void mq_show_fill(struct mq_show *s, const struct mq_entry *e);
-u64 mq_show_step(const struct mq_show *s, u32 size);
-int mq_show_put(void __user *to, struct mq_show *s, u32 size);
-u32 mq_record_pid(u32 pid);
-
 /* batch.c, settle.c, browse.c: the ioctls; ioctl.c: how they are called */
 union mq_ioc_arg {
 	u32			size;

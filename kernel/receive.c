@@ -130,7 +130,9 @@ static noinline struct mq_entry *mq_read_begin(struct mq_file *f, bool nowait)
 			mutex_unlock(&f->rx);
 		return e;
 	}
-	mq_flight_lease(f, e);
+	/* A half-read message has what lease it began with. */
+	if (!f->partial_done)
+		mq_flight_lease(f, e);
 	return e;
 }
 
@@ -159,7 +161,7 @@ static struct mq_entry *mq_plain_take(struct mq_queue *q, struct mq_file *f)
 
 	spin_lock(&q->lock);
 	if (likely(q->plain && !q->timed && !f->partial && !f->lost &&
-		   f->ack == DEVMQ_ACK_AUTO && !fatal_signal_pending(current) &&
+		   !f->lease_ns && f->ack == DEVMQ_ACK_AUTO && !fatal_signal_pending(current) &&
 		   RB_EMPTY_ROOT(&q->ready.returned.rb_root)))
 		e = list_first_entry_or_null(q->ready.fifo, struct mq_entry,
 					     list);

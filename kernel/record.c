@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Records: how a message looks from user space, where it is more than its
- * payload. What comes in is read once and checked as a copy; what goes out is
+ * Records, from and to user space: see record.h. What comes in is read once and checked as a copy; what goes out is
  * zeroed first.
  */
 #include <linux/cred.h>
@@ -12,7 +11,7 @@
 #include <linux/ktime.h>
 #include <linux/uaccess.h>
 
-#include "mq.h"
+#include "record.h"
 
 /* Check what the header says by itself; all that the kernel stamps is zero. */
 static int mq_record_check(const struct mq_queue *q,
@@ -173,24 +172,14 @@ struct mq_entry *mq_record_get(struct mq_file *f, struct mq_chunk **c,
 	return ERR_PTR(err);
 }
 
-/* Has the kernel something to say of it that does not stand in the header? */
-bool mq_has_extra(const struct mq_entry *e)
-{
-	return unlikely(e->more) && (e->more->reason || e->more->origin);
-}
-
 static u16 mq_text_size(const struct mq_text *t)
 {
 	return t ? t->size : 0;
 }
 
-/* Bytes that the record of an entry takes in a buffer. */
-u64 mq_record_step(const struct mq_entry *e)
+/* Bytes that the record of an entry with an extra block takes in a buffer. */
+u64 mq_record_long_step(const struct mq_entry *e)
 {
-	u64 size = sizeof(struct devmq_record) + mq_msg_extent(&e->msg);
-
-	if (likely(!mq_has_extra(e)))
-		return size;
 	return DEVMQ_ALIGN(sizeof(struct devmq_record) +
 			   sizeof(struct devmq_extra) +
 			   mq_text_size(e->more->origin) +
@@ -204,58 +193,15 @@ u32 mq_record_pid(u32 pid)
 	return task_active_pid_ns(current) == &init_pid_ns ? pid : 0;
 }
 
-/* The sender, as the caller sees him; most often the one before again. */
-static void mq_record_sender(struct devmq_record *r, const struct mq_entry *e,
-			     struct mq_known *before)
+/* See a sender as the caller does. */
+void mq_known_learn(struct mq_known *known, const struct mq_sender *s)
 {
-	const struct mq_sender *s = mq_sender_of(e);
 	struct user_namespace *ns = current_user_ns();
 
-	if (likely(before && before->sender == s)) {
-		r->uid = before->uid;
-		r->gid = before->gid;
-		r->pid = before->pid;
-		return;
-	}
-	r->uid = from_kuid_munged(ns, s->uid);
-	r->gid = from_kgid_munged(ns, s->gid);
-	r->pid = mq_record_pid(s->pid);
-	if (!before)
-		return;
-	before->sender = s;
-	before->uid = r->uid;
-	before->gid = r->gid;
-	before->pid = r->pid;
-}
-
-/**
- * mq_record_fill - fill in a record's header
- * @r: the header
- * @e: the entry
- * @before: whom the record before was sent by, or NULL
- */
-void mq_record_fill(struct devmq_record *r, const struct mq_entry *e,
-		    struct mq_known *before)
-{
-	const struct mq_msg *m = &e->msg;
-
-	r->size = sizeof(*r) + mq_msg_offset(m) + m->size;
-	r->flags = 0;
-	r->id = e->id;
-	r->time_ns = m->time_ns;
-	r->delay_ns = 0;
-	r->ttl_ns = 0;
-	mq_record_sender(r, e, before);
-	r->attempt = e->attempt;
-	r->failures = e->failures;
-	r->priority = e->priority;
-	r->state = e->state;
-	r->failure = e->failure;
-	r->reserved = 0;
-	r->extra_size = 0;
-	r->key_size = m->key_size;
-	r->dedup_size = 0;
-	r->headers_size = m->headers_size;
+	known->sender = s;
+	known->uid = from_kuid_munged(ns, s->uid);
+	known->gid = from_kgid_munged(ns, s->gid);
+	known->pid = mq_record_pid(s->pid);
 }
 
 /* An instant of CLOCK_BOOTTIME, as CLOCK_REALTIME goes now. */
@@ -291,11 +237,12 @@ static void mq_extra_fill(struct devmq_extra *x, const struct mq_entry *e)
 void mq_show_fill(struct mq_show *s, const struct mq_entry *e)
 {
 	const struct mq_more *m = e->more;
+	struct mq_known known = {};
 
 	s->e = e;
 	s->origin = m ? m->origin : NULL;
 	s->note = m ? m->note : NULL;
-	mq_record_fill(&s->r, e, NULL);
+	mq_record_fill(&s->r, e, mq_msg_offset(&e->msg), &known);
 	mq_extra_fill(&s->x, e);
 	s->r.extra_size = sizeof(s->x) + mq_text_size(s->origin) +
 			  mq_text_size(s->note);
@@ -350,6 +297,7 @@ int mq_show_put(void __user *to, struct mq_show *s, u32 size)
 /* Copy an entry in hand out as a record. There is room for its step. */
 int mq_record_put(void __user *to, const struct mq_entry *e)
 {
+	struct mq_known known = {};
 	struct devmq_record r;
 	struct mq_show show;
 
@@ -357,7 +305,7 @@ int mq_record_put(void __user *to, const struct mq_entry *e)
 		mq_show_fill(&show, e);
 		return mq_show_put(to, &show, e->msg.size);
 	}
-	mq_record_fill(&r, e, NULL);
+	mq_record_fill(&r, e, mq_msg_offset(&e->msg), &known);
 	/* Behind the header the data is laid out as in the record. */
 	if (copy_to_user(to, &r, sizeof(r)) ||
 	    copy_to_user(to + sizeof(r), mq_data(e), mq_msg_extent(&e->msg)))

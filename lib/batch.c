@@ -77,8 +77,6 @@ LMQ_EXPORT size_t devmq_batch_bytes(const struct devmq_batch *batch)
 /* Close the gap that sent records left at the front. */
 static void lmq_batch_compact(struct devmq_batch *b)
 {
-	if (!b->start)
-		return;
 	memmove(b->data, b->data + b->start, b->end - b->start);
 	b->last -= b->start;
 	b->end -= b->start;
@@ -105,38 +103,54 @@ static int lmq_batch_room(struct devmq_batch *b, size_t from, size_t size)
 	return 0;
 }
 
-/* Add a record of @size bytes, its header zeroed, the rest to be filled. */
-static int lmq_batch_append(struct devmq_batch *b, size_t size)
+/* Have room for @size bytes more, which then begin at *@at. */
+static int __attribute__((noinline)) lmq_batch_make_room(struct devmq_batch *b,
+							 size_t *at,
+							 size_t size)
 {
-	size_t at;
+	if (b->start)
+		lmq_batch_compact(b);
+	*at = DEVMQ_ALIGN(b->end);
+	return lmq_batch_room(b, *at, size);
+}
+
+/* Add a record of @size bytes, its header zeroed, the rest to be filled. */
+static inline int lmq_batch_append(struct devmq_batch *b, size_t size)
+{
+	size_t at = DEVMQ_ALIGN(b->end);
+	struct devmq_record *r;
 	int err;
 
-	lmq_batch_compact(b);
-	at = DEVMQ_ALIGN(b->end);
-	err = lmq_batch_room(b, at, size);
-	if (err)
-		return err;
-	memset(b->data + b->end, 0, at - b->end);
-	memset(b->data + at, 0, sizeof(struct devmq_record));
+	if (__builtin_expect(b->start || at > b->room || size > b->room - at,
+			     0)) {
+		err = lmq_batch_make_room(b, &at, size);
+		if (err)
+			return err;
+	}
+	if (at != b->end)
+		memset(b->data + b->end, 0, at - b->end);
+	r = (void *)(b->data + at);
+	*r = (struct devmq_record) { .size = size };
 	b->last = at;
 	b->end = at + size;
 	b->count++;
-	lmq_last(b)->size = size;
 	return 0;
 }
 
 LMQ_EXPORT int devmq_batch_add(struct devmq_batch *batch, const void *payload,
 			       size_t size)
 {
+	struct devmq_record *r;
 	int err;
 
-	if (size > LMQ_RECORD_MAX - sizeof(struct devmq_record))
+	if (size > LMQ_RECORD_MAX - sizeof(*r))
 		return -EMSGSIZE;
-	err = lmq_batch_append(batch, sizeof(struct devmq_record) + size);
+	err = lmq_batch_append(batch, sizeof(*r) + size);
 	if (err)
 		return err;
+	r = lmq_last(batch);
 	if (size)
-		memcpy(lmq_last(batch) + 1, payload, size);
+		memcpy(r + 1, payload, size);
 	return 0;
 }
 
@@ -317,6 +331,16 @@ LMQ_EXPORT int devmq_batch_set_ttl(struct devmq_batch *batch, uint64_t ttl_ns)
 		return -EINVAL;
 	lmq_last(batch)->ttl_ns = ttl_ns;
 	return 0;
+}
+
+/* The first @count records have been sent. */
+void lmq_batch_sent(struct devmq_batch *batch, size_t count)
+{
+	if (count == batch->count)
+		devmq_batch_clear(batch);
+	else
+		while (count--)
+			devmq_batch_drop_first(batch);
 }
 
 LMQ_EXPORT int devmq_batch_drop_first(struct devmq_batch *batch)

@@ -70,13 +70,25 @@ int lmq_buffer_at(const struct devmq_buffer *buffer, size_t *offset,
 
 /* batch.c */
 const struct devmq_msg *lmq_batch_msg(const struct devmq_batch *b);
+void lmq_batch_sent(struct devmq_batch *batch, size_t count);
 
 /* recv.c */
 uint64_t lmq_now(void);
 uint64_t lmq_deadline(int timeout_ms);
 
 /* msg.c */
-bool lmq_record_ok(const void *at, size_t space);
+bool lmq_record_meta_ok(const struct devmq_record *r);
+
+/* Is there a record that is all there? Most have nothing but a payload. */
+static inline bool lmq_record_ok(const void *at, size_t space)
+{
+	const struct devmq_record *r = at;
+
+	if (space < sizeof(*r) || r->size > space || r->size < sizeof(*r))
+		return false;
+	return !(r->extra_size | r->key_size | r->dedup_size |
+		 r->headers_size) || lmq_record_meta_ok(r);
+}
 
 /* Bytes of the metadata between a record's header and its payload. */
 static inline size_t lmq_meta_size(const struct devmq_record *r)

@@ -68,14 +68,12 @@ static bool lmq_extra_ok(const struct devmq_record *r)
 	       r->extra_size - LMQ_EXTRA_FIRST;
 }
 
-bool lmq_record_ok(const void *at, size_t space)
+bool lmq_record_meta_ok(const struct devmq_record *r)
 {
-	const struct devmq_record *r = at;
 	struct devmq_header_view view;
 	const char *p, *end;
 
-	if (space < sizeof(*r) || r->size > space ||
-	    r->size < DEVMQ_RECORD_PAYLOAD(r) || !lmq_extra_ok(r))
+	if (r->size < DEVMQ_RECORD_PAYLOAD(r) || !lmq_extra_ok(r))
 		return false;
 	p = lmq_headers(r);
 	end = p + r->headers_size;

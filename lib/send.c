@@ -57,7 +57,6 @@ LMQ_EXPORT int devmq_send_some(struct devmq_queue *queue,
 {
 	struct devmq_send result = { 0 };
 	int err = 0;
-	uint32_t i;
 
 	if (batch->count)
 		err = lmq_send_records(queue, batch->data + batch->start,
@@ -68,8 +67,7 @@ LMQ_EXPORT int devmq_send_some(struct devmq_queue *queue,
 		err = -EPROTO;
 	if (err)
 		memset(&result, 0, sizeof(result));
-	for (i = 0; i < result.count; i++)
-		devmq_batch_drop_first(batch);
+	lmq_batch_sent(batch, result.count);
 	*sent = result.count;
 	if (first_id)
 		*first_id = result.first_id;
