@@ -105,7 +105,7 @@ static void mq_run_undo(struct mq_batch *b)
 }
 
 /**
- * mq_run_get - make entries of records that are nothing but a payload
+ * mq_run_get - make entries of plain records
  * @f: the producer
  * @s: where they come from; what is in its window
  * @c: its chunk, claimed
@@ -120,7 +120,7 @@ static u32 mq_run_get(struct mq_file *f, struct mq_source *s,
 		       struct mq_chunk *c, struct mq_batch *b)
 {
 	u32 max = min_t(u64, READ_ONCE(f->q->plain_size), MQ_WINDOW);
-	u32 used, at = s->at, end = s->end;
+	u32 used, at = s->at, end = s->end, levels = f->q->ready.levels;
 	u32 count = DEVMQ_BATCH_MAX - b->count;
 	struct list_head *last = b->list.prev;
 	u64 bytes = 0;
@@ -137,10 +137,12 @@ static u32 mq_run_get(struct mq_file *f, struct mq_source *s,
 
 		if (at + sizeof(*r) > end || size > max ||
 		    at + sizeof(*r) + room > end || !mq_record_is_plain(r) ||
+		    r->priority >= levels ||
 		    sizeof(*e) + room > c->size - c->used)
 			break;
 		e = mq_chunk_take(c, 0, sizeof(*e) + room);
 		mq_entry_init(e, &msg);
+		e->priority = r->priority;
 		memcpy(mq_data(e), r + 1, room);
 		if (unlikely(size & 7))
 			mq_entry_pad(e);

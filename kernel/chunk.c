@@ -9,9 +9,13 @@
  * is full, so is the one before it, if that is empty by then; else the file
  * lets go of that, and the last message frees it.
  *
- * The first messages of an open file, and large ones, have memory of their
- * own, so that "echo x > queue" takes no more than x needs. Chunks begin at a
- * page and double up to MQ_CHUNK_MAX.
+ * The first messages of an open file have memory of their own, so that "echo x
+ * > queue" takes no more than x needs. Chunks begin at a page and double up to
+ * MQ_CHUNK_MAX. A large message is all there is in its chunk, and the next one
+ * gets that again, if it is empty by then.
+ *
+ * So an open file keeps some memory that no message is in, until it is closed,
+ * or until the kernel wants it back (mq_shrinker).
  *
  * Who sends claims the file's chunk for that: nobody else touches it until it
  * is put back, and no lock is held while it is filled. Another thread that
@@ -23,6 +27,7 @@
 #include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
+#include <linux/shrinker.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
@@ -38,7 +43,19 @@
 /* Where in a chunk its first message stands. */
 #define MQ_CHUNK_START	ALIGN(sizeof(struct mq_chunk), 8)
 
+/* The largest chunk that is kept for another large message. */
+#define MQ_LARGE_MAX	(SZ_1M + SZ_64K)
+
 static_assert(MQ_CHUNK_MAX / 8 <= U16_MAX);
+
+/*
+ * Open files that keep chunks. The lock is taken with no other but those of
+ * memory reclaim held, and what is done under it is short.
+ */
+static DEFINE_SPINLOCK(mq_keepers_lock);
+static LIST_HEAD(mq_keepers);
+static atomic_long_t mq_kept;	/* bytes */
+static struct shrinker *mq_shrinker;
 
 /**
  * mq_chunk_claim - begin to cut from a file's chunk
@@ -99,24 +116,121 @@ static void mq_chunk_reset(struct mq_chunk *c)
 
 void mq_chunk_free(struct mq_chunk *c)
 {
-	if (c->order == MQ_ALONE)
+	if (c->order == MQ_LARGE)
 		kvfree(c);
 	else
 		free_pages((unsigned long)c, c->order);
 }
 
+/* A file keeps so many bytes more, or less. */
+static void mq_kept_add(long bytes)
+{
+	atomic_long_add(bytes, &mq_kept);
+}
+
 /* The file will cut no more from it. */
 static void mq_chunk_retire(struct mq_chunk *c)
 {
-	if (c && atomic_sub_and_test(MQ_CHUNK_BIAS - c->given, &c->refs))
+	if (!c)
+		return;
+	mq_kept_add(-(long)c->size);
+	if (atomic_sub_and_test(MQ_CHUNK_BIAS - c->given, &c->refs))
 		mq_chunk_free(c);
+}
+
+/* The file keeps a new chunk. */
+static void mq_chunk_keep(struct mq_file *f, struct mq_chunk *c)
+{
+	c->memcg = mq_current_memcg();
+	atomic_set(&c->refs, MQ_CHUNK_BIAS);
+	mq_kept_add(c->size);
+	if (!list_empty(&f->keeper))
+		return;
+	spin_lock(&mq_keepers_lock);
+	if (list_empty(&f->keeper))
+		list_add_tail(&f->keeper, &mq_keepers);
+	spin_unlock(&mq_keepers_lock);
 }
 
 /* The open file goes. */
 void mq_chunk_drop(struct mq_file *f)
 {
+	spin_lock(&mq_keepers_lock);
+	list_del_init(&f->keeper);
+	spin_unlock(&mq_keepers_lock);
 	mq_chunk_retire(f->chunk);
 	mq_chunk_retire(f->spare);
+	mq_chunk_retire(f->large);
+}
+
+/* Take from a file what it does not use at this moment; it is to be retired. */
+static void mq_keeper_empty(struct mq_file *f, struct mq_chunk *c[3])
+{
+	c[0] = xchg(&f->large, NULL);
+	c[1] = NULL;
+	c[2] = xchg(&f->chunk, MQ_CHUNK_CLAIMED);
+	if (c[2] == MQ_CHUNK_CLAIMED) {
+		c[2] = NULL;
+		return;
+	}
+	swap(c[1], f->spare);
+	smp_store_release(&f->chunk, NULL);
+}
+
+static unsigned long mq_shrink_count(struct shrinker *s,
+				     struct shrink_control *control)
+{
+	return atomic_long_read(&mq_kept) >> PAGE_SHIFT ?: SHRINK_EMPTY;
+}
+
+/* The kernel wants memory: files give back what they keep, one by one. */
+static unsigned long mq_shrink_scan(struct shrinker *s,
+				    struct shrink_control *control)
+{
+	unsigned long freed = 0, i;
+
+	while (freed < control->nr_to_scan) {
+		struct mq_chunk *c[3] = {};
+		struct mq_file *f;
+
+		spin_lock(&mq_keepers_lock);
+		f = list_first_entry_or_null(&mq_keepers, struct mq_file,
+					     keeper);
+		if (f) {
+			list_del_init(&f->keeper);
+			mq_keeper_empty(f, c);
+		}
+		spin_unlock(&mq_keepers_lock);
+		if (!f)
+			break;
+		for (i = 0; i < ARRAY_SIZE(c); i++) {
+			freed += c[i] ? c[i]->size >> PAGE_SHIFT : 0;
+			mq_chunk_retire(c[i]);
+		}
+	}
+	return freed ?: SHRINK_STOP;
+}
+
+int __init mq_chunk_module_init(void)
+{
+	int err;
+
+	mq_shrinker = shrinker_alloc(0, "devmq");
+	if (!mq_shrinker)
+		return -ENOMEM;
+	mq_shrinker->count_objects = mq_shrink_count;
+	mq_shrinker->scan_objects = mq_shrink_scan;
+	mq_shrinker->seeks = DEFAULT_SEEKS;
+	err = mq_shrinker_register(mq_shrinker);
+	if (err)
+		kfree(mq_shrinker);
+	return err;
+}
+
+void mq_chunk_module_exit(void)
+{
+	shrinker_free(mq_shrinker);
+	WARN_ON_ONCE(atomic_long_read(&mq_kept));
 }
 
 static void mq_chunk_init(struct mq_chunk *c, u32 size, u16 order)
@@ -130,7 +244,7 @@ static void mq_chunk_init(struct mq_chunk *c, u32 size, u16 order)
 }
 
 /* Large ones do not press the kernel for pages in a row. */
-static struct mq_chunk *mq_chunk_pages(u32 size)
+static struct mq_chunk *mq_chunk_pages(struct mq_file *f, u32 size)
 {
 	gfp_t gfp = GFP_KERNEL_ACCOUNT | __GFP_NOWARN | __GFP_COMP;
 	u16 order = get_order(size);
@@ -141,8 +255,7 @@ static struct mq_chunk *mq_chunk_pages(u32 size)
 	if (!c)
 		return NULL;
 	mq_chunk_init(c, PAGE_SIZE << order, order);
-	c->memcg = mq_current_memcg();
-	atomic_set(&c->refs, MQ_CHUNK_BIAS);
+	mq_chunk_keep(f, c);
 	return c;
 }
 
@@ -161,6 +274,21 @@ bool mq_chunk_again(struct mq_chunk *c, u32 size)
 	return true;
 }
 
+/* A chunk with room for one message of @size bytes. */
+static struct mq_chunk *mq_chunk_large(u32 size)
+{
+	size_t all = MQ_CHUNK_START + (size_t)size;
+	struct mq_chunk *c;
+
+	if (all > MQ_CHUNK_MAX)
+		c = __vmalloc(all, MQ_GFP);
+	else
+		c = kmalloc(all, MQ_GFP);
+	if (c)
+		mq_chunk_init(c, all, MQ_LARGE);
+	return c;
+}
+
 /**
  * mq_chunk_alone - memory for one message
  * @front: bytes before its entry
@@ -171,21 +299,35 @@ bool mq_chunk_again(struct mq_chunk *c, u32 size)
  */
 struct mq_entry *mq_chunk_alone(u32 front, u32 size)
 {
-	size_t all = MQ_CHUNK_START + (size_t)size;
-	struct mq_chunk *c;
+	struct mq_chunk *c = mq_chunk_large(size);
 
-	if (all <= PAGE_SIZE) {
-		c = kmalloc(all, MQ_GFP);
-	} else {
-		c = kmalloc(all, GFP_KERNEL_ACCOUNT | __GFP_NORETRY |
-				 __GFP_NOWARN);
-		c = c ?: __vmalloc(all, MQ_GFP);
-	}
 	if (!c)
 		return NULL;
-	mq_chunk_init(c, all, MQ_ALONE);
 	atomic_set(&c->refs, 1);
 	return mq_chunk_take(c, front, size);
+}
+
+/* The same for a large message, from what there was for the one before. */
+static struct mq_entry *mq_chunk_again_large(struct mq_file *f, u32 front,
+					     u32 size)
+{
+	struct mq_chunk *c = xchg(&f->large, NULL);
+	struct mq_entry *e;
+
+	if (!c || c->memcg != mq_current_memcg() || c->size / 2 > size ||
+	    !mq_chunk_again(c, size)) {
+		mq_chunk_retire(c);
+		c = mq_chunk_large(size);
+		if (!c)
+			return NULL;
+		mq_chunk_keep(f, c);
+	}
+	mq_sender_stamp(&c->first);
+	e = mq_chunk_take(c, front, size);
+	/* Unless another thread was faster. */
+	if (cmpxchg(&f->large, NULL, c))
+		mq_chunk_retire(c);
+	return e;
 }
 
 /* Another one sends with this file: may it go on with the file's chunk? */
@@ -223,7 +365,7 @@ static struct mq_chunk *mq_chunk_next(struct mq_file *f, struct mq_chunk *c,
 	f->chunk_size = clamp(2 * f->chunk_size,
 			      (u32)roundup_pow_of_two(2 * size),
 			      (u32)MQ_CHUNK_MAX);
-	return mq_chunk_pages(max_t(u32, f->chunk_size, PAGE_SIZE));
+	return mq_chunk_pages(f, max_t(u32, f->chunk_size, PAGE_SIZE));
 }
 
 /* As mq_chunk_cut(), where the chunk as it stands will not do. */
@@ -231,6 +373,8 @@ static noinline struct mq_entry *mq_chunk_slow(struct mq_file *f,
 					       struct mq_chunk **c, u32 front,
 					       u32 size)
 {
+	if (size > MQ_CHUNK_MAX / 4 && size < MQ_LARGE_MAX)
+		return mq_chunk_again_large(f, front, size);
 	if (*c == MQ_CHUNK_CLAIMED || size > MQ_CHUNK_MAX / 4)
 		return mq_chunk_alone(front, size);
 	if (!*c && f->alone < MQ_ALONE_MAX) {

@@ -15,6 +15,8 @@
 #include <linux/fs.h>
 #include <linux/hrtimer.h>
 #include <linux/overflow.h>
+#include <linux/shrinker.h>
+#include <linux/slab.h>
 #include <linux/splice.h>
 
 /* The kernel is of this version or a later one. */
@@ -52,6 +54,32 @@ static inline void hrtimer_setup(struct hrtimer *timer,
 {
 	hrtimer_init(timer, clock, mode);
 	timer->function = fn;
+}
+#endif
+
+/* A shrinker is allocated, and cannot fail to be registered. */
+#if MQ_SINCE(6, 7)
+static inline int mq_shrinker_register(struct shrinker *s)
+{
+	shrinker_register(s);
+	return 0;
+}
+#else
+static inline struct shrinker *shrinker_alloc(unsigned int flags,
+					      const char *name)
+{
+	return kzalloc(sizeof(struct shrinker), GFP_KERNEL);
+}
+
+static inline int mq_shrinker_register(struct shrinker *s)
+{
+	return register_shrinker(s, "devmq");
+}
+
+static inline void shrinker_free(struct shrinker *s)
+{
+	unregister_shrinker(s);
+	kfree(s);
 }
 #endif
 

@@ -31,9 +31,10 @@ static struct mq_file *mq_file_new(struct mq_queue *q, struct file *file)
 	f->ack = READ_ONCE(q->opt.ack);
 	f->prefetch = READ_ONCE(q->opt.prefetch);
 	f->lease_ns = READ_ONCE(q->opt.lease_ms) * NSEC_PER_MSEC;
-	f->held = RB_ROOT_CACHED;
+	mq_held_init(&f->held);
 	f->file = file;
 	INIT_LIST_HEAD(&f->owned);
+	INIT_LIST_HEAD(&f->keeper);
 	init_waitqueue_head(&f->own);
 	mq_cursor_init(&f->cursor);
 	return f;
@@ -77,7 +78,7 @@ static void mq_free_held(struct mq_file *f)
 
 	do {
 		mq_lock(q);
-		e = mq_ids_first(&f->held);
+		e = mq_held_first(&f->held);
 		if (e) {
 			mq_flight_unhold_locked(f, e);
 			mq_leave_locked(q, e);

@@ -14,6 +14,75 @@
 #include "mq.h"
 #include "trace.h"
 
+/* How many deliveries are held in a list, before they go to the tree. */
+#define MQ_RUN_MAX	DEVMQ_BATCH_MAX
+
+void mq_held_init(struct mq_held *h)
+{
+	INIT_LIST_HEAD(&h->run);
+	h->count = 0;
+	h->tree = RB_ROOT_CACHED;
+}
+
+static void mq_held_del(struct mq_held *h, struct mq_entry *e)
+{
+	if (likely(e->in_run)) {
+		mq_list_remove(&e->list);
+		e->in_run = false;
+		h->count--;
+	} else {
+		rb_erase_cached(&e->node, &h->tree);
+	}
+}
+
+/* The first of the run goes to the tree. */
+static void mq_held_settle_down(struct mq_held *h)
+{
+	struct mq_entry *e = list_first_entry(&h->run, struct mq_entry, list);
+
+	mq_held_del(h, e);
+	mq_ids_insert(&h->tree, e);
+}
+
+static void mq_held_add(struct mq_held *h, struct mq_entry *e)
+{
+	if (unlikely(!list_empty(&h->run) &&
+		     list_last_entry(&h->run, struct mq_entry, list)->id > e->id)) {
+		mq_ids_insert(&h->tree, e);
+		return;
+	}
+	mq_list_append(&e->list, &h->run);
+	e->in_run = true;
+	if (unlikely(++h->count > MQ_RUN_MAX))
+		mq_held_settle_down(h);
+}
+
+/* The one with the smallest id, or NULL. */
+struct mq_entry *mq_held_first(struct mq_held *h)
+{
+	struct mq_entry *run, *tree = mq_ids_first(&h->tree);
+
+	run = list_first_entry_or_null(&h->run, struct mq_entry, list);
+	return !tree || (run && run->id < tree->id) ? run : tree;
+}
+
+/* The one with the smallest id above @id, or NULL. */
+struct mq_entry *mq_held_after(struct mq_held *h, u64 id)
+{
+	struct mq_entry *run, *tree;
+
+	/* Who wants one amid the run will want others. */
+	while (!list_empty(&h->run) &&
+	       list_first_entry(&h->run, struct mq_entry, list)->id <= id &&
+	       list_last_entry(&h->run, struct mq_entry, list)->id > id)
+		mq_held_settle_down(h);
+	run = list_first_entry_or_null(&h->run, struct mq_entry, list);
+	if (run && run->id <= id)
+		run = NULL;
+	tree = mq_ids_after(&h->tree, id);
+	return !tree || (run && run->id < tree->id) ? run : tree;
+}
+
 /* What a consumer finds where nothing can be delivered. */
 static struct mq_entry *mq_nothing(struct mq_queue *q)
 {
@@ -129,33 +198,17 @@ void mq_flight_take_locked(struct mq_file *f, struct mq_entry *e)
 	trace_mq_deliver(q, e);
 }
 
-/**
- * mq_flight_take_run_locked - hand out plain messages, as long as there are any
- * @f: the consumer
- * @batch: gets their entries
- * @max: so many at most
- * @space: bytes that there are for their records; goes down
- *
- * Plain is what is next in the order of sending and has nothing but a message.
- *
- * Return: how many. Where it stops, mq_flight_next_locked() goes on, or says
- * why not.
- */
-u32 mq_flight_take_run_locked(struct mq_file *f, struct list_head *batch,
-			      u32 max, u64 *space)
+/* The same of one level, whose fifo is given. */
+static u32 mq_take_run(struct mq_file *f, struct list_head *fifo,
+		       struct list_head *batch, u32 max, u64 *space)
 {
 	struct mq_queue *q = f->q;
-	struct list_head *fifo = q->ready.fifo, *last = fifo;
+	struct list_head *last = fifo;
 	u64 bytes = 0, again = 0;
 	struct mq_entry *e;
 	LIST_HEAD(run);
 	u32 n = 0;
 
-	if (q->order || q->ready.levels > 1 || mq_may_receive(q, f) ||
-	    !RB_EMPTY_ROOT(&q->ready.returned.rb_root))
-		return 0;
-	if (f->ack == DEVMQ_ACK_MANUAL && f->prefetch)
-		max = min_t(u64, max, f->prefetch - f->held_count);
 	list_for_each_entry(e, fifo, list) {
 		u64 step = sizeof(struct devmq_record) + mq_msg_extent(&e->msg);
 
@@ -183,12 +236,76 @@ u32 mq_flight_take_run_locked(struct mq_file *f, struct list_head *batch,
 	return n;
 }
 
+/**
+ * mq_flight_take_run_locked - hand out plain messages, as long as there are any
+ * @f: the consumer
+ * @batch: gets their entries
+ * @max: so many at most
+ * @space: bytes that there are for their records; goes down
+ *
+ * Plain is what is next in the order of sending and has nothing but a message.
+ *
+ * Return: how many. Where it stops, mq_flight_next_locked() goes on, or says
+ * why not.
+ */
+u32 mq_flight_take_run_locked(struct mq_file *f, struct list_head *batch,
+			      u32 max, u64 *space)
+{
+	struct mq_queue *q = f->q;
+	struct mq_ready *r = &q->ready;
+	u32 n, all = 0;
+
+	if (q->order || mq_may_receive(q, f) ||
+	    !RB_EMPTY_ROOT(&r->returned.rb_root))
+		return 0;
+	if (f->ack == DEVMQ_ACK_MANUAL && f->prefetch)
+		max = min_t(u64, max, f->prefetch - f->held_count);
+	do {
+		struct list_head *fifo = &r->fifo[mq_ready_top(r)];
+
+		n = mq_take_run(f, fifo, batch, max - all, space);
+		all += n;
+		if (likely(r->levels == 1) || !list_empty(fifo))
+			break;
+		__clear_bit(fifo - r->fifo, r->used);
+	} while (n);
+	return all;
+}
+
+/* Hold plain ones, as they stand in a list, in the order of their ids. */
+static bool mq_held_add_run(struct mq_held *h, struct list_head *batch, u64 now)
+{
+	struct mq_entry *e;
+	u64 last_id = 0;
+
+	if (!list_empty(&h->run))
+		last_id = list_last_entry(&h->run, struct mq_entry, list)->id;
+	list_for_each_entry(e, batch, list) {
+		if (unlikely(e->id < last_id || e->more))
+			return false;
+		last_id = e->id;
+	}
+	list_for_each_entry(e, batch, list) {
+		if (!e->since_ns)
+			e->since_ns = now;
+		e->in_run = true;
+		h->count++;
+	}
+	list_splice_tail_init(batch, &h->run);
+	while (unlikely(h->count > MQ_RUN_MAX))
+		mq_held_settle_down(h);
+	return true;
+}
+
 /* Hold all of them. */
 void mq_flight_hold_run_locked(struct mq_file *f, struct list_head *batch)
 {
 	u64 now = ktime_get_real_ns();
 	struct mq_entry *e, *next;
 
+	lockdep_assert_held(&f->q->lock);
+	if (likely(mq_held_add_run(&f->held, batch, now)))
+		return;
 	list_for_each_entry_safe(e, next, batch, list) {
 		list_del(&e->list);
 		if (!e->since_ns)
@@ -204,7 +321,7 @@ void mq_flight_hold_locked(struct mq_file *f, struct mq_entry *e)
 	lockdep_assert_held(&f->q->lock);
 	if (!e->since_ns)
 		e->since_ns = ktime_get_real_ns();
-	mq_ids_insert(&f->held, e);
+	mq_held_add(&f->held, e);
 	if (unlikely(e->more) && !f->q->gone)
 		mq_timer_set_locked(f->q, e, MQ_BOOTTIME, e->more->when);
 }
@@ -213,7 +330,7 @@ void mq_flight_hold_locked(struct mq_file *f, struct mq_entry *e)
 void mq_flight_unhold_locked(struct mq_file *f, struct mq_entry *e)
 {
 	lockdep_assert_held(&f->q->lock);
-	rb_erase_cached(&e->node, &f->held);
+	mq_held_del(&f->held, e);
 	if (unlikely(e->timed))
 		mq_timer_clear_locked(f->q, e);
 	if (f->partial == e)
@@ -253,6 +370,45 @@ void mq_flight_finish_run_locked(struct mq_file *f, struct list_head *batch)
 	WRITE_ONCE(q->stat.in_flight, q->stat.in_flight - n);
 	WRITE_ONCE(f->held_count, f->held_count - n);
 	mq_freed_locked(q, n, bytes);
+}
+
+/**
+ * mq_flight_ack_run_locked - acknowledge what is held, beginning with the oldest
+ * @f: the consumer
+ * @first_id: not if the oldest has a smaller id
+ * @last_id: up to this id
+ * @max: so many at most
+ * @done: gets their entries, for the caller to free without the lock
+ *
+ * Return: how many; the rest has to be looked for one by one.
+ */
+u32 mq_flight_ack_run_locked(struct mq_file *f, u64 first_id, u64 last_id,
+			     u32 max, struct list_head *done)
+{
+	struct list_head *last = &f->held.run;
+	struct mq_entry *e;
+	LIST_HEAD(run);
+	u32 n = 0;
+
+	if (f->q->order || !RB_EMPTY_ROOT(&f->held.tree.rb_root))
+		return 0;
+	list_for_each_entry(e, &f->held.run, list) {
+		if (e->id > last_id || n == max || unlikely(e->id < first_id))
+			break;
+		if (unlikely(e->timed))
+			mq_timer_clear_locked(f->q, e);
+		if (unlikely(f->partial == e))
+			WRITE_ONCE(f->partial, NULL);
+		last = &e->list;
+		n++;
+	}
+	if (!n)
+		return 0;
+	list_cut_position(&run, &f->held.run, last);
+	f->held.count -= n;
+	mq_flight_finish_run_locked(f, &run);
+	list_splice_tail(&run, done);
+	return n;
 }
 
 /* Done, and the caller frees the entry, without the lock. */
@@ -475,7 +631,7 @@ void mq_return_all(struct mq_file *f)
 		needs = false;
 		mq_lock(q);
 		for (n = 0; n < MQ_PORTION && !q->gone; n++) {
-			e = mq_ids_first(&f->held);
+			e = mq_held_first(&f->held);
 			needs = e && !mq_flight_prepare_locked(q, e, 0, &spare);
 			if (!e || needs)
 				break;

@@ -16,9 +16,12 @@ static int __init devmq_init(void)
 	err = mq_message_init();
 	if (err)
 		return err;
-	err = mq_time_init();
+	err = mq_chunk_module_init();
 	if (err)
 		goto out_message;
+	err = mq_time_init();
+	if (err)
+		goto out_chunk;
 	err = mq_sysfs_init();
 	if (err)
 		goto out_time;
@@ -31,6 +34,8 @@ out_sysfs:
 	mq_sysfs_exit();
 out_time:
 	mq_time_exit();
+out_chunk:
+	mq_chunk_module_exit();
 out_message:
 	mq_message_exit();
 	return err;
@@ -43,6 +48,7 @@ static void __exit devmq_exit(void)
 	mq_batch_exit();
 	mq_sysfs_exit();
 	mq_time_exit();
+	mq_chunk_module_exit();
 	mq_message_exit();
 }
 

@@ -163,10 +163,11 @@ struct mq_more {
 /**
  * struct mq_entry - the place of a message in a queue
  * @all: in mq_queue.all
- * @list: ready: link in its level's fifo, if in the order of sending. On its
- *	way in or out: link in a list of its handler's
- * @node: ready but out of that order: node in mq_ready.returned. In flight and
- *	not being copied: node in mq_file.held. Delayed, deferred or dead: node
+ * @list: ready: link in its level's fifo, if in the order of sending. Held:
+ *	link in mq_held.run. On its way in or out: link in a list of its
+ *	handler's
+ * @node: ready but out of that order: node in mq_ready.returned. Held, but not
+ *	in the order of ids: node in mq_held.tree. Delayed, deferred or dead: node
  *	in mq_queue.aside
  * @holder: in flight: the open file that has it
  * @seen: not in the queue yet: its de-duplication id, or NULL
@@ -187,6 +188,7 @@ struct mq_more {
  * @ordered: it is the end of a struct mq_ordered
  * @deferred: in flight: it was deferred before
  * @own_more: @more stands in the same piece of memory
+ * @in_run: in flight, held: in mq_held.run
  * @msg: what was sent; the bytes follow
  *
  * Protected by mq_queue.lock. While its handler has one in flight "in hand",
@@ -219,6 +221,7 @@ struct mq_entry {
 	bool		ordered:1;
 	bool		deferred:1;
 	bool		own_more:1;
+	bool		in_run;
 	struct mq_msg	msg;
 };
 
@@ -278,8 +281,8 @@ struct mq_sender {
  * @used: how many are cut off
  * @given: how many messages were cut
  * @sender: where the sender of what is cut now stands, in units of 8 bytes
- * @order: pages it is made of; MQ_ALONE: it holds one message, and nothing
- *	more will be cut from it
+ * @order: pages it is made of; MQ_LARGE: it is as large as its one message
+ *	needs
  * @memcg: the cgroup it is charged to; only to be compared with
  * @first: the first sender
  *
@@ -297,7 +300,7 @@ struct mq_chunk {
 	struct mem_cgroup	*memcg;
 };
 
-#define MQ_ALONE	U16_MAX
+#define MQ_LARGE	U16_MAX
 
 static inline struct mq_chunk *mq_chunk_of(const struct mq_entry *e)
 {
@@ -343,6 +346,21 @@ struct mq_ready {
  */
 struct mq_cursor {
 	struct mq_entry	mark;
+};
+
+/**
+ * struct mq_held - deliveries not settled and not in hand, by id
+ * @run: the last ones, in the order of their ids, as they most often come
+ * @count: how many those are: a bounded number
+ * @tree: all others
+ *
+ * So it is O(1) to hold one and to settle them in that order, O(log n) in any
+ * other.
+ */
+struct mq_held {
+	struct list_head	run;
+	unsigned int		count;
+	struct rb_root_cached	tree;
 };
 
 enum mq_clocks { MQ_BOOTTIME, MQ_REALTIME, MQ_CLOCKS };
@@ -544,7 +562,7 @@ struct mq_queue {
  * @lost: the half-read message was taken back, and nobody has been told
  *	(mq_queue.lock, looked at without)
  * @lease_ns: how long a delivery may be held, 0: for ever (mq_queue.lock)
- * @held: deliveries not settled and not in hand, by id (mq_queue.lock)
+ * @held: deliveries not settled and not in hand (mq_queue.lock)
  * @held_count: deliveries not settled, those in hand too (mq_queue.lock,
  *	looked at without)
  * @last_id: message received last (mq_queue.lock)
@@ -560,6 +578,8 @@ struct mq_queue {
  * @chunk: what its messages are cut from; NULL: there is none yet;
  *	MQ_CHUNK_CLAIMED: somebody does so now (exchanged)
  * @spare: the one before that (who has claimed @chunk, as the next two)
+ * @large: what its last large message was cut from, or NULL (exchanged)
+ * @keeper: in chunk.c's list of those who keep chunks (mq_keepers_lock)
  * @chunk_size: bytes that the next chunk gets
  * @alone: how many messages have got memory of their own before the first
  * @wants: what the last send could not get room for, 0: it could (atomic)
@@ -583,7 +603,7 @@ struct mq_file {
 	u32			ack;
 	u32			prefetch;
 	u64			lease_ns;
-	struct rb_root_cached	held;
+	struct mq_held		held;
 	u64			held_count;
 	u64			last_id;
 	struct file		*file;
@@ -597,6 +617,8 @@ struct mq_file {
 
 	struct mq_chunk		*chunk;
 	struct mq_chunk		*spare;
+	struct mq_chunk		*large;
+	struct list_head	keeper;
 	u32			chunk_size;
 	u32			alone;
 
@@ -625,6 +647,8 @@ static inline bool mq_queue_times(const struct mq_queue *q)
 }
 
 /* chunk.c: memory that messages are cut from */
+int mq_chunk_module_init(void);
+void mq_chunk_module_exit(void);
 struct mq_chunk *mq_chunk_claim(struct mq_file *f);
 void mq_chunk_unclaim(struct mq_file *f, struct mq_chunk *c);
 struct mq_entry *mq_chunk_cut(struct mq_file *f, struct mq_chunk **c,
@@ -765,6 +789,7 @@ static inline void mq_entry_init(struct mq_entry *e, const struct mq_msg *msg)
 	e->ordered = false;
 	e->deferred = false;
 	e->own_more = false;
+	e->in_run = false;
 	e->msg.size = msg->size;
 	e->msg.key_size = msg->key_size;
 	e->msg.headers_size = msg->headers_size;
@@ -838,7 +863,9 @@ static inline u64 mq_expires(const struct mq_entry *e)
 int mq_ready_init(struct mq_ready *r, unsigned int levels);
 void mq_ready_exit(struct mq_ready *r);
 void mq_ready_insert(struct mq_ready *r, struct mq_entry *e);
+void mq_ready_append(struct mq_ready *r, struct list_head *list);
 void mq_ready_remove(struct mq_ready *r, struct mq_entry *e);
+unsigned int mq_ready_top(const struct mq_ready *r);
 bool mq_before(const struct mq_entry *a, const struct mq_entry *b);
 struct mq_entry *mq_ready_first(struct mq_ready *r);
 struct mq_entry *mq_ready_lowest(struct mq_ready *r);
@@ -930,6 +957,15 @@ static inline bool mq_within(const struct mq_queue *q, u64 messages, u64 bytes)
 	       bytes <= READ_ONCE(q->opt.max_bytes);
 }
 
+/*
+ * Counters that are looked at without the lock, as hints. On 64 bits this is one
+ * instruction, so they are seen whole, and a volatile access would make it three.
+ */
+static inline void mq_count(u64 *counter, s64 by)
+{
+	*counter += by;
+}
+
 /* Is there room for so many messages of so many bytes? Also without the lock. */
 static inline bool mq_queue_fits(const struct mq_queue *q, u64 messages,
 				 u64 bytes)
@@ -979,6 +1015,11 @@ void mq_stay(struct mq_queue *q, struct mq_entry *e, enum devmq_state state,
 void mq_dispose(struct mq_queue *q, struct list_head *out);
 
 /* flight.c: what a consumer has in its hands */
+void mq_held_init(struct mq_held *h);
+struct mq_entry *mq_held_first(struct mq_held *h);
+struct mq_entry *mq_held_after(struct mq_held *h, u64 id);
+u32 mq_flight_ack_run_locked(struct mq_file *f, u64 first_id, u64 last_id,
+			     u32 max, struct list_head *done);
 struct mq_entry *mq_flight_next_locked(struct mq_queue *q, struct mq_file *f);
 struct mq_entry *mq_flight_deferred_locked(struct mq_queue *q,
 					   struct mq_file *f, u64 id);

@@ -12,16 +12,17 @@
  * mq_queue_tune_locked - an option has changed, or the queue is gone
  * @q: the queue
  *
- * See what that means for plain messages, which are nothing but their bytes:
- * whether one that comes in gets ready behind all others, and the first that is
- * ready may be taken, and nothing has to be looked at for that.
+ * See what that means for plain messages, which are nothing but their bytes and
+ * a priority: whether one that comes in gets ready behind all others of its
+ * level, and the first that is ready may be taken, and nothing else has to be
+ * looked at for that.
  */
 void mq_queue_tune_locked(struct mq_queue *q)
 {
 	const struct mq_options *o = &q->opt;
 
 	lockdep_assert_held(&q->lock);
-	q->plain = !q->gone && !q->order && o->priorities == 1 &&
+	q->plain = !q->gone && !q->order &&
 		   o->paused == MQ_PAUSED_NONE && !o->single_active &&
 		   o->overflow != MQ_OVERFLOW_DROP_HEAD && !mq_queue_times(q);
 	WRITE_ONCE(q->plain_size,
@@ -263,8 +264,8 @@ void mq_queue_add_locked(struct mq_queue *q, struct mq_entry *e, u64 now)
  * @q: the queue
  * @b: the batch, of plain messages
  *
- * It can where each would get ready behind the one before, and none has to be
- * looked at by itself.
+ * It can where each would get ready behind the others of its level, and nothing
+ * else has to be looked at.
  */
 bool mq_queue_takes_run_locked(struct mq_queue *q, const struct mq_batch *b)
 {
@@ -286,7 +287,7 @@ void mq_queue_add_run_locked(struct mq_queue *q, struct mq_batch *b, u64 now)
 		mq_list_append(&e->all, &q->all);
 		trace_mq_send(q, e);
 	}
-	list_splice_tail_init(&b->list, &q->ready.fifo[0]);
+	mq_ready_append(&q->ready, &b->list);
 	q->next_id = id;
 	WRITE_ONCE(q->stored, q->stored + b->count);
 	q->stat.sent += b->count;

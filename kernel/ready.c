@@ -116,6 +116,32 @@ void mq_ready_insert(struct mq_ready *r, struct mq_entry *e)
 		__set_bit(e->priority, r->used);
 }
 
+/* New ones get ready, all of a list: that is empty then. */
+void mq_ready_append(struct mq_ready *r, struct list_head *list)
+{
+	struct mq_entry *e, *next;
+
+	if (likely(r->levels == 1)) {
+		list_splice_tail_init(list, &r->fifo[0]);
+		return;
+	}
+	list_for_each_entry_safe(e, next, list, list) {
+		mq_list_append(&e->list, &r->fifo[e->priority]);
+		__set_bit(e->priority, r->used);
+	}
+	INIT_LIST_HEAD(list);
+}
+
+/* The highest level with a fifo that is not empty; if all are, any. */
+unsigned int mq_ready_top(const struct mq_ready *r)
+{
+	unsigned long top = 0;
+
+	if (unlikely(r->levels > 1))
+		top = find_last_bit(r->used, r->levels);
+	return top < r->levels ? top : 0;
+}
+
 void mq_ready_remove(struct mq_ready *r, struct mq_entry *e)
 {
 	if (unlikely(e->returned)) {
@@ -139,12 +165,9 @@ static struct mq_entry *mq_fifo_first(struct mq_ready *r, unsigned long level)
 /* The next to deliver, or NULL: the oldest of the highest level. */
 struct mq_entry *mq_ready_first(struct mq_ready *r)
 {
-	unsigned long top = 0;
 	struct mq_entry *e, *back;
 
-	if (unlikely(r->levels > 1))
-		top = find_last_bit(r->used, r->levels);
-	e = mq_fifo_first(r, top);
+	e = mq_fifo_first(r, mq_ready_top(r));
 	if (likely(RB_EMPTY_ROOT(&r->returned.rb_root)))
 		return e;
 	back = mq_ids_first(&r->returned);

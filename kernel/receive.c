@@ -162,6 +162,7 @@ static struct mq_entry *mq_plain_take(struct mq_queue *q, struct mq_file *f)
 	spin_lock(&q->lock);
 	if (likely(q->plain && !q->timed && !f->partial && !f->lost &&
 		   !f->lease_ns && f->ack == DEVMQ_ACK_AUTO && !fatal_signal_pending(current) &&
+		   q->ready.levels == 1 &&
 		   RB_EMPTY_ROOT(&q->ready.returned.rb_root)))
 		e = list_first_entry_or_null(q->ready.fifo, struct mq_entry,
 					     list);
@@ -172,13 +173,13 @@ static struct mq_entry *mq_plain_take(struct mq_queue *q, struct mq_file *f)
 	mq_list_remove(&e->list);
 	e->state = DEVMQ_STATE_IN_FLIGHT;
 	e->holder = f;
-	WRITE_ONCE(q->stat.ready, q->stat.ready - 1);
+	mq_count(&q->stat.ready, -1);
 	q->ready_bytes -= mq_msg_bytes(&e->msg);
-	WRITE_ONCE(q->stat.in_flight, q->stat.in_flight + 1);
+	mq_count(&q->stat.in_flight, 1);
 	q->stat.delivered++;
 	if (unlikely(e->attempt++))
 		q->stat.redelivered++;
-	WRITE_ONCE(f->held_count, f->held_count + 1);
+	mq_count(&f->held_count, 1);
 	f->partial_done = 0;
 	trace_mq_deliver(q, e);
 	spin_unlock(&q->lock);
@@ -198,15 +199,15 @@ static bool mq_plain_finish(struct mq_queue *q, struct mq_file *f,
 		return false;
 	}
 	f->last_id = e->id;
-	WRITE_ONCE(f->held_count, f->held_count - 1);
-	WRITE_ONCE(q->stat.in_flight, q->stat.in_flight - 1);
+	mq_count(&f->held_count, -1);
+	mq_count(&q->stat.in_flight, -1);
 	q->stat.acked++;
 	trace_mq_ack(q, e);
 	mq_list_remove(&e->all);
 	/* Who begins to wait for room only now looks later than this. */
 	was_full = !waitqueue_active(&q->writers) || mq_queue_is_full(q);
-	WRITE_ONCE(q->stored, q->stored - 1);
-	WRITE_ONCE(q->stat.bytes, q->stat.bytes - mq_msg_bytes(&e->msg));
+	mq_count(&q->stored, -1);
+	mq_count(&q->stat.bytes, -(s64)mq_msg_bytes(&e->msg));
 	spin_unlock(&q->lock);
 	mq_wake_writers(q, was_full);
 	return true;

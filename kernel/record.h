@@ -65,14 +65,14 @@ u64 mq_show_step(const struct mq_show *s, u32 size);
 int mq_show_put(void __user *to, struct mq_show *s, u32 size);
 u32 mq_record_pid(u32 pid);
 
-/* Nothing but a payload: all else that the sender may say is left open. */
+/* Nothing but a payload and a priority: all else is left open. */
 static inline bool mq_record_is_plain(const struct devmq_record *r)
 {
 	const u64 *w = (const u64 *)r;
 
 	static_assert(sizeof(*r) == 9 * sizeof(*w));
-	return !(r->flags | w[1] | w[2] | w[3] | w[4] | w[5] | w[6] | w[7] |
-		 w[8]);
+	return !(r->flags | w[1] | w[2] | w[3] | w[4] | w[5] | w[6] |
+		 r->failures | r->state | r->failure | r->reserved | w[8]);
 }
 
 /* Has the kernel something to say of it that does not stand in the header? */

@@ -295,9 +295,11 @@ static bool mq_plain_add(struct mq_queue *q, struct mq_entry *e, u32 size)
 	e->state = DEVMQ_STATE_READY;
 	mq_list_append(&e->all, &q->all);
 	mq_list_append(&e->list, &q->ready.fifo[0]);
-	WRITE_ONCE(q->stored, q->stored + 1);
-	WRITE_ONCE(q->stat.bytes, q->stat.bytes + size);
-	WRITE_ONCE(q->stat.ready, q->stat.ready + 1);
+	if (unlikely(q->ready.levels > 1))
+		__set_bit(0, q->ready.used);
+	mq_count(&q->stored, 1);
+	mq_count(&q->stat.bytes, size);
+	mq_count(&q->stat.ready, 1);
 	q->ready_bytes += size;
 	q->stat.sent++;
 	trace_mq_send(q, e);

@@ -86,7 +86,7 @@ static u32 mq_settle_some(struct mq_file *f, const struct devmq_settlement *s,
 
 	lockdep_assert_held(&f->q->lock);
 	while (true) {
-		e = mq_ids_after(&f->held, *id - 1);
+		e = mq_held_after(&f->held, *id - 1);
 		*more = e && e->id <= s->last_id;
 		if (!*more || n == MQ_SETTLE_PORTION ||
 		    !mq_flight_prepare_locked(f->q, e, s->action, spare))
@@ -113,12 +113,21 @@ static void mq_settle_range(struct mq_file *f, struct devmq_settlement *s,
 
 	s->settled = 0;
 	do {
+		LIST_HEAD(done);
+		u32 n = 0;
+
 		more = false;
 		mq_lock(q);
-		if (!q->gone)
-			s->settled += mq_settle_some(f, s, &id, note, &spare,
-						     &more);
+		if (!q->gone && s->action == DEVMQ_ACTION_ACK)
+			n = mq_flight_ack_run_locked(f, id, s->last_id,
+						     MQ_SETTLE_PORTION, &done);
+		if (n)
+			more = n == MQ_SETTLE_PORTION;
+		else if (!q->gone)
+			n = mq_settle_some(f, s, &id, note, &spare, &more);
 		mq_unlock(q);
+		mq_entries_free(&done);
+		s->settled += n;
 		cond_resched();
 		if (more && !spare)
 			spare = mq_more_alloc();

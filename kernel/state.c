@@ -24,15 +24,6 @@
 #include "mq.h"
 #include "trace.h"
 
-/*
- * Counters that are looked at without the lock, as hints: on 64 bits they are
- * seen whole.
- */
-static void mq_count(u64 *counter, s64 by)
-{
-	WRITE_ONCE(*counter, *counter + by);
-}
-
 static u64 *mq_counter(struct mq_queue *q, u8 state)
 {
 	switch (state) {

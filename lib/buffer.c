@@ -73,24 +73,6 @@ int lmq_buffer_take(struct devmq_buffer *buffer, uint64_t used, uint64_t count)
 	return count;
 }
 
-/* The message at *@offset, which then moves on. As devmq_buffer_next(). */
-int lmq_buffer_at(const struct devmq_buffer *buffer, size_t *offset,
-		  const struct devmq_msg **msg)
-{
-	const unsigned char *at = buffer->data + *offset;
-	size_t space = buffer->used - *offset, step;
-
-	*msg = NULL;
-	if (!space)
-		return 0;
-	if (!lmq_record_ok(at, space))
-		return -EBADMSG;
-	*msg = (const void *)at;
-	step = DEVMQ_RECORD_STEP(devmq_msg_record(*msg)->size);
-	*offset += step < space ? step : space;
-	return 1;
-}
-
 LMQ_EXPORT int devmq_buffer_next(struct devmq_buffer *buffer,
 				 const struct devmq_msg **msg)
 {

@@ -3,6 +3,8 @@
 #ifndef LIBDEVMQ_INTERNAL_H
 #define LIBDEVMQ_INTERNAL_H
 
+#include <errno.h>
+
 #include "devmq.h"
 
 #define LMQ_EXPORT	__attribute__((visibility("default")))
@@ -65,8 +67,6 @@ void lmq_buffer_reset(struct devmq_buffer *buffer);
 int lmq_buffer_grow(struct devmq_buffer *buffer, uint64_t need);
 int lmq_buffer_take(struct devmq_buffer *buffer, uint64_t used,
 		    uint64_t count);
-int lmq_buffer_at(const struct devmq_buffer *buffer, size_t *offset,
-		  const struct devmq_msg **msg);
 
 /* batch.c */
 const struct devmq_msg *lmq_batch_msg(const struct devmq_batch *b);
@@ -88,6 +88,24 @@ static inline bool lmq_record_ok(const void *at, size_t space)
 		return false;
 	return !(r->extra_size | r->key_size | r->dedup_size |
 		 r->headers_size) || lmq_record_meta_ok(r);
+}
+
+/* The message at *@offset, which then moves on. As devmq_buffer_next(). */
+static inline int lmq_buffer_at(const struct devmq_buffer *buffer,
+				size_t *offset, const struct devmq_msg **msg)
+{
+	const unsigned char *at = buffer->data + *offset;
+	size_t space = buffer->used - *offset, step;
+
+	*msg = NULL;
+	if (!space)
+		return 0;
+	if (!lmq_record_ok(at, space))
+		return -EBADMSG;
+	*msg = (const void *)at;
+	step = DEVMQ_RECORD_STEP(((const struct devmq_record *)at)->size);
+	*offset += step < space ? step : space;
+	return 1;
 }
 
 /* Bytes of the metadata between a record's header and its payload. */

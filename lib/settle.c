@@ -136,34 +136,34 @@ LMQ_EXPORT int devmq_defer(struct devmq_queue *queue, uint64_t id)
 }
 
 /*
- * Where ids come from, one after the other: an array, or the messages of a
- * buffer from an offset on.
+ * Where ids come from, one after the other: an array, from a place in it on, or
+ * the messages of a buffer, from an offset on.
  */
 struct lmq_ids {
 	const uint64_t			*ids;
 	size_t				count;
 	const struct devmq_buffer	*buffer;
-	size_t				offset;
+	size_t				at;
 };
 
-/* The next id without going past it: 1, or 0 if there are no more, or error. */
-static int lmq_next_id(const struct lmq_ids *from, struct lmq_ids *behind,
-		       uint64_t *id)
+/*
+ * The id at *@at, which then moves on: 1, or 0 if there are no more, or error.
+ */
+static inline int lmq_next_id(const struct lmq_ids *from, size_t *at,
+			      uint64_t *id)
 {
 	const struct devmq_msg *msg;
 	int err;
 
-	*behind = *from;
 	if (from->buffer) {
-		err = lmq_buffer_at(from->buffer, &behind->offset, &msg);
+		err = lmq_buffer_at(from->buffer, at, &msg);
 		if (err > 0)
-			*id = devmq_msg_id(msg);
+			*id = devmq_msg_record(msg)->id;
 		return err;
 	}
-	if (!from->count)
+	if (*at == from->count)
 		return 0;
-	*id = *behind->ids++;
-	behind->count--;
+	*id = from->ids[(*at)++];
 	return 1;
 }
 
@@ -177,12 +177,12 @@ static int lmq_ranges(struct lmq_ids *from,
 		      struct devmq_settlement ranges[LMQ_RANGES],
 		      uint64_t *deliveries)
 {
-	struct lmq_ids behind;
+	size_t at = from->at;
+	uint64_t id, next = 0;
 	int n = 0, err;
-	uint64_t id;
 
-	while ((err = lmq_next_id(from, &behind, &id)) > 0) {
-		if (n && ranges[n - 1].last_id + 1 == id) {
+	while ((err = lmq_next_id(from, &at, &id)) > 0) {
+		if (id == next && n) {
 			ranges[n - 1].last_id = id;
 		} else if (n == LMQ_RANGES) {
 			break;
@@ -192,7 +192,8 @@ static int lmq_ranges(struct lmq_ids *from,
 			ranges[n++].last_id = id;
 		}
 		++*deliveries;
-		*from = behind;
+		next = id + 1;
+		from->at = at;
 	}
 	return n || err >= 0 ? n : err;
 }
@@ -298,7 +299,7 @@ LMQ_EXPORT int devmq_release_rest(struct devmq_queue *queue,
 				  const struct devmq_buffer *buffer,
 				  uint64_t *settled)
 {
-	struct lmq_ids from = { .buffer = buffer, .offset = buffer->next };
+	struct lmq_ids from = { .buffer = buffer, .at = buffer->next };
 
 	return lmq_settle_all(queue, from, &lmq_release, settled);
 }
