@@ -20,12 +20,14 @@
 /**
  * struct mq_control - an open control node
  * @lock: serialises its users, protects the rest
+ * @fresh: nothing was written or read yet: a read gives the option table
  * @reply: what a read gives
  * @size: bytes of it
  * @pos: how many of them have been read
  */
 struct mq_control {
 	struct mutex	lock;	/* all of this */
+	bool		fresh;
 	char		reply[MQ_COMMAND_MAX];
 	size_t		size;
 	size_t		pos;
@@ -243,6 +245,7 @@ static int mq_take_command(struct mq_control *c, const char __user *from,
 	int err;
 
 	lockdep_assert_held(&c->lock);
+	c->fresh = false;
 	c->size = 0;
 	c->pos = 0;
 	if (size > MQ_COMMAND_MAX)
@@ -277,6 +280,9 @@ static ssize_t mq_control_read(struct file *file, char __user *to, size_t size,
 	ssize_t ret = 0;
 
 	mutex_lock(&c->lock);
+	if (c->fresh)
+		c->size = mq_option_describe(c->reply, sizeof(c->reply));
+	c->fresh = false;
 	size = min(size, c->size - c->pos);
 	if (size) {
 		/* What could be copied has been read. */
@@ -295,7 +301,7 @@ static int mq_control_open(struct inode *inode, struct file *file)
 	if (!c)
 		return -ENOMEM;
 	mutex_init(&c->lock);
-	c->size = mq_option_describe(c->reply, sizeof(c->reply));
+	c->fresh = true;
 	file->private_data = c;
 	return stream_open(inode, file);
 }
