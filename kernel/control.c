@@ -158,10 +158,10 @@ static int mq_command_create(struct mq_control *c, char *rest)
 			return err;
 	}
 	if (!uid_valid(make_kuid(current_user_ns(), opt.uid)))
-		return mq_fail(c, -EINVAL, "uid=%llu: no such user here",
+		return mq_fail(c, -EINVAL, "uid=%u: no such user here",
 			       opt.uid);
 	if (!gid_valid(make_kgid(current_user_ns(), opt.gid)))
-		return mq_fail(c, -EINVAL, "gid=%llu: no such group here",
+		return mq_fail(c, -EINVAL, "gid=%u: no such group here",
 			       opt.gid);
 	if (opt.overflow == MQ_OVERFLOW_DEAD_LETTER && !opt.dead_letter[0])
 		return mq_fail(c, -EINVAL,

@@ -395,41 +395,42 @@ struct mq_dedup {
 
 /*
  * The options of a queue, described in option.c's table, which reads and
- * writes them by offset; that is why all numbers are u64. Those that can change
- * live change with WRITE_ONCE, under mq_queue.lock.
+ * writes them by offset and size: unsigned numbers, as large as their bounds
+ * want. Those that can change live change with WRITE_ONCE, under
+ * mq_queue.lock.
  */
 struct mq_options {
-	u64	type;
-	u64	mode;
-	u64	uid;
-	u64	gid;
-	u64	max_messages;
 	u64	max_bytes;
 	u64	max_message_size;
-	u64	overflow;
-	char	dead_letter[DEVMQ_NAME_MAX + 1];
-	u64	framing;
-	u64	eof;
-	u64	ack;
-	u64	prefetch;
 	u64	lease_ms;
-	u64	max_deliveries;
-	u64	max_dead;
-	u64	on_expiry;
 	u64	retry_ms;
-	u64	retry_backoff;
 	u64	retry_max_ms;
 	u64	delay_ms;
 	u64	ttl_ms;
-	u64	priorities;
-	u64	order;
-	u64	fairness;
 	u64	dedup_window_ms;
-	u64	dedup_max;
-	u64	single_active;
-	u64	paused;
-	u64	auto_delete;
 	u64	expires_ms;
+	u32	max_messages;
+	u32	max_deliveries;
+	u32	max_dead;
+	u32	dedup_max;
+	u32	uid;
+	u32	gid;
+	u16	mode;
+	u16	prefetch;
+	u16	priorities;
+	u16	retry_backoff;
+	u8	type;
+	u8	overflow;
+	u8	framing;
+	u8	eof;
+	u8	ack;
+	u8	on_expiry;
+	u8	order;
+	u8	fairness;
+	u8	single_active;
+	u8	paused;
+	u8	auto_delete;
+	char	dead_letter[DEVMQ_NAME_MAX + 1];
 };
 
 enum {

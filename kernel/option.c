@@ -70,7 +70,8 @@ static const char * const mq_pauses[] = {
 };
 
 #define MQ_FIELD(_name)							\
-	.name = #_name, .offset = offsetof(struct mq_options, _name)
+	.name = #_name, .offset = offsetof(struct mq_options, _name),	\
+	.size = sizeof_field(struct mq_options, _name)
 
 const struct mq_option mq_option_table[] = {
 	{
@@ -193,19 +194,40 @@ const struct mq_option mq_option_table[] = {
 
 const unsigned int mq_option_count = ARRAY_SIZE(mq_option_table);
 
-static u64 *mq_option_field(const struct mq_option *o, struct mq_options *opt)
+u64 mq_option_get(const struct mq_option *o, const struct mq_options *opt)
 {
-	return (void *)opt + o->offset;
+	const void *field = (const void *)opt + o->offset;
+
+	switch (o->size) {
+	case sizeof(u8):
+		return READ_ONCE(*(const u8 *)field);
+	case sizeof(u16):
+		return READ_ONCE(*(const u16 *)field);
+	case sizeof(u32):
+		return READ_ONCE(*(const u32 *)field);
+	default:
+		return READ_ONCE(*(const u64 *)field);
+	}
 }
 
-u64 mq_option_get(const struct mq_option *o, struct mq_options *opt)
-{
-	return READ_ONCE(*mq_option_field(o, opt));
-}
-
+/* The value is in the option's bounds, which fit its field. */
 void mq_option_set(const struct mq_option *o, struct mq_options *opt, u64 v)
 {
-	WRITE_ONCE(*mq_option_field(o, opt), v);
+	void *field = (void *)opt + o->offset;
+
+	switch (o->size) {
+	case sizeof(u8):
+		WRITE_ONCE(*(u8 *)field, v);
+		break;
+	case sizeof(u16):
+		WRITE_ONCE(*(u16 *)field, v);
+		break;
+	case sizeof(u32):
+		WRITE_ONCE(*(u32 *)field, v);
+		break;
+	default:
+		WRITE_ONCE(*(u64 *)field, v);
+	}
 }
 
 /* The defaults, with the caller as the owner. */
@@ -300,8 +322,8 @@ int mq_option_parse(const struct mq_option *o, const char *text, u64 *v)
 }
 
 /* An option of a queue, as it is parsed. Return: as scnprintf(). */
-int mq_option_text(const struct mq_option *o, struct mq_options *opt, char *buf,
-		   size_t size)
+int mq_option_text(const struct mq_option *o, const struct mq_options *opt,
+		   char *buf, size_t size)
 {
 	if (o->kind == MQ_QUEUE)
 		return scnprintf(buf, size, "%s",

@@ -33,6 +33,7 @@ enum mq_option_kind {
  * @def: default value
  * @words: an MQ_ENUM's words, the value being the place in it
  * @offset: its place in struct mq_options
+ * @size: bytes that it takes there
  */
 struct mq_option {
 	const char		*name;
@@ -43,7 +44,8 @@ struct mq_option {
 	u64			max;
 	u64			def;
 	const char * const	*words;
-	size_t			offset;
+	u16			offset;
+	u16			size;
 };
 
 extern const struct mq_option mq_option_table[];
@@ -58,12 +60,12 @@ extern const unsigned int mq_option_count;
 
 void mq_options_init(struct mq_options *opt);
 const struct mq_option *mq_option_find(const char *name);
-u64 mq_option_get(const struct mq_option *o, struct mq_options *opt);
+u64 mq_option_get(const struct mq_option *o, const struct mq_options *opt);
 void mq_option_set(const struct mq_option *o, struct mq_options *opt, u64 v);
 int mq_option_parse(const struct mq_option *o, const char *text, u64 *v);
 const char *mq_option_queue(const char *text);
-int mq_option_text(const struct mq_option *o, struct mq_options *opt, char *buf,
-		   size_t size);
+int mq_option_text(const struct mq_option *o, const struct mq_options *opt,
+		   char *buf, size_t size);
 int mq_option_print(const struct mq_option *o, u64 v, char *buf, size_t size);
 int mq_option_bounds(const struct mq_option *o, char *buf, size_t size);
 size_t mq_option_describe(char *buf, size_t size);
