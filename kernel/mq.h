@@ -466,8 +466,9 @@ enum { MQ_PAUSED_NONE, MQ_PAUSED_SEND, MQ_PAUSED_RECEIVE, MQ_PAUSED_BOTH };
  * @origin: its name, for those that die here (invariant)
  * @dead_letter: its dead-letter queue, or NULL (written under @lock and
  *	mq_registry_lock, holds a reference)
- * @sources: how many queues have this as their dead-letter queue
- *	(mq_registry_lock)
+ * @sources: the queues that have this as their dead-letter queue
+ *	(mq_registry_lock; looked at without)
+ * @source: link in @dead_letter's list of them (mq_registry_lock)
  * @order: what order=key and fairness need, else NULL (invariant)
  * @lock: protects all that follows
  * @gone: removed; nothing comes in or out any more
@@ -516,7 +517,8 @@ struct mq_queue {
 	struct work_struct	work;
 	struct mq_text		*origin;
 	struct mq_queue		*dead_letter;
-	unsigned int		sources;
+	struct hlist_head	sources;
+	struct hlist_node	source;
 	struct mq_order		*order;
 
 	spinlock_t		lock ____cacheline_aligned_in_smp;

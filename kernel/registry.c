@@ -192,10 +192,30 @@ static int mq_may_link(const struct mq_queue *q, const struct mq_queue *target)
 	/* What is carried there is an entry as it is. */
 	if (target->order)
 		return -EINVAL;
+	/* Nobody's dead come here, so those from here come back to nobody. */
+	if (target != q && hlist_empty(&q->sources))
+		return 0;
 	for (next = target; next; next = next->dead_letter)
 		if (next == q)
 			return -ELOOP;
 	return 0;
+}
+
+/* The dead of @q go to its dead-letter queue now, and no more to @before. */
+static void mq_relink_source(struct mq_queue *q, struct mq_queue *before)
+{
+	if (before)
+		hlist_del(&q->source);
+	if (q->dead_letter)
+		hlist_add_head(&q->source, &q->dead_letter->sources);
+	if (!before)
+		return;
+	/* Having been in use until now, it may have time to go. */
+	mq_lock(before);
+	if (hlist_empty(&before->sources))
+		mq_idle_locked(before);
+	mq_unlock(before);
+	mq_queue_put(before);
 }
 
 /*
@@ -215,7 +235,6 @@ static int mq_link_dead_letter(struct mq_queue *q, const char *name, bool force)
 		if (err)
 			return err;
 		get_device(&target->dev);
-		target->sources++;
 	}
 	mq_lock(q);
 	if (!target && !force && q->opt.overflow == MQ_OVERFLOW_DEAD_LETTER) {
@@ -227,14 +246,7 @@ static int mq_link_dead_letter(struct mq_queue *q, const char *name, bool force)
 	strscpy(q->opt.dead_letter, name, sizeof(q->opt.dead_letter));
 	mq_queue_tune_locked(q);
 	mq_unlock(q);
-	if (!before)
-		return 0;
-	/* Having been in use until now, it may have time to go. */
-	mq_lock(before);
-	if (!--before->sources)
-		mq_idle_locked(before);
-	mq_unlock(before);
-	mq_queue_put(before);
+	mq_relink_source(q, before);
 	return 0;
 }
 
@@ -267,14 +279,11 @@ int mq_set_dead_letter(struct mq_queue *q, const char *name)
 static void mq_unlink_sources(struct mq_queue *q)
 {
 	struct mq_queue *source;
-	unsigned int i;
+	struct hlist_node *next;
 
 	lockdep_assert_held(&mq_registry_lock);
-	if (!q->sources)
-		return;
-	hash_for_each(mq_names, i, source, by_name)
-		if (source->dead_letter == q)
-			mq_link_dead_letter(source, "", true);
+	hlist_for_each_entry_safe(source, next, &q->sources, source)
+		mq_link_dead_letter(source, "", true);
 }
 
 /* Give the queue its number and its node. */
@@ -381,7 +390,7 @@ int mq_remove(const char *name, bool force)
 	q = mq_find(name);
 	if (!q)
 		err = -ENOENT;
-	else if (q->sources && !force)
+	else if (!hlist_empty(&q->sources) && !force)
 		err = -EBUSY;
 	else
 		err = mq_queue_close(q, force);
@@ -421,7 +430,7 @@ void mq_reap(struct mq_queue *q, bool closed)
 		return;
 	mutex_lock(&mq_registry_lock);
 	mq_lock(q);
-	over = !q->sources && mq_is_unused(q, closed);
+	over = hlist_empty(&q->sources) && mq_is_unused(q, closed);
 	if (over)
 		mq_queue_gone_locked(q);
 	mq_unlock(q);

@@ -171,7 +171,7 @@ void mq_time_arm_locked(struct mq_queue *q)
 	if (q->gone)
 		return;
 	/* One that is in use by others' dead stays until it no longer is. */
-	if (!READ_ONCE(q->sources))
+	if (hlist_empty(&q->sources))
 		idle = mq_idle_end(q);
 	mq_clock_arm(&c[MQ_REALTIME], c[MQ_REALTIME].next);
 	mq_clock_arm(&c[MQ_BOOTTIME],
