@@ -13,9 +13,12 @@ static int __init devmq_init(void)
 {
 	int err;
 
-	err = mq_message_init();
+	err = mq_queues_init();
 	if (err)
 		return err;
+	err = mq_message_init();
+	if (err)
+		goto out_queues;
 	err = mq_chunk_module_init();
 	if (err)
 		goto out_message;
@@ -38,6 +41,8 @@ out_chunk:
 	mq_chunk_module_exit();
 out_message:
 	mq_message_exit();
+out_queues:
+	mq_queues_exit();
 	return err;
 }
 
@@ -50,6 +55,7 @@ static void __exit devmq_exit(void)
 	mq_time_exit();
 	mq_chunk_module_exit();
 	mq_message_exit();
+	mq_queues_exit();
 }
 
 module_init(devmq_init);

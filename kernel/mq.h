@@ -323,17 +323,20 @@ static inline const struct mq_sender *mq_sender_of(const struct mq_entry *e)
 
 /**
  * struct mq_ready - the entries that wait for a consumer, by level
- * @fifo: for each level those in the order of sending, by rising id
+ * @fifo: of the lowest level, those in the order of sending, by rising id
+ * @above: the same for each level above, made when one of them is first sent
+ *	to (set once); NULL: what they have is in @returned
  * @levels: how many there are
  * @used: levels whose fifo is not empty, if there are several
- * @returned: those that came back and whose place is amid a fifo: by level,
- *	the highest first, then by id
+ * @returned: those that came back and whose place is amid a fifo, or that have
+ *	none: by level, the highest first, then by id
  *
  * The next to deliver is the better of the two firsts. So sending and taking
  * are O(1), and a message that comes back finds its place in O(log n).
  */
 struct mq_ready {
-	struct list_head	*fifo;
+	struct list_head	fifo[1];
+	struct list_head	*above;
 	unsigned int		levels;
 	DECLARE_BITMAP(used, DEVMQ_PRIORITIES_MAX);
 	struct rb_root_cached	returned;
@@ -451,10 +454,10 @@ enum { MQ_PAUSED_NONE, MQ_PAUSED_SEND, MQ_PAUSED_RECEIVE, MQ_PAUSED_BOTH };
  * struct mq_queue - a queue
  * @dev: its device, which counts the references and frees the whole
  * @minor: its device number (invariant)
- * @name: its name (invariant)
+ * @name: its name, which is the device's (invariant)
  * @node_uid: owner of the node (invariant)
  * @node_gid: group of the node (invariant)
- * @by_name: link in the registry (protected by mq_registry_lock)
+ * @by_name: node in the registry (protected by mq_registry_lock)
  * @opt: its options (written under @lock, read without)
  * @plain_size: most bytes of a plain message, 0: none is (written under @lock,
  *	read without)
@@ -502,10 +505,10 @@ enum { MQ_PAUSED_NONE, MQ_PAUSED_SEND, MQ_PAUSED_RECEIVE, MQ_PAUSED_BOTH };
 struct mq_queue {
 	struct device		dev;
 	u32			minor;
-	char			name[DEVMQ_NAME_MAX + 1];
+	const char		*name;
 	kuid_t			node_uid;
 	kgid_t			node_gid;
-	struct hlist_node	by_name;
+	struct rb_node		by_name;
 	struct mq_options	opt;
 
 	u64			plain_size;
@@ -863,7 +866,8 @@ static inline u64 mq_expires(const struct mq_entry *e)
 }
 
 /* ready.c: the order of delivery, trees by id, walking through a queue */
-int mq_ready_init(struct mq_ready *r, unsigned int levels);
+void mq_ready_init(struct mq_ready *r, unsigned int levels);
+void mq_ready_prepare(struct mq_ready *r, unsigned int level);
 void mq_ready_exit(struct mq_ready *r);
 void mq_ready_insert(struct mq_ready *r, struct mq_entry *e);
 void mq_ready_append(struct mq_ready *r, struct list_head *list);
@@ -1175,6 +1179,8 @@ static inline int mq_iocb_lock(const struct kiocb *iocb, struct mutex *lock)
 extern const struct file_operations mq_control_fops;
 
 /* registry.c: queues by name and by number */
+int mq_queues_init(void);
+void mq_queues_exit(void);
 int mq_registry_init(void);
 void mq_registry_exit(void);
 int mq_create(const char *name, const struct mq_options *opt);

@@ -67,14 +67,17 @@ struct mq_group {
  * @count: how much that is (looked at without the lock)
  * @groups: by their hash
  * @old: groups that went, for mq_unlock() to free
- * @now: for each level the turn that is being served
+ * @now: fairness: the turn that is being served at the lowest level
+ * @above: the same for each level above, made when one of them is first sent
+ *	to (set once)
  */
 struct mq_order {
 	struct rb_root_cached	turns;
 	u64			count;
 	struct rb_root		groups;
 	struct list_head	old;
-	u64			now[];
+	u64			now;
+	u64			*above;
 };
 
 static struct mq_ordered *mq_ordered_of(struct mq_entry *e)
@@ -194,6 +197,29 @@ void mq_order_move(struct mq_entry *e, struct mq_entry *old)
 	x->fair = from->fair;
 }
 
+/* The turn that is being served at a level, which has been sent to. */
+static u64 *mq_turn(struct mq_order *o, unsigned int level)
+{
+	return level ? &READ_ONCE(o->above)[level - 1] : &o->now;
+}
+
+/* Something is to be sent to @level: have turns there. 0 or ENOMEM. */
+static int mq_turns_prepare(struct mq_queue *q, unsigned int level)
+{
+	struct mq_order *o = q->order;
+	u64 *above;
+
+	if (!level || READ_ONCE(o->above))
+		return 0;
+	above = kcalloc(q->opt.priorities - 1, sizeof(*above), MQ_GFP);
+	if (!above)
+		return -ENOMEM;
+	/* Another one may have been faster. */
+	if (cmpxchg(&o->above, NULL, above))
+		kfree(above);
+	return 0;
+}
+
 /**
  * mq_order_prepare - have the groups that an entry may need
  * @q: the queue that it is for
@@ -217,6 +243,8 @@ int mq_order_prepare(struct mq_queue *q, struct mq_entry *e)
 	}
 	if (q->opt.fairness == MQ_FAIRNESS_NONE)
 		return 0;
+	if (mq_turns_prepare(q, e->priority))
+		return -ENOMEM;
 	if (q->opt.fairness == MQ_FAIRNESS_UID) {
 		uid = __kuid_val(mq_sender_of(e)->uid);
 		bytes = &uid;
@@ -258,7 +286,7 @@ static void mq_make_eligible(struct mq_queue *q, struct mq_ordered *x)
 		/* Turns of those that went undelivered are not waited for. */
 		if (!x->fair->eligible)
 			x->fair->turn = 0;
-		x->fair->turn = max(x->fair->turn, o->now[x->e.priority]) + 1;
+		x->fair->turn = max(x->fair->turn, *mq_turn(o, x->e.priority)) + 1;
 		x->turn = x->fair->turn;
 	}
 	if (x->fair)
@@ -350,11 +378,14 @@ void mq_order_untake_locked(struct mq_queue *q, struct mq_entry *e)
 void mq_order_take_locked(struct mq_queue *q, struct mq_entry *e)
 {
 	struct mq_ordered *x = mq_ordered_of(e);
-	u64 *now = &q->order->now[e->priority];
 	struct mq_group *key = x->key;
+	u64 *now;
 
 	lockdep_assert_held(&q->lock);
-	*now = max(*now, x->turn);
+	if (x->fair) {
+		now = mq_turn(q->order, e->priority);
+		*now = max(*now, x->turn);
+	}
 	if (!key)
 		return;
 	if (key->out != x && mq_gate_clear(q->order, key))
@@ -419,7 +450,7 @@ int mq_order_init(struct mq_queue *q)
 	if (q->opt.order == MQ_ORDER_FIFO &&
 	    q->opt.fairness == MQ_FAIRNESS_NONE)
 		return 0;
-	o = kzalloc(struct_size(o, now, q->opt.priorities), GFP_KERNEL_ACCOUNT);
+	o = kzalloc(sizeof(*o), GFP_KERNEL_ACCOUNT);
 	if (!o)
 		return -ENOMEM;
 	o->turns = RB_ROOT_CACHED;
@@ -435,5 +466,6 @@ void mq_order_exit(struct mq_queue *q)
 		return;
 	WARN_ON_ONCE(!RB_EMPTY_ROOT(&q->order->groups));
 	mq_order_free(&q->order->old);
+	kfree(q->order->above);
 	kfree(q->order);
 }

@@ -59,24 +59,51 @@ struct mq_entry *mq_ids_after(struct rb_root_cached *root, u64 id)
 	return best;
 }
 
-int mq_ready_init(struct mq_ready *r, unsigned int levels)
+void mq_ready_init(struct mq_ready *r, unsigned int levels)
 {
-	unsigned int i;
-
-	r->fifo = kcalloc(levels, sizeof(*r->fifo), GFP_KERNEL_ACCOUNT);
-	if (!r->fifo)
-		return -ENOMEM;
-	for (i = 0; i < levels; i++)
-		INIT_LIST_HEAD(&r->fifo[i]);
+	INIT_LIST_HEAD(r->fifo);
+	r->above = NULL;
 	r->levels = levels;
 	bitmap_zero(r->used, DEVMQ_PRIORITIES_MAX);
 	r->returned = RB_ROOT_CACHED;
-	return 0;
 }
 
 void mq_ready_exit(struct mq_ready *r)
 {
-	kfree(r->fifo);
+	kfree(r->above);
+}
+
+/*
+ * Something is to be sent to @level, by a caller who holds no lock. Most queues
+ * that have levels are idle, so their fifos are not made before that. If there
+ * is no memory for them, the tree does as well, only not as fast.
+ */
+void mq_ready_prepare(struct mq_ready *r, unsigned int level)
+{
+	struct list_head *above;
+	unsigned int i;
+
+	if (likely(!level) || READ_ONCE(r->above))
+		return;
+	above = kmalloc_array(r->levels - 1, sizeof(*above), MQ_GFP);
+	if (!above)
+		return;
+	for (i = 0; i < r->levels - 1; i++)
+		INIT_LIST_HEAD(&above[i]);
+	/* Another one may have been faster. */
+	if (cmpxchg(&r->above, NULL, above))
+		kfree(above);
+}
+
+/* The fifo of a level, or NULL: it has none. */
+static struct list_head *mq_fifo(struct mq_ready *r, unsigned int level)
+{
+	struct list_head *above;
+
+	if (likely(!level))
+		return r->fifo;
+	above = READ_ONCE(r->above);
+	return above ? &above[level - 1] : NULL;
 }
 
 /* Is @a to be delivered before @b, if it is by level and id alone? */
@@ -99,13 +126,15 @@ static bool mq_returned_less(struct rb_node *a, const struct rb_node *b)
  */
 void mq_ready_insert(struct mq_ready *r, struct mq_entry *e)
 {
-	struct list_head *fifo = &r->fifo[e->priority];
+	struct list_head *fifo = mq_fifo(r, e->priority);
 
 	e->returned = false;
-	if (likely(list_empty(fifo) ||
-		   list_last_entry(fifo, struct mq_entry, list)->id < e->id)) {
+	if (likely(fifo && (list_empty(fifo) ||
+			    list_last_entry(fifo, struct mq_entry, list)->id <
+			    e->id))) {
 		list_add_tail(&e->list, fifo);
-	} else if (list_first_entry(fifo, struct mq_entry, list)->id > e->id) {
+	} else if (fifo &&
+		   list_first_entry(fifo, struct mq_entry, list)->id > e->id) {
 		list_add(&e->list, fifo);
 	} else {
 		e->returned = true;
@@ -150,7 +179,7 @@ void mq_ready_remove(struct mq_ready *r, struct mq_entry *e)
 		return;
 	}
 	list_del(&e->list);
-	if (unlikely(r->levels > 1) && list_empty(&r->fifo[e->priority]))
+	if (unlikely(r->levels > 1) && list_empty(mq_fifo(r, e->priority)))
 		__clear_bit(e->priority, r->used);
 }
 
@@ -159,7 +188,8 @@ static struct mq_entry *mq_fifo_first(struct mq_ready *r, unsigned long level)
 {
 	if (level >= r->levels)
 		return NULL;
-	return list_first_entry_or_null(&r->fifo[level], struct mq_entry, list);
+	return list_first_entry_or_null(mq_fifo(r, level), struct mq_entry,
+					list);
 }
 
 /* The next to deliver, or NULL: the oldest of the highest level. */

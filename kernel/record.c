@@ -160,6 +160,7 @@ struct mq_entry *mq_record_get(struct mq_file *f, struct mq_chunk **c,
 	if (IS_ERR(e))
 		return e;
 	mq_record_times(e, r);
+	mq_ready_prepare(&q->ready, e->priority);
 	err = mq_record_copy(mq_payload(e), body, user, offset, msg.size);
 	if (!err && unlikely(offset != sizeof(*r)))
 		err = mq_record_meta(q, e, r, body, user);

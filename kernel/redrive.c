@@ -138,6 +138,7 @@ static struct mq_entry *mq_redrive_entry(struct mq_redrive *r,
 	if (!e)
 		return NULL;
 	e->priority = min_t(u64, r->priority, target->opt.priorities - 1);
+	mq_ready_prepare(&target->ready, e->priority);
 	if (!mq_order_prepare(target, e))
 		return e;
 	mq_entry_free(e);

@@ -8,12 +8,11 @@
  */
 #include <linux/cdev.h>
 #include <linux/cred.h>
-#include <linux/hashtable.h>
 #include <linux/module.h>
+#include <linux/rbtree.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/string.h>
-#include <linux/stringhash.h>
 #include <linux/xarray.h>
 
 #include "mq.h"
@@ -23,7 +22,8 @@
 
 /* Serialises creation and removal; protects mq_names. */
 static DEFINE_MUTEX(mq_registry_lock);
-static DEFINE_HASHTABLE(mq_names, 10);
+static struct rb_root mq_names = RB_ROOT;
+static struct kmem_cache *mq_queue_cache;
 /*
  * Minor to queue. Minor 0 is the control node. Has its own lock. A number comes
  * back as late as can be: whoever still has the node of a queue that is gone
@@ -86,7 +86,7 @@ static void mq_device_release(struct device *dev)
 	mq_dedup_exit(q);
 	mq_more_free(q->spare);
 	mq_text_put(q->origin);
-	kfree(q);
+	kmem_cache_free(mq_queue_cache, q);
 }
 
 struct mq_queue *mq_queue_get(u32 minor)
@@ -107,52 +107,62 @@ void mq_queue_put(struct mq_queue *q)
 	put_device(&q->dev);
 }
 
-static u32 mq_name_hash(const char *name)
+static int mq_name_order(const void *name, const struct rb_node *node)
 {
-	return full_name_hash(NULL, name, strlen(name));
+	return strcmp(name, rb_entry(node, struct mq_queue, by_name)->name);
+}
+
+static bool mq_name_less(struct rb_node *a, const struct rb_node *b)
+{
+	return mq_name_order(rb_entry(a, struct mq_queue, by_name)->name, b) < 0;
 }
 
 static struct mq_queue *mq_find(const char *name)
 {
-	struct mq_queue *q;
-
 	lockdep_assert_held(&mq_registry_lock);
-	hash_for_each_possible(mq_names, q, by_name, mq_name_hash(name))
-		if (!strcmp(q->name, name))
-			return q;
-	return NULL;
+	return rb_entry_safe(rb_find(name, &mq_names, mq_name_order),
+			     struct mq_queue, by_name);
 }
 
 /* What a queue has apart; undone by its release. 0 or ENOMEM. */
-static int mq_queue_parts(struct mq_queue *q)
+static int mq_queue_parts(struct mq_queue *q, const char *name)
 {
-	q->origin = mq_text_alloc(strlen(q->name));
+	int err = dev_set_name(&q->dev, "%s", name);
+
+	if (err)
+		return err;
+	q->name = dev_name(&q->dev);
+	q->origin = mq_text_alloc(strlen(name));
 	if (!q->origin)
 		return -ENOMEM;
-	memcpy(q->origin->text, q->name, q->origin->size);
-	return mq_ready_init(&q->ready, q->opt.priorities) ?: mq_order_init(q);
+	memcpy(q->origin->text, name, q->origin->size);
+	return mq_order_init(q);
+}
+
+static void mq_device_init(struct device *dev)
+{
+	device_initialize(dev);
+	dev->class = &mq_class;
+	dev->type = &mq_device_type;
+	dev->release = mq_device_release;
+	/* No power to manage: spare the files, and suspend the list. */
+	device_set_pm_not_required(dev);
 }
 
 static struct mq_queue *mq_queue_new(const char *name,
 				     const struct mq_options *opt)
 {
-	struct mq_queue *q = kzalloc(sizeof(*q), GFP_KERNEL_ACCOUNT);
+	struct mq_queue *q = kmem_cache_zalloc(mq_queue_cache, GFP_KERNEL);
 
 	if (!q)
 		return NULL;
-	strscpy(q->name, name, sizeof(q->name));
 	q->opt = *opt;
-	if (mq_queue_parts(q)) {
-		mq_ready_exit(&q->ready);
-		mq_text_put(q->origin);
-		kfree(q);
-		return NULL;
-	}
 	q->node_uid = make_kuid(current_user_ns(), opt->uid);
 	q->node_gid = make_kgid(current_user_ns(), opt->gid);
 	init_waitqueue_head(&q->readers);
 	init_waitqueue_head(&q->writers);
 	spin_lock_init(&q->lock);
+	mq_ready_init(&q->ready, opt->priorities);
 	q->aside = RB_ROOT_CACHED;
 	q->next_id = 1;
 	INIT_LIST_HEAD(&q->starved);
@@ -161,11 +171,11 @@ static struct mq_queue *mq_queue_new(const char *name,
 	INIT_LIST_HEAD(&q->files);
 	mq_dedup_init(q);
 	mq_time_start(q);
-
-	device_initialize(&q->dev);
-	q->dev.class = &mq_class;
-	q->dev.type = &mq_device_type;
-	q->dev.release = mq_device_release;
+	mq_device_init(&q->dev);
+	if (mq_queue_parts(q, name)) {
+		mq_queue_put(q);
+		return NULL;
+	}
 	return q;
 }
 
@@ -297,7 +307,7 @@ static int mq_publish(struct mq_queue *q)
 	if (err < 0)
 		return err == -EBUSY ? -ENOSPC : err;
 	q->dev.devt = MKDEV(MAJOR(mq_devt), q->minor);
-	err = dev_set_name(&q->dev, "%s", q->name) ?: device_add(&q->dev);
+	err = device_add(&q->dev);
 	if (err) {
 		/* It may have been opened by its number already. */
 		mq_queue_close(q, true);
@@ -338,7 +348,7 @@ int mq_create(const char *name, const struct mq_options *opt)
 			mq_link_dead_letter(q, "", true);
 	}
 	if (!err) {
-		hash_add(mq_names, &q->by_name, mq_name_hash(name));
+		rb_add(&q->by_name, &mq_names, mq_name_less);
 		trace_mq_create(q);
 		mq_lock(q);
 		mq_idle_locked(q);
@@ -359,7 +369,7 @@ static void mq_unpublish(struct mq_queue *q)
 	lockdep_assert_held(&mq_registry_lock);
 	mq_unlink_sources(q);
 	mq_link_dead_letter(q, "", true);
-	hash_del(&q->by_name);
+	rb_erase(&q->by_name, &mq_names);
 	xa_erase(&mq_minors, q->minor);
 	device_del(&q->dev);
 	trace_mq_remove(q);
@@ -448,6 +458,18 @@ static int __init mq_add_cdev(struct cdev *cdev,
 	cdev_init(cdev, fops);
 	cdev->owner = THIS_MODULE;
 	return cdev_add(cdev, devt, count);
+}
+
+int __init mq_queues_init(void)
+{
+	mq_queue_cache = KMEM_CACHE(mq_queue, SLAB_ACCOUNT);
+	return mq_queue_cache ? 0 : -ENOMEM;
+}
+
+/* Nothing that is under way has a reference to a queue any more. */
+void mq_queues_exit(void)
+{
+	kmem_cache_destroy(mq_queue_cache);
 }
 
 int __init mq_registry_init(void)
