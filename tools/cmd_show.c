@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "mqctl.h"
 #include "units.h"
@@ -69,9 +70,36 @@ static void make_readable(const struct column *column,
 	strcpy(value, text);
 }
 
+/* A file of a queue's in sysfs: its inode, 0 if it is not there. */
+static ino_t find_file(const char *name, const char *file)
+{
+	struct stat st;
+	ino_t number;
+	char *path;
+
+	if (asprintf(&path, "/sys/class/mq/%s/%s", name, file) < 0)
+		return 0;
+	number = stat(path, &st) ? 0 : st.st_ino;
+	free(path);
+	return number;
+}
+
+/*
+ * It does not have this column, and never had. "dev" is the last file of a queue
+ * to come and the first to go, so while it is there, and the same, all are.
+ */
+static bool lacks(const char *name, const struct column *column)
+{
+	ino_t before = find_file(name, "dev");
+	bool there = find_file(name, column->name);
+
+	return before && !there && find_file(name, "dev") == before;
+}
+
 /*
  * One queue's row. What its module does not have is empty: a "-" in the table,
- * and left out of JSON. A queue that goes away meanwhile (-ENOENT) has no row.
+ * and left out of JSON. A queue that goes away meanwhile (-ENOENT) has no row,
+ * rather than half of one.
  */
 static int fill_row(struct listing *l, const char *name)
 {
@@ -85,7 +113,7 @@ static int fill_row(struct listing *l, const char *name)
 		return err;
 	for (i = 0; i < l->columns; i++) {
 		err = facts_value(&facts, l->column[i], row[i]);
-		if (err == -ENOENT)
+		if (err == -ENOENT && lacks(name, l->column[i]))
 			row[i][0] = '\0';
 		else if (err)
 			return err;

@@ -15,6 +15,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -138,6 +139,27 @@ TEST_F(queue, open_refuses_what_is_no_queue)
 	EXPECT_EQ(-ENOTTY, devmq_open(&q, "/dev/null", DEVMQ_OPEN_READ));
 	EXPECT_EQ(-ENOTTY, devmq_open(&q, "/dev/mq/", DEVMQ_OPEN_READ));
 	EXPECT_EQ(-ENOENT, devmq_open(&q, "/dev/mq/none", DEVMQ_OPEN_READ));
+}
+
+/* Nor what stands among the nodes of queues, when these are known. */
+TEST_F(queue, open_knows_what_is_not_a_queues_own_node)
+{
+	struct devmq_queue *q;
+	struct stat st;
+
+	ASSERT_EQ(0, fstat(devmq_fd(self->in), &st));
+	ASSERT_EQ(0, mknod("/dev/mq/lib-null", S_IFCHR | 0600, makedev(1, 3)));
+	EXPECT_EQ(-ENOTTY, devmq_open(&q, "lib-null", DEVMQ_OPEN_READ));
+	EXPECT_EQ(0, unlink("/dev/mq/lib-null"));
+	ASSERT_EQ(0, mknod("/dev/mq/lib-control", S_IFCHR | 0600,
+			   makedev(major(st.st_rdev), 0)));
+	EXPECT_EQ(-ENOTTY, devmq_open(&q, "lib-control", DEVMQ_OPEN_READ));
+	EXPECT_EQ(0, unlink("/dev/mq/lib-control"));
+	ASSERT_EQ(0, symlink(self->name, "/dev/mq/lib-link"));
+	ASSERT_EQ(0, devmq_open(&q, "lib-link", DEVMQ_OPEN_READ));
+	EXPECT_STREQ(self->name, devmq_name(q));
+	devmq_close(q);
+	EXPECT_EQ(0, unlink("/dev/mq/lib-link"));
 }
 
 TEST_F(queue, exclusive_is_the_only_consumer)

@@ -248,6 +248,27 @@ test_ls_of_nothing()
 	expect 0 '{"queues":[]}'
 }
 
+# Queues come and go while the list is made: a row is whole or not there.
+test_ls_while_queues_go()
+{
+	local how i
+
+	(while [ ! -e "$T/enough" ]; do
+		echo "create $P.go" >/dev/mq/control
+		echo "remove $P.go" >/dev/mq/control
+	done) 2>/dev/null &
+	for how in "$MQCTL ls -n -o name,ready,max_bytes" \
+		"$MQCTL ls -n -o max_messages,name"; do
+		for ((i = 0; i < 10; i++)); do
+			$how >>"$T/rows" || fail "status"
+			as_user "$how" >>"$T/rows" || fail "status"
+		done
+	done
+	: >"$T/enough"
+	wait
+	! grep -E '(^|[[:space:]])-([[:space:]]|$)' "$T/rows" || fail "not whole"
+}
+
 test_ls_as_user()
 {
 	make "$Q"
