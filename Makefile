@@ -4,6 +4,7 @@
 #   make            the module, the library and the tools
 #   make demo       see it work, in a virtual machine
 #   make check      all tests, in a virtual machine
+#   make bench      devmq and its peers measured side by side, there as well
 #   make install    the module (through DKMS where it is there), library, tools
 #
 # KDIR     the kernel to build the module for: a build directory of its headers
@@ -53,6 +54,9 @@ demo:
 check:
 	@selftests/check $(KERNEL)
 
+bench:
+	@selftests/bench
+
 check-debug:
 	@selftests/check 6.1-debug
 
@@ -75,5 +79,5 @@ clean:
 	@$(MAKE) -C tools clean
 	@$(MAKE) -C selftests clean
 
-.PHONY: all deps module lib tools demo check check-debug gates install \
+.PHONY: all deps module lib tools demo check bench check-debug gates install \
 	uninstall clean

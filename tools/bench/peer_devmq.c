@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * devmq: as a plain file, and through its library. Batches, acknowledgement,
+ * priorities, keys and delays are the library's in both.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <devmq.h>
+
+#include "bench.h"
+
+/* Metadata of a message that counts in max_bytes, at most. */
+#define DEVMQ_META	64
+
+struct mq_state {
+	char			name[DEVMQ_NAME_SIZE];
+	struct devmq_queue	*tx;
+	struct devmq_queue	*rx;
+	struct devmq_batch	*batch;
+	struct devmq_buffer	*buffer;
+};
+
+static const char *devmq_missing(void)
+{
+	if (access("/dev/mq/control", F_OK))
+		return "the devmq module is not loaded";
+	return NULL;
+}
+
+static void devmq_drop(struct mq_state *s)
+{
+	devmq_close(s->tx);
+	devmq_close(s->rx);
+	devmq_batch_free(s->batch);
+	devmq_buffer_free(s->buffer);
+	s->tx = NULL;
+	s->rx = NULL;
+	s->batch = NULL;
+	s->buffer = NULL;
+}
+
+static int devmq_attach(struct channel *c, struct mq_state *s)
+{
+	size_t step = DEVMQ_ALIGN(sizeof(struct devmq_record) + DEVMQ_META +
+				  c->setup.size);
+	size_t count = c->setup.batch ? c->setup.batch : 1;
+	int err;
+
+	err = devmq_open(&s->tx, s->name, DEVMQ_OPEN_WRITE);
+	if (!err)
+		err = devmq_open(&s->rx, s->name, DEVMQ_OPEN_READ);
+	if (!err)
+		err = devmq_batch_new(&s->batch);
+	if (!err)
+		err = devmq_buffer_new(&s->buffer, count * step);
+	if (err)
+		return err;
+	c->tx = devmq_fd(s->tx);
+	c->rx = devmq_fd(s->rx);
+	return 0;
+}
+
+static const char *devmq_extra(enum kind kind)
+{
+	switch (kind) {
+	case KIND_ACK:
+		return " ack=manual";
+	case KIND_PRIORITY:
+		return " priorities=10";
+	case KIND_KEY:
+		return " order=key";
+	default:
+		return "";
+	}
+}
+
+_Static_assert(PRIORITIES == 10, "devmq_extra() says so");
+
+/* A queue that no file is open of. */
+static int devmq_idle(struct channel *c)
+{
+	struct mq_state *s = calloc(1, sizeof(*s));
+	size_t depth = c->setup.depth;
+	char options[128], reason[160];
+	int err;
+
+	if (!s)
+		return -ENOMEM;
+	snprintf(s->name, sizeof(s->name), "%s", fresh_name());
+	snprintf(options, sizeof(options),
+		 "max_messages=%zu max_bytes=%zu max_message_size=%zu%s",
+		 depth, depth * (c->setup.size + DEVMQ_META), c->setup.size,
+		 devmq_extra(c->setup.kind));
+	err = devmq_create(s->name, options, reason, sizeof(reason));
+	if (err) {
+		fprintf(stderr, "mqbench: devmq: %s\n", reason);
+		free(s);
+		return err;
+	}
+	snprintf(c->config, sizeof(c->config), "%s", options);
+	c->state = s;
+	return 0;
+}
+
+static void devmq_unmake(struct channel *c)
+{
+	struct mq_state *s = c->state;
+
+	devmq_drop(s);
+	devmq_remove(s->name, true, NULL, 0);
+	free(s);
+}
+
+static int devmq_make(struct channel *c)
+{
+	int err = devmq_idle(c);
+
+	if (err)
+		return err;
+	err = devmq_attach(c, c->state);
+	if (err)
+		devmq_unmake(c);
+	return err;
+}
+
+/* Deliveries belong to the open file, so every process gets its own. */
+static int devmq_join(struct channel *c)
+{
+	struct mq_state *s = c->state;
+
+	devmq_drop(s);
+	return devmq_attach(c, s);
+}
+
+static int devmq_write(struct channel *c)
+{
+	ssize_t n = write(c->tx, c->out, c->setup.size);
+
+	return n == (ssize_t)c->setup.size ? 0 : -errno;
+}
+
+static int devmq_read(struct channel *c)
+{
+	ssize_t n = read(c->rx, c->in, c->setup.size);
+
+	return n == (ssize_t)c->setup.size ? 0 : n < 0 ? -errno : -EPROTO;
+}
+
+static int devmq_send_one(struct channel *c)
+{
+	struct mq_state *s = c->state;
+
+	return devmq_send(s->tx, c->out, c->setup.size, NULL);
+}
+
+static int devmq_recv_one(struct channel *c)
+{
+	struct mq_state *s = c->state;
+	const struct devmq_msg *msg;
+	size_t size;
+	int n;
+
+	n = devmq_recv(s->rx, s->buffer, 1, -1);
+	if (n < 0)
+		return n;
+	if (devmq_buffer_next(s->buffer, &msg) != 1)
+		return -EPROTO;
+	c->in[0] = *(const unsigned char *)devmq_msg_payload(msg, &size);
+	return size == c->setup.size ? 0 : -EPROTO;
+}
+
+/* What the kind asks for, to the message that was added last. */
+static int devmq_mark(struct channel *c, struct devmq_batch *batch)
+{
+	unsigned int n = c->sent++;
+	char key[4];
+
+	switch (c->setup.kind) {
+	case KIND_PRIORITY:
+		return devmq_batch_set_priority(batch, n % PRIORITIES);
+	case KIND_KEY:
+		memcpy(key, "key", 3);
+		key[3] = (char)(n % KEYS);
+		return devmq_batch_set_key(batch, key, sizeof(key));
+	case KIND_DELAY:
+		return devmq_batch_set_delay(batch, DELAY_NS);
+	default:
+		return 0;
+	}
+}
+
+static int devmq_send_many(struct channel *c, unsigned int count)
+{
+	struct mq_state *s = c->state;
+	bool plain = c->setup.kind <= KIND_ACK;
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < count; i++) {
+		err = devmq_batch_add(s->batch, c->out, c->setup.size);
+		if (!err && !plain)
+			err = devmq_mark(c, s->batch);
+		if (err)
+			return err;
+	}
+	return devmq_send_batch(s->tx, s->batch, NULL, NULL, NULL);
+}
+
+/* Looks at every message, as whoever receives them would. */
+static int devmq_recv_many(struct channel *c, unsigned int max)
+{
+	struct mq_state *s = c->state;
+	const struct devmq_msg *msg;
+	const unsigned char *payload;
+	size_t size;
+	int n;
+
+	n = devmq_recv(s->rx, s->buffer, max, -1);
+	if (n <= 0)
+		return n ? n : -EPROTO;
+	c->stops = 0;
+	while (devmq_buffer_next(s->buffer, &msg) > 0) {
+		payload = devmq_msg_payload(msg, &size);
+		if (size != c->setup.size)
+			return -EPROTO;
+		c->stops += payload[0] == STOP;
+	}
+	return n;
+}
+
+static int devmq_ack_last(struct channel *c)
+{
+	struct mq_state *s = c->state;
+
+	return devmq_ack_buffer(s->rx, s->buffer, NULL);
+}
+
+const struct peer peer_devmq = {
+	.name = "devmq",
+	.what = "a devmq queue: write and read; batches through libdevmq",
+	.can = CAN_SHARE | CAN_BATCH | CAN_ACK | CAN_PRIORITY | CAN_KEY |
+	       CAN_DELAY | CAN_KEEP,
+	.max_size = 256 << 20,
+	.size_reason = "a message is at most 256 MiB",
+	.missing = devmq_missing,
+	.make = devmq_make,
+	.idle = devmq_idle,
+	.unmake = devmq_unmake,
+	.join = devmq_join,
+	.send = devmq_write,
+	.recv = devmq_read,
+	.send_batch = devmq_send_many,
+	.recv_batch = devmq_recv_many,
+	.ack = devmq_ack_last,
+};
+
+const struct peer peer_libdevmq = {
+	.name = "libdevmq",
+	.what = "a devmq queue: devmq_send and devmq_recv, one message a call",
+	.can = CAN_SHARE,
+	.max_size = 256 << 20,
+	.size_reason = "a message is at most 256 MiB",
+	.missing = devmq_missing,
+	.make = devmq_make,
+	.idle = devmq_idle,
+	.unmake = devmq_unmake,
+	.join = devmq_join,
+	.send = devmq_send_one,
+	.recv = devmq_recv_one,
+};

@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Tables for people: one for each thing that was measured, a row for each peer,
+ * each figure with its ratio to the first row's.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench.h"
+#include "report.h"
+
+#define ROWS_MAX	64
+#define COLUMNS_MAX	16
+#define LABEL_MAX	32
+
+/**
+ * struct view - a table
+ * @load: the workload
+ * @axis: which member makes the columns; NULL: the figures do
+ * @figures: what is shown
+ * @before: what it is, before the unit of time
+ * @timed: is there a unit of time?
+ * @behind: and behind it
+ */
+struct view {
+	const char *load;
+	const char *axis;
+	const char *figures[4];
+	const char *before;
+	bool timed;
+	const char *behind;
+};
+
+static const struct view views[] = {
+	{ "pair", NULL, { "ns", "ns_min", "ns_max" },
+	  "write and read in one process; ", true, " a message" },
+	{ "sizes", "size", { "ns" },
+	  "the same by size in bytes; ", true, " a message" },
+	{ "batch", "batch", { "ns" },
+	  "send and receive by messages a call; ", true, " a message" },
+	{ "ack", "batch", { "ns" },
+	  "with acknowledgement by messages a call; ", true, " a message" },
+	{ "priority", "batch", { "ns" },
+	  "priorities in turn by messages a call; ", true, " a message" },
+	{ "key", "batch", { "ns" },
+	  "keys in turn by messages a call; ", true, " a message" },
+	{ "delay", "batch", { "ns" },
+	  "a short delay by messages a call; ", true, " a message" },
+	{ "depth", "depth", { "ns" },
+	  "by messages stored meanwhile; ", true, " a message" },
+	{ "others", "others", { "ns" },
+	  "by other queues with a message; ", true, " a message" },
+	{ "memory", "size", { "bytes" },
+	  "memory by size in bytes; bytes a message", false, "" },
+	{ "idle", NULL, { "bytes", "create_ns", "remove_ns" },
+	  "an idle queue; bytes, and ", true, " to make and to remove it" },
+	{ "stream", "shape", { "rate" },
+	  "processes that send and receive; messages a second", false, "" },
+	{ "stream", "shape", { "cpu_ns" },
+	  "the same; ", true, " of processor time a message" },
+	{ "pingpong", NULL, { "p50", "p99", "p999" },
+	  "there and back between two processes; ", true, "" },
+};
+
+/* A table while it is put together; a cell is negative where there is none. */
+struct table {
+	char	rows[ROWS_MAX][LABEL_MAX];
+	char	columns[COLUMNS_MAX][LABEL_MAX];
+	size_t	row_count;
+	size_t	column_count;
+	double	cells[ROWS_MAX][COLUMNS_MAX];
+	char	notes[ROWS_MAX][256];
+	size_t	note_count;
+};
+
+/* The place of a label among others, where it is put if it is new. */
+static size_t place(char labels[][LABEL_MAX], size_t *count, size_t max,
+		    const char *label)
+{
+	size_t i;
+
+	for (i = 0; i < *count; i++) {
+		if (!strcmp(labels[i], label))
+			return i;
+	}
+	if (*count == max)
+		die(1, "a table with more than %zu of '%s'", max, label);
+	snprintf(labels[i], LABEL_MAX, "%s", label);
+	return (*count)++;
+}
+
+static size_t row_of(struct table *t, const struct view *view,
+		     struct json_object *o)
+{
+	double batch = member_number(o, "batch");
+	char label[LABEL_MAX];
+
+	if (batch > 1 && (!view->axis || strcmp(view->axis, "batch")) &&
+	    strcmp(view->load, "memory"))
+		snprintf(label, sizeof(label), "%s x%.0f",
+			 member_text(o, "peer"), batch);
+	else
+		snprintf(label, sizeof(label), "%s", member_text(o, "peer"));
+	return place(t->rows, &t->row_count, ROWS_MAX, label);
+}
+
+/* One message a call is the same column, by whichever call. */
+static size_t column_of(struct table *t, const struct view *view,
+			struct json_object *o)
+{
+	const char *label = member_text(o, view->axis);
+
+	if (!strcmp(view->axis, "batch") && !strcmp(label, "0"))
+		label = "1";
+	return place(t->columns, &t->column_count, COLUMNS_MAX, label);
+}
+
+/* Why not, and behind it all for whom that holds. */
+static void add_note(struct table *t, struct json_object *o)
+{
+	const char *why = member_text(o, "reason");
+	const char *peer = member_text(o, "peer");
+	char *note;
+	size_t i;
+
+	if (!*why)
+		why = member_text(o, "error");
+	if (!*why)
+		return;
+	for (i = 0; i < t->note_count; i++) {
+		if (!strncmp(t->notes[i], why, strlen(why)))
+			break;
+	}
+	if (i == ROWS_MAX)
+		return;
+	note = t->notes[i];
+	if (i == t->note_count) {
+		t->note_count++;
+		snprintf(note, sizeof(t->notes[i]), "%s: %s", why, peer);
+		return;
+	}
+	if (strstr(note + strlen(why), peer) ||
+	    strlen(note) + strlen(peer) + 3 > sizeof(t->notes[i]))
+		return;
+	strcat(note, ", ");
+	strcat(note, peer);
+}
+
+/* What stands above a figure. */
+static const char *head_of(const char *figure)
+{
+	static const char *const heads[][2] = {
+		{ "ns", "median" },
+		{ "ns_min", "least" },
+		{ "ns_max", "most" },
+		{ "create_ns", "to make" },
+		{ "remove_ns", "to remove" },
+		{ "p999", "p99.9" },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(heads); i++) {
+		if (!strcmp(heads[i][0], figure))
+			return heads[i][1];
+	}
+	return figure;
+}
+
+static void add_result(struct table *t, const struct view *view,
+		       struct json_object *o)
+{
+	size_t row = row_of(t, view, o), i;
+
+	add_note(t, o);
+	if (view->axis) {
+		t->cells[row][column_of(t, view, o)] =
+			member_number(o, view->figures[0]);
+		return;
+	}
+	for (i = 0; i < ARRAY_SIZE(view->figures) && view->figures[i]; i++) {
+		place(t->columns, &t->column_count, COLUMNS_MAX,
+		      head_of(view->figures[i]));
+		t->cells[row][i] = member_number(o, view->figures[i]);
+	}
+}
+
+static void print_number(double n)
+{
+	if (n < 0)
+		printf(" %9s", "-");
+	else if (n < 100)
+		printf(" %9.1f", n);
+	else if (n < 10000000)
+		printf(" %9.0f", n);
+	else
+		printf(" %8.1fM", n / 1e6);
+}
+
+/* Is there a figure? */
+static bool shown(const struct table *t, size_t row)
+{
+	size_t i;
+
+	for (i = 0; i < t->column_count; i++) {
+		if (t->cells[row][i] >= 0)
+			return true;
+	}
+	return false;
+}
+
+/* The figure of the first row that is shown. */
+static double first_of(const struct table *t, size_t column)
+{
+	size_t row = 0;
+
+	while (row + 1 < t->row_count && !shown(t, row))
+		row++;
+	return t->cells[row][column];
+}
+
+static void print_row(const struct table *t, size_t row)
+{
+	double first, n;
+	size_t i;
+
+	printf("  %-15s", t->rows[row]);
+	for (i = 0; i < t->column_count; i++) {
+		first = first_of(t, i);
+		n = t->cells[row][i];
+		print_number(n);
+		if (n >= 0 && first > 0)
+			printf(" %4.*f", n / first < 10 ? 2 : 1, n / first);
+		else
+			printf(" %4s", "");
+	}
+	putchar('\n');
+}
+
+static void print_table(const struct table *t, const struct view *view,
+			const char *unit)
+{
+	size_t i;
+
+	printf("\n%s: %s%s%s\n  %-15s", view->load, view->before,
+	       view->timed ? unit : "", view->behind, "");
+	for (i = 0; i < t->column_count; i++)
+		printf(" %9s %4s", t->columns[i], "");
+	putchar('\n');
+	for (i = 0; i < t->row_count; i++) {
+		if (shown(t, i))
+			print_row(t, i);
+	}
+	for (i = 0; i < t->note_count; i++)
+		printf("  - %s\n", t->notes[i]);
+}
+
+static void show_view(struct json_object *reports, const struct view *view)
+{
+	struct cursor cursor = { .reports = reports, .load = view->load };
+	struct table *t = calloc(1, sizeof(*t));
+	struct json_object *o;
+	bool counts = false;
+	size_t i, k;
+
+	if (!t)
+		die(1, "no memory");
+	for (i = 0; i < ROWS_MAX; i++) {
+		for (k = 0; k < COLUMNS_MAX; k++)
+			t->cells[i][k] = -1;
+	}
+	while ((o = next_result(&cursor))) {
+		add_result(t, view, o);
+		counts = report_counts(cursor.report);
+	}
+	if (t->row_count)
+		print_table(t, view, counts ? "instructions" : "ns");
+	free(t);
+}
+
+static void show_system(struct json_object *report)
+{
+	struct json_object *s = json_object_object_get(report, "system");
+	bool counts = report_counts(report);
+
+	printf("mqbench %s, devmq %s, Linux %s, %.0f CPU(s), %s\n",
+	       member_text(s, "mqbench"),
+	       *member_text(s, "devmq") ? member_text(s, "devmq") : "not loaded",
+	       member_text(s, "kernel"), member_number(s, "cpus"),
+	       counts ? "instructions counted" : "real time");
+	printf("  command line: %s\n", member_text(s, "cmdline"));
+}
+
+/* What each peer was given room by, as it was first. */
+static void show_config(struct json_object *reports)
+{
+	struct cursor cursor = { .reports = reports, .load = "pair" };
+	struct json_object *o;
+	bool title = false;
+
+	while ((o = next_result(&cursor))) {
+		if (!*member_text(o, "config"))
+			continue;
+		if (!title)
+			printf("\nconfiguration for pair, room for %.0f messages\n",
+			       member_number(o, "capacity"));
+		title = true;
+		printf("  %-15s  %s\n", member_text(o, "peer"),
+		       member_text(o, "config"));
+	}
+}
+
+void show_tables(struct json_object *reports)
+{
+	size_t i;
+
+	for (i = 0; i < json_object_array_length(reports); i++) {
+		if (report_new(reports, i))
+			show_system(json_object_array_get_idx(reports, i));
+	}
+	puts("  behind each figure: its ratio to the first row's");
+	for (i = 0; i < ARRAY_SIZE(views); i++)
+		show_view(reports, &views[i]);
+	show_config(reports);
+}
