@@ -80,6 +80,7 @@ static void sit(struct crowd *crowd, struct seat *seat, work_fn work,
 	char byte = 0;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	signal(SIGALRM, SIG_DFL);
 	alarm(STUCK_SECONDS);
 	close(crowd->gate[1]);
 	seat->err = join(c);

@@ -88,6 +88,14 @@ void die(int status, const char *format, ...)
 	exit(status);
 }
 
+/* The end, unless what was said did not get out. */
+static void finish(int status)
+{
+	if (fflush(stdout) || ferror(stdout))
+		die(1, "cannot write the output");
+	exit(status);
+}
+
 /* -------------------------------------------------------------- values */
 
 static size_t one_number(const char *option, const char *text, uint64_t max,
@@ -298,13 +306,15 @@ static void take_option(struct request *r, int option, char *value)
 		break;
 	case 'l':
 		show_list();
-		exit(0);
+		finish(0);
+		break;
 	case 'V':
 		puts("mqbench " MQBENCH_VERSION);
-		exit(0);
+		finish(0);
+		break;
 	default:
 		fputs(usage, stdout);
-		exit(0);
+		finish(0);
 	}
 }
 
@@ -482,7 +492,5 @@ int main(int argc, char **argv)
 	} else {
 		run(&r);
 	}
-	if (fflush(stdout) || ferror(stdout))
-		die(1, "cannot write the output");
-	return anything_failed;
+	finish(anything_failed);
 }

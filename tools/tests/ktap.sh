@@ -6,10 +6,12 @@
 # fails by exit 1 (see fail), and is skipped by exit 4 (see skip). It has $T, an
 # empty directory.
 #
-# MQCTL is the program to be tested, CASE_SECONDS how long a test may take.
+# MQCTL is the program to be tested, SAYS the name that it calls itself,
+# CASE_SECONDS how long a test may take.
 # Arguments are names of tests to run; -t in front of them is understood.
 
 MQCTL=${MQCTL:-mqctl}
+SAYS=${SAYS:-mqctl}
 JSON_CHECK=${JSON_CHECK:-$(dirname "$0")/json_check}
 CASE_SECONDS=${CASE_SECONDS:-400}
 TOP=$(mktemp -d "${TMPDIR:-/tmp}/mqctl-test.XXXXXX") || exit 1
@@ -25,7 +27,7 @@ mq()
 	: >"$T/out"
 	"$MQCTL" "$@" >>"$T/out" 2>"$T/err"
 	status=$?
-	called="mqctl $*"
+	called="$SAYS $*"
 }
 
 # A file's bytes, with @ for NUL, in $content. Starts no process, as that takes
@@ -57,8 +59,8 @@ expect()
 	if [ -n "${3-}" ]; then
 		# shellcheck disable=SC2254  # it is a pattern
 		case $content in
-		"mqctl: "$3$'\n') ;;
-		*) fail "$called: said '$content', not 'mqctl: $3'" ;;
+		"$SAYS: "$3$'\n') ;;
+		*) fail "$called: said '$content', not '$SAYS: $3'" ;;
 		esac
 		[ "${content%$'\n'*$'\n'}" = "$content" ] ||
 			fail "$called: more than one line: $content"

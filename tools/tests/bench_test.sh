@@ -1,0 +1,161 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# mqbench with the module: every workload with every peer, few messages. To be
+# run as root where nobody minds that it raises limits.
+
+# shellcheck disable=SC2034  # for ktap.sh
+MQCTL=${MQBENCH:-mqbench} SAYS=mqbench
+# shellcheck source=ktap.sh
+. "$(dirname "$0")/ktap.sh"
+[ -e /dev/mq/control ] || { echo "1..0 # SKIP no /dev/mq/control"; exit 4; }
+
+kernel_peers=(devmq pipe packet sysv posix seqpacket dgram)
+
+# measure WORKLOAD [OPTION]...: the report is in $T/out. Every result has
+# figures, all of them more than nothing, or says why it has none.
+measure()
+{
+	local load=$1 results figures reasons
+
+	shift
+	mq -p all -w "$load" -n 16 -r 2 -s 64,4096 -b 1,8 -d 10 -q 3 -j 2 \
+		"$@" --json=-
+	expect 0 -
+	cp "$T/out" "$T/json"
+	expect_json /schema 1 /results/0/workload "$load" \
+		/results/0/peer devmq /plan/procs 2 \
+		/system/kernel "$(uname -r)"
+	results=$(grep -c '"workload":' "$T/json")
+	figures=$(grep -cE '"(ns|rate|bytes|p50)":' "$T/json")
+	reasons=$(grep -c '"reason":' "$T/json")
+	[ "$results" = $((figures + reasons)) ] ||
+		fail "$load: $results results, $figures with figures," \
+			"$reasons with reasons"
+	! grep -E '"(ns|ns_min|rate|rate_max|p50|p99|create_ns)": (0|-)' \
+		"$T/json" || fail "$load: figures that cannot be"
+}
+
+# took_part PEER...: they have figures.
+took_part()
+{
+	local peer
+
+	for peer; do
+		awk -v peer="\"$peer\"," '/"peer":/ { it = $2 == peer }
+			it && /"(ns|rate|bytes|p50)":/ { found = 1 }
+			END { exit !found }' "$T/json" ||
+			fail "$peer took no part"
+	done
+}
+
+test_pair()
+{
+	measure pair
+	took_part "${kernel_peers[@]}" libdevmq null
+}
+
+test_sizes()
+{
+	measure sizes
+	took_part "${kernel_peers[@]}" libdevmq null
+}
+
+test_batch()
+{
+	measure batch
+	took_part devmq seqpacket dgram
+}
+
+test_ack()
+{
+	measure ack
+	took_part devmq
+}
+
+test_priority()
+{
+	measure priority
+	took_part devmq sysv posix
+}
+
+test_key()
+{
+	measure key
+	took_part devmq
+}
+
+test_delay()
+{
+	measure delay
+	took_part devmq
+}
+
+test_depth()
+{
+	measure depth
+	took_part "${kernel_peers[@]}"
+}
+
+test_others()
+{
+	measure others
+	took_part "${kernel_peers[@]}"
+}
+
+test_stream()
+{
+	measure stream
+	took_part "${kernel_peers[@]}" libdevmq
+}
+
+test_pingpong()
+{
+	measure pingpong
+	took_part "${kernel_peers[@]}" libdevmq
+}
+
+# So many that their memory cannot be missed.
+test_memory()
+{
+	measure memory -n 4000
+		took_part "${kernel_peers[@]}"
+	! grep '"bytes": 0' "$T/json" || fail "messages without memory"
+}
+
+test_idle()
+{
+	measure idle -q 200
+		took_part "${kernel_peers[@]}"
+}
+
+test_configuration_is_told()
+{
+	mq -p pipe,sysv,posix,seqpacket -w pair -n 16 -r 1 --json=-
+	expect 0 -
+	expect_json /results/0/config F_SETPIPE_SZ=65536 \
+		/results/1/config msg_qbytes=65536 \
+		/results/2/config 'mq_maxmsg=1024 mq_msgsize=64' \
+		/results/0/capacity 1024 /results/0/count 16
+	grep -q '"config": "SO_SNDBUF=[1-9]' "$T/out" || fail "no SO_SNDBUF"
+}
+
+test_a_server_that_is_not_there()
+{
+	mq -p beanstalkd -w ack -n 16 --beanstalkd="$T/nothing"
+	[ "$status" = 1 ] || fail "exit status $status"
+	grep -qx 'mqbench: ack: beanstalkd: No such file or directory' \
+		"$T/err" || fail "$(cat "$T/err")"
+}
+
+test_nothing_is_left_behind()
+{
+	mq -w pair,others -q 5 -n 16 -r 1
+	expect 0 -
+	for queue in /sys/class/mq/mqbench.*; do
+		[ ! -e "$queue" ] || fail "$queue"
+	done
+	[ "$(wc -l </proc/sysvipc/msg)" = 1 ] || fail "$(cat /proc/sysvipc/msg)"
+}
+
+run_tests "$@"

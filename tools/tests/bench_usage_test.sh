@@ -1,0 +1,157 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# What mqbench says of itself and of wrong usage, and how it shows reports.
+# Measures nothing, and needs no module.
+
+# shellcheck disable=SC2034  # for ktap.sh
+MQCTL=${MQBENCH:-mqbench} SAYS=mqbench
+# shellcheck source=ktap.sh
+. "$(dirname "$0")/ktap.sh"
+
+peers="devmq libdevmq pipe packet sysv posix seqpacket dgram null redis
+	beanstalkd wfcqueue"
+workloads="pair sizes batch ack priority key delay depth others memory idle
+	stream pingpong"
+
+test_help()
+{
+	mq --help
+	expect 0 -
+	grep -q '^Usage: mqbench ' "$T/out" || fail "no usage"
+	[ "$(wc -L <"$T/out" 2>/dev/null || echo 0)" -le 80 ] ||
+		fail "lines are too long"
+	mq -h
+	expect 0 -
+	mq --version
+	expect 0 -
+	grep -Eqx 'mqbench [0-9]+\.[0-9]+\.[0-9]+' "$T/out" || fail "version"
+}
+
+test_list()
+{
+	local name
+
+	mq --list
+	expect 0 -
+	for name in $peers $workloads; do
+		grep -q "^  $name " "$T/out" || fail "$name is missing"
+	done
+	[ -e /dev/mq/control ] ||
+		grep -q 'not now: the devmq module is not loaded' "$T/out" ||
+		fail "says nothing of the module"
+	grep -q 'not now: no --redis=SOCKET' "$T/out" ||
+		grep -q 'not now: not built in: there was no libhiredis' \
+			"$T/out" || fail "says nothing of redis"
+}
+
+test_wrong_options()
+{
+	mq --frobnicate
+	expect 2 '' "no option '--frobnicate' (see mqbench --help)"
+	mq -Z
+	expect 2 '' "no option '-Z' (see mqbench --help)"
+	mq pair
+	expect 2 '' "'pair' is not an option (see mqbench --help)"
+	mq --json
+	expect 2 '' '--json needs a value (see mqbench --help)'
+	mq --list=yes
+	expect 2 '' "no option '--list=yes' (see mqbench --help)"
+	mq --readme
+	expect 2 '' '--readme and --plot are for --read'
+	mq -p pipe,nosuch
+	expect 2 '' "--peers: no peer 'nosuch' (see mqbench --list)"
+	mq -p ''
+	expect 2 '' "--peers: no peer '' (see mqbench --list)"
+	mq -w pair,nosuch
+	expect 2 '' "--workloads: no workload 'nosuch' (see mqbench --list)"
+}
+
+test_wrong_values()
+{
+	local bad option
+
+	for bad in '' x -1 1.5 1,; do
+		for option in batch depth queues procs count rounds; do
+			mq "--$option=$bad"
+			expect 2 '' "--$option: '*' is not a number"
+		done
+	done
+	for option in batch depth queues procs count rounds; do
+		mq "--$option=0"
+		expect 2 '' "--$option: 0 is out of range (1 to *)"
+		mq "--$option=99999999999"
+		expect 2 '' "--$option: 99999999999 is out of range (1 to *)"
+	done
+	mq --size=1T
+	expect 2 '' "--size: '1T' is not a number of bytes"
+	mq --size=16,1G
+	expect 2 '' '--size: 1G is out of range (1 to 67108864)'
+	mq --batch=1,1025
+	expect 2 '' '--batch: 1025 is out of range (1 to 1024)'
+	mq --batch=1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17
+	expect 2 '' '--batch: more than 16 values'
+	mq --time=5
+	expect 2 '' "--time: '5' is not a duration such as 500ms or 2s"
+	mq --time=2h
+	expect 2 '' '--time: 2h is out of range (1ms to 1m)'
+}
+
+# report NS: a report of one result.
+report()
+{
+	cat <<-END
+	{ "schema": 1, "system": { "clock": "icount", "kernel": "6.1",
+	  "devmq": "0.1", "cpus": 1 }, "plan": {}, "results": [
+	  { "workload": "pair", "peer": "devmq", "size": 64, "batch": 0,
+	    "ns": $1, "ns_min": $1, "ns_max": $1 },
+	  { "workload": "pair", "peer": "null", "size": 64, "batch": 0,
+	    "reason": "because" } ] }
+	END
+}
+
+test_read()
+{
+	report 1234 >"$T/one"
+	{ echo "["; report 1234; echo ,; report 1234; echo "]"; } >"$T/two"
+	mq --read="$T/one"
+	expect 0 -
+	grep -q '^pair: .*; instructions a message$' "$T/out" || fail "title"
+	grep -Eq '^  devmq +1234 1\.00' "$T/out" || fail "no figure"
+	grep -q '  - because: null$' "$T/out" || fail "no reason"
+	mq --read="$T/two"
+	expect 0 -
+	[ "$(grep -c '^mqbench .*Linux 6.1' "$T/out")" = 1 ] ||
+		fail "one machine is shown twice"
+	mq --read="$T/one" --readme
+	expect 0 -
+	grep -Eq '^      write \+ read +1234 +-' "$T/out" || fail "no figure"
+	[ "$(wc -L <"$T/out" 2>/dev/null || echo 0)" -le 80 ] ||
+		fail "lines are too long"
+	mq --read="$T/one" --plot
+	expect 0 -
+	grep -q '^set terminal svg' "$T/out" || fail "no program"
+}
+
+test_read_what_is_no_report()
+{
+	mq --read="$T/none"
+	expect 1 '' "$T/none: cannot read: No such file or directory"
+	echo '{' >"$T/bad"
+	mq --read="$T/bad"
+	expect 1 '' "$T/bad: cannot read: not JSON"
+	for bad in '{}' '[ 7 ]' '7' '{ "schema": 2 }'; do
+		echo "$bad" >"$T/bad"
+		mq --read="$T/bad"
+		expect 1 '' "$T/bad: not a report of mqbench, schema 1"
+	done
+}
+
+test_closed_output()
+{
+	[ -w /dev/full ] || skip "no /dev/full"
+	"$MQCTL" --list >/dev/full 2>"$T/err" && fail "full: success"
+	grep -q 'cannot write the output' "$T/err" || fail "full: silent"
+}
+
+run_tests "$@"
