@@ -41,8 +41,15 @@ static const char usage[] =
 "  -h, --help                this\n"
 "  -V, --version             the version\n";
 
-enum { OPT_REDIS = 256, OPT_BEANSTALKD, OPT_JSON, OPT_READ, OPT_README,
-       OPT_PLOT };
+/* Options without a letter. */
+enum {
+	OPT_REDIS = 256,
+	OPT_BEANSTALKD,
+	OPT_JSON,
+	OPT_READ,
+	OPT_README,
+	OPT_PLOT,
+};
 
 static const struct option options[] = {
 	{ "peers",	required_argument, NULL, 'p' },

@@ -255,7 +255,10 @@ static int bean_job(struct channel *c, char *words)
 	return 0;
 }
 
-/* The first reserve waits, the others take what is there. */
+/*
+ * The first reserve waits, the others take what is there. To ask for what is
+ * not there is not for nothing, so it asks for about as much as came last.
+ */
 static int bean_recv_many(struct channel *c, unsigned int max)
 {
 	static const char wait[] = "reserve\r\n";
@@ -266,6 +269,8 @@ static int bean_recv_many(struct channel *c, unsigned int max)
 	char *line;
 	int err;
 
+	if (max > s->messages * 2 + 1)
+		max = s->messages * 2 + 1;
 	memcpy(s->out, wait, at);
 	for (i = 1; i < max; i++, at += sizeof(more) - 1)
 		memcpy(s->out + at, more, sizeof(more) - 1);

@@ -86,6 +86,7 @@ static int redis_make(struct channel *c)
 {
 	struct redis_state *s = calloc(1, sizeof(*s));
 	size_t words = 3 + (c->setup.batch ? c->setup.batch : 1);
+	static const char make[] = "XGROUP CREATE %s g $ MKSTREAM";
 	int err = -ENOMEM;
 
 	if (!s)
@@ -97,8 +98,7 @@ static int redis_make(struct channel *c)
 	if (s->ack && s->ack_size)
 		err = redis_connect(c);
 	if (!err)
-		err = redis_done(redisCommand(s->tx,
-				 "XGROUP CREATE %s g $ MKSTREAM", s->key));
+		err = redis_done(redisCommand(s->tx, make, s->key));
 	if (err)
 		redis_unmake(c);
 	snprintf(c->config, sizeof(c->config), "a stream, one consumer group");
@@ -130,9 +130,8 @@ static int redis_send_many(struct channel *c, unsigned int count)
 
 	for (i = 0; i < count && !err; i++)
 		err = redis_append(c);
-	for (i = 0; i < count && !err; i++) {
+	for (i = 0; i < count && !err; i++)
 		err = redisGetReply(s->tx, &reply) ? -EIO : redis_done(reply);
-	}
 	return err;
 }
 
@@ -226,7 +225,7 @@ const struct peer peer_redis = {
 	.name = "redis",
 	.what = "Redis Streams: XADD, XREADGROUP, XACK; batches pipelined",
 	.can = CAN_SHARE | CAN_BATCH | CAN_ACK | MUST_ACK | ON_REQUEST,
-	.max_size = 256 << 20,
+	.max_size = 512 << 20,
 	.size_reason = "a value is at most 512 MiB",
 	.missing = redis_missing,
 #ifdef HAVE_HIREDIS

@@ -34,6 +34,13 @@ static const struct panel panels[] = {
 	{ "pingpong", NULL, "p50", NULL, "there and back, median, ns" },
 };
 
+#define LABELS_MAX	32
+
+/* Whose points they are. */
+struct label {
+	char text[32];
+};
+
 static bool plotted(struct json_object *o, const struct panel *panel)
 {
 	if (panel->shape && strcmp(member_text(o, "shape"), panel->shape))
@@ -42,47 +49,78 @@ static bool plotted(struct json_object *o, const struct panel *panel)
 }
 
 /* The peer, and whether it does batches where that is not the axis. */
-static void label(struct json_object *o, const struct panel *panel, char *text,
-		  size_t size)
+static void label_of(struct json_object *o, const struct panel *panel,
+		     struct label *label)
 {
 	double batch = member_number(o, "batch");
 
 	if (batch > 1 && (!panel->axis || strcmp(panel->axis, "batch")))
-		snprintf(text, size, "%s x%.0f", member_text(o, "peer"),
-			 batch);
+		snprintf(label->text, sizeof(label->text), "%s x%.0f",
+			 member_text(o, "peer"), batch);
 	else
-		snprintf(text, size, "%s", member_text(o, "peer"));
+		snprintf(label->text, sizeof(label->text), "%s",
+			 member_text(o, "peer"));
 }
 
-/* A peer's figures stand together, so a new label begins a new block. */
-static size_t print_lines(struct json_object *reports,
-			  const struct panel *panel, size_t number)
+/* The labels in a panel, each once; how many. */
+static size_t find_labels(struct json_object *reports,
+			  const struct panel *panel, struct label *labels)
 {
 	struct cursor cursor = { .reports = reports, .load = panel->load };
-	char seen[32] = "", text[32];
 	struct json_object *o;
-	size_t lines = 0;
+	size_t count = 0, i;
+	struct label l;
 
-	printf("$panel%zu << END\n", number);
 	while ((o = next_result(&cursor))) {
 		if (!plotted(o, panel))
 			continue;
-		label(o, panel, text, sizeof(text));
-		if (panel->axis && strcmp(seen, text)) {
-			printf("%s\"%s\"\n", lines ? "\n\n" : "", text);
-			strcpy(seen, text);
-			lines++;
-		}
-		if (panel->axis) {
-			printf("%s %s\n", member_text(o, panel->axis),
-			       member_text(o, panel->figure));
-		} else {
-			printf("%zu \"%s\" %s\n", lines++, text,
-			       member_text(o, panel->figure));
-		}
+		label_of(o, panel, &l);
+		for (i = 0; i < count && strcmp(labels[i].text, l.text); i++)
+			;
+		if (i == count && count < LABELS_MAX)
+			labels[count++] = l;
 	}
+	return count;
+}
+
+/* A line of points with its label above, or the one point of a bar. */
+static void print_points(struct json_object *reports,
+			 const struct panel *panel, const struct label *label,
+			 size_t place)
+{
+	struct cursor cursor = { .reports = reports, .load = panel->load };
+	struct json_object *o;
+	struct label l;
+
+	if (panel->axis)
+		printf("\"%s\"\n", label->text);
+	while ((o = next_result(&cursor))) {
+		if (!plotted(o, panel))
+			continue;
+		label_of(o, panel, &l);
+		if (strcmp(l.text, label->text))
+			continue;
+		if (panel->axis)
+			printf("%s", member_text(o, panel->axis));
+		else
+			printf("%zu \"%s\"", place, label->text);
+		printf(" %s\n", member_text(o, panel->figure));
+	}
+	if (panel->axis)
+		printf("\n\n");
+}
+
+static size_t print_lines(struct json_object *reports,
+			  const struct panel *panel, size_t number)
+{
+	struct label labels[LABELS_MAX];
+	size_t count = find_labels(reports, panel, labels), i;
+
+	printf("$panel%zu << END\n", number);
+	for (i = 0; i < count; i++)
+		print_points(reports, panel, &labels[i], i);
 	puts("END");
-	return lines;
+	return count;
 }
 
 static void print_panel(struct json_object *reports, const struct panel *panel,

@@ -146,7 +146,7 @@ int free_memory(uint64_t *bytes)
 	shrink_slabs();
 	kib = sum_of("/proc/meminfo", "MemFree:");
 	if (!kib)
-		return -ENOSYS;
+		return -ENODATA;
 	kib += sum_of("/proc/meminfo", "Cached:") +
 	       sum_of("/proc/meminfo", "Buffers:");
 	pages = sum_of("/proc/zoneinfo", "count:");

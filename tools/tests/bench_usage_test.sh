@@ -71,7 +71,7 @@ test_wrong_values()
 {
 	local bad option
 
-	for bad in '' x -1 1.5 1,; do
+	for bad in '' x -1 1.5 '1,'; do
 		for option in batch depth queues procs count rounds; do
 			mq "--$option=$bad"
 			expect 2 '' "--$option: '*' is not a number"
