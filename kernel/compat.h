@@ -18,6 +18,7 @@
 #include <linux/shrinker.h>
 #include <linux/slab.h>
 #include <linux/splice.h>
+#include <linux/sched.h>
 
 /* The kernel is of this version or a later one. */
 #define MQ_SINCE(major, minor) \
@@ -87,6 +88,92 @@ static inline void shrinker_free(struct shrinker *s)
 #ifndef struct_size_t
 #define struct_size_t(type, member, count) \
 	struct_size((type *)NULL, member, count)
+#endif
+
+/*
+ * Commands of io_uring: where the header is, where in the SQE the user's part
+ * of it is, which of the flags are the user's, and how one is completed.
+ */
+#if MQ_SINCE(6, 8)
+#include <linux/io_uring/cmd.h>
+#else
+#include <linux/io_uring.h>
+#endif
+
+#define MQ_URING_USER_FLAGS	0x00ffffffU
+
+static inline const void *mq_uring_payload(const struct io_uring_cmd *cmd)
+{
+#if MQ_SINCE(6, 5)
+	return cmd->sqe->cmd;
+#else
+	return cmd->cmd;
+#endif
+}
+
+static inline void mq_uring_done(struct io_uring_cmd *cmd, int ret,
+				 unsigned int issue_flags)
+{
+#if MQ_SINCE(6, 18)
+	io_uring_cmd_done(cmd, ret, issue_flags);
+#else
+	io_uring_cmd_done(cmd, ret, 0, issue_flags);
+#endif
+}
+
+/*
+ * A command can be left waiting, as io_uring says when its ring or its task
+ * goes. Without that it would keep both from going.
+ */
+#if MQ_SINCE(6, 12)
+#define MQ_HAVE_URING_CANCEL
+
+static inline bool mq_uring_cancels(unsigned int issue_flags)
+{
+	return issue_flags & IO_URING_F_CANCEL;
+}
+
+/* Of the same ring, and with this user_data? */
+static inline bool mq_uring_match(struct io_uring_cmd *cmd,
+				  struct io_uring_cmd *other, u64 user_data)
+{
+	struct io_kiocb *req = cmd_to_io_kiocb(cmd);
+
+	return req->ctx == cmd_to_io_kiocb(other)->ctx &&
+	       req->cqe.user_data == user_data;
+}
+
+/*
+ * MQ_URING_TASK_WORK(name, fn): a function that is given to
+ * io_uring_cmd_complete_in_task() and calls fn(cmd, issue_flags, dead). Dead
+ * says that the task or its ring is going: its memory must not be touched, and
+ * nobody would see a result.
+ */
+#if MQ_SINCE(6, 19)
+#define MQ_URING_TASK_WORK(name, fn)					\
+static void name(struct io_tw_req tw_req, io_tw_token_t tw)		\
+{									\
+	fn(io_uring_cmd_from_tw(tw_req),				\
+	   IO_URING_CMD_TASK_WORK_ISSUE_FLAGS, tw.cancel);		\
+}
+#else
+static inline bool mq_uring_dead(struct io_uring_cmd *cmd)
+{
+	return current->flags & (PF_KTHREAD | PF_EXITING) ||
+	       percpu_ref_is_dying(&cmd_to_io_kiocb(cmd)->ctx->refs);
+}
+
+#define MQ_URING_TASK_WORK(name, fn)					\
+static void name(struct io_uring_cmd *cmd, unsigned int issue_flags)	\
+{									\
+	fn(cmd, issue_flags, mq_uring_dead(cmd));			\
+}
+#endif
+#else
+static inline bool mq_uring_cancels(unsigned int issue_flags)
+{
+	return false;
+}
 #endif
 
 #endif /* MQ_COMPAT_H */

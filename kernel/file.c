@@ -35,6 +35,7 @@ static struct mq_file *mq_file_new(struct mq_queue *q, struct file *file)
 	f->file = file;
 	INIT_LIST_HEAD(&f->owned);
 	INIT_LIST_HEAD(&f->keeper);
+	INIT_LIST_HEAD(&f->parked);
 	init_waitqueue_head(&f->own);
 	mq_cursor_init(&f->cursor);
 	return f;
@@ -203,6 +204,7 @@ static void mq_show_fdinfo(struct seq_file *m, struct file *file)
 	.poll		= mq_poll,					\
 	.unlocked_ioctl	= mq_ioctl,					\
 	.compat_ioctl	= compat_ptr_ioctl,				\
+	.uring_cmd	= mq_uring_cmd,					\
 	.show_fdinfo	= mq_show_fdinfo
 
 /*

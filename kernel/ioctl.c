@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The ioctls' one way in: a table says what each takes, and the size that
- * each argument begins with says how much of it the caller knows.
+ * The ioctls' one way in, for commands from io_uring as well: a table says
+ * what each takes, and the size that each argument begins with says how much
+ * of it the caller knows.
  */
 #include <linux/ioctl.h>
 #include <linux/stddef.h>
@@ -43,6 +44,7 @@ MQ_OFFSET(devmq_purge, states, 32);
 MQ_LAYOUT(devmq_stat, 168);
 MQ_LAYOUT(devmq_redrive, 48);
 MQ_OFFSET(devmq_redrive, target_fd, 24);
+MQ_LAYOUT(devmq_uring_cmd, 16);
 
 static int mq_ioc_stat(struct mq_ioc *ioc)
 {
@@ -152,35 +154,50 @@ static long mq_fionread(struct mq_file *f, int __user *to)
 	return put_user(mq_next_size(f), to);
 }
 
+/**
+ * mq_ioc_begin - see that a command may be carried out, and get its argument
+ * @ioc: with the open file and the user's address
+ * @cmd: its number
+ *
+ * Return: 0, ENOTTY, EBADF, ENODEV, or what is wrong with the argument.
+ */
+int mq_ioc_begin(struct mq_ioc *ioc, unsigned int cmd)
+{
+	ioc->op = mq_ioc_find(cmd);
+	if (!ioc->op)
+		return -ENOTTY;
+	if (!mq_ioc_allowed(ioc->f, ioc->op->access))
+		return -EBADF;
+	if (READ_ONCE(ioc->f->q->gone))
+		return -ENODEV;
+	return mq_ioc_fetch(ioc, ioc->op);
+}
+
+/* Carry out what mq_ioc_begin() began, and write the results. */
+int mq_ioc_run(struct mq_ioc *ioc)
+{
+	int err;
+
+	/* The results must be told: see that they can be before they exist. */
+	err = mq_ioc_publish(ioc);
+	if (err)
+		return err;
+	ioc->published = false;
+	err = ioc->op->fn(ioc);
+	if (!ioc->published && (!err || err == ioc->op->tells))
+		return mq_ioc_publish(ioc) ?: err;
+	return err;
+}
+
 long mq_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
-	const struct mq_ioc_op *op;
 	struct mq_ioc ioc = {
 		.f = file->private_data,
 		.nowait = file->f_flags & O_NONBLOCK,
 		.uarg = (void __user *)arg,
 	};
-	int err;
 
 	if (cmd == FIONREAD)
 		return mq_fionread(ioc.f, (int __user *)arg);
-	op = mq_ioc_find(cmd);
-	if (!op)
-		return -ENOTTY;
-	if (!mq_ioc_allowed(ioc.f, op->access))
-		return -EBADF;
-	if (READ_ONCE(ioc.f->q->gone))
-		return -ENODEV;
-	err = mq_ioc_fetch(&ioc, op);
-	if (err)
-		return err;
-	/* The results must be told: see that they can be before they exist. */
-	err = mq_ioc_publish(&ioc);
-	if (err)
-		return err;
-	ioc.published = false;
-	err = op->fn(&ioc);
-	if (!ioc.published && (!err || err == op->tells))
-		return mq_ioc_publish(&ioc) ?: err;
-	return err;
+	return mq_ioc_begin(&ioc, cmd) ?: mq_ioc_run(&ioc);
 }

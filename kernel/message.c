@@ -102,25 +102,30 @@ static bool mq_budget_fits(unsigned long cost)
 }
 
 /**
- * mq_budget_poll - would the budget let a send go on, if only to fail?
+ * mq_budget_open - would the budget let a send go on, if only to fail?
  * @q: the queue
  * @bytes: what the message counts
- *
- * If not, the pollers in mq_queue.writers are woken when it may.
  */
-bool mq_budget_poll(struct mq_queue *q, u64 bytes)
+bool mq_budget_open(const struct mq_queue *q, u64 bytes)
 {
 	unsigned long cost = mq_cost(bytes);
 
-	if (likely(mq_budget_fits(cost)) || cost > READ_ONCE(mq_budget_max) ||
-	    READ_ONCE(q->opt.overflow) != MQ_OVERFLOW_BLOCK)
+	return likely(mq_budget_fits(cost)) ||
+	       cost > READ_ONCE(mq_budget_max) ||
+	       READ_ONCE(q->opt.overflow) != MQ_OVERFLOW_BLOCK;
+}
+
+/* The same; if not, those in mq_queue.writers are woken when it may. */
+bool mq_budget_poll(struct mq_queue *q, u64 bytes)
+{
+	if (mq_budget_open(q, bytes))
 		return true;
 	spin_lock(&mq_starved_lock);
 	if (list_empty(&q->starved))
 		list_add_tail(&q->starved, &mq_starved);
 	spin_unlock(&mq_starved_lock);
 	smp_mb(); /* on the list, then look; as for who sleeps */
-	return mq_budget_fits(cost);
+	return mq_budget_open(q, bytes);
 }
 
 /**

@@ -593,6 +593,7 @@ struct mq_queue {
  * @tx_waits: who has @tx waits for room (@tx, looked at without)
  * @tail: unfinished line, or NULL (@tx)
  * @tail_room: bytes of payload that there is room for in it (@tx)
+ * @parked: commands of io_uring that wait (mq_queue.lock)
  */
 struct mq_file {
 	struct mq_queue		*q;
@@ -633,6 +634,8 @@ struct mq_file {
 	bool			tx_waits;
 	struct mq_entry		*tail;
 	u32			tail_room;
+
+	struct list_head	parked;	/* io_uring */
 };
 
 /*
@@ -768,6 +771,7 @@ static inline bool mq_budget_try(unsigned long cost)
 	return false;
 }
 
+bool mq_budget_open(const struct mq_queue *q, u64 bytes);
 bool mq_budget_poll(struct mq_queue *q, u64 bytes);
 void mq_budget_forget(struct mq_queue *q);
 int mq_budget_wait(struct mq_queue *q, unsigned long cost);
@@ -1110,6 +1114,9 @@ ssize_t mq_line_write(struct mq_file *f, struct kiocb *iocb,
 void mq_line_finish(struct mq_file *f);
 
 /* batch.c, settle.c, browse.c: the ioctls; ioctl.c: how they are called */
+struct io_uring_cmd;
+struct mq_ioc_op;
+
 union mq_ioc_arg {
 	u32			size;
 	struct devmq_send	send;
@@ -1123,9 +1130,10 @@ union mq_ioc_arg {
 };
 
 /**
- * struct mq_ioc - an ioctl under way
+ * struct mq_ioc - an ioctl, or the same command from io_uring, under way
  * @f: the open file
- * @nowait: the descriptor says not to sleep
+ * @op: which one it is
+ * @nowait: not to sleep, as the descriptor or io_uring says
  * @arg: the kernel's copy of the argument
  * @uarg: the user's
  * @usize: bytes of it that both sides know
@@ -1133,6 +1141,7 @@ union mq_ioc_arg {
  */
 struct mq_ioc {
 	struct mq_file	*f;
+	const struct mq_ioc_op *op;
 	bool		nowait;
 	union mq_ioc_arg arg;
 	void __user	*uarg;
@@ -1141,6 +1150,8 @@ struct mq_ioc {
 };
 
 long mq_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
+int mq_ioc_begin(struct mq_ioc *ioc, unsigned int cmd);
+int mq_ioc_run(struct mq_ioc *ioc);
 int mq_ioc_publish(struct mq_ioc *ioc);
 void mq_batch_exit(void);
 int mq_ioc_send(struct mq_ioc *ioc);
@@ -1151,6 +1162,14 @@ int mq_ioc_peek(struct mq_ioc *ioc);
 int mq_ioc_purge(struct mq_ioc *ioc);
 int mq_ioc_redrive(struct mq_ioc *ioc);
 int mq_last_now(struct mq_queue *q, u64 *last_id);
+
+/* uring.c: the same from io_uring; park.c: its commands that wait */
+int mq_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags);
+int mq_park(struct io_uring_cmd *cmd, const struct mq_ioc *ioc,
+	    unsigned int issue_flags);
+void mq_park_cancel(struct io_uring_cmd *cmd);
+int mq_park_withdraw(struct mq_file *f, struct io_uring_cmd *cmd,
+		     u64 user_data);
 
 /* file.c: the file operations of a queue */
 extern const struct file_operations mq_fops;

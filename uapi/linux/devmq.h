@@ -48,6 +48,8 @@
  *              more: a lease may have run out); read(2): so it was with a
  *              message that was half read
  *  EBUSY       the consumer's mode cannot change while it holds deliveries
+ *  ECANCELED   io_uring: it was told to end, and nothing has happened
+ *  EOPNOTSUPP  io_uring: a command that does not come this way
  *  ELOOP       a chain of dead-letter queues would close on itself
  *  EPERM, EACCES come from open(2): the node's mode decides who may do what
  */
@@ -625,5 +627,59 @@ struct devmq_redrive {
 #define DEVMQ_IOC_PURGE		_IO(DEVMQ_IOC_MAGIC, 0x21)
 #define DEVMQ_IOC_REDRIVE	_IO(DEVMQ_IOC_MAGIC, 0x22)
 #define DEVMQ_IOC_STAT		_IO(DEVMQ_IOC_MAGIC, 0x30)
+
+/**
+ * struct devmq_uring_cmd - SEND, RECV and SETTLE from io_uring
+ * @addr: address of the command's own structure, struct devmq_send, devmq_recv
+ *	or devmq_settle; DEVMQ_URING_CANCEL: the user_data of another SQE
+ * @flags: must be zero
+ * @reserved: must be zero
+ *
+ * This stands in the member cmd of an SQE whose opcode is IORING_OP_URING_CMD,
+ * whose fd is a queue's, and whose cmd_op is DEVMQ_IOC_SEND, DEVMQ_IOC_RECV,
+ * DEVMQ_IOC_SETTLE or DEVMQ_URING_CANCEL; uring_cmd_flags is zero. The first
+ * three do what the ioctl of that number does, with the same checks, and write
+ * their results to the structure, before the CQE is there; its res is 0 or a
+ * negative errno, never a count. The structure, and what it leads to, belongs
+ * to the kernel until then, and may be read more than once. After an error
+ * members marked "out" may be zero.
+ *
+ * What can be done at once is done while the SQE is submitted. A SEND without
+ * room, and a RECV with nothing there, waits as the ioctl would: not at all
+ * with O_NONBLOCK (EAGAIN), and a RECV until deadline_ns. How, is up to the
+ * kernel and to IOSQE_ASYNC:
+ *
+ *  - From Linux 6.12 on, without IOSQE_ASYNC, it takes no thread. It ends with
+ *    ECANCELED when the ring or the task that submitted it goes, and nothing
+ *    has happened then, or on DEVMQ_URING_CANCEL. IORING_OP_ASYNC_CANCEL and
+ *    IORING_OP_LINK_TIMEOUT do not reach it.
+ *  - On an older kernel, without IOSQE_ASYNC, it does not wait: EAGAIN. Link
+ *    it to an IORING_OP_POLL_ADD, or use IORING_OP_READ and IORING_OP_WRITE,
+ *    which wait by themselves.
+ *  - With IOSQE_ASYNC it waits in a worker thread of the ring, on any kernel.
+ *    IORING_OP_ASYNC_CANCEL and IORING_OP_LINK_TIMEOUT end that (EINTR, or
+ *    ECANCELED before it began).
+ *
+ * A command that has waited is carried out when its task enters the kernel,
+ * with the credentials of the one who submitted it. If the task does not come
+ * soon, as it has been stopped, the message is not kept from others.
+ *
+ * Other commands: EOPNOTSUPP. A ring with IORING_SETUP_IOPOLL: EOPNOTSUPP.
+ */
+struct devmq_uring_cmd {
+	__aligned_u64	addr;
+	__u32		flags;
+	__u32		reserved;
+};
+
+/**
+ * DEVMQ_URING_CANCEL - end what waits
+ *
+ * A command for io_uring only. All SENDs and RECVs that were submitted to the
+ * same ring, for the same open file and with the user_data given, and wait
+ * without a thread, end with ECANCELED. Their CQEs follow. ENOENT: there are
+ * none; what was done already has its CQE.
+ */
+#define DEVMQ_URING_CANCEL	_IO(DEVMQ_IOC_MAGIC, 0x40)
 
 #endif /* _UAPI_LINUX_DEVMQ_H */

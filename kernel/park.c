@@ -1,0 +1,406 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Commands of io_uring that wait for a message or for room, without a thread.
+ *
+ * A parked command stands where a thread would sleep, in mq_queue.readers or
+ * mq_queue.writers, exclusively, and is woken by the same rules (wait.c). Being
+ * woken, it is carried out by its own task when that enters the kernel; having
+ * lost the race it parks again.
+ *
+ * A wake-up, the deadline and being cancelled may come at the same time, from
+ * anywhere and with locks held. Whoever changes @state from MQ_PARKED has ended
+ * the wait, and calls for the task, once; that is all he does. Everything else,
+ * queueing and freeing above all, is done under the ring's lock: by mq_park()
+ * as it is issued, and in the task's context by mq_parked_run().
+ *
+ * Exclusive wake-ups are not lost: what was woken and does not take a message,
+ * or put one in, wakes the next (mq_parked_pass_on). That covers being
+ * cancelled and dying as well. And as the task may be stopped, or busy with
+ * something that it does not leave for io_uring, a wake-up that it has not
+ * come for after MQ_GRACE is passed on, too.
+ */
+#include <linux/cred.h>
+#include <linux/hrtimer.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "mq.h"
+
+#ifdef MQ_HAVE_URING_CANCEL
+
+/* How long a wake-up may be held by a task that does not come. */
+#define MQ_GRACE	(10 * NSEC_PER_MSEC)
+
+/**
+ * enum mq_parked_state - what goes on with a parked command
+ * @MQ_BUSY: its task is at work on it
+ * @MQ_PARKED: it waits
+ * @MQ_WOKEN: a wake-up that was for one is in its hands
+ * @MQ_CALLED: there is something to look at; others were told of it as well
+ * @MQ_EXPIRED: its deadline has passed
+ * @MQ_CANCELLED: it was told to end
+ */
+enum mq_parked_state {
+	MQ_BUSY, MQ_PARKED, MQ_WOKEN, MQ_CALLED, MQ_EXPIRED, MQ_CANCELLED
+};
+
+/**
+ * struct mq_parked - a parked command
+ * @cmd: io_uring's side of it (invariant)
+ * @ioc: what is to be done (the ring's lock)
+ * @cred: as whom (invariant, holds a reference)
+ * @link: in mq_file.parked (mq_queue.lock)
+ * @state: enum mq_parked_state; see above
+ * @cancelled: it was told to end when it was not MQ_PARKED (written under
+ *	mq_queue.lock)
+ * @wait: in mq_queue.readers or mq_queue.writers
+ * @own: a RECV's, in mq_file.own
+ * @timer: the deadline while it is MQ_PARKED, MQ_GRACE when it is MQ_WOKEN
+ * @payload: a SEND's: bytes of the first message's payload (written when it is
+ *	in no queue)
+ * @meta: bytes of its key and headers (as @payload)
+ */
+struct mq_parked {
+	struct io_uring_cmd	*cmd;
+	struct mq_ioc		ioc;
+	const struct cred	*cred;
+	struct list_head	link;
+	int			state;
+	bool			cancelled;
+	wait_queue_entry_t	wait;
+	wait_queue_entry_t	own;
+	struct hrtimer		timer;
+	u64			payload;
+	u64			meta;
+};
+
+static void mq_parked_run(struct io_uring_cmd *cmd, unsigned int issue_flags,
+			  bool dead);
+MQ_URING_TASK_WORK(mq_parked_work, mq_parked_run)
+
+/* The command's own place for what belongs to it. */
+static struct mq_parked **mq_parked_of(struct io_uring_cmd *cmd)
+{
+	return io_uring_cmd_to_pdu(cmd, struct mq_parked *);
+}
+
+static bool mq_parked_receives(const struct mq_parked *p)
+{
+	return p->cmd->cmd_op == DEVMQ_IOC_RECV;
+}
+
+/* End the wait, if nobody has. After that @p may be gone at any moment. */
+static bool mq_parked_end(struct mq_parked *p, enum mq_parked_state why)
+{
+	if (cmpxchg(&p->state, MQ_PARKED, why) != MQ_PARKED)
+		return false;
+	if (why == MQ_WOKEN)
+		hrtimer_start(&p->timer, ns_to_ktime(MQ_GRACE),
+			      HRTIMER_MODE_REL_SOFT);
+	io_uring_cmd_complete_in_task(p->cmd, mq_parked_work);
+	return true;
+}
+
+/* Would it be of use to try? A look without the lock. */
+static bool mq_parked_may_go(const struct mq_parked *p)
+{
+	const struct mq_queue *q = p->ioc.f->q;
+
+	if (mq_parked_receives(p))
+		return mq_can_receive(p->ioc.f, false);
+	return mq_can_send(q, p->payload + p->meta) ||
+	       !mq_size_ok(q, p->payload, p->meta);
+}
+
+/* The wake-up was not made use of: it is for the next. */
+static void mq_parked_pass_on(struct mq_parked *p)
+{
+	struct mq_queue *q = p->ioc.f->q;
+
+	if (mq_parked_receives(p))
+		mq_pass_on(q);
+	else
+		mq_wake_writers(q, true);
+}
+
+static enum hrtimer_restart mq_parked_time_up(struct hrtimer *timer)
+{
+	struct mq_parked *p = container_of(timer, struct mq_parked, timer);
+
+	/* Its task waits for this function to end before it frees @p. */
+	if (READ_ONCE(p->state) == MQ_WOKEN)
+		mq_parked_pass_on(p);
+	else
+		mq_parked_end(p, MQ_EXPIRED);
+	return HRTIMER_NORESTART;
+}
+
+/*
+ * There is a message, or room. Not woken is not counted: the wake-up goes on
+ * to the next. Nor is a SEND that only goes to see that the module's budget is
+ * used up, and is to be told when that changes.
+ *
+ * Its task has to take the lock held here before it frees @p.
+ */
+static int mq_parked_wake(struct wait_queue_entry *wait, unsigned int mode,
+			  int flags, void *key)
+{
+	struct mq_parked *p = container_of(wait, struct mq_parked, wait);
+	bool counts;
+
+	if (!mq_parked_may_go(p))
+		return 0;
+	counts = mq_parked_receives(p) ||
+		 mq_budget_open(p->ioc.f->q, p->payload + p->meta);
+	if (!mq_parked_end(p, counts ? MQ_WOKEN : MQ_CALLED))
+		return 0;
+	list_del_init(&wait->entry);
+	return counts;
+}
+
+/* Its open file may hold more deliveries than before. */
+static int mq_parked_wake_own(struct wait_queue_entry *wait, unsigned int mode,
+			      int flags, void *key)
+{
+	struct mq_parked *p = container_of(wait, struct mq_parked, own);
+
+	if (mq_parked_may_go(p))
+		mq_parked_end(p, MQ_CALLED);
+	return 0;
+}
+
+/*
+ * What room a SEND needs. Its records have been checked, but are the user's:
+ * if they have changed, this is some number, and trying will tell.
+ */
+static void mq_parked_measure(struct mq_parked *p)
+{
+	struct devmq_record r;
+
+	p->payload = 0;
+	p->meta = 0;
+	if (copy_from_user(&r, u64_to_user_ptr(p->ioc.arg.send.records),
+			   sizeof(r)) || r.size < DEVMQ_RECORD_PAYLOAD(&r))
+		return;
+	p->payload = r.size - DEVMQ_RECORD_PAYLOAD(&r);
+	p->meta = r.key_size + r.headers_size;
+}
+
+static u64 mq_parked_deadline(const struct mq_parked *p)
+{
+	return mq_parked_receives(p) ? p->ioc.arg.recv.deadline_ns :
+				       DEVMQ_FOREVER;
+}
+
+static void mq_parked_enqueue(struct mq_parked *p)
+{
+	u64 deadline = mq_parked_deadline(p);
+	struct mq_file *f = p->ioc.f;
+
+	if (mq_parked_receives(p)) {
+		add_wait_queue(&f->own, &p->own);
+		add_wait_queue_exclusive(&f->q->readers, &p->wait);
+	} else {
+		mq_parked_measure(p);
+		atomic_inc(&f->q->blocked);
+		add_wait_queue_exclusive(&f->q->writers, &p->wait);
+	}
+	if (deadline != DEVMQ_FOREVER)
+		hrtimer_start(&p->timer, min_t(u64, deadline, KTIME_MAX),
+			      HRTIMER_MODE_ABS_SOFT);
+}
+
+/* After this nobody else knows of @p, but for mq_file.parked. */
+static void mq_parked_dequeue(struct mq_parked *p)
+{
+	struct mq_file *f = p->ioc.f;
+
+	if (mq_parked_receives(p)) {
+		remove_wait_queue(&f->own, &p->own);
+		remove_wait_queue(&f->q->readers, &p->wait);
+	} else {
+		remove_wait_queue(&f->q->writers, &p->wait);
+		atomic_dec(&f->q->blocked);
+	}
+	hrtimer_cancel(&p->timer);
+}
+
+/* Look, once it can be woken, whether what it waits for has come before that. */
+static void mq_parked_look(struct mq_parked *p)
+{
+	u64 deadline = mq_parked_deadline(p);
+
+	smp_mb(); /* queued and MQ_PARKED, then look: see the top of mq.h */
+	if (mq_parked_may_go(p) &&
+	    (mq_parked_receives(p) ||
+	     mq_budget_poll(p->ioc.f->q, p->payload + p->meta)))
+		mq_parked_end(p, MQ_CALLED);
+	else if (deadline != DEVMQ_FOREVER && ktime_get_ns() >= deadline)
+		mq_parked_end(p, MQ_EXPIRED);
+}
+
+/* Begin to wait. False if it was told to end meanwhile. */
+static bool mq_parked_wait(struct mq_parked *p)
+{
+	struct mq_queue *q = p->ioc.f->q;
+	bool cancelled;
+
+	WRITE_ONCE(p->state, MQ_BUSY);
+	mq_parked_enqueue(p);
+	spin_lock(&q->lock);
+	cancelled = p->cancelled;
+	if (!cancelled)
+		WRITE_ONCE(p->state, MQ_PARKED);
+	spin_unlock(&q->lock);
+	if (cancelled)
+		mq_parked_dequeue(p);
+	else
+		mq_parked_look(p);
+	return !cancelled;
+}
+
+static void mq_parked_free(struct mq_parked *p)
+{
+	struct mq_queue *q = p->ioc.f->q;
+
+	spin_lock(&q->lock);
+	list_del(&p->link);
+	spin_unlock(&q->lock);
+	put_cred(p->cred);
+	kfree(p);
+}
+
+/* Carry it out, as whom it is from. @took: it has got what it was woken for. */
+static int mq_parked_try(struct mq_parked *p, bool *took)
+{
+	const struct cred *cred = override_creds(p->cred);
+	int err = mq_ioc_run(&p->ioc);
+
+	revert_creds(cred);
+	*took = !err && (!mq_parked_receives(p) || p->ioc.arg.recv.count);
+	return err;
+}
+
+/* The wait is over: in the task's context, with the ring's lock held. */
+static void mq_parked_run(struct io_uring_cmd *cmd, unsigned int issue_flags,
+			  bool dead)
+{
+	struct mq_parked *p = *mq_parked_of(cmd);
+	int err, why = READ_ONCE(p->state);
+	bool took = false;
+
+	mq_parked_dequeue(p);
+	if (dead || why == MQ_CANCELLED || READ_ONCE(p->cancelled))
+		err = -ECANCELED;
+	else if (why == MQ_EXPIRED)
+		err = -ETIMEDOUT;
+	else
+		err = mq_parked_try(p, &took);
+	if (why == MQ_WOKEN && !took)
+		mq_parked_pass_on(p);
+	if (err == -EAGAIN) {
+		if (mq_parked_wait(p))
+			return;
+		err = -ECANCELED;
+	}
+	mq_parked_free(p);
+	mq_uring_done(cmd, err, issue_flags);
+}
+
+/**
+ * mq_park - leave a command waiting
+ * @cmd: SEND or RECV, tried a moment ago
+ * @ioc: the same
+ * @issue_flags: io_uring's, the ring's lock being held
+ *
+ * Return: EIOCBQUEUED, it is completed later; or ENOMEM.
+ */
+int mq_park(struct io_uring_cmd *cmd, const struct mq_ioc *ioc,
+	    unsigned int issue_flags)
+{
+	struct mq_queue *q = ioc->f->q;
+	struct mq_parked *p;
+
+	p = kzalloc(sizeof(*p), GFP_KERNEL_ACCOUNT);
+	if (!p)
+		return -ENOMEM;
+	p->cmd = cmd;
+	p->ioc = *ioc;
+	p->cred = get_current_cred();
+	init_waitqueue_func_entry(&p->wait, mq_parked_wake);
+	init_waitqueue_func_entry(&p->own, mq_parked_wake_own);
+	hrtimer_setup(&p->timer, mq_parked_time_up, CLOCK_MONOTONIC,
+		      HRTIMER_MODE_ABS_SOFT);
+	*mq_parked_of(cmd) = p;
+	spin_lock(&q->lock);
+	list_add_tail(&p->link, &ioc->f->parked);
+	spin_unlock(&q->lock);
+	io_uring_cmd_mark_cancelable(cmd, issue_flags);
+	if (!mq_parked_wait(p)) {
+		mq_parked_free(p);
+		mq_uring_done(cmd, -ECANCELED, issue_flags);
+	}
+	return -EIOCBQUEUED;
+}
+
+static void mq_parked_cancel_locked(struct mq_queue *q, struct mq_parked *p)
+{
+	lockdep_assert_held(&q->lock);
+	if (!mq_parked_end(p, MQ_CANCELLED))
+		WRITE_ONCE(p->cancelled, true);
+}
+
+/* The ring or the task goes; the ring's lock is held. */
+void mq_park_cancel(struct io_uring_cmd *cmd)
+{
+	struct mq_parked *p = *mq_parked_of(cmd);
+	struct mq_queue *q = p->ioc.f->q;
+
+	spin_lock(&q->lock);
+	mq_parked_cancel_locked(q, p);
+	spin_unlock(&q->lock);
+}
+
+/**
+ * mq_park_withdraw - cancel what is parked
+ * @f: the open file of the commands
+ * @cmd: a command of the same ring
+ * @user_data: of the commands
+ *
+ * Return: 0, or ENOENT if there are none.
+ */
+int mq_park_withdraw(struct mq_file *f, struct io_uring_cmd *cmd, u64 user_data)
+{
+	struct mq_queue *q = f->q;
+	struct mq_parked *p;
+	int err = -ENOENT;
+
+	spin_lock(&q->lock);
+	list_for_each_entry(p, &f->parked, link) {
+		if (!mq_uring_match(p->cmd, cmd, user_data))
+			continue;
+		mq_parked_cancel_locked(q, p);
+		err = 0;
+	}
+	spin_unlock(&q->lock);
+	return err;
+}
+
+#else /* what would have to wait does not */
+
+int mq_park(struct io_uring_cmd *cmd, const struct mq_ioc *ioc,
+	    unsigned int issue_flags)
+{
+	return -EAGAIN;
+}
+
+void mq_park_cancel(struct io_uring_cmd *cmd)
+{
+}
+
+int mq_park_withdraw(struct mq_file *f, struct io_uring_cmd *cmd, u64 user_data)
+{
+	return -ENOENT;
+}
+
+#endif
