@@ -175,7 +175,7 @@ static void mq_show_fdinfo(struct seq_file *m, struct file *file)
 {
 	struct mq_file *f = file->private_data;
 	u64 held, last_id, lease_ns;
-	u32 ack, prefetch;
+	u32 ack, prefetch, parked;
 
 	spin_lock(&f->q->lock);
 	ack = f->ack;
@@ -183,6 +183,7 @@ static void mq_show_fdinfo(struct seq_file *m, struct file *file)
 	lease_ns = f->lease_ns;
 	held = f->held_count;
 	last_id = f->last_id;
+	parked = f->parked_count;
 	spin_unlock(&f->q->lock);
 	seq_printf(m, "mq-mode:\t%s\n",
 		   ack == DEVMQ_ACK_MANUAL ? "manual" : "auto");
@@ -190,6 +191,7 @@ static void mq_show_fdinfo(struct seq_file *m, struct file *file)
 	seq_printf(m, "mq-prefetch:\t%u\n", prefetch);
 	seq_printf(m, "mq-held:\t%llu\n", held);
 	seq_printf(m, "mq-last-id:\t%llu\n", last_id);
+	seq_printf(m, "mq-parked:\t%u\n", parked);
 }
 
 /* What all files of queues have in common. */

@@ -594,6 +594,7 @@ struct mq_queue {
  * @tail: unfinished line, or NULL (@tx)
  * @tail_room: bytes of payload that there is room for in it (@tx)
  * @parked: commands of io_uring that wait (mq_queue.lock)
+ * @parked_count: how many there are (mq_queue.lock)
  */
 struct mq_file {
 	struct mq_queue		*q;
@@ -636,6 +637,7 @@ struct mq_file {
 	u32			tail_room;
 
 	struct list_head	parked;	/* io_uring */
+	u32			parked_count;
 };
 
 /*

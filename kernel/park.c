@@ -29,7 +29,7 @@
 #ifdef MQ_HAVE_URING_CANCEL
 
 /* How long a wake-up may be held by a task that does not come. */
-#define MQ_GRACE	(10 * NSEC_PER_MSEC)
+#define MQ_GRACE	(100 * NSEC_PER_MSEC)
 
 /**
  * enum mq_parked_state - what goes on with a parked command
@@ -265,6 +265,7 @@ static void mq_parked_free(struct mq_parked *p)
 
 	spin_lock(&q->lock);
 	list_del(&p->link);
+	p->ioc.f->parked_count--;
 	spin_unlock(&q->lock);
 	put_cred(p->cred);
 	kfree(p);
@@ -334,6 +335,7 @@ int mq_park(struct io_uring_cmd *cmd, const struct mq_ioc *ioc,
 	*mq_parked_of(cmd) = p;
 	spin_lock(&q->lock);
 	list_add_tail(&p->link, &ioc->f->parked);
+	ioc->f->parked_count++;
 	spin_unlock(&q->lock);
 	io_uring_cmd_mark_cancelable(cmd, issue_flags);
 	if (!mq_parked_wait(p)) {
