@@ -230,4 +230,49 @@ static inline bool ring_has(struct ring *ring, int opcode)
 	       all.ops[opcode].flags & IO_URING_OP_SUPPORTED;
 }
 
+/* -- buffers that the kernel picks from -------------------------------------- */
+
+#define BUFFERS		16	/* places in the ring of buffers */
+#define BUFFER_SIZE	16
+
+struct buffers {
+	struct io_uring_buf_ring *ring;
+	char data[BUFFERS][BUFFER_SIZE];
+};
+
+/* Give the kernel buffer number @id. */
+static inline void buffer_give(struct buffers *buffers, unsigned int id)
+{
+	struct io_uring_buf *slot;
+
+	slot = &buffers->ring->bufs[buffers->ring->tail % BUFFERS];
+	slot->addr = (uintptr_t)buffers->data[id];
+	slot->len = BUFFER_SIZE;
+	slot->bid = id;
+	__atomic_store_n(&buffers->ring->tail, buffers->ring->tail + 1,
+			 __ATOMIC_RELEASE);
+}
+
+/* Make group 0, with @count buffers in it. */
+static inline int buffers_open(struct ring *ring, struct buffers *buffers,
+			       unsigned int count)
+{
+	struct io_uring_buf_reg reg = { .ring_entries = BUFFERS };
+	unsigned int i;
+
+	buffers->ring = mmap(NULL, sysconf(_SC_PAGESIZE),
+			     PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (buffers->ring == MAP_FAILED)
+		return -ENOMEM;
+	memset(buffers->data, MQ_POISON, sizeof(buffers->data));
+	reg.ring_addr = (uintptr_t)buffers->ring;
+	if (syscall(SYS_io_uring_register, ring->fd, IORING_REGISTER_PBUF_RING,
+		    &reg, 1))
+		return -errno;
+	for (i = 0; i < count; i++)
+		buffer_give(buffers, i);
+	return 0;
+}
+
 #endif /* MQ_RING_H */

@@ -79,18 +79,23 @@ static struct io_uring_sqe *ring_send(struct ring *ring, int fd,
 	return ring_command(ring, fd, DEVMQ_IOC_SEND, send, user_data);
 }
 
-/* Can the kernel leave a command waiting, and cancel it? Its word, not ours. */
-static bool kernel_can_cancel(void)
+/*
+ * Can the kernel leave a command waiting, and cancel it? Its word, not ours:
+ * asked once, as its list is long.
+ */
+static bool kernel_can_cancel;
+
+static void __attribute__((constructor)) ask_the_kernel(void)
 {
 	FILE *symbols = fopen("/proc/kallsyms", "r");
-	bool found = false;
 	char line[256];
 
-	while (symbols && !found && fgets(line, sizeof(line), symbols))
-		found = strstr(line, " io_uring_cmd_mark_cancelable\n");
+	while (symbols && !kernel_can_cancel &&
+	       fgets(line, sizeof(line), symbols))
+		kernel_can_cancel = strstr(line,
+					   " io_uring_cmd_mark_cancelable\n");
 	if (symbols)
 		fclose(symbols);
-	return found;
 }
 
 /* -- what is done at once --------------------------------------------------- */
@@ -514,7 +519,7 @@ TEST_F(command, recv_linked_to_a_poll)
 
 TEST_F(command, what_would_wait_does_not_where_it_could_not_be_cancelled)
 {
-	if (kernel_can_cancel())
+	if (kernel_can_cancel)
 		SKIP(return, "the kernel can cancel commands");
 	ring_recv(&self->ring, self->fd, &self->receipt, 1, 1);
 	EXPECT_EQ(-EAGAIN, NOW());
@@ -605,7 +610,7 @@ FIXTURE_SETUP(parked)
 	int error;
 
 	MQ_REQUIRE();
-	if (!kernel_can_cancel())
+	if (!kernel_can_cancel)
 		SKIP(return, "the kernel cannot cancel a command that waits");
 	error = ring_open_with(&self->ring, variant->flags);
 	if (RING_ABSENT(error))

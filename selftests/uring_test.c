@@ -407,4 +407,265 @@ TEST_F(uring, waiting_read_does_not_swallow_what_a_plain_reader_waits_for)
 	EXPECT_EQ(2, mq_call_result(&call));
 }
 
+/* -- one read for many messages ---------------------------------------------- */
+
+/* linux/io_uring.h is older than this, where the tests are built. */
+#define OP_READ_MULTISHOT	49
+
+FIXTURE(multishot) {
+	struct mq_queue queue;
+	int fd;			/* O_RDWR */
+	int other;		/* O_RDWR, O_NONBLOCK */
+	struct ring ring;
+	struct buffers buffers;
+	struct io_uring_cqe cqe;
+};
+
+FIXTURE_SETUP(multishot)
+{
+	int error;
+
+	MQ_REQUIRE();
+	error = ring_open(&self->ring);
+	if (RING_ABSENT(error))
+		SKIP(return, "no io_uring");
+	ASSERT_EQ(0, error);
+	if (!ring_has(&self->ring, OP_READ_MULTISHOT))
+		SKIP(return, "the kernel has no multishot read");
+	ASSERT_EQ(0, mq_create(&self->queue, ""));
+	self->fd = mq_open(&self->queue, O_RDWR);
+	self->other = mq_open(&self->queue, O_RDWR | O_NONBLOCK);
+	ASSERT_LE(0, self->fd);
+	ASSERT_LE(0, self->other);
+}
+
+FIXTURE_TEARDOWN(multishot)
+{
+	ring_close(&self->ring);
+	close(self->fd);
+	close(self->other);
+	EXPECT_EQ(0, mq_cleanup());
+}
+
+/* One SQE, with @count buffers. */
+#define ARM(count) do {							\
+	ASSERT_EQ(0, buffers_open(&self->ring, &self->buffers, count));	\
+	REARM();							\
+} while (0)
+
+#define REARM() do {							\
+	struct io_uring_sqe *__sqe;					\
+									\
+	__sqe = ring_sqe(&self->ring, OP_READ_MULTISHOT, self->fd, NULL, \
+			 0, 7);						\
+	__sqe->flags = IOSQE_BUFFER_SELECT;				\
+	__sqe->buf_group = 0;						\
+	ASSERT_EQ(1, ring_submit(&self->ring));				\
+} while (0)
+
+/* The next completion is of these bytes, and there is more to come. */
+#define BRINGS(text) do {						\
+	unsigned int __id;						\
+									\
+	ASSERT_EQ(0, ring_wait_cqe(&self->ring, &self->cqe));		\
+	ASSERT_EQ((int)strlen(text), self->cqe.res);			\
+	EXPECT_EQ(7, self->cqe.user_data);				\
+	EXPECT_TRUE(self->cqe.flags & IORING_CQE_F_MORE);		\
+	EXPECT_TRUE(self->cqe.flags & IORING_CQE_F_BUFFER);		\
+	__id = self->cqe.flags >> IORING_CQE_BUFFER_SHIFT;		\
+	ASSERT_GT(BUFFERS, __id);					\
+	EXPECT_EQ(0, memcmp(self->buffers.data[__id], text,		\
+			    self->cqe.res));				\
+} while (0)
+
+/* The next completion is the last of this SQE. */
+#define ENDS(error) do {						\
+	ASSERT_EQ(0, ring_wait_cqe(&self->ring, &self->cqe));		\
+	EXPECT_EQ(error, self->cqe.res);				\
+	EXPECT_EQ(7, self->cqe.user_data);				\
+	EXPECT_FALSE(self->cqe.flags & IORING_CQE_F_MORE);		\
+} while (0)
+
+TEST_F(multishot, one_read_brings_every_message_as_it_comes)
+{
+	ASSERT_EQ(2, mq_put(self->other, "ab"));
+	ASSERT_EQ(3, mq_put(self->other, "cde"));
+	ARM(8);
+	BRINGS("ab");
+	BRINGS("cde");
+	EXPECT_EQ(-ENODATA, ring_done(&self->ring, NULL));
+	ASSERT_EQ(1, mq_put(self->other, "f"));
+	BRINGS("f");
+	ASSERT_EQ(2, mq_put(self->other, "gh"));
+	ASSERT_EQ(3, mq_put(self->other, "ijk"));
+	BRINGS("gh");
+	BRINGS("ijk");
+	EXPECT_EQ(0, workers());
+	EXPECT_EQ(5, mq_stat_of(&self->queue, acked));
+}
+
+TEST_F(multishot, buffers_that_come_back_are_used_again)
+{
+	char text[8];
+	int i;
+
+	ARM(2);
+	for (i = 0; i < 100; i++) {
+		snprintf(text, sizeof(text), "m%d", i);
+		ASSERT_LT(0, mq_put(self->other, text));
+		BRINGS(text);
+		buffer_give(&self->buffers,
+			    self->cqe.flags >> IORING_CQE_BUFFER_SHIFT);
+	}
+	EXPECT_EQ(100, mq_stat_of(&self->queue, acked));
+}
+
+TEST_F(multishot, without_a_buffer_it_ends_and_no_message_is_lost)
+{
+	ARM(3);
+	ASSERT_EQ(0, mq_fill(self->other, 5));
+	BRINGS("m1");
+	BRINGS("m2");
+	BRINGS("m3");
+	ENDS(-ENOBUFS);
+	EXPECT_EQ(3, mq_stat_of(&self->queue, acked));
+	EXPECT_EQ(2, mq_stat_of(&self->queue, ready));
+	buffer_give(&self->buffers, 0);
+	buffer_give(&self->buffers, 1);
+	buffer_give(&self->buffers, 2);
+	REARM();
+	BRINGS("m4");
+	BRINGS("m5");
+	ASSERT_EQ(1, mq_put(self->other, "x"));
+	BRINGS("x");
+}
+
+TEST_F(multishot, longer_message_comes_in_parts_and_no_two_at_once)
+{
+	ARM(8);
+	ASSERT_EQ(20, mq_put(self->other, "0123456789abcdefghij"));
+	ASSERT_EQ(1, mq_put(self->other, "k"));
+	BRINGS("0123456789abcdef");
+	BRINGS("ghij");
+	BRINGS("k");
+	EXPECT_EQ(2, mq_stat_of(&self->queue, acked));
+}
+
+TEST_F(multishot, half_read_message_comes_back_when_it_ends)
+{
+	ARM(1);
+	ASSERT_EQ(20, mq_put(self->other, "0123456789abcdefghij"));
+	BRINGS("0123456789abcdef");
+	ENDS(-ENOBUFS);
+	EXPECT_EQ(1, mq_stat_of(&self->queue, in_flight));
+	ring_close(&self->ring);
+	close(self->fd);
+	ASSERT_TRUE(mq_wait_until(mq_stat_of(&self->queue, ready) == 1));
+	EXPECT_EQ(0, mq_get(self->other, "0123456789abcdefghij"));
+	ASSERT_EQ(0, ring_open(&self->ring));
+	self->fd = -1;
+}
+
+TEST_F(multishot, cancelled_it_leaves_the_messages)
+{
+	int i;
+
+	ARM(8);
+	ASSERT_EQ(1, mq_put(self->other, "a"));
+	BRINGS("a");
+	ring_cancel(&self->ring, 7);
+	ASSERT_EQ(1, ring_submit(&self->ring));
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, ring_wait_cqe(&self->ring, &self->cqe));
+		EXPECT_EQ(self->cqe.user_data == 7 ? -ECANCELED : 0,
+			  self->cqe.res);
+		EXPECT_FALSE(self->cqe.flags & IORING_CQE_F_MORE);
+	}
+	ASSERT_EQ(1, mq_put(self->other, "b"));
+	EXPECT_EQ(0, mq_get(self->other, "b"));
+}
+
+TEST_F(multishot, ring_that_closes_leaves_the_messages)
+{
+	ARM(8);
+	ring_close(&self->ring);
+	close(self->fd);
+	self->fd = -1;
+	ASSERT_EQ(0, ring_open(&self->ring));
+	ASSERT_TRUE(mq_wait_until(mq_stat_of(&self->queue, consumers) == 1));
+	ASSERT_EQ(0, mq_fill(self->other, 4));
+	EXPECT_EQ(4, mq_stat_of(&self->queue, ready));
+}
+
+TEST_F(multishot, removal_ends_it)
+{
+	ARM(8);
+	ASSERT_EQ(1, mq_put(self->other, "a"));
+	BRINGS("a");
+	ASSERT_EQ(0, mq_remove(&self->queue));
+	ENDS(-ENODEV);
+}
+
+TEST_F(multishot, consumer_takes_no_more_than_it_may_hold)
+{
+	ASSERT_EQ(0, mq_consumer_set(self->fd, DEVMQ_ACK_MANUAL, 2));
+	ASSERT_EQ(0, mq_fill(self->other, 4));
+	ARM(8);
+	BRINGS("m1");
+	BRINGS("m2");
+	EXPECT_EQ(-ENODATA, ring_done(&self->ring, NULL));
+	EXPECT_EQ(2, mq_held(self->fd));
+	ASSERT_EQ(1, mq_ack(self->fd, 1));
+	BRINGS("m3");
+	EXPECT_EQ(1, mq_stat_of(&self->queue, ready));
+	ASSERT_EQ(2, mq_settle(self->fd, 2, 3, DEVMQ_ACTION_ACK));
+	BRINGS("m4");
+}
+
+TEST_F(multishot, many_senders_lose_nothing)
+{
+	bool seen[201] = {};
+	pid_t senders[2];
+	int i, n;
+
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "max_messages", "4"));
+	ARM(4);
+	for (i = 0; i < 2; i++) {
+		senders[i] = mq_fork();
+		if (!senders[i]) {
+			char text[8];
+
+			for (n = 1; n <= 100; n++) {
+				snprintf(text, sizeof(text), "%d", 100 * i + n);
+				if (mq_put(self->fd, text) <= 0)
+					_exit(1);
+			}
+			_exit(0);
+		}
+	}
+	for (i = 0; i < 200; i++) {
+		unsigned int id;
+
+		ASSERT_EQ(0, ring_wait_cqe(&self->ring, &self->cqe));
+		if (self->cqe.res == -ENOBUFS) {
+			i--;
+			REARM();
+			continue;
+		}
+		ASSERT_LT(0, self->cqe.res);
+		id = self->cqe.flags >> IORING_CQE_BUFFER_SHIFT;
+		self->buffers.data[id][self->cqe.res] = '\0';
+		n = atoi(self->buffers.data[id]);
+		ASSERT_TRUE(n >= 1 && n <= 200);
+		EXPECT_FALSE(seen[n]);
+		seen[n] = true;
+		buffer_give(&self->buffers, id);
+		if (!(self->cqe.flags & IORING_CQE_F_MORE))
+			REARM();
+	}
+	for (i = 0; i < 2; i++)
+		EXPECT_EQ(0, mq_wait_child(senders[i]));
+	EXPECT_EQ(200, mq_stat_of(&self->queue, acked));
+}
+
 TEST_HARNESS_MAIN
