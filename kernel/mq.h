@@ -14,6 +14,7 @@
  *
  * Lock order, outermost first
  *
+ *   a ring's lock      mutex     io_uring's, held where it issues a command
  *   mq_owner_lock      mutex     which open files a process owns (owner.c)
  *   mq_control.lock    mutex     an open control node
  *   mq_registry_lock   mutex     names and life of queues (registry.c)
@@ -1169,7 +1170,7 @@ int mq_last_now(struct mq_queue *q, u64 *last_id);
 int mq_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags);
 int mq_park(struct io_uring_cmd *cmd, const struct mq_ioc *ioc,
 	    unsigned int issue_flags);
-void mq_park_cancel(struct io_uring_cmd *cmd);
+void mq_park_cancel(struct io_uring_cmd *cmd, unsigned int issue_flags);
 int mq_park_withdraw(struct mq_file *f, struct io_uring_cmd *cmd,
 		     u64 user_data);
 

@@ -11,7 +11,8 @@
  * anywhere and with locks held. Whoever changes @state from MQ_PARKED has ended
  * the wait, and calls for the task, once; that is all he does. Everything else,
  * queueing and freeing above all, is done under the ring's lock: by mq_park()
- * as it is issued, and in the task's context by mq_parked_run().
+ * as it is issued, in the task's context by mq_parked_run(), and by
+ * mq_park_cancel() for a ring that goes.
  *
  * Exclusive wake-ups are not lost: what was woken and does not take a message,
  * or put one in, wakes the next (mq_parked_pass_on). That covers being
@@ -51,8 +52,8 @@ enum mq_parked_state {
  * @cred: as whom (invariant, holds a reference)
  * @link: in mq_file.parked (mq_queue.lock)
  * @state: enum mq_parked_state; see above
- * @cancelled: it was told to end when it was not MQ_PARKED (written under
- *	mq_queue.lock)
+ * @cancelled: it was told to end when it was not MQ_PARKED (set once, under
+ *	mq_queue.lock or the ring's lock)
  * @wait: in mq_queue.readers or mq_queue.writers
  * @own: a RECV's, in mq_file.own
  * @timer: the deadline while it is MQ_PARKED, MQ_GRACE when it is MQ_WOKEN
@@ -259,8 +260,10 @@ static bool mq_parked_wait(struct mq_parked *p)
 	return !cancelled;
 }
 
-static void mq_parked_free(struct mq_parked *p)
+static void mq_parked_finish(struct mq_parked *p, int err,
+			     unsigned int issue_flags)
 {
+	struct io_uring_cmd *cmd = p->cmd;
 	struct mq_queue *q = p->ioc.f->q;
 
 	spin_lock(&q->lock);
@@ -269,6 +272,7 @@ static void mq_parked_free(struct mq_parked *p)
 	spin_unlock(&q->lock);
 	put_cred(p->cred);
 	kfree(p);
+	mq_uring_done(cmd, err, issue_flags);
 }
 
 /* Carry it out, as whom it is from. @took: it has got what it was woken for. */
@@ -304,8 +308,7 @@ static void mq_parked_run(struct io_uring_cmd *cmd, unsigned int issue_flags,
 			return;
 		err = -ECANCELED;
 	}
-	mq_parked_free(p);
-	mq_uring_done(cmd, err, issue_flags);
+	mq_parked_finish(p, err, issue_flags);
 }
 
 /**
@@ -338,10 +341,8 @@ int mq_park(struct io_uring_cmd *cmd, const struct mq_ioc *ioc,
 	ioc->f->parked_count++;
 	spin_unlock(&q->lock);
 	io_uring_cmd_mark_cancelable(cmd, issue_flags);
-	if (!mq_parked_wait(p)) {
-		mq_parked_free(p);
-		mq_uring_done(cmd, -ECANCELED, issue_flags);
-	}
+	if (!mq_parked_wait(p))
+		mq_parked_finish(p, -ECANCELED, issue_flags);
 	return -EIOCBQUEUED;
 }
 
@@ -352,15 +353,20 @@ static void mq_parked_cancel_locked(struct mq_queue *q, struct mq_parked *p)
 		WRITE_ONCE(p->cancelled, true);
 }
 
-/* The ring or the task goes; the ring's lock is held. */
-void mq_park_cancel(struct io_uring_cmd *cmd)
+/*
+ * The ring or the task goes; the ring's lock is held. Its task may not come for
+ * long, so what only waits is finished here.
+ */
+void mq_park_cancel(struct io_uring_cmd *cmd, unsigned int issue_flags)
 {
 	struct mq_parked *p = *mq_parked_of(cmd);
-	struct mq_queue *q = p->ioc.f->q;
 
-	spin_lock(&q->lock);
-	mq_parked_cancel_locked(q, p);
-	spin_unlock(&q->lock);
+	if (cmpxchg(&p->state, MQ_PARKED, MQ_CANCELLED) != MQ_PARKED) {
+		WRITE_ONCE(p->cancelled, true);
+		return;
+	}
+	mq_parked_dequeue(p);
+	mq_parked_finish(p, -ECANCELED, issue_flags);
 }
 
 /**
@@ -396,7 +402,7 @@ int mq_park(struct io_uring_cmd *cmd, const struct mq_ioc *ioc,
 	return -EAGAIN;
 }
 
-void mq_park_cancel(struct io_uring_cmd *cmd)
+void mq_park_cancel(struct io_uring_cmd *cmd, unsigned int issue_flags)
 {
 }
 

@@ -77,7 +77,7 @@ int mq_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags)
 	int err;
 
 	if (mq_uring_cancels(issue_flags)) {
-		mq_park_cancel(cmd);
+		mq_park_cancel(cmd, issue_flags);
 		return 0;
 	}
 	err = mq_uring_issue(cmd, issue_flags);

@@ -16,6 +16,9 @@
  * goes past those for whom there is not enough, to the first for whom there
  * is. A writer that got in wakes the next, if there is room left.
  *
+ * Commands of io_uring that wait without a thread (park.c) stand among both, and
+ * keep to the same rules.
+ *
  * Pollers are woken with the sleepers. Those that wait to write are, besides,
  * woken on the edge alone: when the queue ceases to be full.
  */

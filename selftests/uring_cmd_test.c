@@ -1113,6 +1113,42 @@ TEST_F(parked, stopped_process_does_not_keep_a_message_from_others)
 	EXPECT_EQ(0, mq_wait_child(child));
 }
 
+/* The ring goes by somebody else's hand, and the task does not come for it. */
+TEST_F(parked, stopped_process_does_not_keep_its_ring_from_going)
+{
+	int told[2], status;
+	pid_t child;
+	char byte;
+
+	if (variant->flags)
+		SKIP(return, "only whoever made such a ring can submit to it");
+	ASSERT_EQ(0, pipe(told));
+	child = mq_fork();
+	if (!child) {
+		int fd = mq_open(&self->queue, O_RDONLY);
+
+		ring_recv(&self->ring, fd, &self->receipts[0], 1, 1);
+		if (fd < 0 || ring_submit(&self->ring) != 1 || parked(fd) != 1)
+			_exit(1);
+		ring_close(&self->ring);
+		close(fd);
+		if (write(told[1], "p", 1) != 1)
+			_exit(2);
+		pause();
+		_exit(3);
+	}
+	close(told[1]);
+	ASSERT_EQ(1, read(told[0], &byte, 1));
+	ASSERT_EQ(0, kill(child, SIGSTOP));
+	ASSERT_EQ(child, waitpid(child, &status, WUNTRACED));
+	EXPECT_EQ(3, mq_stat_of(&self->queue, consumers));
+	ring_close(&self->ring);
+	EXPECT_TRUE(mq_wait_until(mq_stat_of(&self->queue, consumers) == 2));
+	ASSERT_EQ(0, kill(child, SIGKILL));
+	EXPECT_EQ(128 + SIGKILL, mq_wait_child(child));
+	ASSERT_EQ(0, ring_open(&self->ring));
+}
+
 TEST_F(parked, message_wakes_one)
 {
 	int told[2][2], i, first;
