@@ -2,9 +2,11 @@
 /*
  * uring QUEUE: receive and acknowledge through io_uring, with one system call
  * for each batch: it acknowledges the batch before and waits for the next.
- * Needs no library for io_uring, and Linux 6.12 for the waiting.
+ * Needs no library for io_uring. Before Linux 6.12 it has to poll where there is
+ * no message.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -142,16 +144,20 @@ static int consume(int fd, struct ring *ring)
 		.buffer_size = sizeof(buffer),
 		.deadline_ns = DEVMQ_FOREVER,
 	};
+	struct pollfd readable = { .fd = fd, .events = POLLIN };
 	int err;
 
 	do {
 		if (recv.count)
 			ring_command(ring, fd, DEVMQ_IOC_SETTLE, &settle);
+		recv.count = 0;
 		ring_command(ring, fd, DEVMQ_IOC_RECV, &recv);
 		err = ring_run(ring);
 		if (!err)
 			work(&recv, &done);
-	} while (!err && recv.count);
+		else if (err == -EAGAIN && poll(&readable, 1, -1) < 0)
+			return -errno;
+	} while (err == -EAGAIN || (!err && recv.count));
 	return err;
 }
 
