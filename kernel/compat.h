@@ -143,6 +143,12 @@ static inline bool mq_uring_match(struct io_uring_cmd *cmd,
 	       req->cqe.user_data == user_data;
 }
 
+/* May nobody but its task complete it? Then even a ring that goes waits. */
+static inline bool mq_uring_bound(struct io_uring_cmd *cmd)
+{
+	return cmd_to_io_kiocb(cmd)->ctx->flags & IORING_SETUP_DEFER_TASKRUN;
+}
+
 /*
  * MQ_URING_TASK_WORK(name, fn): a function that is given to
  * io_uring_cmd_complete_in_task() and calls fn(cmd, issue_flags, dead). Dead

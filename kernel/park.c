@@ -355,7 +355,7 @@ static void mq_parked_cancel_locked(struct mq_queue *q, struct mq_parked *p)
 
 /*
  * The ring or the task goes; the ring's lock is held. Its task may not come for
- * long, so what only waits is finished here.
+ * long, so what only waits is finished here, if io_uring allows that.
  */
 void mq_park_cancel(struct io_uring_cmd *cmd, unsigned int issue_flags)
 {
@@ -363,10 +363,12 @@ void mq_park_cancel(struct io_uring_cmd *cmd, unsigned int issue_flags)
 
 	if (cmpxchg(&p->state, MQ_PARKED, MQ_CANCELLED) != MQ_PARKED) {
 		WRITE_ONCE(p->cancelled, true);
-		return;
+	} else if (mq_uring_bound(cmd)) {
+		io_uring_cmd_complete_in_task(cmd, mq_parked_work);
+	} else {
+		mq_parked_dequeue(p);
+		mq_parked_finish(p, -ECANCELED, issue_flags);
 	}
-	mq_parked_dequeue(p);
-	mq_parked_finish(p, -ECANCELED, issue_flags);
 }
 
 /**

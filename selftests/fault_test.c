@@ -6,7 +6,7 @@
  * The kernel does it: a number N in /proc/self/task/TID/fail-nth makes the N-th
  * chance to fail that comes next in this thread fail.
  */
-#include "mq_test.h"
+#include "ring.h"
 
 FIXTURE(fault) {
 	struct mq_queue queue;
@@ -256,6 +256,117 @@ TEST_F(fault, recv_that_fails_delivers_nothing)
 		mq_settle(self->fd, 1, ~0ULL, DEVMQ_ACTION_RELEASE);
 		EXPECT_EQ(3, mq_purge(self->fd, 0, 0));
 	});
+}
+
+/* Queue a RECV of one message that waits. */
+static void recv_by_ring(FIXTURE_DATA(fault) *self, struct ring *ring, int fd,
+			 struct devmq_recv *recv)
+{
+	mq_recv_init(recv, self->buffer, sizeof(self->buffer));
+	recv->deadline_ns = DEVMQ_FOREVER;
+	recv->max_count = 1;
+	ring_command(ring, fd, DEVMQ_IOC_RECV, recv, 1);
+}
+
+/* Submit it; where that is what failed, it is left to submit. */
+static void submit_by_ring(struct ring *ring)
+{
+	if (ring_submit(ring) != 1 && ring_submit(ring) != 1)
+		abort();
+}
+
+TEST_F(fault, recv_by_ring)
+{
+	struct devmq_recv recv;
+	struct ring ring;
+
+	ASSERT_EQ(0, ring_open(&ring));
+	SWEEP(3, ({
+		ASSERT_EQ(0, mq_fill(self->fd, 1));
+		recv_by_ring(self, &ring, self->fd, &recv);
+	      }), (submit_by_ring(&ring), ring_wait(&ring, NULL)), {
+		if (result) {
+			EXPECT_TRUE(refused(result));
+			EXPECT_TRUE(unchanged(self));
+			EXPECT_EQ(1, mq_purge(self->fd, 0, 0));
+		} else {
+			EXPECT_EQ(1, recv.count);
+			EXPECT_EQ(1, mq_settle(self->fd, 1, ~0ULL,
+					       DEVMQ_ACTION_ACK));
+		}
+	});
+	ring_close(&ring);
+}
+
+/* On a blocking descriptor, with the kernel to wait in. */
+#define RING_THAT_WAITS(ring, fd, recv) do {				\
+	fd = mq_open(&self->queue, O_RDWR);				\
+	ASSERT_LE(0, fd);						\
+	ASSERT_EQ(0, ring_open(ring));					\
+	recv_by_ring(self, ring, fd, recv);				\
+	submit_by_ring(ring);						\
+	if (ring_done(ring, NULL) == -EAGAIN) {				\
+		close(fd);						\
+		ring_close(ring);					\
+		SKIP(return, "no command can wait in this kernel");	\
+	}								\
+	ASSERT_EQ(0, mq_fill(self->fd, 1));				\
+	ASSERT_EQ(0, ring_wait(ring, NULL));				\
+	ASSERT_EQ(1, mq_settle(fd, 1, ~0ULL, DEVMQ_ACTION_ACK));	\
+} while (0)
+
+TEST_F(fault, recv_by_ring_that_waits)
+{
+	struct devmq_recv recv;
+	struct ring ring;
+	int fd;
+
+	RING_THAT_WAITS(&ring, fd, &recv);
+	SWEEP(2, recv_by_ring(self, &ring, fd, &recv),
+	      (submit_by_ring(&ring), ring_done(&ring, NULL)), {
+		EXPECT_TRUE(unchanged(self));
+		if (result != -ENODATA) {
+			EXPECT_TRUE(refused(result));
+		} else {
+			ASSERT_EQ(0, mq_fill(self->fd, 1));
+			EXPECT_EQ(0, ring_wait(&ring, NULL));
+			EXPECT_EQ(1, recv.count);
+			EXPECT_EQ(1, mq_settle(fd, 1, ~0ULL, DEVMQ_ACTION_ACK));
+		}
+	});
+	close(fd);
+	ring_close(&ring);
+}
+
+TEST_F(fault, recv_by_ring_that_is_woken)
+{
+	struct devmq_recv recv;
+	struct ring ring;
+	int fd;
+
+	RING_THAT_WAITS(&ring, fd, &recv);
+	SWEEP(3, ({
+		recv_by_ring(self, &ring, fd, &recv);
+		submit_by_ring(&ring);
+	      }), mq_put(self->fd, "a") == 1 ? ring_wait(&ring, NULL) : 1, {
+		if (result == 1) {
+			/* It was the sending that failed. */
+			EXPECT_TRUE(unchanged(self));
+			EXPECT_EQ(1, mq_put(self->fd, "a"));
+			result = ring_wait(&ring, NULL);
+			EXPECT_EQ(0, result);
+		}
+		if (result) {
+			EXPECT_TRUE(refused(result));
+			EXPECT_EQ(1, self->after.ready);
+			EXPECT_EQ(1, mq_purge(self->fd, 0, 0));
+		} else {
+			EXPECT_EQ(1, recv.count);
+			EXPECT_EQ(1, mq_settle(fd, 1, ~0ULL, DEVMQ_ACTION_ACK));
+		}
+	});
+	close(fd);
+	ring_close(&ring);
 }
 
 TEST_F(fault, settle)

@@ -111,6 +111,21 @@ ring_write(struct ring *ring, int fd, const char *text, __u64 user_data)
 			user_data);
 }
 
+/* Queue a command whose structure is at @argument. */
+static inline struct io_uring_sqe *
+ring_command(struct ring *ring, int fd, unsigned int command,
+	     const void *argument, __u64 user_data)
+{
+	struct devmq_uring_cmd ours = { .addr = (uintptr_t)argument };
+	struct io_uring_sqe *sqe;
+
+	sqe = ring_sqe(ring, IORING_OP_URING_CMD, fd, NULL, 0, user_data);
+	sqe->off = 0;
+	sqe->cmd_op = command;
+	memcpy(sqe->cmd, &ours, sizeof(ours));
+	return sqe;
+}
+
 /* Enter the kernel: submit all, and do what has come up for this task. */
 static inline int ring_enter(struct ring *ring, unsigned int flags)
 {
