@@ -120,7 +120,7 @@ static u32 mq_run_get(struct mq_file *f, struct mq_source *s,
 		       struct mq_chunk *c, struct mq_batch *b)
 {
 	u32 max = min_t(u64, READ_ONCE(f->q->plain_size), MQ_WINDOW);
-	u32 used, at = s->at, end = s->end, levels = f->q->ready.levels;
+	u32 at = s->at, end = s->end, levels = f->q->ready.levels;
 	u32 count = DEVMQ_BATCH_MAX - b->count;
 	struct list_head *last = b->list.prev;
 	u64 bytes = 0;
@@ -128,7 +128,6 @@ static u32 mq_run_get(struct mq_file *f, struct mq_source *s,
 
 	if (!max || !c || c == MQ_CHUNK_CLAIMED || !mq_chunk_is_ours(c))
 		return 0;
-	used = c->used;
 	for (n = 0; n < count; n++) {
 		const struct devmq_record *r = s->window + at;
 		u32 size = r->size - sizeof(*r), room = ALIGN(size, 8);
@@ -143,6 +142,7 @@ static u32 mq_run_get(struct mq_file *f, struct mq_source *s,
 		e = mq_chunk_take(c, 0, sizeof(*e) + room);
 		mq_entry_init(e, &msg);
 		e->priority = r->priority;
+		mq_ready_prepare(&f->q->ready, r->priority);
 		memcpy(mq_data(e), r + 1, room);
 		if (unlikely(size & 7))
 			mq_entry_pad(e);
@@ -153,7 +153,7 @@ static u32 mq_run_get(struct mq_file *f, struct mq_source *s,
 		at += sizeof(*r) + room;
 	}
 	last->next = &b->list;
-	if (unlikely(!mq_budget_try(c->used - used))) {
+	if (unlikely(!mq_budget_try(n * mq_cost(0) + bytes))) {
 		mq_run_undo(b);
 		return 0;
 	}
@@ -461,6 +461,7 @@ static void mq_batch_deliver(struct mq_file *f, struct list_head *batch)
 	struct mq_queue *q = f->q;
 	/* Who was killed meanwhile has not seen them: they come back. */
 	bool keep = fatal_signal_pending(current);
+	u64 cost = 0;
 
 	if (list_empty(batch))
 		return;
@@ -470,10 +471,10 @@ static void mq_batch_deliver(struct mq_file *f, struct list_head *batch)
 	if (keep)
 		mq_flight_hold_run_locked(f, batch);
 	else
-		mq_flight_finish_run_locked(f, batch);
+		cost = mq_flight_finish_run_locked(f, batch);
 	mq_unlock(q);
 	if (!keep)
-		mq_entries_free(batch);
+		mq_run_free(batch, cost);
 }
 
 /* Leases have to be able to end. */

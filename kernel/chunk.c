@@ -10,8 +10,9 @@
  * lets go of that, and the last message frees it.
  *
  * The first messages of an open file have memory of their own, so that "echo x
- * > queue" takes no more than x needs. Chunks begin at a page and double up to
- * MQ_CHUNK_MAX. A large message is all there is in its chunk, and the next one
+ * > queue" takes no more than x needs, and so has what is sent with a delay, and
+ * what goes to a dead-letter queue: it would keep the rest of a chunk from being
+ * used for a long time. Chunks begin at a page and double. A large message is all there is in its chunk, and the next one
  * gets that again, if it is empty by then.
  *
  * So an open file keeps some memory that no message is in, until it is closed,
@@ -34,7 +35,12 @@
 
 #include "mq.h"
 
+/*
+ * The largest chunk, and the largest of small messages: one that stays long,
+ * while all others of its chunk go, keeps no more than that from being used.
+ */
 #define MQ_CHUNK_MAX	SZ_64K
+#define MQ_CHUNK_SMALL	SZ_16K
 #define MQ_CHUNK_BIAS	(1 << 30)
 
 /* How many messages of an open file come before its first chunk. */
@@ -354,6 +360,7 @@ static struct mq_chunk *mq_chunk_next(struct mq_file *f, struct mq_chunk *c,
 				      u32 size)
 {
 	struct mq_chunk *spare = f->spare;
+	u32 most;
 
 	f->spare = c;
 	if (spare && spare->memcg == mq_current_memcg() &&
@@ -362,10 +369,10 @@ static struct mq_chunk *mq_chunk_next(struct mq_file *f, struct mq_chunk *c,
 		return spare;
 	}
 	mq_chunk_retire(spare);
-	f->chunk_size = clamp(2 * f->chunk_size,
-			      (u32)roundup_pow_of_two(2 * size),
-			      (u32)MQ_CHUNK_MAX);
-	return mq_chunk_pages(f, max_t(u32, f->chunk_size, PAGE_SIZE));
+	most = clamp_t(u32, 4 * size, MQ_CHUNK_SMALL, MQ_CHUNK_MAX);
+	f->chunk_size = clamp_t(u32, 2 * f->chunk_size, PAGE_SIZE, most);
+	return mq_chunk_pages(f, max_t(u32, f->chunk_size,
+				       size + MQ_CHUNK_START));
 }
 
 /* As mq_chunk_cut(), where the chunk as it stands will not do. */

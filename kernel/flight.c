@@ -261,13 +261,16 @@ u32 mq_flight_take_run_locked(struct mq_file *f, struct list_head *batch,
 	if (f->ack == DEVMQ_ACK_MANUAL && f->prefetch)
 		max = min_t(u64, max, f->prefetch - f->held_count);
 	do {
-		struct list_head *fifo = &r->fifo[mq_ready_top(r)];
+		unsigned int top = mq_ready_top(r);
+		struct list_head *fifo = mq_ready_fifo(r, top);
 
+		if (!fifo)
+			break;
 		n = mq_take_run(f, fifo, batch, max - all, space);
 		all += n;
 		if (likely(r->levels == 1) || !list_empty(fifo))
 			break;
-		__clear_bit(fifo - r->fifo, r->used);
+		__clear_bit(top, r->used);
 	} while (n);
 	return all;
 }
@@ -347,8 +350,11 @@ static void mq_land(struct mq_file *f, struct mq_entry *e)
 	e->deferred = false;
 }
 
-/* All of them are done, and the caller frees them, without the lock. */
-void mq_flight_finish_run_locked(struct mq_file *f, struct list_head *batch)
+/*
+ * All of them are done, and the caller frees them, without the lock. Return:
+ * what they cost.
+ */
+u64 mq_flight_finish_run_locked(struct mq_file *f, struct list_head *batch)
 {
 	struct mq_queue *q = f->q;
 	struct mq_entry *e;
@@ -370,6 +376,7 @@ void mq_flight_finish_run_locked(struct mq_file *f, struct list_head *batch)
 	WRITE_ONCE(q->stat.in_flight, q->stat.in_flight - n);
 	WRITE_ONCE(f->held_count, f->held_count - n);
 	mq_freed_locked(q, n, bytes);
+	return n * mq_cost(0) + bytes;
 }
 
 /**

@@ -42,8 +42,7 @@ static size_t mq_tail_size(const struct mq_file *f)
 /* The room that a line did not need costs nothing any more. */
 static void mq_tail_trim(struct mq_file *f)
 {
-	mq_budget_uncharge(ALIGN(f->tail_room, 8) -
-			   ALIGN(f->tail->msg.size, 8));
+	mq_budget_uncharge(f->tail_room - f->tail->msg.size);
 	f->tail_room = f->tail->msg.size;
 }
 
@@ -90,11 +89,9 @@ static int mq_tail_room(struct mq_file *f, size_t size, bool whole)
 /* What mq_tail_room() would charge. */
 static unsigned long mq_tail_cost(const struct mq_file *f, size_t size)
 {
-	size_t alloc = ALIGN(size, 8);
-
 	if (!f->tail)
-		return mq_cost(alloc);
-	return alloc > f->tail_room ? alloc - ALIGN(f->tail_room, 8) : 0;
+		return mq_cost(size);
+	return size > f->tail_room ? size - f->tail_room : 0;
 }
 
 /*

@@ -51,15 +51,6 @@ module_param_cb(max_total_bytes, &mq_budget_ops, &mq_budget_max, 0644);
 MODULE_PARM_DESC(max_total_bytes,
 		 "most bytes of memory for the messages of all queues (K, M or G may follow; default a quarter of RAM)");
 
-/*
- * What a message with @bytes of data costs, but for what the allocator rounds
- * up.
- */
-unsigned long mq_cost(u64 bytes)
-{
-	return sizeof(struct mq_entry) + bytes;
-}
-
 /* In one step, so that who fails is never seen to have used anything. */
 static bool mq_budget_charge(unsigned long cost)
 {
@@ -211,15 +202,6 @@ static u32 mq_front(bool more, bool ordered)
 	       (ordered ? offsetof(struct mq_ordered, e) : 0);
 }
 
-static inline unsigned long mq_entry_cost(const struct mq_entry *e)
-{
-	unsigned long cost = mq_cost(mq_msg_extent(&e->msg));
-
-	if (unlikely(e->more || e->ordered))
-		cost += mq_front(e->own_more, e->ordered);
-	return cost;
-}
-
 static void mq_more_init(struct mq_more *m, struct mq_entry *e)
 {
 	memset(m, 0, sizeof(*m));
@@ -270,7 +252,7 @@ struct mq_entry *mq_entry_alloc(struct mq_file *f, struct mq_chunk **c,
 				const struct mq_msg *msg, bool more,
 				bool nowait)
 {
-	bool ordered = f->q->order;
+	bool ordered = f->q->order, alone = more;
 	u32 front, size = sizeof(struct mq_entry) + mq_msg_extent(msg);
 	struct mq_entry *e;
 	int err;
@@ -278,15 +260,17 @@ struct mq_entry *mq_entry_alloc(struct mq_file *f, struct mq_chunk **c,
 	more = more || mq_queue_times(f->q);
 	front = mq_front(more, ordered);
 	size += front;
-	err = mq_budget_get(f->q, size, nowait);
+	err = mq_budget_get(f->q, mq_cost(mq_msg_bytes(msg)), nowait);
 	if (unlikely(err)) {
 		if (err == -EAGAIN)
 			mq_want_room(f, mq_msg_bytes(msg));
 		return ERR_PTR(err);
 	}
-	e = mq_chunk_cut(f, c, front, size);
+	/* What will stay for long does not keep a chunk from being used. */
+	e = likely(!alone) ? mq_chunk_cut(f, c, front, size) :
+			     mq_chunk_alone(front, size);
 	if (unlikely(!e)) {
-		mq_budget_uncharge(size);
+		mq_budget_uncharge(mq_cost(mq_msg_bytes(msg)));
 		return ERR_PTR(-ENOMEM);
 	}
 	mq_entry_init(e, msg);
@@ -326,18 +310,17 @@ static struct mq_entry *mq_entry_alone(const struct mq_msg *msg, u32 room,
 struct mq_entry *mq_entry_begin(struct mq_file *f, u32 size, bool nowait)
 {
 	bool more = mq_queue_times(f->q), ordered = f->q->order;
-	unsigned long cost = mq_front(more, ordered) + mq_cost(ALIGN(size, 8));
 	struct mq_msg msg = { .size = size };
 	struct mq_entry *e;
 	int err;
 
-	err = mq_budget_get(f->q, cost, nowait);
+	err = mq_budget_get(f->q, mq_cost(size), nowait);
 	if (err)
 		return ERR_PTR(err);
 	e = mq_entry_alone(&msg, ALIGN(size, 8), more, ordered);
 	if (e)
 		return e;
-	mq_budget_uncharge(cost);
+	mq_budget_uncharge(mq_cost(size));
 	return ERR_PTR(-ENOMEM);
 }
 
@@ -363,7 +346,7 @@ void mq_entry_stamp(struct mq_entry *e)
 int mq_entry_grow(struct mq_file *f, struct mq_entry **e, u32 before, u32 room,
 		  bool nowait)
 {
-	u32 more = ALIGN(room, 8) - ALIGN(before, 8);
+	u32 more = room - before;
 	struct mq_entry *old = *e, *new;
 	int err;
 
@@ -405,6 +388,54 @@ struct mq_entry *mq_entry_copy(struct mq_queue *q, const struct mq_entry *old)
 	e->msg.time_ns = old->msg.time_ns;
 	memcpy(mq_data(e), mq_data(old), extent);
 	atomic_long_add(mq_entry_cost(e), &mq_budget_used);
+	return e;
+}
+
+/* What an entry has besides its message, for one that takes its place. */
+static void mq_entry_inherit(struct mq_entry *e, struct mq_entry *old)
+{
+	struct mq_more *m = e->more;
+
+	e->id = old->id;
+	e->attempt = old->attempt;
+	e->failures = old->failures;
+	e->priority = old->priority;
+	e->state = old->state;
+	e->failure = old->failure;
+	e->leaving = old->leaving;
+	e->holder = old->holder;
+	if (m) {
+		*m = *old->more;
+		m->e = e;
+	} else if (old->more) {
+		e->more = old->more;
+		e->more->e = e;
+	}
+}
+
+/**
+ * mq_entry_lift - give an entry memory of its own, if it stands in a chunk
+ * @old: the entry, in hand, in no state, waiting for no time, and in no order
+ *
+ * Return: the entry that is in its place now; @old if there is no memory.
+ */
+struct mq_entry *mq_entry_lift(struct mq_entry *old)
+{
+	u64 extent = mq_msg_extent(&old->msg);
+	struct mq_entry *e;
+
+	if (mq_chunk_of(old)->order == MQ_LARGE)
+		return old;
+	e = mq_entry_alone(&old->msg, extent, old->own_more, false);
+	if (!e)
+		return old;
+	memcpy(mq_data(e), mq_data(old), extent);
+	mq_chunk_of(e)->first = *mq_sender_of(old);
+	e->msg.time_ns = old->msg.time_ns;
+	mq_entry_inherit(e, old);
+	if (old->ordered)
+		mq_order_entry_free(old);
+	mq_chunk_put(mq_chunk_of(old));
 	return e;
 }
 
@@ -500,20 +531,29 @@ void mq_text_put(struct mq_text *t)
 
 void mq_entries_free(struct list_head *list)
 {
+	struct mq_entry *e;
+	u64 cost = 0;
+
+	list_for_each_entry(e, list, list)
+		cost += mq_entry_cost(e);
+	mq_run_free(list, cost);
+}
+
+/* The same, where it is known what they cost in all. */
+void mq_run_free(struct list_head *list, u64 cost)
+{
+	struct list_head *at, *next;
 	struct mq_chunk *chunk = NULL;
-	struct mq_entry *e, *next;
-	unsigned long cost = 0;
 	int n = 0;
 
-	if (list_empty(list))
-		return;
-	list_for_each_entry_safe(e, next, list, list) {
+	for (at = list->next; at != list; at = next) {
+		struct mq_entry *e = list_entry(at, struct mq_entry, list);
 		struct mq_chunk *c = mq_chunk_of(e);
 
-		cost += mq_entry_cost(e);
+		next = at->next;
 		if (unlikely(e->more || e->ordered || !e->state))
 			mq_entry_free_rare(e);
-		if (c != chunk || n == MQ_PORTION) {
+		if (unlikely(c != chunk || n == MQ_PORTION)) {
 			mq_chunk_put_many(chunk, n);
 			chunk = c;
 			n = 0;
@@ -522,7 +562,8 @@ void mq_entries_free(struct list_head *list)
 		n++;
 	}
 	mq_chunk_put_many(chunk, n);
-	mq_budget_uncharge(cost);
+	if (cost)
+		mq_budget_uncharge(cost);
 	INIT_LIST_HEAD(list);
 }
 

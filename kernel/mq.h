@@ -5,10 +5,11 @@
  * The model
  *
  *   A message (mq_msg) is the bytes that were sent and who sent them. It never
- *   changes and is counted, so several queues can share one.
+ *   changes.
  *   An entry (mq_entry) is the place of one message in one queue: its id, its
- *   state, its failures, what time will do to it. The queue owns it, but for
- *   one in flight, which an open file holds.
+ *   state, its failures; what time will do to it and what it died of are apart
+ *   (mq_more), as few have that. The queue owns it, but for one in flight, which
+ *   an open file holds. Entry and message are one piece of a chunk (mq_chunk).
  *   A queue (mq_queue) is a device with its options, its entries in order and
  *   its counters. An open file (mq_file) is a producer, a consumer or both.
  *
@@ -23,6 +24,7 @@
  *   mq_queue.lock      spinlock  all that changes in a queue and in the parts
  *                                of its open files that say so
  *   mq_starved_lock    spinlock  who waits for the module's budget (message.c)
+ *   mq_keepers_lock    spinlock  who keeps memory (chunk.c)
  *   wait queue locks             inside the kernel's wait queue calls
  *
  *   tx and rx are never held together, nor are the locks of two queues; rx is
@@ -740,15 +742,31 @@ struct mq_entry *mq_entry_alloc(struct mq_file *f, struct mq_chunk **c,
 struct mq_entry *mq_entry_new(struct mq_file *f, u32 size, bool nowait);
 struct mq_entry *mq_entry_begin(struct mq_file *f, u32 size, bool nowait);
 void mq_entry_stamp(struct mq_entry *e);
+struct mq_entry *mq_entry_lift(struct mq_entry *old);
 struct mq_entry *mq_entry_copy(struct mq_queue *q, const struct mq_entry *old);
 int mq_entry_grow(struct mq_file *f, struct mq_entry **e, u32 before, u32 room,
 		  bool nowait);
 void mq_budget_wake(void);
 void mq_entry_free(struct mq_entry *e);
 void mq_entries_free(struct list_head *list);
+void mq_run_free(struct list_head *list, u64 cost);
 struct mq_more *mq_more_alloc(void);
 void mq_more_free(struct mq_more *m);
 void mq_more_add(struct mq_entry *e, struct mq_more **spare);
+/*
+ * What a message costs of the module's budget, which counts @bytes as the
+ * queue's bound does: but for what goes to waste between them.
+ */
+static inline u64 mq_cost(u64 bytes)
+{
+	return sizeof(struct mq_entry) + bytes;
+}
+
+static inline u64 mq_entry_cost(const struct mq_entry *e)
+{
+	return mq_cost(mq_msg_bytes(&e->msg));
+}
+
 extern atomic_long_t mq_budget_used;
 extern unsigned long mq_budget_max;
 extern wait_queue_head_t mq_budget_waiters;
@@ -778,7 +796,6 @@ bool mq_budget_open(const struct mq_queue *q, u64 bytes);
 bool mq_budget_poll(struct mq_queue *q, u64 bytes);
 void mq_budget_forget(struct mq_queue *q);
 int mq_budget_wait(struct mq_queue *q, unsigned long cost);
-unsigned long mq_cost(u64 bytes);
 struct mq_text *mq_text_alloc(u16 size);
 struct mq_text *mq_text_get(struct mq_text *t);
 void mq_text_put(struct mq_text *t);
@@ -847,7 +864,7 @@ static inline void mq_list_remove(struct list_head *entry)
 /* As mq_entry_free(), for one that is nothing but a message. */
 static inline void mq_plain_free(struct mq_entry *e)
 {
-	unsigned long cost = sizeof(*e) + mq_msg_extent(&e->msg);
+	u64 cost = mq_entry_cost(e);
 
 	mq_chunk_put(mq_chunk_of(e));
 	mq_budget_uncharge(cost);
@@ -880,6 +897,7 @@ void mq_ready_insert(struct mq_ready *r, struct mq_entry *e);
 void mq_ready_append(struct mq_ready *r, struct list_head *list);
 void mq_ready_remove(struct mq_ready *r, struct mq_entry *e);
 unsigned int mq_ready_top(const struct mq_ready *r);
+struct list_head *mq_ready_fifo(struct mq_ready *r, unsigned int level);
 bool mq_before(const struct mq_entry *a, const struct mq_entry *b);
 struct mq_entry *mq_ready_first(struct mq_ready *r);
 struct mq_entry *mq_ready_lowest(struct mq_ready *r);
@@ -1045,7 +1063,7 @@ void mq_flight_hold_locked(struct mq_file *f, struct mq_entry *e);
 u32 mq_flight_take_run_locked(struct mq_file *f, struct list_head *batch,
 			      u32 max, u64 *space);
 void mq_flight_hold_run_locked(struct mq_file *f, struct list_head *batch);
-void mq_flight_finish_run_locked(struct mq_file *f, struct list_head *batch);
+u64 mq_flight_finish_run_locked(struct mq_file *f, struct list_head *batch);
 void mq_flight_unhold_locked(struct mq_file *f, struct mq_entry *e);
 void mq_flight_finish_locked(struct mq_file *f, struct mq_entry *e);
 void mq_flight_ack_locked(struct mq_file *f, struct mq_entry *e);

@@ -96,7 +96,7 @@ void mq_ready_prepare(struct mq_ready *r, unsigned int level)
 }
 
 /* The fifo of a level, or NULL: it has none. */
-static struct list_head *mq_fifo(struct mq_ready *r, unsigned int level)
+struct list_head *mq_ready_fifo(struct mq_ready *r, unsigned int level)
 {
 	struct list_head *above;
 
@@ -126,13 +126,13 @@ static bool mq_returned_less(struct rb_node *a, const struct rb_node *b)
  */
 void mq_ready_insert(struct mq_ready *r, struct mq_entry *e)
 {
-	struct list_head *fifo = mq_fifo(r, e->priority);
+	struct list_head *fifo = mq_ready_fifo(r, e->priority);
 
 	e->returned = false;
 	if (likely(fifo && (list_empty(fifo) ||
 			    list_last_entry(fifo, struct mq_entry, list)->id <
 			    e->id))) {
-		list_add_tail(&e->list, fifo);
+		mq_list_append(&e->list, fifo);
 	} else if (fifo &&
 		   list_first_entry(fifo, struct mq_entry, list)->id > e->id) {
 		list_add(&e->list, fifo);
@@ -154,10 +154,8 @@ void mq_ready_append(struct mq_ready *r, struct list_head *list)
 		list_splice_tail_init(list, &r->fifo[0]);
 		return;
 	}
-	list_for_each_entry_safe(e, next, list, list) {
-		mq_list_append(&e->list, &r->fifo[e->priority]);
-		__set_bit(e->priority, r->used);
-	}
+	list_for_each_entry_safe(e, next, list, list)
+		mq_ready_insert(r, e);
 	INIT_LIST_HEAD(list);
 }
 
@@ -178,8 +176,8 @@ void mq_ready_remove(struct mq_ready *r, struct mq_entry *e)
 		e->returned = false;
 		return;
 	}
-	list_del(&e->list);
-	if (unlikely(r->levels > 1) && list_empty(mq_fifo(r, e->priority)))
+	mq_list_remove(&e->list);
+	if (unlikely(r->levels > 1) && list_empty(mq_ready_fifo(r, e->priority)))
 		__clear_bit(e->priority, r->used);
 }
 
@@ -188,7 +186,7 @@ static struct mq_entry *mq_fifo_first(struct mq_ready *r, unsigned long level)
 {
 	if (level >= r->levels)
 		return NULL;
-	return list_first_entry_or_null(mq_fifo(r, level), struct mq_entry,
+	return list_first_entry_or_null(mq_ready_fifo(r, level), struct mq_entry,
 					list);
 }
 

@@ -266,14 +266,13 @@ static noinline ssize_t mq_write_slow(struct mq_file *f,
 static struct mq_entry *mq_plain_alloc(struct mq_file *f, u32 size)
 {
 	struct mq_msg msg = { .size = size };
-	u32 cost = sizeof(struct mq_entry) + ALIGN(size, 8);
 	struct mq_entry *e;
 
-	if (unlikely(!mq_budget_try(cost)))
+	if (unlikely(!mq_budget_try(mq_cost(size))))
 		return NULL;
-	e = mq_chunk_quick(f, cost);
+	e = mq_chunk_quick(f, sizeof(*e) + ALIGN(size, 8));
 	if (unlikely(!e)) {
-		mq_budget_uncharge(cost);
+		mq_budget_uncharge(mq_cost(size));
 		return NULL;
 	}
 	mq_entry_init(e, &msg);

@@ -344,6 +344,8 @@ void mq_dispose(struct mq_queue *q, struct list_head *out)
 			continue;
 		}
 		e->leaving = false;
+		list_del(&e->list);
+		e = mq_entry_lift(e);
 		if (!mq_arrive(target, e, false))
 			mq_stay(q, e, DEVMQ_STATE_DEAD,
 				&q->stat.dead_lettered);
