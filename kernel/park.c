@@ -32,6 +32,14 @@
 /* How long a wake-up may be held by a task that does not come. */
 #define MQ_GRACE	(100 * NSEC_PER_MSEC)
 
+/*
+ * A look without the lock can say that there is something where trying finds
+ * nothing. So that no task is kept busy with that, after so many tries in a row
+ * a command rests for a while.
+ */
+#define MQ_TRIES	8
+#define MQ_REST		(10 * NSEC_PER_MSEC)
+
 /**
  * enum mq_parked_state - what goes on with a parked command
  * @MQ_BUSY: its task is at work on it
@@ -56,7 +64,10 @@ enum mq_parked_state {
  *	mq_queue.lock or the ring's lock)
  * @wait: in mq_queue.readers or mq_queue.writers
  * @own: a RECV's, in mq_file.own
- * @timer: the deadline while it is MQ_PARKED, MQ_GRACE when it is MQ_WOKEN
+ * @timer: the deadline, or the end of a rest, while it is MQ_PARKED; MQ_GRACE
+ *	when it is MQ_WOKEN
+ * @tries: how often in a row it was tried for nothing (the ring's lock; looked
+ *	at without); from MQ_TRIES on it rests
  * @payload: a SEND's: bytes of the first message's payload (written when it is
  *	in no queue)
  * @meta: bytes of its key and headers (as @payload)
@@ -71,6 +82,7 @@ struct mq_parked {
 	wait_queue_entry_t	wait;
 	wait_queue_entry_t	own;
 	struct hrtimer		timer;
+	unsigned int		tries;
 	u64			payload;
 	u64			meta;
 };
@@ -102,15 +114,41 @@ static bool mq_parked_end(struct mq_parked *p, enum mq_parked_state why)
 	return true;
 }
 
+static bool mq_parked_rests(const struct mq_parked *p)
+{
+	return READ_ONCE(p->tries) >= MQ_TRIES;
+}
+
 /* Would it be of use to try? A look without the lock. */
 static bool mq_parked_may_go(const struct mq_parked *p)
 {
 	const struct mq_queue *q = p->ioc.f->q;
 
+	if (unlikely(mq_parked_rests(p)))
+		return false;
 	if (mq_parked_receives(p))
 		return mq_can_receive(p->ioc.f, false);
 	return mq_can_send(q, p->payload + p->meta) ||
 	       !mq_size_ok(q, p->payload, p->meta);
+}
+
+/* What a SEND's message takes of the module's budget, parts being padded. */
+static u64 mq_parked_bytes(const struct mq_parked *p)
+{
+	return ALIGN(p->payload, 8) + ALIGN(p->meta, 8);
+}
+
+static u64 mq_parked_deadline(const struct mq_parked *p)
+{
+	return mq_parked_receives(p) ? p->ioc.arg.recv.deadline_ns :
+				       DEVMQ_FOREVER;
+}
+
+static bool mq_parked_late(const struct mq_parked *p)
+{
+	u64 deadline = mq_parked_deadline(p);
+
+	return deadline != DEVMQ_FOREVER && ktime_get_ns() >= deadline;
 }
 
 /* The wake-up was not made use of: it is for the next. */
@@ -132,7 +170,7 @@ static enum hrtimer_restart mq_parked_time_up(struct hrtimer *timer)
 	if (READ_ONCE(p->state) == MQ_WOKEN)
 		mq_parked_pass_on(p);
 	else
-		mq_parked_end(p, MQ_EXPIRED);
+		mq_parked_end(p, mq_parked_late(p) ? MQ_EXPIRED : MQ_CALLED);
 	return HRTIMER_NORESTART;
 }
 
@@ -152,7 +190,7 @@ static int mq_parked_wake(struct wait_queue_entry *wait, unsigned int mode,
 	if (!mq_parked_may_go(p))
 		return 0;
 	counts = mq_parked_receives(p) ||
-		 mq_budget_open(p->ioc.f->q, p->payload + p->meta);
+		 mq_budget_open(p->ioc.f->q, mq_parked_bytes(p));
 	if (!mq_parked_end(p, counts ? MQ_WOKEN : MQ_CALLED))
 		return 0;
 	list_del_init(&wait->entry);
@@ -185,12 +223,6 @@ static void mq_parked_measure(struct mq_parked *p)
 		return;
 	p->payload = r.size - DEVMQ_RECORD_PAYLOAD(&r);
 	p->meta = r.key_size + r.headers_size;
-}
-
-static u64 mq_parked_deadline(const struct mq_parked *p)
-{
-	return mq_parked_receives(p) ? p->ioc.arg.recv.deadline_ns :
-				       DEVMQ_FOREVER;
 }
 
 static void mq_parked_enqueue(struct mq_parked *p)
@@ -229,15 +261,16 @@ static void mq_parked_dequeue(struct mq_parked *p)
 /* Look, once it can be woken, whether what it waits for has come before that. */
 static void mq_parked_look(struct mq_parked *p)
 {
-	u64 deadline = mq_parked_deadline(p);
-
 	smp_mb(); /* queued and MQ_PARKED, then look: see the top of mq.h */
-	if (mq_parked_may_go(p) &&
-	    (mq_parked_receives(p) ||
-	     mq_budget_poll(p->ioc.f->q, p->payload + p->meta)))
-		mq_parked_end(p, MQ_CALLED);
-	else if (deadline != DEVMQ_FOREVER && ktime_get_ns() >= deadline)
+	if (unlikely(mq_parked_rests(p)))
+		hrtimer_start(&p->timer, ns_to_ktime(MQ_REST),
+			      HRTIMER_MODE_REL_SOFT);
+	else if (mq_parked_late(p))
 		mq_parked_end(p, MQ_EXPIRED);
+	else if (mq_parked_may_go(p) &&
+		 (mq_parked_receives(p) ||
+		  mq_budget_poll(p->ioc.f->q, mq_parked_bytes(p))))
+		mq_parked_end(p, MQ_CALLED);
 }
 
 /* Begin to wait. False if it was told to end meanwhile. */
@@ -304,6 +337,7 @@ static void mq_parked_run(struct io_uring_cmd *cmd, unsigned int issue_flags,
 	if (why == MQ_WOKEN && !took)
 		mq_parked_pass_on(p);
 	if (err == -EAGAIN) {
+		WRITE_ONCE(p->tries, mq_parked_rests(p) ? 0 : p->tries + 1);
 		if (mq_parked_wait(p))
 			return;
 		err = -ECANCELED;

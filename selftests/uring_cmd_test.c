@@ -877,6 +877,37 @@ TEST_F(parked, sends_that_wait_for_the_budget_wait_in_peace)
 	close(fd);
 }
 
+TEST_F(parked, send_at_the_very_edge_of_the_budget)
+{
+	struct mq_queue second;
+	char data[1001], text[32];
+	int fd, result = -ENODATA;
+	unsigned int total = 65536;
+
+	ASSERT_EQ(0, mq_create(&second, ""));
+	fd = mq_open(&second, O_RDWR | O_NONBLOCK);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, mq_write_file(MQ_TOTAL_BYTES, "65536"));
+	memset(data, 'x', sizeof(data));
+	while (mq_write(fd, data, sizeof(data)) == sizeof(data))
+		;
+	mq_batch_add_full(&self->batch, NULL, 0, NULL, 0, data, sizeof(data));
+	ring_send(&self->ring, self->fd, &self->send, &self->batch, 1);
+	PARK(self->fd, 1);
+	/* A byte at a time, so that no size between is left out. */
+	while (result == -ENODATA && total < 65536 + 2048) {
+		snprintf(text, sizeof(text), "%u", ++total);
+		ASSERT_EQ(0, mq_write_file(MQ_TOTAL_BYTES, text));
+		ASSERT_LE(0, ring_enter(&self->ring, IORING_ENTER_GETEVENTS));
+		result = ring_done(&self->ring, NULL);
+	}
+	if (result == -ENODATA)
+		result = ring_wait(&self->ring, NULL);
+	EXPECT_EQ(0, result);
+	EXPECT_EQ(1, mq_stat_of(&self->queue, ready));
+	close(fd);
+}
+
 TEST_F(parked, cancelled_command_leaves_the_message)
 {
 	ring_recv(&self->ring, self->fd, &self->receipts[0], 1, 7);
