@@ -132,10 +132,10 @@ static bool mq_parked_may_go(const struct mq_parked *p)
 	       !mq_size_ok(q, p->payload, p->meta);
 }
 
-/* What a SEND's message takes of the module's budget, parts being padded. */
+/* What a SEND's message counts in the module's budget. */
 static u64 mq_parked_bytes(const struct mq_parked *p)
 {
-	return ALIGN(p->payload, 8) + ALIGN(p->meta, 8);
+	return p->payload + p->meta;
 }
 
 static u64 mq_parked_deadline(const struct mq_parked *p)
