@@ -764,6 +764,40 @@ TEST_F(dead, priority_is_kept_as_far_as_there_is_one)
 	}
 }
 
+/* A level has a place of its own only when somebody sends to it. */
+TEST_F(dead, the_dead_go_first_at_levels_that_nobody_had_sent_to)
+{
+	static const char *const order[] = {
+		"dead 2", "batch 2", "dead 1", "batch 1", "dead 0", "batch 0",
+	};
+	char dead[3][16], sent[3][16];
+	struct mq_batch batch = {};
+	struct devmq_send send;
+	unsigned int i;
+
+	BURY("priorities=3");
+	close(self->fd);
+	CREATE("priorities=3 dead_letter=%s", self->grave.name);
+	for (i = 0; i < 3; i++) {
+		snprintf(dead[i], sizeof(dead[i]), "dead %u", i);
+		ASSERT_EQ(i + 1, MQ_SEND(self->fd, .text = dead[i],
+					 .priority = i));
+		ASSERT_EQ(1, kill_next(self->fd, i + 1));
+	}
+	for (i = 0; i < 3; i++) {
+		snprintf(sent[i], sizeof(sent[i]), "batch %u", i);
+		mq_batch_add_message(&batch, &(struct mq_message){
+			.text = sent[i], .priority = i });
+	}
+	ASSERT_EQ(0, mq_send(self->grave_fd, batch.data, batch.size, &send));
+	EXPECT_EQ(3, send.count);
+	mq_batch_free(&batch);
+	for (i = 0; i < ARRAY_SIZE(order); i++)
+		EXPECT_EQ(0, mq_get(self->grave_fd, order[i]));
+	STAT(&self->grave);
+	EXPECT_EQ(0, self->stat.ready);
+}
+
 TEST_F(dead, bounds_of_the_dead_letter_queue_keep_no_dead_out)
 {
 	int i;
