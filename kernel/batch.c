@@ -117,7 +117,7 @@ static void mq_run_undo(struct mq_batch *b)
  * Return: how many.
  */
 static u32 mq_run_get(struct mq_file *f, struct mq_source *s,
-		       struct mq_chunk *c, struct mq_batch *b)
+		      struct mq_chunk *c, struct mq_batch *b)
 {
 	u32 max = min_t(u64, READ_ONCE(f->q->plain_size), MQ_WINDOW);
 	u32 at = s->at, end = s->end, levels = f->q->ready.levels;

@@ -10,10 +10,11 @@
  * lets go of that, and the last message frees it.
  *
  * The first messages of an open file have memory of their own, so that "echo x
- * > queue" takes no more than x needs, and so has what is sent with a delay, and
- * what goes to a dead-letter queue: it would keep the rest of a chunk from being
- * used for a long time. Chunks begin at a page and double. A large message is all there is in its chunk, and the next one
- * gets that again, if it is empty by then.
+ * > queue" takes no more than x needs. So has what is sent with times of its
+ * own, and what goes to a dead-letter queue: it would keep the rest of a chunk
+ * from being used for a long time. Chunks begin at a page and double. A large
+ * message is all there is in its chunk, and the next one gets that again, if it
+ * is empty by then.
  *
  * So an open file keeps some memory that no message is in, until it is closed,
  * or until the kernel wants it back (mq_shrinker).
@@ -41,7 +42,7 @@
  */
 #define MQ_CHUNK_MAX	SZ_64K
 #define MQ_CHUNK_SMALL	SZ_16K
-#define MQ_CHUNK_BIAS	(1 << 30)
+#define MQ_CHUNK_BIAS	0x40000000
 
 /* How many messages of an open file come before its first chunk. */
 #define MQ_ALONE_MAX	8
@@ -76,8 +77,10 @@ struct mq_chunk *mq_chunk_claim(struct mq_file *f)
 
 void mq_chunk_unclaim(struct mq_file *f, struct mq_chunk *c)
 {
-	if (c != MQ_CHUNK_CLAIMED)
-		smp_store_release(&f->chunk, c);
+	if (c == MQ_CHUNK_CLAIMED)
+		return;
+	/* Pairs with the exchange of who claims it next. */
+	smp_store_release(&f->chunk, c);
 }
 
 /* The caller sends. The kernel vouches for it, so only here. */
@@ -180,6 +183,7 @@ static void mq_keeper_empty(struct mq_file *f, struct mq_chunk *c[3])
 		return;
 	}
 	swap(c[1], f->spare);
+	/* Pairs with the exchange of who claims it next. */
 	smp_store_release(&f->chunk, NULL);
 }
 

@@ -228,7 +228,9 @@ struct mq_entry {
 	struct mq_msg	msg;
 };
 
-static_assert(sizeof(struct mq_entry) <= 112);
+#ifndef __CHECKER__	/* counts the bits otherwise */
+static_assert(sizeof(struct mq_entry) <= 112);	/* for each message stored */
+#endif
 
 static inline u8 *mq_data(const struct mq_entry *e)
 {
@@ -718,6 +720,7 @@ static inline struct mq_entry *mq_chunk_quick(struct mq_file *f, u32 size)
 		return NULL;
 	if (likely(c && mq_chunk_is_ours(c) && mq_chunk_has(c, size)))
 		e = mq_chunk_take(c, 0, size);
+	/* Pairs with the exchange of who claims it next. */
 	smp_store_release(&f->chunk, c);
 	return e;
 }
@@ -777,6 +780,7 @@ static inline void mq_budget_uncharge(unsigned long cost)
 	atomic_long_sub(cost, &mq_budget_used);
 	/* Pairs with that of whoever gets in line and then looks at it. */
 	smp_mb__after_atomic();
+	/* So either he sees what is left now, or is seen here. */
 	if (unlikely(waitqueue_active(&mq_budget_waiters) ||
 		     !list_empty(&mq_starved)))
 		mq_budget_wake();

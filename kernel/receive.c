@@ -125,7 +125,7 @@ static noinline struct mq_entry *mq_read_begin(struct mq_file *f, bool nowait)
 
 	if (unlikely(e == ERR_PTR(-EAGAIN) || e == ERR_PTR(-EBUSY)))
 		e = mq_pick_wait(f, nowait);
-	if (unlikely(IS_ERR_OR_NULL(e))) {
+	if (IS_ERR_OR_NULL(e)) {
 		if (e != ERR_PTR(-ERESTARTSYS))
 			mutex_unlock(&f->rx);
 		return e;
@@ -137,8 +137,8 @@ static noinline struct mq_entry *mq_read_begin(struct mq_file *f, bool nowait)
 }
 
 /* So much of it was copied, behind what had been before. */
-static noinline ssize_t mq_read_end(struct mq_file *f, struct mq_entry *e, size_t size,
-			   size_t copied)
+static noinline ssize_t mq_read_end(struct mq_file *f, struct mq_entry *e,
+				    size_t size, size_t copied)
 {
 	u32 done = f->partial_done;
 	ssize_t ret = copied;
@@ -229,7 +229,7 @@ ssize_t mq_read(struct file *file, char __user *to, size_t size, loff_t *pos)
 		return -ERESTARTSYS;
 	e = mq_plain_take(q, f) ?:
 	    mq_read_begin(f, file->f_flags & O_NONBLOCK);
-	if (unlikely(IS_ERR_OR_NULL(e)))
+	if (IS_ERR_OR_NULL(e))
 		return PTR_ERR_OR_ZERO(e);
 	size = min_t(size_t, e->msg.size - f->partial_done, size);
 	copied = mq_copy_out(to, e, f->partial_done, size);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Records, from and to user space: see record.h. What comes in is read once and checked as a copy; what goes out is
- * zeroed first.
+ * Records, from and to user space: see record.h. What comes in is read once and
+ * checked as a copy; what goes out is zeroed first.
  */
 #include <linux/cred.h>
 #include <linux/ctype.h>
@@ -134,6 +134,7 @@ struct mq_entry *mq_record_get(struct mq_file *f, struct mq_chunk **c,
 	const void *body = r;
 	struct mq_entry *e;
 	struct mq_msg msg;
+	bool more;
 	u32 offset;
 	int err;
 
@@ -155,8 +156,8 @@ struct mq_entry *mq_record_get(struct mq_file *f, struct mq_chunk **c,
 		    fault_in_readable(user, r->size))
 			return ERR_PTR(-EFAULT);
 	}
-	e = mq_entry_alloc(f, c, &msg, r->ttl_ns || r->delay_ns ||
-				       r->flags, nowait);
+	more = r->ttl_ns || r->delay_ns || r->flags;
+	e = mq_entry_alloc(f, c, &msg, more, nowait);
 	if (IS_ERR(e))
 		return e;
 	mq_record_times(e, r);

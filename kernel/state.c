@@ -99,6 +99,7 @@ void mq_freed_locked(struct mq_queue *q, u32 messages, u64 bytes)
 	lockdep_assert_held(&q->lock);
 	if (!q->freed) {
 		q->freed = true;
+		/* Sleepers look again after they have queued themselves. */
 		q->was_full = !waitqueue_active(&q->writers) ||
 			      mq_queue_is_full(q);
 	}

@@ -61,8 +61,10 @@ static void mq_clock_next(struct mq_clock *c)
 
 static void mq_timed(struct mq_queue *q)
 {
-	WRITE_ONCE(q->timed, q->clocks[MQ_BOOTTIME].next != MQ_NEVER ||
-			     q->clocks[MQ_REALTIME].next != MQ_NEVER);
+	bool timed = q->clocks[MQ_BOOTTIME].next != MQ_NEVER ||
+		     q->clocks[MQ_REALTIME].next != MQ_NEVER;
+
+	WRITE_ONCE(q->timed, timed);
 }
 
 /*
