@@ -42,11 +42,19 @@ static int instance_write(FIXTURE_DATA(trace) *self, const char *file,
 FIXTURE_SETUP(trace)
 {
 	const char *place;
+	char path[128];
 
 	MQ_REQUIRE();
 	place = tracefs();
 	if (!place)
 		SKIP(return, "no tracefs");
+	/*
+	 * The names of tasks are not wanted. For them the kernel patches its
+	 * scheduler each time, on all processors, and an emulated one has been
+	 * seen to run into the breakpoint that stands there meanwhile.
+	 */
+	snprintf(path, sizeof(path), "%s/options/record-cmd", place);
+	ASSERT_EQ(0, mq_write_file(path, "0"));
 	snprintf(self->instance, sizeof(self->instance), "%s/instances/mq.%d",
 		 place, getpid());
 	if (mkdir(self->instance, 0700))
