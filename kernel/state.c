@@ -332,25 +332,30 @@ void mq_stay(struct mq_queue *q, struct mq_entry *e, enum devmq_state state,
 		mq_entry_free(e);
 }
 
+/* Carry one that died to the queue it was to go to. */
+static void mq_carry(struct mq_queue *q, struct mq_entry *e)
+{
+	struct mq_queue *target = e->target;
+
+	e->leaving = false;
+	e = mq_entry_lift(e);
+	if (!mq_arrive(target, e, false))
+		mq_stay(q, e, DEVMQ_STATE_DEAD, &q->stat.dead_lettered);
+	mq_queue_put(target);
+}
+
 /* What became of the entries that left @q: freed, or carried elsewhere. */
 void mq_dispose(struct mq_queue *q, struct list_head *out)
 {
 	struct mq_entry *e, *next;
+	LIST_HEAD(leaving);
 
-	list_for_each_entry_safe(e, next, out, list) {
-		struct mq_queue *target = e->target;
-
-		if (likely(!e->leaving)) {
-			mq_entry_free(e);
-			continue;
-		}
-		e->leaving = false;
-		list_del(&e->list);
-		e = mq_entry_lift(e);
-		if (!mq_arrive(target, e, false))
-			mq_stay(q, e, DEVMQ_STATE_DEAD,
-				&q->stat.dead_lettered);
-		mq_queue_put(target);
+	list_for_each_entry_safe(e, next, out, list)
+		if (unlikely(e->leaving))
+			list_move_tail(&e->list, &leaving);
+	mq_entries_free(out);
+	list_for_each_entry_safe(e, next, &leaving, list) {
+		mq_carry(q, e);
 		cond_resched();
 	}
 }
