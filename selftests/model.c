@@ -1072,6 +1072,8 @@ static void call_settle(struct model *m, struct model_queue *q,
 		while ((e = find_held(q, c->file, id, r->last))) {
 			id = e->id;
 			settle(m, q, e, r);
+			/* Who was extended first is first to lapse. */
+			m->now++;
 			o->range[i].settled++;
 			o->result++;
 		}
