@@ -42,8 +42,8 @@
  *   A sleeper queues itself, then looks; a waker changes the state under
  *   mq_queue.lock, unlocks, then looks for sleepers behind a full barrier
  *   (wq_has_sleeper). So one of the two sees the other. Looking takes no
- *   lock: what it reads is written with WRITE_ONCE, and whoever wakes looks
- *   again under the lock. See wait.c for who is woken.
+ *   lock: what it reads is written in one piece (WRITE_ONCE, mq_count), and
+ *   whoever wakes looks again under the lock. See wait.c for who is woken.
  */
 #ifndef MQ_H
 #define MQ_H
