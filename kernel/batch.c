@@ -130,15 +130,20 @@ static u32 mq_run_get(struct mq_file *f, struct mq_source *s,
 		return 0;
 	for (n = 0; n < count; n++) {
 		const struct devmq_record *r = s->window + at;
-		u32 size = r->size - sizeof(*r), room = ALIGN(size, 8);
-		struct mq_msg msg = { .size = size };
+		struct mq_msg msg = {};
 		struct mq_entry *e;
+		u32 size, room;
 
-		if (at + sizeof(*r) > end || size > max ||
-		    at + sizeof(*r) + room > end || !mq_record_is_plain(r) ||
+		if (at + sizeof(*r) > end)
+			break;
+		size = r->size - sizeof(*r);
+		room = ALIGN(size, 8);
+		if (size > max || at + sizeof(*r) + room > end ||
+		    !mq_record_is_plain(r) ||
 		    r->priority >= levels ||
 		    sizeof(*e) + room > c->size - c->used)
 			break;
+		msg.size = size;
 		e = mq_chunk_take(c, 0, sizeof(*e) + room);
 		mq_entry_init(e, &msg);
 		e->priority = r->priority;

@@ -137,6 +137,30 @@ TEST_F(send, batch_of_large_records)
 	}
 }
 
+/* The kernel looks at records in pieces of some KiB: one ends where they do. */
+TEST_F(send, records_that_end_where_a_power_of_two_does)
+{
+	char data[DEVMQ_ALIGN(1) * 7];
+	int i;
+
+	memset(data, 'x', sizeof(data));
+	ASSERT_EQ(128, sizeof(struct devmq_record) + sizeof(data));
+	for (i = 0; i < 512; i++) {
+		data[0] = i;
+		data[1] = i >> 8;
+		mq_batch_add_full(&self->batch, NULL, 0, NULL, 0, data,
+				  sizeof(data));
+	}
+	for (i = 0; i < 512; i += self->send.count)
+		ASSERT_EQ(0, mq_send(self->fd, self->batch.data + i * 128,
+				     self->batch.size - i * 128, &self->send));
+	for (i = 0; i < 512; i++) {
+		ASSERT_EQ(sizeof(data), read(self->fd, data, sizeof(data)));
+		EXPECT_EQ((char)i, data[0]);
+		EXPECT_EQ((char)(i >> 8), data[1]);
+	}
+}
+
 TEST_F(send, ids_of_write_and_send_are_one_sequence)
 {
 	EXPECT_EQ(1, mq_send_one(self->fd, "a", 1));
