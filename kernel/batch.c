@@ -292,7 +292,7 @@ static int mq_batch_take(struct mq_ioc *ioc, struct list_head *batch)
 static int mq_batch_wait(struct mq_ioc *ioc, struct list_head *batch)
 {
 	u64 deadline_ns = ioc->arg.recv.deadline_ns;
-	bool slept = false;
+	bool called = false;
 	int ret;
 
 	for (;;) {
@@ -303,13 +303,11 @@ static int mq_batch_wait(struct mq_ioc *ioc, struct list_head *batch)
 			ret = -EAGAIN;
 			break;
 		}
-		slept = true;
-		ret = mq_wait_message(ioc->f, false, deadline_ns);
+		ret = mq_wait_message(ioc->f, false, deadline_ns, &called);
 		if (ret)
 			break;
 	}
-	if (slept && ret <= 0)
-		mq_pass_on(ioc->f->q);
+	mq_answer_message(ioc->f->q, &called);
 	return ret;
 }
 

@@ -143,10 +143,14 @@ static void mq_poll_wait(struct file *file, poll_table *wait)
 		WRITE_ONCE(f->wide, true);
 	else if (in)
 		poll_wait(file, &f->own, wait);
-	if (in || !out)
+	if (in || !out) {
+		WRITE_ONCE(f->q->rx.watched, true);
 		poll_wait(file, &f->q->readers, wait);
-	if (out)
+	}
+	if (out) {
+		WRITE_ONCE(f->q->tx.watched, true);
 		poll_wait(file, &f->q->writers, wait);
+	}
 }
 
 static __poll_t mq_poll(struct file *file, poll_table *wait)

@@ -146,15 +146,26 @@ static int mq_tail_send(struct mq_file *f, size_t size)
 }
 
 /* Wait until a line of this size may get in. */
-static int mq_line_wait(struct mq_file *f, size_t whole)
+static int mq_line_wait(struct mq_file *f, size_t whole, bool *called)
 {
 	int err;
 
 	WRITE_ONCE(f->tx_waits, true);
-	err = mq_wait_room(f->q, whole, 0) ?:
-	      mq_budget_wait(f->q, mq_tail_cost(f, whole));
+	err = mq_wait_room(f->q, whole, 0, called);
+	if (!mq_budget_open(f->q, whole))
+		mq_answer_room(f->q, called);
+	err = err ?: mq_budget_wait(f->q, mq_tail_cost(f, whole));
 	WRITE_ONCE(f->tx_waits, false);
 	return err;
+}
+
+static int mq_line_try(struct mq_file *f, const char *part, size_t size,
+		       bool ends)
+{
+	if (!mq_size_ok(f->q, mq_tail_size(f) + size, 0))
+		return -EMSGSIZE;
+	return mq_tail_add(f, part, size, ends) ?:
+	       (ends ? mq_tail_send(f, size) : 0);
 }
 
 /* Take a piece of a line, its end if @ends. */
@@ -163,20 +174,18 @@ static int mq_line_take(struct mq_lines *l, const char *part, size_t size,
 {
 	struct mq_file *f = l->f;
 	size_t whole = mq_tail_size(f) + size;
+	bool called = false;
 	int err;
 
 	do {
-		if (!mq_size_ok(f->q, whole, 0))
-			return -EMSGSIZE;
-		err = mq_tail_add(f, part, size, ends);
-		if (!err && ends)
-			err = mq_tail_send(f, size);
+		err = mq_line_try(f, part, size, ends);
 		if (err == -EAGAIN && l->nowait)
 			mq_want_room(f, whole);
 		if (err != -EAGAIN || l->nowait)
-			return err;
-		err = mq_line_wait(f, whole);
+			break;
+		err = mq_line_wait(f, whole, &called);
 	} while (!err);
+	mq_answer_room(f->q, &called);
 	return err;
 }
 

@@ -159,6 +159,8 @@ static int mq_budget_drop(struct mq_queue *q, unsigned long cost)
 static noinline int mq_budget_short(struct mq_queue *q, unsigned long cost,
 				    bool nowait)
 {
+	bool called = false;
+
 	do {
 		int err;
 
@@ -168,7 +170,9 @@ static noinline int mq_budget_short(struct mq_queue *q, unsigned long cost,
 			return -EMSGSIZE;
 		if (mq_paused(q, MQ_PAUSED_SEND)) {
 			/* Nobody goes for what could not come in. */
-			err = nowait ? -EAGAIN : mq_wait_room(q, 0, 0);
+			err = nowait ? -EAGAIN :
+				       mq_wait_room(q, 0, 0, &called);
+			mq_answer_room(q, &called);
 			if (err)
 				return err;
 			continue;

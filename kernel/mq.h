@@ -28,9 +28,10 @@
  *   wait queue locks             inside the kernel's wait queue calls
  *
  *   tx and rx are never held together, nor are the locks of two queues; rx is
- *   not held while waiting. The user's memory is touched and memory is
- *   allocated with no spinlock held, nor freed, but for a small text. Every
- *   function whose name ends in _locked wants mq_queue.lock and asserts it.
+ *   not held while waiting. Memory is allocated and freed with no spinlock
+ *   held, but for a small text, and so is the user's memory touched, but for a
+ *   small message that is read, where no fault is waited for. Every function
+ *   whose name ends in _locked wants mq_queue.lock and asserts it.
  *
  *   mq_lock() does, besides, what time has done to the queue by now, so nobody
  *   sees a message that has expired. mq_unlock() does what must wait until the
@@ -401,6 +402,27 @@ struct mq_dedup {
 	struct list_head	old;
 };
 
+/**
+ * struct mq_side - the readers or the writers of a queue: who is about to act
+ * @spins: bit 0: somebody looks for a while before he sleeps (atomic)
+ * @misses: how many waits went to sleep at once after the last time that was in
+ *	vain; 0: it was not
+ * @rest: how many still do
+ * @called: how many sleepers were woken and have not tried yet (atomic)
+ * @called_at: when that was last, in jiffies
+ * @watched: there are pollers, or commands of io_uring (set once)
+ *
+ * @misses, @rest and @called_at are hints, written by whoever comes by.
+ */
+struct mq_side {
+	unsigned long	spins;
+	u32		misses;
+	u32		rest;
+	atomic_t	called;
+	unsigned long	called_at;
+	bool		watched;
+};
+
 /*
  * The options of a queue, described in option.c's table, which reads and
  * writes them by offset and size: unsigned numbers, as large as their bounds
@@ -469,6 +491,8 @@ enum { MQ_PAUSED_NONE, MQ_PAUSED_SEND, MQ_PAUSED_RECEIVE, MQ_PAUSED_BOTH };
  * @blocked: writers asleep, and files that found no room and may be polled
  * @readers: consumers that wait for a message, and pollers
  * @writers: producers that wait for room, and pollers
+ * @rx: readers that are about to receive
+ * @tx: writers that are about to send
  * @starved: in message.c's list of queues whose pollers wait for the budget
  * @work: does what time does, and removes the queue when it has expired
  * @origin: its name, for those that die here (invariant)
@@ -520,6 +544,8 @@ struct mq_queue {
 	atomic_t		blocked;
 	wait_queue_head_t	readers;
 	wait_queue_head_t	writers;
+	struct mq_side		rx;
+	struct mq_side		tx;
 
 	struct list_head	starved;
 	struct work_struct	work;
@@ -570,6 +596,8 @@ struct mq_queue {
  * @ack: enum devmq_ack (mq_queue.lock)
  * @prefetch: most deliveries held, 0: no bound (mq_queue.lock, looked at
  *	without)
+ * @reading: somebody who has @rx has a message in hand, which may be half read
+ *	in the end (mq_queue.lock)
  * @lost: the half-read message was taken back, and nobody has been told
  *	(mq_queue.lock, looked at without)
  * @lease_ns: how long a delivery may be held, 0: for ever (mq_queue.lock)
@@ -611,6 +639,7 @@ struct mq_file {
 	struct mutex		rx;	/* read(2) */
 	struct mq_entry		*partial;
 	u32			partial_done;
+	bool			reading;
 	bool			lost;
 
 	u32			ack;
@@ -1086,11 +1115,20 @@ void mq_own(struct mq_file *f);
 void mq_disown(struct mq_file *f);
 void mq_owner_exit(void);
 
+/* spin.c: who looks for a while before sleeping */
+bool mq_spin_message(struct mq_file *f, bool partial, u64 deadline_ns,
+		     bool *called);
+bool mq_spin_room(struct mq_queue *q, u64 bytes, bool *called);
+
 /* wait.c: who sleeps, who is woken */
+u64 mq_deliverable(const struct mq_queue *q);
 bool mq_can_receive(const struct mq_file *f, bool partial);
 bool mq_can_send(const struct mq_queue *q, u64 bytes);
-int mq_wait_message(struct mq_file *f, bool partial, u64 deadline_ns);
-int mq_wait_room(struct mq_queue *q, u64 payload, u64 meta);
+int mq_wait_message(struct mq_file *f, bool partial, u64 deadline_ns,
+		    bool *called);
+void mq_answer_message(struct mq_queue *q, bool *called);
+int mq_wait_room(struct mq_queue *q, u64 payload, u64 meta, bool *called);
+void mq_answer_room(struct mq_queue *q, bool *called);
 void mq_want_room(struct mq_file *f, u64 bytes);
 bool mq_has_credit(const struct mq_file *f);
 void mq_pass_on(struct mq_queue *q);

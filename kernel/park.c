@@ -14,9 +14,9 @@
  * as it is issued, in the task's context by mq_parked_run(), and by
  * mq_park_cancel() for a ring that goes.
  *
- * Exclusive wake-ups are not lost: what was woken and does not take a message,
- * or put one in, wakes the next (mq_parked_pass_on). That covers being
- * cancelled and dying as well. And as the task may be stopped, or busy with
+ * Exclusive wake-ups are not lost: what was woken wakes the next, if it leaves a
+ * message or room (mq_parked_pass_on). That covers being cancelled and dying as
+ * well. And as the task may be stopped, or busy with
  * something that it does not leave for io_uring, a wake-up that it has not
  * come for after MQ_GRACE is passed on, too.
  */
@@ -151,7 +151,7 @@ static bool mq_parked_late(const struct mq_parked *p)
 	return deadline != DEVMQ_FOREVER && ktime_get_ns() >= deadline;
 }
 
-/* The wake-up was not made use of: it is for the next. */
+/* What is left is for the next. */
 static void mq_parked_pass_on(struct mq_parked *p)
 {
 	struct mq_queue *q = p->ioc.f->q;
@@ -231,10 +231,12 @@ static void mq_parked_enqueue(struct mq_parked *p)
 	struct mq_file *f = p->ioc.f;
 
 	if (mq_parked_receives(p)) {
+		WRITE_ONCE(f->q->rx.watched, true);
 		add_wait_queue(&f->own, &p->own);
 		add_wait_queue_exclusive(&f->q->readers, &p->wait);
 	} else {
 		mq_parked_measure(p);
+		WRITE_ONCE(f->q->tx.watched, true);
 		atomic_inc(&f->q->blocked);
 		add_wait_queue_exclusive(&f->q->writers, &p->wait);
 	}
@@ -308,14 +310,13 @@ static void mq_parked_finish(struct mq_parked *p, int err,
 	mq_uring_done(cmd, err, issue_flags);
 }
 
-/* Carry it out, as whom it is from. @took: it has got what it was woken for. */
-static int mq_parked_try(struct mq_parked *p, bool *took)
+/* Carry it out, as whom it is from. */
+static int mq_parked_try(struct mq_parked *p)
 {
 	const struct cred *cred = override_creds(p->cred);
 	int err = mq_ioc_run(&p->ioc);
 
 	revert_creds(cred);
-	*took = !err && (!mq_parked_receives(p) || p->ioc.arg.recv.count);
 	return err;
 }
 
@@ -325,7 +326,6 @@ static void mq_parked_run(struct io_uring_cmd *cmd, unsigned int issue_flags,
 {
 	struct mq_parked *p = *mq_parked_of(cmd);
 	int err, why = READ_ONCE(p->state);
-	bool took = false;
 
 	mq_parked_dequeue(p);
 	if (dead || why == MQ_CANCELLED || READ_ONCE(p->cancelled))
@@ -333,8 +333,8 @@ static void mq_parked_run(struct io_uring_cmd *cmd, unsigned int issue_flags,
 	else if (why == MQ_EXPIRED)
 		err = -ETIMEDOUT;
 	else
-		err = mq_parked_try(p, &took);
-	if (why == MQ_WOKEN && !took)
+		err = mq_parked_try(p);
+	if (why == MQ_WOKEN)
 		mq_parked_pass_on(p);
 	if (err == -EAGAIN) {
 		WRITE_ONCE(p->tries, mq_parked_rests(p) ? 0 : p->tries + 1);

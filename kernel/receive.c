@@ -10,6 +10,9 @@
 #include "mq.h"
 #include "trace.h"
 
+/* Most bytes of a payload that is copied with the queue's lock held. */
+#define MQ_SMALL	256
+
 /* The half-read message, or the next one; as mq_flight_next_locked(). */
 static struct mq_entry *mq_pick(struct mq_file *f)
 {
@@ -30,6 +33,7 @@ static struct mq_entry *mq_pick(struct mq_file *f)
 		if (!IS_ERR_OR_NULL(e))
 			mq_flight_take_locked(f, e);
 	}
+	f->reading = !IS_ERR_OR_NULL(e);
 	mq_unlock(q);
 	return e;
 }
@@ -38,16 +42,16 @@ static struct mq_entry *mq_pick(struct mq_file *f)
  * Sleep until there may be something to read, without rx: another thread may
  * want to try meanwhile.
  */
-static int mq_wait_to_read(struct mq_file *f)
+static int mq_wait_to_read(struct mq_file *f, bool *called)
 {
 	int err;
 
 	mutex_unlock(&f->rx);
-	err = mq_wait_message(f, true, DEVMQ_FOREVER);
+	err = mq_wait_message(f, true, DEVMQ_FOREVER, called);
 	if (!err && mutex_trylock(&f->rx))
 		return 0;
 	/* Who knows for how long; others may be faster. */
-	mq_pass_on(f->q);
+	mq_answer_message(f->q, called);
 	return err ?: mutex_lock_interruptible(&f->rx) ? -ERESTARTSYS : 0;
 }
 
@@ -60,6 +64,7 @@ static void mq_delivered(struct mq_file *f, struct mq_entry *e, u32 done)
 	bool ack = likely(whole && !fatal_signal_pending(current));
 
 	mq_lock(q);
+	f->reading = false;
 	f->last_id = e->id;
 	ack = ack && f->ack == DEVMQ_ACK_AUTO;
 	if (likely(ack)) {
@@ -89,6 +94,7 @@ static void mq_not_delivered(struct mq_file *f, struct mq_entry *e, u32 done)
 		return;
 	}
 	mq_lock(q);
+	f->reading = false;
 	mq_flight_undeliver_locked(f, e);
 	mq_unlock(q);
 	mq_wake_file(f);
@@ -101,20 +107,19 @@ static void mq_not_delivered(struct mq_file *f, struct mq_entry *e, u32 done)
  */
 static noinline struct mq_entry *mq_pick_wait(struct mq_file *f, bool nowait)
 {
+	bool called = false;
 	struct mq_entry *e;
 	int err;
 
 	do {
 		if (nowait)
 			return ERR_PTR(-EAGAIN);
-		err = mq_wait_to_read(f);
+		err = mq_wait_to_read(f, &called);
 		if (err)
 			return ERR_PTR(err);
 		e = mq_pick(f);
 	} while (e == ERR_PTR(-EAGAIN) || e == ERR_PTR(-EBUSY));
-	/* A wake-up is for a message that is ready, not for a half-read one. */
-	if (IS_ERR_OR_NULL(e) || f->partial_done)
-		mq_pass_on(f->q);
+	mq_answer_message(f->q, &called);
 	return e;
 }
 
@@ -154,91 +159,164 @@ static noinline ssize_t mq_read_end(struct mq_file *f, struct mq_entry *e,
 	return ret;
 }
 
-/* Take the first message, if that and the queue are plain; else NULL. */
-static struct mq_entry *mq_plain_take(struct mq_queue *q, struct mq_file *f)
+/* The first message, if that and the queue are plain and @size is enough. */
+static struct mq_entry *mq_plain_first(struct mq_queue *q, struct mq_file *f,
+				       size_t size)
 {
-	struct mq_entry *e = NULL;
+	struct mq_entry *e;
 
-	spin_lock(&q->lock);
-	if (likely(q->plain && !q->timed && !f->partial && !f->lost &&
-		   !f->lease_ns && f->ack == DEVMQ_ACK_AUTO && !fatal_signal_pending(current) &&
-		   q->ready.levels == 1 &&
-		   RB_EMPTY_ROOT(&q->ready.returned.rb_root)))
-		e = list_first_entry_or_null(q->ready.fifo, struct mq_entry,
-					     list);
-	if (unlikely(!e || e->more)) {
-		spin_unlock(&q->lock);
+	if (unlikely(!q->plain || q->timed || q->ready.levels != 1 ||
+		     !RB_EMPTY_ROOT(&q->ready.returned.rb_root)))
 		return NULL;
-	}
-	mq_list_remove(&e->list);
-	e->state = DEVMQ_STATE_IN_FLIGHT;
-	e->holder = f;
-	mq_count(&q->stat.ready, -1);
-	q->ready_bytes -= mq_msg_bytes(&e->msg);
-	mq_count(&q->stat.in_flight, 1);
-	q->stat.delivered++;
-	if (unlikely(e->attempt++))
-		q->stat.redelivered++;
-	mq_count(&f->held_count, 1);
-	f->partial_done = 0;
-	trace_mq_deliver(q, e);
-	spin_unlock(&q->lock);
+	if (unlikely(f->partial || f->reading || f->lost || f->lease_ns ||
+		     f->ack != DEVMQ_ACK_AUTO || fatal_signal_pending(current)))
+		return NULL;
+	e = list_first_entry_or_null(q->ready.fifo, struct mq_entry, list);
+	if (unlikely(!e || e->more || !e->msg.size || e->msg.size > size))
+		return NULL;
 	return e;
 }
 
-/* It was read, all of it: acknowledge it. False: it is for mq_read_end(). */
-static bool mq_plain_finish(struct mq_queue *q, struct mq_file *f,
-			    struct mq_entry *e)
+/*
+ * It is handed out. The caller counts what it is then, so that a message that
+ * is done in the same moment does not go through being in flight.
+ */
+static void mq_plain_deliver(struct mq_queue *q, struct mq_file *f,
+			     struct mq_entry *e)
 {
-	bool was_full;
+	mq_list_remove(&e->list);
+	mq_count(&q->stat.ready, -1);
+	q->ready_bytes -= mq_msg_bytes(&e->msg);
+	q->stat.delivered++;
+	if (unlikely(e->attempt++))
+		q->stat.redelivered++;
+	trace_mq_deliver(q, e);
+}
 
-	spin_lock(&q->lock);
-	if (unlikely(q->gone || f->ack != DEVMQ_ACK_AUTO ||
-		     fatal_signal_pending(current))) {
-		spin_unlock(&q->lock);
-		return false;
-	}
+/* It is done, and has left. Return: there was no room before. */
+static bool mq_plain_ack(struct mq_queue *q, struct mq_file *f,
+			 struct mq_entry *e)
+{
+	/* Who begins to wait for room only now looks later than this. */
+	bool was_full = !waitqueue_active(&q->writers) || mq_queue_is_full(q);
+
 	f->last_id = e->id;
-	mq_count(&f->held_count, -1);
-	mq_count(&q->stat.in_flight, -1);
 	q->stat.acked++;
 	trace_mq_ack(q, e);
 	mq_list_remove(&e->all);
-	/* Who begins to wait for room only now looks later than this. */
-	was_full = !waitqueue_active(&q->writers) || mq_queue_is_full(q);
 	mq_count(&q->stored, -1);
 	mq_count(&q->stat.bytes, -(s64)mq_msg_bytes(&e->msg));
+	return was_full;
+}
+
+/*
+ * Copy a small message out with the lock held: that is shorter than to hold the
+ * lock twice. A page of the user's that is not there is not waited for.
+ */
+static bool mq_plain_copy(struct mq_entry *e, char __user *to)
+{
+	bool whole;
+
+	pagefault_disable();
+	whole = mq_copy_out(to, e, 0, e->msg.size) == e->msg.size;
+	pagefault_enable();
+	return whole;
+}
+
+/* Only a part could be copied, or it is not to be acknowledged. */
+static noinline ssize_t mq_plain_end(struct mq_file *f, struct mq_entry *e,
+				     size_t copied)
+{
+	mutex_lock(&f->rx);
+	/* One can be half read, and that is another already. */
+	if (copied != e->msg.size && READ_ONCE(f->partial))
+		copied = 0;
+	f->partial_done = 0;
+	return mq_read_end(f, e, e->msg.size, copied);
+}
+
+/* The rest of mq_read_plain(), for a message that is not small: it is in hand. */
+static ssize_t mq_read_large(struct mq_queue *q, struct mq_file *f,
+			     struct mq_entry *e, char __user *to)
+{
+	u32 size = e->msg.size;
+	size_t copied = mq_copy_out(to, e, 0, size);
+	bool was_full;
+
+	spin_lock(&q->lock);
+	if (unlikely(copied != size || q->gone || f->ack != DEVMQ_ACK_AUTO ||
+		     fatal_signal_pending(current))) {
+		spin_unlock(&q->lock);
+		return mq_plain_end(f, e, copied);
+	}
+	mq_count(&f->held_count, -1);
+	mq_count(&q->stat.in_flight, -1);
+	was_full = mq_plain_ack(q, f, e);
 	spin_unlock(&q->lock);
 	mq_wake_writers(q, was_full);
-	return true;
+	mq_plain_free(e);
+	return size;
+}
+
+/*
+ * Read a plain message from a plain queue, whole. Return: its size, or EFAULT;
+ * 0: there is none, or it is not so simple, and nothing was done.
+ */
+static ssize_t mq_read_plain(struct mq_queue *q, struct mq_file *f,
+			     char __user *to, size_t size)
+{
+	struct mq_entry *e;
+	bool was_full;
+
+	spin_lock(&q->lock);
+	e = mq_plain_first(q, f, size);
+	if (unlikely(!e))
+		goto out;
+	size = e->msg.size;
+	if (size > MQ_SMALL) {
+		mq_plain_deliver(q, f, e);
+		e->state = DEVMQ_STATE_IN_FLIGHT;
+		e->holder = f;
+		mq_count(&q->stat.in_flight, 1);
+		mq_count(&f->held_count, 1);
+		spin_unlock(&q->lock);
+		return mq_read_large(q, f, e, to);
+	}
+	if (unlikely(!mq_plain_copy(e, to)))
+		goto out;
+	mq_plain_deliver(q, f, e);
+	was_full = mq_plain_ack(q, f, e);
+	spin_unlock(&q->lock);
+	mq_wake_writers(q, was_full);
+	mq_plain_free(e);
+	return size;
+out:
+	spin_unlock(&q->lock);
+	return 0;
 }
 
 /* read(2): bytes of one message. */
 ssize_t mq_read(struct file *file, char __user *to, size_t size, loff_t *pos)
 {
 	struct mq_file *f = file->private_data;
-	struct mq_queue *q = f->q;
 	struct mq_entry *e;
-	size_t copied;
+	ssize_t ret;
 
 	if (unlikely(!size))
 		return 0;
-	if (unlikely(READ_ONCE(f->ack) == DEVMQ_ACK_MANUAL))
+	ret = mq_read_plain(f->q, f, to, size);
+	if (likely(ret))
+		return ret;
+	if (READ_ONCE(f->ack) == DEVMQ_ACK_MANUAL)
 		mq_own(f);
 	if (mutex_lock_interruptible(&f->rx))
 		return -ERESTARTSYS;
-	e = mq_plain_take(q, f) ?:
-	    mq_read_begin(f, file->f_flags & O_NONBLOCK);
+	e = mq_read_begin(f, file->f_flags & O_NONBLOCK);
 	if (IS_ERR_OR_NULL(e))
 		return PTR_ERR_OR_ZERO(e);
 	size = min_t(size_t, e->msg.size - f->partial_done, size);
-	copied = mq_copy_out(to, e, f->partial_done, size);
-	if (unlikely(copied != e->msg.size || e->more || q->order ||
-		     !mq_plain_finish(q, f, e)))
-		return mq_read_end(f, e, size, copied);
-	mutex_unlock(&f->rx);
-	mq_plain_free(e);
-	return copied;
+	return mq_read_end(f, e, size,
+			   mq_copy_out(to, e, f->partial_done, size));
 }
 
 /* The same for what goes out in pieces, to the kernel, or to io_uring. */

@@ -141,7 +141,7 @@ static u32 mq_send_some(struct mq_queue *q, struct mq_batch *b,
 
 /* Nothing was taken, because of @err: 0, try again; or the error. */
 static noinline int mq_send_wait(struct mq_file *f, struct mq_batch *b,
-				 bool nowait, int err)
+				 bool nowait, int err, bool *called)
 {
 	const struct mq_msg *first = &mq_batch_first(b)->msg;
 
@@ -156,16 +156,12 @@ static noinline int mq_send_wait(struct mq_file *f, struct mq_batch *b,
 		mq_want_room(f, mq_msg_bytes(first));
 		return err;
 	}
+	mq_answer_room(f->q, called);
+	if (mq_spin_room(f->q, mq_msg_bytes(first), called))
+		return 0;
 	mq_batch_keep_first(b);
 	return mq_wait_room(f->q, first->size,
-			    first->key_size + first->headers_size);
-}
-
-/* One got in: other writers may be asleep beside room that is left. */
-static noinline void mq_send_others(struct mq_file *f)
-{
-	mq_want_room(f, 0);
-	mq_wake_writers(f->q, false);
+			    first->key_size + first->headers_size, called);
 }
 
 /**
@@ -185,16 +181,21 @@ int mq_send(struct mq_file *f, struct mq_batch *b, bool nowait,
 	    struct mq_sent *sent)
 {
 	struct mq_queue *q = f->q;
+	bool called = false;
 	int err = 0;
 	u32 taken;
 
 	while (unlikely(!(taken = mq_send_some(q, b, sent, &err)))) {
-		err = mq_send_wait(f, b, nowait, err);
+		err = mq_send_wait(f, b, nowait, err, &called);
 		if (err)
-			return err;
+			break;
 	}
-	if (unlikely(atomic_read(&q->blocked)))
-		mq_send_others(f);
+	if (unlikely(called))
+		mq_answer_room(q, &called);
+	if (unlikely(!taken))
+		return err;
+	if (unlikely(READ_ONCE(f->wants)))
+		mq_want_room(f, 0);
 	return taken;
 }
 
@@ -325,8 +326,8 @@ ssize_t mq_write(struct file *file, const char __user *from, size_t size,
 	if (unlikely(!mq_plain_add(q, e, size)))
 		return mq_write_send(f, e, size, file->f_flags & O_NONBLOCK);
 	mq_wake_readers(q, 1);
-	if (unlikely(atomic_read(&q->blocked)))
-		mq_send_others(f);
+	if (unlikely(READ_ONCE(f->wants)))
+		mq_want_room(f, 0);
 	return size;
 }
 

@@ -2,27 +2,32 @@
 /*
  * Who sleeps, and who wakes whom.
  *
- * Readers sleep exclusively in mq_queue.readers: each message that becomes
- * ready wakes one of them. One that has slept, and may so have been woken for
- * a message, but leaves without taking one that was ready, wakes the next
- * (mq_pass_on) if there still is one. A reader that may hold no more
- * deliveries, or has to wait until it is the active one, is not among them, so
- * that it eats no wake-up meant for others.
+ * Readers sleep exclusively in mq_queue.readers: a message that becomes ready
+ * wakes one of them. Until that one has tried to take it, further messages wake
+ * nobody; when he has, he wakes the next, if there still is a message
+ * (mq_answer_message). So a burst costs few wake-ups, and no message is left
+ * beside a sleeper, whatever becomes of the one who was woken. If he does not get
+ * to run for some milliseconds, the next message does not wait for him.
+ * A reader that may hold no more deliveries, or has to wait until it is the
+ * active one, is not among them, so that it eats no wake-up meant for others.
  * Besides, all readers of one open file sleep in its own mq_file.own, for what
  * concerns that file alone: that it may hold more again, or that it has a
  * half-read message.
  *
  * Writers sleep exclusively too, but need room of different size: a wake-up
  * goes past those for whom there is not enough, to the first for whom there
- * is. A writer that got in wakes the next, if there is room left.
+ * is. Here as well one is woken at a time, who wakes the next
+ * (mq_answer_room).
  *
- * Commands of io_uring that wait without a thread (park.c) stand among both, and
- * keep to the same rules.
+ * Commands of io_uring that wait without a thread (park.c) stand among both. As
+ * their tasks may come late, where there are any each message wakes one; and
+ * they pass on what they do not use, too.
  *
- * Pollers are woken with the sleepers. Those that wait to write are, besides,
- * woken on the edge alone: when the queue ceases to be full.
+ * Pollers are woken with the sleepers, and by each message. Those that wait to
+ * write are, besides, woken on the edge alone: when the queue ceases to be full.
  */
 #include <linux/hrtimer.h>
+#include <linux/jiffies.h>
 #include <linux/poll.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
@@ -39,7 +44,7 @@ bool mq_paused(const struct mq_queue *q, u64 side)
 }
 
 /* How many messages could be received by somebody. A look without the lock. */
-static u64 mq_deliverable(const struct mq_queue *q)
+u64 mq_deliverable(const struct mq_queue *q)
 {
 	return likely(!q->order) ? READ_ONCE(q->stat.ready) : mq_order_count(q);
 }
@@ -96,6 +101,68 @@ bool mq_can_send(const struct mq_queue *q, u64 bytes)
 	       mq_queue_fits(q, 1, bytes);
 }
 
+/**
+ * struct mq_sleeper - a thread asleep in mq_queue.readers or mq_queue.writers
+ * @wait: there
+ * @side: of the queue
+ * @called: it was woken as the one who is to try
+ */
+struct mq_sleeper {
+	struct wait_queue_entry	wait;
+	struct mq_side		*side;
+	bool			called;
+};
+
+static void mq_sleeper_init(struct mq_sleeper *s, struct mq_side *side,
+			    wait_queue_func_t wake)
+{
+	init_wait_entry(&s->wait, WQ_FLAG_EXCLUSIVE);
+	s->wait.func = wake;
+	s->side = side;
+	s->called = false;
+}
+
+static int mq_sleeper_wake(struct wait_queue_entry *wait, unsigned int mode,
+			   int flags, void *key)
+{
+	struct mq_sleeper *s = container_of(wait, struct mq_sleeper, wait);
+	struct mq_side *side = s->side;
+
+	/* Once it is awake, it may be gone. */
+	s->called = true;
+	atomic_inc(&side->called);
+	WRITE_ONCE(side->called_at, jiffies);
+	if (autoremove_wake_function(wait, mode, flags, key))
+		return 1;
+	/* It was awake already, and waits for the lock held here. */
+	s->called = false;
+	atomic_dec(&side->called);
+	return 0;
+}
+
+/* Somebody has been woken, or looks, and is about to try: enough for now? */
+static bool mq_side_is_called(const struct mq_side *side)
+{
+	if (READ_ONCE(side->watched))
+		return false;
+	if (READ_ONCE(side->spins))
+		return true;
+	return atomic_read(&side->called) &&
+	       time_before_eq(jiffies, READ_ONCE(side->called_at) + 1);
+}
+
+/* Who was called has tried. True if so, and he may have to call the next. */
+static bool mq_side_answer(struct mq_side *side, bool *called)
+{
+	if (!*called)
+		return false;
+	*called = false;
+	atomic_dec(&side->called);
+	/* Who came before this woke nobody, and we see what he brought. */
+	smp_mb__after_atomic();
+	return true;
+}
+
 /* Sleep until woken: 0; or until the deadline: -ETIMEDOUT. */
 static int mq_sleep(u64 deadline_ns)
 {
@@ -109,35 +176,31 @@ static int mq_sleep(u64 deadline_ns)
 	       0 : -ETIMEDOUT;
 }
 
-/**
- * mq_wait_message - sleep until there may be something to receive
- * @f: the consumer
- * @partial: as for mq_can_receive()
- * @deadline_ns: not longer than this time of CLOCK_MONOTONIC
- *
- * Whoever called this and then takes nothing that is ready, or waits for
- * anything else first, calls mq_pass_on().
- *
- * Return: 0 (look again), ERESTARTSYS, or ETIMEDOUT.
- */
-int mq_wait_message(struct mq_file *f, bool partial, u64 deadline_ns)
+static int mq_sleep_for_message(struct mq_file *f, bool partial, u64 deadline_ns,
+				bool *called)
 {
-	struct wait_queue_entry wait, own;
 	struct mq_queue *q = f->q;
+	struct wait_queue_entry own;
+	struct mq_sleeper s;
 	int err = 0;
 
-	init_wait_entry(&wait, WQ_FLAG_EXCLUSIVE);
+	mq_sleeper_init(&s, &q->rx, mq_sleeper_wake);
 	init_wait_entry(&own, 0);
 	for (;;) {
 		bool credit = mq_has_credit(f);
 		int stop;
 
-		/* Woken or not, a message that is there is for others now. */
-		if (!credit)
-			mq_pass_on(q);
+		if (s.called) {
+			/* Not queued, so nobody else touches it. */
+			if (credit && mq_can_receive(f, partial)) {
+				err = 0;
+				break;
+			}
+			mq_answer_message(q, &s.called);
+		}
 		stop = prepare_to_wait_event(&f->own, &own, TASK_INTERRUPTIBLE);
 		if (credit)
-			prepare_to_wait_exclusive(&q->readers, &wait,
+			prepare_to_wait_exclusive(&q->readers, &s.wait,
 						  TASK_INTERRUPTIBLE);
 		if (mq_can_receive(f, partial)) {
 			err = 0;
@@ -146,25 +209,56 @@ int mq_wait_message(struct mq_file *f, bool partial, u64 deadline_ns)
 		err = err ?: stop;
 		if (err)
 			break;
-		/* Another thread of this file was faster: pass on, too. */
+		/* Another thread of this file was faster: look again. */
 		if (!credit || mq_has_credit(f))
 			err = mq_sleep(deadline_ns);
-		finish_wait(&q->readers, &wait);
+		finish_wait(&q->readers, &s.wait);
 	}
-	finish_wait(&q->readers, &wait);
+	finish_wait(&q->readers, &s.wait);
 	finish_wait(&f->own, &own);
+	*called = s.called;
 	return err;
 }
 
 /**
+ * mq_wait_message - sleep until there may be something to receive
+ * @f: the consumer
+ * @partial: as for mq_can_receive()
+ * @deadline_ns: not longer than this time of CLOCK_MONOTONIC
+ * @called: what the last wait said, false before the first; gets whether a
+ *	message may rely on the caller
+ *
+ * Whoever called this calls mq_answer_message() when he has tried to receive, and
+ * before he waits for anything else.
+ *
+ * Return: 0 (look again), ERESTARTSYS, or ETIMEDOUT.
+ */
+int mq_wait_message(struct mq_file *f, bool partial, u64 deadline_ns,
+		    bool *called)
+{
+	mq_answer_message(f->q, called);
+	if (mq_has_credit(f) &&
+	    mq_spin_message(f, partial, deadline_ns, called))
+		return 0;
+	return mq_sleep_for_message(f, partial, deadline_ns, called);
+}
+
+/* Who waited has tried to receive: if more is there, it is for the next. */
+void mq_answer_message(struct mq_queue *q, bool *called)
+{
+	if (mq_side_answer(&q->rx, called))
+		mq_pass_on(q);
+}
+
+/**
  * struct mq_writer - a sleeping writer
- * @wait: in mq_queue.writers
+ * @s: in mq_queue.writers
  * @q: the queue
  * @payload: bytes of its message's payload
  * @meta: bytes of its key and headers
  */
 struct mq_writer {
-	struct wait_queue_entry	wait;
+	struct mq_sleeper	s;
 	struct mq_queue		*q;
 	u64			payload;
 	u64			meta;
@@ -181,9 +275,36 @@ static bool mq_writer_may_go(const struct mq_writer *w)
 static int mq_writer_wake(struct wait_queue_entry *wait, unsigned int mode,
 			  int flags, void *key)
 {
-	if (!mq_writer_may_go(container_of(wait, struct mq_writer, wait)))
+	if (!mq_writer_may_go(container_of(wait, struct mq_writer, s.wait)))
 		return 0;
-	return autoremove_wake_function(wait, mode, flags, key);
+	return mq_sleeper_wake(wait, mode, flags, key);
+}
+
+static int mq_sleep_for_room(struct mq_writer *w)
+{
+	struct mq_queue *q = w->q;
+	int err;
+
+	for (;;) {
+		err = prepare_to_wait_event(&q->writers, &w->s.wait,
+					    TASK_INTERRUPTIBLE);
+		if (mq_writer_may_go(w)) {
+			err = 0;
+			break;
+		}
+		if (err)
+			break;
+		schedule();
+		finish_wait(&q->writers, &w->s.wait);
+		if (!w->s.called)
+			continue;
+		/* Not queued, so nobody else touches it. */
+		if (mq_writer_may_go(w))
+			return 0;
+		mq_answer_room(q, &w->s.called);
+	}
+	finish_wait(&q->writers, &w->s.wait);
+	return err;
 }
 
 /**
@@ -191,31 +312,33 @@ static int mq_writer_wake(struct wait_queue_entry *wait, unsigned int mode,
  * @q: the queue
  * @payload: bytes of the message's payload
  * @meta: bytes of its key and headers
+ * @called: what the last wait said, false before the first; gets whether others
+ *	may rely on the caller
+ *
+ * Whoever called this calls mq_answer_room() when he has tried to send, and
+ * before he waits for anything else.
  *
  * Return: 0 (try again) or ERESTARTSYS.
  */
-int mq_wait_room(struct mq_queue *q, u64 payload, u64 meta)
+int mq_wait_room(struct mq_queue *q, u64 payload, u64 meta, bool *called)
 {
 	struct mq_writer w = { .q = q, .payload = payload, .meta = meta };
 	int err;
 
+	mq_answer_room(q, called);
+	mq_sleeper_init(&w.s, &q->tx, mq_writer_wake);
 	atomic_inc(&q->blocked);
-	init_wait_entry(&w.wait, WQ_FLAG_EXCLUSIVE);
-	w.wait.func = mq_writer_wake;
-	for (;;) {
-		err = prepare_to_wait_event(&q->writers, &w.wait,
-					    TASK_INTERRUPTIBLE);
-		if (mq_writer_may_go(&w)) {
-			err = 0;
-			break;
-		}
-		if (err)
-			break;
-		schedule();
-	}
-	finish_wait(&q->writers, &w.wait);
+	err = mq_sleep_for_room(&w);
 	atomic_dec(&q->blocked);
+	*called = w.s.called;
 	return err;
+}
+
+/* Who waited has tried to send: if room is left, it is for the next. */
+void mq_answer_room(struct mq_queue *q, bool *called)
+{
+	if (mq_side_answer(&q->tx, called))
+		mq_wake_writers(q, true);
 }
 
 /**
@@ -238,6 +361,11 @@ void mq_want_room(struct mq_file *f, u64 bytes)
 /* As mq_wake_readers(), where somebody sleeps there. */
 void mq_wake_sleeping_readers(struct mq_queue *q, unsigned int n)
 {
+	if (n && mq_side_is_called(&q->rx))
+		return;
+	/* A thread that is woken wakes the next. */
+	if (n && !READ_ONCE(q->rx.watched))
+		n = 1;
 	__wake_up(&q->readers, TASK_INTERRUPTIBLE, n, MQ_IN);
 }
 
@@ -251,6 +379,8 @@ void mq_pass_on(struct mq_queue *q)
 /* As mq_wake_writers(), where somebody sleeps there. */
 void mq_wake_sleeping_writers(struct mq_queue *q, bool edge)
 {
+	if (mq_side_is_called(&q->tx))
+		return;
 	if (edge || atomic_read(&q->blocked))
 		__wake_up(&q->writers, TASK_INTERRUPTIBLE, 1, MQ_OUT);
 }

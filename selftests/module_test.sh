@@ -61,6 +61,22 @@ test_parameter_has_a_safe_mode() {
 	[ "$(cat $file)" -gt 1000000 ] || fail "$(cat $file)"
 }
 
+# Readers and writers may look for a while before they sleep; not for ever.
+test_spinning_has_bounds() {
+	local file=/sys/module/devmq/parameters/spin_us before value
+	before=$(cat $file)
+	equal 50 "$before"
+	for value in 1001 -1 x ""; do
+		(echo "$value" >$file) 2>/dev/null && fail "took '$value'"
+		equal "$before" "$(cat $file)"
+	done
+	for value in 0 1 1000; do
+		echo $value >$file || fail "refused $value"
+		equal $value "$(cat $file)"
+	done
+	echo "$before" >$file
+}
+
 test_class_has_the_control_device() {
 	[ -e $class/control/dev ] || fail "no $class/control"
 	equal "DEVNAME=mq/control" "$(grep DEVNAME $class/control/uevent)"

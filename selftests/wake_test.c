@@ -3,6 +3,7 @@
  * Who is woken: as many as there is something for, and nobody else.
  */
 #include "mq_test.h"
+#include <sched.h>
 
 #define SLEEPERS 8
 
@@ -292,6 +293,92 @@ TEST_F(wake, two_messages_wake_two_readers_even_if_the_first_is_slow)
 			}
 			close(self->fds[i]);
 		}
+	}
+}
+
+/* On a processor that somebody else has, so that who is woken there must wait. */
+static int occupy(cpu_set_t *set)
+{
+	struct sched_param param = { .sched_priority = 10 };
+	int cpu, ready[2];
+	char byte;
+	pid_t pid;
+
+	for (cpu = CPU_SETSIZE - 1; cpu && !CPU_ISSET(cpu, set); cpu--)
+		;
+	CPU_ZERO(set);
+	CPU_SET(cpu, set);
+	if (pipe(ready))
+		return -1;
+	pid = fork();
+	if (!pid) {
+		if (sched_setaffinity(0, sizeof(*set), set) ||
+		    sched_setscheduler(0, SCHED_FIFO, &param))
+			_exit(1);
+		if (write(ready[1], "x", 1) != 1)
+			_exit(1);
+		for (;;)
+			;
+	}
+	close(ready[1]);
+	if (pid > 0 && read(ready[0], &byte, 1) != 1)
+		pid = -1;
+	close(ready[0]);
+	return pid;
+}
+
+TEST_F(wake, reader_that_does_not_get_to_run_holds_up_no_later_message)
+{
+	cpu_set_t all, one;
+	pid_t hog;
+	int i;
+
+	ASSERT_EQ(0, sched_getaffinity(0, sizeof(all), &all));
+	if (CPU_COUNT(&all) < 2)
+		SKIP(return, "one processor");
+	START_READERS();
+	one = all;
+	hog = occupy(&one);
+	ASSERT_LT(0, hog);
+	/* The first one has to wait there for what it is woken for. */
+	ASSERT_EQ(0, sched_setaffinity(self->calls[0].tid, sizeof(one), &one));
+	CPU_XOR(&one, &all, &one);
+	ASSERT_EQ(0, sched_setaffinity(0, sizeof(one), &one));
+	for (i = 1; i < SLEEPERS; i++)
+		ASSERT_EQ(0, sched_setaffinity(self->calls[i].tid, sizeof(one),
+					       &one));
+	for (i = 0; i < 4; i++) {
+		ASSERT_EQ(1, mq_put(self->fd, "x"));
+		usleep(20000);
+		/* One message waits for him, no more. */
+		EXPECT_TRUE(mq_wait_until(ended(self) == i));
+	}
+	EXPECT_FALSE(mq_call_done(&self->calls[0]));
+	kill(hog, SIGKILL);
+	ASSERT_EQ(hog, waitpid(hog, NULL, 0));
+	ASSERT_TRUE(mq_wait_until(ended(self) == 4));
+	EXPECT_TRUE(mq_call_done(&self->calls[0]));
+}
+
+/* Messages that come while somebody just looks for them are not left behind. */
+TEST_F(wake, looking_before_sleeping_loses_no_message)
+{
+	int round, i;
+
+	for (i = 0; i < 2; i++) {
+		self->fds[i] = mq_open(&self->queue, O_RDONLY);
+		ASSERT_LE(0, self->fds[i]);
+	}
+	for (round = 0; round < 1000; round++) {
+		for (i = 0; i < 2; i++)
+			ASSERT_EQ(0, mq_read_start(&self->calls[i], self->fds[i],
+						   self->data[i], 64));
+		ASSERT_EQ(1, mq_put(self->fd, "x"));
+		ASSERT_EQ(1, mq_put(self->fd, "y"));
+		for (i = 0; i < 2; i++)
+			ASSERT_EQ(1, mq_call_result(&self->calls[i])) {
+				TH_LOG("reader %d in round %d", i, round);
+			}
 	}
 }
 
