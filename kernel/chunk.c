@@ -367,8 +367,9 @@ static struct mq_chunk *mq_chunk_next(struct mq_file *f, struct mq_chunk *c,
 	u32 most;
 
 	f->spare = c;
-	if (spare && spare->memcg == mq_current_memcg() &&
-	    mq_chunk_again(spare, size)) {
+	/* A smaller one would be full before the other is empty again. */
+	if (spare && c && spare->size >= c->size &&
+	    spare->memcg == mq_current_memcg() && mq_chunk_again(spare, size)) {
 		mq_sender_stamp(&spare->first);
 		return spare;
 	}
