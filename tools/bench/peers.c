@@ -13,6 +13,7 @@
 const struct peer *const peers[] = {
 	&peer_devmq,
 	&peer_libdevmq,
+	&peer_uring,
 	&peer_pipe,
 	&peer_packet,
 	&peer_sysv,

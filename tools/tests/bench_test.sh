@@ -67,6 +67,20 @@ test_batch()
 	took_part devmq seqpacket dgram
 }
 
+# Where the library and the kernel have io_uring.
+test_uring()
+{
+	mq --list
+	expect 0 -
+	! grep -A1 '^ *uring ' "$T/out" | grep -q 'not now' || skip "no io_uring"
+	measure pair
+	took_part uring
+	measure batch
+	took_part uring
+	measure stream
+	took_part uring
+}
+
 test_ack()
 {
 	measure ack

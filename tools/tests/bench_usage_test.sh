@@ -9,7 +9,7 @@ MQCTL=${MQBENCH:-mqbench} SAYS=mqbench
 # shellcheck source=ktap.sh
 . "$(dirname "$0")/ktap.sh"
 
-peers="devmq libdevmq pipe packet sysv posix seqpacket dgram null redis
+peers="devmq libdevmq uring pipe packet sysv posix seqpacket dgram null redis
 	beanstalkd wfcqueue"
 workloads="pair sizes batch ack priority key delay depth others memory idle
 	stream pingpong"
