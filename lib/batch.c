@@ -71,7 +71,9 @@ LMQ_EXPORT size_t devmq_batch_count(const struct devmq_batch *batch)
 
 LMQ_EXPORT size_t devmq_batch_bytes(const struct devmq_batch *batch)
 {
-	return batch->end - batch->start;
+	if (!batch->count)
+		return 0;
+	return batch->last + lmq_last(batch)->size - batch->start;
 }
 
 /* Close the gap that sent records left at the front. */
@@ -103,52 +105,55 @@ static int lmq_batch_room(struct devmq_batch *b, size_t from, size_t size)
 	return 0;
 }
 
-/* Have room for @size bytes more, which then begin at *@at. */
-static int __attribute__((noinline)) lmq_batch_make_room(struct devmq_batch *b,
-							 size_t *at,
-							 size_t size)
+/* Have room for @size bytes more. */
+static int lmq_batch_make_room(struct devmq_batch *b, size_t size)
 {
 	if (b->start)
 		lmq_batch_compact(b);
-	*at = DEVMQ_ALIGN(b->end);
-	return lmq_batch_room(b, *at, size);
+	return lmq_batch_room(b, b->end, size);
 }
 
-/* Add a record of @size bytes, its header zeroed, the rest to be filled. */
-static inline int lmq_batch_append(struct devmq_batch *b, size_t size)
+/*
+ * Add a record of @size bytes, for which there is room, its header and its
+ * padding zeroed, the rest to be filled.
+ */
+static inline struct devmq_record *lmq_batch_append(struct devmq_batch *b,
+						    size_t size)
 {
-	size_t at = DEVMQ_ALIGN(b->end);
-	struct devmq_record *r;
-	int err;
+	size_t step = DEVMQ_ALIGN(size), at = b->end;
+	struct devmq_record *r = (void *)(b->data + at);
 
-	if (__builtin_expect(b->start || at > b->room || size > b->room - at,
-			     0)) {
-		err = lmq_batch_make_room(b, &at, size);
-		if (err)
-			return err;
-	}
-	if (at != b->end)
-		memset(b->data + b->end, 0, at - b->end);
-	r = (void *)(b->data + at);
+	memset((char *)r + step - 8, 0, 8);
 	*r = (struct devmq_record) { .size = size };
 	b->last = at;
-	b->end = at + size;
+	b->end = at + step;
 	b->count++;
-	return 0;
+	return r;
 }
 
+static int __attribute__((noinline)) lmq_batch_add_far(struct devmq_batch *b,
+						       const void *payload,
+						       size_t size)
+{
+	int err;
+
+	if (size > LMQ_RECORD_MAX - sizeof(struct devmq_record))
+		return -EMSGSIZE;
+	err = lmq_batch_make_room(b, sizeof(struct devmq_record) + size + 7);
+	return err ? err : devmq_batch_add(b, payload, size);
+}
+
+/* This is done for each of many, so what is not common is elsewhere. */
 LMQ_EXPORT int devmq_batch_add(struct devmq_batch *batch, const void *payload,
 			       size_t size)
 {
 	struct devmq_record *r;
-	int err;
 
-	if (size > LMQ_RECORD_MAX - sizeof(*r))
-		return -EMSGSIZE;
-	err = lmq_batch_append(batch, sizeof(*r) + size);
-	if (err)
-		return err;
-	r = lmq_last(batch);
+	if (__builtin_expect(size > LMQ_RECORD_MAX - sizeof(*r) ||
+			     DEVMQ_ALIGN(sizeof(*r) + size) >
+			     batch->room - batch->end, 0))
+		return lmq_batch_add_far(batch, payload, size);
+	r = lmq_batch_append(batch, sizeof(*r) + size);
 	if (size)
 		memcpy(r + 1, payload, size);
 	return 0;
@@ -168,10 +173,10 @@ LMQ_EXPORT int devmq_batch_add_msg(struct devmq_batch *batch,
 	payload = devmq_msg_payload(msg, &size);
 	if (size > LMQ_RECORD_MAX - offset)
 		return -EMSGSIZE;
-	err = lmq_batch_append(batch, offset + size);
+	err = lmq_batch_make_room(batch, offset + size + 7);
 	if (err)
 		return err;
-	r = lmq_last(batch);
+	r = lmq_batch_append(batch, offset + size);
 	r->priority = from->priority;
 	r->key_size = from->key_size;
 	r->dedup_size = from->dedup_size;
@@ -199,7 +204,7 @@ static int lmq_batch_splice(struct devmq_batch *b, size_t pos, size_t old,
 
 	if (payload > LMQ_RECORD_MAX - to)
 		return -EMSGSIZE;
-	err = lmq_batch_room(b, b->last, to + payload);
+	err = lmq_batch_room(b, b->last, DEVMQ_ALIGN(to + payload));
 	if (err)
 		return err;
 	r = lmq_last(b);
@@ -212,7 +217,8 @@ static int lmq_batch_splice(struct devmq_batch *b, size_t pos, size_t old,
 		memmove(p + to, p + from, payload);
 	memset(p + pos + size + rest, 0, to - pos - size - rest);
 	r->size = to + payload;
-	b->end = b->last + r->size;
+	b->end = b->last + DEVMQ_RECORD_STEP(r->size);
+	memset(p + r->size, 0, b->end - b->last - r->size);
 	*gap = p + pos;
 	return 0;
 }

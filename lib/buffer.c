@@ -73,10 +73,25 @@ int lmq_buffer_take(struct devmq_buffer *buffer, uint64_t used, uint64_t count)
 	return count;
 }
 
+static int __attribute__((noinline))
+lmq_buffer_next_far(struct devmq_buffer *buffer, const struct devmq_msg **msg)
+{
+	return lmq_buffer_at(buffer, &buffer->next, msg);
+}
+
+/* This is done for each of many, so what is not common is elsewhere. */
 LMQ_EXPORT int devmq_buffer_next(struct devmq_buffer *buffer,
 				 const struct devmq_msg **msg)
 {
-	return lmq_buffer_at(buffer, &buffer->next, msg);
+	size_t at = buffer->next, space = buffer->used - at;
+	const struct devmq_record *r = (const void *)(buffer->data + at);
+
+	if (space < sizeof(*r) || r->size < sizeof(*r) || !lmq_is_plain(r) ||
+	    DEVMQ_RECORD_STEP(r->size) > space)
+		return lmq_buffer_next_far(buffer, msg);
+	*msg = (const void *)r;
+	buffer->next = at + DEVMQ_RECORD_STEP(r->size);
+	return 1;
 }
 
 LMQ_EXPORT void devmq_buffer_rewind(struct devmq_buffer *buffer)

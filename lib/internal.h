@@ -4,6 +4,8 @@
 #define LIBDEVMQ_INTERNAL_H
 
 #include <errno.h>
+#include <stddef.h>
+#include <string.h>
 
 #include "devmq.h"
 
@@ -30,7 +32,7 @@ struct devmq_queue {
  * @start: offset of the first record, a multiple of 8; grows as records are
  *	sent
  * @last: offset of the last record, if there is one
- * @end: offset behind the last record, its padding not counted
+ * @end: offset behind the last record and its padding, a multiple of 8
  * @count: how many records there are
  */
 struct devmq_batch {
@@ -79,32 +81,40 @@ uint64_t lmq_deadline(int timeout_ms);
 /* msg.c */
 bool lmq_record_meta_ok(const struct devmq_record *r);
 
-/* Is there a record that is all there? Most have nothing but a payload. */
-static inline bool lmq_record_ok(const void *at, size_t space)
+/* Is there nothing between a record's header and its payload? Most have not. */
+static inline bool lmq_is_plain(const struct devmq_record *r)
 {
-	const struct devmq_record *r = at;
+	uint64_t sizes;
 
-	if (space < sizeof(*r) || r->size > space || r->size < sizeof(*r))
-		return false;
-	return !(r->extra_size | r->key_size | r->dedup_size |
-		 r->headers_size) || lmq_record_meta_ok(r);
+	_Static_assert(sizeof(*r) - offsetof(struct devmq_record, extra_size) ==
+		       sizeof(sizes), "the sizes are one word");
+	memcpy(&sizes, &r->extra_size, sizeof(sizes));
+	return !sizes;
+}
+
+/* Is there a record that is all there? */
+static inline bool lmq_record_ok(const struct devmq_record *r, size_t space)
+{
+	return space >= sizeof(*r) && r->size <= space &&
+	       r->size >= sizeof(*r) &&
+	       (lmq_is_plain(r) || lmq_record_meta_ok(r));
 }
 
 /* The message at *@offset, which then moves on. As devmq_buffer_next(). */
 static inline int lmq_buffer_at(const struct devmq_buffer *buffer,
 				size_t *offset, const struct devmq_msg **msg)
 {
-	const unsigned char *at = buffer->data + *offset;
-	size_t space = buffer->used - *offset, step;
+	size_t at = *offset, space = buffer->used - at, step;
+	const struct devmq_record *r = (const void *)(buffer->data + at);
 
 	*msg = NULL;
 	if (!space)
 		return 0;
-	if (!lmq_record_ok(at, space))
+	if (!lmq_record_ok(r, space))
 		return -EBADMSG;
-	*msg = (const void *)at;
-	step = DEVMQ_RECORD_STEP(((const struct devmq_record *)at)->size);
-	*offset += step < space ? step : space;
+	*msg = (const void *)r;
+	step = DEVMQ_RECORD_STEP(r->size);
+	*offset = at + (step < space ? step : space);
 	return 1;
 }
 

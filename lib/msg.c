@@ -101,7 +101,7 @@ LMQ_EXPORT const void *devmq_msg_payload(const struct devmq_msg *msg,
 					 size_t *size)
 {
 	const struct devmq_record *r = devmq_msg_record(msg);
-	size_t offset = DEVMQ_RECORD_PAYLOAD(r);
+	size_t offset = lmq_is_plain(r) ? sizeof(*r) : DEVMQ_RECORD_PAYLOAD(r);
 
 	if (size)
 		*size = r->size - offset;

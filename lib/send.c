@@ -60,7 +60,7 @@ LMQ_EXPORT int devmq_send_some(struct devmq_queue *queue,
 
 	if (batch->count)
 		err = lmq_send_records(queue, batch->data + batch->start,
-				       batch->end - batch->start, &result);
+				       devmq_batch_bytes(batch), &result);
 	/* To take nothing is an error for the kernel. */
 	if (!err && batch->count &&
 	    (!result.count || result.count > batch->count))
