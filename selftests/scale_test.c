@@ -34,7 +34,7 @@ static int queue_count(int share)
 	int count = wish ? atoi(wish) : QUEUES;
 
 	if (!wish && is_debug())
-		share *= 5;
+		share *= 20;
 	return count / share > 100 ? count / share : 100;
 }
 
