@@ -2,8 +2,11 @@
 /*
  * DEVMQ_IOC_SEND and DEVMQ_IOC_RECV: records laid end to end.
  *
- * What is small goes through a window, a piece of memory that is copied from or
- * to user space as a whole, so that a record costs no copy of its own.
+ * A message is stored as the record that it came as. So plain records, which are
+ * nothing but a payload and a priority, are copied into the producer's chunk as
+ * they come, many at once, and are looked at there; and what stands behind each
+ * other is copied out in one go. All other records are taken one by one, from a
+ * window, a piece of memory that is copied from user space as a whole.
  */
 #include <linux/percpu.h>
 #include <linux/sched/signal.h>
@@ -45,11 +48,15 @@ void mq_batch_exit(void)
  */
 #define MQ_BATCH_BYTES	(16 << 20)
 
-/* Have the beginning of the next record in the window. 0, EINVAL or EFAULT. */
+/* Have the beginning of the next record in the window. 0 or an error. */
 static int mq_source_fill(struct mq_source *s)
 {
 	u32 size;
 
+	if (!s->window)
+		s->window = mq_window_get();
+	if (!s->window)
+		return -ENOMEM;
 	s->user += s->at;
 	s->space -= s->at;
 	s->at = 0;
@@ -89,84 +96,139 @@ static bool mq_source_more(const struct mq_source *s)
 	return s->space - s->at >= sizeof(u64);
 }
 
-/*
- * The budget has not so much left: the records go the long way as well. What
- * was linked stands behind the end that the list's head knows.
- */
-static void mq_run_undo(struct mq_batch *b)
-{
-	struct list_head *at = b->list.prev->next, *next;
+/* What a run may take of a chunk at least, or it goes on to the next one. */
+#define MQ_RUN_SPACE	SZ_1K
 
-	b->list.prev->next = &b->list;
-	for (; at != &b->list; at = next) {
-		next = at->next;
-		mq_chunk_put(mq_chunk_of(list_entry(at, struct mq_entry, list)));
+/* So much of what a chunk has left may be records: the rest do for entries. */
+#define MQ_RUN_SHARE(room)						\
+	((room) / (sizeof(struct mq_msg) + sizeof(struct mq_entry)) *	\
+	 sizeof(struct mq_msg))
+
+/*
+ * Copy the next records behind what the chunk has, as many as are sure to come
+ * with their entries. Return: bytes, 0 if not even the first one fits, or it
+ * cannot be read.
+ */
+static u32 mq_run_copy(const struct mq_source *s, struct mq_chunk *c)
+{
+	const void __user *from = s->user + s->at;
+	u32 room = MQ_RUN_SHARE(c->top - c->used);
+	u32 first, size = min_t(u64, s->space - s->at, room);
+
+	if (size < sizeof(struct devmq_record) ||
+	    get_user(first, (const u32 __user *)from) || first > size)
+		return 0;
+	return size - _copy_from_user((void *)c + c->used, from, size);
+}
+
+/**
+ * struct mq_run - plain records in a chunk that become messages
+ * @n: how many have an entry
+ * @bytes: of payload
+ * @end: behind the last one
+ * @top: the last one's entry
+ * @last: its link
+ */
+struct mq_run {
+	u32			n;
+	u64			bytes;
+	void			*end;
+	struct mq_entry		*top;
+	struct list_head	*last;
+};
+
+/*
+ * Make entries of the records that stand in @size bytes behind what the chunk
+ * has, up to one where there is anything to think about.
+ */
+static void mq_run_parse(struct mq_file *f, struct mq_chunk *c, u32 size,
+			 u32 max, struct mq_run *run)
+{
+	u64 most = READ_ONCE(f->q->plain_size), bytes = 0;
+	u32 levels = f->q->ready.levels, n;
+	void *at = (void *)c + c->used, *end = at + size;
+	struct mq_entry *e = (void *)c + c->top;
+	struct list_head *last = run->last;
+	u16 sender = c->sender, chunk = c->top / 8;
+
+	for (n = 0; n < max; n++) {
+		struct mq_msg *m = at;
+		u64 step;
+
+		if (at + sizeof(*m) > end)
+			break;
+		step = mq_msg_step(m);
+		if (m->size - sizeof(*m) > most || at + step > end ||
+		    !mq_record_is_plain(at))
+			break;
+		if (unlikely(m->priority)) {
+			if (m->priority >= levels)
+				break;
+			mq_ready_prepare(&f->q->ready, m->priority);
+		}
+		e--;
+		chunk -= sizeof(*e) / 8;
+		mq_entry_init(e);
+		e->chunk = chunk;
+		e->msg = (at - (void *)e) >> 3;
+		e->sender = sender;
+		if (unlikely(m->size & 7))
+			mq_entry_pad(e);
+		last->next = &e->list;
+		e->list.prev = last;
+		last = &e->list;
+		bytes += m->size;
+		at += step;
 	}
+	run->n = n;
+	run->bytes = bytes - n * sizeof(struct mq_msg);
+	run->end = at;
+	run->top = e;
+	run->last = last;
 }
 
 /**
  * mq_run_get - make entries of plain records
  * @f: the producer
- * @s: where they come from; what is in its window
- * @c: its chunk, claimed
+ * @s: where they come from
+ * @claimed: its chunk, claimed
  * @b: gets them
  *
- * Ends where there is anything to think about. The budget is charged for all
- * of them at once.
+ * The budget is charged for all of them at once.
  *
- * Return: how many.
+ * Return: bytes of records; 0: the next one is not so simple.
  */
 static u32 mq_run_get(struct mq_file *f, struct mq_source *s,
-		      struct mq_chunk *c, struct mq_batch *b)
+		      struct mq_chunk **claimed, struct mq_batch *b)
 {
-	u32 max = min_t(u64, READ_ONCE(f->q->plain_size), MQ_WINDOW);
-	u32 at = s->at, end = s->end, levels = f->q->ready.levels;
-	u32 count = DEVMQ_BATCH_MAX - b->count;
-	struct list_head *last = b->list.prev;
-	u64 bytes = 0;
-	u32 n;
+	struct mq_run run = { .last = b->list.prev };
+	struct mq_chunk *c = *claimed;
+	u32 step;
 
-	if (!max || !c || c == MQ_CHUNK_CLAIMED || !mq_chunk_is_ours(c))
+	if (!READ_ONCE(f->q->plain_size) || !c || c == MQ_CHUNK_CLAIMED ||
+	    !mq_chunk_is_ours(c))
 		return 0;
-	for (n = 0; n < count; n++) {
-		const struct devmq_record *r = s->window + at;
-		struct mq_msg msg = {};
-		struct mq_entry *e;
-		u32 size, room;
-
-		if (at + sizeof(*r) > end)
-			break;
-		size = r->size - sizeof(*r);
-		room = ALIGN(size, 8);
-		if (size > max || at + sizeof(*r) + room > end ||
-		    !mq_record_is_plain(r) ||
-		    r->priority >= levels ||
-		    sizeof(*e) + room > c->size - c->used)
-			break;
-		msg.size = size;
-		e = mq_chunk_take(c, 0, sizeof(*e) + room);
-		mq_entry_init(e, &msg);
-		e->priority = r->priority;
-		mq_ready_prepare(&f->q->ready, r->priority);
-		memcpy(mq_data(e), r + 1, room);
-		if (unlikely(size & 7))
-			mq_entry_pad(e);
-		last->next = &e->list;
-		e->list.prev = last;
-		last = &e->list;
-		bytes += size;
-		at += sizeof(*r) + room;
+	if (!mq_chunk_has(c, MQ_RUN_SPACE)) {
+		c = mq_chunk_next(f, c, MQ_RUN_SPACE);
+		*claimed = c;
+		if (!c)
+			return 0;
 	}
-	last->next = &b->list;
-	if (unlikely(!mq_budget_try(n * mq_cost(0) + bytes))) {
-		mq_run_undo(b);
+	mq_run_parse(f, c, mq_run_copy(s, c), DEVMQ_BATCH_MAX - b->count, &run);
+	/* Only what is charged for is cut off. */
+	if (unlikely(!mq_budget_try(run.n * mq_cost(0) + run.bytes))) {
+		b->list.prev->next = &b->list;
 		return 0;
 	}
-	b->list.prev = last;
-	b->count += n;
-	b->bytes += bytes;
-	s->at = at;
-	return n;
+	step = run.end - (void *)c - c->used;
+	c->used += step;
+	c->top = (void *)run.top - (void *)c;
+	c->given += run.n;
+	run.last->next = &b->list;
+	b->list.prev = run.last;
+	b->count += run.n;
+	b->bytes += run.bytes;
+	return step;
 }
 
 /*
@@ -183,20 +245,21 @@ static int mq_batch_get(struct mq_ioc *ioc, struct mq_source *s,
 	       (!b->count || mq_source_more(s))) {
 		struct mq_entry *e;
 
-		if (unlikely(!mq_source_has(s))) {
-			err = mq_source_fill(s);
+		/* One that is not plain is seldom alone. */
+		step = s->at == s->end ? mq_run_get(ioc->f, s, c, b) : 0;
+		if (unlikely(!step)) {
+			err = mq_source_has(s) ? 0 : mq_source_fill(s);
 			if (err)
 				return b->count ? 0 : err;
-			cond_resched();
+			e = mq_record_get(ioc->f, c, s, ioc->nowait || b->count,
+					  &step);
+			if (IS_ERR(e))
+				return b->count ? 0 : PTR_ERR(e);
+			mq_batch_add(b, e);
 		}
-		if (likely(mq_run_get(ioc->f, s, *c, b)))
-			continue;
-		e = mq_record_get(ioc->f, c, s, ioc->nowait || b->count, &step);
-		if (IS_ERR(e))
-			return b->count ? 0 : PTR_ERR(e);
-		mq_batch_add(b, e);
 		bytes += step;
 		mq_source_skip(s, step);
+		cond_resched();
 	}
 	return 0;
 }
@@ -204,19 +267,15 @@ static int mq_batch_get(struct mq_ioc *ioc, struct mq_source *s,
 static int mq_batch_read(struct mq_ioc *ioc, struct mq_batch *b)
 {
 	struct mq_source s = {
-		.window = mq_window_get(),
 		.user = u64_to_user_ptr(ioc->arg.send.records),
 		.space = ioc->arg.send.records_size,
 	};
-	struct mq_chunk *c;
-	int err;
+	struct mq_chunk *c = mq_chunk_claim(ioc->f);
+	int err = mq_batch_get(ioc, &s, &c, b);
 
-	if (!s.window)
-		return -ENOMEM;
-	c = mq_chunk_claim(ioc->f);
-	err = mq_batch_get(ioc, &s, &c, b);
 	mq_chunk_unclaim(ioc->f, c);
-	mq_window_put(s.window);
+	if (unlikely(s.window))
+		mq_window_put(s.window);
 	return err;
 }
 
@@ -313,92 +372,85 @@ static int mq_batch_wait(struct mq_ioc *ioc, struct list_head *batch)
 
 /**
  * struct mq_sink - where the records of a RECV go
- * @window: a piece of them
- * @used: how much there is in it
- * @count: records that make that
- * @last: the last one's entry
- * @to: where that goes
- * @taken: entries that were taken; the first ones are in the window
+ * @to: there
+ * @taken: entries that were taken
  * @batch: gets those that were copied out
- * @known: who sent the last one
  */
 struct mq_sink {
-	void			*window;
-	u32			used;
-	u32			count;
-	struct list_head	*last;
 	void __user		*to;
 	struct list_head	*taken;
 	struct list_head	*batch;
-	struct mq_known		known;
 };
 
-/* No more than so many bytes could be copied: what does the window come to? */
-static noinline void mq_sink_cut(struct mq_sink *s, u64 bytes)
+/* The first entries of those taken, up to @last, were copied: @n, of @bytes. */
+static void mq_sink_done(struct mq_sink *s, struct devmq_recv *a,
+			 struct list_head *last, u32 n, u64 bytes)
 {
-	struct mq_entry *e;
-
-	s->last = s->taken;
-	s->count = 0;
-	s->used = 0;
-	list_for_each_entry(e, s->taken, list) {
-		u64 step = mq_record_step(e);
-
-		if (step > bytes - s->used)
-			break;
-		s->used += step;
-		s->count++;
-		s->last = &e->list;
-	}
-}
-
-/* Copy the window out. 0 or EFAULT. */
-static int mq_sink_flush(struct mq_sink *s, struct devmq_recv *a)
-{
-	u32 left;
 	LIST_HEAD(done);
 
-	left = copy_to_user(s->to, s->window, s->used);
-	if (unlikely(left))
-		mq_sink_cut(s, s->used - left);
-	list_cut_position(&done, s->taken, s->last);
+	list_cut_position(&done, s->taken, last);
 	list_splice_tail(&done, s->batch);
-	a->used += s->used;
-	a->count += s->count;
-	s->to += s->used;
-	return left ? -EFAULT : 0;
+	a->used += bytes;
+	a->count += n;
+	s->to += bytes;
+}
+
+/* No more than so many bytes of a run could be copied. */
+static noinline void mq_sink_cut(struct mq_sink *s, struct devmq_recv *a,
+				 u64 bytes)
+{
+	struct list_head *last = s->taken;
+	struct mq_entry *e;
+	u64 used = 0;
+	u32 n = 0;
+
+	list_for_each_entry(e, s->taken, list) {
+		u64 step = mq_msg_step(mq_msg(e));
+
+		if (step > bytes - used)
+			break;
+		used += step;
+		last = &e->list;
+		n++;
+	}
+	if (n)
+		mq_sink_done(s, a, last, n, used);
 }
 
 /*
- * Lay the first records out in the window, as long as there is room for them.
- * Return: how many.
+ * Copy those out that stand behind each other, the first of them anyway. They are
+ * of one chunk, as no message stands at the beginning of one.
  */
-static u32 mq_sink_fill(struct mq_sink *s)
+static int mq_sink_run(struct mq_sink *s, struct devmq_recv *a)
 {
-	struct list_head *at;
-	u32 used = 0, count = 0;
+	struct list_head *at = s->taken->next, *last;
+	struct mq_entry *e = list_entry(at, struct mq_entry, list);
+	struct mq_msg *m = mq_msg(e);
+	const void *from = m;
+	struct mq_known known;
+	u32 left, n = 0;
 
-	list_for_each(at, s->taken) {
-		struct mq_entry *e = list_entry(at, struct mq_entry, list);
-		struct devmq_record *r = s->window + used;
-		u32 offset = mq_msg_offset(&e->msg);
-		u64 bytes = offset + ALIGN((u64)e->msg.size, 8);
-
-		if (unlikely(mq_has_extra(e)) ||
-		    bytes + sizeof(*r) > MQ_WINDOW - used)
-			break;
-		mq_record_fill(r, e, offset, &s->known);
-		memcpy(r + 1, mq_data(e), bytes);
-		used += sizeof(*r) + bytes;
-		count++;
+	mq_known_learn(&known, e);
+	do {
+		if (unlikely(e->sender != known.sender))
+			mq_known_learn(&known, e);
+		mq_msg_present(m, &known);
+		m = (void *)m + mq_msg_step(m);
+		n++;
+		last = at;
+		at = at->next;
+		e = list_entry(at, struct mq_entry, list);
+	} while (at != s->taken && mq_msg(e) == m && !m->more);
+	left = _copy_to_user(s->to, from, (void *)m - from);
+	if (unlikely(left)) {
+		mq_sink_cut(s, a, (void *)m - from - left);
+		return -EFAULT;
 	}
-	s->used = used;
-	s->count = count;
-	s->last = at->prev;
-	return count;
+	mq_sink_done(s, a, last, n, (void *)m - from);
+	return 0;
 }
 
-/* Copy a record out that is not for the window. 0 or EFAULT. */
+/* Copy one out that has more than a message. */
 static noinline int mq_sink_long(struct mq_sink *s, struct devmq_recv *a,
 				 struct mq_entry *e)
 {
@@ -406,41 +458,29 @@ static noinline int mq_sink_long(struct mq_sink *s, struct devmq_recv *a,
 
 	if (mq_record_put(s->to, e))
 		return -EFAULT;
-	list_move_tail(&e->list, s->batch);
-	a->used += step;
-	a->count++;
-	s->to += step;
+	mq_sink_done(s, a, &e->list, 1, step);
 	return 0;
 }
 
 /* Copy out what was taken, and move what could be to the batch. */
-static void mq_batch_put(struct mq_sink *s, struct devmq_recv *a)
-{
-	struct mq_entry *e;
-
-	while (!list_empty(s->taken)) {
-		e = list_first_entry(s->taken, struct mq_entry, list);
-		if (mq_sink_fill(s) ? mq_sink_flush(s, a) :
-				      mq_sink_long(s, a, e))
-			return;
-	}
-}
-
-static int mq_batch_write(struct mq_ioc *ioc, struct list_head *taken,
-			  struct list_head *batch)
+static void mq_batch_write(struct mq_ioc *ioc, struct list_head *taken,
+			   struct list_head *batch)
 {
 	struct mq_sink s = {
-		.window = mq_window_get(),
 		.to = u64_to_user_ptr(ioc->arg.recv.buffer),
 		.taken = taken,
 		.batch = batch,
 	};
+	struct mq_entry *e;
+	int err = 0;
 
-	if (!s.window)
-		return -ENOMEM;
-	mq_batch_put(&s, &ioc->arg.recv);
-	mq_window_put(s.window);
-	return 0;
+	while (!err && !list_empty(taken)) {
+		e = list_first_entry(taken, struct mq_entry, list);
+		if (unlikely(mq_msg(e)->more))
+			err = mq_sink_long(&s, &ioc->arg.recv, e);
+		else
+			err = mq_sink_run(&s, &ioc->arg.recv);
+	}
 }
 
 /* Back in their places, newest first, as if they had never been taken. */
@@ -469,7 +509,7 @@ static void mq_batch_deliver(struct mq_file *f, struct list_head *batch)
 	if (list_empty(batch))
 		return;
 	mq_lock(q);
-	f->last_id = list_last_entry(batch, struct mq_entry, list)->id;
+	f->last_id = mq_last_id(batch);
 	keep = keep || f->ack != DEVMQ_ACK_AUTO;
 	if (keep)
 		mq_flight_hold_run_locked(f, batch);
@@ -496,7 +536,7 @@ int mq_ioc_recv(struct mq_ioc *ioc)
 	struct devmq_recv *a = &ioc->arg.recv;
 	LIST_HEAD(taken);
 	LIST_HEAD(batch);
-	int ret, err;
+	int ret;
 
 	if (a->flags)
 		return -EINVAL;
@@ -510,12 +550,12 @@ int mq_ioc_recv(struct mq_ioc *ioc)
 		return ret;
 	a->need = 0;
 	mq_batch_lease(ioc->f, &taken);
-	err = mq_batch_write(ioc, &taken, &batch);
+	mq_batch_write(ioc, &taken, &batch);
 	/*
 	 * The caller must know what it got before that is settled: if it
 	 * cannot be told, it has got nothing.
 	 */
-	ret = err ?: ret && !a->count ? -EFAULT : mq_ioc_publish(ioc);
+	ret = ret && !a->count ? -EFAULT : mq_ioc_publish(ioc);
 	if (ret)
 		list_splice_init(&batch, &taken);
 	else

@@ -20,15 +20,19 @@
 /* What there is to show, with references to all that is not copied. */
 static void mq_view_fill(struct mq_show *v, const struct mq_entry *e)
 {
+	const struct mq_msg *m = mq_msg(e);
+	const struct mq_file *holder;
+
 	mq_show_fill(v, e);
 	mq_chunk_get(mq_chunk_of(e));
 	mq_text_get(v->origin);
 	mq_text_get(v->note);
-	if (e->state != DEVMQ_STATE_IN_FLIGHT)
+	if (m->state != DEVMQ_STATE_IN_FLIGHT)
 		return;
 	/* One that is being handed over at this moment has no time yet. */
-	v->x.since_ns = e->since_ns ?: ktime_get_real_ns();
-	v->x.holder_pid = mq_record_pid(e->holder->pid);
+	holder = READ_ONCE(m->holder);
+	v->x.since_ns = (holder ? m->since_ns : 0) ?: ktime_get_real_ns();
+	v->x.holder_pid = holder ? mq_record_pid(holder->pid) : 0;
 }
 
 static void mq_view_put(struct mq_show *v)
@@ -53,7 +57,7 @@ static int mq_view_next(struct mq_file *f, u32 states, u64 *after,
 		err = PTR_ERR(e);
 	} else if (e) {
 		mq_view_fill(v, e);
-		*after = e->id;
+		*after = mq_msg(e)->id;
 		err = 0;
 	}
 	mq_unlock(q);
@@ -63,7 +67,7 @@ static int mq_view_next(struct mq_file *f, u32 states, u64 *after,
 /* Show a message, its payload cut off at @max, if it fits. */
 static int mq_view_show(struct mq_show *v, struct devmq_peek *a, u64 max)
 {
-	u32 size = min_t(u64, v->e->msg.size, max);
+	u32 size = min_t(u64, mq_size(v->e), max);
 	u64 step = mq_show_step(v, size);
 	int err;
 
@@ -125,10 +129,10 @@ static int mq_purge_some(struct mq_queue *q, const struct devmq_purge *a,
 
 		if (IS_ERR(e))
 			return PTR_ERR(e);
-		if (!e || e->id > a->last_id)
+		if (!e || mq_msg(e)->id > a->last_id)
 			return 0;
-		*after = e->id;
-		if (e->msg.time_ns > before_ns)
+		*after = mq_msg(e)->id;
+		if (mq_msg(e)->time_ns > before_ns)
 			continue;
 		mq_queue_purge_locked(q, e);
 		++*n;

@@ -2,8 +2,9 @@
 /*
  * Memory that messages are cut from.
  *
- * An open file that sends cuts its messages off the end of a chunk of pages,
- * which is charged to its sender's memory cgroup once, when it is allocated.
+ * An open file that sends cuts its messages off the beginning of a chunk of
+ * pages, and their entries off its end; the chunk is charged to the sender's
+ * memory cgroup once, when it is allocated.
  * A message that goes only counts down the chunk's references. When all that
  * was cut from it has gone, the chunk is used again from its beginning; when it
  * is full, so is the one before it, if that is empty by then; else the file
@@ -119,6 +120,7 @@ static void mq_chunk_reset(struct mq_chunk *c)
 	c->first = *mq_chunk_sender(c);
 	c->sender = offsetof(struct mq_chunk, first) / 8;
 	c->used = MQ_CHUNK_START;
+	c->top = c->size;
 	c->given = 0;
 	atomic_set(&c->refs, MQ_CHUNK_BIAS);
 }
@@ -248,6 +250,7 @@ static void mq_chunk_init(struct mq_chunk *c, u32 size, u16 order)
 	c->size = size;
 	c->order = order;
 	c->used = MQ_CHUNK_START;
+	c->top = size;
 	c->given = 0;
 	c->sender = offsetof(struct mq_chunk, first) / 8;
 	mq_sender_stamp(&c->first);
@@ -284,7 +287,23 @@ bool mq_chunk_again(struct mq_chunk *c, u32 size)
 	return true;
 }
 
-/* A chunk with room for one message of @size bytes. */
+/*
+ * Cut the only message off a chunk: there the entry stands before it, as the end
+ * may be far away.
+ */
+static struct mq_entry *mq_chunk_take_all(struct mq_chunk *c, u32 front)
+{
+	struct mq_entry *e = (void *)c + MQ_CHUNK_START + front;
+
+	c->used = c->top;
+	c->given++;
+	e->chunk = (MQ_CHUNK_START + front) / 8;
+	e->msg = sizeof(*e) / 8;
+	e->sender = c->sender;
+	return e;
+}
+
+/* A chunk with room for one message, which takes @size bytes in all. */
 static struct mq_chunk *mq_chunk_large(u32 size)
 {
 	size_t all = MQ_CHUNK_START + (size_t)size;
@@ -302,19 +321,22 @@ static struct mq_chunk *mq_chunk_large(u32 size)
 /**
  * mq_chunk_alone - memory for one message
  * @front: bytes before its entry
- * @size: bytes, those included
+ * @size: bytes of the message
  *
- * Return: the entry, of which only the place of its chunk and of its sender
- * are filled in, or NULL.
+ * All of them are multiples of 8.
+ *
+ * Return: the entry, of which only the places of its chunk, of its message and
+ * of its sender are filled in, or NULL.
  */
 struct mq_entry *mq_chunk_alone(u32 front, u32 size)
 {
-	struct mq_chunk *c = mq_chunk_large(size);
+	struct mq_chunk *c;
 
+	c = mq_chunk_large(front + sizeof(struct mq_entry) + size);
 	if (!c)
 		return NULL;
 	atomic_set(&c->refs, 1);
-	return mq_chunk_take(c, front, size);
+	return mq_chunk_take_all(c, front);
 }
 
 /* The same for a large message, from what there was for the one before. */
@@ -324,6 +346,7 @@ static struct mq_entry *mq_chunk_again_large(struct mq_file *f, u32 front,
 	struct mq_chunk *c = xchg(&f->large, NULL);
 	struct mq_entry *e;
 
+	size += front + sizeof(*e);
 	if (!c || c->memcg != mq_current_memcg() || c->size / 2 > size ||
 	    !mq_chunk_again(c, size)) {
 		mq_chunk_retire(c);
@@ -333,7 +356,7 @@ static struct mq_entry *mq_chunk_again_large(struct mq_file *f, u32 front,
 		mq_chunk_keep(f, c);
 	}
 	mq_sender_stamp(&c->first);
-	e = mq_chunk_take(c, front, size);
+	e = mq_chunk_take_all(c, front);
 	/* Unless another thread was faster. */
 	if (cmpxchg(&f->large, NULL, c))
 		mq_chunk_retire(c);
@@ -351,7 +374,7 @@ static bool mq_chunk_hand_over(struct mq_chunk *c)
 		mq_sender_stamp(&c->first);
 		return true;
 	}
-	if (ALIGN(sizeof(struct mq_sender), 8) > c->size - at)
+	if (ALIGN(sizeof(struct mq_sender), 8) > c->top - at)
 		return false;
 	c->used = at + ALIGN(sizeof(struct mq_sender), 8);
 	c->sender = at / 8;
@@ -359,9 +382,15 @@ static bool mq_chunk_hand_over(struct mq_chunk *c)
 	return true;
 }
 
-/* @c is full, or is somebody else's: the next one, with room for @size. */
-static struct mq_chunk *mq_chunk_next(struct mq_file *f, struct mq_chunk *c,
-				      u32 size)
+/**
+ * mq_chunk_next - go on to the next chunk
+ * @f: the producer
+ * @c: its chunk, claimed, which is full, or somebody else's; or NULL
+ * @size: bytes that there is to be room for
+ *
+ * Return: the next one, or NULL; claimed, too.
+ */
+struct mq_chunk *mq_chunk_next(struct mq_file *f, struct mq_chunk *c, u32 size)
 {
 	struct mq_chunk *spare = f->spare;
 	u32 most;
@@ -385,19 +414,21 @@ static noinline struct mq_entry *mq_chunk_slow(struct mq_file *f,
 					       struct mq_chunk **c, u32 front,
 					       u32 size)
 {
-	if (size > MQ_CHUNK_MAX / 4 && size < MQ_LARGE_MAX)
+	u32 all = front + sizeof(struct mq_entry) + size;
+
+	if (all > MQ_CHUNK_MAX / 4 && all < MQ_LARGE_MAX)
 		return mq_chunk_again_large(f, front, size);
-	if (*c == MQ_CHUNK_CLAIMED || size > MQ_CHUNK_MAX / 4)
+	if (*c == MQ_CHUNK_CLAIMED || all > MQ_CHUNK_MAX / 4)
 		return mq_chunk_alone(front, size);
 	if (!*c && f->alone < MQ_ALONE_MAX) {
 		f->alone++;
 		return mq_chunk_alone(front, size);
 	}
 	if (*c && (mq_chunk_is_ours(*c) || mq_chunk_hand_over(*c))) {
-		if (mq_chunk_has(*c, size))
+		if (mq_chunk_has(*c, all))
 			return mq_chunk_take(*c, front, size);
 	}
-	*c = mq_chunk_next(f, *c, size);
+	*c = mq_chunk_next(f, *c, all);
 	return *c ? mq_chunk_take(*c, front, size) :
 		    mq_chunk_alone(front, size);
 }
@@ -407,7 +438,7 @@ static noinline struct mq_entry *mq_chunk_slow(struct mq_file *f,
  * @f: the producer
  * @c: its chunk, claimed
  * @front: bytes before the entry
- * @size: bytes, those included; a multiple of 8, as @front is
+ * @size: bytes of the message
  *
  * Return: as mq_chunk_alone().
  */
@@ -417,7 +448,8 @@ struct mq_entry *mq_chunk_cut(struct mq_file *f, struct mq_chunk **c,
 	struct mq_chunk *chunk = *c;
 
 	if (likely(chunk && chunk != MQ_CHUNK_CLAIMED &&
-		   mq_chunk_is_ours(chunk) && mq_chunk_has(chunk, size)))
+		   mq_chunk_is_ours(chunk) &&
+		   mq_chunk_has(chunk, front + sizeof(struct mq_entry) + size)))
 		return mq_chunk_take(chunk, front, size);
 	return mq_chunk_slow(f, c, front, size);
 }

@@ -47,7 +47,7 @@ static void mq_held_settle_down(struct mq_held *h)
 static void mq_held_add(struct mq_held *h, struct mq_entry *e)
 {
 	if (unlikely(!list_empty(&h->run) &&
-		     list_last_entry(&h->run, struct mq_entry, list)->id > e->id)) {
+		     mq_last_id(&h->run) > mq_msg(e)->id)) {
 		mq_ids_insert(&h->tree, e);
 		return;
 	}
@@ -63,7 +63,7 @@ struct mq_entry *mq_held_first(struct mq_held *h)
 	struct mq_entry *run, *tree = mq_ids_first(&h->tree);
 
 	run = list_first_entry_or_null(&h->run, struct mq_entry, list);
-	return !tree || (run && run->id < tree->id) ? run : tree;
+	return !tree || (run && mq_msg(run)->id < mq_msg(tree)->id) ? run : tree;
 }
 
 /* The one with the smallest id above @id, or NULL. */
@@ -73,14 +73,14 @@ struct mq_entry *mq_held_after(struct mq_held *h, u64 id)
 
 	/* Who wants one amid the run will want others. */
 	while (!list_empty(&h->run) &&
-	       list_first_entry(&h->run, struct mq_entry, list)->id <= id &&
-	       list_last_entry(&h->run, struct mq_entry, list)->id > id)
+	       mq_first_id(&h->run) <= id &&
+	       mq_last_id(&h->run) > id)
 		mq_held_settle_down(h);
 	run = list_first_entry_or_null(&h->run, struct mq_entry, list);
-	if (run && run->id <= id)
+	if (run && mq_msg(run)->id <= id)
 		run = NULL;
 	tree = mq_ids_after(&h->tree, id);
-	return !tree || (run && run->id < tree->id) ? run : tree;
+	return !tree || (run && mq_msg(run)->id < mq_msg(tree)->id) ? run : tree;
 }
 
 /* What a consumer finds where nothing can be delivered. */
@@ -145,7 +145,7 @@ struct mq_entry *mq_flight_deferred_locked(struct mq_queue *q,
 	if (err)
 		return ERR_PTR(err);
 	e = mq_ids_after(&q->aside, id - 1);
-	if (!e || e->id != id || e->state != DEVMQ_STATE_DEFERRED)
+	if (!e || mq_msg(e)->id != id || mq_msg(e)->state != DEVMQ_STATE_DEFERRED)
 		return ERR_PTR(-ENOENT);
 	return e;
 }
@@ -154,7 +154,7 @@ struct mq_entry *mq_flight_deferred_locked(struct mq_queue *q,
 static void mq_lease_begin(struct mq_file *f, struct mq_entry *e)
 {
 	e->clock = MQ_BOOTTIME;
-	e->more->when = !f->lease_ns ? MQ_NEVER :
+	mq_msg(e)->more->when = !f->lease_ns ? MQ_NEVER :
 			mq_later(mq_now(MQ_BOOTTIME), f->lease_ns);
 }
 
@@ -167,7 +167,7 @@ void mq_flight_lease(struct mq_file *f, struct mq_entry *e)
 {
 	struct mq_more *spare;
 
-	if (likely(!READ_ONCE(f->lease_ns) || e->more))
+	if (likely(!READ_ONCE(f->lease_ns) || mq_msg(e)->more))
 		return;
 	spare = mq_more_alloc();
 	/* Others may be looking at it. */
@@ -180,19 +180,21 @@ void mq_flight_lease(struct mq_file *f, struct mq_entry *e)
 /* Hand it out: it is in flight now, and in the caller's hand. */
 void mq_flight_take_locked(struct mq_file *f, struct mq_entry *e)
 {
+	struct mq_msg *m = mq_msg(e);
 	struct mq_queue *q = f->q;
 
-	if (unlikely(e->state == DEVMQ_STATE_DEFERRED))
+	if (unlikely(m->state == DEVMQ_STATE_DEFERRED))
 		e->deferred = true;
 	if (unlikely(q->order))
 		mq_order_take_locked(q, e);
 	mq_leave_locked(q, e);
 	mq_enter_locked(q, e, DEVMQ_STATE_IN_FLIGHT);
-	e->holder = f;
-	if (unlikely(e->more))
+	m->holder = NULL;
+	m->since_ns = 0;
+	if (unlikely(m->more))
 		mq_lease_begin(f, e);
 	q->stat.delivered++;
-	if (e->attempt++)
+	if (m->attempt++)
 		q->stat.redelivered++;
 	WRITE_ONCE(f->held_count, f->held_count + 1);
 	trace_mq_deliver(q, e);
@@ -204,27 +206,28 @@ static u32 mq_take_run(struct mq_file *f, struct list_head *fifo,
 {
 	struct mq_queue *q = f->q;
 	struct list_head *last = fifo;
-	u64 bytes = 0, again = 0;
+	u64 bytes = 0, again = 0, room = *space;
 	struct mq_entry *e;
 	LIST_HEAD(run);
 	u32 n = 0;
 
 	list_for_each_entry(e, fifo, list) {
-		u64 step = sizeof(struct devmq_record) + mq_msg_extent(&e->msg);
+		struct mq_msg *m = mq_msg(e);
+		u64 step = mq_msg_step(m);
 
-		if (n == max || unlikely(e->more) || step > *space)
+		if (n == max || unlikely(m->more) || step > room)
 			break;
-		*space -= step;
-		e->state = DEVMQ_STATE_IN_FLIGHT;
-		e->holder = f;
-		again += e->attempt++ > 0;
-		bytes += mq_msg_bytes(&e->msg);
+		room -= step;
+		m->state = DEVMQ_STATE_IN_FLIGHT;
+		again += m->attempt++ > 0;
+		bytes += mq_msg_bytes(m);
 		trace_mq_deliver(q, e);
 		last = &e->list;
 		n++;
 	}
 	if (!n)
 		return 0;
+	*space = room;
 	list_cut_position(&run, fifo, last);
 	list_splice_tail(&run, batch);
 	q->ready_bytes -= bytes;
@@ -276,21 +279,19 @@ u32 mq_flight_take_run_locked(struct mq_file *f, struct list_head *batch,
 }
 
 /* Hold plain ones, as they stand in a list, in the order of their ids. */
-static bool mq_held_add_run(struct mq_held *h, struct list_head *batch, u64 now)
+static bool mq_held_add_run(struct mq_held *h, struct list_head *batch)
 {
 	struct mq_entry *e;
 	u64 last_id = 0;
 
 	if (!list_empty(&h->run))
-		last_id = list_last_entry(&h->run, struct mq_entry, list)->id;
+		last_id = mq_last_id(&h->run);
 	list_for_each_entry(e, batch, list) {
-		if (unlikely(e->id < last_id || e->more))
+		if (unlikely(mq_msg(e)->id < last_id || mq_msg(e)->more))
 			return false;
-		last_id = e->id;
+		last_id = mq_msg(e)->id;
 	}
 	list_for_each_entry(e, batch, list) {
-		if (!e->since_ns)
-			e->since_ns = now;
 		e->in_run = true;
 		h->count++;
 	}
@@ -300,19 +301,21 @@ static bool mq_held_add_run(struct mq_held *h, struct list_head *batch, u64 now)
 	return true;
 }
 
-/* Hold all of them. */
+/* Hold all of them: they were handed out as records. */
 void mq_flight_hold_run_locked(struct mq_file *f, struct list_head *batch)
 {
 	u64 now = ktime_get_real_ns();
 	struct mq_entry *e, *next;
 
 	lockdep_assert_held(&f->q->lock);
-	if (likely(mq_held_add_run(&f->held, batch, now)))
+	list_for_each_entry(e, batch, list) {
+		mq_msg(e)->holder = f;
+		mq_msg(e)->since_ns = now;
+	}
+	if (likely(mq_held_add_run(&f->held, batch)))
 		return;
 	list_for_each_entry_safe(e, next, batch, list) {
 		list_del(&e->list);
-		if (!e->since_ns)
-			e->since_ns = now;
 		mq_flight_hold_locked(f, e);
 	}
 	INIT_LIST_HEAD(batch);
@@ -321,12 +324,16 @@ void mq_flight_hold_run_locked(struct mq_file *f, struct list_head *batch)
 /* The consumer keeps the delivery for later: it can be settled now. */
 void mq_flight_hold_locked(struct mq_file *f, struct mq_entry *e)
 {
+	struct mq_msg *m = mq_msg(e);
+
 	lockdep_assert_held(&f->q->lock);
-	if (!e->since_ns)
-		e->since_ns = ktime_get_real_ns();
+	if (!m->holder || !m->since_ns) {
+		m->holder = f;
+		m->since_ns = ktime_get_real_ns();
+	}
 	mq_held_add(&f->held, e);
-	if (unlikely(e->more) && !f->q->gone)
-		mq_timer_set_locked(f->q, e, MQ_BOOTTIME, e->more->when);
+	if (unlikely(m->more) && !f->q->gone)
+		mq_timer_set_locked(f->q, e, MQ_BOOTTIME, m->more->when);
 }
 
 /* Back into the caller's hand. */
@@ -345,38 +352,60 @@ static void mq_land(struct mq_file *f, struct mq_entry *e)
 {
 	mq_leave_locked(f->q, e);
 	WRITE_ONCE(f->held_count, f->held_count - 1);
-	e->since_ns = 0;
-	e->holder = NULL;
+	mq_msg(e)->holder = NULL;
 	e->deferred = false;
+}
+
+/* They leave the queue, which has an order. */
+static void mq_order_done_run(struct mq_queue *q, struct list_head *batch)
+{
+	struct mq_entry *e;
+
+	list_for_each_entry(e, batch, list) {
+		mq_order_done_locked(q, e);
+		mq_order_leave_locked(q, e);
+	}
 }
 
 /*
  * All of them are done, and the caller frees them, without the lock. Return:
- * what they cost.
+ * what they cost, 0: one of them has more than a message. Most often they stand
+ * behind each other in mq_queue.all, and are taken out of there at once.
  */
 u64 mq_flight_finish_run_locked(struct mq_file *f, struct list_head *batch)
 {
+	struct list_head *first = NULL, *last = NULL;
 	struct mq_queue *q = f->q;
+	bool rare = q->order;
 	struct mq_entry *e;
 	u64 bytes = 0;
 	u32 n = 0;
 
 	lockdep_assert_held(&q->lock);
+	if (unlikely(rare))
+		mq_order_done_run(q, batch);
 	list_for_each_entry(e, batch, list) {
-		bytes += mq_msg_bytes(&e->msg);
+		const struct mq_msg *m = mq_msg(e);
+
+		bytes += mq_msg_bytes(m);
 		n++;
+		if (unlikely(m->more))
+			rare = true;
 		trace_mq_ack(q, e);
-		if (unlikely(q->order)) {
-			mq_order_done_locked(q, e);
-			mq_order_leave_locked(q, e);
+		if (unlikely(e->all.prev != last)) {
+			if (first)
+				__list_del(first->prev, last->next);
+			first = &e->all;
 		}
-		mq_list_remove(&e->all);
+		last = &e->all;
 	}
+	if (first)
+		__list_del(first->prev, last->next);
 	q->stat.acked += n;
 	WRITE_ONCE(q->stat.in_flight, q->stat.in_flight - n);
 	WRITE_ONCE(f->held_count, f->held_count - n);
 	mq_freed_locked(q, n, bytes);
-	return n * mq_cost(0) + bytes;
+	return rare ? 0 : n * mq_cost(0) + bytes;
 }
 
 /**
@@ -386,11 +415,12 @@ u64 mq_flight_finish_run_locked(struct mq_file *f, struct list_head *batch)
  * @last_id: up to this id
  * @max: so many at most
  * @done: gets their entries, for the caller to free without the lock
+ * @cost: gets what mq_flight_finish_run_locked() says
  *
  * Return: how many; the rest has to be looked for one by one.
  */
 u32 mq_flight_ack_run_locked(struct mq_file *f, u64 first_id, u64 last_id,
-			     u32 max, struct list_head *done)
+			     u32 max, struct list_head *done, u64 *cost)
 {
 	struct list_head *last = &f->held.run;
 	struct mq_entry *e;
@@ -400,7 +430,7 @@ u32 mq_flight_ack_run_locked(struct mq_file *f, u64 first_id, u64 last_id,
 	if (f->q->order || !RB_EMPTY_ROOT(&f->held.tree.rb_root))
 		return 0;
 	list_for_each_entry(e, &f->held.run, list) {
-		if (e->id > last_id || n == max || unlikely(e->id < first_id))
+		if (mq_msg(e)->id > last_id || n == max || unlikely(mq_msg(e)->id < first_id))
 			break;
 		if (unlikely(e->timed))
 			mq_timer_clear_locked(f->q, e);
@@ -413,7 +443,7 @@ u32 mq_flight_ack_run_locked(struct mq_file *f, u64 first_id, u64 last_id,
 		return 0;
 	list_cut_position(&run, &f->held.run, last);
 	f->held.count -= n;
-	mq_flight_finish_run_locked(f, &run);
+	*cost = mq_flight_finish_run_locked(f, &run);
 	list_splice_tail(&run, done);
 	return n;
 }
@@ -439,7 +469,7 @@ void mq_flight_ack_locked(struct mq_file *f, struct mq_entry *e)
 /* The consumer hands it back in good order: the attempt does not count. */
 void mq_flight_release_locked(struct mq_file *f, struct mq_entry *e)
 {
-	e->attempt--;
+	mq_msg(e)->attempt--;
 	mq_land(f, e);
 	trace_mq_release(f->q, e);
 	mq_back_locked(f->q, e);
@@ -449,9 +479,9 @@ void mq_flight_release_locked(struct mq_file *f, struct mq_entry *e)
 static bool mq_is_last_chance(const struct mq_queue *q, const struct mq_entry *e)
 {
 	u64 most = READ_ONCE(q->opt.max_deliveries);
-	u32 forgiven = e->more ? e->more->forgiven : 0;
+	u32 forgiven = mq_msg(e)->more ? mq_msg(e)->more->forgiven : 0;
 
-	return most && e->failures + 1 - forgiven >= most;
+	return most && mq_msg(e)->failures + 1 - forgiven >= most;
 }
 
 /*
@@ -479,7 +509,7 @@ bool mq_flight_prepare_locked(struct mq_queue *q, struct mq_entry *e, u32 action
 			      struct mq_more **spare)
 {
 	lockdep_assert_held(&q->lock);
-	if (likely(e->more || !mq_action_needs_more(q, e, action)))
+	if (likely(mq_msg(e)->more || !mq_action_needs_more(q, e, action)))
 		return true;
 	if (!*spare)
 		return false;
@@ -493,8 +523,8 @@ static void mq_fail(struct mq_queue *q, struct mq_entry *e,
 {
 	bool dies = mq_is_last_chance(q, e);
 
-	e->failures++;
-	e->failure = failure;
+	mq_msg(e)->failures++;
+	mq_msg(e)->failure = failure;
 	if (dies)
 		mq_die_locked(q, e, DEVMQ_REASON_FAILURES, NULL);
 	else if (delay)
@@ -515,7 +545,7 @@ static void mq_flight_crash_locked(struct mq_file *f, struct mq_entry *e)
 /* The lease of a delivery that is held has run out. */
 void mq_flight_lapse_locked(struct mq_queue *q, struct mq_entry *e)
 {
-	struct mq_file *f = e->holder;
+	struct mq_file *f = mq_msg(e)->holder;
 
 	if (f->partial == e)
 		WRITE_ONCE(f->lost, true);
@@ -543,11 +573,12 @@ static u64 mq_backoff(const struct mq_queue *q, u32 failures)
 /* The consumer could not do it: again after @delay, 0: as the queue says. */
 void mq_flight_retry_locked(struct mq_file *f, struct mq_entry *e, u64 delay)
 {
+	const struct mq_msg *m = mq_msg(e);
 	struct mq_queue *q = f->q;
 
 	mq_land(f, e);
 	trace_mq_retry(q, e);
-	delay = delay ?: mq_backoff(q, e->failures - e->more->forgiven + 1);
+	delay = delay ?: mq_backoff(q, m->failures - m->more->forgiven + 1);
 	mq_fail(q, e, DEVMQ_FAILURE_RETRY, delay);
 }
 
@@ -567,7 +598,7 @@ void mq_flight_extend_locked(struct mq_file *f, struct mq_entry *e, u64 lease)
 	lockdep_assert_held(&q->lock);
 	if (e->timed)
 		mq_timer_clear_locked(q, e);
-	e->more->when = MQ_NEVER;
+	mq_msg(e)->more->when = MQ_NEVER;
 	if (lease != DEVMQ_FOREVER)
 		lease = lease ?: f->lease_ns;
 	if (lease && lease != DEVMQ_FOREVER)
@@ -582,8 +613,8 @@ static void mq_set_aside(struct mq_queue *q, struct mq_entry *e)
 	if (unlikely(q->order))
 		mq_order_done_locked(q, e);
 	mq_enter_locked(q, e, DEVMQ_STATE_DEFERRED);
-	if (e->more)
-		mq_timer_set_locked(q, e, MQ_BOOTTIME, e->more->expires);
+	if (mq_msg(e)->more)
+		mq_timer_set_locked(q, e, MQ_BOOTTIME, mq_msg(e)->more->expires);
 }
 
 /* The consumer sets it aside. */
@@ -609,7 +640,7 @@ void mq_flight_undeliver_locked(struct mq_file *f, struct mq_entry *e)
 		return;
 	}
 	q->stat.delivered--;
-	if (--e->attempt)
+	if (--mq_msg(e)->attempt)
 		q->stat.redelivered--;
 	else if (unlikely(q->order))
 		mq_order_untake_locked(q, e);

@@ -36,14 +36,14 @@ struct mq_lines {
 
 static size_t mq_tail_size(const struct mq_file *f)
 {
-	return f->tail ? f->tail->msg.size : 0;
+	return f->tail ? mq_size(f->tail) : 0;
 }
 
 /* The room that a line did not need costs nothing any more. */
 static void mq_tail_trim(struct mq_file *f)
 {
-	mq_budget_uncharge(f->tail_room - f->tail->msg.size);
-	f->tail_room = f->tail->msg.size;
+	mq_budget_uncharge(f->tail_room - mq_size(f->tail));
+	f->tail_room = mq_size(f->tail);
 }
 
 /* Take the end of the unfinished line off again. */
@@ -54,7 +54,7 @@ static void mq_tail_cut(struct mq_file *f, size_t size)
 	lockdep_assert_held(&f->tx);
 	if (!e)
 		return;
-	e->msg.size = size;
+	mq_msg_set_size(mq_msg(e), size);
 	if (!size) {
 		mq_tail_trim(f);
 		f->tail = NULL;
@@ -79,7 +79,7 @@ static int mq_tail_room(struct mq_file *f, size_t size, bool whole)
 			    mq_entry_begin(f, size, true);
 		if (IS_ERR(e))
 			return PTR_ERR(e);
-		e->msg.size = 0;
+		mq_msg_set_size(mq_msg(e), 0);
 		f->tail = e;
 	}
 	f->tail_room = size;
@@ -115,7 +115,7 @@ static int mq_tail_add(struct mq_file *f, const char *part, size_t size,
 	if (err)
 		return err;
 	memcpy(mq_payload(f->tail) + before, part, size);
-	f->tail->msg.size = whole;
+	mq_msg_set_size(mq_msg(f->tail), whole);
 	if (before || !ends)
 		mq_entry_stamp(f->tail);
 	err = mq_order_prepare(f->q, f->tail);
@@ -138,7 +138,7 @@ static int mq_tail_send(struct mq_file *f, size_t size)
 	mq_batch_add(&b, e);
 	err = mq_send(f, &b, true, &sent);
 	if (err < 0) {
-		mq_tail_cut(f, e->msg.size - size);
+		mq_tail_cut(f, mq_size(e) - size);
 		return err;
 	}
 	f->tail = NULL;

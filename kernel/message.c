@@ -206,11 +206,11 @@ static u32 mq_front(bool more, bool ordered)
 	       (ordered ? offsetof(struct mq_ordered, e) : 0);
 }
 
-static void mq_more_init(struct mq_more *m, struct mq_entry *e)
+static void mq_more_init(struct mq_more *more, struct mq_entry *e)
 {
-	memset(m, 0, sizeof(*m));
-	m->e = e;
-	e->more = m;
+	memset(more, 0, sizeof(*more));
+	more->e = e;
+	mq_msg(e)->more = more;
 }
 
 /* What stands before the entry, begun. */
@@ -226,15 +226,35 @@ static void mq_front_init(struct mq_entry *e, bool more, bool ordered)
 		mq_more_init((void *)e - mq_front(true, ordered), e);
 }
 
-/* Zeros between the parts and behind them. */
-static void mq_entry_zero(struct mq_entry *e)
+/* Begin an entry and its message, with zeros between the parts and behind. */
+static void mq_entry_begins(struct mq_entry *e, const struct mq_sizes *sizes,
+			    bool more, bool ordered)
 {
-	u32 meta = e->msg.key_size + e->msg.headers_size;
+	u32 meta = sizes->key_size + sizes->headers_size;
+	struct mq_msg *m = mq_msg(e);
 
+	mq_entry_init(e);
+	mq_msg_init(m, 0);
+	m->size = mq_offset(meta) + sizes->size;
+	m->key_size = sizes->key_size;
+	m->headers_size = sizes->headers_size;
 	if (unlikely(meta & 7))
 		memset(mq_data(e) + meta, 0, ALIGN(meta, 8) - meta);
-	if (unlikely(e->msg.size & 7))
+	if (unlikely(m->size & 7))
 		mq_entry_pad(e);
+	if (unlikely(more || ordered))
+		mq_front_init(e, more, ordered);
+}
+
+static u64 mq_sizes_bytes(const struct mq_sizes *s)
+{
+	return (u64)s->size + s->key_size + s->headers_size;
+}
+
+/* Bytes that the message takes. */
+static u32 mq_sizes_step(const struct mq_sizes *s)
+{
+	return mq_offset(s->key_size + s->headers_size) + ALIGN(s->size, 8);
 }
 
 /**
@@ -242,7 +262,7 @@ static void mq_entry_zero(struct mq_entry *e)
  * @f: the producer; its queue's overflow option says what to do where the
  *	module's budget is used up
  * @c: its chunk, claimed
- * @msg: the sizes of its parts
+ * @sizes: the sizes of its parts
  * @more: it has times of its own
  * @nowait: do not wait for other queues to give memory back
  *
@@ -253,34 +273,32 @@ static void mq_entry_zero(struct mq_entry *e)
  * ENODEV or ERESTARTSYS.
  */
 struct mq_entry *mq_entry_alloc(struct mq_file *f, struct mq_chunk **c,
-				const struct mq_msg *msg, bool more,
+				const struct mq_sizes *sizes, bool more,
 				bool nowait)
 {
+	u64 bytes = mq_sizes_bytes(sizes);
 	bool ordered = f->q->order, alone = more;
-	u32 front, size = sizeof(struct mq_entry) + mq_msg_extent(msg);
 	struct mq_entry *e;
+	u32 front;
 	int err;
 
 	more = more || mq_queue_times(f->q);
 	front = mq_front(more, ordered);
-	size += front;
-	err = mq_budget_get(f->q, mq_cost(mq_msg_bytes(msg)), nowait);
+	err = mq_budget_get(f->q, mq_cost(bytes), nowait);
 	if (unlikely(err)) {
 		if (err == -EAGAIN)
-			mq_want_room(f, mq_msg_bytes(msg));
+			mq_want_room(f, bytes);
 		return ERR_PTR(err);
 	}
 	/* What will stay for long does not keep a chunk from being used. */
-	e = likely(!alone) ? mq_chunk_cut(f, c, front, size) :
-			     mq_chunk_alone(front, size);
+	e = likely(!alone) ?
+	    mq_chunk_cut(f, c, front, mq_sizes_step(sizes)) :
+	    mq_chunk_alone(front, mq_sizes_step(sizes));
 	if (unlikely(!e)) {
-		mq_budget_uncharge(mq_cost(mq_msg_bytes(msg)));
+		mq_budget_uncharge(mq_cost(bytes));
 		return ERR_PTR(-ENOMEM);
 	}
-	mq_entry_init(e, msg);
-	mq_entry_zero(e);
-	if (unlikely(front))
-		mq_front_init(e, more, ordered);
+	mq_entry_begins(e, sizes, more, ordered);
 	return e;
 }
 
@@ -288,25 +306,42 @@ struct mq_entry *mq_entry_alloc(struct mq_file *f, struct mq_chunk **c,
 struct mq_entry *mq_entry_new(struct mq_file *f, u32 size, bool nowait)
 {
 	struct mq_chunk *c = mq_chunk_claim(f);
-	struct mq_msg msg = { .size = size };
-	struct mq_entry *e = mq_entry_alloc(f, &c, &msg, false, nowait);
+	struct mq_sizes sizes = { .size = size };
+	struct mq_entry *e = mq_entry_alloc(f, &c, &sizes, false, nowait);
 
 	mq_chunk_unclaim(f, c);
 	return e;
 }
 
 /* An entry in memory of its own, charged already; the sender is the caller. */
-static struct mq_entry *mq_entry_alone(const struct mq_msg *msg, u32 room,
-				       bool more, bool ordered)
+static struct mq_entry *mq_entry_alone(const struct mq_sizes *sizes, bool more,
+				       bool ordered)
 {
-	u32 front = mq_front(more, ordered);
-	struct mq_entry *e;
+	struct mq_entry *e = mq_chunk_alone(mq_front(more, ordered),
+					    mq_sizes_step(sizes));
 
-	e = mq_chunk_alone(front, front + sizeof(*e) + room);
+	if (e)
+		mq_entry_begins(e, sizes, more, ordered);
+	return e;
+}
+
+/* The same, with the message of @old, and its sender. */
+static struct mq_entry *mq_entry_again(const struct mq_entry *old, bool more,
+				       bool ordered)
+{
+	const struct mq_msg *from = mq_msg(old);
+	struct mq_sizes sizes = {
+		.size = mq_msg_size(from),
+		.key_size = from->key_size,
+		.headers_size = from->headers_size,
+	};
+	struct mq_entry *e = mq_entry_alone(&sizes, more, ordered);
+
 	if (!e)
 		return NULL;
-	mq_entry_init(e, msg);
-	mq_front_init(e, more, ordered);
+	memcpy(mq_data(e), from + 1, from->size - sizeof(*from));
+	mq_msg(e)->time_ns = from->time_ns;
+	mq_chunk_of(e)->first = *mq_sender_of(old);
 	return e;
 }
 
@@ -314,14 +349,14 @@ static struct mq_entry *mq_entry_alone(const struct mq_msg *msg, u32 room,
 struct mq_entry *mq_entry_begin(struct mq_file *f, u32 size, bool nowait)
 {
 	bool more = mq_queue_times(f->q), ordered = f->q->order;
-	struct mq_msg msg = { .size = size };
+	struct mq_sizes sizes = { .size = size };
 	struct mq_entry *e;
 	int err;
 
 	err = mq_budget_get(f->q, mq_cost(size), nowait);
 	if (err)
 		return ERR_PTR(err);
-	e = mq_entry_alone(&msg, ALIGN(size, 8), more, ordered);
+	e = mq_entry_alone(&sizes, more, ordered);
 	if (e)
 		return e;
 	mq_budget_uncharge(mq_cost(size));
@@ -350,20 +385,21 @@ void mq_entry_stamp(struct mq_entry *e)
 int mq_entry_grow(struct mq_file *f, struct mq_entry **e, u32 before, u32 room,
 		  bool nowait)
 {
-	u32 more = room - before;
+	struct mq_sizes sizes = { .size = room };
 	struct mq_entry *old = *e, *new;
+	u32 more = room - before;
 	int err;
 
 	err = mq_budget_get(f->q, more, nowait);
 	if (err)
 		return err;
-	new = mq_entry_alone(&old->msg, ALIGN(room, 8), old->own_more,
-			     old->ordered);
+	new = mq_entry_alone(&sizes, old->own_more, old->ordered);
 	if (!new) {
 		mq_budget_uncharge(more);
 		return -ENOMEM;
 	}
-	memcpy(mq_data(new), mq_data(old), old->msg.size);
+	mq_msg_set_size(mq_msg(new), mq_size(old));
+	memcpy(mq_data(new), mq_data(old), mq_size(old));
 	mq_order_move(new, old);
 	*e = new;
 	mq_chunk_put(mq_chunk_of(old));
@@ -379,18 +415,14 @@ int mq_entry_grow(struct mq_file *f, struct mq_entry **e, u32 before, u32 room,
  */
 struct mq_entry *mq_entry_copy(struct mq_queue *q, const struct mq_entry *old)
 {
-	u64 extent = mq_msg_extent(&old->msg);
 	bool more = mq_queue_times(q);
 	struct mq_entry *e;
 
-	e = mq_entry_alone(&old->msg, extent, more, q->order);
+	e = mq_entry_again(old, more, q->order);
 	if (!e)
 		return NULL;
 	if (more)
-		e->more->expires = MQ_NEVER;
-	mq_chunk_of(e)->first = *mq_sender_of(old);
-	e->msg.time_ns = old->msg.time_ns;
-	memcpy(mq_data(e), mq_data(old), extent);
+		mq_msg(e)->more->expires = MQ_NEVER;
 	atomic_long_add(mq_entry_cost(e), &mq_budget_used);
 	return e;
 }
@@ -398,22 +430,22 @@ struct mq_entry *mq_entry_copy(struct mq_queue *q, const struct mq_entry *old)
 /* What an entry has besides its message, for one that takes its place. */
 static void mq_entry_inherit(struct mq_entry *e, struct mq_entry *old)
 {
-	struct mq_more *m = e->more;
+	struct mq_msg *m = mq_msg(e), *from = mq_msg(old);
 
-	e->id = old->id;
-	e->attempt = old->attempt;
-	e->failures = old->failures;
-	e->priority = old->priority;
-	e->state = old->state;
-	e->failure = old->failure;
+	m->id = from->id;
+	m->attempt = from->attempt;
+	m->failures = from->failures;
+	m->priority = from->priority;
+	m->state = from->state;
+	m->failure = from->failure;
+	m->target = from->target;
 	e->leaving = old->leaving;
-	e->holder = old->holder;
-	if (m) {
-		*m = *old->more;
-		m->e = e;
-	} else if (old->more) {
-		e->more = old->more;
-		e->more->e = e;
+	if (m->more) {
+		*m->more = *from->more;
+		m->more->e = e;
+	} else if (from->more) {
+		m->more = from->more;
+		m->more->e = e;
 	}
 }
 
@@ -425,17 +457,13 @@ static void mq_entry_inherit(struct mq_entry *e, struct mq_entry *old)
  */
 struct mq_entry *mq_entry_lift(struct mq_entry *old)
 {
-	u64 extent = mq_msg_extent(&old->msg);
 	struct mq_entry *e;
 
 	if (mq_chunk_of(old)->order == MQ_LARGE)
 		return old;
-	e = mq_entry_alone(&old->msg, extent, old->own_more, false);
+	e = mq_entry_again(old, old->own_more, false);
 	if (!e)
 		return old;
-	memcpy(mq_data(e), mq_data(old), extent);
-	mq_chunk_of(e)->first = *mq_sender_of(old);
-	e->msg.time_ns = old->msg.time_ns;
 	mq_entry_inherit(e, old);
 	if (old->ordered)
 		mq_order_entry_free(old);
@@ -464,36 +492,45 @@ void mq_more_free(struct mq_more *m)
 /* An entry, in hand or with its queue's lock held, has it from now on. */
 void mq_more_add(struct mq_entry *e, struct mq_more **spare)
 {
-	struct mq_more *m = *spare;
+	struct mq_more *more = *spare;
 
 	*spare = NULL;
-	mq_more_init(m, e);
-	m->when = MQ_NEVER;
-	m->expires = MQ_NEVER;
+	mq_more_init(more, e);
+	more->when = MQ_NEVER;
+	more->expires = MQ_NEVER;
 }
 
 /* What is rare: so much for it is not on the way of the others. */
 static noinline void mq_entry_free_rare(struct mq_entry *e)
 {
-	struct mq_more *m = e->more;
+	struct mq_msg *m = mq_msg(e);
+	struct mq_more *more = m->more;
 
-	if (!e->state && e->seen)
-		mq_seen_free(e->seen);
+	if (!m->state && m->seen)
+		mq_seen_free(m->seen);
 	if (e->ordered)
 		mq_order_entry_free(e);
-	if (!m)
+	if (!more)
 		return;
-	mq_text_put(m->origin);
-	mq_text_put(m->note);
+	mq_text_put(more->origin);
+	mq_text_put(more->note);
 	if (!e->own_more)
-		mq_more_free(m);
+		mq_more_free(more);
+}
+
+/* Nothing but a message, and it was in a queue. */
+static bool mq_entry_is_common(const struct mq_entry *e)
+{
+	const struct mq_msg *m = mq_msg(e);
+
+	return likely(!m->more && !e->ordered && m->state);
 }
 
 void mq_entry_free(struct mq_entry *e)
 {
 	unsigned long cost = mq_entry_cost(e);
 
-	if (e->more || e->ordered || !e->state)
+	if (!mq_entry_is_common(e))
 		mq_entry_free_rare(e);
 	mq_chunk_put(mq_chunk_of(e));
 	mq_budget_uncharge(cost);
@@ -533,30 +570,18 @@ void mq_text_put(struct mq_text *t)
 		kfree(t);
 }
 
-void mq_entries_free(struct list_head *list)
-{
-	struct mq_entry *e;
-	u64 cost = 0;
-
-	list_for_each_entry(e, list, list)
-		cost += mq_entry_cost(e);
-	mq_run_free(list, cost);
-}
-
-/* The same, where it is known what they cost in all. */
-void mq_run_free(struct list_head *list, u64 cost)
+/* The memory of all, which is nothing but that of messages. */
+static void mq_run_put(struct list_head *list, u64 cost)
 {
 	struct list_head *at, *next;
 	struct mq_chunk *chunk = NULL;
 	int n = 0;
 
 	for (at = list->next; at != list; at = next) {
-		struct mq_entry *e = list_entry(at, struct mq_entry, list);
-		struct mq_chunk *c = mq_chunk_of(e);
+		struct mq_chunk *c = mq_chunk_of(list_entry(at, struct mq_entry,
+							    list));
 
 		next = at->next;
-		if (unlikely(e->more || e->ordered || !e->state))
-			mq_entry_free_rare(e);
 		if (unlikely(c != chunk || n == MQ_PORTION)) {
 			mq_chunk_put_many(chunk, n);
 			chunk = c;
@@ -569,6 +594,28 @@ void mq_run_free(struct list_head *list, u64 cost)
 	if (cost)
 		mq_budget_uncharge(cost);
 	INIT_LIST_HEAD(list);
+}
+
+void mq_entries_free(struct list_head *list)
+{
+	struct mq_entry *e;
+	u64 cost = 0;
+
+	list_for_each_entry(e, list, list) {
+		cost += mq_entry_cost(e);
+		if (!mq_entry_is_common(e))
+			mq_entry_free_rare(e);
+	}
+	mq_run_put(list, cost);
+}
+
+/* The same, with what mq_flight_finish_run_locked() said. */
+void mq_run_free(struct list_head *list, u64 cost)
+{
+	if (likely(cost))
+		mq_run_put(list, cost);
+	else
+		mq_entries_free(list);
 }
 
 int __init mq_message_init(void)

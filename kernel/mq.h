@@ -4,12 +4,12 @@
  *
  * The model
  *
- *   A message (mq_msg) is the bytes that were sent and who sent them. It never
- *   changes.
- *   An entry (mq_entry) is the place of one message in one queue: its id, its
- *   state, its failures; what time will do to it and what it died of are apart
- *   (mq_more), as few have that. The queue owns it, but for one in flight, which
- *   an open file holds. Entry and message are one piece of a chunk (mq_chunk).
+ *   A message (mq_msg) is a record as its receiver gets it: the bytes that were
+ *   sent, which never change, and its id, its state, its failures; what time will
+ *   do to it and what it died of are apart (mq_more), as few have that.
+ *   An entry (mq_entry) is its place in the lists and trees of a queue. The queue
+ *   owns it, but for one in flight, which an open file holds. Message and entry
+ *   are two pieces of one chunk (mq_chunk).
  *   A queue (mq_queue) is a device with its options, its entries in order and
  *   its counters. An open file (mq_file) is a producer, a consumer or both.
  *
@@ -71,55 +71,158 @@
 
 #include "compat.h"
 
+struct mem_cgroup;
+struct mq_entry;
+struct mq_file;
+struct mq_group;
+struct mq_more;
+struct mq_order;
+struct mq_owner;
+struct mq_queue;
+struct mq_seen;
+
 /**
- * struct mq_msg - what was sent and who sent it
- * @size: bytes of payload
- * @key_size: bytes of the key
- * @headers_size: bytes of the headers
- * @chunk: how far before the entry the chunk begins, in units of 8 bytes
- * @sender: how far behind that its sender stands, likewise
+ * struct mq_msg - a message, stored as the record that its receiver gets
+ * @size: bytes of the record
+ * @flags: 0
+ * @id: number in the queue
  * @time_ns: when it was sent, CLOCK_REALTIME
+ * @holder: in flight: the open file that has it; NULL: a RECV is at work on it
+ * @seen: not in the queue yet: its de-duplication id, or NULL
+ * @target: in mq_queue.out and to leave: where it goes
+ * @more: what is rare, or NULL
+ * @since_ns: in flight, if there is a @holder: when it was handed out,
+ *	CLOCK_REALTIME, 0: just now
+ * @uid: of no meaning, as the next two: see mq_sender_of()
+ * @gid: the same
+ * @pid: the same
+ * @attempt: how often it was handed out
+ * @failures: how many of those went wrong
+ * @priority: its level
+ * @state: enum devmq_state; 0: not in the queue, or the mark of a cursor
+ * @failure: enum devmq_failure, the last one
+ * @reserved: 0
+ * @extra_size: 0
+ * @key_size: bytes of the key
+ * @dedup_size: 0
+ * @headers_size: bytes of the headers
+ * @sizes: the last four; 0: there is nothing but a payload
  *
- * Behind the entry stand, as in a record, key and headers, zeros up to a
- * multiple of 8, the payload, and zeros again to the next multiple of 8. All of
- * that is invariant once the message is in a queue, and stays where it is while
- * anybody has a reference to the chunk.
+ * This is struct devmq_record. What a receiver finds zeroed there, or what
+ * depends on who he is, has other uses while the message is stored, and is put in
+ * order when it is handed out as a record (mq_msg_present()).
+ *
+ * Behind it stand key and headers, zeros up to a multiple of 8, the payload, and
+ * zeros again to the next multiple of 8. These, the sizes and the time never
+ * change once the message is in a queue, and stay where they are while anybody
+ * has a reference to the chunk. All else is protected as the entry is.
  */
 struct mq_msg {
 	u32	size;
-	u16	key_size;
-	u16	headers_size;
-	u16	chunk;
-	u16	sender;
+	u32	flags;
+	u64	id;
 	u64	time_ns;
+	union {
+		struct mq_file	*holder;
+		struct mq_seen	*seen;
+		struct mq_queue	*target;
+		u64		no_delay;
+	};
+	union {
+		struct mq_more	*more;
+		u64		no_ttl;
+	};
+	union {
+		u64		since_ns;
+		struct {
+			u32	uid;
+			u32	gid;
+		};
+	};
+	u32	pid;
+	u32	attempt;
+	u32	failures;
+	u8	priority;
+	u8	state;
+	u8	failure;
+	u8	reserved;
+	union {
+		struct {
+			u16	extra_size;
+			u16	key_size;
+			u16	dedup_size;
+			u16	headers_size;
+		};
+		u64	sizes;
+	};
 };
 
-/* Bytes from a message's data to its payload. */
-static inline u32 mq_msg_offset(const struct mq_msg *m)
+#define MQ_SAME_PLACE(member, as)					\
+	static_assert(offsetof(struct mq_msg, member) ==		\
+		      offsetof(struct devmq_record, as))
+MQ_SAME_PLACE(id, id);
+MQ_SAME_PLACE(time_ns, time_ns);
+MQ_SAME_PLACE(no_delay, delay_ns);
+MQ_SAME_PLACE(no_ttl, ttl_ns);
+MQ_SAME_PLACE(uid, uid);
+MQ_SAME_PLACE(gid, gid);
+MQ_SAME_PLACE(pid, pid);
+MQ_SAME_PLACE(attempt, attempt);
+MQ_SAME_PLACE(failures, failures);
+MQ_SAME_PLACE(priority, priority);
+MQ_SAME_PLACE(state, state);
+MQ_SAME_PLACE(failure, failure);
+MQ_SAME_PLACE(key_size, key_size);
+MQ_SAME_PLACE(headers_size, headers_size);
+static_assert(sizeof(struct mq_msg) == sizeof(struct devmq_record));
+
+/**
+ * struct mq_sizes - the sizes of a message's parts
+ * @size: bytes of payload
+ * @key_size: bytes of the key
+ * @headers_size: bytes of the headers
+ */
+struct mq_sizes {
+	u32	size;
+	u16	key_size;
+	u16	headers_size;
+};
+
+/* Bytes from the beginning of a record to its payload, with so much before. */
+static inline u32 mq_offset(u32 meta)
 {
-	return ALIGN(m->key_size + m->headers_size, 8);
+	return sizeof(struct mq_msg) + ALIGN(meta, 8);
 }
 
-/* Bytes of a message's data. */
-static inline u64 mq_msg_extent(const struct mq_msg *m)
+/* Bytes from a message's beginning to its payload. */
+static inline u32 mq_msg_offset(const struct mq_msg *m)
 {
-	return mq_msg_offset(m) + ALIGN((u64)m->size, 8);
+	return mq_offset(m->key_size + m->headers_size);
+}
+
+/* Bytes of a message's payload. */
+static inline u32 mq_msg_size(const struct mq_msg *m)
+{
+	return m->size - mq_msg_offset(m);
+}
+
+/* Bytes from one message's beginning to the next one's. */
+static inline u64 mq_msg_step(const struct mq_msg *m)
+{
+	return ALIGN((u64)m->size, 8);
 }
 
 /* Bytes that a message counts in its queue's bound. */
 static inline u64 mq_msg_bytes(const struct mq_msg *m)
 {
-	return (u64)m->size + m->key_size + m->headers_size;
-}
+	u32 meta;
 
-struct mem_cgroup;
-struct mq_entry;
-struct mq_file;
-struct mq_group;
-struct mq_order;
-struct mq_owner;
-struct mq_queue;
-struct mq_seen;
+	if (likely(!m->sizes))
+		return m->size - sizeof(*m);
+	barrier();	/* the rest is not for here */
+	meta = m->key_size + m->headers_size;
+	return (u64)m->size - mq_offset(meta) + meta;
+}
 
 /**
  * struct mq_text - a name or a note that several entries share
@@ -173,17 +276,10 @@ struct mq_more {
  * @node: ready but out of that order: node in mq_ready.returned. Held, but not
  *	in the order of ids: node in mq_held.tree. Delayed, deferred or dead: node
  *	in mq_queue.aside
- * @holder: in flight: the open file that has it
- * @seen: not in the queue yet: its de-duplication id, or NULL
- * @target: in mq_queue.out and @leaving: where it goes
- * @more: what is rare, or NULL
- * @id: number in the queue
- * @since_ns: in flight: when it was handed out, CLOCK_REALTIME
- * @attempt: how often it was handed out
- * @failures: how many of those went wrong
- * @priority: its level
- * @state: enum devmq_state; 0: not in the queue, or the mark of a cursor
- * @failure: enum devmq_failure, the last one
+ * @msg: how far behind this its message stands, or before it, in units of 8
+ *	bytes
+ * @chunk: how far before this the chunk begins, likewise
+ * @sender: how far behind that its sender stands, likewise
  * @returned: ready and in mq_ready.returned
  * @timed: in the tree of a clock
  * @clock: which one: enum mq_clocks
@@ -191,9 +287,8 @@ struct mq_more {
  * @leaving: in mq_queue.out, for a dead-letter queue
  * @ordered: it is the end of a struct mq_ordered
  * @deferred: in flight: it was deferred before
- * @own_more: @more stands in the same piece of memory
+ * @own_more: mq_msg.more stands in the same piece of memory
  * @in_run: in flight, held: in mq_held.run
- * @msg: what was sent; the bytes follow
  *
  * Protected by mq_queue.lock. While its handler has one in flight "in hand",
  * in no tree of the file's, nobody else moves it.
@@ -204,43 +299,43 @@ struct mq_entry {
 		struct list_head list;
 		struct rb_node	node;
 	};
-	union {
-		struct mq_file	*holder;
-		struct mq_seen	*seen;
-		struct mq_queue	*target;
-	};
-	struct mq_more	*more;
-	u64		id;
-	u64		since_ns;
-	u32		attempt;
-	u32		failures;
-	u8		priority;
-	u8		state;
-	u8		failure;
-	bool		returned:1;
-	bool		timed:1;
-	bool		clock:1;
-	bool		fresh:1;
-	bool		leaving:1;
-	bool		ordered:1;
-	bool		deferred:1;
-	bool		own_more:1;
-	bool		in_run;
-	struct mq_msg	msg;
+	s16			msg;
+	u16			chunk;
+	u16			sender;
+	bool			returned:1;
+	bool			timed:1;
+	bool			clock:1;
+	bool			fresh:1;
+	bool			leaving:1;
+	bool			ordered:1;
+	bool			deferred:1;
+	bool			own_more:1;
+	bool			in_run;
 };
 
 #ifndef __CHECKER__	/* counts the bits otherwise */
-static_assert(sizeof(struct mq_entry) <= 112);	/* for each message stored */
+static_assert(sizeof(struct mq_entry) <= 48);	/* for each message stored */
 #endif
+
+static inline struct mq_msg *mq_msg(const struct mq_entry *e)
+{
+	return (void *)e + (long)e->msg * 8;
+}
+
+/* Bytes of its payload. */
+static inline u32 mq_size(const struct mq_entry *e)
+{
+	return mq_msg_size(mq_msg(e));
+}
 
 static inline u8 *mq_data(const struct mq_entry *e)
 {
-	return (u8 *)e + sizeof(*e);
+	return (u8 *)(mq_msg(e) + 1);
 }
 
 static inline u8 *mq_payload(const struct mq_entry *e)
 {
-	return mq_data(e) + mq_msg_offset(&e->msg);
+	return (u8 *)mq_msg(e) + mq_msg_offset(mq_msg(e));
 }
 
 /**
@@ -284,7 +379,8 @@ struct mq_sender {
  * @refs: one for each message in it, and for each who looks at one; besides,
  *	as long as the open file cuts from it, MQ_CHUNK_BIAS less @given
  * @size: bytes, this header included
- * @used: how many are cut off
+ * @used: how many of them messages have taken, from the beginning
+ * @top: where the entries begin, which are cut off the end
  * @given: how many messages were cut
  * @sender: where the sender of what is cut now stands, in units of 8 bytes
  * @order: pages it is made of; MQ_LARGE: it is as large as its one message
@@ -292,13 +388,16 @@ struct mq_sender {
  * @memcg: the cgroup it is charged to; only to be compared with
  * @first: the first sender
  *
- * Senders stand between the messages, where they change. @refs counts down
+ * Messages that come after each other stand so, as they go in and out in one
+ * piece; so their entries are apart. Senders stand between the messages, where
+ * they change. @refs counts down
  * without a lock; all else belongs to who has claimed the chunk (chunk.c).
  */
 struct mq_chunk {
 	atomic_t		refs;
 	u32			size;
 	u32			used;
+	u32			top;
 	u32			given;
 	u16			sender;
 	u16			order;
@@ -310,12 +409,12 @@ struct mq_chunk {
 
 static inline struct mq_chunk *mq_chunk_of(const struct mq_entry *e)
 {
-	return (void *)e - e->msg.chunk * 8;
+	return (void *)e - (long)e->chunk * 8;
 }
 
 static inline const struct mq_sender *mq_sender_of(const struct mq_entry *e)
 {
-	return (void *)mq_chunk_of(e) + e->msg.sender * 8;
+	return (void *)mq_chunk_of(e) + (long)e->sender * 8;
 }
 
 /* How many entries one hold of the lock moves, where there may be many. */
@@ -351,10 +450,12 @@ struct mq_ready {
 /**
  * struct mq_cursor - a place in mq_queue.all that outlives the lock
  * @mark: an entry of no state. Linked: all before it have an id not
- *	above @mark.id, all behind it a larger one. Not linked: the beginning
+ *	above @place.id, all behind it a larger one. Not linked: the beginning
+ * @place: its message
  */
 struct mq_cursor {
 	struct mq_entry	mark;
+	struct mq_msg	place;
 };
 
 /**
@@ -699,6 +800,7 @@ void mq_chunk_unclaim(struct mq_file *f, struct mq_chunk *c);
 struct mq_entry *mq_chunk_cut(struct mq_file *f, struct mq_chunk **c,
 			      u32 front, u32 size);
 struct mq_entry *mq_chunk_alone(u32 front, u32 size);
+struct mq_chunk *mq_chunk_next(struct mq_file *f, struct mq_chunk *c, u32 size);
 bool mq_chunk_again(struct mq_chunk *c, u32 size);
 void mq_chunk_drop(struct mq_file *f);
 void mq_sender_stamp(struct mq_sender *s);
@@ -719,20 +821,25 @@ static inline bool mq_chunk_is_ours(const struct mq_chunk *c)
 /* Is there so much left of it, if need be from its beginning again? */
 static inline bool mq_chunk_has(struct mq_chunk *c, u32 size)
 {
-	return likely(size <= c->size - c->used) || mq_chunk_again(c, size);
+	return likely(size <= c->top - c->used) || mq_chunk_again(c, size);
 }
 
-/* Cut @size bytes off, which are there; the entry begins at @front. */
+/*
+ * Cut off what an entry, with @front bytes before it, and its message of @size
+ * bytes take, which are there.
+ */
 static inline struct mq_entry *mq_chunk_take(struct mq_chunk *c, u32 front,
 					     u32 size)
 {
-	u32 at = c->used;
-	struct mq_entry *e = (void *)c + at + front;
+	u32 at = c->used, top = c->top - sizeof(struct mq_entry);
+	struct mq_entry *e = (void *)c + top;
 
 	c->used = at + size;
+	c->top = top - front;
 	c->given++;
-	e->msg.chunk = (at + front) / 8;
-	e->msg.sender = c->sender;
+	e->chunk = top / 8;
+	e->msg = (s32)(at - top) >> 3;
+	e->sender = c->sender;
 	return e;
 }
 
@@ -747,7 +854,8 @@ static inline struct mq_entry *mq_chunk_quick(struct mq_file *f, u32 size)
 
 	if (unlikely(c == MQ_CHUNK_CLAIMED))
 		return NULL;
-	if (likely(c && mq_chunk_is_ours(c) && mq_chunk_has(c, size)))
+	if (likely(c && mq_chunk_is_ours(c) &&
+		   mq_chunk_has(c, sizeof(*e) + size)))
 		e = mq_chunk_take(c, 0, size);
 	/* Pairs with the exchange of who claims it next. */
 	smp_store_release(&f->chunk, c);
@@ -769,7 +877,7 @@ static inline void mq_chunk_put(struct mq_chunk *c)
 int mq_message_init(void);
 void mq_message_exit(void);
 struct mq_entry *mq_entry_alloc(struct mq_file *f, struct mq_chunk **c,
-				const struct mq_msg *msg, bool more,
+				const struct mq_sizes *sizes, bool more,
 				bool nowait);
 struct mq_entry *mq_entry_new(struct mq_file *f, u32 size, bool nowait);
 struct mq_entry *mq_entry_begin(struct mq_file *f, u32 size, bool nowait);
@@ -791,12 +899,12 @@ void mq_more_add(struct mq_entry *e, struct mq_more **spare);
  */
 static inline u64 mq_cost(u64 bytes)
 {
-	return sizeof(struct mq_entry) + bytes;
+	return sizeof(struct mq_entry) + sizeof(struct mq_msg) + bytes;
 }
 
 static inline u64 mq_entry_cost(const struct mq_entry *e)
 {
-	return mq_cost(mq_msg_bytes(&e->msg));
+	return mq_cost(mq_msg_bytes(mq_msg(e)));
 }
 
 extern atomic_long_t mq_budget_used;
@@ -833,17 +941,9 @@ struct mq_text *mq_text_alloc(u16 size);
 struct mq_text *mq_text_get(struct mq_text *t);
 void mq_text_put(struct mq_text *t);
 
-/* An entry in no queue, with nothing but its message, whose sizes are @msg's. */
-static inline void mq_entry_init(struct mq_entry *e, const struct mq_msg *msg)
+/* An entry in no queue: what is not known from where it stands. */
+static inline void mq_entry_init(struct mq_entry *e)
 {
-	e->seen = NULL;
-	e->more = NULL;
-	e->since_ns = 0;
-	e->attempt = 0;
-	e->failures = 0;
-	e->priority = 0;
-	e->state = 0;
-	e->failure = 0;
 	e->returned = false;
 	e->timed = false;
 	e->clock = false;
@@ -853,9 +953,22 @@ static inline void mq_entry_init(struct mq_entry *e, const struct mq_msg *msg)
 	e->deferred = false;
 	e->own_more = false;
 	e->in_run = false;
-	e->msg.size = msg->size;
-	e->msg.key_size = msg->key_size;
-	e->msg.headers_size = msg->headers_size;
+}
+
+/* A message in no queue, of a payload of @size bytes; its sender is known. */
+static inline void mq_msg_init(struct mq_msg *m, u32 size)
+{
+	m->size = sizeof(*m) + size;
+	m->flags = 0;
+	m->no_delay = 0;
+	m->no_ttl = 0;
+	m->attempt = 0;
+	m->failures = 0;
+	m->priority = 0;
+	m->state = 0;
+	m->failure = 0;
+	m->reserved = 0;
+	m->sizes = 0;
 }
 
 /*
@@ -894,32 +1007,45 @@ static inline void mq_list_remove(struct list_head *entry)
 	__list_del(entry->prev, entry->next);
 }
 
-/* As mq_entry_free(), for one that is nothing but a message. */
-static inline void mq_plain_free(struct mq_entry *e)
+/* Its payload becomes longer or shorter, before it is in a queue. */
+static inline void mq_msg_set_size(struct mq_msg *m, u32 size)
 {
-	u64 cost = mq_entry_cost(e);
-
-	mq_chunk_put(mq_chunk_of(e));
-	mq_budget_uncharge(cost);
+	m->size = mq_msg_offset(m) + size;
 }
 
 /* Zeros behind the payload: no byte of the kernel's own goes out. */
 static inline void mq_entry_pad(struct mq_entry *e)
 {
-	memset(mq_payload(e) + e->msg.size, 0,
-	       ALIGN(e->msg.size, 8) - e->msg.size);
+	struct mq_msg *m = mq_msg(e);
+
+	memset((void *)m + m->size, 0, mq_msg_step(m) - m->size);
 }
 
 /* What it came from as dead, or NULL. */
 static inline struct mq_text *mq_origin(const struct mq_entry *e)
 {
-	return unlikely(e->more) ? e->more->origin : NULL;
+	const struct mq_more *more = mq_msg(e)->more;
+
+	return unlikely(more) ? more->origin : NULL;
 }
 
 /* When its time to live is over, or MQ_NEVER. */
 static inline u64 mq_expires(const struct mq_entry *e)
 {
-	return unlikely(e->more) ? e->more->expires : MQ_NEVER;
+	const struct mq_more *more = mq_msg(e)->more;
+
+	return unlikely(more) ? more->expires : MQ_NEVER;
+}
+
+/* Of a list of entries that is not empty. */
+static inline u64 mq_first_id(const struct list_head *list)
+{
+	return mq_msg(list_first_entry(list, struct mq_entry, list))->id;
+}
+
+static inline u64 mq_last_id(const struct list_head *list)
+{
+	return mq_msg(list_last_entry(list, struct mq_entry, list))->id;
 }
 
 /* ready.c: the order of delivery, trees by id, walking through a queue */
@@ -1046,7 +1172,7 @@ int mq_queue_attach(struct mq_queue *q, struct mq_file *f, bool exclusive);
 void mq_queue_detach(struct mq_queue *q, struct mq_file *f);
 bool mq_queue_is_full(const struct mq_queue *q);
 u64 mq_queue_droppable(struct mq_queue *q);
-int mq_queue_admit_locked(struct mq_queue *q, const struct mq_msg *msg);
+int mq_queue_admit_locked(struct mq_queue *q, const struct mq_msg *m);
 void mq_queue_spare(struct mq_queue *q);
 void mq_queue_add_locked(struct mq_queue *q, struct mq_entry *e, u64 now);
 bool mq_queue_takes_run_locked(struct mq_queue *q, const struct mq_batch *b);
@@ -1084,7 +1210,7 @@ void mq_held_init(struct mq_held *h);
 struct mq_entry *mq_held_first(struct mq_held *h);
 struct mq_entry *mq_held_after(struct mq_held *h, u64 id);
 u32 mq_flight_ack_run_locked(struct mq_file *f, u64 first_id, u64 last_id,
-			     u32 max, struct list_head *done);
+			     u32 max, struct list_head *done, u64 *cost);
 struct mq_entry *mq_flight_next_locked(struct mq_queue *q, struct mq_file *f);
 struct mq_entry *mq_flight_deferred_locked(struct mq_queue *q,
 					   struct mq_file *f, u64 id);

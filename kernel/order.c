@@ -93,11 +93,11 @@ static struct mq_ordered *mq_ordered_node(struct rb_node *node)
 static bool mq_ordered_before(const struct mq_ordered *a,
 			      const struct mq_ordered *b)
 {
-	if (a->e.priority != b->e.priority)
-		return a->e.priority > b->e.priority;
+	if (mq_msg(&a->e)->priority != mq_msg(&b->e)->priority)
+		return mq_msg(&a->e)->priority > mq_msg(&b->e)->priority;
 	if (a->turn != b->turn)
 		return a->turn < b->turn;
-	return a->e.id < b->e.id;
+	return mq_msg(&a->e)->id < mq_msg(&b->e)->id;
 }
 
 static bool mq_ordered_less(struct rb_node *a, const struct rb_node *b)
@@ -231,7 +231,7 @@ int mq_order_prepare(struct mq_queue *q, struct mq_entry *e)
 {
 	struct mq_ordered *x = mq_ordered_of(e);
 	const void *bytes = mq_data(e);
-	u16 size = e->msg.key_size;
+	u16 size = mq_msg(e)->key_size;
 	uid_t uid;
 
 	if (likely(!q->order))
@@ -243,7 +243,7 @@ int mq_order_prepare(struct mq_queue *q, struct mq_entry *e)
 	}
 	if (q->opt.fairness == MQ_FAIRNESS_NONE)
 		return 0;
-	if (mq_turns_prepare(q, e->priority))
+	if (mq_turns_prepare(q, mq_msg(e)->priority))
 		return -ENOMEM;
 	if (q->opt.fairness == MQ_FAIRNESS_UID) {
 		uid = __kuid_val(mq_sender_of(e)->uid);
@@ -251,7 +251,7 @@ int mq_order_prepare(struct mq_queue *q, struct mq_entry *e)
 		size = sizeof(uid);
 	}
 	kfree(x->fair);
-	x->fair = mq_group_alloc(bytes, size, e->priority);
+	x->fair = mq_group_alloc(bytes, size, mq_msg(e)->priority);
 	return x->fair ? 0 : -ENOMEM;
 }
 
@@ -286,7 +286,7 @@ static void mq_make_eligible(struct mq_queue *q, struct mq_ordered *x)
 		/* Turns of those that went undelivered are not waited for. */
 		if (!x->fair->eligible)
 			x->fair->turn = 0;
-		x->fair->turn = max(x->fair->turn, *mq_turn(o, x->e.priority)) + 1;
+		x->fair->turn = max(x->fair->turn, *mq_turn(o, mq_msg(&x->e)->priority)) + 1;
 		x->turn = x->fair->turn;
 	}
 	if (x->fair)
@@ -383,7 +383,7 @@ void mq_order_take_locked(struct mq_queue *q, struct mq_entry *e)
 
 	lockdep_assert_held(&q->lock);
 	if (x->fair) {
-		now = mq_turn(q->order, e->priority);
+		now = mq_turn(q->order, mq_msg(e)->priority);
 		*now = max(*now, x->turn);
 	}
 	if (!key)

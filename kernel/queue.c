@@ -128,9 +128,9 @@ static void mq_move_locked(struct mq_queue *q, struct mq_entry *e)
 /* It has what it needs to die, if there is some to be had. */
 static bool mq_spare_locked(struct mq_queue *q, struct mq_entry *e)
 {
-	if (!e->more && q->spare)
+	if (!mq_msg(e)->more && q->spare)
 		mq_more_add(e, &q->spare);
-	return e->more;
+	return mq_msg(e)->more;
 }
 
 /* Have some for the next time, where that was not so. */
@@ -196,7 +196,7 @@ int mq_queue_admit_locked(struct mq_queue *q, const struct mq_msg *msg)
 	if (unlikely(mq_paused(q, MQ_PAUSED_SEND)))
 		return -EAGAIN;
 	/* A bound may have been set lower since that was looked at. */
-	if (!mq_size_ok(q, msg->size, bytes - msg->size))
+	if (!mq_size_ok(q, mq_msg_size(msg), bytes - mq_msg_size(msg)))
 		return -EMSGSIZE;
 	if (likely(mq_queue_fits(q, 1, bytes)))
 		return 0;
@@ -217,7 +217,7 @@ int mq_queue_admit_locked(struct mq_queue *q, const struct mq_msg *msg)
 /* What its sender, or the queue, says of times begins to count. */
 static void mq_begin(struct mq_queue *q, struct mq_entry *e)
 {
-	struct mq_more *m = e->more;
+	struct mq_more *m = mq_msg(e)->more;
 	u64 ttl = m->expires ?: READ_ONCE(q->opt.ttl_ms) * NSEC_PER_MSEC;
 	u64 delay = m->when ?: READ_ONCE(q->opt.delay_ms) * NSEC_PER_MSEC;
 	bool at = e->clock == MQ_REALTIME;
@@ -238,22 +238,22 @@ static void mq_begin(struct mq_queue *q, struct mq_entry *e)
 /* A message comes in at @now (CLOCK_REALTIME), and gets its id. */
 void mq_queue_add_locked(struct mq_queue *q, struct mq_entry *e, u64 now)
 {
-	struct mq_seen *seen = e->seen;
+	struct mq_seen *seen = mq_msg(e)->seen;
 
 	lockdep_assert_held(&q->lock);
-	e->msg.time_ns = now;
-	e->id = q->next_id++;
-	e->holder = NULL;
+	mq_msg(e)->time_ns = now;
+	mq_msg(e)->id = q->next_id++;
+	mq_msg(e)->holder = NULL;
 	list_add_tail(&e->all, &q->all);
 	WRITE_ONCE(q->stored, q->stored + 1);
-	WRITE_ONCE(q->stat.bytes, q->stat.bytes + mq_msg_bytes(&e->msg));
+	WRITE_ONCE(q->stat.bytes, q->stat.bytes + mq_msg_bytes(mq_msg(e)));
 	q->stat.sent++;
 	trace_mq_send(q, e);
 	if (unlikely(seen))
-		mq_dedup_add_locked(q, seen, e->id);
+		mq_dedup_add_locked(q, seen, mq_msg(e)->id);
 	if (unlikely(q->order))
 		mq_order_join_locked(q, e);
-	if (unlikely(e->more))
+	if (unlikely(mq_msg(e)->more))
 		mq_begin(q, e);
 	else
 		mq_ready_locked(q, e);
@@ -276,17 +276,24 @@ bool mq_queue_takes_run_locked(struct mq_queue *q, const struct mq_batch *b)
 /* It does, at @now. */
 void mq_queue_add_run_locked(struct mq_queue *q, struct mq_batch *b, u64 now)
 {
+	struct list_head *last = q->all.prev;
 	u64 id = q->next_id;
 	struct mq_entry *e;
 
 	lockdep_assert_held(&q->lock);
 	list_for_each_entry(e, &b->list, list) {
-		e->msg.time_ns = now;
-		e->id = id++;
-		e->state = DEVMQ_STATE_READY;
-		mq_list_append(&e->all, &q->all);
+		struct mq_msg *m = mq_msg(e);
+
+		m->time_ns = now;
+		m->id = id++;
+		m->state = DEVMQ_STATE_READY;
+		last->next = &e->all;
+		e->all.prev = last;
+		last = &e->all;
 		trace_mq_send(q, e);
 	}
+	last->next = &q->all;
+	q->all.prev = last;
 	mq_ready_append(&q->ready, &b->list);
 	q->next_id = id;
 	WRITE_ONCE(q->stored, q->stored + b->count);
@@ -464,8 +471,8 @@ int mq_queue_stat(struct mq_queue *q, struct devmq_stat *s)
 	gone = q->gone;
 	*s = q->stat;
 	e = q->order ? mq_order_first(q) : mq_ready_first(&q->ready);
-	if (e && e->msg.time_ns < now)
-		s->oldest_ms = div_u64(now - e->msg.time_ns, NSEC_PER_MSEC);
+	if (e && mq_msg(e)->time_ns < now)
+		s->oldest_ms = div_u64(now - mq_msg(e)->time_ns, NSEC_PER_MSEC);
 	mq_unlock(q);
 	s->size = size;
 	s->flags = flags;

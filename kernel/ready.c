@@ -21,8 +21,8 @@ static struct mq_entry *mq_ids_entry(struct rb_node *node)
 
 static bool mq_ids_less(struct rb_node *a, const struct rb_node *b)
 {
-	return rb_entry(a, struct mq_entry, node)->id <
-	       rb_entry(b, struct mq_entry, node)->id;
+	return mq_msg(rb_entry(a, struct mq_entry, node))->id <
+	       mq_msg(rb_entry(b, struct mq_entry, node))->id;
 }
 
 void mq_ids_insert(struct rb_root_cached *root, struct mq_entry *e)
@@ -49,7 +49,7 @@ struct mq_entry *mq_ids_after(struct rb_root_cached *root, u64 id)
 	while (node) {
 		struct mq_entry *e = mq_ids_entry(node);
 
-		if (e->id > id) {
+		if (mq_msg(e)->id > id) {
 			best = e;
 			node = node->rb_left;
 		} else {
@@ -109,9 +109,11 @@ struct list_head *mq_ready_fifo(struct mq_ready *r, unsigned int level)
 /* Is @a to be delivered before @b, if it is by level and id alone? */
 bool mq_before(const struct mq_entry *a, const struct mq_entry *b)
 {
-	if (a->priority != b->priority)
-		return a->priority > b->priority;
-	return a->id < b->id;
+	const struct mq_msg *x = mq_msg(a), *y = mq_msg(b);
+
+	if (x->priority != y->priority)
+		return x->priority > y->priority;
+	return x->id < y->id;
 }
 
 static bool mq_returned_less(struct rb_node *a, const struct rb_node *b)
@@ -126,15 +128,14 @@ static bool mq_returned_less(struct rb_node *a, const struct rb_node *b)
  */
 void mq_ready_insert(struct mq_ready *r, struct mq_entry *e)
 {
-	struct list_head *fifo = mq_ready_fifo(r, e->priority);
+	struct mq_msg *m = mq_msg(e);
+	struct list_head *fifo = mq_ready_fifo(r, m->priority);
 
 	e->returned = false;
 	if (likely(fifo && (list_empty(fifo) ||
-			    list_last_entry(fifo, struct mq_entry, list)->id <
-			    e->id))) {
+			    mq_last_id(fifo) < m->id))) {
 		mq_list_append(&e->list, fifo);
-	} else if (fifo &&
-		   list_first_entry(fifo, struct mq_entry, list)->id > e->id) {
+	} else if (fifo && mq_first_id(fifo) > m->id) {
 		list_add(&e->list, fifo);
 	} else {
 		e->returned = true;
@@ -142,7 +143,7 @@ void mq_ready_insert(struct mq_ready *r, struct mq_entry *e)
 		return;
 	}
 	if (unlikely(r->levels > 1))
-		__set_bit(e->priority, r->used);
+		__set_bit(m->priority, r->used);
 }
 
 /* New ones get ready, all of a list: that is empty then. */
@@ -171,14 +172,17 @@ unsigned int mq_ready_top(const struct mq_ready *r)
 
 void mq_ready_remove(struct mq_ready *r, struct mq_entry *e)
 {
+	u8 level;
+
 	if (unlikely(e->returned)) {
 		rb_erase_cached(&e->node, &r->returned);
 		e->returned = false;
 		return;
 	}
 	mq_list_remove(&e->list);
-	if (unlikely(r->levels > 1) && list_empty(mq_ready_fifo(r, e->priority)))
-		__clear_bit(e->priority, r->used);
+	level = mq_msg(e)->priority;
+	if (unlikely(r->levels > 1) && list_empty(mq_ready_fifo(r, level)))
+		__clear_bit(level, r->used);
 }
 
 /* The first in the fifo of @level, which is r->levels if there is none. */
@@ -211,7 +215,7 @@ static struct mq_entry *mq_returned_from(struct mq_ready *r, u8 level)
 	while (node) {
 		struct mq_entry *e = mq_ids_entry(node);
 
-		if (e->priority <= level) {
+		if (mq_msg(e)->priority <= level) {
 			best = e;
 			node = node->rb_left;
 		} else {
@@ -231,16 +235,20 @@ struct mq_entry *mq_ready_lowest(struct mq_ready *r)
 	if (r->levels > 1)
 		low = find_first_bit(r->used, r->levels);
 	e = mq_fifo_first(r, low);
-	if (!back || (e && e->priority < back->priority))
+	if (!back || (e && mq_msg(e)->priority < mq_msg(back)->priority))
 		return e;
 	/* The tree's lowest level, and there the oldest. */
-	back = mq_returned_from(r, back->priority);
-	return !e || back->priority < e->priority || back->id < e->id ? back : e;
+	back = mq_returned_from(r, mq_msg(back)->priority);
+	if (!e || mq_msg(back)->priority < mq_msg(e)->priority)
+		return back;
+	return mq_msg(back)->id < mq_msg(e)->id ? back : e;
 }
 
 void mq_cursor_init(struct mq_cursor *c)
 {
 	memset(c, 0, sizeof(*c));
+	c->mark.msg = (offsetof(struct mq_cursor, place) -
+		       offsetof(struct mq_cursor, mark)) / 8;
 	INIT_LIST_HEAD(&c->mark.all);
 }
 
@@ -255,7 +263,7 @@ void mq_all_insert(struct mq_queue *q, struct mq_entry *e)
 	struct mq_entry *at;
 
 	list_for_each_entry_reverse(at, &q->all, all)
-		if (at->id <= e->id)
+		if (mq_msg(at)->id <= mq_msg(e)->id)
 			break;
 	list_add(&e->all, &at->all);
 }
@@ -269,9 +277,9 @@ static struct mq_entry *mq_walk_aside(struct mq_queue *q, u32 states,
 	for (steps = 0; steps < MQ_WALK_STEPS; steps++) {
 		struct mq_entry *e = mq_ids_after(&q->aside, *after);
 
-		if (!e || states & DEVMQ_STATE_MASK(e->state))
+		if (!e || states & DEVMQ_STATE_MASK(mq_msg(e)->state))
 			return e;
-		*after = e->id;
+		*after = mq_msg(e)->id;
 	}
 	return ERR_PTR(-EAGAIN);
 }
@@ -293,7 +301,7 @@ static struct mq_entry *mq_walk_aside(struct mq_queue *q, u32 states,
 struct mq_entry *mq_walk_locked(struct mq_queue *q, struct mq_cursor *c,
 				u32 states, u64 *after)
 {
-	bool go_on = !list_empty(&c->mark.all) && c->mark.id <= *after;
+	bool go_on = !list_empty(&c->mark.all) && c->place.id <= *after;
 	struct list_head *at = go_on ? &c->mark.all : &q->all;
 	unsigned int steps = 0;
 	struct mq_entry *e;
@@ -302,15 +310,15 @@ struct mq_entry *mq_walk_locked(struct mq_queue *q, struct mq_cursor *c,
 	if (!(states & ~MQ_ASIDE))
 		return mq_walk_aside(q, states, after);
 	if (!go_on)
-		c->mark.id = 0;
+		c->place.id = 0;
 	for (at = at->next; at != &q->all; at = at->next) {
 		e = list_entry(at, struct mq_entry, all);
 		if (++steps > MQ_WALK_STEPS ||
-		    (e->state && e->id > *after &&
-		     states & DEVMQ_STATE_MASK(e->state)))
+		    (mq_msg(e)->state && mq_msg(e)->id > *after &&
+		     states & DEVMQ_STATE_MASK(mq_msg(e)->state)))
 			break;
-		if (e->state)
-			c->mark.id = e->id;
+		if (mq_msg(e)->state)
+			c->place.id = mq_msg(e)->id;
 	}
 	list_del_init(&c->mark.all);
 	list_add_tail(&c->mark.all, at);
@@ -318,6 +326,6 @@ struct mq_entry *mq_walk_locked(struct mq_queue *q, struct mq_cursor *c,
 		return NULL;
 	if (steps <= MQ_WALK_STEPS)
 		return e;
-	*after = max(*after, c->mark.id);
+	*after = max(*after, c->place.id);
 	return ERR_PTR(-EAGAIN);
 }

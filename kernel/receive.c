@@ -30,8 +30,10 @@ static struct mq_entry *mq_pick(struct mq_file *f)
 	} else {
 		f->partial_done = 0;
 		e = mq_flight_next_locked(q, f);
-		if (!IS_ERR_OR_NULL(e))
+		if (!IS_ERR_OR_NULL(e)) {
 			mq_flight_take_locked(f, e);
+			mq_msg(e)->holder = f;
+		}
 	}
 	f->reading = !IS_ERR_OR_NULL(e);
 	mq_unlock(q);
@@ -58,14 +60,14 @@ static int mq_wait_to_read(struct mq_file *f, bool *called)
 /* A delivery was read up to @done of its bytes. */
 static void mq_delivered(struct mq_file *f, struct mq_entry *e, u32 done)
 {
-	bool whole = done == e->msg.size;
+	bool whole = done == mq_size(e);
 	struct mq_queue *q = f->q;
 	/* Who was killed meanwhile has not seen it: it comes back at close. */
 	bool ack = likely(whole && !fatal_signal_pending(current));
 
 	mq_lock(q);
 	f->reading = false;
-	f->last_id = e->id;
+	f->last_id = mq_msg(e)->id;
 	ack = ack && f->ack == DEVMQ_ACK_AUTO;
 	if (likely(ack)) {
 		mq_flight_finish_locked(f, e);
@@ -163,6 +165,7 @@ static noinline ssize_t mq_read_end(struct mq_file *f, struct mq_entry *e,
 static struct mq_entry *mq_plain_first(struct mq_queue *q, struct mq_file *f,
 				       size_t size)
 {
+	const struct mq_msg *m;
 	struct mq_entry *e;
 
 	if (unlikely(!q->plain || q->timed || q->ready.levels != 1 ||
@@ -172,7 +175,11 @@ static struct mq_entry *mq_plain_first(struct mq_queue *q, struct mq_file *f,
 		     f->ack != DEVMQ_ACK_AUTO || fatal_signal_pending(current)))
 		return NULL;
 	e = list_first_entry_or_null(q->ready.fifo, struct mq_entry, list);
-	if (unlikely(!e || e->more || !e->msg.size || e->msg.size > size))
+	if (unlikely(!e))
+		return NULL;
+	m = mq_msg(e);
+	if (unlikely(m->more || m->sizes ||
+		     m->size == sizeof(*m) || m->size - sizeof(*m) > size))
 		return NULL;
 	return e;
 }
@@ -181,44 +188,53 @@ static struct mq_entry *mq_plain_first(struct mq_queue *q, struct mq_file *f,
  * It is handed out. The caller counts what it is then, so that a message that
  * is done in the same moment does not go through being in flight.
  */
-static void mq_plain_deliver(struct mq_queue *q, struct mq_file *f,
-			     struct mq_entry *e)
+static void mq_plain_deliver(struct mq_queue *q, struct mq_entry *e,
+			     struct mq_msg *m)
 {
 	mq_list_remove(&e->list);
 	mq_count(&q->stat.ready, -1);
-	q->ready_bytes -= mq_msg_bytes(&e->msg);
+	q->ready_bytes -= m->size - sizeof(*m);
 	q->stat.delivered++;
-	if (unlikely(e->attempt++))
+	if (unlikely(m->attempt++))
 		q->stat.redelivered++;
 	trace_mq_deliver(q, e);
 }
 
 /* It is done, and has left. Return: there was no room before. */
 static bool mq_plain_ack(struct mq_queue *q, struct mq_file *f,
-			 struct mq_entry *e)
+			 struct mq_entry *e, const struct mq_msg *m)
 {
 	/* Who begins to wait for room only now looks later than this. */
 	bool was_full = !waitqueue_active(&q->writers) || mq_queue_is_full(q);
 
-	f->last_id = e->id;
+	f->last_id = m->id;
 	q->stat.acked++;
 	trace_mq_ack(q, e);
 	mq_list_remove(&e->all);
 	mq_count(&q->stored, -1);
-	mq_count(&q->stat.bytes, -(s64)mq_msg_bytes(&e->msg));
+	mq_count(&q->stat.bytes, -(s64)(m->size - sizeof(*m)));
 	return was_full;
+}
+
+/* Its sender may go on, and its memory is free. */
+static void mq_plain_done(struct mq_queue *q, struct mq_entry *e, u32 size,
+			  bool was_full)
+{
+	mq_wake_writers(q, was_full);
+	mq_chunk_put(mq_chunk_of(e));
+	mq_budget_uncharge(mq_cost(size));
 }
 
 /*
  * Copy a small message out with the lock held: that is shorter than to hold the
  * lock twice. A page of the user's that is not there is not waited for.
  */
-static bool mq_plain_copy(struct mq_entry *e, char __user *to)
+static bool mq_plain_copy(char __user *to, const struct mq_msg *m, u32 size)
 {
 	bool whole;
 
 	pagefault_disable();
-	whole = mq_copy_out(to, e, 0, e->msg.size) == e->msg.size;
+	whole = !_copy_to_user(to, m + 1, size);
 	pagefault_enable();
 	return whole;
 }
@@ -229,17 +245,18 @@ static noinline ssize_t mq_plain_end(struct mq_file *f, struct mq_entry *e,
 {
 	mutex_lock(&f->rx);
 	/* One can be half read, and that is another already. */
-	if (copied != e->msg.size && READ_ONCE(f->partial))
+	if (copied != mq_size(e) && READ_ONCE(f->partial))
 		copied = 0;
 	f->partial_done = 0;
-	return mq_read_end(f, e, e->msg.size, copied);
+	return mq_read_end(f, e, mq_size(e), copied);
 }
 
 /* The rest of mq_read_plain(), for a message that is not small: it is in hand. */
 static ssize_t mq_read_large(struct mq_queue *q, struct mq_file *f,
 			     struct mq_entry *e, char __user *to)
 {
-	u32 size = e->msg.size;
+	struct mq_msg *m = mq_msg(e);
+	u32 size = m->size - sizeof(*m);
 	size_t copied = mq_copy_out(to, e, 0, size);
 	bool was_full;
 
@@ -251,10 +268,9 @@ static ssize_t mq_read_large(struct mq_queue *q, struct mq_file *f,
 	}
 	mq_count(&f->held_count, -1);
 	mq_count(&q->stat.in_flight, -1);
-	was_full = mq_plain_ack(q, f, e);
+	was_full = mq_plain_ack(q, f, e, m);
 	spin_unlock(&q->lock);
-	mq_wake_writers(q, was_full);
-	mq_plain_free(e);
+	mq_plain_done(q, e, size, was_full);
 	return size;
 }
 
@@ -266,29 +282,31 @@ static ssize_t mq_read_plain(struct mq_queue *q, struct mq_file *f,
 			     char __user *to, size_t size)
 {
 	struct mq_entry *e;
+	struct mq_msg *m;
 	bool was_full;
 
 	spin_lock(&q->lock);
 	e = mq_plain_first(q, f, size);
 	if (unlikely(!e))
 		goto out;
-	size = e->msg.size;
+	m = mq_msg(e);
+	size = m->size - sizeof(*m);
 	if (size > MQ_SMALL) {
-		mq_plain_deliver(q, f, e);
-		e->state = DEVMQ_STATE_IN_FLIGHT;
-		e->holder = f;
+		mq_plain_deliver(q, e, m);
+		m->state = DEVMQ_STATE_IN_FLIGHT;
+		m->holder = f;
+		m->since_ns = 0;
 		mq_count(&q->stat.in_flight, 1);
 		mq_count(&f->held_count, 1);
 		spin_unlock(&q->lock);
 		return mq_read_large(q, f, e, to);
 	}
-	if (unlikely(!mq_plain_copy(e, to)))
+	if (unlikely(!mq_plain_copy(to, m, size)))
 		goto out;
-	mq_plain_deliver(q, f, e);
-	was_full = mq_plain_ack(q, f, e);
+	mq_plain_deliver(q, e, m);
+	was_full = mq_plain_ack(q, f, e, m);
 	spin_unlock(&q->lock);
-	mq_wake_writers(q, was_full);
-	mq_plain_free(e);
+	mq_plain_done(q, e, size, was_full);
 	return size;
 out:
 	spin_unlock(&q->lock);
@@ -314,7 +332,7 @@ ssize_t mq_read(struct file *file, char __user *to, size_t size, loff_t *pos)
 	e = mq_read_begin(f, file->f_flags & O_NONBLOCK);
 	if (IS_ERR_OR_NULL(e))
 		return PTR_ERR_OR_ZERO(e);
-	size = min_t(size_t, e->msg.size - f->partial_done, size);
+	size = min_t(size_t, mq_size(e) - f->partial_done, size);
 	return mq_read_end(f, e, size,
 			   mq_copy_out(to, e, f->partial_done, size));
 }
@@ -337,7 +355,7 @@ ssize_t mq_read_iter(struct mq_file *f, struct kiocb *iocb, struct iov_iter *to)
 	e = mq_read_begin(f, mq_iocb_nowait(iocb));
 	if (IS_ERR_OR_NULL(e))
 		return PTR_ERR_OR_ZERO(e);
-	size = min_t(size_t, e->msg.size - f->partial_done, iov_iter_count(to));
+	size = min_t(size_t, mq_size(e) - f->partial_done, iov_iter_count(to));
 	return mq_read_end(f, e, size,
 			   copy_to_iter(mq_payload(e) + f->partial_done, size,
 					to));
@@ -355,9 +373,9 @@ u32 mq_next_size(struct mq_file *f)
 	mq_lock(q);
 	e = mq_flight_next_locked(q, f);
 	if (f->partial)
-		size = f->partial->msg.size - f->partial_done;
+		size = mq_size(f->partial) - f->partial_done;
 	else if (!IS_ERR_OR_NULL(e))
-		size = e->msg.size;
+		size = mq_size(e);
 	mq_unlock(q);
 	return size;
 }

@@ -62,11 +62,11 @@ static int mq_headers_check(const u8 *p, size_t size)
 /* What the sender says of its time, for when it comes into the queue. */
 static void mq_record_times(struct mq_entry *e, const struct devmq_record *r)
 {
-	e->priority = r->priority;
-	if (likely(!e->more))
+	mq_msg(e)->priority = r->priority;
+	if (likely(!mq_msg(e)->more))
 		return;
-	e->more->expires = r->ttl_ns;
-	e->more->when = r->delay_ns;
+	mq_msg(e)->more->expires = r->ttl_ns;
+	mq_msg(e)->more->when = r->delay_ns;
 	e->clock = r->flags & DEVMQ_RECORD_AT ? MQ_REALTIME : MQ_BOOTTIME;
 }
 
@@ -105,7 +105,7 @@ static noinline int mq_record_meta(struct mq_queue *q, struct mq_entry *e,
 	seen = mq_seen_new(r->dedup_size);
 	if (!seen)
 		return -ENOMEM;
-	e->seen = seen;
+	mq_msg(e)->seen = seen;
 	err = mq_record_copy(mq_seen_bytes(seen), body, user, at,
 			     r->dedup_size);
 	mq_seen_hash(seen);
@@ -132,8 +132,8 @@ struct mq_entry *mq_record_get(struct mq_file *f, struct mq_chunk **c,
 	u64 space = from->space - from->at;
 	struct mq_queue *q = f->q;
 	const void *body = r;
+	struct mq_sizes sizes;
 	struct mq_entry *e;
-	struct mq_msg msg;
 	bool more;
 	u32 offset;
 	int err;
@@ -144,10 +144,10 @@ struct mq_entry *mq_record_get(struct mq_file *f, struct mq_chunk **c,
 	offset = DEVMQ_RECORD_PAYLOAD(r);
 	if (unlikely(r->size < offset || r->size > space))
 		return ERR_PTR(-EINVAL);
-	msg.size = r->size - offset;
-	msg.key_size = r->key_size;
-	msg.headers_size = r->headers_size;
-	if (!mq_size_ok(q, msg.size, r->key_size + r->headers_size))
+	sizes.size = r->size - offset;
+	sizes.key_size = r->key_size;
+	sizes.headers_size = r->headers_size;
+	if (!mq_size_ok(q, sizes.size, r->key_size + r->headers_size))
 		return ERR_PTR(-EMSGSIZE);
 	if (unlikely(r->size > from->end - from->at)) {
 		body = NULL;
@@ -157,12 +157,12 @@ struct mq_entry *mq_record_get(struct mq_file *f, struct mq_chunk **c,
 			return ERR_PTR(-EFAULT);
 	}
 	more = r->ttl_ns || r->delay_ns || r->flags;
-	e = mq_entry_alloc(f, c, &msg, more, nowait);
+	e = mq_entry_alloc(f, c, &sizes, more, nowait);
 	if (IS_ERR(e))
 		return e;
 	mq_record_times(e, r);
-	mq_ready_prepare(&q->ready, e->priority);
-	err = mq_record_copy(mq_payload(e), body, user, offset, msg.size);
+	mq_ready_prepare(&q->ready, mq_msg(e)->priority);
+	err = mq_record_copy(mq_payload(e), body, user, offset, sizes.size);
 	if (!err && unlikely(offset != sizeof(*r)))
 		err = mq_record_meta(q, e, r, body, user);
 	if (!err && unlikely(q->order))
@@ -184,9 +184,9 @@ u64 mq_record_long_step(const struct mq_entry *e)
 {
 	return DEVMQ_ALIGN(sizeof(struct devmq_record) +
 			   sizeof(struct devmq_extra) +
-			   mq_text_size(e->more->origin) +
-			   mq_text_size(e->more->note) + e->msg.key_size +
-			   e->msg.headers_size) + ALIGN((u64)e->msg.size, 8);
+			   mq_text_size(mq_msg(e)->more->origin) +
+			   mq_text_size(mq_msg(e)->more->note) + mq_msg(e)->key_size +
+			   mq_msg(e)->headers_size) + ALIGN((u64)mq_size(e), 8);
 }
 
 /* A process id, as it may be told to the caller. */
@@ -196,11 +196,12 @@ u32 mq_record_pid(u32 pid)
 }
 
 /* See a sender as the caller does. */
-void mq_known_learn(struct mq_known *known, const struct mq_sender *s)
+void mq_known_learn(struct mq_known *known, const struct mq_entry *e)
 {
+	const struct mq_sender *s = mq_sender_of(e);
 	struct user_namespace *ns = current_user_ns();
 
-	known->sender = s;
+	known->sender = e->sender;
 	known->uid = from_kuid_munged(ns, s->uid);
 	known->gid = from_kgid_munged(ns, s->gid);
 	known->pid = mq_record_pid(s->pid);
@@ -217,14 +218,14 @@ static u64 mq_to_realtime(u64 time)
 /* Fill in what PEEK, or RECV of a message that has been dead, says besides. */
 static void mq_extra_fill(struct devmq_extra *x, const struct mq_entry *e)
 {
-	const struct mq_more *m = e->more;
+	const struct mq_more *m = mq_msg(e)->more;
 
 	memset(x, 0, sizeof(*x));
-	x->payload_size = e->msg.size;
+	x->payload_size = mq_size(e);
 	if (!m)
 		return;
-	if (e->state == DEVMQ_STATE_DELAYED ||
-	    e->state == DEVMQ_STATE_IN_FLIGHT)
+	if (mq_msg(e)->state == DEVMQ_STATE_DELAYED ||
+	    mq_msg(e)->state == DEVMQ_STATE_IN_FLIGHT)
 		x->due_ns = e->clock == MQ_REALTIME && m->when != MQ_NEVER ?
 			    m->when : mq_to_realtime(m->when);
 	if (!e->fresh)
@@ -238,13 +239,12 @@ static void mq_extra_fill(struct devmq_extra *x, const struct mq_entry *e)
 /* What PEEK shows of a message, or RECV of one that has been dead. */
 void mq_show_fill(struct mq_show *s, const struct mq_entry *e)
 {
-	const struct mq_more *m = e->more;
-	struct mq_known known = {};
+	const struct mq_more *m = mq_msg(e)->more;
 
 	s->e = e;
 	s->origin = m ? m->origin : NULL;
 	s->note = m ? m->note : NULL;
-	mq_record_fill(&s->r, e, mq_msg_offset(&e->msg), &known);
+	mq_record_fill(&s->r, e);
 	mq_extra_fill(&s->x, e);
 	s->r.extra_size = sizeof(s->x) + mq_text_size(s->origin) +
 			  mq_text_size(s->note);
@@ -253,7 +253,7 @@ void mq_show_fill(struct mq_show *s, const struct mq_entry *e)
 /* Bytes of its record, with @size bytes of payload. */
 u64 mq_show_step(const struct mq_show *s, u32 size)
 {
-	const struct mq_msg *m = &s->e->msg;
+	const struct mq_msg *m = mq_msg(s->e);
 
 	return DEVMQ_ALIGN(sizeof(s->r) + s->r.extra_size + m->key_size +
 			   m->headers_size) + ALIGN((u64)size, 8);
@@ -270,7 +270,7 @@ u64 mq_show_step(const struct mq_show *s, u32 size)
 int mq_show_put(void __user *to, struct mq_show *s, u32 size)
 {
 	const struct mq_entry *e = s->e;
-	u32 meta = e->msg.key_size + e->msg.headers_size;
+	u32 meta = mq_msg(e)->key_size + mq_msg(e)->headers_size;
 	u32 pad, at = sizeof(s->r) + sizeof(s->x);
 
 	pad = DEVMQ_ALIGN(sizeof(s->r) + s->r.extra_size + meta) -
@@ -299,18 +299,18 @@ int mq_show_put(void __user *to, struct mq_show *s, u32 size)
 /* Copy an entry in hand out as a record. There is room for its step. */
 int mq_record_put(void __user *to, const struct mq_entry *e)
 {
-	struct mq_known known = {};
+	const struct mq_msg *m = mq_msg(e);
 	struct devmq_record r;
 	struct mq_show show;
 
 	if (mq_has_extra(e)) {
 		mq_show_fill(&show, e);
-		return mq_show_put(to, &show, e->msg.size);
+		return mq_show_put(to, &show, mq_size(e));
 	}
-	mq_record_fill(&r, e, mq_msg_offset(&e->msg), &known);
+	mq_record_fill(&r, e);
 	/* Behind the header the data is laid out as in the record. */
 	if (copy_to_user(to, &r, sizeof(r)) ||
-	    copy_to_user(to + sizeof(r), mq_data(e), mq_msg_extent(&e->msg)))
+	    _copy_to_user(to + sizeof(r), m + 1, mq_msg_step(m) - sizeof(*m)))
 		return -EFAULT;
 	return 0;
 }

@@ -10,7 +10,7 @@
 
 /**
  * struct mq_source - where the records of a SEND come from
- * @window: a piece of them, copied
+ * @window: a piece of them, copied, or NULL: there has been none
  * @user: where that came from
  * @space: bytes of records there
  * @at: how far the window has been read
@@ -26,16 +26,16 @@ struct mq_source {
 
 /**
  * struct mq_known - a sender, as the caller sees him
- * @sender: whose numbers these are
+ * @sender: mq_entry.sender of whom these numbers are
  * @uid: his effective user id
  * @gid: his effective group id
  * @pid: his process
  */
 struct mq_known {
-	const struct mq_sender	*sender;
-	u32			uid;
-	u32			gid;
-	u32			pid;
+	u16	sender;
+	u32	uid;
+	u32	gid;
+	u32	pid;
 };
 
 /**
@@ -57,7 +57,7 @@ struct mq_show {
 struct mq_entry *mq_record_get(struct mq_file *f, struct mq_chunk **c,
 			       const struct mq_source *from, bool nowait,
 			       u64 *step);
-void mq_known_learn(struct mq_known *known, const struct mq_sender *s);
+void mq_known_learn(struct mq_known *known, const struct mq_entry *e);
 int mq_record_put(void __user *to, const struct mq_entry *e);
 u64 mq_record_long_step(const struct mq_entry *e);
 void mq_show_fill(struct mq_show *s, const struct mq_entry *e);
@@ -69,66 +69,59 @@ u32 mq_record_pid(u32 pid);
 static inline bool mq_record_is_plain(const struct devmq_record *r)
 {
 	const u64 *w = (const u64 *)r;
+	/* The word with the priority, without that. */
+	const union {
+		u8	bytes[8];
+		u64	word;
+	} priority = { .bytes[4] = 0xff };
 
 	static_assert(sizeof(*r) == 9 * sizeof(*w));
+	static_assert(offsetof(struct devmq_record, priority) == 7 * 8 + 4);
 	return !(r->flags | w[1] | w[2] | w[3] | w[4] | w[5] | w[6] |
-		 r->failures | r->state | r->failure | r->reserved | w[8]);
+		 (w[7] & ~priority.word) | w[8]);
 }
 
 /* Has the kernel something to say of it that does not stand in the header? */
 static inline bool mq_has_extra(const struct mq_entry *e)
 {
-	return unlikely(e->more) && (e->more->reason || e->more->origin);
+	const struct mq_more *more = mq_msg(e)->more;
+
+	return unlikely(more) && (more->reason || more->origin);
 }
 
 /* Bytes that the record of an entry takes in a buffer. */
 static inline u64 mq_record_step(const struct mq_entry *e)
 {
-	return likely(!mq_has_extra(e)) ?
-	       sizeof(struct devmq_record) + mq_msg_extent(&e->msg) :
-	       mq_record_long_step(e);
+	return likely(!mq_has_extra(e)) ? mq_msg_step(mq_msg(e)) :
+					  mq_record_long_step(e);
 }
 
-/**
- * mq_record_fill - fill in a record's header
- * @r: the header
- * @e: the entry
- * @offset: bytes of what stands before the payload
- * @known: whom the record before was sent by
+/*
+ * Make a message that has nothing more, in hand, the record that its receiver
+ * gets. @known: who sent it.
  */
-static inline void mq_record_fill(struct devmq_record *r,
-				  const struct mq_entry *e, u32 offset,
-				  struct mq_known *known)
+static inline void mq_msg_present(struct mq_msg *m,
+				  const struct mq_known *known)
 {
-	const struct mq_sender *s = mq_sender_of(e);
-	u32 size = e->msg.size;
-	u16 key_size = e->msg.key_size, headers_size = e->msg.headers_size;
-	u64 id = e->id, time_ns = e->msg.time_ns;
-	u32 attempt = e->attempt, failures = e->failures;
-	u8 priority = e->priority, state = e->state, failure = e->failure;
+	m->no_delay = 0;
+	m->uid = known->uid;
+	m->gid = known->gid;
+	m->pid = known->pid;
+}
 
-	if (unlikely(known->sender != s))
-		mq_known_learn(known, s);
-	/* All is read before anything is written, so that this is done in words. */
-	r->size = sizeof(*r) + offset + size;
-	r->flags = 0;
-	r->id = id;
-	r->time_ns = time_ns;
+/* The same as a copy, of any message. */
+static inline void mq_record_fill(struct devmq_record *r,
+				  const struct mq_entry *e)
+{
+	struct mq_known known;
+
+	mq_known_learn(&known, e);
+	memcpy(r, mq_msg(e), sizeof(*r));
 	r->delay_ns = 0;
 	r->ttl_ns = 0;
-	r->uid = known->uid;
-	r->gid = known->gid;
-	r->pid = known->pid;
-	r->attempt = attempt;
-	r->failures = failures;
-	r->priority = priority;
-	r->state = state;
-	r->failure = failure;
-	r->reserved = 0;
-	r->extra_size = 0;
-	r->key_size = key_size;
-	r->dedup_size = 0;
-	r->headers_size = headers_size;
+	r->uid = known.uid;
+	r->gid = known.gid;
+	r->pid = known.pid;
 }
 
 #endif /* MQ_RECORD_H */

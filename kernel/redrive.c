@@ -51,7 +51,7 @@ static bool mq_is_foreign(const struct mq_queue *q, const struct mq_entry *e)
 /* It is dead, or came here as such. */
 static bool mq_is_redriven(const struct mq_queue *q, const struct mq_entry *e)
 {
-	return e->state == DEVMQ_STATE_DEAD || mq_is_foreign(q, e);
+	return mq_msg(e)->state == DEVMQ_STATE_DEAD || mq_is_foreign(q, e);
 }
 
 /* Ready once more, in its place, as if nothing had happened to it. */
@@ -84,11 +84,11 @@ static int mq_redrive_next(struct mq_redrive *r)
 		      mq_walk_locked(q, &r->cursor, MQ_REDRIVEN, &r->after);
 	if (IS_ERR(e)) {
 		ret = PTR_ERR(e);
-	} else if (e && e->id <= r->last) {
-		r->after = e->id;
+	} else if (e && mq_msg(e)->id <= r->last) {
+		r->after = mq_msg(e)->id;
 		ret = -EAGAIN;
 		if (mq_stays_here(r, e)) {
-			if (e->state == DEVMQ_STATE_DEAD) {
+			if (mq_msg(e)->state == DEVMQ_STATE_DEAD) {
 				mq_revive_locked(q, e);
 				ret = 1;
 			}
@@ -96,7 +96,7 @@ static int mq_redrive_next(struct mq_redrive *r)
 			r->e = e;
 			mq_chunk_get(mq_chunk_of(e));
 			r->origin = mq_text_get(mq_origin(e));
-			r->priority = e->priority;
+			r->priority = mq_msg(e)->priority;
 			ret = 2;
 		}
 	}
@@ -114,11 +114,11 @@ static struct mq_entry *mq_redrive_take(struct mq_redrive *r)
 	mq_lock(q);
 	e = q->gone ? NULL :
 		      mq_walk_locked(q, &r->cursor, MQ_REDRIVEN, &before);
-	if (IS_ERR_OR_NULL(e) || e->id != r->after || !mq_is_redriven(q, e)) {
+	if (IS_ERR_OR_NULL(e) || mq_msg(e)->id != r->after || !mq_is_redriven(q, e)) {
 		e = NULL;
 	} else {
 		trace_mq_redrive(q, e);
-		r->state = e->state;
+		r->state = mq_msg(e)->state;
 		mq_leave_locked(q, e);
 		q->stat.purged++;
 		mq_out_locked(q, e);
@@ -137,8 +137,8 @@ static struct mq_entry *mq_redrive_entry(struct mq_redrive *r,
 
 	if (!e)
 		return NULL;
-	e->priority = min_t(u64, r->priority, target->opt.priorities - 1);
-	mq_ready_prepare(&target->ready, e->priority);
+	mq_msg(e)->priority = min_t(u64, r->priority, target->opt.priorities - 1);
+	mq_ready_prepare(&target->ready, mq_msg(e)->priority);
 	if (!mq_order_prepare(target, e))
 		return e;
 	mq_entry_free(e);

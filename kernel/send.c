@@ -37,8 +37,8 @@ void mq_batch_add(struct mq_batch *b, struct mq_entry *e)
 {
 	mq_list_append(&e->list, &b->list);
 	b->count++;
-	b->bytes += mq_msg_bytes(&e->msg);
-	if (unlikely(e->more || e->seen))
+	b->bytes += mq_msg_bytes(mq_msg(e));
+	if (unlikely(mq_msg(e)->more || mq_msg(e)->seen))
 		b->plain = false;
 }
 
@@ -51,7 +51,7 @@ static void mq_batch_del(struct mq_batch *b, struct mq_entry *e)
 {
 	list_del(&e->list);
 	b->count--;
-	b->bytes -= mq_msg_bytes(&e->msg);
+	b->bytes -= mq_msg_bytes(mq_msg(e));
 }
 
 /*
@@ -71,10 +71,10 @@ static void mq_batch_keep_first(struct mq_batch *b)
 /* The number of the message that came first with the same id, or 0. */
 static u64 mq_send_first(struct mq_queue *q, const struct mq_entry *e)
 {
-	if (likely(!e->seen) || q->gone || mq_paused(q, MQ_PAUSED_SEND) ||
+	if (likely(!mq_msg(e)->seen) || q->gone || mq_paused(q, MQ_PAUSED_SEND) ||
 	    !READ_ONCE(q->opt.dedup_window_ms))
 		return 0;
-	return mq_dedup_find_locked(q, e->seen);
+	return mq_dedup_find_locked(q, mq_msg(e)->seen);
 }
 
 /* How many messages had to go for others, or died, in the queue's life. */
@@ -106,12 +106,12 @@ static u32 mq_send_each(struct mq_queue *q, struct mq_batch *b, u64 now,
 		}
 		if (unlikely(first))
 			break;
-		*err = mq_queue_admit_locked(q, &e->msg);
+		*err = mq_queue_admit_locked(q, mq_msg(e));
 		if (*err)
 			break;
 		mq_batch_del(b, e);
 		mq_queue_add_locked(q, e, now);
-		sent->last_id = e->id;
+		sent->last_id = mq_msg(e)->id;
 		taken++;
 		/* Others went for these: enough for one hold of the lock. */
 		if (mq_sacrificed(q) - before >= MQ_SACRIFICES)
@@ -143,7 +143,7 @@ static u32 mq_send_some(struct mq_queue *q, struct mq_batch *b,
 static noinline int mq_send_wait(struct mq_file *f, struct mq_batch *b,
 				 bool nowait, int err, bool *called)
 {
-	const struct mq_msg *first = &mq_batch_first(b)->msg;
+	const struct mq_msg *first = mq_msg(mq_batch_first(b));
 
 	if (err == -EBUSY) {
 		/* There is more to drop. */
@@ -160,7 +160,7 @@ static noinline int mq_send_wait(struct mq_file *f, struct mq_batch *b,
 	if (mq_spin_room(f->q, mq_msg_bytes(first), called))
 		return 0;
 	mq_batch_keep_first(b);
-	return mq_wait_room(f->q, first->size,
+	return mq_wait_room(f->q, mq_msg_size(first),
 			    first->key_size + first->headers_size, called);
 }
 
@@ -266,17 +266,17 @@ static noinline ssize_t mq_write_slow(struct mq_file *f,
 /* Memory for a plain message with a payload of @size bytes; NULL: not so easily. */
 static struct mq_entry *mq_plain_alloc(struct mq_file *f, u32 size)
 {
-	struct mq_msg msg = { .size = size };
 	struct mq_entry *e;
 
 	if (unlikely(!mq_budget_try(mq_cost(size))))
 		return NULL;
-	e = mq_chunk_quick(f, sizeof(*e) + ALIGN(size, 8));
+	e = mq_chunk_quick(f, sizeof(struct mq_msg) + ALIGN(size, 8));
 	if (unlikely(!e)) {
 		mq_budget_uncharge(mq_cost(size));
 		return NULL;
 	}
-	mq_entry_init(e, &msg);
+	mq_entry_init(e);
+	mq_msg_init(mq_msg(e), size);
 	if (unlikely(size & 7))
 		mq_entry_pad(e);
 	return e;
@@ -285,14 +285,16 @@ static struct mq_entry *mq_plain_alloc(struct mq_file *f, u32 size)
 /* Link a plain message in, if the queue is plain and has room for it. */
 static bool mq_plain_add(struct mq_queue *q, struct mq_entry *e, u32 size)
 {
-	e->msg.time_ns = ktime_get_real_ns();
+	struct mq_msg *m = mq_msg(e);
+
+	m->time_ns = ktime_get_real_ns();
 	spin_lock(&q->lock);
 	if (unlikely(!q->plain || q->timed || !mq_queue_fits(q, 1, size))) {
 		spin_unlock(&q->lock);
 		return false;
 	}
-	e->id = q->next_id++;
-	e->state = DEVMQ_STATE_READY;
+	m->id = q->next_id++;
+	m->state = DEVMQ_STATE_READY;
 	mq_list_append(&e->all, &q->all);
 	mq_list_append(&e->list, &q->ready.fifo[0]);
 	if (unlikely(q->ready.levels > 1))

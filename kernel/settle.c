@@ -87,11 +87,11 @@ static u32 mq_settle_some(struct mq_file *f, const struct devmq_settlement *s,
 	lockdep_assert_held(&f->q->lock);
 	while (true) {
 		e = mq_held_after(&f->held, *id - 1);
-		*more = e && e->id <= s->last_id;
+		*more = e && mq_msg(e)->id <= s->last_id;
 		if (!*more || n == MQ_SETTLE_PORTION ||
 		    !mq_flight_prepare_locked(f->q, e, s->action, spare))
 			break;
-		*id = e->id + 1;
+		*id = mq_msg(e)->id + 1;
 		n++;
 		if (s->action == DEVMQ_ACTION_EXTEND) {
 			mq_flight_extend_locked(f, e, s->delay_ns);
@@ -114,19 +114,22 @@ static void mq_settle_range(struct mq_file *f, struct devmq_settlement *s,
 	s->settled = 0;
 	do {
 		LIST_HEAD(done);
+		u64 cost = 0;
 		u32 n = 0;
 
 		more = false;
 		mq_lock(q);
 		if (!q->gone && s->action == DEVMQ_ACTION_ACK)
 			n = mq_flight_ack_run_locked(f, id, s->last_id,
-						     MQ_SETTLE_PORTION, &done);
+						     MQ_SETTLE_PORTION, &done,
+						     &cost);
 		if (n)
 			more = n == MQ_SETTLE_PORTION;
 		else if (!q->gone)
 			n = mq_settle_some(f, s, &id, note, &spare, &more);
 		mq_unlock(q);
-		mq_entries_free(&done);
+		if (n)
+			mq_run_free(&done, cost);
 		s->settled += n;
 		cond_resched();
 		if (more && !spare)

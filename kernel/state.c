@@ -52,11 +52,11 @@ void mq_enter_locked(struct mq_queue *q, struct mq_entry *e,
 		     enum devmq_state state)
 {
 	lockdep_assert_held(&q->lock);
-	e->state = state;
+	mq_msg(e)->state = state;
 	mq_count(mq_counter(q, state), 1);
 	switch (state) {
 	case DEVMQ_STATE_READY:
-		q->ready_bytes += mq_msg_bytes(&e->msg);
+		q->ready_bytes += mq_msg_bytes(mq_msg(e));
 		mq_ready_insert(&q->ready, e);
 		break;
 	case DEVMQ_STATE_IN_FLIGHT:
@@ -70,10 +70,10 @@ void mq_enter_locked(struct mq_queue *q, struct mq_entry *e,
 void mq_leave_locked(struct mq_queue *q, struct mq_entry *e)
 {
 	lockdep_assert_held(&q->lock);
-	mq_count(mq_counter(q, e->state), -1);
-	switch (e->state) {
+	mq_count(mq_counter(q, mq_msg(e)->state), -1);
+	switch (mq_msg(e)->state) {
 	case DEVMQ_STATE_READY:
-		q->ready_bytes -= mq_msg_bytes(&e->msg);
+		q->ready_bytes -= mq_msg_bytes(mq_msg(e));
 		mq_ready_remove(&q->ready, e);
 		if (unlikely(q->order)) {
 			mq_order_unready_locked(q, e);
@@ -110,7 +110,7 @@ void mq_freed_locked(struct mq_queue *q, u32 messages, u64 bytes)
 /* Leave the queue for good, from no state. mq_unlock() disposes of it. */
 void mq_out_locked(struct mq_queue *q, struct mq_entry *e)
 {
-	mq_freed_locked(q, 1, mq_msg_bytes(&e->msg));
+	mq_freed_locked(q, 1, mq_msg_bytes(mq_msg(e)));
 	if (unlikely(q->order)) {
 		mq_order_done_locked(q, e);
 		mq_order_leave_locked(q, e);
@@ -123,8 +123,8 @@ void mq_out_locked(struct mq_queue *q, struct mq_entry *e)
 void mq_ready_locked(struct mq_queue *q, struct mq_entry *e)
 {
 	mq_enter_locked(q, e, DEVMQ_STATE_READY);
-	if (unlikely(e->more))
-		mq_timer_set_locked(q, e, MQ_BOOTTIME, e->more->expires);
+	if (unlikely(mq_msg(e)->more))
+		mq_timer_set_locked(q, e, MQ_BOOTTIME, mq_msg(e)->more->expires);
 	if (unlikely(q->order))
 		mq_order_ready_locked(q, e);
 	else
@@ -175,7 +175,7 @@ void mq_delay_locked(struct mq_queue *q, struct mq_entry *e,
 	}
 	mq_enter_locked(q, e, DEVMQ_STATE_DELAYED);
 	if (!e->fresh)
-		due = min(due, e->more->expires);
+		due = min(due, mq_msg(e)->more->expires);
 	mq_timer_set_locked(q, e, clock, due);
 	trace_mq_delay(q, e);
 }
@@ -183,7 +183,7 @@ void mq_delay_locked(struct mq_queue *q, struct mq_entry *e,
 /* It has waited long enough. Its time to live begins with its first delay's end. */
 void mq_due_locked(struct mq_queue *q, struct mq_entry *e)
 {
-	struct mq_more *m = e->more;
+	struct mq_more *m = mq_msg(e)->more;
 	u64 due = e->clock == MQ_BOOTTIME ? m->when : mq_now(MQ_BOOTTIME);
 
 	mq_leave_locked(q, e);
@@ -200,15 +200,15 @@ static void mq_dead_letter(struct mq_queue *q, struct mq_entry *e)
 {
 	struct mq_queue *target = q->dead_letter;
 
-	if (!e->more->origin) {
-		e->more->origin = mq_text_get(q->origin);
-		e->more->origin_id = e->id;
+	if (!mq_msg(e)->more->origin) {
+		mq_msg(e)->more->origin = mq_text_get(q->origin);
+		mq_msg(e)->more->origin_id = mq_msg(e)->id;
 	}
 	q->stat.dead_lettered++;
 	trace_mq_dead_letter(q, e);
 	mq_out_locked(q, e);
 	get_device(&target->dev);
-	e->target = target;
+	mq_msg(e)->target = target;
 	e->leaving = true;
 }
 
@@ -224,7 +224,7 @@ static void mq_dead_letter(struct mq_queue *q, struct mq_entry *e)
 void mq_die_locked(struct mq_queue *q, struct mq_entry *e, u16 reason,
 		   struct mq_text *note)
 {
-	struct mq_more *m = e->more;
+	struct mq_more *m = mq_msg(e)->more;
 
 	lockdep_assert_held(&q->lock);
 	m->expires = MQ_NEVER;
@@ -249,11 +249,11 @@ void mq_die_locked(struct mq_queue *q, struct mq_entry *e, u16 reason,
 /* As if nothing had ever happened to it. */
 void mq_absolve_locked(struct mq_queue *q, struct mq_entry *e)
 {
-	struct mq_more *m = e->more;
+	struct mq_more *m = mq_msg(e)->more;
 
 	lockdep_assert_held(&q->lock);
-	e->failures = 0;
-	e->failure = DEVMQ_FAILURE_NONE;
+	mq_msg(e)->failures = 0;
+	mq_msg(e)->failure = DEVMQ_FAILURE_NONE;
 	if (!m)
 		return;
 	mq_text_put(m->origin);
@@ -283,16 +283,16 @@ bool mq_arrive(struct mq_queue *q, struct mq_entry *e, bool anew)
 		mq_unlock(q);
 		return false;
 	}
-	e->id = q->next_id++;
-	e->attempt = 0;
+	mq_msg(e)->id = q->next_id++;
+	mq_msg(e)->attempt = 0;
 	if (anew)
 		mq_absolve_locked(q, e);
-	if (e->more)
-		e->more->forgiven = e->failures;
-	e->priority = min_t(u64, e->priority, q->opt.priorities - 1);
-	e->holder = NULL;
+	if (mq_msg(e)->more)
+		mq_msg(e)->more->forgiven = mq_msg(e)->failures;
+	mq_msg(e)->priority = min_t(u64, mq_msg(e)->priority, q->opt.priorities - 1);
+	mq_msg(e)->holder = NULL;
 	WRITE_ONCE(q->stored, q->stored + 1);
-	mq_count(&q->stat.bytes, mq_msg_bytes(&e->msg));
+	mq_count(&q->stat.bytes, mq_msg_bytes(mq_msg(e)));
 	list_add_tail(&e->all, &q->all);
 	q->stat.sent++;
 	if (unlikely(q->order))
@@ -320,7 +320,7 @@ void mq_stay(struct mq_queue *q, struct mq_entry *e, enum devmq_state state,
 	if (!gone) {
 		--*left;
 		WRITE_ONCE(q->stored, q->stored + 1);
-		mq_count(&q->stat.bytes, mq_msg_bytes(&e->msg));
+		mq_count(&q->stat.bytes, mq_msg_bytes(mq_msg(e)));
 		mq_all_insert(q, e);
 		if (state == DEVMQ_STATE_READY)
 			mq_ready_locked(q, e);
@@ -335,7 +335,7 @@ void mq_stay(struct mq_queue *q, struct mq_entry *e, enum devmq_state state,
 /* Carry one that died to the queue it was to go to. */
 static void mq_carry(struct mq_queue *q, struct mq_entry *e)
 {
-	struct mq_queue *target = e->target;
+	struct mq_queue *target = mq_msg(e)->target;
 
 	e->leaving = false;
 	e = mq_entry_lift(e);

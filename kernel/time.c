@@ -41,7 +41,7 @@ static bool mq_timer_less(struct rb_node *a, const struct rb_node *b)
 	const struct mq_more *mb = rb_entry(b, struct mq_more, timer);
 
 	return ma->when != mb->when ? ma->when < mb->when :
-				      ma->e->id < mb->e->id;
+				      mq_msg(ma->e)->id < mq_msg(mb->e)->id;
 }
 
 static void mq_clock_arm(struct mq_clock *c, u64 when)
@@ -78,12 +78,12 @@ void mq_timer_set_locked(struct mq_queue *q, struct mq_entry *e,
 
 	lockdep_assert_held(&q->lock);
 	/* An instant can be given that no timer can be set for. */
-	e->more->when = when < KTIME_MAX ? when : MQ_NEVER;
-	if (e->more->when == MQ_NEVER)
+	mq_msg(e)->more->when = when < KTIME_MAX ? when : MQ_NEVER;
+	if (mq_msg(e)->more->when == MQ_NEVER)
 		return;
 	e->clock = clock;
 	e->timed = true;
-	rb_add_cached(&e->more->timer, &c->tree, mq_timer_less);
+	rb_add_cached(&mq_msg(e)->more->timer, &c->tree, mq_timer_less);
 	if (when < c->next) {
 		WRITE_ONCE(c->next, when);
 		WRITE_ONCE(q->timed, true);
@@ -97,9 +97,9 @@ void mq_timer_clear_locked(struct mq_queue *q, struct mq_entry *e)
 	struct mq_clock *c = &q->clocks[e->clock];
 
 	lockdep_assert_held(&q->lock);
-	rb_erase_cached(&e->more->timer, &c->tree);
+	rb_erase_cached(&mq_msg(e)->more->timer, &c->tree);
 	e->timed = false;
-	if (e->more->when != c->next)
+	if (mq_msg(e)->more->when != c->next)
 		return;
 	mq_clock_next(c);
 	mq_timed(q);
@@ -122,7 +122,7 @@ bool mq_time_due(const struct mq_queue *q)
 /* The time that an entry waited for has come. */
 static void mq_time_comes(struct mq_queue *q, struct mq_entry *e)
 {
-	switch (e->state) {
+	switch (mq_msg(e)->state) {
 	case DEVMQ_STATE_IN_FLIGHT:
 		mq_flight_lapse_locked(q, e);
 		break;

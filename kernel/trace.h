@@ -25,10 +25,10 @@ DECLARE_EVENT_CLASS(mq_message,
 	),
 	TP_fast_assign(
 		mq_assign_str(queue, q->name);
-		__entry->id = e->id;
-		__entry->size = e->msg.size;
-		__entry->attempt = e->attempt;
-		__entry->failures = e->failures;
+		__entry->id = mq_msg(e)->id;
+		__entry->size = mq_size(e);
+		__entry->attempt = mq_msg(e)->attempt;
+		__entry->failures = mq_msg(e)->failures;
 	),
 	TP_printk("queue=%s id=%llu size=%u attempt=%u failures=%u",
 		  __get_str(queue), __entry->id, __entry->size,

@@ -176,8 +176,8 @@ static int mq_sleep(u64 deadline_ns)
 	       0 : -ETIMEDOUT;
 }
 
-static int mq_sleep_for_message(struct mq_file *f, bool partial, u64 deadline_ns,
-				bool *called)
+static int mq_sleep_for_message(struct mq_file *f, bool partial,
+				u64 deadline_ns, bool *called)
 {
 	struct mq_queue *q = f->q;
 	struct wait_queue_entry own;
