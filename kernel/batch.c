@@ -418,8 +418,30 @@ static noinline void mq_sink_cut(struct mq_sink *s, struct devmq_recv *a,
 }
 
 /*
- * Copy those out that stand behind each other, the first of them anyway. They are
- * of one chunk, as no message stands at the beginning of one.
+ * Can its record be made where it is stored? Where that has the place of its
+ * mq_more, that is found again only if it stands before the entry.
+ */
+static bool mq_sink_takes(const struct mq_entry *e, const struct mq_msg *m)
+{
+	return likely(!m->more) || (e->own_more && !mq_has_extra(e));
+}
+
+/* After that, up to @last. */
+static noinline void mq_sink_restore(struct mq_sink *s, struct list_head *last)
+{
+	struct mq_entry *e;
+
+	list_for_each_entry(e, s->taken, list) {
+		if (e->own_more)
+			mq_more_restore(e);
+		if (&e->list == last)
+			break;
+	}
+}
+
+/*
+ * Copy those out that stand behind each other, the first of them anyway. They
+ * are of one chunk, as no message stands at the beginning of one.
  */
 static int mq_sink_run(struct mq_sink *s, struct devmq_recv *a)
 {
@@ -428,20 +450,24 @@ static int mq_sink_run(struct mq_sink *s, struct devmq_recv *a)
 	struct mq_msg *m = mq_msg(e);
 	const void *from = m;
 	struct mq_known known;
+	bool more = false;
 	u32 left, n = 0;
 
 	mq_known_learn(&known, e);
 	do {
 		if (unlikely(e->sender != known.sender))
 			mq_known_learn(&known, e);
+		more |= e->own_more;
 		mq_msg_present(m, &known);
 		m = (void *)m + mq_msg_step(m);
 		n++;
 		last = at;
 		at = at->next;
 		e = list_entry(at, struct mq_entry, list);
-	} while (at != s->taken && mq_msg(e) == m && !m->more);
+	} while (at != s->taken && mq_msg(e) == m && mq_sink_takes(e, m));
 	left = _copy_to_user(s->to, from, (void *)m - from);
+	if (unlikely(more))
+		mq_sink_restore(s, last);
 	if (unlikely(left)) {
 		mq_sink_cut(s, a, (void *)m - from - left);
 		return -EFAULT;
@@ -476,10 +502,10 @@ static void mq_batch_write(struct mq_ioc *ioc, struct list_head *taken,
 
 	while (!err && !list_empty(taken)) {
 		e = list_first_entry(taken, struct mq_entry, list);
-		if (unlikely(mq_msg(e)->more))
-			err = mq_sink_long(&s, &ioc->arg.recv, e);
-		else
+		if (likely(mq_sink_takes(e, mq_msg(e))))
 			err = mq_sink_run(&s, &ioc->arg.recv);
+		else
+			err = mq_sink_long(&s, &ioc->arg.recv, e);
 	}
 }
 

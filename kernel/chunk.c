@@ -11,8 +11,8 @@
  * lets go of that, and the last message frees it.
  *
  * The first messages of an open file have memory of their own, so that "echo x
- * > queue" takes no more than x needs. So has what is sent with times of its
- * own, and what goes to a dead-letter queue: it would keep the rest of a chunk
+ * > queue" takes no more than x needs. So has what is sent with a delay of more
+ * than a second, and what goes to a dead-letter queue: it would keep the rest of a chunk
  * from being used for a long time. Chunks begin at a page and double. A large
  * message is all there is in its chunk, and the next one gets that again, if it
  * is empty by then.

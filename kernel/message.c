@@ -264,6 +264,7 @@ static u32 mq_sizes_step(const struct mq_sizes *s)
  * @c: its chunk, claimed
  * @sizes: the sizes of its parts
  * @more: it has times of its own
+ * @stays: for long
  * @nowait: do not wait for other queues to give memory back
  *
  * The zeros that belong between and behind the parts are in place; the parts
@@ -274,10 +275,10 @@ static u32 mq_sizes_step(const struct mq_sizes *s)
  */
 struct mq_entry *mq_entry_alloc(struct mq_file *f, struct mq_chunk **c,
 				const struct mq_sizes *sizes, bool more,
-				bool nowait)
+				bool stays, bool nowait)
 {
 	u64 bytes = mq_sizes_bytes(sizes);
-	bool ordered = f->q->order, alone = more;
+	bool ordered = f->q->order;
 	struct mq_entry *e;
 	u32 front;
 	int err;
@@ -290,8 +291,8 @@ struct mq_entry *mq_entry_alloc(struct mq_file *f, struct mq_chunk **c,
 			mq_want_room(f, bytes);
 		return ERR_PTR(err);
 	}
-	/* What will stay for long does not keep a chunk from being used. */
-	e = likely(!alone) ?
+	/* What stays for long is not to keep a chunk from being used. */
+	e = likely(!stays) ?
 	    mq_chunk_cut(f, c, front, mq_sizes_step(sizes)) :
 	    mq_chunk_alone(front, mq_sizes_step(sizes));
 	if (unlikely(!e)) {
@@ -307,7 +308,7 @@ struct mq_entry *mq_entry_new(struct mq_file *f, u32 size, bool nowait)
 {
 	struct mq_chunk *c = mq_chunk_claim(f);
 	struct mq_sizes sizes = { .size = size };
-	struct mq_entry *e = mq_entry_alloc(f, &c, &sizes, false, nowait);
+	struct mq_entry *e = mq_entry_alloc(f, &c, &sizes, false, false, nowait);
 
 	mq_chunk_unclaim(f, c);
 	return e;
@@ -487,6 +488,12 @@ void mq_more_free(struct mq_more *m)
 {
 	if (m)
 		kmem_cache_free(mq_more_cache, m);
+}
+
+/* The place was used for something else: an entry has what stands before it. */
+void mq_more_restore(struct mq_entry *e)
+{
+	mq_msg(e)->more = (void *)e - mq_front(true, e->ordered);
 }
 
 /* An entry, in hand or with its queue's lock held, has it from now on. */

@@ -878,7 +878,7 @@ int mq_message_init(void);
 void mq_message_exit(void);
 struct mq_entry *mq_entry_alloc(struct mq_file *f, struct mq_chunk **c,
 				const struct mq_sizes *sizes, bool more,
-				bool nowait);
+				bool stays, bool nowait);
 struct mq_entry *mq_entry_new(struct mq_file *f, u32 size, bool nowait);
 struct mq_entry *mq_entry_begin(struct mq_file *f, u32 size, bool nowait);
 void mq_entry_stamp(struct mq_entry *e);
@@ -892,6 +892,7 @@ void mq_entries_free(struct list_head *list);
 void mq_run_free(struct list_head *list, u64 cost);
 struct mq_more *mq_more_alloc(void);
 void mq_more_free(struct mq_more *m);
+void mq_more_restore(struct mq_entry *e);
 void mq_more_add(struct mq_entry *e, struct mq_more **spare);
 /*
  * What a message costs of the module's budget, which counts @bytes as the

@@ -13,6 +13,12 @@
 
 #include "record.h"
 
+/*
+ * What waits for more than so many nanoseconds stays for long, as far as memory
+ * goes. Any instant of CLOCK_REALTIME is more than that.
+ */
+#define MQ_LONG_DELAY	NSEC_PER_SEC
+
 /* Check what the header says by itself; all that the kernel stamps is zero. */
 static int mq_record_check(const struct mq_queue *q,
 			   const struct devmq_record *r)
@@ -134,7 +140,6 @@ struct mq_entry *mq_record_get(struct mq_file *f, struct mq_chunk **c,
 	const void *body = r;
 	struct mq_sizes sizes;
 	struct mq_entry *e;
-	bool more;
 	u32 offset;
 	int err;
 
@@ -156,8 +161,9 @@ struct mq_entry *mq_record_get(struct mq_file *f, struct mq_chunk **c,
 		    fault_in_readable(user, r->size))
 			return ERR_PTR(-EFAULT);
 	}
-	more = r->ttl_ns || r->delay_ns || r->flags;
-	e = mq_entry_alloc(f, c, &sizes, more, nowait);
+	e = mq_entry_alloc(f, c, &sizes,
+			   r->ttl_ns || r->delay_ns || r->flags,
+			   r->delay_ns > MQ_LONG_DELAY, nowait);
 	if (IS_ERR(e))
 		return e;
 	mq_record_times(e, r);
@@ -216,10 +222,9 @@ static u64 mq_to_realtime(u64 time)
 }
 
 /* Fill in what PEEK, or RECV of a message that has been dead, says besides. */
-static void mq_extra_fill(struct devmq_extra *x, const struct mq_entry *e)
+static void mq_extra_fill(struct devmq_extra *x, const struct mq_entry *e,
+			  const struct mq_more *m)
 {
-	const struct mq_more *m = mq_msg(e)->more;
-
 	memset(x, 0, sizeof(*x));
 	x->payload_size = mq_size(e);
 	if (!m)
@@ -239,13 +244,14 @@ static void mq_extra_fill(struct devmq_extra *x, const struct mq_entry *e)
 /* What PEEK shows of a message, or RECV of one that has been dead. */
 void mq_show_fill(struct mq_show *s, const struct mq_entry *e)
 {
-	const struct mq_more *m = mq_msg(e)->more;
+	/* A RECV that is at work on it may have put that aside. */
+	const struct mq_more *m = READ_ONCE(mq_msg(e)->more);
 
 	s->e = e;
 	s->origin = m ? m->origin : NULL;
 	s->note = m ? m->note : NULL;
 	mq_record_fill(&s->r, e);
-	mq_extra_fill(&s->x, e);
+	mq_extra_fill(&s->x, e, m);
 	s->r.extra_size = sizeof(s->x) + mq_text_size(s->origin) +
 			  mq_text_size(s->note);
 }

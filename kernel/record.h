@@ -97,13 +97,14 @@ static inline u64 mq_record_step(const struct mq_entry *e)
 }
 
 /*
- * Make a message that has nothing more, in hand, the record that its receiver
- * gets. @known: who sent it.
+ * Make a message, in hand, the record that its receiver gets. @known: who sent
+ * it. If it has more, that is lost.
  */
 static inline void mq_msg_present(struct mq_msg *m,
 				  const struct mq_known *known)
 {
 	m->no_delay = 0;
+	m->no_ttl = 0;
 	m->uid = known->uid;
 	m->gid = known->gid;
 	m->pid = known->pid;
