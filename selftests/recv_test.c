@@ -160,6 +160,129 @@ TEST_F(recv, every_byte_is_accounted_for)
 	mq_batch_free(&expected);
 }
 
+/*
+ * While it is stored the kernel has other uses for some of a record's members:
+ * none of that is ever seen, however often it goes out and comes back.
+ */
+static void check_comes_back(struct __test_metadata *_metadata,
+			     FIXTURE_DATA(recv) *self, const char *options,
+			     unsigned int ttl)
+{
+	struct devmq_record *record, peeked;
+	unsigned int round, i;
+
+	RECREATE(options);
+	for (i = 1; i <= 40; i++) {
+		record = mq_batch_add_full(&self->batch, "key", i % 4, NULL, 0,
+					   "payload", i % 8);
+		record->ttl_ns = ttl * 1000000000ULL;
+	}
+	ASSERT_EQ(0, mq_send(self->fd, self->batch.data, self->batch.size,
+			     NULL));
+	for (round = 1; round <= 4; round++) {
+		ASSERT_EQ(0, RECV());
+		ASSERT_EQ(40, self->recv.count);
+		record = NULL;
+		for (i = 1; i <= 40; i++) {
+			record = mq_record_next(self->buffer, self->recv.used,
+						record);
+			ASSERT_NE(NULL, record);
+			EXPECT_EQ(i, record->id);
+			EXPECT_EQ(0, record->flags);
+			EXPECT_EQ(0, record->delay_ns);
+			EXPECT_EQ(0, record->ttl_ns);
+			EXPECT_EQ(getuid(), record->uid);
+			EXPECT_EQ(getgid(), record->gid);
+			EXPECT_EQ(getpid(), record->pid);
+			EXPECT_EQ(1, record->attempt);
+			EXPECT_EQ(DEVMQ_STATE_IN_FLIGHT, record->state);
+			EXPECT_EQ(0, record->extra_size);
+			EXPECT_EQ(0, record->dedup_size);
+			EXPECT_EQ(i % 4, record->key_size);
+			EXPECT_EQ(i % 8, mq_record_payload_size(record));
+			ASSERT_EQ(0, mq_peek_id(&self->queue, i, &peeked));
+			EXPECT_EQ(getuid(), peeked.uid);
+			EXPECT_EQ(getpid(), peeked.pid);
+			EXPECT_EQ(0, peeked.delay_ns);
+			EXPECT_EQ(0, peeked.ttl_ns);
+		}
+		ASSERT_EQ(40, mq_settle(self->fd, 1, 40, DEVMQ_ACTION_RELEASE));
+	}
+	EXPECT_EQ(40, mq_purge(self->fd, 0, 0));
+	mq_batch_free(&self->batch);
+}
+
+TEST_F(recv, record_that_comes_back_is_the_same)
+{
+	check_comes_back(_metadata, self, "ack=manual", 0);
+	check_comes_back(_metadata, self, "ack=manual lease_ms=600000", 0);
+	check_comes_back(_metadata, self, "ack=manual ttl_ms=600000", 0);
+	check_comes_back(_metadata, self, "ack=manual", 600);
+}
+
+/* Records of many senders do not stand behind each other. */
+TEST_F(recv, records_of_many_open_files_come_in_their_order)
+{
+	struct devmq_record *record = NULL;
+	unsigned int i;
+	char text[32];
+	int fds[7];
+
+	for (i = 0; i < ARRAY_SIZE(fds); i++) {
+		fds[i] = mq_open(&self->queue, O_WRONLY);
+		ASSERT_LE(0, fds[i]);
+	}
+	for (i = 0; i < 700; i++) {
+		snprintf(text, sizeof(text), "%*u", i % 23 + 1, i);
+		ASSERT_EQ(strlen(text), mq_write(fds[i * i % ARRAY_SIZE(fds)],
+						 text, strlen(text)));
+	}
+	for (i = 0; i < 700; i++) {
+		if (!record) {
+			ASSERT_EQ(0, RECV());
+			record = mq_record_next(self->buffer, self->recv.used,
+						NULL);
+		}
+		snprintf(text, sizeof(text), "%*u", i % 23 + 1, i);
+		ASSERT_EQ(i + 1, record->id);
+		ASSERT_TRUE(mq_record_is(record, text));
+		record = mq_record_next(self->buffer, self->recv.used, record);
+	}
+	for (i = 0; i < ARRAY_SIZE(fds); i++)
+		close(fds[i]);
+}
+
+/* The buffer ends amid a run: what was copied is whole, the rest comes again. */
+TEST_F(recv, unreadable_end_of_a_buffer_cuts_a_run)
+{
+	size_t page = sysconf(_SC_PAGESIZE);
+	struct devmq_record *record = NULL;
+	unsigned int i, got;
+	char *map;
+
+	ASSERT_EQ(0, mq_fill(self->fd, 100));
+	map = mmap(NULL, 3 * page, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, map);
+	ASSERT_EQ(0, mprotect(map + page, page, PROT_NONE));
+	mq_recv_init(&self->recv, map, 3 * page);
+	ASSERT_EQ(0, mq_ioctl(self->fd, DEVMQ_IOC_RECV, &self->recv));
+	got = page / SMALL;
+	EXPECT_EQ(got, self->recv.count);
+	EXPECT_EQ(got * SMALL, self->recv.used);
+	EXPECT_EQ(100 - got, mq_stat_of(&self->queue, ready));
+	EXPECT_EQ(got, mq_stat_of(&self->queue, acked));
+	munmap(map, 3 * page);
+	ASSERT_EQ(0, RECV());
+	ASSERT_EQ(100 - got, self->recv.count);
+	for (i = got + 1; i <= 100; i++) {
+		record = mq_record_next(self->buffer, self->recv.used, record);
+		ASSERT_TRUE(is_filled(record, i));
+		EXPECT_EQ(getpid(), record->pid);
+		EXPECT_EQ(1, record->attempt);
+	}
+}
+
 TEST_F(recv, padding_is_zero_also_in_memory_that_was_used_before)
 {
 	struct devmq_record *record;
