@@ -158,7 +158,7 @@ static void mq_run_parse(struct mq_file *f, struct mq_chunk *c, u32 size,
 		if (at + sizeof(*m) > end)
 			break;
 		step = mq_msg_step(m);
-		if (m->size - sizeof(*m) > most || at + step > end ||
+		if (m->size - sizeof(*m) > most || step > end - at ||
 		    !mq_record_is_plain(at))
 			break;
 		if (unlikely(m->priority)) {

@@ -19,6 +19,7 @@
 #include <linux/slab.h>
 #include <linux/splice.h>
 #include <linux/sched.h>
+#include <linux/timer.h>
 
 /* The kernel is of this version or a later one. */
 #define MQ_SINCE(major, minor) \
@@ -45,6 +46,13 @@
 #define mq_assign_str(dst, ...) __assign_str(dst)
 #else
 #define mq_assign_str(dst, ...) __assign_str(dst, __VA_ARGS__)
+#endif
+
+/* A timer can be stopped for good. */
+#if MQ_SINCE(6, 2)
+#define mq_timer_stop timer_shutdown_sync
+#else
+#define mq_timer_stop del_timer_sync
 #endif
 
 /* A timer and its function are set up in one call. */

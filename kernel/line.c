@@ -152,8 +152,7 @@ static int mq_line_wait(struct mq_file *f, size_t whole, bool *called)
 
 	WRITE_ONCE(f->tx_waits, true);
 	err = mq_wait_room(f->q, whole, 0, called);
-	if (!mq_budget_open(f->q, whole))
-		mq_answer_room(f->q, called);
+	mq_answer_room(f->q, called);
 	err = err ?: mq_budget_wait(f->q, mq_tail_cost(f, whole));
 	WRITE_ONCE(f->tx_waits, false);
 	return err;

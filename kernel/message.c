@@ -462,7 +462,8 @@ struct mq_entry *mq_entry_lift(struct mq_entry *old)
 
 	if (mq_chunk_of(old)->order == MQ_LARGE)
 		return old;
-	e = mq_entry_again(old, old->own_more, false);
+	/* It may have to stay after all, where there may be an order. */
+	e = mq_entry_again(old, old->own_more, old->ordered);
 	if (!e)
 		return old;
 	mq_entry_inherit(e, old);

@@ -61,6 +61,7 @@
 #include <linux/sched.h>
 #include <linux/siphash.h>
 #include <linux/spinlock.h>
+#include <linux/timer.h>
 #include <linux/types.h>
 #include <linux/uaccess.h>
 #include <linux/uidgid.h>
@@ -265,7 +266,7 @@ struct mq_more {
 	struct mq_text	*note;
 	u32		forgiven;
 	u16		reason;
-};
+} __aligned(8);
 
 /**
  * struct mq_entry - the place of a message in a queue
@@ -311,11 +312,13 @@ struct mq_entry {
 	bool			deferred:1;
 	bool			own_more:1;
 	bool			in_run;
-};
+} __aligned(8);
 
 #ifndef __CHECKER__	/* counts the bits otherwise */
 static_assert(sizeof(struct mq_entry) <= 48);	/* for each message stored */
 #endif
+/* Places are counted in units of 8 bytes. */
+static_assert(!(sizeof(struct mq_entry) % 8) && !(sizeof(struct mq_more) % 8));
 
 static inline struct mq_msg *mq_msg(const struct mq_entry *e)
 {
@@ -361,6 +364,8 @@ struct mq_ordered {
 	bool			joined;
 	struct mq_entry		e;
 };
+
+static_assert(!(offsetof(struct mq_ordered, e) % 8));
 
 /**
  * struct mq_sender - who sent
@@ -594,6 +599,7 @@ enum { MQ_PAUSED_NONE, MQ_PAUSED_SEND, MQ_PAUSED_RECEIVE, MQ_PAUSED_BOTH };
  * @writers: producers that wait for room, and pollers
  * @rx: readers that are about to receive
  * @tx: writers that are about to send
+ * @grace: who was woken has not tried yet: how long is that waited for (wait.c)
  * @starved: in message.c's list of queues whose pollers wait for the budget
  * @work: does what time does, and removes the queue when it has expired
  * @origin: its name, for those that die here (invariant)
@@ -647,6 +653,7 @@ struct mq_queue {
 	wait_queue_head_t	writers;
 	struct mq_side		rx;
 	struct mq_side		tx;
+	struct timer_list	grace;
 
 	struct list_head	starved;
 	struct work_struct	work;
@@ -1256,6 +1263,8 @@ int mq_wait_message(struct mq_file *f, bool partial, u64 deadline_ns,
 void mq_answer_message(struct mq_queue *q, bool *called);
 int mq_wait_room(struct mq_queue *q, u64 payload, u64 meta, bool *called);
 void mq_answer_room(struct mq_queue *q, bool *called);
+void mq_wait_init(struct mq_queue *q);
+void mq_wait_exit(struct mq_queue *q);
 void mq_want_room(struct mq_file *f, u64 bytes);
 bool mq_has_credit(const struct mq_file *f);
 void mq_pass_on(struct mq_queue *q);

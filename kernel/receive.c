@@ -143,11 +143,10 @@ static noinline struct mq_entry *mq_read_begin(struct mq_file *f, bool nowait)
 	return e;
 }
 
-/* So much of it was copied, behind what had been before. */
+/* So much of it was copied, behind @done bytes that had been before. */
 static noinline ssize_t mq_read_end(struct mq_file *f, struct mq_entry *e,
-				    size_t size, size_t copied)
+				    u32 done, size_t size, size_t copied)
 {
-	u32 done = f->partial_done;
 	ssize_t ret = copied;
 
 	lockdep_assert_held(&f->rx);
@@ -247,8 +246,7 @@ static noinline ssize_t mq_plain_end(struct mq_file *f, struct mq_entry *e,
 	/* One can be half read, and that is another already. */
 	if (copied != mq_size(e) && READ_ONCE(f->partial))
 		copied = 0;
-	f->partial_done = 0;
-	return mq_read_end(f, e, mq_size(e), copied);
+	return mq_read_end(f, e, 0, mq_size(e), copied);
 }
 
 /* The rest of mq_read_plain(), for a message that is not small: it is in hand. */
@@ -333,7 +331,7 @@ ssize_t mq_read(struct file *file, char __user *to, size_t size, loff_t *pos)
 	if (IS_ERR_OR_NULL(e))
 		return PTR_ERR_OR_ZERO(e);
 	size = min_t(size_t, mq_size(e) - f->partial_done, size);
-	return mq_read_end(f, e, size,
+	return mq_read_end(f, e, f->partial_done, size,
 			   mq_copy_out(to, e, f->partial_done, size));
 }
 
@@ -356,7 +354,7 @@ ssize_t mq_read_iter(struct mq_file *f, struct kiocb *iocb, struct iov_iter *to)
 	if (IS_ERR_OR_NULL(e))
 		return PTR_ERR_OR_ZERO(e);
 	size = min_t(size_t, mq_size(e) - f->partial_done, iov_iter_count(to));
-	return mq_read_end(f, e, size,
+	return mq_read_end(f, e, f->partial_done, size,
 			   copy_to_iter(mq_payload(e) + f->partial_done, size,
 					to));
 }

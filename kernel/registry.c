@@ -80,6 +80,7 @@ static void mq_device_release(struct device *dev)
 {
 	struct mq_queue *q = mq_queue_of(dev);
 
+	mq_wait_exit(q);
 	mq_budget_forget(q);
 	mq_order_exit(q);
 	mq_ready_exit(&q->ready);
@@ -159,8 +160,7 @@ static struct mq_queue *mq_queue_new(const char *name,
 	q->opt = *opt;
 	q->node_uid = make_kuid(current_user_ns(), opt->uid);
 	q->node_gid = make_kgid(current_user_ns(), opt->gid);
-	init_waitqueue_head(&q->readers);
-	init_waitqueue_head(&q->writers);
+	mq_wait_init(q);
 	spin_lock_init(&q->lock);
 	mq_ready_init(&q->ready, opt->priorities);
 	q->aside = RB_ROOT_CACHED;

@@ -147,6 +147,7 @@ static noinline int mq_send_wait(struct mq_file *f, struct mq_batch *b,
 
 	if (err == -EBUSY) {
 		/* There is more to drop. */
+		mq_answer_room(f->q, called);
 		mq_queue_spare(f->q);
 		return 0;
 	}
@@ -162,6 +163,18 @@ static noinline int mq_send_wait(struct mq_file *f, struct mq_batch *b,
 	mq_batch_keep_first(b);
 	return mq_wait_room(f->q, mq_msg_size(first),
 			    first->key_size + first->headers_size, called);
+}
+
+/*
+ * One got in while others want room. If it was a poller who was woken for that,
+ * alone (EPOLLEXCLUSIVE), nobody but him can wake the next.
+ */
+static noinline void mq_send_others(struct mq_file *f)
+{
+	if (READ_ONCE(f->wants))
+		mq_want_room(f, 0);
+	if (READ_ONCE(f->q->tx.watched))
+		mq_wake_writers(f->q, false);
 }
 
 /**
@@ -194,8 +207,8 @@ int mq_send(struct mq_file *f, struct mq_batch *b, bool nowait,
 		mq_answer_room(q, &called);
 	if (unlikely(!taken))
 		return err;
-	if (unlikely(READ_ONCE(f->wants)))
-		mq_want_room(f, 0);
+	if (unlikely(atomic_read(&q->blocked)))
+		mq_send_others(f);
 	return taken;
 }
 
@@ -328,8 +341,8 @@ ssize_t mq_write(struct file *file, const char __user *from, size_t size,
 	if (unlikely(!mq_plain_add(q, e, size)))
 		return mq_write_send(f, e, size, file->f_flags & O_NONBLOCK);
 	mq_wake_readers(q, 1);
-	if (unlikely(READ_ONCE(f->wants)))
-		mq_want_room(f, 0);
+	if (unlikely(atomic_read(&q->blocked)))
+		mq_send_others(f);
 	return size;
 }
 

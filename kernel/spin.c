@@ -15,6 +15,7 @@
  * if he ceases to look without having found it, he passes it on.
  */
 #include <linux/cpumask.h>
+#include <linux/jiffies.h>
 #include <linux/ktime.h>
 #include <linux/moduleparam.h>
 #include <linux/preempt.h>
@@ -66,8 +67,10 @@ static void mq_spin_end(struct mq_side *s, bool found, bool *called)
 	WRITE_ONCE(s->misses, misses);
 	WRITE_ONCE(s->rest, misses);
 	*called = found;
-	if (found)
+	if (found) {
 		atomic_inc(&s->called);
+		WRITE_ONCE(s->called_at, jiffies);
+	}
 	clear_bit_unlock(0, &s->spins);
 	/* Who came before this saw us looking, and we see what he brought. */
 	smp_mb__after_atomic();

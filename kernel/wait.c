@@ -6,8 +6,8 @@
  * wakes one of them. Until that one has tried to take it, further messages wake
  * nobody; when he has, he wakes the next, if there still is a message
  * (mq_answer_message). So a burst costs few wake-ups, and no message is left
- * beside a sleeper, whatever becomes of the one who was woken. If he does not get
- * to run for some milliseconds, the next message does not wait for him.
+ * beside a sleeper, whatever becomes of the one who was woken. If he does not
+ * get to run for some milliseconds, others are woken for all but one message.
  * A reader that may hold no more deliveries, or has to wait until it is the
  * active one, is not among them, so that it eats no wake-up meant for others.
  * Besides, all readers of one open file sleep in its own mq_file.own, for what
@@ -140,15 +140,44 @@ static int mq_sleeper_wake(struct wait_queue_entry *wait, unsigned int mode,
 	return 0;
 }
 
+/* How many jiffies others wait for one who was called, but does not get to run. */
+#define MQ_GRACE_JIFFIES	1
+
 /* Somebody has been woken, or looks, and is about to try: enough for now? */
-static bool mq_side_is_called(const struct mq_side *side)
+static bool mq_side_is_called(struct mq_queue *q, const struct mq_side *side)
 {
 	if (READ_ONCE(side->watched))
 		return false;
 	if (READ_ONCE(side->spins))
 		return true;
-	return atomic_read(&side->called) &&
-	       time_before_eq(jiffies, READ_ONCE(side->called_at) + 1);
+	if (!atomic_read(&side->called) ||
+	    time_after(jiffies, READ_ONCE(side->called_at) + MQ_GRACE_JIFFIES))
+		return false;
+	/* If nothing else comes that would look again, this does. */
+	if (!timer_pending(&q->grace))
+		mod_timer(&q->grace, jiffies + MQ_GRACE_JIFFIES + 1);
+	return true;
+}
+
+static void mq_grace_over(struct timer_list *timer)
+{
+	struct mq_queue *q = container_of(timer, struct mq_queue, grace);
+
+	mq_pass_on(q);
+	mq_wake_writers(q, true);
+}
+
+void mq_wait_init(struct mq_queue *q)
+{
+	init_waitqueue_head(&q->readers);
+	init_waitqueue_head(&q->writers);
+	timer_setup(&q->grace, mq_grace_over, 0);
+}
+
+/* Nobody has a reference to the queue any more. */
+void mq_wait_exit(struct mq_queue *q)
+{
+	mq_timer_stop(&q->grace);
 }
 
 /* Who was called has tried. True if so, and he may have to call the next. */
@@ -361,7 +390,7 @@ void mq_want_room(struct mq_file *f, u64 bytes)
 /* As mq_wake_readers(), where somebody sleeps there. */
 void mq_wake_sleeping_readers(struct mq_queue *q, unsigned int n)
 {
-	if (n && mq_side_is_called(&q->rx))
+	if (n && mq_side_is_called(q, &q->rx))
 		return;
 	/* A thread that is woken wakes the next. */
 	if (n && !READ_ONCE(q->rx.watched))
@@ -372,14 +401,15 @@ void mq_wake_sleeping_readers(struct mq_queue *q, unsigned int n)
 /* What is ready was not for us: wake the next. */
 void mq_pass_on(struct mq_queue *q)
 {
-	if (mq_deliverable(q))
+	/* After a pause all are woken; during it, they would wake each other. */
+	if (mq_deliverable(q) && !mq_paused(q, MQ_PAUSED_RECEIVE))
 		mq_wake_readers(q, 1);
 }
 
 /* As mq_wake_writers(), where somebody sleeps there. */
 void mq_wake_sleeping_writers(struct mq_queue *q, bool edge)
 {
-	if (mq_side_is_called(&q->tx))
+	if (mq_side_is_called(q, &q->tx))
 		return;
 	if (edge || atomic_read(&q->blocked))
 		__wake_up(&q->writers, TASK_INTERRUPTIBLE, 1, MQ_OUT);

@@ -4,6 +4,8 @@
  */
 #include "mq_test.h"
 #include <sched.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
 
 #define SLEEPERS 8
 
@@ -312,6 +314,7 @@ static int occupy(cpu_set_t *set)
 		return -1;
 	pid = fork();
 	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (sched_setaffinity(0, sizeof(*set), set) ||
 		    sched_setscheduler(0, SCHED_FIFO, &param))
 			_exit(1);
@@ -327,7 +330,9 @@ static int occupy(cpu_set_t *set)
 	return pid;
 }
 
-TEST_F(wake, reader_that_does_not_get_to_run_holds_up_no_later_message)
+/* One message may wait for a reader that does not get to run, and no more. */
+static void check_hold_up(struct __test_metadata *_metadata,
+			  FIXTURE_DATA(wake) *self, unsigned int pause_us)
 {
 	cpu_set_t all, one;
 	pid_t hog;
@@ -349,15 +354,90 @@ TEST_F(wake, reader_that_does_not_get_to_run_holds_up_no_later_message)
 					       &one));
 	for (i = 0; i < 4; i++) {
 		ASSERT_EQ(1, mq_put(self->fd, "x"));
-		usleep(20000);
-		/* One message waits for him, no more. */
-		EXPECT_TRUE(mq_wait_until(ended(self) == i));
+		usleep(pause_us);
 	}
+	EXPECT_TRUE(mq_wait_until(ended(self) >= 3));
 	EXPECT_FALSE(mq_call_done(&self->calls[0]));
 	kill(hog, SIGKILL);
 	ASSERT_EQ(hog, waitpid(hog, NULL, 0));
-	ASSERT_TRUE(mq_wait_until(ended(self) == 4));
-	EXPECT_TRUE(mq_call_done(&self->calls[0]));
+	EXPECT_TRUE(mq_wait_until(ended(self) == 4));
+}
+
+TEST_F(wake, reader_that_does_not_get_to_run_holds_up_no_later_message)
+{
+	check_hold_up(_metadata, self, 20000);
+}
+
+TEST_F(wake, reader_that_does_not_get_to_run_holds_up_no_burst)
+{
+	check_hold_up(_metadata, self, 0);
+}
+
+/* What cannot be received yet wakes nobody for nothing, again and again. */
+TEST_F(wake, message_in_a_paused_queue_leaves_sleepers_asleep)
+{
+	int i;
+
+	START_READERS();
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "paused", "receive"));
+	ASSERT_EQ(1, mq_put(self->fd, "x"));
+	usleep(20000);
+	ASSERT_TRUE(settled(self));
+	EXPECT_EQ(0, ended(self));
+	for (i = 0; i < SLEEPERS; i++)
+		EXPECT_GE(self->switches[i] + 4,
+			  mq_switches(getpid(), self->calls[i].tid));
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "paused", "none"));
+	EXPECT_TRUE(mq_wait_until(ended(self) == 1));
+}
+
+struct poller {
+	int epoll;
+	int fd;
+	pid_t tid;
+	ssize_t result;
+};
+
+/* Wait until there is room, and put one message there. */
+static void *poll_and_put(void *arg)
+{
+	struct poller *p = arg;
+	struct epoll_event event;
+
+	__atomic_store_n(&p->tid, (pid_t)syscall(SYS_gettid), __ATOMIC_RELEASE);
+	p->result = epoll_wait(p->epoll, &event, 1, 10000);
+	if (p->result == 1)
+		p->result = mq_put(p->fd, "p");
+	return NULL;
+}
+
+/* A poller that alone was told of much room takes little of it. */
+TEST_F(wake, exclusive_poller_hands_the_room_on)
+{
+	struct epoll_event event = { .events = EPOLLOUT | EPOLLEXCLUSIVE };
+	struct poller p = { .epoll = epoll_create1(0) };
+	pthread_t thread;
+	int i;
+
+	ASSERT_EQ(0, mq_create(&self->queue, "max_messages=4"));
+	p.fd = mq_open(&self->queue, O_RDWR | O_NONBLOCK);
+	ASSERT_LE(0, p.fd);
+	ASSERT_EQ(0, mq_fill(p.fd, 4));
+	ASSERT_EQ(0, epoll_ctl(p.epoll, EPOLL_CTL_ADD, p.fd, &event));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, poll_and_put, &p));
+	ASSERT_TRUE(mq_wait_until(__atomic_load_n(&p.tid, __ATOMIC_ACQUIRE) &&
+				  mq_is_asleep(getpid(), p.tid,
+					       SYS_epoll_wait)));
+	START_WRITERS("w");
+	ASSERT_EQ(4, mq_purge(p.fd, 0, 0));
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	ASSERT_EQ(1, p.result);
+	EXPECT_TRUE(mq_wait_until(ended(self) == 3));
+	for (i = 0; i < SLEEPERS + 1; i++)
+		EXPECT_TRUE(mq_wait_until(mq_read(p.fd, self->data[0], 64) > 0));
+	EXPECT_TRUE(mq_wait_until(ended(self) == SLEEPERS));
+	close(p.epoll);
+	close(p.fd);
 }
 
 /* Messages that come while somebody just looks for them are not left behind. */
