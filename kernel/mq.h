@@ -91,7 +91,9 @@ struct mq_seen;
  * @holder: in flight: the open file that has it; NULL: a RECV is at work on it
  * @seen: not in the queue yet: its de-duplication id, or NULL
  * @target: in mq_queue.out and to leave: where it goes
+ * @no_delay: all of these, 0 in a record that goes out
  * @more: what is rare, or NULL
+ * @no_ttl: the same, 0 in a record that goes out
  * @since_ns: in flight, if there is a @holder: when it was handed out,
  *	CLOCK_REALTIME, 0: just now
  * @uid: of no meaning, as the next two: see mq_sender_of()
