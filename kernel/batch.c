@@ -96,31 +96,6 @@ static bool mq_source_more(const struct mq_source *s)
 	return s->space - s->at >= sizeof(u64);
 }
 
-/* What a run may take of a chunk at least, or it goes on to the next one. */
-#define MQ_RUN_SPACE	SZ_1K
-
-/* So much of what a chunk has left may be records: the rest do for entries. */
-#define MQ_RUN_SHARE(room)						\
-	((room) / (sizeof(struct mq_msg) + sizeof(struct mq_entry)) *	\
-	 sizeof(struct mq_msg))
-
-/*
- * Copy the next records behind what the chunk has, as many as are sure to come
- * with their entries. Return: bytes, 0 if not even the first one fits, or it
- * cannot be read.
- */
-static u32 mq_run_copy(const struct mq_source *s, struct mq_chunk *c)
-{
-	const void __user *from = s->user + s->at;
-	u32 room = MQ_RUN_SHARE(c->top - c->used);
-	u32 first, size = min_t(u64, s->space - s->at, room);
-
-	if (size < sizeof(struct devmq_record) ||
-	    get_user(first, (const u32 __user *)from) || first > size)
-		return 0;
-	return size - _copy_from_user((void *)c + c->used, from, size);
-}
-
 /**
  * struct mq_run - plain records in a chunk that become messages
  * @n: how many have an entry
@@ -187,6 +162,26 @@ static void mq_run_parse(struct mq_file *f, struct mq_chunk *c, u32 size,
 	run->last = last;
 }
 
+/*
+ * Have room in the chunk, or in the next one, for the next record and its entry:
+ * bytes that the record takes, 0: it cannot be looked at, or is not for a chunk.
+ */
+static u32 mq_run_room(struct mq_file *f, const struct mq_source *s,
+		       struct mq_chunk **c)
+{
+	const void __user *from = s->user + s->at;
+	u32 size, step;
+
+	if (s->space - s->at < sizeof(struct devmq_record) ||
+	    get_user(size, (const u32 __user *)from) ||
+	    size < sizeof(struct devmq_record) || size > SZ_4K)
+		return 0;
+	step = ALIGN(size, 8);
+	if (!mq_chunk_has(*c, step + sizeof(struct mq_entry)))
+		*c = mq_chunk_next(f, *c, step + sizeof(struct mq_entry));
+	return *c ? step : 0;
+}
+
 /**
  * mq_run_get - make entries of plain records
  * @f: the producer
@@ -194,7 +189,9 @@ static void mq_run_parse(struct mq_file *f, struct mq_chunk *c, u32 size,
  * @claimed: its chunk, claimed
  * @b: gets them
  *
- * The budget is charged for all of them at once.
+ * So many records are copied behind what the chunk has as come with their
+ * entries if all are as large as the first. The budget is charged for all of
+ * them at once.
  *
  * Return: bytes of records; 0: the next one is not so simple.
  */
@@ -202,19 +199,22 @@ static u32 mq_run_get(struct mq_file *f, struct mq_source *s,
 		      struct mq_chunk **claimed, struct mq_batch *b)
 {
 	struct mq_run run = { .last = b->list.prev };
+	u32 step, room, size, max = DEVMQ_BATCH_MAX - b->count;
 	struct mq_chunk *c = *claimed;
-	u32 step;
 
 	if (!READ_ONCE(f->q->plain_size) || !c || c == MQ_CHUNK_CLAIMED ||
 	    !mq_chunk_is_ours(c))
 		return 0;
-	if (!mq_chunk_has(c, MQ_RUN_SPACE)) {
-		c = mq_chunk_next(f, c, MQ_RUN_SPACE);
-		*claimed = c;
-		if (!c)
-			return 0;
-	}
-	mq_run_parse(f, c, mq_run_copy(s, c), DEVMQ_BATCH_MAX - b->count, &run);
+	step = mq_run_room(f, s, claimed);
+	if (!step)
+		return 0;
+	c = *claimed;
+	room = c->top - c->used;
+	size = min_t(u64, s->space - s->at,
+		     room / (step + sizeof(struct mq_entry)) * step);
+	max = min_t(u32, max, (room - size) / sizeof(struct mq_entry));
+	size -= _copy_from_user((void *)c + c->used, s->user + s->at, size);
+	mq_run_parse(f, c, size, max, &run);
 	/* Only what is charged for is cut off. */
 	if (unlikely(!mq_budget_try(run.n * mq_cost(0) + run.bytes))) {
 		b->list.prev->next = &b->list;
@@ -373,48 +373,45 @@ static int mq_batch_wait(struct mq_ioc *ioc, struct list_head *batch)
 /**
  * struct mq_sink - where the records of a RECV go
  * @to: there
+ * @a: counts them
  * @taken: entries that were taken
- * @batch: gets those that were copied out
+ * @last: the last one that was copied out, or @taken
+ * @chunk: where the last one's sender stands
+ * @known: he
  */
 struct mq_sink {
 	void __user		*to;
+	struct devmq_recv	*a;
 	struct list_head	*taken;
-	struct list_head	*batch;
+	struct list_head	*last;
+	const struct mq_chunk	*chunk;
+	struct mq_known		known;
 };
 
-/* The first entries of those taken, up to @last, were copied: @n, of @bytes. */
-static void mq_sink_done(struct mq_sink *s, struct devmq_recv *a,
-			 struct list_head *last, u32 n, u64 bytes)
+/* The next ones, up to @last, were copied: @n, of @bytes. */
+static void mq_sink_done(struct mq_sink *s, struct list_head *last, u32 n,
+			 u64 bytes)
 {
-	LIST_HEAD(done);
-
-	list_cut_position(&done, s->taken, last);
-	list_splice_tail(&done, s->batch);
-	a->used += bytes;
-	a->count += n;
+	s->last = last;
+	s->a->used += bytes;
+	s->a->count += n;
 	s->to += bytes;
 }
 
 /* No more than so many bytes of a run could be copied. */
-static noinline void mq_sink_cut(struct mq_sink *s, struct devmq_recv *a,
-				 u64 bytes)
+static noinline void mq_sink_cut(struct mq_sink *s, u64 bytes)
 {
-	struct list_head *last = s->taken;
-	struct mq_entry *e;
-	u64 used = 0;
-	u32 n = 0;
+	struct list_head *at;
 
-	list_for_each_entry(e, s->taken, list) {
+	for (at = s->last->next; at != s->taken; at = at->next) {
+		struct mq_entry *e = list_entry(at, struct mq_entry, list);
 		u64 step = mq_msg_step(mq_msg(e));
 
-		if (step > bytes - used)
+		if (step > bytes)
 			break;
-		used += step;
-		last = &e->list;
-		n++;
+		bytes -= step;
+		mq_sink_done(s, at, 1, step);
 	}
-	if (n)
-		mq_sink_done(s, a, last, n, used);
 }
 
 /*
@@ -426,65 +423,75 @@ static bool mq_sink_takes(const struct mq_entry *e, const struct mq_msg *m)
 	return likely(!m->more) || (e->own_more && !mq_has_extra(e));
 }
 
-/* After that, up to @last. */
+/* After that, behind what was copied before, up to @last. */
 static noinline void mq_sink_restore(struct mq_sink *s, struct list_head *last)
 {
+	struct list_head *at = s->last;
 	struct mq_entry *e;
 
-	list_for_each_entry(e, s->taken, list) {
+	do {
+		at = at->next;
+		e = list_entry(at, struct mq_entry, list);
 		if (e->own_more)
 			mq_more_restore(e);
-		if (&e->list == last)
-			break;
+	} while (at != last);
+}
+
+/* Copy a run out, from @from up to @end, and up to the entry @last. */
+static int mq_sink_copy(struct mq_sink *s, const void *from, const void *end,
+			struct list_head *last, u32 n, bool more)
+{
+	u32 left = _copy_to_user(s->to, from, end - from);
+
+	if (unlikely(more))
+		mq_sink_restore(s, last);
+	if (likely(!left)) {
+		mq_sink_done(s, last, n, end - from);
+		return 0;
 	}
+	mq_sink_cut(s, end - from - left);
+	return -EFAULT;
 }
 
 /*
- * Copy those out that stand behind each other, the first of them anyway. They
+ * Copy those out that stand behind each other, the next of them anyway. They
  * are of one chunk, as no message stands at the beginning of one.
  */
-static int mq_sink_run(struct mq_sink *s, struct devmq_recv *a)
+static int mq_sink_run(struct mq_sink *s)
 {
-	struct list_head *at = s->taken->next, *last;
+	struct list_head *at = s->last->next, *last;
 	struct mq_entry *e = list_entry(at, struct mq_entry, list);
 	struct mq_msg *m = mq_msg(e);
 	const void *from = m;
-	struct mq_known known;
 	bool more = false;
-	u32 left, n = 0;
+	u32 n = 0;
 
-	mq_known_learn(&known, e);
+	if (mq_chunk_of(e) != s->chunk) {
+		s->chunk = mq_chunk_of(e);
+		mq_known_learn(&s->known, e);
+	}
 	do {
-		if (unlikely(e->sender != known.sender))
-			mq_known_learn(&known, e);
+		if (unlikely(e->sender != s->known.sender))
+			mq_known_learn(&s->known, e);
 		more |= e->own_more;
-		mq_msg_present(m, &known);
+		mq_msg_present(m, &s->known);
 		m = (void *)m + mq_msg_step(m);
 		n++;
 		last = at;
 		at = at->next;
 		e = list_entry(at, struct mq_entry, list);
 	} while (at != s->taken && mq_msg(e) == m && mq_sink_takes(e, m));
-	left = _copy_to_user(s->to, from, (void *)m - from);
-	if (unlikely(more))
-		mq_sink_restore(s, last);
-	if (unlikely(left)) {
-		mq_sink_cut(s, a, (void *)m - from - left);
-		return -EFAULT;
-	}
-	mq_sink_done(s, a, last, n, (void *)m - from);
-	return 0;
+	return mq_sink_copy(s, from, m, last, n, more);
 }
 
 /* Copy one out that has more than a message. */
-static noinline int mq_sink_long(struct mq_sink *s, struct devmq_recv *a,
-				 struct mq_entry *e)
+static noinline int mq_sink_long(struct mq_sink *s, struct mq_entry *e)
 {
 	u64 step = mq_record_step(e);
 
 	if (mq_record_put(s->to, e))
 		return -EFAULT;
-	mq_sink_done(s, a, &e->list, 1, step);
+	mq_sink_done(s, &e->list, 1, step);
 	return 0;
 }
 
@@ -494,19 +501,20 @@ static void mq_batch_write(struct mq_ioc *ioc, struct list_head *taken,
 {
 	struct mq_sink s = {
 		.to = u64_to_user_ptr(ioc->arg.recv.buffer),
+		.a = &ioc->arg.recv,
 		.taken = taken,
-		.batch = batch,
+		.last = taken,
 	};
 	struct mq_entry *e;
 	int err = 0;
 
-	while (!err && !list_empty(taken)) {
-		e = list_first_entry(taken, struct mq_entry, list);
-		if (likely(mq_sink_takes(e, mq_msg(e))))
-			err = mq_sink_run(&s, &ioc->arg.recv);
-		else
-			err = mq_sink_long(&s, &ioc->arg.recv, e);
+	while (!err && s.last->next != taken) {
+		e = list_entry(s.last->next, struct mq_entry, list);
+		err = likely(mq_sink_takes(e, mq_msg(e))) ?
+		      mq_sink_run(&s) : mq_sink_long(&s, e);
 	}
+	if (likely(s.last != taken))
+		list_cut_position(batch, taken, s.last);
 }
 
 /* Back in their places, newest first, as if they had never been taken. */
