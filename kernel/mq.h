@@ -20,7 +20,8 @@
  *   mq_control.lock    mutex     an open control node
  *   mq_registry_lock   mutex     names and life of queues (registry.c)
  *   mq_file.tx         mutex     the unfinished line of a framing=line writer
- *   mq_file.rx         mutex     read(2) of one open file, copying included
+ *   mq_file.rx         mutex     read(2) of one open file, copying included,
+ *                                but for whole plain messages
  *   mq_queue.lock      spinlock  all that changes in a queue and in the parts
  *                                of its open files that say so
  *   mq_starved_lock    spinlock  who waits for the module's budget (message.c)
@@ -699,7 +700,7 @@ struct mq_queue {
  * @look: may look and purge without being a consumer (invariant)
  * @pid: process that opened it, in the initial pid namespace (invariant)
  * @rx: serialises read(2), so that a message that is read in parts goes to
- *	one reader at a time
+ *	one reader at a time; a whole plain one is read without it
  * @partial: half-read message, in @held between reads (mq_queue.lock; changed
  *	with @rx held as well, but for settling)
  * @partial_done: bytes of it that were read (as @partial)

@@ -2,7 +2,8 @@
 /*
  * Receiving. A message is taken off the ready order, copied out with no
  * spinlock held, and only then settled; where the copying fails it goes back
- * to its place, so nothing is lost.
+ * to its place, so nothing is lost. A small plain one is copied where it stands,
+ * with the lock held and without faults, and taken and settled at once.
  */
 #include <linux/sched/signal.h>
 #include <linux/uio.h>

@@ -562,7 +562,8 @@ enum devmq_state devmq_msg_state(const struct devmq_msg *msg);
  * devmq_msg_holder() - who holds a message in flight that devmq_peek() showed
  * @msg: the message
  * @pid: where the id of the process that opened the holding file goes (zero
- *	to a caller in another pid namespace), or NULL
+ *	to a caller in another pid namespace, and while the message is being
+ *	handed over), or NULL
  * @since_ns: where the time of delivery (CLOCK_REALTIME) goes, or NULL
  *
  * Return: whether the message says so; if not, nothing is stored.

@@ -215,6 +215,29 @@ TEST_F(copy, read_that_fails_puts_the_message_back_in_its_place)
 	EXPECT_EQ(0, mq_get(self->fd, "m2"));
 }
 
+/* Whole messages of some size are read beside one that is half read. */
+TEST_F(copy, read_that_fails_leaves_another_half_read_where_it_is)
+{
+	char large[300] = "first", buffer[300];
+	struct mq_call call;
+	int left;
+
+	ASSERT_EQ(sizeof(large), mq_write(self->fd, large, sizeof(large)));
+	ASSERT_EQ(10, mq_put(self->fd, "0123456789"));
+	ASSERT_EQ(0, mq_read_start(&call, self->fd, self->page, 300));
+	ASSERT_TRUE(trapped(self->uffd));
+	ASSERT_EQ(4, mq_read(self->fd, buffer, 4));
+	EXPECT_EQ(0, memcmp(buffer, "0123", 4));
+	ASSERT_EQ(0, go_wrong(self->uffd, self->page));
+	EXPECT_EQ(-EFAULT, mq_call_result(&call));
+	ASSERT_EQ(0, ioctl(self->fd, FIONREAD, &left));
+	EXPECT_EQ(6, left);
+	ASSERT_EQ(6, mq_read(self->fd, buffer, sizeof(buffer)));
+	EXPECT_EQ(0, memcmp(buffer, "456789", 6));
+	ASSERT_EQ(300, mq_read(self->fd, buffer, sizeof(buffer)));
+	EXPECT_EQ(0, memcmp(buffer, large, sizeof(large)));
+}
+
 TEST_F(copy, returned_message_wakes_a_reader_that_came_meanwhile)
 {
 	int fd = mq_open(&self->queue, O_RDONLY);

@@ -143,8 +143,8 @@ struct peer {
 	uint64_t	(*server_cpu)(void);
 };
 
-extern const struct peer peer_devmq, peer_libdevmq, peer_uring, peer_pipe, peer_packet,
-	peer_sysv, peer_posix, peer_seqpacket, peer_dgram, peer_null,
+extern const struct peer peer_devmq, peer_libdevmq, peer_uring, peer_pipe,
+	peer_packet, peer_sysv, peer_posix, peer_seqpacket, peer_dgram, peer_null,
 	peer_redis, peer_beanstalkd, peer_wfcqueue;
 
 /* All of them, NULL behind the last; and the one with a name, or NULL. */

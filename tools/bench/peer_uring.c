@@ -132,26 +132,26 @@ static int uring_do(struct uring_state *s)
 	return res;
 }
 
-static int uring_send(struct channel *c)
+/* A read or a write of one message. */
+static int uring_one(struct channel *c, int op, int fd, void *data)
 {
 	struct uring_state *s = c->state;
 	int n;
 
-	io_uring_prep_write(io_uring_get_sqe(&s->ring), c->tx, c->out,
-			    (unsigned int)c->setup.size, 0);
+	io_uring_prep_rw(op, io_uring_get_sqe(&s->ring), fd, data,
+			 (unsigned int)c->setup.size, 0);
 	n = uring_do(s);
 	return n == (int)c->setup.size ? 0 : n < 0 ? n : -EPROTO;
 }
 
+static int uring_send(struct channel *c)
+{
+	return uring_one(c, IORING_OP_WRITE, c->tx, c->out);
+}
+
 static int uring_recv(struct channel *c)
 {
-	struct uring_state *s = c->state;
-	int n;
-
-	io_uring_prep_read(io_uring_get_sqe(&s->ring), c->rx, c->in,
-			   (unsigned int)c->setup.size, 0);
-	n = uring_do(s);
-	return n == (int)c->setup.size ? 0 : n < 0 ? n : -EPROTO;
+	return uring_one(c, IORING_OP_READ, c->rx, c->in);
 }
 
 /* A command, which before Linux 6.12 does not wait by itself. */

@@ -211,8 +211,9 @@ struct devmq_record {
  * struct devmq_extra - what only some records have to say
  * @since_ns: DEVMQ_IOC_PEEK, in flight: when it was delivered, CLOCK_REALTIME;
  *	else zero
- * @holder_pid: DEVMQ_IOC_PEEK, in flight: process that opened the file which holds it, seen
- *	as @pid of struct devmq_record is; else zero
+ * @holder_pid: DEVMQ_IOC_PEEK, in flight: process that opened the file which
+ *	holds it, seen as @pid of struct devmq_record is; else zero, as also
+ *	while DEVMQ_IOC_RECV is handing it over
  * @payload_size: bytes of the whole payload, of which DEVMQ_IOC_PEEK may show
  *	less
  * @due_ns: delayed: when it will be ready, or when its time to live ends if
