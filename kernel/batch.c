@@ -112,6 +112,10 @@ struct mq_run {
 	struct list_head	*last;
 };
 
+/* From one entry's place to that of the next, if both had the same message. */
+#define MQ_PLACE_NEXT	(sizeof(struct mq_entry) / 8 *			\
+			 (MQ_PLACE_UNIT(msg) - MQ_PLACE_UNIT(chunk)))
+
 /*
  * Make entries of the records that stand in @size bytes behind what the chunk
  * has, up to one where there is anything to think about.
@@ -120,40 +124,43 @@ static void mq_run_parse(struct mq_file *f, struct mq_chunk *c, u32 size,
 			 u32 max, struct mq_run *run)
 {
 	u64 most = READ_ONCE(f->q->plain_size), bytes = 0;
-	u32 levels = f->q->ready.levels, n;
-	void *at = (void *)c + c->used, *end = at + size;
 	struct mq_entry *e = (void *)c + c->top;
+	void *at = (void *)c + c->used, *end = at + size;
+	u32 levels = f->q->ready.levels, n = 0;
 	struct list_head *last = run->last;
-	u16 sender = c->sender, chunk = c->top / 8;
+	union mq_place place = {
+		.msg = (at - (void *)e) / 8,
+		.chunk = c->top / 8,
+		.sender = c->sender,
+	};
 
-	for (n = 0; n < max; n++) {
-		struct mq_msg *m = at;
-		u64 step;
+	while (n < max && at < end) {
+		u64 head = mq_record_head(at);
+		void *next = at + ALIGN(head, 8);
+		u32 level;
 
-		if (at + sizeof(*m) > end)
-			break;
-		step = mq_msg_step(m);
-		if (m->size - sizeof(*m) > most || step > end - at ||
+		/* With a flag it is larger than any. */
+		if (head - sizeof(struct mq_msg) > most || next > end ||
 		    !mq_record_is_plain(at))
 			break;
-		if (unlikely(m->priority)) {
-			if (m->priority >= levels)
+		level = mq_record_level(at);
+		if (unlikely(level)) {
+			if (level >= levels)
 				break;
-			mq_ready_prepare(&f->q->ready, m->priority);
+			mq_ready_prepare(&f->q->ready, level);
 		}
 		e--;
-		chunk -= sizeof(*e) / 8;
-		mq_entry_init(e);
-		e->chunk = chunk;
-		e->msg = (at - (void *)e) >> 3;
-		e->sender = sender;
-		if (unlikely(m->size & 7))
+		place.word += MQ_PLACE_NEXT;
+		e->place = place;
+		place.word += (next - at) / 8 * MQ_PLACE_UNIT(msg);
+		if (unlikely(head & 7))
 			mq_entry_pad(e);
 		last->next = &e->list;
 		e->list.prev = last;
 		last = &e->list;
-		bytes += m->size;
-		at += step;
+		bytes += head;
+		at = next;
+		n++;
 	}
 	run->n = n;
 	run->bytes = bytes - n * sizeof(struct mq_msg);
@@ -293,7 +300,8 @@ int mq_ioc_send(struct mq_ioc *ioc)
 	if (ret)
 		return ret;
 	ret = mq_send(ioc->f, &b, ioc->nowait, &sent);
-	mq_entries_free(&b.list);
+	if (unlikely(!list_empty(&b.list)))
+		mq_entries_free(&b.list);
 	if (ret < 0)
 		return ret;
 	a->result = sent.dup ? DEVMQ_SENT_DUP : 0;
@@ -315,7 +323,7 @@ static struct mq_entry *mq_batch_next(struct mq_queue *q, struct mq_ioc *ioc)
  * Take what is ready and fits. Return: how many; 0 at end of file; or an
  * error, EMSGSIZE with what the first would need.
  */
-static int mq_batch_take(struct mq_ioc *ioc, struct list_head *batch)
+static int mq_batch_take(struct mq_ioc *ioc, struct mq_hand *h)
 {
 	struct devmq_recv *a = &ioc->arg.recv;
 	u32 max = a->id ? 1 : min_t(u32, a->max_count ?: DEVMQ_BATCH_MAX,
@@ -326,7 +334,7 @@ static int mq_batch_take(struct mq_ioc *ioc, struct list_head *batch)
 
 	mq_lock(q);
 	if (likely(!a->id))
-		n = mq_flight_take_run_locked(ioc->f, batch, max, &space);
+		n = mq_span_take_locked(ioc->f, h, max, &space);
 	for (; n < max; n++) {
 		struct mq_entry *e = mq_batch_next(q, ioc);
 		u64 step;
@@ -341,21 +349,21 @@ static int mq_batch_take(struct mq_ioc *ioc, struct list_head *batch)
 			break;
 		}
 		mq_flight_take_locked(ioc->f, e);
-		list_add_tail(&e->list, batch);
+		list_add_tail(&e->list, &h->list);
 		space -= step;
 	}
 	mq_unlock(q);
 	return n ?: err;
 }
 
-static int mq_batch_wait(struct mq_ioc *ioc, struct list_head *batch)
+static int mq_batch_wait(struct mq_ioc *ioc, struct mq_hand *h)
 {
 	u64 deadline_ns = ioc->arg.recv.deadline_ns;
 	bool called = false;
 	int ret;
 
 	for (;;) {
-		ret = mq_batch_take(ioc, batch);
+		ret = mq_batch_take(ioc, h);
 		if (ret != -EAGAIN && ret != -EBUSY)
 			break;
 		if (ioc->nowait || !deadline_ns || ioc->arg.recv.id) {
@@ -455,7 +463,8 @@ static int mq_sink_copy(struct mq_sink *s, const void *from, const void *end,
 
 /*
  * Copy those out that stand behind each other, the next of them anyway. They
- * are of one chunk, as no message stands at the beginning of one.
+ * are of one chunk, as no message stands at the beginning of one, and of one
+ * sender, as he stands between two messages where another one follows.
  */
 static int mq_sink_run(struct mq_sink *s)
 {
@@ -466,14 +475,13 @@ static int mq_sink_run(struct mq_sink *s)
 	bool more = false;
 	u32 n = 0;
 
-	if (mq_chunk_of(e) != s->chunk) {
+	if (mq_chunk_of(e) != s->chunk || e->sender != s->known.sender) {
 		s->chunk = mq_chunk_of(e);
 		mq_known_learn(&s->known, e);
 	}
 	do {
-		if (unlikely(e->sender != s->known.sender))
-			mq_known_learn(&s->known, e);
 		more |= e->own_more;
+		m->no_ttl = 0;
 		mq_msg_present(m, &s->known);
 		m = (void *)m + mq_msg_step(m);
 		n++;
@@ -495,18 +503,36 @@ static noinline int mq_sink_long(struct mq_sink *s, struct mq_entry *e)
 	return 0;
 }
 
+/* Copy the spans out. */
+static int mq_sink_spans(struct mq_sink *sink, struct mq_hand *h)
+{
+	u32 i;
+
+	for (i = 0; i < h->spans; i++) {
+		const struct mq_span *s = &h->span[i];
+
+		if (mq_sink_copy(sink, s->from, s->end, s->last, s->n, false)) {
+			/* Some of a span is no span. */
+			h->spans = 0;
+			return -EFAULT;
+		}
+	}
+	return 0;
+}
+
 /* Copy out what was taken, and move what could be to the batch. */
-static void mq_batch_write(struct mq_ioc *ioc, struct list_head *taken,
+static void mq_batch_write(struct mq_ioc *ioc, struct mq_hand *h,
 			   struct list_head *batch)
 {
+	struct list_head *taken = &h->list;
 	struct mq_sink s = {
 		.to = u64_to_user_ptr(ioc->arg.recv.buffer),
 		.a = &ioc->arg.recv,
 		.taken = taken,
 		.last = taken,
 	};
+	int err = mq_sink_spans(&s, h);
 	struct mq_entry *e;
-	int err = 0;
 
 	while (!err && s.last->next != taken) {
 		e = list_entry(s.last->next, struct mq_entry, list);
@@ -533,34 +559,42 @@ static void mq_batch_undeliver(struct mq_file *f, struct list_head *batch)
 }
 
 /* Settle them or hold them, as the consumer's mode says. */
-static void mq_batch_deliver(struct mq_file *f, struct list_head *batch)
+static void mq_batch_deliver(struct mq_file *f, struct mq_hand *h,
+			     struct list_head *batch)
 {
 	struct mq_queue *q = f->q;
 	/* Who was killed meanwhile has not seen them: they come back. */
 	bool keep = fatal_signal_pending(current);
-	u64 cost = 0;
+	u64 spans = 0, rest = 0;
 
 	if (list_empty(batch))
 		return;
 	mq_lock(q);
 	f->last_id = mq_last_id(batch);
 	keep = keep || f->ack != DEVMQ_ACK_AUTO;
-	if (keep)
+	if (keep) {
 		mq_flight_hold_run_locked(f, batch);
-	else
-		cost = mq_flight_finish_run_locked(f, batch);
+	} else {
+		spans = mq_span_finish_locked(f, h, batch);
+		if (unlikely(!list_empty(batch)))
+			rest = mq_flight_finish_run_locked(f, batch);
+	}
 	mq_unlock(q);
-	if (!keep)
-		mq_run_free(batch, cost);
+	if (spans)
+		mq_span_free(h, spans);
+	if (unlikely(!list_empty(batch)))
+		mq_run_free(batch, rest);
 }
 
-/* Leases have to be able to end. */
-static void mq_batch_lease(struct mq_file *f, struct list_head *taken)
+/* Leases have to be able to end. So they are no plain messages. */
+static void mq_batch_lease(struct mq_file *f, struct mq_hand *h)
 {
+	struct list_head *taken = &h->list;
 	struct mq_entry *e;
 
 	if (likely(!READ_ONCE(f->lease_ns)))
 		return;
+	h->spans = 0;
 	list_for_each_entry(e, taken, list)
 		mq_flight_lease(f, e);
 }
@@ -568,7 +602,7 @@ static void mq_batch_lease(struct mq_file *f, struct list_head *taken)
 int mq_ioc_recv(struct mq_ioc *ioc)
 {
 	struct devmq_recv *a = &ioc->arg.recv;
-	LIST_HEAD(taken);
+	struct mq_hand hand;
 	LIST_HEAD(batch);
 	int ret;
 
@@ -579,21 +613,23 @@ int mq_ioc_recv(struct mq_ioc *ioc)
 	a->need = 0;
 	if (READ_ONCE(ioc->f->ack) == DEVMQ_ACK_MANUAL)
 		mq_own(ioc->f);
-	ret = mq_batch_wait(ioc, &taken);
+	INIT_LIST_HEAD(&hand.list);
+	hand.spans = 0;
+	ret = mq_batch_wait(ioc, &hand);
 	if (ret < 0)
 		return ret;
 	a->need = 0;
-	mq_batch_lease(ioc->f, &taken);
-	mq_batch_write(ioc, &taken, &batch);
+	mq_batch_lease(ioc->f, &hand);
+	mq_batch_write(ioc, &hand, &batch);
 	/*
 	 * The caller must know what it got before that is settled: if it
 	 * cannot be told, it has got nothing.
 	 */
 	ret = ret && !a->count ? -EFAULT : mq_ioc_publish(ioc);
 	if (ret)
-		list_splice_init(&batch, &taken);
+		list_splice_init(&batch, &hand.list);
 	else
-		mq_batch_deliver(ioc->f, &batch);
-	mq_batch_undeliver(ioc->f, &taken);
+		mq_batch_deliver(ioc->f, &hand, &batch);
+	mq_batch_undeliver(ioc->f, &hand.list);
 	return ret;
 }

@@ -192,7 +192,7 @@ int mq_ioc_purge(struct mq_ioc *ioc)
 			err = -EINTR;
 	} while (err == -EAGAIN);
 	spin_lock(&q->lock);
-	mq_cursor_unlink(&cursor);
+	mq_cursor_unlink_locked(q, &cursor);
 	mq_unlock(q);
 	ioc->arg.purge.purged = n;
 	return err;

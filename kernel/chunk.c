@@ -297,9 +297,11 @@ static struct mq_entry *mq_chunk_take_all(struct mq_chunk *c, u32 front)
 
 	c->used = c->top;
 	c->given++;
-	e->chunk = (MQ_CHUNK_START + front) / 8;
-	e->msg = sizeof(*e) / 8;
-	e->sender = c->sender;
+	e->place = (union mq_place){
+		.msg = sizeof(*e) / 8,
+		.chunk = (MQ_CHUNK_START + front) / 8,
+		.sender = c->sender,
+	};
 	return e;
 }
 

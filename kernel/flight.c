@@ -100,7 +100,7 @@ static struct mq_entry *mq_nothing(struct mq_queue *q)
 }
 
 /* May this consumer receive now? 0, ENODEV, EAGAIN, EBUSY or EINTR. */
-static int mq_may_receive(struct mq_queue *q, struct mq_file *f)
+int mq_flight_may_locked(struct mq_queue *q, struct mq_file *f)
 {
 	lockdep_assert_held(&q->lock);
 	if (q->gone)
@@ -126,7 +126,7 @@ static int mq_may_receive(struct mq_queue *q, struct mq_file *f)
  */
 struct mq_entry *mq_flight_next_locked(struct mq_queue *q, struct mq_file *f)
 {
-	int err = mq_may_receive(q, f);
+	int err = mq_flight_may_locked(q, f);
 	struct mq_entry *e;
 
 	if (err)
@@ -139,7 +139,7 @@ struct mq_entry *mq_flight_next_locked(struct mq_queue *q, struct mq_file *f)
 struct mq_entry *mq_flight_deferred_locked(struct mq_queue *q,
 					   struct mq_file *f, u64 id)
 {
-	int err = mq_may_receive(q, f);
+	int err = mq_flight_may_locked(q, f);
 	struct mq_entry *e;
 
 	if (err)
@@ -200,120 +200,45 @@ void mq_flight_take_locked(struct mq_file *f, struct mq_entry *e)
 	trace_mq_deliver(q, e);
 }
 
-/* The same of one level, whose fifo is given. */
-static u32 mq_take_run(struct mq_file *f, struct list_head *fifo,
-		       struct list_head *batch, u32 max, u64 *space)
+/*
+ * Hold the first of @batch, as long as they are plain and in the order of their
+ * ids: they leave it.
+ */
+static void mq_held_add_run(struct mq_file *f, struct list_head *batch)
 {
-	struct mq_queue *q = f->q;
-	struct list_head *last = fifo;
-	u64 bytes = 0, again = 0, room = *space;
+	u64 now = ktime_get_real_ns(), last_id = 0;
+	struct mq_held *h = &f->held;
 	struct mq_entry *e;
 	LIST_HEAD(run);
 	u32 n = 0;
 
-	list_for_each_entry(e, fifo, list) {
-		struct mq_msg *m = mq_msg(e);
-		u64 step = mq_msg_step(m);
-
-		if (n == max || unlikely(m->more) || step > room)
-			break;
-		room -= step;
-		m->state = DEVMQ_STATE_IN_FLIGHT;
-		again += m->attempt++ > 0;
-		bytes += mq_msg_bytes(m);
-		trace_mq_deliver(q, e);
-		last = &e->list;
-		n++;
-	}
-	if (!n)
-		return 0;
-	*space = room;
-	list_cut_position(&run, fifo, last);
-	list_splice_tail(&run, batch);
-	q->ready_bytes -= bytes;
-	q->stat.delivered += n;
-	q->stat.redelivered += again;
-	WRITE_ONCE(q->stat.ready, q->stat.ready - n);
-	WRITE_ONCE(q->stat.in_flight, q->stat.in_flight + n);
-	WRITE_ONCE(f->held_count, f->held_count + n);
-	return n;
-}
-
-/**
- * mq_flight_take_run_locked - hand out plain messages, as long as there are any
- * @f: the consumer
- * @batch: gets their entries
- * @max: so many at most
- * @space: bytes that there are for their records; goes down
- *
- * Plain is what is next in the order of sending and has nothing but a message.
- *
- * Return: how many. Where it stops, mq_flight_next_locked() goes on, or says
- * why not.
- */
-u32 mq_flight_take_run_locked(struct mq_file *f, struct list_head *batch,
-			      u32 max, u64 *space)
-{
-	struct mq_queue *q = f->q;
-	struct mq_ready *r = &q->ready;
-	u32 n, all = 0;
-
-	if (q->order || mq_may_receive(q, f) ||
-	    !RB_EMPTY_ROOT(&r->returned.rb_root))
-		return 0;
-	if (f->ack == DEVMQ_ACK_MANUAL && f->prefetch)
-		max = min_t(u64, max, f->prefetch - f->held_count);
-	do {
-		unsigned int top = mq_ready_top(r);
-		struct list_head *fifo = mq_ready_fifo(r, top);
-
-		if (!fifo)
-			break;
-		n = mq_take_run(f, fifo, batch, max - all, space);
-		all += n;
-		if (likely(r->levels == 1) || !list_empty(fifo))
-			break;
-		__clear_bit(top, r->used);
-	} while (n);
-	return all;
-}
-
-/* Hold plain ones, as they stand in a list, in the order of their ids. */
-static bool mq_held_add_run(struct mq_held *h, struct list_head *batch)
-{
-	struct mq_entry *e;
-	u64 last_id = 0;
-
 	if (!list_empty(&h->run))
 		last_id = mq_last_id(&h->run);
 	list_for_each_entry(e, batch, list) {
-		if (unlikely(mq_msg(e)->id < last_id || mq_msg(e)->more))
-			return false;
-		last_id = mq_msg(e)->id;
-	}
-	list_for_each_entry(e, batch, list) {
+		struct mq_msg *m = mq_msg(e);
+
+		if (unlikely(m->id < last_id || m->more))
+			break;
+		last_id = m->id;
+		m->holder = f;
+		m->since_ns = now;
 		e->in_run = true;
-		h->count++;
+		n++;
 	}
-	list_splice_tail_init(batch, &h->run);
+	list_cut_position(&run, batch, e->list.prev);
+	list_splice_tail(&run, &h->run);
+	h->count += n;
 	while (unlikely(h->count > MQ_RUN_MAX))
 		mq_held_settle_down(h);
-	return true;
 }
 
 /* Hold all of them: they were handed out as records. */
 void mq_flight_hold_run_locked(struct mq_file *f, struct list_head *batch)
 {
-	u64 now = ktime_get_real_ns();
 	struct mq_entry *e, *next;
 
 	lockdep_assert_held(&f->q->lock);
-	list_for_each_entry(e, batch, list) {
-		mq_msg(e)->holder = f;
-		mq_msg(e)->since_ns = now;
-	}
-	if (likely(mq_held_add_run(&f->held, batch)))
-		return;
+	mq_held_add_run(f, batch);
 	list_for_each_entry_safe(e, next, batch, list) {
 		list_del(&e->list);
 		mq_flight_hold_locked(f, e);
@@ -367,30 +292,55 @@ static void mq_order_done_run(struct mq_queue *q, struct list_head *batch)
 	}
 }
 
-/*
- * All of them are done, and the caller frees them, without the lock. Return:
- * what they cost, 0: one of them has more than a message. Most often they stand
- * behind each other in mq_queue.all, and are taken out of there at once.
+/* So many deliveries are done; their entries are in no list of the queue's. */
+void mq_flight_finished_locked(struct mq_file *f, u32 n, u64 bytes)
+{
+	struct mq_queue *q = f->q;
+
+	q->stat.acked += n;
+	WRITE_ONCE(q->stat.in_flight, q->stat.in_flight - n);
+	WRITE_ONCE(f->held_count, f->held_count - n);
+	mq_freed_locked(q, n, bytes);
+}
+
+/**
+ * struct mq_finish - messages that are done
+ * @n: how many they are
+ * @bytes: what they count in the queue's bound
+ * @rare: one of them has more than a message
  */
-u64 mq_flight_finish_run_locked(struct mq_file *f, struct list_head *batch)
+struct mq_finish {
+	u32	n;
+	u64	bytes;
+	bool	rare;
+};
+
+/*
+ * The first ones of a list are done, up to an id and so many at most. Most often
+ * they stand behind each other in mq_queue.all as well, and are taken out of
+ * there at once. Return: the last one's link.
+ */
+static struct list_head *mq_finish_some(struct mq_queue *q,
+					struct list_head *list, u64 last_id,
+					u32 max, struct mq_finish *done)
 {
 	struct list_head *first = NULL, *last = NULL;
-	struct mq_queue *q = f->q;
-	bool rare = q->order;
 	struct mq_entry *e;
 	u64 bytes = 0;
 	u32 n = 0;
 
-	lockdep_assert_held(&q->lock);
-	if (unlikely(rare))
-		mq_order_done_run(q, batch);
-	list_for_each_entry(e, batch, list) {
+	list_for_each_entry(e, list, list) {
 		const struct mq_msg *m = mq_msg(e);
 
-		bytes += mq_msg_bytes(m);
+		if (n == max || m->id > last_id)
+			break;
 		n++;
-		if (unlikely(m->more))
-			rare = true;
+		bytes += mq_msg_bytes(m);
+		if (unlikely(m->more)) {
+			done->rare = true;
+			if (e->timed)
+				mq_timer_clear_locked(q, e);
+		}
 		trace_mq_ack(q, e);
 		if (unlikely(e->all.prev != last)) {
 			if (first)
@@ -401,11 +351,32 @@ u64 mq_flight_finish_run_locked(struct mq_file *f, struct list_head *batch)
 	}
 	if (first)
 		__list_del(first->prev, last->next);
-	q->stat.acked += n;
-	WRITE_ONCE(q->stat.in_flight, q->stat.in_flight - n);
-	WRITE_ONCE(f->held_count, f->held_count - n);
-	mq_freed_locked(q, n, bytes);
-	return rare ? 0 : n * mq_cost(0) + bytes;
+	done->n = n;
+	done->bytes = bytes;
+	return e->list.prev;
+}
+
+/* What they cost, 0: the caller, who frees them without the lock, must look. */
+static u64 mq_finish_cost(const struct mq_finish *done)
+{
+	return done->rare ? 0 : done->n * mq_cost(0) + done->bytes;
+}
+
+/*
+ * All of them are done, and the caller frees them, without the lock: with
+ * mq_run_free(), which wants to know what this returns.
+ */
+u64 mq_flight_finish_run_locked(struct mq_file *f, struct list_head *batch)
+{
+	struct mq_queue *q = f->q;
+	struct mq_finish done = { .rare = q->order };
+
+	lockdep_assert_held(&q->lock);
+	if (unlikely(q->order))
+		mq_order_done_run(q, batch);
+	mq_finish_some(q, batch, U64_MAX, U32_MAX, &done);
+	mq_flight_finished_locked(f, done.n, done.bytes);
+	return mq_finish_cost(&done);
 }
 
 /**
@@ -414,38 +385,30 @@ u64 mq_flight_finish_run_locked(struct mq_file *f, struct list_head *batch)
  * @first_id: not if the oldest has a smaller id
  * @last_id: up to this id
  * @max: so many at most
- * @done: gets their entries, for the caller to free without the lock
- * @cost: gets what mq_flight_finish_run_locked() says
+ * @batch: gets their entries, for the caller to free without the lock
+ * @cost: gets what mq_run_free() wants to know
  *
  * Return: how many; the rest has to be looked for one by one.
  */
 u32 mq_flight_ack_run_locked(struct mq_file *f, u64 first_id, u64 last_id,
-			     u32 max, struct list_head *done, u64 *cost)
+			     u32 max, struct list_head *batch, u64 *cost)
 {
-	struct list_head *last = &f->held.run;
-	struct mq_entry *e;
-	LIST_HEAD(run);
-	u32 n = 0;
+	struct mq_finish done = {};
+	struct mq_held *h = &f->held;
+	struct list_head *last;
 
-	if (f->q->order || !RB_EMPTY_ROOT(&f->held.tree.rb_root))
+	lockdep_assert_held(&f->q->lock);
+	if (f->q->order || f->partial || list_empty(&h->run) ||
+	    !RB_EMPTY_ROOT(&h->tree.rb_root) || mq_first_id(&h->run) < first_id)
 		return 0;
-	list_for_each_entry(e, &f->held.run, list) {
-		if (mq_msg(e)->id > last_id || n == max || unlikely(mq_msg(e)->id < first_id))
-			break;
-		if (unlikely(e->timed))
-			mq_timer_clear_locked(f->q, e);
-		if (unlikely(f->partial == e))
-			WRITE_ONCE(f->partial, NULL);
-		last = &e->list;
-		n++;
-	}
-	if (!n)
+	last = mq_finish_some(f->q, &h->run, last_id, max, &done);
+	if (!done.n)
 		return 0;
-	list_cut_position(&run, &f->held.run, last);
-	f->held.count -= n;
-	*cost = mq_flight_finish_run_locked(f, &run);
-	list_splice_tail(&run, done);
-	return n;
+	list_cut_position(batch, &h->run, last);
+	h->count -= done.n;
+	mq_flight_finished_locked(f, done.n, done.bytes);
+	*cost = mq_finish_cost(&done);
+	return done.n;
 }
 
 /* Done, and the caller frees the entry, without the lock. */

@@ -127,6 +127,16 @@ int mq_ioc_publish(struct mq_ioc *ioc)
 	return 0;
 }
 
+/* Could it be written? It lies in two pages at most. */
+static int mq_ioc_probe(struct mq_ioc *ioc)
+{
+	const u8 *arg = (const u8 *)&ioc->arg;
+	u8 __user *to = ioc->uarg;
+	u32 last = ioc->usize - 1;
+
+	return put_user(arg[0], to) ?: put_user(arg[last], to + last);
+}
+
 static int mq_ioc_fetch(struct mq_ioc *ioc, const struct mq_ioc_op *op)
 {
 	u32 size;
@@ -179,10 +189,9 @@ int mq_ioc_run(struct mq_ioc *ioc)
 	int err;
 
 	/* The results must be told: see that they can be before they exist. */
-	err = mq_ioc_publish(ioc);
+	err = mq_ioc_probe(ioc);
 	if (err)
 		return err;
-	ioc->published = false;
 	err = ioc->op->fn(ioc);
 	if (!ioc->published && (!err || err == ioc->op->tells))
 		return mq_ioc_publish(ioc) ?: err;

@@ -233,7 +233,6 @@ static void mq_entry_begins(struct mq_entry *e, const struct mq_sizes *sizes,
 	u32 meta = sizes->key_size + sizes->headers_size;
 	struct mq_msg *m = mq_msg(e);
 
-	mq_entry_init(e);
 	mq_msg_init(m, 0);
 	m->size = mq_offset(meta) + sizes->size;
 	m->key_size = sizes->key_size;
@@ -544,13 +543,6 @@ void mq_entry_free(struct mq_entry *e)
 	mq_budget_uncharge(cost);
 }
 
-/* References of so many messages that went. */
-static void mq_chunk_put_many(struct mq_chunk *c, int n)
-{
-	if (n && atomic_sub_and_test(n, &c->refs))
-		mq_chunk_free(c);
-}
-
 /* Room for a text of @size bytes, or NULL. */
 struct mq_text *mq_text_alloc(u16 size)
 {
@@ -591,14 +583,16 @@ static void mq_run_put(struct list_head *list, u64 cost)
 
 		next = at->next;
 		if (unlikely(c != chunk || n == MQ_PORTION)) {
-			mq_chunk_put_many(chunk, n);
+			if (n)
+				mq_chunk_put_many(chunk, n);
 			chunk = c;
 			n = 0;
 			cond_resched();
 		}
 		n++;
 	}
-	mq_chunk_put_many(chunk, n);
+	if (n)
+		mq_chunk_put_many(chunk, n);
 	if (cost)
 		mq_budget_uncharge(cost);
 	INIT_LIST_HEAD(list);
@@ -617,7 +611,10 @@ void mq_entries_free(struct list_head *list)
 	mq_run_put(list, cost);
 }
 
-/* The same, with what mq_flight_finish_run_locked() said. */
+/*
+ * The same, of entries of which mq_flight_finish_run_locked(), or
+ * mq_flight_ack_run_locked(), said what they cost.
+ */
 void mq_run_free(struct list_head *list, u64 cost)
 {
 	if (likely(cost))

@@ -99,6 +99,7 @@ struct mq_seen;
  *	CLOCK_REALTIME, 0: just now
  * @uid: of no meaning, as the next two: see mq_sender_of()
  * @gid: the same
+ * @ids: the last two
  * @pid: the same
  * @attempt: how often it was handed out
  * @failures: how many of those went wrong
@@ -138,6 +139,7 @@ struct mq_msg {
 	};
 	union {
 		u64		since_ns;
+		u64		ids;
 		struct {
 			u32	uid;
 			u32	gid;
@@ -272,6 +274,27 @@ struct mq_more {
 } __aligned(8);
 
 /**
+ * union mq_place - where an entry stands, in units of 8 bytes
+ * @msg: how far behind it its message stands, or before it
+ * @chunk: how far before it the chunk begins
+ * @sender: how far behind that its sender stands
+ * @flags: 0: the entry's flags, as long as it is in no queue
+ * @word: all of them
+ */
+union mq_place {
+	struct {
+		s16	msg;
+		u16	chunk;
+		u16	sender;
+		u16	flags;
+	};
+	u64	word;
+};
+
+/* What one more of a member is in the word. */
+#define MQ_PLACE_UNIT(member)	(((const union mq_place){ .member = 1 }).word)
+
+/**
  * struct mq_entry - the place of a message in a queue
  * @all: in mq_queue.all
  * @list: ready: link in its level's fifo, if in the order of sending. Held:
@@ -280,10 +303,10 @@ struct mq_more {
  * @node: ready but out of that order: node in mq_ready.returned. Held, but not
  *	in the order of ids: node in mq_held.tree. Delayed, deferred or dead: node
  *	in mq_queue.aside
- * @msg: how far behind this its message stands, or before it, in units of 8
- *	bytes
- * @chunk: how far before this the chunk begins, likewise
- * @sender: how far behind that its sender stands, likewise
+ * @place: where it stands, and no flags
+ * @msg: as in union mq_place
+ * @chunk: the same
+ * @sender: the same
  * @returned: ready and in mq_ready.returned
  * @timed: in the tree of a clock
  * @clock: which one: enum mq_clocks
@@ -303,18 +326,23 @@ struct mq_entry {
 		struct list_head list;
 		struct rb_node	node;
 	};
-	s16			msg;
-	u16			chunk;
-	u16			sender;
-	bool			returned:1;
-	bool			timed:1;
-	bool			clock:1;
-	bool			fresh:1;
-	bool			leaving:1;
-	bool			ordered:1;
-	bool			deferred:1;
-	bool			own_more:1;
-	bool			in_run;
+	union {
+		union mq_place	place;
+		struct {
+			s16	msg;
+			u16	chunk;
+			u16	sender;
+			bool	returned:1;
+			bool	timed:1;
+			bool	clock:1;
+			bool	fresh:1;
+			bool	leaving:1;
+			bool	ordered:1;
+			bool	deferred:1;
+			bool	own_more:1;
+			bool	in_run;
+		};
+	};
 } __aligned(8);
 
 #ifndef __CHECKER__	/* counts the bits otherwise */
@@ -627,6 +655,7 @@ enum { MQ_PAUSED_NONE, MQ_PAUSED_SEND, MQ_PAUSED_RECEIVE, MQ_PAUSED_BOTH };
  * @spare: for one that dies to make room, or NULL
  * @out: entries that have left since then
  * @all: all entries, by id, and cursors among them
+ * @cursors: how many those are
  * @ready: what waits for a consumer
  * @ready_bytes: bytes of that
  * @stored: messages, whatever their state: what the bounds bound (looked at
@@ -678,6 +707,7 @@ struct mq_queue {
 	struct mq_more		*spare;
 	struct list_head	out;
 	struct list_head	all;
+	unsigned int		cursors;
 	struct mq_ready		ready;
 	u64			ready_bytes;
 	u64			stored;
@@ -847,9 +877,11 @@ static inline struct mq_entry *mq_chunk_take(struct mq_chunk *c, u32 front,
 	c->used = at + size;
 	c->top = top - front;
 	c->given++;
-	e->chunk = top / 8;
-	e->msg = (s32)(at - top) >> 3;
-	e->sender = c->sender;
+	e->place = (union mq_place){
+		.msg = (s32)(at - top) >> 3,
+		.chunk = top / 8,
+		.sender = c->sender,
+	};
 	return e;
 }
 
@@ -877,10 +909,15 @@ static inline void mq_chunk_get(struct mq_chunk *c)
 	atomic_inc(&c->refs);
 }
 
+static inline void mq_chunk_put_many(struct mq_chunk *c, u32 n)
+{
+	if (atomic_sub_and_test(n, &c->refs))
+		mq_chunk_free(c);
+}
+
 static inline void mq_chunk_put(struct mq_chunk *c)
 {
-	if (atomic_dec_and_test(&c->refs))
-		mq_chunk_free(c);
+	mq_chunk_put_many(c, 1);
 }
 
 /* message.c: messages, their entries, and the budget of the module */
@@ -952,20 +989,6 @@ struct mq_text *mq_text_alloc(u16 size);
 struct mq_text *mq_text_get(struct mq_text *t);
 void mq_text_put(struct mq_text *t);
 
-/* An entry in no queue: what is not known from where it stands. */
-static inline void mq_entry_init(struct mq_entry *e)
-{
-	e->returned = false;
-	e->timed = false;
-	e->clock = false;
-	e->fresh = false;
-	e->leaving = false;
-	e->ordered = false;
-	e->deferred = false;
-	e->own_more = false;
-	e->in_run = false;
-}
-
 /* A message in no queue, of a payload of @size bytes; its sender is known. */
 static inline void mq_msg_init(struct mq_msg *m, u32 size)
 {
@@ -985,12 +1008,12 @@ static inline void mq_msg_init(struct mq_msg *m, u32 size)
 /*
  * Copying from and to the user. The kernel's check that what is copied lies
  * within one of its objects has nothing to look up here: a message is a piece
- * of a chunk, and has its own size.
+ * of a chunk, and has its own size. What comes in is a plain message.
  */
 static inline bool mq_copy_in(struct mq_entry *e, const void __user *from,
 			      size_t size)
 {
-	return !_copy_from_user(mq_payload(e), from, size);
+	return !_copy_from_user(mq_data(e), from, size);
 }
 
 static inline size_t mq_copy_out(void __user *to, const struct mq_entry *e,
@@ -1075,7 +1098,7 @@ void mq_ids_insert(struct rb_root_cached *root, struct mq_entry *e);
 struct mq_entry *mq_ids_first(struct rb_root_cached *root);
 struct mq_entry *mq_ids_after(struct rb_root_cached *root, u64 id);
 void mq_cursor_init(struct mq_cursor *c);
-void mq_cursor_unlink(struct mq_cursor *c);
+void mq_cursor_unlink_locked(struct mq_queue *q, struct mq_cursor *c);
 void mq_all_insert(struct mq_queue *q, struct mq_entry *e);
 struct mq_entry *mq_walk_locked(struct mq_queue *q, struct mq_cursor *c,
 				u32 states, u64 *after);
@@ -1221,7 +1244,8 @@ void mq_held_init(struct mq_held *h);
 struct mq_entry *mq_held_first(struct mq_held *h);
 struct mq_entry *mq_held_after(struct mq_held *h, u64 id);
 u32 mq_flight_ack_run_locked(struct mq_file *f, u64 first_id, u64 last_id,
-			     u32 max, struct list_head *done, u64 *cost);
+			     u32 max, struct list_head *batch, u64 *cost);
+int mq_flight_may_locked(struct mq_queue *q, struct mq_file *f);
 struct mq_entry *mq_flight_next_locked(struct mq_queue *q, struct mq_file *f);
 struct mq_entry *mq_flight_deferred_locked(struct mq_queue *q,
 					   struct mq_file *f, u64 id);
@@ -1230,9 +1254,8 @@ void mq_flight_lease(struct mq_file *f, struct mq_entry *e);
 bool mq_flight_prepare_locked(struct mq_queue *q, struct mq_entry *e, u32 action,
 			      struct mq_more **spare);
 void mq_flight_hold_locked(struct mq_file *f, struct mq_entry *e);
-u32 mq_flight_take_run_locked(struct mq_file *f, struct list_head *batch,
-			      u32 max, u64 *space);
 void mq_flight_hold_run_locked(struct mq_file *f, struct list_head *batch);
+void mq_flight_finished_locked(struct mq_file *f, u32 n, u64 bytes);
 u64 mq_flight_finish_run_locked(struct mq_file *f, struct list_head *batch);
 void mq_flight_unhold_locked(struct mq_file *f, struct mq_entry *e);
 void mq_flight_finish_locked(struct mq_file *f, struct mq_entry *e);
@@ -1246,6 +1269,46 @@ void mq_flight_defer_locked(struct mq_file *f, struct mq_entry *e);
 void mq_flight_lapse_locked(struct mq_queue *q, struct mq_entry *e);
 void mq_flight_undeliver_locked(struct mq_file *f, struct mq_entry *e);
 void mq_return_all(struct mq_file *f);
+
+/* How many spans are told apart at once. */
+#define MQ_SPANS	4
+
+/**
+ * struct mq_span - messages in hand that stand behind each other in a chunk
+ * @last: link of the last one's entry
+ * @from: the first one's record
+ * @end: behind the last one's
+ * @bytes: what they count in the queue's bound
+ * @n: how many they are
+ */
+struct mq_span {
+	struct list_head	*last;
+	void			*from;
+	void			*end;
+	u64			bytes;
+	u32			n;
+};
+
+/**
+ * struct mq_hand - what a RECV has in hand
+ * @list: the entries, in order
+ * @spans: how many spans the first of them are, 0: that is not known
+ * @span: those; the one behind them is for what is not to be kept
+ *
+ * What is in a span has nothing but a message, and its record is as it goes out.
+ */
+struct mq_hand {
+	struct list_head	list;
+	u32			spans;
+	struct mq_span		span[MQ_SPANS + 1];
+};
+
+/* span.c: many plain messages, handed out and finished in one go */
+u32 mq_span_take_locked(struct mq_file *f, struct mq_hand *h, u32 max,
+			u64 *space);
+u64 mq_span_finish_locked(struct mq_file *f, struct mq_hand *h,
+			  struct list_head *batch);
+void mq_span_free(const struct mq_hand *h, u64 cost);
 
 /* owner.c: what a dying process holds */
 void mq_own(struct mq_file *f);

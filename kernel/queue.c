@@ -86,7 +86,7 @@ static noinline void mq_unlock_changed(struct mq_queue *q)
 		mq_wake_readers(q, 0);
 	else if (news)
 		mq_wake_readers(q, news);
-	if (freed || !list_empty(&seen) || !list_empty(&groups))
+	if (!list_empty(&out) || !list_empty(&seen) || !list_empty(&groups))
 		mq_unlock_rest(q, &out, &groups, &seen);
 }
 
@@ -270,7 +270,8 @@ void mq_queue_add_locked(struct mq_queue *q, struct mq_entry *e, u64 now)
 bool mq_queue_takes_run_locked(struct mq_queue *q, const struct mq_batch *b)
 {
 	lockdep_assert_held(&q->lock);
-	return q->plain && mq_queue_fits(q, b->count, b->bytes);
+	return q->plain && mq_queue_fits(q, b->count, b->bytes) &&
+	       !trace_mq_send_enabled();
 }
 
 /* It does, at @now. */
@@ -290,7 +291,6 @@ void mq_queue_add_run_locked(struct mq_queue *q, struct mq_batch *b, u64 now)
 		last->next = &e->all;
 		e->all.prev = last;
 		last = &e->all;
-		trace_mq_send(q, e);
 	}
 	last->next = &q->all;
 	q->all.prev = last;
@@ -392,7 +392,7 @@ void mq_queue_detach(struct mq_queue *q, struct mq_file *f)
 
 	mq_lock(q);
 	list_del(&f->link);
-	mq_cursor_unlink(&f->cursor);
+	mq_cursor_unlink_locked(q, &f->cursor);
 	if (f->mode & FMODE_READ) {
 		q->stat.consumers--;
 		q->exclusive = false;
@@ -452,7 +452,7 @@ void mq_queue_drain(struct mq_queue *q)
 			mq_leave_locked(q, e);
 			mq_out_locked(q, e);
 		} else if (!e) {
-			mq_cursor_unlink(&c);
+			mq_cursor_unlink_locked(q, &c);
 		}
 		mq_unlock(q);
 		cond_resched();

@@ -252,9 +252,13 @@ void mq_cursor_init(struct mq_cursor *c)
 	INIT_LIST_HEAD(&c->mark.all);
 }
 
-void mq_cursor_unlink(struct mq_cursor *c)
+void mq_cursor_unlink_locked(struct mq_queue *q, struct mq_cursor *c)
 {
+	lockdep_assert_held(&q->lock);
+	if (list_empty(&c->mark.all))
+		return;
 	list_del_init(&c->mark.all);
+	q->cursors--;
 }
 
 /* Put an entry in its place among all: a new one's is the end. */
@@ -320,8 +324,9 @@ struct mq_entry *mq_walk_locked(struct mq_queue *q, struct mq_cursor *c,
 		if (mq_msg(e)->state)
 			c->place.id = mq_msg(e)->id;
 	}
-	list_del_init(&c->mark.all);
+	mq_cursor_unlink_locked(q, c);
 	list_add_tail(&c->mark.all, at);
+	q->cursors++;
 	if (at == &q->all)
 		return NULL;
 	if (steps <= MQ_WALK_STEPS)

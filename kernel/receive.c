@@ -256,7 +256,7 @@ static ssize_t mq_read_large(struct mq_queue *q, struct mq_file *f,
 {
 	struct mq_msg *m = mq_msg(e);
 	u32 size = m->size - sizeof(*m);
-	size_t copied = mq_copy_out(to, e, 0, size);
+	size_t copied = size - _copy_to_user(to, m + 1, size);
 	bool was_full;
 
 	spin_lock(&q->lock);

@@ -208,8 +208,13 @@ void mq_known_learn(struct mq_known *known, const struct mq_entry *e)
 	struct user_namespace *ns = current_user_ns();
 
 	known->sender = e->sender;
-	known->uid = from_kuid_munged(ns, s->uid);
-	known->gid = from_kgid_munged(ns, s->gid);
+	if (likely(ns == &init_user_ns)) {
+		known->uid = __kuid_val(s->uid);
+		known->gid = __kgid_val(s->gid);
+	} else {
+		known->uid = from_kuid_munged(ns, s->uid);
+		known->gid = from_kgid_munged(ns, s->gid);
+	}
 	known->pid = mq_record_pid(s->pid);
 }
 

@@ -27,15 +27,21 @@ struct mq_source {
 /**
  * struct mq_known - a sender, as the caller sees him
  * @sender: mq_entry.sender of whom these numbers are
+ * @pid: his process
  * @uid: his effective user id
  * @gid: his effective group id
- * @pid: his process
+ * @ids: the last two
  */
 struct mq_known {
 	u16	sender;
-	u32	uid;
-	u32	gid;
 	u32	pid;
+	union {
+		struct {
+			u32	uid;
+			u32	gid;
+		};
+		u64	ids;
+	};
 };
 
 /**
@@ -65,20 +71,28 @@ u64 mq_show_step(const struct mq_show *s, u32 size);
 int mq_show_put(void __user *to, struct mq_show *s, u32 size);
 u32 mq_record_pid(u32 pid);
 
-/* Nothing but a payload and a priority: all else is left open. */
+/* The size of a record, and above that its flags. */
+static inline u64 mq_record_head(const struct devmq_record *r)
+{
+	return r->size | (u64)r->flags << 32;
+}
+
+/* Its priority, and above that what a sender has no say in. */
+static inline u32 mq_record_level(const struct devmq_record *r)
+{
+	return r->priority | r->state << 8 | r->failure << 16 |
+	       (u32)r->reserved << 24;
+}
+
+/* Is there nothing but these two and a payload? All else is left open. */
 static inline bool mq_record_is_plain(const struct devmq_record *r)
 {
 	const u64 *w = (const u64 *)r;
-	/* The word with the priority, without that. */
-	const union {
-		u8	bytes[8];
-		u64	word;
-	} priority = { .bytes[4] = 0xff };
 
 	static_assert(sizeof(*r) == 9 * sizeof(*w));
+	static_assert(offsetof(struct devmq_record, failures) == 7 * 8);
 	static_assert(offsetof(struct devmq_record, priority) == 7 * 8 + 4);
-	return !(r->flags | w[1] | w[2] | w[3] | w[4] | w[5] | w[6] |
-		 (w[7] & ~priority.word) | w[8]);
+	return !(w[1] | w[2] | w[3] | w[4] | w[5] | w[6] | r->failures | w[8]);
 }
 
 /* Has the kernel something to say of it that does not stand in the header? */
@@ -97,16 +111,14 @@ static inline u64 mq_record_step(const struct mq_entry *e)
 }
 
 /*
- * Make a message, in hand, the record that its receiver gets. @known: who sent
- * it. If it has more, that is lost.
+ * Make a message that is in hand and has no more the record that its receiver
+ * gets. @known: who sent it.
  */
 static inline void mq_msg_present(struct mq_msg *m,
 				  const struct mq_known *known)
 {
 	m->no_delay = 0;
-	m->no_ttl = 0;
-	m->uid = known->uid;
-	m->gid = known->gid;
+	m->ids = known->ids;
 	m->pid = known->pid;
 }
 

@@ -250,7 +250,7 @@ int mq_ioc_redrive(struct mq_ioc *ioc)
 		mq_cursor_init(&r.cursor);
 		err = mq_redrive_all(&r, a);
 		spin_lock(&r.q->lock);
-		mq_cursor_unlink(&r.cursor);
+		mq_cursor_unlink_locked(r.q, &r.cursor);
 		mq_unlock(r.q);
 	}
 	if (file)

@@ -288,7 +288,6 @@ static struct mq_entry *mq_plain_alloc(struct mq_file *f, u32 size)
 		mq_budget_uncharge(mq_cost(size));
 		return NULL;
 	}
-	mq_entry_init(e);
 	mq_msg_init(mq_msg(e), size);
 	if (unlikely(size & 7))
 		mq_entry_pad(e);

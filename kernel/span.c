@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Spans: plain messages that stand behind each other in a chunk, in the order of
+ * delivery. RECV hands them out with one look at each: it is in flight then, and
+ * is the record that goes out; the rest is done for all of a span at once.
+ *
+ * Where messages do not stand so, there are more spans than are told apart. What
+ * comes after those is handed out here as well, and all else is done for it one
+ * by one (batch.c, flight.c). So it is wherever something is not as expected.
+ */
+#include "mq.h"
+#include "record.h"
+#include "trace.h"
+
+/* Somebody wants to be told of each. */
+static bool mq_span_traced(void)
+{
+	return trace_mq_deliver_enabled() || trace_mq_ack_enabled();
+}
+
+/*
+ * Hand out the entry at @at, if it is plain, and those behind it in @fifo that
+ * belong to the same span: @max at most, whose records take @room bytes at
+ * most. They have one sender, as he stands between two messages where another
+ * one follows.
+ */
+static noinline void mq_span_take(struct mq_span *s, struct list_head *at,
+				  const struct list_head *fifo,
+				  const struct mq_known *known, u32 max,
+				  u64 room)
+{
+	struct mq_msg *m = mq_msg(list_entry(at, struct mq_entry, list));
+	u64 bytes = 0;
+	u32 n = 0;
+
+	s->from = m;
+	do {
+		u64 step = mq_msg_step(m);
+
+		if (n == max || unlikely(m->more || m->attempt) || step > room)
+			break;
+		room -= step;
+		bytes += mq_msg_bytes(m);
+		m->state = DEVMQ_STATE_IN_FLIGHT;
+		m->attempt = 1;
+		mq_msg_present(m, known);
+		n++;
+		m = (void *)m + step;
+		at = at->next;
+	} while (at != fifo &&
+		 mq_msg(list_entry(at, struct mq_entry, list)) == m);
+	s->end = m;
+	s->last = at->prev;
+	s->bytes = bytes;
+	s->n = n;
+}
+
+/* Hand out what is next in a fifo. Return: how many. */
+static u32 mq_span_take_fifo(struct mq_file *f, struct list_head *fifo,
+			     struct mq_hand *h, u32 max, u64 *space)
+{
+	struct list_head *at = fifo->next;
+	struct mq_queue *q = f->q;
+	struct mq_known known;
+	u64 bytes = 0;
+	LIST_HEAD(run);
+	u32 n = 0;
+
+	while (at != fifo) {
+		struct mq_span *s = &h->span[h->spans];
+
+		mq_known_learn(&known, list_entry(at, struct mq_entry, list));
+		mq_span_take(s, at, fifo, &known, max - n, *space);
+		if (!s->n)
+			break;
+		n += s->n;
+		bytes += s->bytes;
+		*space -= s->end - s->from;
+		at = s->last->next;
+		if (h->spans < MQ_SPANS)
+			h->spans++;
+	}
+	if (!n)
+		return 0;
+	list_cut_position(&run, fifo, at->prev);
+	list_splice_tail(&run, &h->list);
+	q->ready_bytes -= bytes;
+	q->stat.delivered += n;
+	WRITE_ONCE(q->stat.ready, q->stat.ready - n);
+	WRITE_ONCE(q->stat.in_flight, q->stat.in_flight + n);
+	WRITE_ONCE(f->held_count, f->held_count + n);
+	return n;
+}
+
+/**
+ * mq_span_take_locked - hand out plain messages, as long as there are any
+ * @f: the consumer
+ * @h: gets them, and had nothing
+ * @max: so many at most
+ * @space: bytes that there are for their records; goes down
+ *
+ * Plain is what is next in the order of sending, has nothing but a message and
+ * was not handed out before.
+ *
+ * Return: how many. Where it stops, mq_flight_next_locked() goes on, or says
+ * why not.
+ */
+u32 mq_span_take_locked(struct mq_file *f, struct mq_hand *h, u32 max,
+			u64 *space)
+{
+	struct mq_queue *q = f->q;
+	struct mq_ready *r = &q->ready;
+	u32 n, all = 0;
+
+	if (q->order || mq_flight_may_locked(q, f) ||
+	    !RB_EMPTY_ROOT(&r->returned.rb_root) || mq_span_traced())
+		return 0;
+	if (f->ack == DEVMQ_ACK_MANUAL && f->prefetch)
+		max = min_t(u64, max, f->prefetch - f->held_count);
+	do {
+		unsigned int top = mq_ready_top(r);
+		struct list_head *fifo = mq_ready_fifo(r, top);
+
+		if (!fifo)
+			break;
+		n = mq_span_take_fifo(f, fifo, h, max - all, space);
+		all += n;
+		if (likely(r->levels == 1) || !list_empty(fifo))
+			break;
+		__clear_bit(top, r->used);
+	} while (n);
+	return all;
+}
+
+/*
+ * A span leaves the queue's list of all. Ids that follow each other do so there,
+ * unless there are cursors.
+ */
+static void mq_span_unlink(struct mq_queue *q, struct mq_entry *first,
+			   struct mq_entry *last, u32 n)
+{
+	struct list_head *at, *next;
+
+	if (likely(mq_msg(last)->id - mq_msg(first)->id == n - 1 &&
+		   !q->cursors)) {
+		__list_del(first->all.prev, last->all.next);
+		return;
+	}
+	for (at = &first->list; n; n--, at = next) {
+		next = at->next;
+		mq_list_remove(&list_entry(at, struct mq_entry, list)->all);
+	}
+}
+
+/**
+ * mq_span_finish_locked - what is in spans is done
+ * @f: the consumer
+ * @h: the spans
+ * @batch: a list that begins with them; they leave it
+ *
+ * Return: what they cost. The caller frees them, with mq_span_free() and without
+ * the lock.
+ */
+u64 mq_span_finish_locked(struct mq_file *f, struct mq_hand *h,
+			  struct list_head *batch)
+{
+	struct mq_queue *q = f->q;
+	u64 bytes = 0;
+	u32 n = 0, i;
+
+	lockdep_assert_held(&q->lock);
+	if (unlikely(mq_span_traced()))
+		h->spans = 0;
+	if (unlikely(!h->spans))
+		return 0;
+	for (i = 0; i < h->spans; i++) {
+		struct mq_span *s = &h->span[i];
+
+		mq_span_unlink(q, list_first_entry(batch, struct mq_entry, list),
+			       list_entry(s->last, struct mq_entry, list),
+			       s->n);
+		__list_del(batch, s->last->next);
+		n += s->n;
+		bytes += s->bytes;
+	}
+	mq_flight_finished_locked(f, n, bytes);
+	return n * mq_cost(0) + bytes;
+}
+
+/* Free what mq_span_finish_locked() said that it costs @cost. */
+void mq_span_free(const struct mq_hand *h, u64 cost)
+{
+	u32 i;
+
+	for (i = 0; i < h->spans; i++) {
+		const struct mq_span *s = &h->span[i];
+
+		mq_chunk_put_many(mq_chunk_of(list_entry(s->last,
+							 struct mq_entry,
+							 list)), s->n);
+	}
+	if (cost)
+		mq_budget_uncharge(cost);
+}
