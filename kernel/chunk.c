@@ -18,7 +18,9 @@
  * is empty by then.
  *
  * So an open file keeps some memory that no message is in, until it is closed,
- * or until the kernel wants it back (mq_shrinker).
+ * or until the kernel wants it back (mq_shrinker). Where a queue is deep, a chunk
+ * is empty only long after its file has let go of it; a few of those are kept,
+ * too, for whoever needs the next one, as new ones have to be cleared first.
  *
  * Who sends claims the file's chunk for that: nobody else touches it until it
  * is put back, and no lock is held while it is filled. Another thread that
@@ -56,12 +58,18 @@
 
 static_assert(MQ_CHUNK_MAX / 8 <= U16_MAX);
 
+/* How many chunks are kept that no file has. */
+#define MQ_POOL_MAX	16
+
 /*
- * Open files that keep chunks. The lock is taken with no other but those of
- * memory reclaim held, and what is done under it is short.
+ * Open files that keep chunks, and chunks that no file has, as long as there are
+ * such files. The lock is taken with no other but those of memory reclaim held,
+ * and what is done under it is short.
  */
 static DEFINE_SPINLOCK(mq_keepers_lock);
 static LIST_HEAD(mq_keepers);
+static struct mq_chunk *mq_pool[MQ_POOL_MAX];
+static unsigned int mq_pooled;
 static atomic_long_t mq_kept;	/* bytes */
 static struct shrinker *mq_shrinker;
 
@@ -125,7 +133,7 @@ static void mq_chunk_reset(struct mq_chunk *c)
 	atomic_set(&c->refs, MQ_CHUNK_BIAS);
 }
 
-void mq_chunk_free(struct mq_chunk *c)
+static void mq_chunk_give_back(struct mq_chunk *c)
 {
 	if (c->order == MQ_LARGE)
 		kvfree(c);
@@ -133,10 +141,71 @@ void mq_chunk_free(struct mq_chunk *c)
 		free_pages((unsigned long)c, c->order);
 }
 
-/* A file keeps so many bytes more, or less. */
+/* So many bytes more are kept that no message is in, or less. */
 static void mq_kept_add(long bytes)
 {
 	atomic_long_add(bytes, &mq_kept);
+}
+
+/* Keep an empty chunk of pages for whoever needs the next one, if there may be. */
+static bool mq_pool_put(struct mq_chunk *c)
+{
+	bool kept = false;
+
+	spin_lock(&mq_keepers_lock);
+	if (!list_empty(&mq_keepers) && mq_pooled < MQ_POOL_MAX) {
+		mq_pool[mq_pooled++] = c;
+		mq_kept_add(c->size);
+		kept = true;
+	}
+	spin_unlock(&mq_keepers_lock);
+	return kept;
+}
+
+/* One of those, of @size bytes, and charged as a new one would be; or NULL. */
+static struct mq_chunk *mq_pool_get(u32 size)
+{
+	struct mem_cgroup *memcg = mq_current_memcg();
+	struct mq_chunk *c = NULL;
+	unsigned int i;
+
+	spin_lock(&mq_keepers_lock);
+	for (i = 0; i < mq_pooled; i++) {
+		if (mq_pool[i]->size != size || mq_pool[i]->memcg != memcg)
+			continue;
+		c = mq_pool[i];
+		mq_pool[i] = mq_pool[--mq_pooled];
+		mq_kept_add(-(long)size);
+		break;
+	}
+	spin_unlock(&mq_keepers_lock);
+	return c;
+}
+
+/* Give back all of them. Return: how many bytes those were. */
+static unsigned long mq_pool_empty(void)
+{
+	struct mq_chunk *c[MQ_POOL_MAX];
+	unsigned long bytes = 0;
+	unsigned int n;
+
+	spin_lock(&mq_keepers_lock);
+	n = mq_pooled;
+	memcpy(c, mq_pool, n * sizeof(*c));
+	mq_pooled = 0;
+	spin_unlock(&mq_keepers_lock);
+	while (n--) {
+		bytes += c[n]->size;
+		mq_kept_add(-(long)c[n]->size);
+		mq_chunk_give_back(c[n]);
+	}
+	return bytes;
+}
+
+void mq_chunk_free(struct mq_chunk *c)
+{
+	if (c->order == MQ_LARGE || !mq_pool_put(c))
+		mq_chunk_give_back(c);
 }
 
 /* The file will cut no more from it. */
@@ -163,15 +232,23 @@ static void mq_chunk_keep(struct mq_file *f, struct mq_chunk *c)
 	spin_unlock(&mq_keepers_lock);
 }
 
-/* The open file goes. */
+/*
+ * The open file goes, and with it what no file has: that may be charged to a
+ * memory cgroup that is to go next.
+ */
 void mq_chunk_drop(struct mq_file *f)
 {
+	bool keeper;
+
 	spin_lock(&mq_keepers_lock);
+	keeper = !list_empty(&f->keeper);
 	list_del_init(&f->keeper);
 	spin_unlock(&mq_keepers_lock);
 	mq_chunk_retire(f->chunk);
 	mq_chunk_retire(f->spare);
 	mq_chunk_retire(f->large);
+	if (keeper)
+		mq_pool_empty();
 }
 
 /* Take from a file what it does not use at this moment; it is to be retired. */
@@ -199,7 +276,7 @@ static unsigned long mq_shrink_count(struct shrinker *s,
 static unsigned long mq_shrink_scan(struct shrinker *s,
 				    struct shrink_control *control)
 {
-	unsigned long freed = 0, i;
+	unsigned long freed = mq_pool_empty() >> PAGE_SHIFT, i;
 
 	while (freed < control->nr_to_scan) {
 		struct mq_chunk *c[3] = {};
@@ -220,6 +297,8 @@ static unsigned long mq_shrink_scan(struct shrinker *s,
 			mq_chunk_retire(c[i]);
 		}
 	}
+	/* Where another file is left, some of it has come here. */
+	mq_pool_empty();
 	return freed ?: SHRINK_STOP;
 }
 
@@ -242,6 +321,7 @@ int __init mq_chunk_module_init(void)
 void mq_chunk_module_exit(void)
 {
 	shrinker_free(mq_shrinker);
+	mq_pool_empty();
 	WARN_ON_ONCE(atomic_long_read(&mq_kept));
 }
 
@@ -264,7 +344,8 @@ static struct mq_chunk *mq_chunk_pages(struct mq_file *f, u32 size)
 	struct mq_chunk *c;
 
 	gfp |= order ? __GFP_NORETRY : __GFP_RETRY_MAYFAIL;
-	c = (void *)__get_free_pages(gfp, order);
+	c = mq_pool_get(PAGE_SIZE << order) ?:
+	    (void *)__get_free_pages(gfp, order);
 	if (!c)
 		return NULL;
 	mq_chunk_init(c, PAGE_SIZE << order, order);
