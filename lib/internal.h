@@ -29,17 +29,17 @@ struct devmq_queue {
  * struct devmq_batch - records laid end to end, as the kernel takes them
  * @data: the memory, from malloc()
  * @room: bytes there
+ * @last: offset of the last record, if there is one
  * @start: offset of the first record, a multiple of 8; grows as records are
  *	sent
- * @last: offset of the last record, if there is one
  * @end: offset behind the last record and its padding, a multiple of 8
  * @count: how many records there are
  */
 struct devmq_batch {
 	unsigned char	*data;
 	size_t		room;
-	size_t		start;
 	size_t		last;
+	size_t		start;
 	size_t		end;
 	size_t		count;
 };
