@@ -305,16 +305,19 @@ static struct mq_entry *mq_walk_aside(struct mq_queue *q, u32 states,
 struct mq_entry *mq_walk_locked(struct mq_queue *q, struct mq_cursor *c,
 				u32 states, u64 *after)
 {
-	bool go_on = !list_empty(&c->mark.all) && c->place.id <= *after;
-	struct list_head *at = go_on ? &c->mark.all : &q->all;
+	struct list_head *at = &c->mark.all;
 	unsigned int steps = 0;
 	struct mq_entry *e;
 
 	lockdep_assert_held(&q->lock);
 	if (!(states & ~MQ_ASIDE))
 		return mq_walk_aside(q, states, after);
-	if (!go_on)
+	if (list_empty(at) || c->place.id > *after) {
+		/* From the beginning, where its own mark must not be in the way. */
+		mq_cursor_unlink_locked(q, c);
 		c->place.id = 0;
+		at = &q->all;
+	}
 	for (at = at->next; at != &q->all; at = at->next) {
 		e = list_entry(at, struct mq_entry, all);
 		if (++steps > MQ_WALK_STEPS ||

@@ -460,6 +460,34 @@ TEST_F(peek, thousands_are_shown_in_pages)
 	EXPECT_EQ(5001, next);
 }
 
+/*
+ * The kernel keeps the place where a look stopped, and looks from the beginning
+ * when something before that is asked for: then it comes by its own place.
+ */
+TEST_F(peek, look_from_the_beginning_passes_the_last_place)
+{
+	unsigned int n;
+
+	ASSERT_EQ(0, mq_fill_fast(self->fd, 1100));
+	for (n = 505; n < 520; n++) {
+		prepare(self, sizeof(self->buffer));
+		self->peek.payload_max = 0;
+		self->peek.after_id = n - 1;
+		self->peek.max_count = 1;
+		ASSERT_EQ(0, PEEK());
+		ASSERT_EQ(1, self->peek.count);
+		/* Nothing is: it looks at all of them. */
+		prepare(self, sizeof(self->buffer));
+		self->peek.states = DEVMQ_STATE_MASK(DEVMQ_STATE_IN_FLIGHT);
+		ASSERT_EQ(0, PEEK());
+		ASSERT_EQ(0, self->peek.count);
+	}
+	prepare(self, sizeof(self->buffer));
+	self->peek.after_id = 1099;
+	ASSERT_EQ(0, PEEK());
+	EXPECT_EQ(1, self->peek.count);
+}
+
 TEST_F(peek, large_payload_is_shown_whole)
 {
 	char *data = malloc(1 << 20), *buffer = malloc(2 << 20);
