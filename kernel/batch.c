@@ -16,9 +16,6 @@
 
 #include "record.h"
 
-/* Bytes of a window. */
-#define MQ_WINDOW	SZ_8K
-
 /* One window for each processor waits for the next who needs one. */
 static DEFINE_PER_CPU(void *, mq_windows);
 
@@ -120,12 +117,12 @@ struct mq_run {
  * Make entries of the records that stand in @size bytes behind what the chunk
  * has, up to one where there is anything to think about.
  */
-static void mq_run_parse(struct mq_file *f, struct mq_chunk *c, u32 size,
+static void mq_run_parse(struct mq_file *f, struct mq_chunk *c, u64 size,
 			 u32 max, struct mq_run *run)
 {
 	u64 most = READ_ONCE(f->q->plain_size), bytes = 0;
 	struct mq_entry *e = (void *)c + c->top;
-	void *at = (void *)c + c->used, *end = at + size;
+	void *at = (void *)c + c->used;
 	u32 levels = f->q->ready.levels, n = 0;
 	struct list_head *last = run->last;
 	union mq_place place = {
@@ -134,13 +131,12 @@ static void mq_run_parse(struct mq_file *f, struct mq_chunk *c, u32 size,
 		.sender = c->sender,
 	};
 
-	while (n < max && at < end) {
-		u64 head = mq_record_head(at);
-		void *next = at + ALIGN(head, 8);
+	while (n < max && size >= sizeof(u64)) {
+		u64 head = mq_record_head(at), step = ALIGN(head, 8);
 		u32 level;
 
-		/* With a flag it is larger than any. */
-		if (head - sizeof(struct mq_msg) > most || next > end ||
+		/* With a flag it is larger than any may be. */
+		if (head - sizeof(struct mq_msg) > most || step > size ||
 		    !mq_record_is_plain(at))
 			break;
 		level = mq_record_level(at);
@@ -152,14 +148,15 @@ static void mq_run_parse(struct mq_file *f, struct mq_chunk *c, u32 size,
 		e--;
 		place.word += MQ_PLACE_NEXT;
 		e->place = place;
-		place.word += (next - at) / 8 * MQ_PLACE_UNIT(msg);
+		place.word += step / 8 * MQ_PLACE_UNIT(msg);
 		if (unlikely(head & 7))
 			mq_entry_pad(e);
 		last->next = &e->list;
 		e->list.prev = last;
 		last = &e->list;
 		bytes += head;
-		at = next;
+		size -= step;
+		at += step;
 		n++;
 	}
 	run->n = n;
@@ -356,6 +353,21 @@ static int mq_batch_take(struct mq_ioc *ioc, struct mq_hand *h)
 	return n ?: err;
 }
 
+/* Have room for spans: where there is no memory, it goes without. */
+static void mq_hand_open(struct mq_hand *h)
+{
+	INIT_LIST_HEAD(&h->list);
+	h->span = mq_window_get();
+	h->spans = 0;
+	h->bytes = 0;
+}
+
+static void mq_hand_close(struct mq_hand *h)
+{
+	if (likely(h->span))
+		mq_window_put(h->span);
+}
+
 static int mq_batch_wait(struct mq_ioc *ioc, struct mq_hand *h)
 {
 	u64 deadline_ns = ioc->arg.recv.deadline_ns;
@@ -363,7 +375,11 @@ static int mq_batch_wait(struct mq_ioc *ioc, struct mq_hand *h)
 	int ret;
 
 	for (;;) {
+		mq_hand_open(h);
 		ret = mq_batch_take(ioc, h);
+		if (ret > 0)
+			break;
+		mq_hand_close(h);
 		if (ret != -EAGAIN && ret != -EBUSY)
 			break;
 		if (ioc->nowait || !deadline_ns || ioc->arg.recv.id) {
@@ -510,12 +526,16 @@ static int mq_sink_spans(struct mq_sink *sink, struct mq_hand *h)
 
 	for (i = 0; i < h->spans; i++) {
 		const struct mq_span *s = &h->span[i];
+		u64 size = s->end - s->from;
+		u32 left = _copy_to_user(sink->to, s->from, size);
 
-		if (mq_sink_copy(sink, s->from, s->end, s->last, s->n, false)) {
+		if (unlikely(left)) {
+			mq_sink_cut(sink, size - left);
 			/* Some of a span is no span. */
 			h->spans = 0;
 			return -EFAULT;
 		}
+		mq_sink_done(sink, s->last, s->n, size);
 	}
 	return 0;
 }
@@ -613,10 +633,8 @@ int mq_ioc_recv(struct mq_ioc *ioc)
 	a->need = 0;
 	if (READ_ONCE(ioc->f->ack) == DEVMQ_ACK_MANUAL)
 		mq_own(ioc->f);
-	INIT_LIST_HEAD(&hand.list);
-	hand.spans = 0;
 	ret = mq_batch_wait(ioc, &hand);
-	if (ret < 0)
+	if (ret <= 0)
 		return ret;
 	a->need = 0;
 	mq_batch_lease(ioc->f, &hand);
@@ -625,11 +643,12 @@ int mq_ioc_recv(struct mq_ioc *ioc)
 	 * The caller must know what it got before that is settled: if it
 	 * cannot be told, it has got nothing.
 	 */
-	ret = ret && !a->count ? -EFAULT : mq_ioc_publish(ioc);
+	ret = !a->count ? -EFAULT : mq_ioc_publish(ioc);
 	if (ret)
 		list_splice_init(&batch, &hand.list);
 	else
 		mq_batch_deliver(ioc->f, &hand, &batch);
 	mq_batch_undeliver(ioc->f, &hand.list);
+	mq_hand_close(&hand);
 	return ret;
 }

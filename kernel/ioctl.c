@@ -134,6 +134,7 @@ static int mq_ioc_probe(struct mq_ioc *ioc)
 	u8 __user *to = ioc->uarg;
 	u32 last = ioc->usize - 1;
 
+	static_assert(sizeof(ioc->arg) <= PAGE_SIZE);
 	return put_user(arg[0], to) ?: put_user(arg[last], to + last);
 }
 

@@ -25,7 +25,7 @@
  *   mq_queue.lock      spinlock  all that changes in a queue and in the parts
  *                                of its open files that say so
  *   mq_starved_lock    spinlock  who waits for the module's budget (message.c)
- *   mq_keepers_lock    spinlock  who keeps memory (chunk.c)
+ *   mq_keepers_lock    spinlock  memory that is kept (chunk.c)
  *   wait queue locks             inside the kernel's wait queue calls
  *
  *   tx and rx are never held together, nor are the locks of two queues; rx is
@@ -61,6 +61,7 @@
 #include <linux/refcount.h>
 #include <linux/sched.h>
 #include <linux/siphash.h>
+#include <linux/sizes.h>
 #include <linux/spinlock.h>
 #include <linux/timer.h>
 #include <linux/types.h>
@@ -278,8 +279,10 @@ struct mq_more {
  * @msg: how far behind it its message stands, or before it
  * @chunk: how far before it the chunk begins
  * @sender: how far behind that its sender stands
- * @flags: 0: the entry's flags, as long as it is in no queue
+ * @flags: the entry's flags, all 0 at its birth
  * @word: all of them
+ *
+ * It is stored whole when an entry comes to life, and never again.
  */
 union mq_place {
 	struct {
@@ -1084,14 +1087,33 @@ static inline u64 mq_last_id(const struct list_head *list)
 
 /* ready.c: the order of delivery, trees by id, walking through a queue */
 void mq_ready_init(struct mq_ready *r, unsigned int levels);
-void mq_ready_prepare(struct mq_ready *r, unsigned int level);
+void mq_ready_make(struct mq_ready *r);
 void mq_ready_exit(struct mq_ready *r);
 void mq_ready_insert(struct mq_ready *r, struct mq_entry *e);
 void mq_ready_append(struct mq_ready *r, struct list_head *list);
 void mq_ready_remove(struct mq_ready *r, struct mq_entry *e);
 unsigned int mq_ready_top(const struct mq_ready *r);
-struct list_head *mq_ready_fifo(struct mq_ready *r, unsigned int level);
 bool mq_before(const struct mq_entry *a, const struct mq_entry *b);
+
+/* The fifo of a level, or NULL: it has none. */
+static inline struct list_head *mq_ready_fifo(struct mq_ready *r,
+					      unsigned int level)
+{
+	struct list_head *above;
+
+	if (likely(!level))
+		return r->fifo;
+	above = READ_ONCE(r->above);
+	return above ? &above[level - 1] : NULL;
+}
+
+/* See to it that a level has a fifo, if there is memory for it; without a lock. */
+static inline void mq_ready_prepare(struct mq_ready *r, unsigned int level)
+{
+	if (unlikely(level && !READ_ONCE(r->above)))
+		mq_ready_make(r);
+}
+
 struct mq_entry *mq_ready_first(struct mq_ready *r);
 struct mq_entry *mq_ready_lowest(struct mq_ready *r);
 void mq_ids_insert(struct rb_root_cached *root, struct mq_entry *e);
@@ -1270,9 +1292,6 @@ void mq_flight_lapse_locked(struct mq_queue *q, struct mq_entry *e);
 void mq_flight_undeliver_locked(struct mq_file *f, struct mq_entry *e);
 void mq_return_all(struct mq_file *f);
 
-/* How many spans are told apart at once. */
-#define MQ_SPANS	4
-
 /**
  * struct mq_span - messages in hand that stand behind each other in a chunk
  * @last: link of the last one's entry
@@ -1292,16 +1311,26 @@ struct mq_span {
 /**
  * struct mq_hand - what a RECV has in hand
  * @list: the entries, in order
- * @spans: how many spans the first of them are, 0: that is not known
- * @span: those; the one behind them is for what is not to be kept
+ * @span: room for MQ_SPANS spans, or NULL
+ * @spans: how many the first of the entries are, 0: that is not known
+ * @n: how many entries those have
+ * @bytes: what these count in the queue's bound
  *
  * What is in a span has nothing but a message, and its record is as it goes out.
  */
 struct mq_hand {
 	struct list_head	list;
+	struct mq_span		*span;
 	u32			spans;
-	struct mq_span		span[MQ_SPANS + 1];
+	u32			n;
+	u64			bytes;
 };
+
+/* Bytes of a window: see batch.c. */
+#define MQ_WINDOW	SZ_8K
+
+/* How many spans go in there. */
+#define MQ_SPANS	(MQ_WINDOW / sizeof(struct mq_span))
 
 /* span.c: many plain messages, handed out and finished in one go */
 u32 mq_span_take_locked(struct mq_file *f, struct mq_hand *h, u32 max,

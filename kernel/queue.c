@@ -53,41 +53,59 @@ void mq_lock(struct mq_queue *q) __acquires(&q->lock)
 		mq_time_passes(q);
 }
 
-/* What mq_unlock() has to do where more than the common happened. */
-static void mq_unlock_rest(struct mq_queue *q, struct list_head *out,
-			   struct list_head *groups, struct list_head *seen)
-{
-	mq_dispose(q, out);
-	mq_order_free(groups);
-	mq_dedup_free(seen);
-}
+/* What changed under the lock that others may wait for. */
+struct mq_news {
+	bool		freed;
+	bool		was_full;
+	bool		drained;
+	unsigned int	ready;
+};
 
-static noinline void mq_unlock_changed(struct mq_queue *q)
-	__releases(&q->lock)
+static struct mq_news mq_news_take(struct mq_queue *q)
 {
-	bool freed = q->freed, was_full = q->was_full, drained = q->drained;
-	unsigned int news = q->news;
-	LIST_HEAD(groups);
-	LIST_HEAD(seen);
-	LIST_HEAD(out);
+	struct mq_news news = {
+		.freed = q->freed,
+		.was_full = q->was_full,
+		.drained = q->drained,
+		.ready = q->news,
+	};
 
 	q->freed = false;
 	q->drained = false;
 	q->news = 0;
+	return news;
+}
+
+/* Without the lock: wake them. */
+static void mq_news_tell(struct mq_queue *q, struct mq_news news)
+{
+	if (news.freed)
+		mq_wake_writers(q, news.was_full);
+	/* Who waited behind a key may be at the end now; that is for all. */
+	if (unlikely(news.drained))
+		mq_wake_readers(q, 0);
+	else if (news.ready)
+		mq_wake_readers(q, news.ready);
+}
+
+/* As mq_unlock(), where something has left. */
+static noinline void mq_unlock_dispose(struct mq_queue *q)
+	__releases(&q->lock)
+{
+	struct mq_news news = mq_news_take(q);
+	LIST_HEAD(groups);
+	LIST_HEAD(seen);
+	LIST_HEAD(out);
+
 	list_splice_init(&q->out, &out);
 	list_splice_init(&q->dedup.old, &seen);
 	if (unlikely(q->order))
 		mq_order_clean_locked(q, &groups);
 	spin_unlock(&q->lock);
-	if (freed)
-		mq_wake_writers(q, was_full);
-	/* Who waited behind a key may be at the end now; that is for all. */
-	if (unlikely(drained))
-		mq_wake_readers(q, 0);
-	else if (news)
-		mq_wake_readers(q, news);
-	if (!list_empty(&out) || !list_empty(&seen) || !list_empty(&groups))
-		mq_unlock_rest(q, &out, &groups, &seen);
+	mq_news_tell(q, news);
+	mq_dispose(q, &out);
+	mq_order_free(&groups);
+	mq_dedup_free(&seen);
 }
 
 /*
@@ -96,11 +114,16 @@ static noinline void mq_unlock_changed(struct mq_queue *q)
  */
 void mq_unlock(struct mq_queue *q) __releases(&q->lock)
 {
-	if (q->freed || q->news || q->drained || q->order ||
-	    unlikely(!list_empty(&q->dedup.old)))
-		mq_unlock_changed(q);
-	else
-		spin_unlock(&q->lock);
+	struct mq_news news;
+
+	if (unlikely(!list_empty(&q->out) || !list_empty(&q->dedup.old) ||
+		     q->order)) {
+		mq_unlock_dispose(q);
+		return;
+	}
+	news = mq_news_take(q);
+	spin_unlock(&q->lock);
+	mq_news_tell(q, news);
 }
 
 /* Is there no room for even a little? The edge that pollers wait for. */
@@ -264,8 +287,8 @@ void mq_queue_add_locked(struct mq_queue *q, struct mq_entry *e, u64 now)
  * @q: the queue
  * @b: the batch, of plain messages
  *
- * It can where each would get ready behind the others of its level, and nothing
- * else has to be looked at.
+ * It can where each would get ready behind the others of its level, nothing else
+ * has to be looked at, and nobody wants to be told of each.
  */
 bool mq_queue_takes_run_locked(struct mq_queue *q, const struct mq_batch *b)
 {

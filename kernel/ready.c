@@ -74,17 +74,15 @@ void mq_ready_exit(struct mq_ready *r)
 }
 
 /*
- * Something is to be sent to @level, by a caller who holds no lock. Most queues
- * that have levels are idle, so their fifos are not made before that. If there
- * is no memory for them, the tree does as well, only not as fast.
+ * Something is to be sent to a level above the lowest, by a caller who holds no
+ * lock. Most queues that have levels are idle, so their fifos are not made before
+ * that. If there is no memory for them, the tree does as well, only not as fast.
  */
-void mq_ready_prepare(struct mq_ready *r, unsigned int level)
+void mq_ready_make(struct mq_ready *r)
 {
 	struct list_head *above;
 	unsigned int i;
 
-	if (likely(!level) || READ_ONCE(r->above))
-		return;
 	above = kmalloc_array(r->levels - 1, sizeof(*above), MQ_GFP);
 	if (!above)
 		return;
@@ -93,17 +91,6 @@ void mq_ready_prepare(struct mq_ready *r, unsigned int level)
 	/* Another one may have been faster. */
 	if (cmpxchg(&r->above, NULL, above))
 		kfree(above);
-}
-
-/* The fifo of a level, or NULL: it has none. */
-struct list_head *mq_ready_fifo(struct mq_ready *r, unsigned int level)
-{
-	struct list_head *above;
-
-	if (likely(!level))
-		return r->fifo;
-	above = READ_ONCE(r->above);
-	return above ? &above[level - 1] : NULL;
 }
 
 /* Is @a to be delivered before @b, if it is by level and id alone? */
@@ -146,7 +133,10 @@ void mq_ready_insert(struct mq_ready *r, struct mq_entry *e)
 		__set_bit(m->priority, r->used);
 }
 
-/* New ones get ready, all of a list: that is empty then. */
+/*
+ * New ones get ready, all of a list: that is empty then. They have the largest
+ * ids, so their place is the end.
+ */
 void mq_ready_append(struct mq_ready *r, struct list_head *list)
 {
 	struct mq_entry *e, *next;
@@ -155,8 +145,17 @@ void mq_ready_append(struct mq_ready *r, struct list_head *list)
 		list_splice_tail_init(list, &r->fifo[0]);
 		return;
 	}
-	list_for_each_entry_safe(e, next, list, list)
-		mq_ready_insert(r, e);
+	list_for_each_entry_safe(e, next, list, list) {
+		u8 level = mq_msg(e)->priority;
+		struct list_head *fifo = mq_ready_fifo(r, level);
+
+		if (unlikely(!fifo)) {
+			mq_ready_insert(r, e);
+			continue;
+		}
+		mq_list_append(&e->list, fifo);
+		__set_bit(level, r->used);
+	}
 	INIT_LIST_HEAD(list);
 }
 

@@ -111,8 +111,8 @@ static inline u64 mq_record_step(const struct mq_entry *e)
 }
 
 /*
- * Make a message that is in hand and has no more the record that its receiver
- * gets. @known: who sent it.
+ * Make a message that is in hand, and whose @more is NULL, the record that its
+ * receiver gets. @known: who sent it.
  */
 static inline void mq_msg_present(struct mq_msg *m,
 				  const struct mq_known *known)

@@ -4,9 +4,8 @@
  * delivery. RECV hands them out with one look at each: it is in flight then, and
  * is the record that goes out; the rest is done for all of a span at once.
  *
- * Where messages do not stand so, there are more spans than are told apart. What
- * comes after those is handed out here as well, and all else is done for it one
- * by one (batch.c, flight.c). So it is wherever something is not as expected.
+ * What comes where there are no more spans is handed out one by one (batch.c,
+ * flight.c). So it is wherever something is not as expected.
  */
 #include "mq.h"
 #include "record.h"
@@ -24,10 +23,11 @@ static bool mq_span_traced(void)
  * most. They have one sender, as he stands between two messages where another
  * one follows.
  */
-static noinline void mq_span_take(struct mq_span *s, struct list_head *at,
-				  const struct list_head *fifo,
-				  const struct mq_known *known, u32 max,
-				  u64 room)
+static __always_inline void mq_span_take(struct mq_span *s,
+					 struct list_head *at,
+					 const struct list_head *fifo,
+					 const struct mq_known *known, u32 max,
+					 u64 room)
 {
 	struct mq_msg *m = mq_msg(list_entry(at, struct mq_entry, list));
 	u64 bytes = 0;
@@ -37,7 +37,8 @@ static noinline void mq_span_take(struct mq_span *s, struct list_head *at,
 	do {
 		u64 step = mq_msg_step(m);
 
-		if (n == max || unlikely(m->more || m->attempt) || step > room)
+		/* What has more has no_ttl in its place. */
+		if (n == max || unlikely(m->no_ttl | m->attempt) || step > room)
 			break;
 		room -= step;
 		bytes += mq_msg_bytes(m);
@@ -60,35 +61,32 @@ static u32 mq_span_take_fifo(struct mq_file *f, struct list_head *fifo,
 			     struct mq_hand *h, u32 max, u64 *space)
 {
 	struct list_head *at = fifo->next;
-	struct mq_queue *q = f->q;
+	const struct mq_chunk *chunk = NULL;
 	struct mq_known known;
-	u64 bytes = 0;
 	LIST_HEAD(run);
 	u32 n = 0;
 
-	while (at != fifo) {
+	while (at != fifo && h->spans < MQ_SPANS) {
+		struct mq_entry *e = list_entry(at, struct mq_entry, list);
 		struct mq_span *s = &h->span[h->spans];
 
-		mq_known_learn(&known, list_entry(at, struct mq_entry, list));
+		if (mq_chunk_of(e) != chunk || e->sender != known.sender) {
+			chunk = mq_chunk_of(e);
+			mq_known_learn(&known, e);
+		}
 		mq_span_take(s, at, fifo, &known, max - n, *space);
 		if (!s->n)
 			break;
 		n += s->n;
-		bytes += s->bytes;
+		h->bytes += s->bytes;
 		*space -= s->end - s->from;
 		at = s->last->next;
-		if (h->spans < MQ_SPANS)
-			h->spans++;
+		h->spans++;
 	}
 	if (!n)
 		return 0;
 	list_cut_position(&run, fifo, at->prev);
 	list_splice_tail(&run, &h->list);
-	q->ready_bytes -= bytes;
-	q->stat.delivered += n;
-	WRITE_ONCE(q->stat.ready, q->stat.ready - n);
-	WRITE_ONCE(q->stat.in_flight, q->stat.in_flight + n);
-	WRITE_ONCE(f->held_count, f->held_count + n);
 	return n;
 }
 
@@ -112,7 +110,7 @@ u32 mq_span_take_locked(struct mq_file *f, struct mq_hand *h, u32 max,
 	struct mq_ready *r = &q->ready;
 	u32 n, all = 0;
 
-	if (q->order || mq_flight_may_locked(q, f) ||
+	if (q->order || mq_flight_may_locked(q, f) || !h->span ||
 	    !RB_EMPTY_ROOT(&r->returned.rb_root) || mq_span_traced())
 		return 0;
 	if (f->ack == DEVMQ_ACK_MANUAL && f->prefetch)
@@ -129,27 +127,35 @@ u32 mq_span_take_locked(struct mq_file *f, struct mq_hand *h, u32 max,
 			break;
 		__clear_bit(top, r->used);
 	} while (n);
+	q->ready_bytes -= h->bytes;
+	q->stat.delivered += all;
+	WRITE_ONCE(q->stat.ready, q->stat.ready - all);
+	WRITE_ONCE(q->stat.in_flight, q->stat.in_flight + all);
+	WRITE_ONCE(f->held_count, f->held_count + all);
+	h->n = all;
 	return all;
 }
 
 /*
- * A span leaves the queue's list of all. Ids that follow each other do so there,
- * unless there are cursors.
+ * A span, which begins with @first, leaves the queue's list of all. Ids that
+ * follow each other do so there, unless there are cursors.
  */
-static void mq_span_unlink(struct mq_queue *q, struct mq_entry *first,
-			   struct mq_entry *last, u32 n)
+static void mq_span_unlink(struct mq_queue *q, const struct mq_span *s,
+			   struct mq_entry *first)
 {
-	struct list_head *at, *next;
+	struct mq_entry *last = list_entry(s->last, struct mq_entry, list);
+	struct list_head *at;
+	u32 n;
 
-	if (likely(mq_msg(last)->id - mq_msg(first)->id == n - 1 &&
-		   !q->cursors)) {
+	if (likely(s->n == 1 ||
+		   (mq_msg(last)->id - mq_msg(first)->id == s->n - 1 &&
+		    !q->cursors))) {
 		__list_del(first->all.prev, last->all.next);
 		return;
 	}
-	for (at = &first->list; n; n--, at = next) {
-		next = at->next;
+	at = &first->list;
+	for (n = s->n; n; n--, at = at->next)
 		mq_list_remove(&list_entry(at, struct mq_entry, list)->all);
-	}
 }
 
 /**
@@ -164,41 +170,44 @@ static void mq_span_unlink(struct mq_queue *q, struct mq_entry *first,
 u64 mq_span_finish_locked(struct mq_file *f, struct mq_hand *h,
 			  struct list_head *batch)
 {
-	struct mq_queue *q = f->q;
-	u64 bytes = 0;
-	u32 n = 0, i;
+	struct list_head *at = batch;
+	u32 i;
 
-	lockdep_assert_held(&q->lock);
+	lockdep_assert_held(&f->q->lock);
 	if (unlikely(mq_span_traced()))
 		h->spans = 0;
 	if (unlikely(!h->spans))
 		return 0;
 	for (i = 0; i < h->spans; i++) {
-		struct mq_span *s = &h->span[i];
-
-		mq_span_unlink(q, list_first_entry(batch, struct mq_entry, list),
-			       list_entry(s->last, struct mq_entry, list),
-			       s->n);
-		__list_del(batch, s->last->next);
-		n += s->n;
-		bytes += s->bytes;
+		mq_span_unlink(f->q, &h->span[i],
+			       list_entry(at->next, struct mq_entry, list));
+		at = h->span[i].last;
 	}
-	mq_flight_finished_locked(f, n, bytes);
-	return n * mq_cost(0) + bytes;
+	__list_del(batch, at->next);
+	mq_flight_finished_locked(f, h->n, h->bytes);
+	return h->n * mq_cost(0) + h->bytes;
 }
 
 /* Free what mq_span_finish_locked() said that it costs @cost. */
 void mq_span_free(const struct mq_hand *h, u64 cost)
 {
-	u32 i;
+	struct mq_chunk *chunk = NULL;
+	u32 i, n = 0;
 
 	for (i = 0; i < h->spans; i++) {
 		const struct mq_span *s = &h->span[i];
+		struct mq_chunk *c = mq_chunk_of(list_entry(s->last,
+							    struct mq_entry,
+							    list));
 
-		mq_chunk_put_many(mq_chunk_of(list_entry(s->last,
-							 struct mq_entry,
-							 list)), s->n);
+		if (c != chunk) {
+			if (n)
+				mq_chunk_put_many(chunk, n);
+			chunk = c;
+			n = 0;
+		}
+		n += s->n;
 	}
-	if (cost)
-		mq_budget_uncharge(cost);
+	mq_chunk_put_many(chunk, n);
+	mq_budget_uncharge(cost);
 }
