@@ -197,13 +197,18 @@ static int devmq_send_many(struct channel *c, unsigned int count)
 {
 	struct mq_state *s = c->state;
 	bool plain = c->setup.kind <= KIND_ACK;
-	unsigned int i;
+	struct devmq_batch *batch = s->batch;
+	const unsigned char *out = c->out;
+	size_t size = c->setup.size;
 	int err;
 
-	for (i = 0; i < count; i++) {
-		err = devmq_batch_add(s->batch, c->out, c->setup.size);
-		if (!err && !plain)
-			err = devmq_mark(c, s->batch);
+	while (count--) {
+		err = devmq_batch_add(batch, out, size);
+		if (err)
+			return err;
+		if (plain)
+			continue;
+		err = devmq_mark(c, batch);
 		if (err)
 			return err;
 	}
@@ -214,21 +219,23 @@ static int devmq_send_many(struct channel *c, unsigned int count)
 static int devmq_recv_many(struct channel *c, unsigned int max)
 {
 	struct mq_state *s = c->state;
+	struct devmq_buffer *buffer = s->buffer;
+	size_t size, expected = c->setup.size;
 	const struct devmq_msg *msg;
 	const unsigned char *payload;
-	size_t size;
+	unsigned int stops = 0;
 	int n;
 
-	n = devmq_recv(s->rx, s->buffer, max, -1);
+	n = devmq_recv(s->rx, buffer, max, -1);
 	if (n <= 0)
 		return n ? n : -EPROTO;
-	c->stops = 0;
-	while (devmq_buffer_next(s->buffer, &msg) > 0) {
+	while (devmq_buffer_next(buffer, &msg) > 0) {
 		payload = devmq_msg_payload(msg, &size);
-		if (size != c->setup.size)
+		if (size != expected)
 			return -EPROTO;
-		c->stops += payload[0] == STOP;
+		stops += payload[0] == STOP;
 	}
+	c->stops = stops;
 	return n;
 }
 
