@@ -19,8 +19,8 @@
  *
  * So an open file keeps some memory that no message is in, until it is closed,
  * or until the kernel wants it back (mq_shrinker). Where a queue is deep, a chunk
- * is empty only long after its file has let go of it; a few of those are kept,
- * too, for whoever needs the next one, as new ones have to be cleared first.
+ * is empty only long after its file has let go of it; a few of those are kept for
+ * a moment, for whoever needs the next one, as many kernels clear new pages.
  *
  * Who sends claims the file's chunk for that: nobody else touches it until it
  * is put back, and no lock is held while it is filled. Another thread that
@@ -36,6 +36,7 @@
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
+#include <linux/workqueue.h>
 
 #include "mq.h"
 
@@ -58,8 +59,12 @@
 
 static_assert(MQ_CHUNK_MAX / 8 <= U16_MAX);
 
-/* How many chunks are kept that no file has. */
+/*
+ * How many chunks are kept that no file has, and for how long at most: they may
+ * be charged to a memory cgroup that sends nothing any more.
+ */
 #define MQ_POOL_MAX	16
+#define MQ_POOL_TIME	HZ
 
 /*
  * Open files that keep chunks, and chunks that no file has, as long as there are
@@ -147,21 +152,6 @@ static void mq_kept_add(long bytes)
 	atomic_long_add(bytes, &mq_kept);
 }
 
-/* Keep an empty chunk of pages for whoever needs the next one, if there may be. */
-static bool mq_pool_put(struct mq_chunk *c)
-{
-	bool kept = false;
-
-	spin_lock(&mq_keepers_lock);
-	if (!list_empty(&mq_keepers) && mq_pooled < MQ_POOL_MAX) {
-		mq_pool[mq_pooled++] = c;
-		mq_kept_add(c->size);
-		kept = true;
-	}
-	spin_unlock(&mq_keepers_lock);
-	return kept;
-}
-
 /* One of those, of @size bytes, and charged as a new one would be; or NULL. */
 static struct mq_chunk *mq_pool_get(u32 size)
 {
@@ -202,6 +192,31 @@ static unsigned long mq_pool_empty(void)
 	return bytes;
 }
 
+static void mq_pool_expire(struct work_struct *work)
+{
+	mq_pool_empty();
+}
+
+static DECLARE_DELAYED_WORK(mq_pool_work, mq_pool_expire);
+
+/* Keep an empty chunk of pages for whoever needs the next one, if there may be. */
+static bool mq_pool_put(struct mq_chunk *c)
+{
+	bool kept = false, first = false;
+
+	spin_lock(&mq_keepers_lock);
+	if (!list_empty(&mq_keepers) && mq_pooled < MQ_POOL_MAX) {
+		first = !mq_pooled;
+		mq_pool[mq_pooled++] = c;
+		mq_kept_add(c->size);
+		kept = true;
+	}
+	spin_unlock(&mq_keepers_lock);
+	if (first)
+		schedule_delayed_work(&mq_pool_work, MQ_POOL_TIME);
+	return kept;
+}
+
 void mq_chunk_free(struct mq_chunk *c)
 {
 	if (c->order == MQ_LARGE || !mq_pool_put(c))
@@ -232,10 +247,7 @@ static void mq_chunk_keep(struct mq_file *f, struct mq_chunk *c)
 	spin_unlock(&mq_keepers_lock);
 }
 
-/*
- * The open file goes, and with it what no file has: that may be charged to a
- * memory cgroup that is to go next.
- */
+/* The open file goes, and with it what no file has: nothing is left of the last. */
 void mq_chunk_drop(struct mq_file *f)
 {
 	bool keeper;
@@ -321,6 +333,7 @@ int __init mq_chunk_module_init(void)
 void mq_chunk_module_exit(void)
 {
 	shrinker_free(mq_shrinker);
+	cancel_delayed_work_sync(&mq_pool_work);
 	mq_pool_empty();
 	WARN_ON_ONCE(atomic_long_read(&mq_kept));
 }

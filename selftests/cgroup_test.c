@@ -188,6 +188,25 @@ TEST_F(cgroup, large_messages_are_charged_too)
 	EXPECT_LE(before + 15 * MEBI, full);
 }
 
+/* What messages leave is kept for the next ones for a moment only. */
+TEST_F(cgroup, nothing_is_kept_for_long_for_a_group_that_sends_no_more)
+{
+	long long before, after;
+	char data[15000];	/* four of them fill the largest piece */
+
+	EXPECT_EQ(0, in_group(self, send_many, 1, sizeof(data)));
+	before = group_number(self->group, "memory.current");
+	ASSERT_LE(0, before);
+	EXPECT_EQ(0, in_group(self, send_many, 2000, sizeof(data)));
+	while (mq_read(self->fd, data, sizeof(data)) == sizeof(data))
+		;
+	EXPECT_TRUE(mq_wait_until((after = group_number(self->group,
+							"memory.current")) <
+				  before + 3 * MEBI / 4)) {
+		TH_LOG("still %lld, before %lld", after, before);
+	}
+}
+
 TEST_F(cgroup, sender_over_its_limit_gets_enomem_and_lives)
 {
 	long long sent;
