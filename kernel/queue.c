@@ -88,7 +88,7 @@ static void mq_news_tell(struct mq_queue *q, struct mq_news news)
 		mq_wake_readers(q, news.ready);
 }
 
-/* As mq_unlock(), where something has left. */
+/* As mq_unlock(), where something has left or may have. */
 static noinline void mq_unlock_dispose(struct mq_queue *q)
 	__releases(&q->lock)
 {
@@ -472,6 +472,7 @@ void mq_queue_drain(struct mq_queue *q)
 		e = mq_walk_locked(q, &c, ~DEVMQ_STATE_MASK(DEVMQ_STATE_IN_FLIGHT),
 				   &after);
 		if (!IS_ERR_OR_NULL(e)) {
+			after = mq_msg(e)->id;
 			mq_leave_locked(q, e);
 			mq_out_locked(q, e);
 		} else if (!e) {

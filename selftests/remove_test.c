@@ -304,6 +304,46 @@ TEST_F(remove, many_messages_go_with_the_queue_and_their_memory_too)
 	EXPECT_EQ(0, mq_write_file(MQ_TOTAL_BYTES, total));
 }
 
+/* Remove a queue with messages, the oldest of them held: processor time of it. */
+static long long removal_of(FIXTURE_DATA(remove) *self, unsigned int held,
+			    unsigned int ready)
+{
+	static char buffer[1 << 20];
+	struct devmq_recv recv;
+	long long before;
+	int error;
+
+	error = mq_fill_fast(self->fd, held + ready);
+	while (!error && held) {
+		mq_recv_init(&recv, buffer, sizeof(buffer));
+		recv.max_count = held;
+		error = mq_ioctl(self->fd, DEVMQ_IOC_RECV, &recv);
+		held -= recv.count;
+	}
+	before = mq_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+	error = error ?: mq_remove(&self->queue);
+	return error ?: (long long)mq_clock_ns(CLOCK_PROCESS_CPUTIME_ID) -
+			before;
+}
+
+/* What is held is passed once, not for each message behind it. */
+TEST_F(remove, many_messages_behind_many_that_are_held_go)
+{
+	long long alone, behind;
+
+	CREATE("ack=manual max_messages=1000000 max_bytes=1G");
+	alone = removal_of(self, 0, 50000);
+	ASSERT_LT(0, alone);
+	close(self->fd);
+	close(self->blocking);
+	close(self->looker);
+	CREATE("ack=manual max_messages=1000000 max_bytes=1G");
+	behind = removal_of(self, 50000, 50000);
+	ASSERT_LT(0, behind);
+	EXPECT_GT(20 * alone, behind);
+	EXPECT_EQ(-ENODEV, mq_put(self->fd, "x"));
+}
+
 TEST_F(remove, exclusive_open_of_the_old_queue_does_not_bar_the_new_one)
 {
 	int old, fd;
