@@ -43,16 +43,15 @@ static void mq_view_put(struct mq_show *v)
 }
 
 /* Look at the next message. 0, ENOENT at the end, ENODEV, or EAGAIN. */
-static int mq_view_next(struct mq_file *f, u32 states, u64 *after,
-			struct mq_show *v)
+static int mq_view_next(struct mq_queue *q, struct mq_cursor *c, u32 states,
+			u64 *after, struct mq_show *v)
 {
-	struct mq_queue *q = f->q;
 	struct mq_entry *e;
 	int err = -ENOENT;
 
 	mq_lock(q);
 	e = q->gone ? ERR_PTR(-ENODEV) :
-		      mq_walk_locked(q, &f->cursor, states, after);
+		      mq_walk_locked(q, c, states, after);
 	if (IS_ERR(e)) {
 		err = PTR_ERR(e);
 	} else if (e) {
@@ -83,24 +82,43 @@ static int mq_view_show(struct mq_show *v, struct devmq_peek *a, u64 max)
 	return 0;
 }
 
-int mq_ioc_peek(struct mq_ioc *ioc)
+/*
+ * Begin to look: where the file's last look stopped, unless another thread does
+ * so now. Two with one place would send each other back for ever.
+ */
+static struct mq_cursor *mq_look_begin(struct mq_file *f, struct mq_cursor *own)
 {
-	struct devmq_peek *a = &ioc->arg.peek;
+	if (!xchg(&f->looking, true))
+		return &f->cursor;
+	mq_cursor_init(own);
+	return own;
+}
+
+static void mq_look_end(struct mq_file *f, struct mq_cursor *c)
+{
+	if (c == &f->cursor) {
+		/* Pairs with the exchange of who looks next. */
+		smp_store_release(&f->looking, false);
+		return;
+	}
+	spin_lock(&f->q->lock);
+	mq_cursor_unlink_locked(f->q, c);
+	mq_unlock(f->q);
+}
+
+/* Show what there is, as long as it fits. */
+static int mq_look(struct mq_file *f, struct mq_cursor *c, struct devmq_peek *a)
+{
 	u32 states = a->states ?: MQ_STATES;
 	u64 after = a->after_id;
 	struct mq_show v;
 	int err = 0;
 
-	if (a->flags || a->reserved || states & ~MQ_STATES)
-		return -EINVAL;
-	a->count = 0;
-	a->used = 0;
-	a->need = 0;
 	while (!err && (!a->max_count || a->count < a->max_count)) {
 		cond_resched();
 		if (fatal_signal_pending(current))
 			return -EINTR;
-		err = mq_view_next(ioc->f, states, &after, &v);
+		err = mq_view_next(f->q, c, states, &after, &v);
 		if (err == -EAGAIN) {
 			err = 0;
 		} else if (!err) {
@@ -108,7 +126,24 @@ int mq_ioc_peek(struct mq_ioc *ioc)
 			mq_view_put(&v);
 		}
 	}
-	if (err == -ENOENT || (a->count && err != -ENODEV)) {
+	return err;
+}
+
+int mq_ioc_peek(struct mq_ioc *ioc)
+{
+	struct devmq_peek *a = &ioc->arg.peek;
+	struct mq_cursor own, *c;
+	int err;
+
+	if (a->flags || a->reserved || a->states & ~MQ_STATES)
+		return -EINVAL;
+	a->count = 0;
+	a->used = 0;
+	a->need = 0;
+	c = mq_look_begin(ioc->f, &own);
+	err = mq_look(ioc->f, c, a);
+	mq_look_end(ioc->f, c);
+	if (err == -ENOENT || (a->count && err != -ENODEV && err != -EINTR)) {
 		a->need = 0;
 		err = 0;
 	}

@@ -757,7 +757,8 @@ struct mq_queue {
  * @owned: in the owner's list (mq_owner_lock)
  * @own: its sleeping readers and its pollers, for what concerns it alone
  * @wide: it has pollers that are in mq_queue.readers instead (set once)
- * @cursor: where the last PEEK stopped (mq_queue.lock)
+ * @cursor: where the last PEEK stopped (who set @looking, and mq_queue.lock)
+ * @looking: a PEEK is at work there (exchanged)
  * @chunk: what its messages are cut from; NULL: there is none yet;
  *	MQ_CHUNK_CLAIMED: somebody does so now (exchanged)
  * @spare: the one before that (who has claimed @chunk, as the next two)
@@ -800,6 +801,7 @@ struct mq_file {
 	wait_queue_head_t	own;
 	bool			wide;
 	struct mq_cursor	cursor;
+	bool			looking;
 
 	struct mq_chunk		*chunk;
 	struct mq_chunk		*spare;

@@ -18,7 +18,7 @@ FIXTURE(peek) {
 FIXTURE_SETUP(peek)
 {
 	MQ_REQUIRE();
-	ASSERT_EQ(0, mq_create(&self->queue, "ack=manual"));
+	ASSERT_EQ(0, mq_create(&self->queue, "ack=manual max_messages=100000"));
 	self->fd = mq_open(&self->queue, O_RDWR | O_NONBLOCK);
 	self->looker = mq_open(&self->queue, MQ_LOOK);
 	ASSERT_LE(0, self->fd);
@@ -486,6 +486,40 @@ TEST_F(peek, look_from_the_beginning_passes_the_last_place)
 	self->peek.after_id = 1099;
 	ASSERT_EQ(0, PEEK());
 	EXPECT_EQ(1, self->peek.count);
+}
+
+static void *look_in_vain(void *data)
+{
+	FIXTURE_DATA(peek) *self = data;
+	struct devmq_peek peek;
+	char buffer[256];
+	int i, error = 0;
+
+	for (i = 0; !error && i < 5; i++) {
+		mq_peek_init(&peek, buffer, sizeof(buffer));
+		peek.states = DEVMQ_STATE_MASK(DEVMQ_STATE_IN_FLIGHT);
+		error = mq_ioctl(self->looker, DEVMQ_IOC_PEEK, &peek);
+		if (!error && peek.count)
+			error = -EBADMSG;
+	}
+	return (void *)(long)error;
+}
+
+/* They have one open file, and do not send each other back. */
+TEST_F(peek, threads_that_look_at_the_same_time_get_on)
+{
+	pthread_t threads[4];
+	void *result;
+	int i;
+
+	ASSERT_EQ(0, mq_fill_fast(self->fd, 50000));
+	for (i = 0; i < 4; i++)
+		ASSERT_EQ(0, pthread_create(&threads[i], NULL, look_in_vain,
+					    self));
+	for (i = 0; i < 4; i++) {
+		ASSERT_EQ(0, pthread_join(threads[i], &result));
+		EXPECT_EQ(NULL, result);
+	}
 }
 
 TEST_F(peek, large_payload_is_shown_whole)
