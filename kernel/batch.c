@@ -6,7 +6,8 @@
  * nothing but a payload and a priority, are copied into the producer's chunk as
  * they come, many at once, and are looked at there; and what stands behind each
  * other is copied out in one go. All other records are taken one by one, from a
- * window, a piece of memory that is copied from user space as a whole.
+ * window, a piece of memory that is copied from user space as a whole. A RECV
+ * has its spans in such a piece (span.c).
  */
 #include <linux/percpu.h>
 #include <linux/sched/signal.h>
@@ -19,10 +20,9 @@
 /* One window for each processor waits for the next who needs one. */
 static DEFINE_PER_CPU(void *, mq_windows);
 
-static void *mq_window_get(void)
+static void *mq_window_get(gfp_t gfp)
 {
-	return this_cpu_xchg(mq_windows, NULL) ?:
-	       kmalloc(MQ_WINDOW, GFP_KERNEL);
+	return this_cpu_xchg(mq_windows, NULL) ?: kmalloc(MQ_WINDOW, gfp);
 }
 
 static void mq_window_put(void *window)
@@ -51,7 +51,7 @@ static int mq_source_fill(struct mq_source *s)
 	u32 size;
 
 	if (!s->window)
-		s->window = mq_window_get();
+		s->window = mq_window_get(GFP_KERNEL);
 	if (!s->window)
 		return -ENOMEM;
 	s->user += s->at;
@@ -353,11 +353,14 @@ static int mq_batch_take(struct mq_ioc *ioc, struct mq_hand *h)
 	return n ?: err;
 }
 
-/* Have room for spans: where there is no memory, it goes without. */
+/*
+ * Have room for spans, in a window. It goes without as well, so memory, which
+ * receiving gives back, is not waited for.
+ */
 static void mq_hand_open(struct mq_hand *h)
 {
 	INIT_LIST_HEAD(&h->list);
-	h->span = mq_window_get();
+	h->span = mq_window_get(GFP_NOWAIT | __GFP_NOWARN);
 	h->spans = 0;
 	h->bytes = 0;
 }
