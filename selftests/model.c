@@ -16,8 +16,8 @@
 /* Whatever is shorter is over at once: a retry says 1 ns for "not at all". */
 #define MODEL_INSTANT	1000
 
-/* More than any option of milliseconds can be. */
-#define MODEL_MS_MAX	(1000ULL * 366 * 86400 * 1000)
+/* No time is longer: a hundred years. */
+#define MODEL_MS_MAX	(100ULL * 36525 * 864 * 1000)
 
 unsigned char model_byte(__u32 serial, __u32 i)
 {
@@ -371,12 +371,10 @@ static __u64 back_off(const struct model_queue *q, const struct model_entry *e)
 	__u64 most = q->option[OPT_RETRY_MAX_MS];
 	__u32 i;
 
-	for (i = e->failures_before; i < e->failures; i++) {
-		if (delay > (most ? most : MODEL_MS_MAX))
-			break;
+	most = most ? most : MODEL_MS_MAX;
+	for (i = e->failures_before; i < e->failures && delay < most; i++)
 		delay *= q->option[OPT_RETRY_BACKOFF];
-	}
-	return (most && delay > most ? most : delay) * MS;
+	return (delay < most ? delay : most) * MS;
 }
 
 /* -- time ------------------------------------------------------------------ */
