@@ -208,8 +208,7 @@ static u32 mq_front(bool more, bool ordered)
 
 static void mq_more_init(struct mq_more *more, struct mq_entry *e)
 {
-	memset(more, 0, sizeof(*more));
-	more->e = e;
+	*more = (struct mq_more){ .e = e };
 	mq_msg(e)->more = more;
 }
 

@@ -25,6 +25,7 @@
  * All that ends in _locked runs under mq_queue.lock and neither sleeps nor
  * allocates.
  */
+#include <linux/jhash.h>
 #include <linux/rbtree.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -35,8 +36,9 @@
  * struct mq_group - messages with something in common: a key or a sender
  * @node: in mq_order.groups
  * @old: in mq_order.old, when it has no member any more
- * @hash: of @level and @bytes; what the tree is sorted by
  * @members: entries that refer to it
+ * @hash: of @level and @bytes; what the tree is sorted by first. It makes
+ *	looking short; the tree is balanced whatever they are, so it is no secret
  * @level: fairness: which level; order=key: MQ_ALL_LEVELS
  * @size: bytes at @bytes
  * @out: order=key: the one that is past the gate, or NULL
@@ -48,8 +50,8 @@
 struct mq_group {
 	struct rb_node		node;
 	struct list_head	old;
-	u64			hash;
 	u64			members;
+	u32			hash;
 	u16			level;
 	u16			size;
 	struct mq_ordered	*out;
@@ -144,7 +146,7 @@ static struct mq_group *mq_group_alloc(const void *bytes, u16 size, u16 level)
 	g->size = size;
 	g->level = level;
 	memcpy(g->bytes, bytes, size);
-	g->hash = siphash(bytes, size, &mq_hash_key) + level;
+	g->hash = jhash(bytes, size, level);
 	g->waiting = RB_ROOT_CACHED;
 	return g;
 }
@@ -154,8 +156,6 @@ static struct mq_group *mq_group_join(struct mq_order *o, struct mq_group *g)
 {
 	struct rb_node *node;
 
-	if (!g)
-		return NULL;
 	node = rb_find(g, &o->groups, mq_group_order);
 	if (node) {
 		list_add(&g->old, &o->old);
@@ -169,7 +169,7 @@ static struct mq_group *mq_group_join(struct mq_order *o, struct mq_group *g)
 
 static void mq_group_leave(struct mq_order *o, struct mq_group *g)
 {
-	if (!g || --g->members)
+	if (--g->members)
 		return;
 	rb_erase(&g->node, &o->groups);
 	list_add(&g->old, &o->old);
@@ -261,8 +261,10 @@ void mq_order_join_locked(struct mq_queue *q, struct mq_entry *e)
 	struct mq_ordered *x = mq_ordered_of(e);
 
 	lockdep_assert_held(&q->lock);
-	x->key = mq_group_join(q->order, x->key);
-	x->fair = mq_group_join(q->order, x->fair);
+	if (x->key)
+		x->key = mq_group_join(q->order, x->key);
+	if (x->fair)
+		x->fair = mq_group_join(q->order, x->fair);
 	x->joined = true;
 }
 
@@ -271,8 +273,10 @@ void mq_order_leave_locked(struct mq_queue *q, struct mq_entry *e)
 {
 	struct mq_ordered *x = mq_ordered_of(e);
 
-	mq_group_leave(q->order, x->key);
-	mq_group_leave(q->order, x->fair);
+	if (x->key)
+		mq_group_leave(q->order, x->key);
+	if (x->fair)
+		mq_group_leave(q->order, x->fair);
 	x->key = NULL;
 	x->fair = NULL;
 }
