@@ -588,7 +588,7 @@ static void mq_batch_deliver(struct mq_file *f, struct mq_hand *h,
 	struct mq_queue *q = f->q;
 	/* Who was killed meanwhile has not seen them: they come back. */
 	bool keep = fatal_signal_pending(current);
-	u64 spans = 0, rest = 0;
+	u64 cost = 0, rest = 0;
 
 	if (list_empty(batch))
 		return;
@@ -598,18 +598,18 @@ static void mq_batch_deliver(struct mq_file *f, struct mq_hand *h,
 	if (keep) {
 		mq_flight_hold_run_locked(f, batch);
 	} else {
-		spans = mq_span_finish_locked(f, h, batch);
+		cost = mq_span_finish_locked(f, h, batch);
 		if (unlikely(!list_empty(batch)))
 			rest = mq_flight_finish_run_locked(f, batch);
 	}
 	mq_unlock(q);
-	if (spans)
-		mq_span_free(h, spans);
+	if (cost)
+		mq_span_free(h, cost);
 	if (unlikely(!list_empty(batch)))
 		mq_run_free(batch, rest);
 }
 
-/* Leases have to be able to end. So they are no plain messages. */
+/* Leases have to be able to end: what has one is no plain message, in no span. */
 static void mq_batch_lease(struct mq_file *f, struct mq_hand *h)
 {
 	struct list_head *taken = &h->list;

@@ -3,6 +3,7 @@
  * DEVMQ_IOC_PEEK and DEVMQ_IOC_PURGE: walking through a queue by id, past
  * other people's work, without holding its lock for long.
  */
+#include <linux/bitops.h>
 #include <linux/ktime.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -88,7 +89,7 @@ static int mq_view_show(struct mq_show *v, struct devmq_peek *a, u64 max)
  */
 static struct mq_cursor *mq_look_begin(struct mq_file *f, struct mq_cursor *own)
 {
-	if (!xchg(&f->looking, true))
+	if (!test_and_set_bit_lock(0, &f->looking))
 		return &f->cursor;
 	mq_cursor_init(own);
 	return own;
@@ -97,8 +98,7 @@ static struct mq_cursor *mq_look_begin(struct mq_file *f, struct mq_cursor *own)
 static void mq_look_end(struct mq_file *f, struct mq_cursor *c)
 {
 	if (c == &f->cursor) {
-		/* Pairs with the exchange of who looks next. */
-		smp_store_release(&f->looking, false);
+		clear_bit_unlock(0, &f->looking);
 		return;
 	}
 	spin_lock(&f->q->lock);

