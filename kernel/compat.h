@@ -14,11 +14,14 @@
 #include <linux/device.h>
 #include <linux/fs.h>
 #include <linux/hrtimer.h>
+#include <linux/memcontrol.h>
 #include <linux/overflow.h>
+#include <linux/rcupdate.h>
 #include <linux/shrinker.h>
 #include <linux/slab.h>
 #include <linux/splice.h>
 #include <linux/sched.h>
+#include <linux/sched/mm.h>
 #include <linux/timer.h>
 
 /* The kernel is of this version or a later one. */
@@ -97,6 +100,98 @@ static inline void shrinker_free(struct shrinker *s)
 #define struct_size_t(type, member, count) \
 	struct_size((type *)NULL, member, count)
 #endif
+
+/*
+ * The memory cgroup that pays. NULL stands for the caller's own, and is all
+ * that there is on a kernel without memory cgroups.
+ */
+#ifdef CONFIG_MEMCG
+/* The caller's. It is only to be compared with: there is no reference. */
+static inline struct mem_cgroup *mq_memcg_current(void)
+{
+	struct mem_cgroup *memcg;
+
+	if (mem_cgroup_disabled())
+		return NULL;
+	rcu_read_lock();
+	memcg = mem_cgroup_from_task(current);
+	rcu_read_unlock();
+	return memcg;
+}
+
+/* The caller's, with a reference that mq_memcg_put() returns. */
+static inline struct mem_cgroup *mq_memcg_get_current(void)
+{
+	struct mem_cgroup *memcg;
+
+	if (mem_cgroup_disabled())
+		return NULL;
+	rcu_read_lock();
+	/* It fails only while the task moves to another cgroup. */
+	do {
+		memcg = mem_cgroup_from_task(current);
+	} while (memcg && !css_tryget(&memcg->css));
+	rcu_read_unlock();
+	return memcg;
+}
+
+/* One more reference, for who has one. */
+static inline struct mem_cgroup *mq_memcg_get(struct mem_cgroup *memcg)
+{
+	if (memcg)
+		css_get(&memcg->css);
+	return memcg;
+}
+
+static inline void mq_memcg_put(struct mem_cgroup *memcg)
+{
+	if (memcg)
+		css_put(&memcg->css);
+}
+#else
+static inline struct mem_cgroup *mq_memcg_current(void)
+{
+	return NULL;
+}
+
+static inline struct mem_cgroup *mq_memcg_get_current(void)
+{
+	return NULL;
+}
+
+static inline struct mem_cgroup *mq_memcg_get(struct mem_cgroup *memcg)
+{
+	return memcg;
+}
+
+static inline void mq_memcg_put(struct mem_cgroup *memcg)
+{
+}
+#endif
+
+static inline bool mq_memcg_is_current(const struct mem_cgroup *memcg)
+{
+	return memcg == mq_memcg_current();
+}
+
+/**
+ * mq_memcg_charge_to - let a cgroup pay for what the caller allocates
+ * @memcg: the cgroup, with a reference that is kept until the end of this;
+ *	NULL for the caller's own
+ *
+ * It nests, and concerns allocations with __GFP_ACCOUNT only.
+ *
+ * Return: what is to be given to mq_memcg_charge_back().
+ */
+static inline struct mem_cgroup *mq_memcg_charge_to(struct mem_cgroup *memcg)
+{
+	return set_active_memcg(memcg);
+}
+
+static inline void mq_memcg_charge_back(struct mem_cgroup *old)
+{
+	set_active_memcg(old);
+}
 
 /*
  * Commands of io_uring: where the header is, where in the SQE the user's part
