@@ -161,6 +161,8 @@ static __poll_t mq_poll(struct file *file, poll_table *wait)
 	__poll_t events = 0;
 
 	mq_poll_wait(file, wait);
+	/* WAIT(poll:look): first in line, then look; not all kernels see to it. */
+	smp_mb();
 	if (unlikely(mq_time_due(q))) {
 		mq_lock(q);
 		mq_unlock(q);

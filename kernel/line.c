@@ -146,13 +146,13 @@ static int mq_tail_send(struct mq_file *f, size_t size)
 }
 
 /* Wait until a line of this size may get in. */
-static int mq_line_wait(struct mq_file *f, size_t whole, bool *called)
+static int mq_line_wait(struct mq_file *f, size_t whole, struct mq_turn *turn)
 {
 	int err;
 
 	WRITE_ONCE(f->tx_waits, true);
-	err = mq_wait_room(f->q, whole, 0, called);
-	mq_answer_room(f->q, called);
+	err = mq_wait_room(f->q, whole, 0, turn);
+	mq_answer_room(f->q, &turn->called);
 	err = err ?: mq_budget_wait(f->q, mq_tail_cost(f, whole));
 	WRITE_ONCE(f->tx_waits, false);
 	return err;
@@ -173,7 +173,7 @@ static int mq_line_take(struct mq_lines *l, const char *part, size_t size,
 {
 	struct mq_file *f = l->f;
 	size_t whole = mq_tail_size(f) + size;
-	bool called = false;
+	struct mq_turn turn = {};
 	int err;
 
 	do {
@@ -182,9 +182,9 @@ static int mq_line_take(struct mq_lines *l, const char *part, size_t size,
 			mq_want_room(f, whole);
 		if (err != -EAGAIN || l->nowait)
 			break;
-		err = mq_line_wait(f, whole, &called);
+		err = mq_line_wait(f, whole, &turn);
 	} while (!err);
-	mq_answer_room(f->q, &called);
+	mq_answer_room(f->q, &turn.called);
 	return err;
 }
 

@@ -74,6 +74,7 @@ void mq_budget_wake(void)
 	list_for_each_entry_safe(q, next, &mq_starved, starved) {
 		list_del_init(&q->starved);
 		mq_wake_pollers(q);
+		mq_waiters_wake_all(&q->room);
 	}
 	spin_unlock(&mq_starved_lock);
 }
@@ -159,7 +160,7 @@ static int mq_budget_drop(struct mq_queue *q, unsigned long cost)
 static noinline int mq_budget_short(struct mq_queue *q, unsigned long cost,
 				    bool nowait)
 {
-	bool called = false;
+	struct mq_turn turn = {};
 
 	do {
 		int err;
@@ -171,8 +172,8 @@ static noinline int mq_budget_short(struct mq_queue *q, unsigned long cost,
 		if (mq_paused(q, MQ_PAUSED_SEND)) {
 			/* Nobody goes for what could not come in. */
 			err = nowait ? -EAGAIN :
-				       mq_wait_room(q, 0, 0, &called);
-			mq_answer_room(q, &called);
+				       mq_wait_room(q, 0, 0, &turn);
+			mq_answer_room(q, &turn.called);
 			if (err)
 				return err;
 			continue;

@@ -73,6 +73,7 @@
 #include <linux/devmq.h>
 
 #include "compat.h"
+#include "waiters.h"
 
 struct mem_cgroup;
 struct mq_entry;
@@ -624,9 +625,10 @@ enum { MQ_PAUSED_NONE, MQ_PAUSED_SEND, MQ_PAUSED_RECEIVE, MQ_PAUSED_BOTH };
  * @opt: its options (written under @lock, read without)
  * @plain_size: most bytes of a plain message, 0: none is (written under @lock,
  *	read without)
- * @blocked: writers asleep, and files that found no room and may be polled
+ * @blocked: files that found no room, and may be polled
  * @readers: consumers that wait for a message, and pollers
- * @writers: producers that wait for room, and pollers
+ * @writers: pollers that wait for room
+ * @room: producers that wait for it, each for as much as its message needs
  * @rx: readers that are about to receive
  * @tx: writers that are about to send
  * @grace: who was woken has not tried yet: how long is that waited for (wait.c)
@@ -682,6 +684,7 @@ struct mq_queue {
 	atomic_t		blocked;
 	wait_queue_head_t	readers;
 	wait_queue_head_t	writers;
+	struct mq_waiters	room;
 	struct mq_side		rx;
 	struct mq_side		tx;
 	struct timer_list	grace;
@@ -1347,6 +1350,16 @@ bool mq_spin_message(struct mq_file *f, bool partial, u64 deadline_ns,
 		     bool *called);
 bool mq_spin_room(struct mq_queue *q, u64 bytes, bool *called);
 
+/**
+ * struct mq_turn - a writer in line, from one try to the next
+ * @called: others rely on him to try
+ * @ticket: his place in line, 0: none yet
+ */
+struct mq_turn {
+	bool	called;
+	u64	ticket;
+};
+
 /* wait.c: who sleeps, who is woken */
 u64 mq_deliverable(const struct mq_queue *q);
 bool mq_can_receive(const struct mq_file *f, bool partial);
@@ -1354,7 +1367,8 @@ bool mq_can_send(const struct mq_queue *q, u64 bytes);
 int mq_wait_message(struct mq_file *f, bool partial, u64 deadline_ns,
 		    bool *called);
 void mq_answer_message(struct mq_queue *q, bool *called);
-int mq_wait_room(struct mq_queue *q, u64 payload, u64 meta, bool *called);
+int mq_wait_room(struct mq_queue *q, u64 payload, u64 meta,
+		 struct mq_turn *turn);
 void mq_answer_room(struct mq_queue *q, bool *called);
 void mq_wait_init(struct mq_queue *q);
 void mq_wait_exit(struct mq_queue *q);
@@ -1378,11 +1392,13 @@ static inline void mq_wake_readers(struct mq_queue *q, unsigned int n)
 
 /*
  * There is more room than before, or some is left. @edge: the queue was full;
- * if not, only those look who need more than a little.
+ * if not, only those pollers look who need more than a little.
  */
 static inline void mq_wake_writers(struct mq_queue *q, bool edge)
 {
-	if (unlikely(wq_has_sleeper(&q->writers)))
+	/* WAIT(wake:room) */
+	if (unlikely(mq_waiters_any(&q->room) ||
+		     waitqueue_active(&q->writers)))
 		mq_wake_sleeping_writers(q, edge);
 }
 

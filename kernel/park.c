@@ -62,8 +62,9 @@ enum mq_parked_state {
  * @state: enum mq_parked_state; see above
  * @cancelled: it was told to end when it was not MQ_PARKED (set once, under
  *	mq_queue.lock or the ring's lock)
- * @wait: in mq_queue.readers or mq_queue.writers
+ * @wait: a RECV's, in mq_queue.readers
  * @own: a RECV's, in mq_file.own
+ * @room: a SEND's, in mq_queue.room
  * @timer: the deadline, or the end of a rest, while it is MQ_PARKED; MQ_GRACE
  *	when it is MQ_WOKEN
  * @tries: how often in a row it was tried for nothing (the ring's lock; looked
@@ -81,6 +82,7 @@ struct mq_parked {
 	bool			cancelled;
 	wait_queue_entry_t	wait;
 	wait_queue_entry_t	own;
+	struct mq_waiter	room;
 	struct hrtimer		timer;
 	unsigned int		tries;
 	u64			payload;
@@ -175,9 +177,7 @@ static enum hrtimer_restart mq_parked_time_up(struct hrtimer *timer)
 }
 
 /*
- * There is a message, or room. Not woken is not counted: the wake-up goes on
- * to the next. Nor is a SEND that only goes to see that the module's budget is
- * used up, and is to be told when that changes.
+ * There is a message. Not woken is not counted: the wake-up goes on to the next.
  *
  * Its task has to take the lock held here before it frees @p.
  */
@@ -185,16 +185,23 @@ static int mq_parked_wake(struct wait_queue_entry *wait, unsigned int mode,
 			  int flags, void *key)
 {
 	struct mq_parked *p = container_of(wait, struct mq_parked, wait);
-	bool counts;
 
-	if (!mq_parked_may_go(p))
-		return 0;
-	counts = mq_parked_receives(p) ||
-		 mq_budget_open(p->ioc.f->q, mq_parked_bytes(p));
-	if (!mq_parked_end(p, counts ? MQ_WOKEN : MQ_CALLED))
+	if (!mq_parked_may_go(p) || !mq_parked_end(p, MQ_WOKEN))
 		return 0;
 	list_del_init(&wait->entry);
-	return counts;
+	return 1;
+}
+
+/*
+ * There is room for a SEND. One that only goes to see that the module's budget is
+ * used up, and is to be told when that changes, does not count.
+ */
+static bool mq_parked_wake_room(struct mq_waiter *w)
+{
+	struct mq_parked *p = container_of(w, struct mq_parked, room);
+	bool counts = mq_budget_open(p->ioc.f->q, mq_parked_bytes(p));
+
+	return mq_parked_end(p, counts ? MQ_WOKEN : MQ_CALLED) && counts;
 }
 
 /* Its open file may hold more deliveries than before. */
@@ -218,11 +225,13 @@ static void mq_parked_measure(struct mq_parked *p)
 
 	p->payload = 0;
 	p->meta = 0;
+	p->room.need = 0;
 	if (copy_from_user(&r, u64_to_user_ptr(p->ioc.arg.send.records),
 			   sizeof(r)) || r.size < DEVMQ_RECORD_PAYLOAD(&r))
 		return;
 	p->payload = r.size - DEVMQ_RECORD_PAYLOAD(&r);
 	p->meta = r.key_size + r.headers_size;
+	p->room.need = p->payload + p->meta;
 }
 
 static void mq_parked_enqueue(struct mq_parked *p)
@@ -230,19 +239,33 @@ static void mq_parked_enqueue(struct mq_parked *p)
 	u64 deadline = mq_parked_deadline(p);
 	struct mq_file *f = p->ioc.f;
 
+	if (unlikely(mq_parked_rests(p))) {
+		/* In no line. */
+		hrtimer_start(&p->timer, ns_to_ktime(MQ_REST),
+			      HRTIMER_MODE_REL_SOFT);
+		return;
+	}
+	/* First of all, as a wake-up sets it anew. */
+	if (deadline != DEVMQ_FOREVER)
+		hrtimer_start(&p->timer, min_t(u64, deadline, KTIME_MAX),
+			      HRTIMER_MODE_ABS_SOFT);
 	if (mq_parked_receives(p)) {
 		WRITE_ONCE(f->q->rx.watched, true);
 		add_wait_queue(&f->own, &p->own);
 		add_wait_queue_exclusive(&f->q->readers, &p->wait);
 	} else {
-		mq_parked_measure(p);
 		WRITE_ONCE(f->q->tx.watched, true);
-		atomic_inc(&f->q->blocked);
-		add_wait_queue_exclusive(&f->q->writers, &p->wait);
+		mq_waiters_add(&f->q->room, &p->room);
 	}
-	if (deadline != DEVMQ_FOREVER)
-		hrtimer_start(&p->timer, min_t(u64, deadline, KTIME_MAX),
-			      HRTIMER_MODE_ABS_SOFT);
+}
+
+static void mq_parked_unwait(wait_queue_head_t *head, wait_queue_entry_t *wait)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&head->lock, flags);
+	list_del_init(&wait->entry);
+	spin_unlock_irqrestore(&head->lock, flags);
 }
 
 /* After this nobody else knows of @p, but for mq_file.parked. */
@@ -250,13 +273,9 @@ static void mq_parked_dequeue(struct mq_parked *p)
 {
 	struct mq_file *f = p->ioc.f;
 
-	if (mq_parked_receives(p)) {
-		remove_wait_queue(&f->own, &p->own);
-		remove_wait_queue(&f->q->readers, &p->wait);
-	} else {
-		remove_wait_queue(&f->q->writers, &p->wait);
-		atomic_dec(&f->q->blocked);
-	}
+	mq_parked_unwait(&f->own, &p->own);
+	mq_parked_unwait(&f->q->readers, &p->wait);
+	mq_waiters_del(&f->q->room, &p->room);
 	hrtimer_cancel(&p->timer);
 }
 
@@ -264,10 +283,7 @@ static void mq_parked_dequeue(struct mq_parked *p)
 static void mq_parked_look(struct mq_parked *p)
 {
 	smp_mb(); /* queued and MQ_PARKED, then look: see the top of mq.h */
-	if (unlikely(mq_parked_rests(p)))
-		hrtimer_start(&p->timer, ns_to_ktime(MQ_REST),
-			      HRTIMER_MODE_REL_SOFT);
-	else if (mq_parked_late(p))
+	if (mq_parked_late(p))
 		mq_parked_end(p, MQ_EXPIRED);
 	else if (mq_parked_may_go(p) &&
 		 (mq_parked_receives(p) ||
@@ -275,24 +291,28 @@ static void mq_parked_look(struct mq_parked *p)
 		mq_parked_end(p, MQ_CALLED);
 }
 
-/* Begin to wait. False if it was told to end meanwhile. */
+/*
+ * Begin to wait. False if it was told to end meanwhile. What ends the wait may
+ * come as soon as it is MQ_PARKED, but takes the ring's lock before it does more
+ * than to say so. It must not be in line before that: a wake-up would go by it.
+ */
 static bool mq_parked_wait(struct mq_parked *p)
 {
 	struct mq_queue *q = p->ioc.f->q;
 	bool cancelled;
 
-	WRITE_ONCE(p->state, MQ_BUSY);
-	mq_parked_enqueue(p);
+	if (!mq_parked_receives(p))
+		mq_parked_measure(p);
 	spin_lock(&q->lock);
 	cancelled = p->cancelled;
 	if (!cancelled)
 		WRITE_ONCE(p->state, MQ_PARKED);
 	spin_unlock(&q->lock);
 	if (cancelled)
-		mq_parked_dequeue(p);
-	else
-		mq_parked_look(p);
-	return !cancelled;
+		return false;
+	mq_parked_enqueue(p);
+	mq_parked_look(p);
+	return true;
 }
 
 static void mq_parked_finish(struct mq_parked *p, int err,
@@ -367,6 +387,9 @@ int mq_park(struct io_uring_cmd *cmd, const struct mq_ioc *ioc,
 	p->cred = get_current_cred();
 	init_waitqueue_func_entry(&p->wait, mq_parked_wake);
 	init_waitqueue_func_entry(&p->own, mq_parked_wake_own);
+	INIT_LIST_HEAD(&p->wait.entry);
+	INIT_LIST_HEAD(&p->own.entry);
+	mq_waiter_init(&p->room, 0, mq_parked_wake_room);
 	hrtimer_setup(&p->timer, mq_parked_time_up, CLOCK_MONOTONIC,
 		      HRTIMER_MODE_ABS_SOFT);
 	*mq_parked_of(cmd) = p;

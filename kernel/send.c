@@ -141,13 +141,14 @@ static u32 mq_send_some(struct mq_queue *q, struct mq_batch *b,
 
 /* Nothing was taken, because of @err: 0, try again; or the error. */
 static noinline int mq_send_wait(struct mq_file *f, struct mq_batch *b,
-				 bool nowait, int err, bool *called)
+				 bool nowait, int err,
+				 struct mq_turn *turn)
 {
 	const struct mq_msg *first = mq_msg(mq_batch_first(b));
 
 	if (err == -EBUSY) {
 		/* There is more to drop. */
-		mq_answer_room(f->q, called);
+		mq_answer_room(f->q, &turn->called);
 		mq_queue_spare(f->q);
 		return 0;
 	}
@@ -157,12 +158,12 @@ static noinline int mq_send_wait(struct mq_file *f, struct mq_batch *b,
 		mq_want_room(f, mq_msg_bytes(first));
 		return err;
 	}
-	mq_answer_room(f->q, called);
-	if (mq_spin_room(f->q, mq_msg_bytes(first), called))
+	mq_answer_room(f->q, &turn->called);
+	if (mq_spin_room(f->q, mq_msg_bytes(first), &turn->called))
 		return 0;
 	mq_batch_keep_first(b);
 	return mq_wait_room(f->q, mq_msg_size(first),
-			    first->key_size + first->headers_size, called);
+			    first->key_size + first->headers_size, turn);
 }
 
 /*
@@ -194,17 +195,17 @@ int mq_send(struct mq_file *f, struct mq_batch *b, bool nowait,
 	    struct mq_sent *sent)
 {
 	struct mq_queue *q = f->q;
-	bool called = false;
+	struct mq_turn turn = {};
 	int err = 0;
 	u32 taken;
 
 	while (unlikely(!(taken = mq_send_some(q, b, sent, &err)))) {
-		err = mq_send_wait(f, b, nowait, err, &called);
+		err = mq_send_wait(f, b, nowait, err, &turn);
 		if (err)
 			break;
 	}
-	if (unlikely(called))
-		mq_answer_room(q, &called);
+	if (unlikely(turn.called))
+		mq_answer_room(q, &turn.called);
 	if (unlikely(!taken))
 		return err;
 	if (unlikely(atomic_read(&q->blocked)))

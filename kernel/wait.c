@@ -102,42 +102,57 @@ bool mq_can_send(const struct mq_queue *q, u64 bytes)
 }
 
 /**
- * struct mq_sleeper - a thread asleep in mq_queue.readers or mq_queue.writers
+ * struct mq_sleeper - a thread asleep in mq_queue.readers
  * @wait: there
- * @side: of the queue
+ * @f: the consumer
  * @called: it was woken as the one who is to try
  */
 struct mq_sleeper {
 	struct wait_queue_entry	wait;
-	struct mq_side		*side;
+	struct mq_file		*f;
 	bool			called;
 };
 
-static void mq_sleeper_init(struct mq_sleeper *s, struct mq_side *side,
-			    wait_queue_func_t wake)
+/* Somebody is woken, and is about to try. */
+static void mq_side_call(struct mq_side *side)
 {
-	init_wait_entry(&s->wait, WQ_FLAG_EXCLUSIVE);
-	s->wait.func = wake;
-	s->side = side;
-	s->called = false;
+	atomic_inc(&side->called);
+	WRITE_ONCE(side->called_at, jiffies);
 }
 
+/*
+ * There is a message. A thread whose open file may not hold another one is not
+ * woken, and does not stand in the way of the next message either: it sleeps on
+ * in mq_file.own, where it is woken when that has changed.
+ */
 static int mq_sleeper_wake(struct wait_queue_entry *wait, unsigned int mode,
 			   int flags, void *key)
 {
 	struct mq_sleeper *s = container_of(wait, struct mq_sleeper, wait);
-	struct mq_side *side = s->side;
+	struct mq_side *side = &s->f->q->rx;
 
+	/* WAIT(wake:no-credit) */
+	if (unlikely(!mq_has_credit(s->f) && !READ_ONCE(s->f->q->gone))) {
+		list_del_init(&wait->entry);
+		return 0;
+	}
 	/* Once it is awake, it may be gone. */
 	s->called = true;
-	atomic_inc(&side->called);
-	WRITE_ONCE(side->called_at, jiffies);
+	mq_side_call(side);
 	if (autoremove_wake_function(wait, mode, flags, key))
 		return 1;
 	/* It was awake already, and waits for the lock held here. */
 	s->called = false;
 	atomic_dec(&side->called);
 	return 0;
+}
+
+static void mq_sleeper_init(struct mq_sleeper *s, struct mq_file *f)
+{
+	init_wait_entry(&s->wait, WQ_FLAG_EXCLUSIVE);
+	s->wait.func = mq_sleeper_wake;
+	s->f = f;
+	s->called = false;
 }
 
 /* How many jiffies others wait for one who was called, but does not get to run. */
@@ -171,6 +186,7 @@ void mq_wait_init(struct mq_queue *q)
 {
 	init_waitqueue_head(&q->readers);
 	init_waitqueue_head(&q->writers);
+	mq_waiters_init(&q->room);
 	timer_setup(&q->grace, mq_grace_over, 0);
 }
 
@@ -213,24 +229,29 @@ static int mq_sleep_for_message(struct mq_file *f, bool partial,
 	struct mq_sleeper s;
 	int err = 0;
 
-	mq_sleeper_init(&s, &q->rx, mq_sleeper_wake);
+	mq_sleeper_init(&s, f);
 	init_wait_entry(&own, 0);
 	for (;;) {
-		bool credit = mq_has_credit(f);
+		bool credit;
 		int stop;
 
 		if (s.called) {
 			/* Not queued, so nobody else touches it. */
-			if (credit && mq_can_receive(f, partial)) {
+			if (mq_can_receive(f, partial)) {
 				err = 0;
 				break;
 			}
 			mq_answer_message(q, &s.called);
 		}
+		/* WAIT(sleep:own) */
 		stop = prepare_to_wait_event(&f->own, &own, TASK_INTERRUPTIBLE);
+		/* WAIT(sleep:credit) */
+		credit = mq_has_credit(f);
+		/* WAIT(sleep:readers) */
 		if (credit)
 			prepare_to_wait_exclusive(&q->readers, &s.wait,
 						  TASK_INTERRUPTIBLE);
+		/* WAIT(sleep:look) */
 		if (mq_can_receive(f, partial)) {
 			err = 0;
 			break;
@@ -238,9 +259,9 @@ static int mq_sleep_for_message(struct mq_file *f, bool partial,
 		err = err ?: stop;
 		if (err)
 			break;
-		/* Another thread of this file was faster: look again. */
-		if (!credit || mq_has_credit(f))
-			err = mq_sleep(deadline_ns);
+		/* WAIT(sleep:sleep) */
+		err = mq_sleep(deadline_ns);
+		/* WAIT(sleep:leave) */
 		finish_wait(&q->readers, &s.wait);
 	}
 	finish_wait(&q->readers, &s.wait);
@@ -280,59 +301,48 @@ void mq_answer_message(struct mq_queue *q, bool *called)
 }
 
 /**
- * struct mq_writer - a sleeping writer
- * @s: in mq_queue.writers
+ * struct mq_writer - a writer that waits for room
+ * @w: in mq_queue.room
  * @q: the queue
  * @payload: bytes of its message's payload
  * @meta: bytes of its key and headers
  */
 struct mq_writer {
-	struct mq_sleeper	s;
+	struct mq_waiter	w;
 	struct mq_queue		*q;
 	u64			payload;
 	u64			meta;
 };
 
 /* There is room, or there will never be any: both end the wait. */
-static bool mq_writer_may_go(const struct mq_writer *w)
+static bool mq_writer_may_go(const struct mq_waiter *w)
 {
-	return mq_can_send(w->q, w->payload + w->meta) ||
-	       !mq_size_ok(w->q, w->payload, w->meta);
+	const struct mq_writer *x = container_of(w, struct mq_writer, w);
+
+	return mq_can_send(x->q, x->payload + x->meta) ||
+	       !mq_size_ok(x->q, x->payload, x->meta);
 }
 
-/* Not woken is not counted: the wake-up goes on to the next. */
-static int mq_writer_wake(struct wait_queue_entry *wait, unsigned int mode,
-			  int flags, void *key)
+static bool mq_writer_wake(struct mq_waiter *w)
 {
-	if (!mq_writer_may_go(container_of(wait, struct mq_writer, s.wait)))
-		return 0;
-	return mq_sleeper_wake(wait, mode, flags, key);
+	struct mq_writer *x = container_of(w, struct mq_writer, w);
+
+	/* Before it runs: it may answer at once. */
+	w->woken = true;
+	mq_side_call(&x->q->tx);
+	wake_up_process(w->task);
+	return true;
 }
 
-static int mq_sleep_for_room(struct mq_writer *w)
+static int mq_sleep_for_room(struct mq_writer *x)
 {
-	struct mq_queue *q = w->q;
+	struct mq_queue *q = x->q;
 	int err;
 
-	for (;;) {
-		err = prepare_to_wait_event(&q->writers, &w->s.wait,
-					    TASK_INTERRUPTIBLE);
-		if (mq_writer_may_go(w)) {
-			err = 0;
-			break;
-		}
-		if (err)
-			break;
-		schedule();
-		finish_wait(&q->writers, &w->s.wait);
-		if (!w->s.called)
-			continue;
-		/* Not queued, so nobody else touches it. */
-		if (mq_writer_may_go(w))
-			return 0;
-		mq_answer_room(q, &w->s.called);
-	}
-	finish_wait(&q->writers, &w->s.wait);
+	do {
+		mq_answer_room(q, &x->w.woken);
+		err = mq_waiters_sleep(&q->room, &x->w, mq_writer_may_go);
+	} while (!err && !mq_writer_may_go(&x->w));
 	return err;
 }
 
@@ -341,25 +351,27 @@ static int mq_sleep_for_room(struct mq_writer *w)
  * @q: the queue
  * @payload: bytes of the message's payload
  * @meta: bytes of its key and headers
- * @called: what the last wait said, false before the first; gets whether others
- *	may rely on the caller
+ * @turn: what the last wait said, all 0 before the first; gets whether others may
+ *	rely on the caller, and his place in line
  *
  * Whoever called this calls mq_answer_room() when he has tried to send, and
  * before he waits for anything else.
  *
  * Return: 0 (try again) or ERESTARTSYS.
  */
-int mq_wait_room(struct mq_queue *q, u64 payload, u64 meta, bool *called)
+int mq_wait_room(struct mq_queue *q, u64 payload, u64 meta,
+		 struct mq_turn *turn)
 {
-	struct mq_writer w = { .q = q, .payload = payload, .meta = meta };
+	struct mq_writer x = { .q = q, .payload = payload, .meta = meta };
 	int err;
 
-	mq_answer_room(q, called);
-	mq_sleeper_init(&w.s, &q->tx, mq_writer_wake);
-	atomic_inc(&q->blocked);
-	err = mq_sleep_for_room(&w);
-	atomic_dec(&q->blocked);
-	*called = w.s.called;
+	mq_answer_room(q, &turn->called);
+	mq_waiter_init_thread(&x.w, payload + meta);
+	x.w.wake = mq_writer_wake;
+	x.w.ticket = turn->ticket;
+	err = mq_sleep_for_room(&x);
+	turn->called = x.w.woken;
+	turn->ticket = x.w.ticket;
 	return err;
 }
 
@@ -406,19 +418,40 @@ void mq_pass_on(struct mq_queue *q)
 		mq_wake_readers(q, 1);
 }
 
-/* As mq_wake_writers(), where somebody sleeps there. */
+/* The largest message that there is room for; false: none, not even an empty one. */
+static bool mq_room(const struct mq_queue *q, u64 *room)
+{
+	u64 bytes = READ_ONCE(q->stat.bytes), max = READ_ONCE(q->opt.max_bytes);
+
+	*room = U64_MAX;
+	if (READ_ONCE(q->gone))
+		return true;
+	if (unlikely(mq_paused(q, MQ_PAUSED_SEND)))
+		return false;
+	if (READ_ONCE(q->opt.overflow) != MQ_OVERFLOW_BLOCK)
+		return true;
+	*room = max - bytes;
+	return bytes <= max &&
+	       READ_ONCE(q->stored) < READ_ONCE(q->opt.max_messages);
+}
+
+/* As mq_wake_writers(), where somebody waits. */
 void mq_wake_sleeping_writers(struct mq_queue *q, bool edge)
 {
-	if (mq_side_is_called(q, &q->tx))
-		return;
+	u64 room;
+
+	if (mq_waiters_some(&q->room) && mq_room(q, &room) &&
+	    !mq_side_is_called(q, &q->tx))
+		mq_waiters_wake(&q->room, room);
 	if (edge || atomic_read(&q->blocked))
-		__wake_up(&q->writers, TASK_INTERRUPTIBLE, 1, MQ_OUT);
+		mq_wake_pollers(q);
 }
 
 /* All who poll for room are to look. */
 void mq_wake_pollers(struct mq_queue *q)
 {
-	__wake_up(&q->writers, TASK_INTERRUPTIBLE, 1, MQ_OUT);
+	if (waitqueue_active(&q->writers))
+		__wake_up(&q->writers, TASK_INTERRUPTIBLE, 1, MQ_OUT);
 }
 
 /* @f may hold more deliveries than before, or has a half-read message. */
@@ -437,6 +470,7 @@ void mq_wake_options(struct mq_queue *q)
 
 	mq_wake_readers(q, 0);
 	__wake_up(&q->writers, TASK_INTERRUPTIBLE, 0, MQ_OUT);
+	mq_waiters_wake_all(&q->room);
 	spin_lock(&q->lock);
 	list_for_each_entry(f, &q->files, link)
 		mq_wake_file(f);
@@ -451,6 +485,7 @@ void mq_wake_all(struct mq_queue *q)
 
 	wake_up_all(&q->readers);
 	wake_up_all(&q->writers);
+	mq_waiters_wake_all(&q->room);
 	spin_lock(&q->lock);
 	list_for_each_entry(f, &q->files, link)
 		wake_up_all(&f->own);

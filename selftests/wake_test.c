@@ -605,6 +605,121 @@ TEST_F(wake, thread_that_shares_gets_the_rest_of_a_half_read_message)
 	EXPECT_EQ('a' + 'b', rest[0] + self->data[0][0]);
 }
 
+/* -- credit that comes back just as somebody begins to wait -------------------- */
+
+#define CREDIT_ROUNDS	4000
+
+/* A thread that receives one message for each round that begins. */
+struct taker {
+	int fd;
+	int round;		/* the last one that began, -1: end */
+	int taken;		/* the last one that it has a message of */
+	uint64_t id;		/* of that message */
+	int result;
+};
+
+static void *take_each(void *arg)
+{
+	char buffer[256] __attribute__((aligned(8)));
+	struct devmq_recv recv;
+	struct taker *t = arg;
+	int round;
+
+	for (;;) {
+		while ((round = __atomic_load_n(&t->round, __ATOMIC_ACQUIRE)) ==
+		       t->taken)
+			;
+		if (round < 0)
+			return NULL;
+		mq_recv_init(&recv, buffer, sizeof(buffer));
+		recv.max_count = 1;
+		recv.deadline_ns = DEVMQ_FOREVER;
+		t->result = mq_ioctl(t->fd, DEVMQ_IOC_RECV, &recv);
+		t->id = ((struct devmq_record *)buffer)->id;
+		__atomic_store_n(&t->taken, round, __ATOMIC_RELEASE);
+	}
+}
+
+static void begin(struct taker *t, int round)
+{
+	__atomic_store_n(&t->round, round, __ATOMIC_RELEASE);
+}
+
+static bool has_taken(struct taker *t, int round)
+{
+	return mq_wait_until(__atomic_load_n(&t->taken, __ATOMIC_ACQUIRE) ==
+			     round);
+}
+
+/* A moment of another length in each round, from nothing to some microseconds. */
+static void linger(int round)
+{
+	volatile int i;
+
+	for (i = 0; i < round * 7919 % 4001; i++)
+		;
+}
+
+TEST_F(wake, credit_that_comes_back_as_a_thread_begins_to_wait)
+{
+	struct taker t = { .fd = mq_open(&self->queue, O_RDONLY) };
+	pthread_t thread;
+	int round;
+
+	/* One settles what the other received, while that one asks for more. */
+	ASSERT_LE(0, t.fd);
+	ASSERT_EQ(0, mq_consumer_set(t.fd, DEVMQ_ACK_MANUAL, 1));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, take_each, &t));
+	for (round = 1; round <= CREDIT_ROUNDS; round++) {
+		uint64_t id = t.id;
+
+		begin(&t, round);
+		linger(round);
+		if (round > 1)
+			ASSERT_EQ(1, mq_ack(t.fd, id));
+		ASSERT_EQ(1, mq_put(self->fd, "x"));
+		ASSERT_TRUE(has_taken(&t, round)) {
+			TH_LOG("round %d: ready %llu, in flight %llu", round,
+			       mq_stat_of(&self->queue, ready),
+			       mq_stat_of(&self->queue, in_flight));
+		}
+		ASSERT_EQ(0, t.result);
+	}
+	begin(&t, -1);
+	pthread_join(thread, NULL);
+	close(t.fd);
+}
+
+TEST_F(wake, active_consumer_that_goes_as_another_begins_to_wait)
+{
+	struct taker t = {};
+	pthread_t thread;
+	int round, active;
+
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "single_active", "1"));
+	close(self->fd);
+	self->fd = mq_open(&self->queue, O_WRONLY | O_NONBLOCK);
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, take_each, &t));
+	for (round = 1; round <= CREDIT_ROUNDS; round++) {
+		active = mq_open(&self->queue, O_RDONLY);
+		t.fd = mq_open(&self->queue, O_RDONLY);
+		ASSERT_LE(0, active);
+		ASSERT_LE(0, t.fd);
+		begin(&t, round);
+		linger(round);
+		close(active);
+		ASSERT_EQ(1, mq_put(self->fd, "x"));
+		ASSERT_TRUE(has_taken(&t, round)) {
+			TH_LOG("in round %d", round);
+		}
+		ASSERT_EQ(0, t.result);
+		close(t.fd);
+	}
+	begin(&t, -1);
+	pthread_join(thread, NULL);
+}
+
 /* -- by time, and by what happens elsewhere -------------------------------------- */
 
 /* So many of the sleepers end, and no other was woken. */
