@@ -231,6 +231,11 @@ static int mq_sleep_for_message(struct mq_file *f, bool partial,
 
 	mq_sleeper_init(&s, f);
 	init_wait_entry(&own, 0);
+	/*
+	 * To be woken there is not to leave: getting in the second line says
+	 * once more that this sleeps, and what comes after that is for it, too.
+	 */
+	own.func = default_wake_function;
 	for (;;) {
 		bool credit;
 		int stop;
