@@ -341,6 +341,8 @@ static struct list_head *mq_finish_some(struct mq_queue *q,
 			done->rare = true;
 			if (e->timed)
 				mq_timer_clear_locked(q, e);
+			if (m->more->buried)
+				mq_unbury_locked(q, e);
 		}
 		trace_mq_ack(q, e);
 		if (unlikely(e->all.prev != last)) {

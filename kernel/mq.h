@@ -24,11 +24,13 @@
  *                                but for whole plain messages
  *   mq_queue.lock      spinlock  all that changes in a queue and in the parts
  *                                of its open files that say so
+ *   mq_grave.lock      spinlock  what comes from other queues (grave.c); that
+ *                                of one queue inside the lock of another
  *   mq_starved_lock    spinlock  who waits for the module's budget (message.c)
  *   mq_keepers_lock    spinlock  memory that is kept (chunk.c)
  *   wait queue locks             inside the kernel's wait queue calls
  *
- *   tx and rx are never held together, nor are the locks of two queues; rx is
+ *   tx and rx are never held together, nor is mq_queue.lock of two queues; rx is
  *   not held while waiting. Memory is allocated and freed with no spinlock
  *   held, but for a small text, and so is the user's memory touched, but for a
  *   small message that is read, where no fault is waited for. Every function
@@ -254,6 +256,7 @@ struct mq_text {
  * @note: what it was rejected with, or NULL
  * @forgiven: how many failures do not count towards max_deliveries here
  * @reason: enum devmq_reason, or what a consumer said
+ * @buried: it came here as dead, and counts in mq_queue.buried
  *
  * Protected as the entry is. It stands before the entry where its sender, or
  * the queue as it was then, let expect that it will be needed; else it is
@@ -269,6 +272,7 @@ struct mq_more {
 	struct mq_text	*note;
 	u32		forgiven;
 	u16		reason;
+	bool		buried;
 } __aligned(8);
 
 /**
@@ -300,14 +304,14 @@ union mq_place {
  * @list: ready: link in its level's fifo, if in the order of sending. Held:
  *	link in mq_held.run. On its way in or out: link in a list of its
  *	handler's
- * @node: ready but out of that order: node in mq_ready.returned. Held, but not
+ * @node: ready but out of that order: node in a tree of mq_ready. Held, but not
  *	in the order of ids: node in mq_held.tree. Delayed, deferred or dead: node
  *	in mq_queue.aside
  * @place: where it stands, and no flags
  * @msg: as in union mq_place
  * @chunk: the same
  * @sender: the same
- * @returned: ready and in mq_ready.returned
+ * @returned: ready and in a tree of mq_ready
  * @timed: in the tree of a clock
  * @clock: which one: enum mq_clocks
  * @fresh: its first delay is not over
@@ -471,8 +475,13 @@ static inline const struct mq_sender *mq_sender_of(const struct mq_entry *e)
  * @used: levels whose fifo is not empty, if there are several
  * @returned: those that came back and whose place is amid a fifo, or that have
  *	none: by level, the highest first, then by id
+ * @buried: those that came as dead, in the same order; they are never dropped
+ *	to make room
+ * @in_trees: how many are in the two trees
+ * @kept: how many are in @buried
+ * @kept_bytes: bytes of those
  *
- * The next to deliver is the better of the two firsts. So sending and taking
+ * The next to deliver is the best of the three firsts. So sending and taking
  * are O(1), and a message that comes back finds its place in O(log n).
  */
 struct mq_ready {
@@ -481,6 +490,10 @@ struct mq_ready {
 	unsigned int		levels;
 	DECLARE_BITMAP(used, DEVMQ_PRIORITIES_MAX);
 	struct rb_root_cached	returned;
+	struct rb_root_cached	buried;
+	u64			in_trees;
+	u64			kept;
+	u64			kept_bytes;
 };
 
 /**
@@ -507,6 +520,23 @@ struct mq_held {
 	struct list_head	run;
 	unsigned int		count;
 	struct rb_root_cached	tree;
+};
+
+/**
+ * struct mq_grave - what comes to a queue from others (grave.c)
+ * @lock: protects the rest
+ * @closed: the queue is gone, nothing more comes
+ * @coming: messages that have left where they were, or are about to, and are not
+ *	here yet
+ * @messages: those that are here as dead, or come as dead
+ * @bytes: bytes of those
+ */
+struct mq_grave {
+	spinlock_t	lock;	/* all of this */
+	bool		closed;
+	u64		coming;
+	u64		messages;
+	u64		bytes;
 };
 
 enum mq_clocks { MQ_BOOTTIME, MQ_REALTIME, MQ_CLOCKS };
@@ -625,6 +655,9 @@ enum { MQ_PAUSED_NONE, MQ_PAUSED_SEND, MQ_PAUSED_RECEIVE, MQ_PAUSED_BOTH };
  * @opt: its options (written under @lock, read without)
  * @plain_size: most bytes of a plain message, 0: none is (written under @lock,
  *	read without)
+ * @room_messages: what @stored may be where senders are concerned: see
+ *	mq_queue_room_locked() (written under @lock, read without)
+ * @room_bytes: the same for the bytes of that
  * @blocked: files that found no room, and may be polled
  * @readers: consumers that wait for a message, and pollers
  * @writers: pollers that wait for room
@@ -641,6 +674,7 @@ enum { MQ_PAUSED_NONE, MQ_PAUSED_SEND, MQ_PAUSED_RECEIVE, MQ_PAUSED_BOTH };
  *	(mq_registry_lock; looked at without)
  * @source: link in @dead_letter's list of them (mq_registry_lock)
  * @order: what order=key and fairness need, else NULL (invariant)
+ * @grave: what comes from other queues
  * @lock: protects all that follows
  * @gone: removed; nothing comes in or out any more
  * @plain: what its options say needs no look at a message: see
@@ -661,6 +695,9 @@ enum { MQ_PAUSED_NONE, MQ_PAUSED_SEND, MQ_PAUSED_RECEIVE, MQ_PAUSED_BOTH };
  * @ready_bytes: bytes of that
  * @stored: messages, whatever their state: what the bounds bound (looked at
  *	without)
+ * @buried: how many of them came as dead, and do not count in what senders may
+ *	store
+ * @buried_bytes: bytes of those
  * @aside: what is delayed, deferred or dead, by id
  * @clocks: what time will do
  * @idle_since: when the last consumer or producer went, CLOCK_BOOTTIME
@@ -681,6 +718,8 @@ struct mq_queue {
 	struct mq_options	opt;
 
 	u64			plain_size;
+	u64			room_messages;
+	u64			room_bytes;
 	atomic_t		blocked;
 	wait_queue_head_t	readers;
 	wait_queue_head_t	writers;
@@ -696,6 +735,7 @@ struct mq_queue {
 	struct hlist_head	sources;
 	struct hlist_node	source;
 	struct mq_order		*order;
+	struct mq_grave		grave;
 
 	spinlock_t		lock ____cacheline_aligned_in_smp;
 	bool			gone;
@@ -713,6 +753,8 @@ struct mq_queue {
 	struct mq_ready		ready;
 	u64			ready_bytes;
 	u64			stored;
+	u64			buried;
+	u64			buried_bytes;
 	struct rb_root_cached	aside;
 	struct mq_clock		clocks[MQ_CLOCKS];
 	u64			idle_since;
@@ -1122,7 +1164,6 @@ struct mq_entry *mq_ids_first(struct rb_root_cached *root);
 struct mq_entry *mq_ids_after(struct rb_root_cached *root, u64 id);
 void mq_cursor_init(struct mq_cursor *c);
 void mq_cursor_unlink_locked(struct mq_queue *q, struct mq_cursor *c);
-void mq_all_insert(struct mq_queue *q, struct mq_entry *e);
 struct mq_entry *mq_walk_locked(struct mq_queue *q, struct mq_cursor *c,
 				u32 states, u64 *after);
 
@@ -1199,10 +1240,11 @@ struct mq_sent {
 	bool	dup;
 };
 
+/* May senders have so much stored? */
 static inline bool mq_within(const struct mq_queue *q, u64 messages, u64 bytes)
 {
-	return messages <= READ_ONCE(q->opt.max_messages) &&
-	       bytes <= READ_ONCE(q->opt.max_bytes);
+	return messages <= READ_ONCE(q->room_messages) &&
+	       bytes <= READ_ONCE(q->room_bytes);
 }
 
 /*
@@ -1239,6 +1281,7 @@ bool mq_queue_drop_oldest(struct mq_queue *q);
 int mq_queue_close(struct mq_queue *q, bool force);
 void mq_queue_drain(struct mq_queue *q);
 void mq_queue_tune_locked(struct mq_queue *q);
+void mq_queue_room_locked(struct mq_queue *q);
 void mq_queue_gone_locked(struct mq_queue *q);
 int mq_queue_stat(struct mq_queue *q, struct devmq_stat *s);
 
@@ -1257,10 +1300,27 @@ void mq_expire_locked(struct mq_queue *q, struct mq_entry *e);
 void mq_die_locked(struct mq_queue *q, struct mq_entry *e, u16 reason,
 		   struct mq_text *note);
 void mq_absolve_locked(struct mq_queue *q, struct mq_entry *e);
-bool mq_arrive(struct mq_queue *q, struct mq_entry *e, bool anew);
-void mq_stay(struct mq_queue *q, struct mq_entry *e, enum devmq_state state,
-	     u64 *left);
-void mq_dispose(struct mq_queue *q, struct list_head *out);
+void mq_dead_letter_locked(struct mq_queue *q, struct mq_entry *e, u16 reason,
+			   struct mq_text *note);
+void mq_arrive(struct mq_queue *q, struct mq_entry *e, bool anew);
+void mq_dispose(struct list_head *out);
+
+/* grave.c: what comes from other queues */
+void mq_grave_init(struct mq_grave *g);
+bool mq_grave_reserve(struct mq_queue *q, u64 bytes);
+bool mq_grave_expect(struct mq_queue *q);
+void mq_grave_arrived(struct mq_queue *q);
+bool mq_grave_close(struct mq_queue *q, bool force);
+void mq_bury_locked(struct mq_queue *q, struct mq_entry *e);
+void mq_unbury_locked(struct mq_queue *q, struct mq_entry *e);
+
+/* Did it come here as dead? */
+static inline bool mq_is_buried(const struct mq_entry *e)
+{
+	const struct mq_more *more = mq_msg(e)->more;
+
+	return unlikely(more) && more->buried;
+}
 
 /* flight.c: what a consumer has in its hands */
 void mq_held_init(struct mq_held *h);

@@ -27,12 +27,25 @@ void mq_queue_tune_locked(struct mq_queue *q)
 		   o->overflow != MQ_OVERFLOW_DROP_HEAD && !mq_queue_times(q);
 	WRITE_ONCE(q->plain_size,
 		   q->plain ? min(o->max_message_size, o->max_bytes) : 0);
+	mq_queue_room_locked(q);
+}
+
+/*
+ * See what senders may have stored. What came as dead is not theirs, so it has
+ * its room besides.
+ */
+void mq_queue_room_locked(struct mq_queue *q)
+{
+	lockdep_assert_held(&q->lock);
+	WRITE_ONCE(q->room_messages, q->opt.max_messages + q->buried);
+	WRITE_ONCE(q->room_bytes, q->opt.max_bytes + q->buried_bytes);
 }
 
 /* Nothing comes in or out any more. */
 void mq_queue_gone_locked(struct mq_queue *q)
 {
 	WRITE_ONCE(q->gone, true);
+	mq_grave_close(q, true);
 	mq_queue_tune_locked(q);
 }
 
@@ -103,7 +116,7 @@ static noinline void mq_unlock_dispose(struct mq_queue *q)
 		mq_order_clean_locked(q, &groups);
 	spin_unlock(&q->lock);
 	mq_news_tell(q, news);
-	mq_dispose(q, &out);
+	mq_dispose(&out);
 	mq_order_free(&groups);
 	mq_dedup_free(&seen);
 }
@@ -133,19 +146,13 @@ bool mq_queue_is_full(const struct mq_queue *q)
 }
 
 /* It makes room for another. */
-static void mq_drop_locked(struct mq_queue *q, struct mq_entry *e)
+static int mq_drop_locked(struct mq_queue *q, struct mq_entry *e)
 {
 	mq_leave_locked(q, e);
 	q->stat.dropped++;
 	trace_mq_drop(q, e);
 	mq_out_locked(q, e);
-}
-
-/* So it does, by going to the dead-letter queue. */
-static void mq_move_locked(struct mq_queue *q, struct mq_entry *e)
-{
-	mq_leave_locked(q, e);
-	mq_die_locked(q, e, DEVMQ_REASON_OVERFLOW, NULL);
+	return 0;
 }
 
 /* It has what it needs to die, if there is some to be had. */
@@ -154,6 +161,21 @@ static bool mq_spare_locked(struct mq_queue *q, struct mq_entry *e)
 	if (!mq_msg(e)->more && q->spare)
 		mq_more_add(e, &q->spare);
 	return mq_msg(e)->more;
+}
+
+/*
+ * It makes room by going to the dead-letter queue, if it has room there: dead in
+ * this one it would make none. EBUSY: see mq_queue_spare().
+ */
+static int mq_move_locked(struct mq_queue *q, struct mq_entry *e)
+{
+	if (!mq_spare_locked(q, e))
+		return -EBUSY;
+	if (!mq_grave_reserve(q->dead_letter, mq_msg_bytes(mq_msg(e))))
+		return -ENOSPC;
+	mq_leave_locked(q, e);
+	mq_dead_letter_locked(q, e, DEVMQ_REASON_OVERFLOW, NULL);
+	return 0;
 }
 
 /* Have some for the next time, where that was not so. */
@@ -176,13 +198,16 @@ void mq_queue_spare(struct mq_queue *q)
  * since a bound may just have been set much lower.
  */
 static int mq_drop_until_fits(struct mq_queue *q, u64 bytes,
-			      void (*drop)(struct mq_queue *q,
-					   struct mq_entry *e))
+			      int (*drop)(struct mq_queue *q,
+					  struct mq_entry *e))
 {
+	u64 messages = q->stat.ready - q->ready.kept;
+	u64 their_bytes = q->ready_bytes - q->ready.kept_bytes;
 	unsigned int n = 0;
+	int err;
 
-	if (!mq_within(q, q->stored - q->stat.ready + 1,
-		       q->stat.bytes - q->ready_bytes + bytes))
+	if (!mq_within(q, q->stored - messages + 1,
+		       q->stat.bytes - their_bytes + bytes))
 		return -ENOSPC;
 	while (!mq_queue_fits(q, 1, bytes)) {
 		struct mq_entry *e = mq_ready_lowest(&q->ready);
@@ -191,9 +216,9 @@ static int mq_drop_until_fits(struct mq_queue *q, u64 bytes,
 			return -ENOSPC;
 		if (n++ == MQ_PORTION)
 			return -EBUSY;
-		if (drop == mq_move_locked && !mq_spare_locked(q, e))
-			return -EBUSY;
-		drop(q, e);
+		err = drop(q, e);
+		if (err)
+			return err;
 	}
 	return 0;
 }
@@ -342,7 +367,8 @@ u64 mq_queue_droppable(struct mq_queue *q)
 	u64 cost;
 
 	spin_lock(&q->lock);
-	cost = q->stat.ready * mq_cost(0) + q->ready_bytes;
+	cost = (q->stat.ready - q->ready.kept) * mq_cost(0) +
+	       q->ready_bytes - q->ready.kept_bytes;
 	spin_unlock(&q->lock);
 	return cost;
 }
@@ -446,7 +472,7 @@ int mq_queue_close(struct mq_queue *q, bool force)
 	int err = 0;
 
 	mq_lock(q);
-	if (!force && q->stored)
+	if ((!force && q->stored) || !mq_grave_close(q, force))
 		err = -ENOTEMPTY;
 	else
 		mq_queue_gone_locked(q);

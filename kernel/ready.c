@@ -66,6 +66,7 @@ void mq_ready_init(struct mq_ready *r, unsigned int levels)
 	r->levels = levels;
 	bitmap_zero(r->used, DEVMQ_PRIORITIES_MAX);
 	r->returned = RB_ROOT_CACHED;
+	r->buried = RB_ROOT_CACHED;
 }
 
 void mq_ready_exit(struct mq_ready *r)
@@ -109,6 +110,20 @@ static bool mq_returned_less(struct rb_node *a, const struct rb_node *b)
 			 rb_entry(b, struct mq_entry, node));
 }
 
+/* A message gets ready that has no place in a fifo. */
+static void mq_ready_insert_aside(struct mq_ready *r, struct mq_entry *e)
+{
+	e->returned = true;
+	r->in_trees++;
+	if (!mq_is_buried(e)) {
+		rb_add_cached(&e->node, &r->returned, mq_returned_less);
+		return;
+	}
+	rb_add_cached(&e->node, &r->buried, mq_returned_less);
+	r->kept++;
+	r->kept_bytes += mq_msg_bytes(mq_msg(e));
+}
+
 /*
  * A message gets ready. A new one has the largest id; one that comes back most
  * often the smallest, as it was taken from the head.
@@ -118,6 +133,10 @@ void mq_ready_insert(struct mq_ready *r, struct mq_entry *e)
 	struct mq_msg *m = mq_msg(e);
 	struct list_head *fifo = mq_ready_fifo(r, m->priority);
 
+	if (unlikely(mq_is_buried(e))) {
+		mq_ready_insert_aside(r, e);
+		return;
+	}
 	e->returned = false;
 	if (likely(fifo && (list_empty(fifo) ||
 			    mq_last_id(fifo) < m->id))) {
@@ -125,8 +144,7 @@ void mq_ready_insert(struct mq_ready *r, struct mq_entry *e)
 	} else if (fifo && mq_first_id(fifo) > m->id) {
 		list_add(&e->list, fifo);
 	} else {
-		e->returned = true;
-		rb_add_cached(&e->node, &r->returned, mq_returned_less);
+		mq_ready_insert_aside(r, e);
 		return;
 	}
 	if (unlikely(r->levels > 1))
@@ -169,13 +187,25 @@ unsigned int mq_ready_top(const struct mq_ready *r)
 	return top < r->levels ? top : 0;
 }
 
+static void mq_ready_remove_aside(struct mq_ready *r, struct mq_entry *e)
+{
+	e->returned = false;
+	r->in_trees--;
+	if (!mq_is_buried(e)) {
+		rb_erase_cached(&e->node, &r->returned);
+		return;
+	}
+	rb_erase_cached(&e->node, &r->buried);
+	r->kept--;
+	r->kept_bytes -= mq_msg_bytes(mq_msg(e));
+}
+
 void mq_ready_remove(struct mq_ready *r, struct mq_entry *e)
 {
 	u8 level;
 
 	if (unlikely(e->returned)) {
-		rb_erase_cached(&e->node, &r->returned);
-		e->returned = false;
+		mq_ready_remove_aside(r, e);
 		return;
 	}
 	mq_list_remove(&e->list);
@@ -193,16 +223,22 @@ static struct mq_entry *mq_fifo_first(struct mq_ready *r, unsigned long level)
 					list);
 }
 
+/* Which of the two goes first? Either may be NULL. */
+static struct mq_entry *mq_better(struct mq_entry *a, struct mq_entry *b)
+{
+	return !b || (a && mq_before(a, b)) ? a : b;
+}
+
 /* The next to deliver, or NULL: the oldest of the highest level. */
 struct mq_entry *mq_ready_first(struct mq_ready *r)
 {
-	struct mq_entry *e, *back;
+	struct mq_entry *e;
 
 	e = mq_fifo_first(r, mq_ready_top(r));
-	if (likely(RB_EMPTY_ROOT(&r->returned.rb_root)))
+	if (likely(!r->in_trees))
 		return e;
-	back = mq_ids_first(&r->returned);
-	return !e || mq_before(back, e) ? back : e;
+	return mq_better(mq_better(e, mq_ids_first(&r->returned)),
+			 mq_ids_first(&r->buried));
 }
 
 /* The first in the tree of those whose level is not above @level. */
@@ -224,7 +260,10 @@ static struct mq_entry *mq_returned_from(struct mq_ready *r, u8 level)
 	return best;
 }
 
-/* The first to drop, or NULL: the oldest of the lowest level. */
+/*
+ * The first to drop, or NULL: the oldest of the lowest level. What came as dead
+ * has room of its own, so dropping that would make none.
+ */
 struct mq_entry *mq_ready_lowest(struct mq_ready *r)
 {
 	struct mq_entry *back = mq_ids_last(&r->returned);
@@ -260,18 +299,7 @@ void mq_cursor_unlink_locked(struct mq_queue *q, struct mq_cursor *c)
 	q->cursors--;
 }
 
-/* Put an entry in its place among all: a new one's is the end. */
-void mq_all_insert(struct mq_queue *q, struct mq_entry *e)
-{
-	struct mq_entry *at;
-
-	list_for_each_entry_reverse(at, &q->all, all)
-		if (mq_msg(at)->id <= mq_msg(e)->id)
-			break;
-	list_add(&e->all, &at->all);
-}
-
-/* The same, where only what is set aside is asked for: there is a tree. */
+/* mq_walk_locked() where only what is set aside is asked for: there is a tree. */
 static struct mq_entry *mq_walk_aside(struct mq_queue *q, u32 states,
 				      u64 *after)
 {

@@ -169,7 +169,7 @@ static struct mq_entry *mq_plain_first(struct mq_queue *q, struct mq_file *f,
 	struct mq_entry *e;
 
 	if (unlikely(!q->plain || q->timed || q->ready.levels != 1 ||
-		     !RB_EMPTY_ROOT(&q->ready.returned.rb_root)))
+		     q->ready.in_trees))
 		return NULL;
 	if (unlikely(f->partial || f->reading || f->lost || f->lease_ns ||
 		     f->ack != DEVMQ_ACK_AUTO || fatal_signal_pending(current)))

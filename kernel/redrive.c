@@ -28,7 +28,6 @@
  * @e: what is to go to another queue, with a reference to its chunk
  * @origin: the name of that, with a reference, if there is no @to
  * @priority: its level
- * @state: what it was in when it was taken out
  */
 struct mq_redrive {
 	struct mq_queue		*q;
@@ -39,7 +38,6 @@ struct mq_redrive {
 	const struct mq_entry	*e;
 	struct mq_text		*origin;
 	u8			priority;
-	u8			state;
 };
 
 /* It came here as dead. */
@@ -114,11 +112,11 @@ static struct mq_entry *mq_redrive_take(struct mq_redrive *r)
 	mq_lock(q);
 	e = q->gone ? NULL :
 		      mq_walk_locked(q, &r->cursor, MQ_REDRIVEN, &before);
-	if (IS_ERR_OR_NULL(e) || mq_msg(e)->id != r->after || !mq_is_redriven(q, e)) {
+	if (IS_ERR_OR_NULL(e) || mq_msg(e)->id != r->after ||
+	    !mq_is_redriven(q, e) || (!r->to && mq_origin(e) != r->origin)) {
 		e = NULL;
 	} else {
 		trace_mq_redrive(q, e);
-		r->state = mq_msg(e)->state;
 		mq_leave_locked(q, e);
 		q->stat.purged++;
 		mq_out_locked(q, e);
@@ -152,25 +150,30 @@ static struct mq_entry *mq_redrive_entry(struct mq_redrive *r,
 static int mq_redrive_move(struct mq_redrive *r, struct mq_queue *target)
 {
 	struct mq_entry *old, *e = NULL;
+	int ret = -ENODEV;
 
 	if (target->order) {
 		e = mq_redrive_entry(r, target);
 		if (!e)
 			return -ENOMEM;
 	}
+	if (!mq_grave_expect(target))
+		goto out_free;
+	ret = 0;
 	old = mq_redrive_take(r);
-	if (old && mq_arrive(target, e ?: old, true)) {
-		if (e)
-			mq_entry_free(old);
-		return 1;
+	if (!old) {
+		mq_grave_arrived(target);
+		goto out_free;
 	}
+	mq_arrive(target, e ?: old, true);
+	if (e)
+		mq_entry_free(old);
+	return 1;
+
+out_free:
 	if (e)
 		mq_entry_free(e);
-	if (!old)
-		return 0;
-	/* The target went in this moment. */
-	mq_stay(r->q, old, r->state, &r->q->stat.purged);
-	return -ENODEV;
+	return ret;
 }
 
 /* Move what is in @r to where it belongs: as mq_redrive_move(). */

@@ -161,6 +161,7 @@ static struct mq_queue *mq_queue_new(const char *name,
 	q->node_uid = make_kuid(current_user_ns(), opt->uid);
 	q->node_gid = make_kgid(current_user_ns(), opt->gid);
 	mq_wait_init(q);
+	mq_grave_init(&q->grave);
 	spin_lock_init(&q->lock);
 	mq_ready_init(&q->ready, opt->priorities);
 	q->aside = RB_ROOT_CACHED;

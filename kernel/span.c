@@ -112,7 +112,7 @@ u32 mq_span_take_locked(struct mq_file *f, struct mq_hand *h, u32 max,
 
 	lockdep_assert_held(&q->lock);
 	if (q->order || mq_flight_may_locked(q, f) || !h->span ||
-	    !RB_EMPTY_ROOT(&r->returned.rb_root) || mq_span_traced())
+	    r->in_trees || mq_span_traced())
 		return 0;
 	if (f->ack == DEVMQ_ACK_MANUAL && f->prefetch)
 		max = min_t(u64, max, f->prefetch - f->held_count);

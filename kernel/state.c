@@ -16,8 +16,8 @@
  *	              DEAD <--- too many failures, reject, expiry
  *
  * What is not in flight goes for good when it expires, is dropped, purged or
- * redriven elsewhere. What dies where there is a dead-letter queue leaves for
- * that; mq_dispose() carries it over once the lock is dropped.
+ * redriven elsewhere. What dies where there is a dead-letter queue with room for
+ * it leaves for that; mq_dispose() carries it over once the lock is dropped.
  */
 #include <linux/ktime.h>
 
@@ -110,6 +110,8 @@ void mq_freed_locked(struct mq_queue *q, u32 messages, u64 bytes)
 /* Leave the queue for good, from no state. mq_unlock() disposes of it. */
 void mq_out_locked(struct mq_queue *q, struct mq_entry *e)
 {
+	if (mq_is_buried(e))
+		mq_unbury_locked(q, e);
 	mq_freed_locked(q, 1, mq_msg_bytes(mq_msg(e)));
 	if (unlikely(q->order)) {
 		mq_order_done_locked(q, e);
@@ -195,11 +197,33 @@ void mq_due_locked(struct mq_queue *q, struct mq_entry *e)
 	mq_back_locked(q, e);
 }
 
-/* It goes to the dead-letter queue: mq_dispose() takes it there. */
-static void mq_dead_letter(struct mq_queue *q, struct mq_entry *e)
+/* It is dead: say what of. A note takes the place of an earlier one. */
+static void mq_set_reason(struct mq_entry *e, u16 reason, struct mq_text *note)
+{
+	struct mq_more *m = mq_msg(e)->more;
+
+	m->expires = MQ_NEVER;
+	m->reason = reason;
+	mq_text_put(m->note);
+	m->note = mq_text_get(note);
+}
+
+/**
+ * mq_dead_letter_locked - a message goes to the dead-letter queue
+ * @q: the queue
+ * @e: the entry, in no state, with more, and with a place there that
+ *	mq_grave_reserve() gave
+ * @reason: as for mq_die_locked()
+ * @note: the same
+ *
+ * mq_dispose() takes it there.
+ */
+void mq_dead_letter_locked(struct mq_queue *q, struct mq_entry *e, u16 reason,
+			   struct mq_text *note)
 {
 	struct mq_queue *target = q->dead_letter;
 
+	mq_set_reason(e, reason, note);
 	if (!mq_msg(e)->more->origin) {
 		mq_msg(e)->more->origin = mq_text_get(q->origin);
 		mq_msg(e)->more->origin_id = mq_msg(e)->id;
@@ -219,27 +243,25 @@ static void mq_dead_letter(struct mq_queue *q, struct mq_entry *e)
  * @reason: enum devmq_reason, or what a consumer said
  * @note: what it said besides, or NULL; takes the place of an earlier one
  *
- * If there are as many dead here as there may be, it is ready instead.
+ * It goes to the dead-letter queue if there is room, else it stays. If there are
+ * as many dead here as there may be, it is ready instead.
  */
 void mq_die_locked(struct mq_queue *q, struct mq_entry *e, u16 reason,
 		   struct mq_text *note)
 {
-	struct mq_more *m = mq_msg(e)->more;
-
 	lockdep_assert_held(&q->lock);
-	m->expires = MQ_NEVER;
-	if (!q->dead_letter && q->stat.dead >= READ_ONCE(q->opt.max_dead)) {
+	if (q->dead_letter &&
+	    mq_grave_reserve(q->dead_letter, mq_msg_bytes(mq_msg(e)))) {
+		mq_dead_letter_locked(q, e, reason, note);
+		return;
+	}
+	if (q->stat.dead >= READ_ONCE(q->opt.max_dead)) {
 		q->stat.dead_refused++;
+		mq_msg(e)->more->expires = MQ_NEVER;
 		mq_ready_locked(q, e);
 		return;
 	}
-	m->reason = reason;
-	mq_text_put(m->note);
-	m->note = mq_text_get(note);
-	if (q->dead_letter) {
-		mq_dead_letter(q, e);
-		return;
-	}
+	mq_set_reason(e, reason, note);
 	if (unlikely(q->order))
 		mq_order_done_locked(q, e);
 	mq_enter_locked(q, e, DEVMQ_STATE_DEAD);
@@ -256,6 +278,8 @@ void mq_absolve_locked(struct mq_queue *q, struct mq_entry *e)
 	mq_msg(e)->failure = DEVMQ_FAILURE_NONE;
 	if (!m)
 		return;
+	if (m->buried)
+		mq_unbury_locked(q, e);
 	mq_text_put(m->origin);
 	mq_text_put(m->note);
 	m->origin = NULL;
@@ -268,25 +292,29 @@ void mq_absolve_locked(struct mq_queue *q, struct mq_entry *e)
 }
 
 /**
- * mq_arrive - an entry from another queue comes in, whatever the bounds
+ * mq_arrive - an entry from another queue comes in, to a place that it has
  * @q: the queue
- * @e: the entry
- * @anew: it gets another attempt
+ * @e: the entry; mq_grave_reserve() or mq_grave_expect() said that it comes
+ * @anew: it gets another attempt; else it comes as dead
  *
- * Return: false if the queue is gone; the entry is as it was.
+ * If the queue has been removed meanwhile, it goes with what was in that.
  */
-bool mq_arrive(struct mq_queue *q, struct mq_entry *e, bool anew)
+void mq_arrive(struct mq_queue *q, struct mq_entry *e, bool anew)
 {
 	/* Not mq_lock(): this is called by the mq_unlock() of another queue. */
 	spin_lock(&q->lock);
+	mq_grave_arrived(q);
 	if (q->gone) {
 		mq_unlock(q);
-		return false;
+		mq_entry_free(e);
+		return;
 	}
 	mq_msg(e)->id = q->next_id++;
 	mq_msg(e)->attempt = 0;
 	if (anew)
 		mq_absolve_locked(q, e);
+	else
+		mq_bury_locked(q, e);
 	if (mq_msg(e)->more)
 		mq_msg(e)->more->forgiven = mq_msg(e)->failures;
 	mq_msg(e)->priority = min_t(u64, mq_msg(e)->priority, q->opt.priorities - 1);
@@ -300,52 +328,21 @@ bool mq_arrive(struct mq_queue *q, struct mq_entry *e, bool anew)
 	mq_ready_locked(q, e);
 	trace_mq_send(q, e);
 	mq_unlock(q);
-	return true;
 }
 
-/**
- * mq_stay - the queue that an entry was to go to is gone: it is where it was
- * @q: where it was
- * @e: the entry, in no list of the queue's
- * @state: what it was
- * @left: the counter that says it has left
- */
-void mq_stay(struct mq_queue *q, struct mq_entry *e, enum devmq_state state,
-	     u64 *left)
-{
-	bool gone;
-
-	spin_lock(&q->lock);
-	gone = q->gone;
-	if (!gone) {
-		--*left;
-		WRITE_ONCE(q->stored, q->stored + 1);
-		mq_count(&q->stat.bytes, mq_msg_bytes(mq_msg(e)));
-		mq_all_insert(q, e);
-		if (state == DEVMQ_STATE_READY)
-			mq_ready_locked(q, e);
-		else
-			mq_enter_locked(q, e, state);
-	}
-	mq_unlock(q);
-	if (gone)
-		mq_entry_free(e);
-}
-
-/* Carry one that died to the queue it was to go to. */
-static void mq_carry(struct mq_queue *q, struct mq_entry *e)
+/* Carry one that died to the queue where it has a place. */
+static void mq_carry(struct mq_entry *e)
 {
 	struct mq_queue *target = mq_msg(e)->target;
 
 	e->leaving = false;
 	e = mq_entry_lift(e);
-	if (!mq_arrive(target, e, false))
-		mq_stay(q, e, DEVMQ_STATE_DEAD, &q->stat.dead_lettered);
+	mq_arrive(target, e, false);
 	mq_queue_put(target);
 }
 
-/* What became of the entries that left @q: freed, or carried elsewhere. */
-void mq_dispose(struct mq_queue *q, struct list_head *out)
+/* What becomes of the entries that left a queue: freed, or carried elsewhere. */
+void mq_dispose(struct list_head *out)
 {
 	struct mq_entry *e, *next;
 	LIST_HEAD(leaving);
@@ -355,7 +352,7 @@ void mq_dispose(struct mq_queue *q, struct list_head *out)
 			list_move_tail(&e->list, &leaving);
 	mq_entries_free(out);
 	list_for_each_entry_safe(e, next, &leaving, list) {
-		mq_carry(q, e);
+		mq_carry(e);
 		cond_resched();
 	}
 }

@@ -786,7 +786,8 @@ int devmq_retry(struct devmq_queue *queue, uint64_t id, uint64_t delay_ns);
  *	@note_size is zero
  * @note_size: its bytes, at most DEVMQ_NOTE_MAX
  *
- * It goes to the queue's dead-letter queue, or stays in place as dead.
+ * It goes to the queue's dead-letter queue, or stays in place as dead if there is
+ * none, or no room in it.
  *
  * Return: as devmq_ack(), or -EINVAL (reason or note).
  */

@@ -26,8 +26,8 @@ FIXTURE(dead) {
 } while (0)
 
 /* The dead-letter queue with some options, and the queue. */
-#define BURY(grave_options) do {					\
-	self->grave_fd = OPEN(&self->grave, grave_options);		\
+#define BURY(...) do {							\
+	self->grave_fd = OPEN(&self->grave, __VA_ARGS__);		\
 	ASSERT_LE(0, self->grave_fd);					\
 	CREATE("dead_letter=%s", self->grave.name);			\
 } while (0)
@@ -823,47 +823,324 @@ TEST_F(dead, the_dead_go_first_at_levels_that_nobody_had_sent_to)
 	EXPECT_EQ(0, self->stat.ready);
 }
 
-TEST_F(dead, bounds_of_the_dead_letter_queue_keep_no_dead_out)
+/* -- room for the dead ------------------------------------------------------------- */
+
+TEST_F(dead, max_messages_of_the_dead_letter_queue_bounds_the_dead)
+{
+	BURY("max_messages=2");
+	ASSERT_EQ(0, mq_fill(self->fd, 4));
+	ASSERT_EQ(1, kill_next(self->fd, 1));
+	ASSERT_EQ(1, kill_next(self->fd, 2));
+	ASSERT_EQ(0, mq_get(self->fd, "m3"));
+	ASSERT_EQ(1, mq_reject_with(self->fd, 3, 999, "third"));
+	ASSERT_EQ(0, mq_look_id(&self->queue, 3, &self->look));
+	EXPECT_EQ(DEVMQ_STATE_DEAD, self->look.record.state);
+	EXPECT_EQ(999, self->look.extra.reason);
+	EXPECT_STREQ("third", self->look.note);
+	EXPECT_EQ(0, self->look.extra.origin_size);
+	EXPECT_EQ(0, self->look.extra.origin_id);
+	STAT(&self->queue);
+	EXPECT_EQ(2, self->stat.dead_lettered);
+	EXPECT_EQ(1, self->stat.dead);
+	EXPECT_EQ(1, self->stat.ready);
+	EXPECT_EQ(0, self->stat.dead_refused);
+	STAT(&self->grave);
+	EXPECT_EQ(2, self->stat.ready);
+	EXPECT_EQ(2, self->stat.sent);
+}
+
+TEST_F(dead, max_bytes_of_the_dead_letter_queue_bounds_the_dead)
+{
+	BURY("max_bytes=10");
+	ASSERT_EQ(11, mq_put(self->fd, "eleven byte"));
+	ASSERT_EQ(8, mq_put(self->fd, "eight by"));
+	ASSERT_EQ(3, mq_put(self->fd, "123"));
+	ASSERT_EQ(2, mq_put(self->fd, "12"));
+	ASSERT_EQ(1, kill_next(self->fd, 1));
+	ASSERT_EQ(1, kill_next(self->fd, 2));
+	ASSERT_EQ(1, kill_next(self->fd, 3));
+	ASSERT_EQ(1, kill_next(self->fd, 4));
+	STAT(&self->queue);
+	EXPECT_EQ(2, self->stat.dead_lettered);
+	EXPECT_EQ(2, self->stat.dead);
+	EXPECT_EQ(14, self->stat.bytes);
+	STAT(&self->grave);
+	EXPECT_EQ(10, self->stat.bytes);
+	EXPECT_EQ(0, mq_get(self->grave_fd, "eight by"));
+	EXPECT_EQ(0, mq_get(self->grave_fd, "12"));
+}
+
+TEST_F(dead, range_that_fills_the_dead_letter_queue_is_settled_all_the_same)
+{
+	struct devmq_recv recv;
+	char *buffer = malloc(1 << 20);
+	unsigned int id;
+
+	BURY("max_messages=300");
+	ASSERT_EQ(0, mq_fill_fast(self->fd, 1000));
+	ASSERT_EQ(0, mq_recv(self->fd, buffer, 1 << 20, &recv));
+	ASSERT_EQ(1000, recv.count);
+	EXPECT_EQ(1000, mq_settle(self->fd, 1, 1000, DEVMQ_ACTION_REJECT));
+	STAT(&self->queue);
+	EXPECT_EQ(300, self->stat.dead_lettered);
+	EXPECT_EQ(700, self->stat.dead);
+	STAT(&self->grave);
+	EXPECT_EQ(300, self->stat.ready);
+	for (id = 299; id <= 302; id++)
+		EXPECT_EQ(id <= 300 ? -ENOENT : DEVMQ_STATE_DEAD,
+			  mq_state(&self->queue, id));
+	free(buffer);
+}
+
+TEST_F(dead, what_is_sent_to_the_dead_letter_queue_keeps_no_dead_out)
+{
+	BURY("max_messages=2 max_bytes=5 max_message_size=2");
+	ASSERT_EQ(0, mq_fill(self->grave_fd, 2));
+	ASSERT_EQ(4, mq_put(self->fd, "dead"));
+	ASSERT_EQ(1, mq_put(self->fd, "x"));
+	ASSERT_EQ(1, kill_next(self->fd, 1));
+	ASSERT_EQ(1, kill_next(self->fd, 2));
+	STAT(&self->grave);
+	EXPECT_EQ(4, self->stat.ready);
+	EXPECT_EQ(9, self->stat.bytes);
+	EXPECT_EQ(2, mq_stat_of(&self->queue, dead_lettered));
+	EXPECT_EQ(-EAGAIN, mq_put(self->grave_fd, "y"));
+}
+
+TEST_F(dead, the_dead_keep_no_sender_out)
 {
 	int i;
 
-	BURY("max_messages=1 max_bytes=5 max_message_size=5");
-	ASSERT_EQ(0, mq_fill(self->grave_fd, 1));
-	for (i = 1; i <= 3; i++) {
-		ASSERT_EQ(11, mq_put(self->fd, "long enough"));
+	BURY("max_messages=2 max_bytes=4");
+	ASSERT_EQ(0, mq_fill(self->fd, 2));
+	for (i = 1; i <= 2; i++)
 		ASSERT_EQ(1, kill_next(self->fd, i));
-	}
-	STAT(&self->grave);
-	EXPECT_EQ(4, self->stat.ready);
-	EXPECT_EQ(35, self->stat.bytes);
-	EXPECT_EQ(0, mq_get(self->grave_fd, "m1"));
-	EXPECT_EQ(0, mq_get(self->grave_fd, "long enough"));
-}
-
-TEST_F(dead, full_dead_letter_queue_holds_new_senders_off)
-{
-	struct mq_call call;
-	int i, fd;
-
-	BURY("max_messages=2");
-	fd = mq_open(&self->grave, O_WRONLY);
-	ASSERT_LE(0, fd);
-	ASSERT_EQ(0, mq_fill(self->fd, 4));
-	for (i = 1; i <= 4; i++)
-		ASSERT_EQ(1, kill_next(self->fd, i));
+	EXPECT_EQ(POLLOUT, mq_poll(self->grave_fd, POLLOUT));
+	EXPECT_EQ(0, mq_fill(self->grave_fd, 2));
 	EXPECT_EQ(-EAGAIN, mq_put(self->grave_fd, "x"));
 	EXPECT_EQ(0, mq_poll(self->grave_fd, POLLOUT));
+	STAT(&self->grave);
+	EXPECT_EQ(4, self->stat.ready);
+
+	/* One that goes gives its place to its own kind. */
+	ASSERT_EQ(0, mq_get(self->grave_fd, "m1"));
+	ASSERT_EQ(1, mq_ack(self->grave_fd, 1));
+	EXPECT_EQ(-EAGAIN, mq_put(self->grave_fd, "x"));
+	ASSERT_EQ(0, mq_get(self->grave_fd, "m2"));
+	ASSERT_EQ(0, mq_get(self->grave_fd, "m1"));
+	ASSERT_EQ(1, mq_ack(self->grave_fd, 3));
+	EXPECT_EQ(1, mq_put(self->grave_fd, "x"));
+}
+
+TEST_F(dead, writer_does_not_wake_for_the_room_of_the_dead)
+{
+	struct mq_call call;
+	int fd;
+
+	BURY("max_messages=1");
+	fd = mq_open(&self->grave, O_WRONLY);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, mq_fill(self->fd, 1));
+	ASSERT_EQ(1, kill_next(self->fd, 1));
+	ASSERT_EQ(4, mq_put(self->grave_fd, "mine"));
 	ASSERT_EQ(0, mq_write_start(&call, fd, "new", 3));
 	ASSERT_TRUE(mq_call_sleeps(&call));
-	for (i = 1; i <= 2; i++) {
-		ASSERT_EQ(2, mq_read(self->grave_fd, self->buffer, 10));
-		ASSERT_EQ(1, mq_ack(self->grave_fd, i));
-		ASSERT_TRUE(mq_call_sleeps(&call));
-	}
-	ASSERT_EQ(2, mq_read(self->grave_fd, self->buffer, 10));
-	ASSERT_EQ(1, mq_ack(self->grave_fd, 3));
+	ASSERT_EQ(0, mq_get(self->grave_fd, "m1"));
+	ASSERT_EQ(1, mq_ack(self->grave_fd, 1));
+	ASSERT_TRUE(mq_call_sleeps(&call));
+	ASSERT_EQ(0, mq_get(self->grave_fd, "mine"));
+	ASSERT_EQ(1, mq_ack(self->grave_fd, 2));
 	EXPECT_EQ(3, mq_call_result(&call));
 	close(fd);
+}
+
+TEST_F(dead, those_that_found_no_room_stay_and_are_redriven_or_purged)
+{
+	uint64_t stranded;
+
+	BURY("max_messages=1");
+	ASSERT_EQ(0, mq_fill(self->fd, 4));
+	ASSERT_EQ(1, kill_next(self->fd, 1));
+	ASSERT_EQ(1, kill_next(self->fd, 2));
+	ASSERT_EQ(1, kill_next(self->fd, 3));
+	EXPECT_EQ(2, mq_stat_of(&self->queue, dead));
+
+	/* Room comes: it is for who dies from now on. */
+	ASSERT_EQ(0, mq_get(self->grave_fd, "m1"));
+	ASSERT_EQ(1, mq_ack(self->grave_fd, 1));
+	EXPECT_EQ(2, mq_stat_of(&self->queue, dead));
+	ASSERT_EQ(1, kill_next(self->fd, 4));
+	EXPECT_EQ(2, mq_stat_of(&self->queue, dead_lettered));
+
+	EXPECT_EQ(1, mq_purge(self->fd, 2, 2));
+	EXPECT_EQ(1, mq_redrive(self->fd, 0, 0, -1, &stranded));
+	EXPECT_EQ(0, stranded);
+	EXPECT_EQ(0, mq_get(self->fd, "m3"));
+	STAT(&self->queue);
+	EXPECT_EQ(0, self->stat.dead);
+}
+
+/* However a message leaves, its place is free then. */
+TEST_F(dead, place_in_the_dead_letter_queue_is_free_when_a_message_has_left)
+{
+	char buffer[512];
+	struct devmq_recv recv;
+	uint64_t stranded;
+	int i, id = 0, fd;
+
+	BURY("max_messages=1 max_bytes=8");
+	fd = mq_open(&self->grave, O_RDONLY | O_NONBLOCK);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, mq_consumer_set(fd, DEVMQ_ACK_AUTO, 0));
+	for (i = 0; i < 8; i++) {
+		ASSERT_EQ(4, mq_put(self->fd, "text"));
+		ASSERT_EQ(1, kill_next(self->fd, ++id));
+		ASSERT_EQ(i + 1, mq_stat_of(&self->queue, dead_lettered)) {
+			TH_LOG("round %d", i);
+		}
+		switch (i) {
+		case 0:
+			ASSERT_EQ(0, mq_get(fd, "text"));
+			break;
+		case 1:
+			ASSERT_EQ(0, mq_recv(fd, buffer, sizeof(buffer), &recv));
+			ASSERT_EQ(1, recv.count);
+			break;
+		case 2:
+			ASSERT_EQ(0, mq_recv(self->grave_fd, buffer,
+					     sizeof(buffer), &recv));
+			ASSERT_EQ(1, mq_ack(self->grave_fd, i + 1));
+			break;
+		case 3:
+			ASSERT_EQ(1, mq_purge(self->grave_fd, 0, 0));
+			break;
+		case 4:
+			ASSERT_EQ(1, kill_next(self->grave_fd, i + 1));
+			ASSERT_EQ(1, mq_purge(self->grave_fd, 0, 0));
+			break;
+		case 5:
+		case 6:
+			ASSERT_EQ(1, mq_redrive(self->grave_fd, 0, 0,
+						i == 5 ? -1 : self->fd,
+						&stranded));
+			ASSERT_EQ(1, mq_purge(self->fd, 0, 0));
+			id++;
+			break;
+		default:
+			ASSERT_EQ(1, mq_purge(self->grave_fd, 0, 0));
+		}
+	}
+	EXPECT_EQ(0, mq_stat_of(&self->queue, dead));
+	close(fd);
+}
+
+TEST_F(dead, message_keeps_its_place_as_long_as_it_is_there)
+{
+	BURY("max_messages=1");
+	ASSERT_EQ(0, mq_fill(self->fd, 5));
+	ASSERT_EQ(1, kill_next(self->fd, 1));
+	/* In flight, deferred, dead. */
+	ASSERT_EQ(0, mq_get(self->grave_fd, "m1"));
+	ASSERT_EQ(1, kill_next(self->fd, 2));
+	ASSERT_EQ(1, mq_defer(self->grave_fd, 1));
+	ASSERT_EQ(1, kill_next(self->fd, 3));
+	ASSERT_EQ(0, mq_recv_id(self->grave_fd, 1, self->buffer,
+				sizeof(self->buffer),
+				&(struct devmq_recv){}));
+	ASSERT_EQ(1, mq_reject(self->grave_fd, 1));
+	ASSERT_EQ(1, kill_next(self->fd, 4));
+	EXPECT_EQ(DEVMQ_STATE_DEAD, mq_state(&self->grave, 1));
+	STAT(&self->queue);
+	EXPECT_EQ(1, self->stat.dead_lettered);
+	EXPECT_EQ(3, self->stat.dead);
+}
+
+TEST_F(dead, room_for_the_dead_changes_live)
+{
+	BURY("max_messages=3");
+	ASSERT_EQ(0, mq_fill(self->fd, 5));
+	ASSERT_EQ(1, kill_next(self->fd, 1));
+	ASSERT_EQ(1, kill_next(self->fd, 2));
+	ASSERT_EQ(0, mq_sysfs_set(&self->grave, "max_messages", "1"));
+	ASSERT_EQ(1, kill_next(self->fd, 3));
+	EXPECT_EQ(2, mq_stat_of(&self->queue, dead_lettered));
+	EXPECT_EQ(1, mq_put(self->grave_fd, "x"));
+	EXPECT_EQ(-EAGAIN, mq_put(self->grave_fd, "y"));
+	ASSERT_EQ(0, mq_sysfs_set(&self->grave, "max_messages", "3"));
+	ASSERT_EQ(1, kill_next(self->fd, 4));
+	EXPECT_EQ(3, mq_stat_of(&self->queue, dead_lettered));
+	ASSERT_EQ(1, kill_next(self->fd, 5));
+	EXPECT_EQ(3, mq_stat_of(&self->queue, dead_lettered));
+	EXPECT_EQ(2, mq_stat_of(&self->queue, dead));
+}
+
+TEST_F(dead, max_dead_bounds_what_found_no_room)
+{
+	BURY("max_messages=1");
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "max_dead", "1"));
+	ASSERT_EQ(0, mq_fill(self->fd, 3));
+	ASSERT_EQ(1, kill_next(self->fd, 1));
+	ASSERT_EQ(1, kill_next(self->fd, 2));
+	ASSERT_EQ(1, kill_next(self->fd, 3));
+	STAT(&self->queue);
+	EXPECT_EQ(1, self->stat.dead_lettered);
+	EXPECT_EQ(1, self->stat.dead);
+	EXPECT_EQ(1, self->stat.dead_refused);
+	EXPECT_EQ(1, self->stat.ready);
+	EXPECT_EQ(0, mq_get(self->fd, "m3"));
+}
+
+TEST_F(dead, drop_head_takes_none_of_those_that_came_as_dead)
+{
+	BURY("max_messages=2 overflow=drop-head");
+	ASSERT_EQ(0, mq_fill(self->fd, 2));
+	ASSERT_EQ(1, kill_next(self->fd, 1));
+	ASSERT_EQ(2, mq_put(self->grave_fd, "s1"));
+	ASSERT_EQ(1, kill_next(self->fd, 2));
+	ASSERT_EQ(2, mq_put(self->grave_fd, "s2"));
+	ASSERT_EQ(2, mq_put(self->grave_fd, "s3"));
+	STAT(&self->grave);
+	EXPECT_EQ(1, self->stat.dropped);
+	EXPECT_EQ(4, self->stat.ready);
+	EXPECT_EQ(0, mq_get(self->grave_fd, "m1"));
+	EXPECT_EQ(0, mq_get(self->grave_fd, "m2"));
+	EXPECT_EQ(0, mq_get(self->grave_fd, "s2"));
+	EXPECT_EQ(0, mq_get(self->grave_fd, "s3"));
+
+	/* Where nothing else is ready nothing goes. */
+	ASSERT_EQ(0, mq_fill(self->fd, 1));
+	ASSERT_EQ(1, mq_release(self->grave_fd, 1));
+	EXPECT_EQ(-ENOSPC, mq_put(self->grave_fd, "s4"));
+	EXPECT_EQ(1, mq_stat_of(&self->grave, dropped));
+}
+
+TEST_F(dead, those_that_came_as_dead_are_delivered_in_order_with_the_others)
+{
+	static const char *const order[] = {
+		"s2", "dead 2", "dead 1", "s1", "late 1", "s0", "dead 0",
+	};
+	unsigned int i;
+
+	BURY("priorities=3");
+	close(self->fd);
+	CREATE("priorities=3 dead_letter=%s", self->grave.name);
+	ASSERT_LT(0, MQ_SEND(self->grave_fd, .text = "s0"));
+	ASSERT_LT(0, MQ_SEND(self->grave_fd, .text = "s2", .priority = 2));
+	ASSERT_LT(0, MQ_SEND(self->fd, .text = "dead 0"));
+	ASSERT_LT(0, MQ_SEND(self->fd, .text = "dead 1", .priority = 1));
+	ASSERT_LT(0, MQ_SEND(self->fd, .text = "dead 2", .priority = 2));
+	ASSERT_EQ(1, kill_next(self->fd, 3));
+	ASSERT_EQ(1, kill_next(self->fd, 2));
+	ASSERT_EQ(1, kill_next(self->fd, 1));
+	ASSERT_LT(0, MQ_SEND(self->grave_fd, .text = "s1", .priority = 1));
+	ASSERT_LT(0, MQ_SEND(self->fd, .text = "late 1", .priority = 1));
+	ASSERT_EQ(1, kill_next(self->fd, 4));
+	for (i = 0; i < ARRAY_SIZE(order); i++)
+		EXPECT_EQ(0, mq_get(self->grave_fd, order[i]));
+	for (i = 1; i <= ARRAY_SIZE(order); i++)
+		ASSERT_EQ(1, mq_release(self->grave_fd, i));
+	for (i = 0; i < ARRAY_SIZE(order); i++)
+		EXPECT_EQ(0, mq_get(self->grave_fd, order[i]));
 }
 
 TEST_F(dead, room_in_the_queue_is_free_when_a_message_has_moved)
@@ -1372,16 +1649,54 @@ TEST_F(dead, overflow_to_a_target_removed_by_force_rejects)
 	EXPECT_EQ(1, mq_put(self->fd, "x"));
 }
 
+TEST_F(dead, overflow_that_the_dead_letter_queue_refuses_is_enospc)
+{
+	BURY("max_messages=3");
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "max_messages", "2"));
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "overflow", "dead-letter"));
+	ASSERT_EQ(0, mq_fill(self->fd, 5));
+	EXPECT_EQ(-ENOSPC, mq_put(self->fd, "x"));
+	EXPECT_EQ(-ENOSPC, mq_put(self->fd, "x"));
+	STAT(&self->queue);
+	EXPECT_EQ(2, self->stat.ready);
+	EXPECT_EQ(0, self->stat.dead);
+	EXPECT_EQ(3, self->stat.dead_lettered);
+	EXPECT_EQ(0, self->stat.dropped);
+	EXPECT_EQ(0, self->stat.dead_refused);
+	EXPECT_EQ(5, self->stat.sent);
+	EXPECT_EQ(3, mq_stat_of(&self->grave, ready));
+
+	/* With room there it goes on. */
+	ASSERT_EQ(0, mq_get(self->grave_fd, "m1"));
+	ASSERT_EQ(1, mq_ack(self->grave_fd, 1));
+	EXPECT_EQ(1, mq_put(self->fd, "x"));
+	EXPECT_EQ(4, mq_stat_of(&self->queue, dead_lettered));
+	EXPECT_EQ(0, mq_get(self->fd, "m5"));
+}
+
 TEST_F(dead, overflow_cascades_down_no_chain)
 {
-	/* The dead-letter queue takes what comes, full or not. */
-	BURY("max_messages=1");
+	/* Nobody goes from the dead-letter queue for what comes as dead. */
+	struct mq_queue last;
+
+	ASSERT_EQ(0, mq_create(&last, ""));
+	BURY("max_messages=1 overflow=dead-letter dead_letter=%s", last.name);
 	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "max_messages", "1"));
 	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "overflow", "dead-letter"));
-	ASSERT_EQ(0, mq_fill(self->fd, 10));
-	EXPECT_EQ(9, mq_stat_of(&self->grave, ready));
+	ASSERT_EQ(0, mq_fill(self->fd, 2));
+	EXPECT_EQ(-ENOSPC, mq_put(self->fd, "x"));
+	EXPECT_EQ(1, mq_stat_of(&self->grave, ready));
 	EXPECT_EQ(1, mq_stat_of(&self->queue, ready));
-	EXPECT_EQ(9, mq_stat_of(&self->queue, dead_lettered));
+	EXPECT_EQ(1, mq_stat_of(&self->queue, dead_lettered));
+	EXPECT_EQ(0, mq_stat_of(&last, sent));
+
+	/* For what is sent to it, what was sent to it goes. */
+	ASSERT_EQ(2, mq_put(self->grave_fd, "s1"));
+	ASSERT_EQ(2, mq_put(self->grave_fd, "s2"));
+	EXPECT_EQ(2, mq_stat_of(&self->grave, ready));
+	EXPECT_EQ(1, mq_stat_of(&last, sent));
+	EXPECT_EQ(0, mq_get(self->grave_fd, "m1"));
+	EXPECT_EQ(0, mq_get(self->grave_fd, "s2"));
 }
 
 TEST_HARNESS_MAIN

@@ -85,15 +85,46 @@ static unsigned int count_state(const struct model_queue *q, __u32 state)
 	return n;
 }
 
-static __u64 count_bytes(const struct model_queue *q, bool ready_only)
-{
-	unsigned int i;
-	__u64 n = 0;
+/* Messages that came as dead, or all others, and the bytes of those. */
+struct stock {
+	__u64 messages, bytes;
+};
 
-	for (i = 0; i < q->count; i++)
-		if (!ready_only || q->entry[i].state == DEVMQ_STATE_READY)
-			n += q->entry[i].bytes;
-	return n;
+static struct stock stock_of(const struct model_queue *q, bool buried)
+{
+	struct stock s = {};
+	unsigned int i;
+
+	for (i = 0; i < q->count; i++) {
+		if (q->entry[i].buried != buried)
+			continue;
+		s.messages++;
+		s.bytes += q->entry[i].bytes;
+	}
+	return s;
+}
+
+static bool fits(const struct model_queue *q, const struct stock *s,
+		 __u64 bytes)
+{
+	return s->messages + 1 <= q->option[OPT_MAX_MESSAGES] &&
+	       s->bytes + bytes <= q->option[OPT_MAX_BYTES];
+}
+
+/* Would one more of a sender's fit? */
+static bool has_room(const struct model_queue *q, __u64 bytes)
+{
+	struct stock s = stock_of(q, false);
+
+	return fits(q, &s, bytes);
+}
+
+/* And one more that comes as dead? */
+static bool has_grave(const struct model_queue *q, __u64 bytes)
+{
+	struct stock s = stock_of(q, true);
+
+	return fits(q, &s, bytes);
 }
 
 static int held_count(const struct model_queue *q, int file)
@@ -256,7 +287,7 @@ static void get_ready(struct model *m, struct model_queue *q,
 
 /* Move it to another queue, as if it was sent there now. */
 static void move(struct model_queue *q, struct model_entry *e,
-		 struct model_queue *to)
+		 struct model_queue *to, bool buried)
 {
 	struct model_entry copy = *e;
 
@@ -268,6 +299,7 @@ static void move(struct model_queue *q, struct model_entry *e,
 	copy.expires = 0;
 	copy.has_key = false;
 	copy.turn = 0;
+	copy.buried = buried;
 	if (copy.priority >= to->option[OPT_PRIORITIES])
 		copy.priority = to->option[OPT_PRIORITIES] - 1;
 	append(to, &copy);
@@ -279,6 +311,8 @@ static void die(struct model *m, struct model_queue *q, struct model_entry *e,
 {
 	struct model_queue *to = dead_letter_of(m, q);
 
+	if (to && !has_grave(to, e->bytes))
+		to = NULL;
 	land(q, e);
 	e->due = 0;
 	e->ttl = 0;
@@ -305,7 +339,7 @@ static void die(struct model *m, struct model_queue *q, struct model_entry *e,
 	}
 	e->failures_before = e->failures;
 	q->stat.dead_lettered++;
-	move(q, e, to);
+	move(q, e, to, true);
 }
 
 static void expire(struct model *m, struct model_queue *q,
@@ -520,13 +554,10 @@ static void call_close(struct model *m, struct model_queue *q,
 
 /* -- sending --------------------------------------------------------------- */
 
-static bool fits(const struct model_queue *q, __u64 count, __u64 bytes)
-{
-	return count <= q->option[OPT_MAX_MESSAGES] &&
-	       bytes <= q->option[OPT_MAX_BYTES];
-}
-
-/* The oldest of the lowest priority among those that are ready. */
+/*
+ * The oldest of the lowest priority among those that are ready, and whose going
+ * makes room.
+ */
 static struct model_entry *victim(struct model_queue *q)
 {
 	struct model_entry *worst = NULL;
@@ -535,7 +566,7 @@ static struct model_entry *victim(struct model_queue *q)
 	for (i = 0; i < q->count; i++) {
 		struct model_entry *e = &q->entry[i];
 
-		if (e->state == DEVMQ_STATE_READY &&
+		if (e->state == DEVMQ_STATE_READY && !e->buried &&
 		    (!worst || e->priority < worst->priority))
 			worst = e;
 	}
@@ -544,18 +575,27 @@ static struct model_entry *victim(struct model_queue *q)
 
 static int make_room(struct model *m, struct model_queue *q, __u64 bytes)
 {
-	__u64 left = count_bytes(q, false) - count_bytes(q, true);
 	bool drop = is_on(q, OPT_OVERFLOW, OVERFLOW_DROP_HEAD);
-	__u32 stay = q->count - count_state(q, DEVMQ_STATE_READY);
+	struct stock stay = {};
 	struct model_entry *e;
+	unsigned int i;
 
 	if (!drop && !dead_letter_of(m, q))
 		return -ENOSPC;
-	if (!fits(q, stay + 1, left + bytes))
+	for (i = 0; i < q->count; i++) {
+		e = &q->entry[i];
+		if (e->state == DEVMQ_STATE_READY || e->buried)
+			continue;
+		stay.messages++;
+		stay.bytes += e->bytes;
+	}
+	if (!fits(q, &stay, bytes))
 		return -ENOSPC;
-	while (!fits(q, q->count + 1, count_bytes(q, false) + bytes)) {
+	while (!has_room(q, bytes)) {
 		e = victim(q);
 		if (!drop) {
+			if (!has_grave(dead_letter_of(m, q), e->bytes))
+				return -ENOSPC;
 			die(m, q, e, DEVMQ_REASON_OVERFLOW, 0, 0);
 			continue;
 		}
@@ -567,7 +607,7 @@ static int make_room(struct model *m, struct model_queue *q, __u64 bytes)
 
 static int admit(struct model *m, struct model_queue *q, __u64 bytes)
 {
-	if (fits(q, q->count + 1, count_bytes(q, false) + bytes))
+	if (has_room(q, bytes))
 		return 0;
 	switch (q->option[OPT_OVERFLOW]) {
 	case OVERFLOW_BLOCK:
@@ -993,8 +1033,7 @@ static void call_poll(struct model *m, struct model_queue *q,
 		o->flags |= POLLIN;
 	if (f->writes && !pauses(q, PAUSED_SEND) &&
 	    (!is_on(q, OPT_OVERFLOW, OVERFLOW_BLOCK) ||
-	     fits(q, q->count + 1, count_bytes(q, false) +
-				   (f->wants ? f->wants : 1))))
+	     has_room(q, f->wants ? f->wants : 1)))
 		o->flags |= POLLOUT;
 }
 
@@ -1176,6 +1215,7 @@ static void pardon(struct model_entry *e)
 	e->note_size = 0;
 	e->origin = -1;
 	e->origin_id = 0;
+	e->buried = false;
 }
 
 static void call_redrive(struct model *m, struct model_queue *q,
@@ -1220,7 +1260,7 @@ static void call_redrive(struct model *m, struct model_queue *q,
 			continue;
 		}
 		q->stat.purged++;
-		move(q, e, &m->queue[to]);
+		move(q, e, &m->queue[to], false);
 	}
 }
 
@@ -1351,5 +1391,5 @@ void model_stat(const struct model *m, int queue, struct devmq_stat *stat)
 	stat->delayed = count_state(q, DEVMQ_STATE_DELAYED);
 	stat->deferred = count_state(q, DEVMQ_STATE_DEFERRED);
 	stat->dead = count_state(q, DEVMQ_STATE_DEAD);
-	stat->bytes = count_bytes(q, false);
+	stat->bytes = stock_of(q, false).bytes + stock_of(q, true).bytes;
 }

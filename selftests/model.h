@@ -208,6 +208,7 @@ struct model_entry {
 	__u32	note_size;
 	int	origin;
 	__u64	origin_id;
+	bool	buried;		/* it came as dead: not in senders' bounds */
 	__u64	sent;
 	__u64	due;		/* delayed: when it gets ready */
 	__u64	lease;		/* in flight: when it is taken back; 0: never */

@@ -624,6 +624,130 @@ TEST_F(order, redriven_message_takes_its_place_in_its_key)
 	EXPECT_EQ(0, get_words(self->fd, "a1 a3"));
 }
 
+/* -- a queue that goes while a key's messages are on their way to it --------------- */
+
+#define ON_THEIR_WAY	500
+
+/* Have so many of one key in flight: each was deferred before. */
+static int take_many(int fd, char *buffer, size_t size, uint64_t *first)
+{
+	struct devmq_recv recv;
+	int i;
+
+	for (i = 0; i < ON_THEIR_WAY; i++) {
+		long long id = put_key(fd, "a");
+
+		if (id <= 0 || mq_read(fd, buffer, size) != 1 ||
+		    mq_defer(fd, id) != 1)
+			return -EIO;
+		*first = i ? *first : id;
+	}
+	for (i = 0; i < ON_THEIR_WAY; i++)
+		if (mq_recv_id(fd, *first + i, buffer, size, &recv))
+			return -EIO;
+	return 0;
+}
+
+/* Remove a queue by force in a moment. */
+static pid_t remove_soon(const struct mq_queue *queue, unsigned int us)
+{
+	pid_t child = mq_fork();
+
+	if (child)
+		return child;
+	usleep(us);
+	_exit(mq_remove(queue) ? 1 : 0);
+}
+
+/* All that is dead here gets ready again: it is one after the other. */
+#define EXPECT_ONE_AT_A_TIME() do {					\
+	int __dead = mq_redrive(self->fd, 0, 0, -1, NULL);		\
+									\
+	ASSERT_LE(0, __dead);						\
+	EXPECT_EQ(__dead ? 0 : -EAGAIN,					\
+		  mq_recv(self->fd, self->buffer,			\
+			  sizeof(self->buffer), &self->recv));		\
+	ASSERT_EQ(0, mq_stat(&self->queue, &self->stat));		\
+	EXPECT_EQ(__dead ? 1 : 0, self->stat.in_flight);		\
+	EXPECT_TRUE(mq_conserved(&self->stat));				\
+} while (0)
+
+/* Until it happened that some got there and some did not. */
+#define WHILE_ONE_IS_REMOVED(target, ...) do {				\
+	bool __met = false;						\
+	int __round;							\
+									\
+	ASSERT_EQ(0, mq_create(target, ""));				\
+	CREATE("order=key dead_letter=%s", (target)->name);		\
+	for (__round = 0; __round < 30 && !__met; __round++) {		\
+		uint64_t moved, first = 0;				\
+		pid_t child;						\
+									\
+		ASSERT_EQ(0, take_many(self->fd, self->buffer,		\
+				       sizeof(self->buffer), &first));	\
+		child = remove_soon(target, 100 * __round);		\
+		__VA_ARGS__						\
+		ASSERT_EQ(0, mq_wait_child(child));			\
+		ASSERT_EQ(0, mq_stat(&self->queue, &self->stat));	\
+		__met = self->stat.dead && moved;			\
+		EXPECT_ONE_AT_A_TIME();					\
+		close(self->fd);					\
+		self->fd = mq_open(&self->queue, O_RDWR | O_NONBLOCK);	\
+		ASSERT_LE(0, mq_purge(self->fd, 0, 0));			\
+		ASSERT_EQ(0, mq_control("create %s", (target)->name));	\
+		ASSERT_EQ(0, mq_sysfs_set(&self->queue, "dead_letter",	\
+					  "%s", (target)->name));	\
+	}								\
+	TH_LOG("%d rounds", __round);					\
+} while (0)
+
+TEST_F(order, key_holds_when_the_dead_letter_queue_goes_in_a_batch)
+{
+	struct mq_queue grave;
+
+	WHILE_ONE_IS_REMOVED(&grave, {
+		moved = mq_stat_of(&self->queue, dead_lettered);
+		EXPECT_EQ(ON_THEIR_WAY,
+			  mq_settle(self->fd, first, first + ON_THEIR_WAY - 1,
+				    DEVMQ_ACTION_REJECT));
+		moved = mq_stat_of(&self->queue, dead_lettered) - moved;
+	});
+}
+
+TEST_F(order, key_holds_when_the_dead_letter_queue_goes_between_two)
+{
+	struct mq_queue grave;
+	int i;
+
+	WHILE_ONE_IS_REMOVED(&grave, {
+		moved = mq_stat_of(&self->queue, dead_lettered);
+		for (i = 0; i < ON_THEIR_WAY; i++)
+			EXPECT_EQ(1, mq_reject(self->fd, first + i));
+		moved = mq_stat_of(&self->queue, dead_lettered) - moved;
+	});
+}
+
+TEST_F(order, key_holds_when_the_target_of_a_redrive_goes)
+{
+	struct mq_queue target;
+	int fd, moved_here;
+
+	WHILE_ONE_IS_REMOVED(&target, {
+		fd = mq_open(&target, O_WRONLY);
+		ASSERT_LE(0, fd);
+		moved = mq_stat_of(&self->queue, purged);
+		ASSERT_EQ(0, mq_sysfs_set(&self->queue, "dead_letter",
+					  "none"));
+		EXPECT_EQ(ON_THEIR_WAY,
+			  mq_settle(self->fd, first, first + ON_THEIR_WAY - 1,
+				    DEVMQ_ACTION_REJECT));
+		moved_here = mq_redrive(self->fd, 0, 0, fd, NULL);
+		EXPECT_TRUE(moved_here >= 0 || moved_here == -ENODEV);
+		moved = mq_stat_of(&self->queue, purged) - moved;
+		close(fd);
+	});
+}
+
 TEST_F(order, message_that_was_begun_keeps_its_key)
 {
 	static const unsigned int actions[] = {

@@ -451,6 +451,15 @@ TEST_F(race, redrive_in_both_directions)
 	EXPECT_EACH_ONCE();
 }
 
+TEST_F(race, death_and_a_target_that_is_full)
+{
+	ASSERT_EQ(0, mq_sysfs_set(&self->grave, "max_messages", "3"));
+	ASSERT_EQ(0, send_all(&self->queue, 0));
+	RACE(fail_and_die, fail_and_die, redrive_back, settle_dead,
+	     settle_dead);
+	EXPECT_EACH_ONCE();
+}
+
 TEST_F(race, death_and_a_target_that_comes_and_goes)
 {
 	ASSERT_EQ(0, send_all(&self->queue, 0));

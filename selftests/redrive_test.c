@@ -416,17 +416,29 @@ TEST_F(redrive, messages_wake_readers_of_their_origin)
 
 TEST_F(redrive, messages_that_leave_make_room)
 {
-	int fd = mq_open(&self->grave, O_WRONLY);
+	int fd = mq_open(&self->queue, O_WRONLY);
 	struct mq_call call;
 
+	IN_PLACE();
 	ASSERT_LE(0, fd);
-	ASSERT_EQ(0, mq_sysfs_set(&self->grave, "max_messages", "1"));
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "max_messages", "1"));
 	KILL(self->fd, 1, 1);
 	ASSERT_EQ(0, mq_write_start(&call, fd, "x", 1));
 	ASSERT_TRUE(mq_call_sleeps(&call));
-	EXPECT_EQ(1, REDRIVE(self->grave_fd));
+	EXPECT_EQ(1, mq_redrive(self->fd, 0, 0, self->grave_fd, NULL));
 	EXPECT_EQ(1, mq_call_result(&call));
 	close(fd);
+}
+
+TEST_F(redrive, messages_that_leave_make_room_for_more_dead)
+{
+	ASSERT_EQ(0, mq_sysfs_set(&self->grave, "max_messages", "2"));
+	KILL(self->fd, 4, 3);
+	EXPECT_EQ(1, mq_stat_of(&self->queue, dead));
+	EXPECT_EQ(2, REDRIVE(self->grave_fd));
+	ASSERT_EQ(1, kill_next(self->fd, 4));
+	EXPECT_EQ(3, mq_stat_of(&self->queue, dead_lettered));
+	EXPECT_EQ(1, mq_stat_of(&self->queue, dead));
 }
 
 /* -- to a queue given -------------------------------------------------------------- */

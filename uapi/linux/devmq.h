@@ -352,7 +352,8 @@ struct devmq_recv {
  *	counted
  * @DEVMQ_ACTION_RETRY: it failed: back in its place after a while; dead, if
  *	that was one time too many
- * @DEVMQ_ACTION_REJECT: it is no good: dead
+ * @DEVMQ_ACTION_REJECT: it is no good: dead, and it goes to the dead-letter
+ *	queue, if there is one and room in it for one more that comes as dead
  * @DEVMQ_ACTION_EXTEND: not finished: the lease begins anew
  * @DEVMQ_ACTION_DEFER: set aside, until somebody receives it by its id
  */
