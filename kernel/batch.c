@@ -194,8 +194,7 @@ static u32 mq_run_room(struct mq_file *f, const struct mq_source *s,
  * @b: gets them
  *
  * So many records are copied behind what the chunk has as come with their
- * entries if all are as large as the first. The budget is charged for all of
- * them at once.
+ * entries if all are as large as the first.
  *
  * Return: bytes of records; 0: the next one is not so simple.
  */
@@ -219,15 +218,10 @@ static u32 mq_run_get(struct mq_file *f, struct mq_source *s,
 	max = min_t(u32, max, (room - size) / sizeof(struct mq_entry));
 	size -= _copy_from_user((void *)c + c->used, s->user + s->at, size);
 	mq_run_parse(f, c, size, max, &run);
-	/* Only what is charged for is cut off. */
-	if (unlikely(!mq_budget_try(run.n * mq_cost(0) + run.bytes))) {
-		b->list.prev->next = &b->list;
-		return 0;
-	}
 	step = run.end - (void *)c - c->used;
 	c->used += step;
 	c->top = (void *)run.top - (void *)c;
-	c->given += run.n;
+	c->given += run.n * MQ_CHUNK_ONE + step;
 	run.last->next = &b->list;
 	b->list.prev = run.last;
 	b->count += run.n;
@@ -236,8 +230,8 @@ static u32 mq_run_get(struct mq_file *f, struct mq_source *s,
 }
 
 /*
- * Make entries of the records. The first may wait for memory; the others must
- * not, as what they wait for could be what the batch has taken already.
+ * Make entries of the records, as many as there is memory for. Return: 0, or
+ * what is wrong with the first.
  */
 static int mq_batch_get(struct mq_ioc *ioc, struct mq_source *s,
 			struct mq_chunk **c, struct mq_batch *b)
@@ -255,8 +249,7 @@ static int mq_batch_get(struct mq_ioc *ioc, struct mq_source *s,
 			err = mq_source_has(s) ? 0 : mq_source_fill(s);
 			if (err)
 				return b->count ? 0 : err;
-			e = mq_record_get(ioc->f, c, s, ioc->nowait || b->count,
-					  &step);
+			e = mq_record_get(ioc->f, c, s, &step);
 			if (IS_ERR(e))
 				return b->count ? 0 : PTR_ERR(e);
 			mq_batch_add(b, e);
@@ -268,7 +261,8 @@ static int mq_batch_get(struct mq_ioc *ioc, struct mq_source *s,
 	return 0;
 }
 
-static int mq_batch_read(struct mq_ioc *ioc, struct mq_batch *b)
+/* As mq_batch_get(); @need gets the bytes of a first record that gets no memory. */
+static int mq_batch_try(struct mq_ioc *ioc, struct mq_batch *b, u64 *need)
 {
 	struct mq_source s = {
 		.user = u64_to_user_ptr(ioc->arg.send.records),
@@ -278,8 +272,24 @@ static int mq_batch_read(struct mq_ioc *ioc, struct mq_batch *b)
 	int err = mq_batch_get(ioc, &s, &c, b);
 
 	mq_chunk_unclaim(ioc->f, c);
+	if (unlikely(err == -EDQUOT))
+		*need = mq_record_bytes(s.window + s.at);
 	if (unlikely(s.window))
 		mq_window_put(s.window);
+	return err;
+}
+
+static int mq_batch_read(struct mq_ioc *ioc, struct mq_batch *b)
+{
+	u64 need;
+	int err;
+
+	do {
+		err = mq_batch_try(ioc, b, &need);
+		if (likely(err != -EDQUOT))
+			return err;
+		err = mq_send_short(ioc->f, need, ioc->nowait);
+	} while (!err);
 	return err;
 }
 
@@ -588,7 +598,7 @@ static void mq_batch_deliver(struct mq_file *f, struct mq_hand *h,
 	struct mq_queue *q = f->q;
 	/* Who was killed meanwhile has not seen them: they come back. */
 	bool keep = fatal_signal_pending(current);
-	u64 cost = 0, rest = 0;
+	bool spans = false, rare = false;
 
 	if (list_empty(batch))
 		return;
@@ -598,15 +608,15 @@ static void mq_batch_deliver(struct mq_file *f, struct mq_hand *h,
 	if (keep) {
 		mq_flight_hold_run_locked(f, batch);
 	} else {
-		cost = mq_span_finish_locked(f, h, batch);
+		spans = mq_span_finish_locked(f, h, batch);
 		if (unlikely(!list_empty(batch)))
-			rest = mq_flight_finish_run_locked(f, batch);
+			rare = mq_flight_finish_run_locked(f, batch);
 	}
 	mq_unlock(q);
-	if (cost)
-		mq_span_free(h, cost);
+	if (likely(spans))
+		mq_span_free(h);
 	if (unlikely(!list_empty(batch)))
-		mq_run_free(batch, rest);
+		mq_run_free(batch, rare);
 }
 
 /* Leases have to be able to end: what has one is no plain message, in no span. */

@@ -40,7 +40,7 @@ static void mq_view_put(struct mq_show *v)
 {
 	mq_text_put(v->origin);
 	mq_text_put(v->note);
-	mq_chunk_put(mq_chunk_of(v->e));
+	mq_chunk_put(mq_chunk_of(v->e), MQ_CHUNK_ONE);
 }
 
 /* Look at the next message. 0, ENOENT at the end, ENODEV, or EAGAIN. */

@@ -29,7 +29,6 @@
 #include <linux/cred.h>
 #include <linux/gfp.h>
 #include <linux/log2.h>
-#include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
 #include <linux/shrinker.h>
@@ -46,8 +45,9 @@
  */
 #define MQ_CHUNK_MAX	SZ_64K
 #define MQ_CHUNK_SMALL	SZ_16K
-#define MQ_CHUNK_BIAS	0x40000000
 
+/* Of a chunk that is kept for less than such a part of it, the rest moves. */
+#define MQ_CHUNK_LOW	4
 /* How many messages of an open file come before its first chunk. */
 #define MQ_ALONE_MAX	8
 
@@ -110,21 +110,10 @@ static struct mq_sender *mq_chunk_sender(struct mq_chunk *c)
 	return (void *)c + c->sender * 8;
 }
 
-/* Only to be compared with: there is no reference. */
-static struct mem_cgroup *mq_current_memcg(void)
-{
-	struct mem_cgroup *memcg;
-
-	rcu_read_lock();
-	memcg = mem_cgroup_from_task(current);
-	rcu_read_unlock();
-	return memcg;
-}
-
 /* Nothing that was cut from it is left, and nobody looks at it. */
 static bool mq_chunk_is_empty(const struct mq_chunk *c)
 {
-	return atomic_read_acquire(&c->refs) == MQ_CHUNK_BIAS - c->given;
+	return atomic64_read_acquire(&c->refs) == MQ_CHUNK_BIAS - c->given;
 }
 
 /* An empty chunk is used from its beginning. */
@@ -135,15 +124,94 @@ static void mq_chunk_reset(struct mq_chunk *c)
 	c->used = MQ_CHUNK_START;
 	c->top = c->size;
 	c->given = 0;
-	atomic_set(&c->refs, MQ_CHUNK_BIAS);
+	atomic64_set(&c->refs, MQ_CHUNK_BIAS);
+}
+
+/* -- what a chunk is charged for ---------------------------------------------- */
+
+/*
+ * What @n messages may come to need beside them, which is charged with their
+ * chunk: so what happens to a message later needs no charge, and cannot fail.
+ */
+static unsigned long mq_chunk_reserve(unsigned long n)
+{
+	return n * mq_kmalloc_bytes(sizeof(struct mq_more));
+}
+
+/* Memory for one message: bytes, this header included, from the kernel. */
+static unsigned long mq_large_bytes(unsigned long all)
+{
+	/* vmalloc() needs a page's address for each page, and more. */
+	return all > MQ_CHUNK_MAX ?
+	       PAGE_ALIGN(all) + PAGE_ALIGN(all) / (PAGE_SIZE / 16) + SZ_256 :
+	       mq_kmalloc_bytes(all);
+}
+
+/* A chunk of pages, from which as many messages may be cut as there is room for. */
+static unsigned long mq_pages_bytes(u16 order)
+{
+	unsigned long bytes = PAGE_SIZE << order;
+	unsigned long least = sizeof(struct mq_entry) + sizeof(struct mq_msg);
+
+	return bytes + mq_chunk_reserve(bytes / (least + 8));
+}
+
+/**
+ * mq_cost - what a message is charged for at most, with memory of its own
+ * @bytes: of its payload, key and headers
+ *
+ * In a chunk it is less.
+ */
+unsigned long mq_cost(u64 bytes)
+{
+	/* Times and an order of its own stand before some entries. */
+	u64 all = MQ_CHUNK_START + sizeof(struct mq_more) +
+		  sizeof(struct mq_ordered) + mq_offset(0) + ALIGN(bytes, 8);
+
+	return mq_large_bytes(all) + mq_chunk_reserve(1);
+}
+
+/* It turned out that so much of a chunk's charge is enough. */
+static void mq_chunk_charge_down(struct mq_chunk *c, unsigned long charged)
+{
+	if (charged >= c->charged)
+		return;
+	mq_charge_less(c->payer, c->charged - charged);
+	c->charged = charged;
+}
+
+/* The opposite, which may be too much: false. */
+static bool mq_chunk_charge_up(struct mq_chunk *c, unsigned long charged)
+{
+	if (charged > c->charged &&
+	    !mq_charge_more(c->payer, charged - c->charged))
+		return false;
+	c->charged = max_t(u32, c->charged, charged);
+	return true;
+}
+
+/* The chunk is no longer one of its queue's that are mostly unused. */
+static void mq_chunk_unwaste(struct mq_chunk *c)
+{
+	if (c->sparse)
+		atomic_long_sub(c->size, &c->q->waste);
+	c->sparse = false;
+	if (c->q)
+		mq_queue_put(c->q);
+	c->q = NULL;
 }
 
 static void mq_chunk_give_back(struct mq_chunk *c)
 {
+	struct mq_payer *payer = c->payer;
+	u32 charged = c->charged;
+
+	mq_chunk_unwaste(c);
 	if (c->order == MQ_LARGE)
 		kvfree(c);
 	else
 		free_pages((unsigned long)c, c->order);
+	mq_uncharge(payer, charged);
 }
 
 /* So many bytes more are kept that no message is in, or less. */
@@ -152,16 +220,16 @@ static void mq_kept_add(long bytes)
 	atomic_long_add(bytes, &mq_kept);
 }
 
-/* One of those, of @size bytes, and charged as a new one would be; or NULL. */
-static struct mq_chunk *mq_pool_get(u32 size)
+/* One of those, of 2^@order pages, and charged as a new one would be; or NULL. */
+static struct mq_chunk *mq_pool_get(struct mq_payer *p, u16 order)
 {
-	struct mem_cgroup *memcg = mq_current_memcg();
+	u32 size = PAGE_SIZE << order;
 	struct mq_chunk *c = NULL;
 	unsigned int i;
 
 	spin_lock(&mq_keepers_lock);
 	for (i = 0; i < mq_pooled; i++) {
-		if (mq_pool[i]->size != size || mq_pool[i]->memcg != memcg)
+		if (mq_pool[i]->size != size || mq_pool[i]->payer != p)
 			continue;
 		c = mq_pool[i];
 		mq_pool[i] = mq_pool[--mq_pooled];
@@ -169,7 +237,10 @@ static struct mq_chunk *mq_pool_get(u32 size)
 		break;
 	}
 	spin_unlock(&mq_keepers_lock);
-	return c;
+	if (!c || mq_chunk_charge_up(c, mq_pages_bytes(order)))
+		return c;
+	mq_chunk_give_back(c);
+	return NULL;
 }
 
 /* Give back all of them. Return: how many bytes those were. */
@@ -204,6 +275,8 @@ static bool mq_pool_put(struct mq_chunk *c)
 {
 	bool kept = false, first = false;
 
+	mq_chunk_unwaste(c);
+	mq_chunk_charge_down(c, c->size);
 	spin_lock(&mq_keepers_lock);
 	if (!list_empty(&mq_keepers) && mq_pooled < MQ_POOL_MAX) {
 		first = !mq_pooled;
@@ -217,27 +290,56 @@ static bool mq_pool_put(struct mq_chunk *c)
 	return kept;
 }
 
-void mq_chunk_free(struct mq_chunk *c)
+static void mq_chunk_free(struct mq_chunk *c)
 {
 	if (c->order == MQ_LARGE || !mq_pool_put(c))
 		mq_chunk_give_back(c);
 }
 
-/* The file will cut no more from it. */
+/* The last of it is in use, and keeps all of it: note that for its queue. */
+static void mq_chunk_waste(struct mq_chunk *c)
+{
+	c->sparse = true;
+	if (atomic_long_add_return(c->size, &c->q->waste) >
+	    mq_compact_threshold(c->q))
+		mq_compact_later(c->q);
+}
+
+/**
+ * mq_chunk_ebb - little of a chunk is in use
+ * @c: the chunk, which may be gone already unless one of the two is so:
+ * @left: what is left of mq_chunk.refs: nothing, or
+ * @put: what was given back: so much that more than @low were in use before
+ * @low: its mq_chunk.low
+ *
+ * Who crosses that mark gives back one more reference, which held until then.
+ */
+void mq_chunk_ebb(struct mq_chunk *c, u64 left, u64 put, u32 low)
+{
+	if (left && (u32)(left + put) < low)
+		return;
+	if (left > MQ_CHUNK_ONE && c->q)
+		mq_chunk_waste(c);
+	if (!left || !atomic64_sub_return(MQ_CHUNK_ONE, &c->refs))
+		mq_chunk_free(c);
+}
+
+/* The file will cut no more from it. One reference more than its messages stays. */
 static void mq_chunk_retire(struct mq_chunk *c)
 {
 	if (!c)
 		return;
 	mq_kept_add(-(long)c->size);
-	if (atomic_sub_and_test(MQ_CHUNK_BIAS - c->given, &c->refs))
-		mq_chunk_free(c);
+	if (c->order != MQ_LARGE)
+		mq_chunk_charge_down(c, c->size +
+				     mq_chunk_reserve(c->given / MQ_CHUNK_ONE));
+	mq_chunk_put(c, MQ_CHUNK_BIAS - c->given - MQ_CHUNK_ONE);
 }
 
 /* The file keeps a new chunk. */
 static void mq_chunk_keep(struct mq_file *f, struct mq_chunk *c)
 {
-	c->memcg = mq_current_memcg();
-	atomic_set(&c->refs, MQ_CHUNK_BIAS);
+	atomic64_set(&c->refs, MQ_CHUNK_BIAS);
 	mq_kept_add(c->size);
 	if (!list_empty(&f->keeper))
 		return;
@@ -259,6 +361,9 @@ void mq_chunk_drop(struct mq_file *f)
 	mq_chunk_retire(f->chunk);
 	mq_chunk_retire(f->spare);
 	mq_chunk_retire(f->large);
+	f->chunk = NULL;
+	f->spare = NULL;
+	f->large = NULL;
 	if (keeper)
 		mq_pool_empty();
 }
@@ -284,34 +389,74 @@ static unsigned long mq_shrink_count(struct shrinker *s,
 	return atomic_long_read(&mq_kept) >> PAGE_SHIFT ?: SHRINK_EMPTY;
 }
 
+/*
+ * Take what one of the files keeps, of a file whose opener is @user if that is
+ * not NULL. Only some are looked at; those that do not count go to the end.
+ * Return: bytes; 0: there was nothing, but *@more says whether to go on.
+ */
+static unsigned long mq_keepers_empty_one(const struct mq_user *user, bool *more)
+{
+	struct mq_chunk *c[3] = {};
+	unsigned long bytes = 0;
+	struct mq_file *f;
+	unsigned int i;
+
+	spin_lock(&mq_keepers_lock);
+	f = list_first_entry_or_null(&mq_keepers, struct mq_file, keeper);
+	*more = f;
+	if (f && user && f->payer->user != user) {
+		list_move_tail(&f->keeper, &mq_keepers);
+	} else if (f) {
+		list_del_init(&f->keeper);
+		mq_keeper_empty(f, c);
+	}
+	spin_unlock(&mq_keepers_lock);
+	for (i = 0; i < ARRAY_SIZE(c); i++) {
+		bytes += c[i] ? c[i]->size : 0;
+		mq_chunk_retire(c[i]);
+	}
+	return bytes;
+}
+
 /* The kernel wants memory: files give back what they keep, one by one. */
 static unsigned long mq_shrink_scan(struct shrinker *s,
 				    struct shrink_control *control)
 {
-	unsigned long freed = mq_pool_empty() >> PAGE_SHIFT, i;
+	unsigned long freed = mq_pool_empty() >> PAGE_SHIFT;
+	bool more = true;
 
-	while (freed < control->nr_to_scan) {
-		struct mq_chunk *c[3] = {};
-		struct mq_file *f;
-
-		spin_lock(&mq_keepers_lock);
-		f = list_first_entry_or_null(&mq_keepers, struct mq_file,
-					     keeper);
-		if (f) {
-			list_del_init(&f->keeper);
-			mq_keeper_empty(f, c);
-		}
-		spin_unlock(&mq_keepers_lock);
-		if (!f)
-			break;
-		for (i = 0; i < ARRAY_SIZE(c); i++) {
-			freed += c[i] ? c[i]->size >> PAGE_SHIFT : 0;
-			mq_chunk_retire(c[i]);
-		}
-	}
+	while (more && freed < control->nr_to_scan)
+		freed += mq_keepers_empty_one(NULL, &more) >> PAGE_SHIFT;
 	/* Where another file is left, some of it has come here. */
 	mq_pool_empty();
 	return freed ?: SHRINK_STOP;
+}
+
+/* How many files are asked for what they keep, when a bound is reached. */
+#define MQ_RECLAIM_FILES	64
+
+/*
+ * A charge of @p was not granted: have files give back what they keep, and free
+ * chunks of which little is in use. Return: did that give anything?
+ */
+static bool mq_reclaim(struct mq_file *f, struct mq_payer *p,
+		       struct mq_chunk **c)
+{
+	const struct mq_user *user = mq_user_short(p);
+	unsigned long bytes = mq_pool_empty();
+	bool more = true;
+	unsigned int n;
+
+	/* What this file has is the caller's own, and claimed. */
+	if (*c != MQ_CHUNK_CLAIMED && f->spare) {
+		mq_chunk_retire(f->spare);
+		f->spare = NULL;
+		bytes++;
+	}
+	for (n = 0; more && n < MQ_RECLAIM_FILES; n++)
+		bytes += mq_keepers_empty_one(user, &more);
+	bytes += mq_pool_empty();
+	return mq_compact(f->q) || bytes;
 }
 
 int __init mq_chunk_module_init(void)
@@ -342,6 +487,9 @@ static void mq_chunk_init(struct mq_chunk *c, u32 size, u16 order)
 {
 	c->size = size;
 	c->order = order;
+	c->low = order == MQ_LARGE ? 1 : size / MQ_CHUNK_LOW;
+	c->sparse = false;
+	c->q = NULL;
 	c->used = MQ_CHUNK_START;
 	c->top = size;
 	c->given = 0;
@@ -350,18 +498,37 @@ static void mq_chunk_init(struct mq_chunk *c, u32 size, u16 order)
 }
 
 /* Large ones do not press the kernel for pages in a row. */
-static struct mq_chunk *mq_chunk_pages(struct mq_file *f, u32 size)
+static struct mq_chunk *mq_pages_alloc(struct mq_payer *p, u16 order)
 {
 	gfp_t gfp = GFP_KERNEL_ACCOUNT | __GFP_NOWARN | __GFP_COMP;
+	unsigned long charged = mq_pages_bytes(order);
+	struct mq_chunk *c;
+
+	if (!mq_charge(p, charged))
+		return NULL;
+	gfp |= order ? __GFP_NORETRY : __GFP_RETRY_MAYFAIL;
+	c = (void *)__get_free_pages(gfp, order);
+	if (!c) {
+		mq_uncharge(p, charged);
+		return NULL;
+	}
+	c->payer = p;
+	c->charged = charged;
+	return c;
+}
+
+static struct mq_chunk *mq_chunk_pages(struct mq_file *f, struct mq_payer *p,
+				       u32 size)
+{
 	u16 order = get_order(size);
 	struct mq_chunk *c;
 
-	gfp |= order ? __GFP_NORETRY : __GFP_RETRY_MAYFAIL;
-	c = mq_pool_get(PAGE_SIZE << order) ?:
-	    (void *)__get_free_pages(gfp, order);
+	c = mq_pool_get(p, order) ?: mq_pages_alloc(p, order);
 	if (!c)
 		return NULL;
 	mq_chunk_init(c, PAGE_SIZE << order, order);
+	get_device(&f->q->dev);
+	c->q = f->q;
 	mq_chunk_keep(f, c);
 	return c;
 }
@@ -385,12 +552,13 @@ bool mq_chunk_again(struct mq_chunk *c, u32 size)
  * Cut the only message off a chunk: there the entry stands before it, as the end
  * may be far away.
  */
-static struct mq_entry *mq_chunk_take_all(struct mq_chunk *c, u32 front)
+static struct mq_entry *mq_chunk_take_all(struct mq_chunk *c, u32 front,
+					  u32 size)
 {
 	struct mq_entry *e = (void *)c + MQ_CHUNK_START + front;
 
 	c->used = c->top;
-	c->given++;
+	c->given += MQ_CHUNK_ONE + size;
 	e->place = (union mq_place){
 		.msg = sizeof(*e) / 8,
 		.chunk = (MQ_CHUNK_START + front) / 8,
@@ -399,60 +567,103 @@ static struct mq_entry *mq_chunk_take_all(struct mq_chunk *c, u32 front)
 	return e;
 }
 
-/* A chunk with room for one message, which takes @size bytes in all. */
-static struct mq_chunk *mq_chunk_large(u32 size)
+/* The memory, from the cgroup of who pays. */
+static struct mq_chunk *mq_large_alloc(struct mq_payer *p, size_t all)
 {
-	size_t all = MQ_CHUNK_START + (size_t)size;
+	struct mem_cgroup *memcg = mq_memcg_charge_to(p->memcg);
 	struct mq_chunk *c;
 
-	if (all > MQ_CHUNK_MAX)
-		c = __vmalloc(all, MQ_GFP);
-	else
-		c = kmalloc(all, MQ_GFP);
-	if (c)
-		mq_chunk_init(c, all, MQ_LARGE);
+	c = all > MQ_CHUNK_MAX ? __vmalloc(all, MQ_GFP) : kmalloc(all, MQ_GFP);
+	mq_memcg_charge_back(memcg);
 	return c;
+}
+
+/*
+ * A chunk with room for one message, which takes @size bytes in all, or an
+ * ERR_PTR of ENOMEM or EDQUOT. @charge says how it is charged.
+ */
+static struct mq_chunk *mq_chunk_large(struct mq_payer *p, u32 size,
+				       bool (*charge)(struct mq_payer *p,
+						      unsigned long bytes))
+{
+	size_t all = MQ_CHUNK_START + (size_t)size;
+	unsigned long charged = mq_large_bytes(all) + mq_chunk_reserve(1);
+	struct mq_chunk *c;
+
+	if (!charge(p, charged))
+		return ERR_PTR(-EDQUOT);
+	c = mq_large_alloc(p, all);
+	if (!c) {
+		mq_uncharge(p, charged);
+		return ERR_PTR(-ENOMEM);
+	}
+	c->payer = p;
+	c->charged = charged;
+	mq_chunk_init(c, all, MQ_LARGE);
+	return c;
+}
+
+static struct mq_entry *mq_chunk_lone(struct mq_payer *p, u32 front, u32 size,
+				      bool (*charge)(struct mq_payer *p,
+						     unsigned long bytes))
+{
+	struct mq_chunk *c;
+
+	c = mq_chunk_large(p, front + sizeof(struct mq_entry) + size, charge);
+	if (IS_ERR(c))
+		return ERR_CAST(c);
+	/* The message, and what stays until that is gone: mq_chunk_ebb(). */
+	atomic64_set(&c->refs, 2 * MQ_CHUNK_ONE + size);
+	return mq_chunk_take_all(c, front, size);
 }
 
 /**
  * mq_chunk_alone - memory for one message
+ * @p: who pays
  * @front: bytes before its entry
  * @size: bytes of the message
  *
  * All of them are multiples of 8.
  *
  * Return: the entry, of which only the places of its chunk, of its message and
- * of its sender are filled in, or NULL.
+ * of its sender are filled in, or an ERR_PTR of ENOMEM or EDQUOT.
  */
-struct mq_entry *mq_chunk_alone(u32 front, u32 size)
+struct mq_entry *mq_chunk_alone(struct mq_payer *p, u32 front, u32 size)
 {
-	struct mq_chunk *c;
+	return mq_chunk_lone(p, front, size, mq_charge);
+}
 
-	c = mq_chunk_large(front + sizeof(struct mq_entry) + size);
-	if (!c)
-		return NULL;
-	atomic_set(&c->refs, 1);
-	return mq_chunk_take_all(c, front);
+/* The same for a message that moves, so that a chunk can be freed. */
+struct mq_entry *mq_chunk_refuge(struct mq_payer *p, u32 front, u32 size)
+{
+	return mq_chunk_lone(p, front, size, mq_charge_to_move);
+}
+
+/* The message of such a chunk, which is nobody else's yet, takes @size bytes. */
+void mq_chunk_resize(struct mq_chunk *c, u32 size)
+{
+	atomic64_set(&c->refs, 2 * MQ_CHUNK_ONE + size);
 }
 
 /* The same for a large message, from what there was for the one before. */
-static struct mq_entry *mq_chunk_again_large(struct mq_file *f, u32 front,
+static struct mq_entry *mq_chunk_again_large(struct mq_file *f,
+					     struct mq_payer *p, u32 front,
 					     u32 size)
 {
 	struct mq_chunk *c = xchg(&f->large, NULL);
+	u32 all = front + sizeof(struct mq_entry) + size;
 	struct mq_entry *e;
 
-	size += front + sizeof(*e);
-	if (!c || c->memcg != mq_current_memcg() || c->size / 2 > size ||
-	    !mq_chunk_again(c, size)) {
+	if (!c || c->payer != p || c->size / 2 > all ||
+	    !mq_chunk_again(c, all)) {
 		mq_chunk_retire(c);
-		c = mq_chunk_large(size);
-		if (!c)
-			return NULL;
+		c = mq_chunk_large(p, all, mq_charge);
+		if (IS_ERR(c))
+			return ERR_CAST(c);
 		mq_chunk_keep(f, c);
 	}
 	mq_sender_stamp(&c->first);
-	e = mq_chunk_take_all(c, front);
+	e = mq_chunk_take_all(c, front, size);
 	/* Unless another thread was faster. */
 	if (cmpxchg(&f->large, NULL, c))
 		mq_chunk_retire(c);
@@ -464,7 +675,7 @@ static bool mq_chunk_hand_over(struct mq_chunk *c)
 {
 	u32 at = c->used;
 
-	if (c->memcg != mq_current_memcg())
+	if (!mq_payer_is_current(c->payer))
 		return false;
 	if (mq_chunk_again(c, 0)) {
 		mq_sender_stamp(&c->first);
@@ -478,15 +689,24 @@ static bool mq_chunk_hand_over(struct mq_chunk *c)
 	return true;
 }
 
+/* Who pays for what the caller sends with this file; or NULL. */
+static struct mq_payer *mq_file_payer(struct mq_file *f)
+{
+	return likely(mq_payer_is_current(f->payer)) ?
+	       mq_payer_hold(f->payer) : mq_payer_get();
+}
+
 /**
  * mq_chunk_next - go on to the next chunk
  * @f: the producer
+ * @p: who pays
  * @c: its chunk, claimed, which is full, or somebody else's; or NULL
  * @size: bytes that there is to be room for
  *
  * Return: the next one, or NULL; claimed, too.
  */
-struct mq_chunk *mq_chunk_next(struct mq_file *f, struct mq_chunk *c, u32 size)
+static struct mq_chunk *mq_chunk_step(struct mq_file *f, struct mq_payer *p,
+				      struct mq_chunk *c, u32 size)
 {
 	struct mq_chunk *spare = f->spare;
 	u32 most;
@@ -494,15 +714,52 @@ struct mq_chunk *mq_chunk_next(struct mq_file *f, struct mq_chunk *c, u32 size)
 	f->spare = c;
 	/* A smaller one would be full before the other is empty again. */
 	if (spare && c && spare->size >= c->size &&
-	    spare->memcg == mq_current_memcg() && mq_chunk_again(spare, size)) {
+	    spare->payer == p && mq_chunk_again(spare, size)) {
 		mq_sender_stamp(&spare->first);
 		return spare;
 	}
 	mq_chunk_retire(spare);
 	most = clamp_t(u32, 4 * size, MQ_CHUNK_SMALL, MQ_CHUNK_MAX);
 	f->chunk_size = clamp_t(u32, 2 * f->chunk_size, PAGE_SIZE, most);
-	return mq_chunk_pages(f, max_t(u32, f->chunk_size,
-				       size + MQ_CHUNK_START));
+	return mq_chunk_pages(f, p, max_t(u32, f->chunk_size,
+					  size + MQ_CHUNK_START));
+}
+
+/* The same, with the caller paying. */
+struct mq_chunk *mq_chunk_next(struct mq_file *f, struct mq_chunk *c, u32 size)
+{
+	struct mq_payer *p = mq_file_payer(f);
+
+	if (unlikely(!p)) {
+		mq_chunk_retire(c);
+		return NULL;
+	}
+	c = mq_chunk_step(f, p, c, size);
+	mq_payer_put(p);
+	return c;
+}
+
+/* Memory from a chunk that is begun, gone on with, or the message's own. */
+static struct mq_entry *mq_chunk_find(struct mq_file *f, struct mq_payer *p,
+				      struct mq_chunk **c, u32 front, u32 size)
+{
+	u32 all = front + sizeof(struct mq_entry) + size;
+
+	if (all > MQ_CHUNK_MAX / 4 && all < MQ_LARGE_MAX)
+		return mq_chunk_again_large(f, p, front, size);
+	if (*c == MQ_CHUNK_CLAIMED || all > MQ_CHUNK_MAX / 4)
+		return mq_chunk_alone(p, front, size);
+	if (!*c && f->alone < MQ_ALONE_MAX) {
+		f->alone++;
+		return mq_chunk_alone(p, front, size);
+	}
+	if (*c && (mq_chunk_is_ours(*c) || mq_chunk_hand_over(*c))) {
+		if (mq_chunk_has(*c, all))
+			return mq_chunk_take(*c, front, size);
+	}
+	*c = mq_chunk_step(f, p, *c, all);
+	return *c ? mq_chunk_take(*c, front, size) :
+		    mq_chunk_alone(p, front, size);
 }
 
 /* As mq_chunk_cut(), where the chunk as it stands will not do. */
@@ -510,23 +767,16 @@ static noinline struct mq_entry *mq_chunk_slow(struct mq_file *f,
 					       struct mq_chunk **c, u32 front,
 					       u32 size)
 {
-	u32 all = front + sizeof(struct mq_entry) + size;
+	struct mq_payer *p = mq_file_payer(f);
+	struct mq_entry *e;
 
-	if (all > MQ_CHUNK_MAX / 4 && all < MQ_LARGE_MAX)
-		return mq_chunk_again_large(f, front, size);
-	if (*c == MQ_CHUNK_CLAIMED || all > MQ_CHUNK_MAX / 4)
-		return mq_chunk_alone(front, size);
-	if (!*c && f->alone < MQ_ALONE_MAX) {
-		f->alone++;
-		return mq_chunk_alone(front, size);
-	}
-	if (*c && (mq_chunk_is_ours(*c) || mq_chunk_hand_over(*c))) {
-		if (mq_chunk_has(*c, all))
-			return mq_chunk_take(*c, front, size);
-	}
-	*c = mq_chunk_next(f, *c, all);
-	return *c ? mq_chunk_take(*c, front, size) :
-		    mq_chunk_alone(front, size);
+	if (!p)
+		return ERR_PTR(-ENOMEM);
+	e = mq_chunk_find(f, p, c, front, size);
+	if (unlikely(e == ERR_PTR(-EDQUOT)) && mq_reclaim(f, p, c))
+		e = mq_chunk_find(f, p, c, front, size);
+	mq_payer_put(p);
+	return e;
 }
 
 /**

@@ -28,6 +28,7 @@ siphash_key_t mq_hash_key __read_mostly;
  * @hash: of the id; what the tree is sorted by
  * @id: number of the message
  * @time: when it was sent, CLOCK_BOOTTIME
+ * @payer: who pays for it
  * @size: bytes of the id
  * @bytes: the id
  */
@@ -37,17 +38,34 @@ struct mq_seen {
 	u64			hash;
 	u64			id;
 	u64			time;
+	struct mq_payer		*payer;
 	u32			size;
 	u8			bytes[];
 };
 
-/* For an id of @size bytes, which are to be filled in; or NULL. */
-struct mq_seen *mq_seen_new(u32 size)
+/* What is charged for an id. */
+static unsigned long mq_seen_cost(u32 size)
 {
-	struct mq_seen *s = kzalloc(struct_size(s, bytes, size), MQ_GFP);
+	return mq_kmalloc_bytes(struct_size_t(struct mq_seen, bytes, size));
+}
 
-	if (s)
-		s->size = size;
+/*
+ * For an id of @size bytes, which are to be filled in; or an ERR_PTR of ENOMEM or
+ * EDQUOT.
+ */
+struct mq_seen *mq_seen_new(struct mq_payer *p, u32 size)
+{
+	struct mq_seen *s;
+
+	if (!mq_charge(p, mq_seen_cost(size)))
+		return ERR_PTR(-EDQUOT);
+	s = kzalloc(struct_size(s, bytes, size), MQ_GFP);
+	if (!s) {
+		mq_uncharge(p, mq_seen_cost(size));
+		return ERR_PTR(-ENOMEM);
+	}
+	s->payer = p;
+	s->size = size;
 	return s;
 }
 
@@ -64,6 +82,7 @@ void mq_seen_hash(struct mq_seen *s)
 
 void mq_seen_free(struct mq_seen *s)
 {
+	mq_uncharge(s->payer, mq_seen_cost(s->size));
 	kfree(s);
 }
 

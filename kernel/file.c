@@ -21,6 +21,11 @@ static struct mq_file *mq_file_new(struct mq_queue *q, struct file *file)
 
 	if (!f)
 		return NULL;
+	f->payer = mq_payer_get();
+	if (!f->payer) {
+		kfree(f);
+		return NULL;
+	}
 	f->q = q;
 	f->mode = file->f_mode & (FMODE_READ | FMODE_WRITE);
 	/* Access mode 3: permission for both is checked, neither is given. */
@@ -65,6 +70,7 @@ static int mq_open(struct inode *inode, struct file *file)
 	return stream_open(inode, file);
 
 out_free:
+	mq_payer_put(f->payer);
 	kfree(f);
 out_put:
 	mq_queue_put(q);
@@ -104,6 +110,7 @@ static int mq_release(struct inode *inode, struct file *file)
 	if (f->mode)
 		mq_reap(q, true);
 	mq_chunk_drop(f);
+	mq_payer_put(f->payer);
 	kfree(f);
 	mq_queue_put(q);
 	return 0;
@@ -170,7 +177,7 @@ static __poll_t mq_poll(struct file *file, poll_table *wait)
 	if (f->mode & FMODE_READ && mq_can_receive(f, true))
 		events |= EPOLLIN | EPOLLRDNORM;
 	if (f->mode & FMODE_WRITE && mq_can_send(q, room) &&
-	    mq_budget_poll(q, room))
+	    mq_account_poll(q, f->payer, mq_cost(room)))
 		events |= EPOLLOUT | EPOLLWRNORM;
 	if (READ_ONCE(q->gone))
 		events |= EPOLLHUP | EPOLLERR;

@@ -24,15 +24,35 @@ void mq_held_init(struct mq_held *h)
 	h->tree = RB_ROOT_CACHED;
 }
 
+static void mq_held_add_tree(struct mq_held *h, struct mq_entry *e)
+{
+	mq_ids_insert(&h->tree, e);
+	e->hold = MQ_IN_TREE;
+}
+
+/* @e takes the place of @old, which is held, and has its message already. */
+void mq_held_replace_locked(struct mq_entry *old, struct mq_entry *e)
+{
+	struct mq_file *f = mq_msg(old)->holder;
+
+	lockdep_assert_held(&f->q->lock);
+	if (old->hold == MQ_IN_RUN)
+		list_replace(&old->list, &e->list);
+	else
+		rb_replace_node_cached(&old->node, &e->node, &f->held.tree);
+	if (f->partial == old)
+		WRITE_ONCE(f->partial, e);
+}
+
 static void mq_held_del(struct mq_held *h, struct mq_entry *e)
 {
-	if (likely(e->in_run)) {
+	if (likely(e->hold == MQ_IN_RUN)) {
 		mq_list_remove(&e->list);
-		e->in_run = false;
 		h->count--;
 	} else {
 		rb_erase_cached(&e->node, &h->tree);
 	}
+	e->hold = MQ_IN_HAND;
 }
 
 /* The first of the run goes to the tree. */
@@ -41,18 +61,18 @@ static void mq_held_settle_down(struct mq_held *h)
 	struct mq_entry *e = list_first_entry(&h->run, struct mq_entry, list);
 
 	mq_held_del(h, e);
-	mq_ids_insert(&h->tree, e);
+	mq_held_add_tree(h, e);
 }
 
 static void mq_held_add(struct mq_held *h, struct mq_entry *e)
 {
 	if (unlikely(!list_empty(&h->run) &&
 		     mq_last_id(&h->run) > mq_msg(e)->id)) {
-		mq_ids_insert(&h->tree, e);
+		mq_held_add_tree(h, e);
 		return;
 	}
 	mq_list_append(&e->list, &h->run);
-	e->in_run = true;
+	e->hold = MQ_IN_RUN;
 	if (unlikely(++h->count > MQ_RUN_MAX))
 		mq_held_settle_down(h);
 }
@@ -222,7 +242,7 @@ static void mq_held_add_run(struct mq_file *f, struct list_head *batch)
 		last_id = m->id;
 		m->holder = f;
 		m->since_ns = now;
-		e->in_run = true;
+		e->hold = MQ_IN_RUN;
 		n++;
 	}
 	list_cut_position(&run, batch, e->list.prev);
@@ -359,17 +379,11 @@ static struct list_head *mq_finish_some(struct mq_queue *q,
 	return e->list.prev;
 }
 
-/* What they cost, 0: the caller, who frees them without the lock, must look. */
-static u64 mq_finish_cost(const struct mq_finish *done)
-{
-	return done->rare ? 0 : done->n * mq_cost(0) + done->bytes;
-}
-
 /*
  * All of them are done, and the caller frees them, without the lock: with
  * mq_run_free(), which wants to know what this returns.
  */
-u64 mq_flight_finish_run_locked(struct mq_file *f, struct list_head *batch)
+bool mq_flight_finish_run_locked(struct mq_file *f, struct list_head *batch)
 {
 	struct mq_queue *q = f->q;
 	struct mq_finish done = { .rare = q->order };
@@ -379,7 +393,7 @@ u64 mq_flight_finish_run_locked(struct mq_file *f, struct list_head *batch)
 		mq_order_done_run(q, batch);
 	mq_finish_some(q, batch, U64_MAX, U32_MAX, &done);
 	mq_flight_finished_locked(f, done.n, done.bytes);
-	return mq_finish_cost(&done);
+	return done.rare;
 }
 
 /**
@@ -389,12 +403,12 @@ u64 mq_flight_finish_run_locked(struct mq_file *f, struct list_head *batch)
  * @last_id: up to this id
  * @max: so many at most
  * @batch: gets their entries, for the caller to free without the lock
- * @cost: gets what mq_run_free() wants to know
+ * @rare: gets what mq_run_free() wants to know
  *
  * Return: how many; the rest has to be looked for one by one.
  */
 u32 mq_flight_ack_run_locked(struct mq_file *f, u64 first_id, u64 last_id,
-			     u32 max, struct list_head *batch, u64 *cost)
+			     u32 max, struct list_head *batch, bool *rare)
 {
 	struct mq_finish done = {};
 	struct mq_held *h = &f->held;
@@ -410,7 +424,7 @@ u32 mq_flight_ack_run_locked(struct mq_file *f, u64 first_id, u64 last_id,
 	list_cut_position(batch, &h->run, last);
 	h->count -= done.n;
 	mq_flight_finished_locked(f, done.n, done.bytes);
-	*cost = mq_finish_cost(&done);
+	*rare = done.rare;
 	return done.n;
 }
 

@@ -39,27 +39,39 @@ static size_t mq_tail_size(const struct mq_file *f)
 	return f->tail ? mq_size(f->tail) : 0;
 }
 
-/* The room that a line did not need costs nothing any more. */
+/* The unfinished line ends here: its entry has no more room than that. */
 static void mq_tail_trim(struct mq_file *f)
 {
-	mq_budget_uncharge(f->tail_room - mq_size(f->tail));
-	f->tail_room = mq_size(f->tail);
+	struct mq_entry *e = f->tail;
+	u32 size = mq_size(e);
+
+	if (size == f->tail_room)
+		return;
+	mq_entry_resize(e, size);
+	f->tail_room = size;
+}
+
+/* Nothing of it is left. */
+static void mq_tail_drop(struct mq_file *f)
+{
+	struct mq_entry *e = f->tail;
+
+	f->tail = NULL;
+	/* It takes as much of its chunk as there was room for. */
+	mq_msg_set_size(mq_msg(e), f->tail_room);
+	mq_entry_free(e);
 }
 
 /* Take the end of the unfinished line off again. */
 static void mq_tail_cut(struct mq_file *f, size_t size)
 {
-	struct mq_entry *e = f->tail;
-
 	lockdep_assert_held(&f->tx);
-	if (!e)
+	if (!f->tail)
 		return;
-	mq_msg_set_size(mq_msg(e), size);
-	if (!size) {
-		mq_tail_trim(f);
-		f->tail = NULL;
-		mq_entry_free(e);
-	}
+	if (size)
+		mq_msg_set_size(mq_msg(f->tail), size);
+	else
+		mq_tail_drop(f);
 }
 
 /* Have room for a line of @size bytes, which may go on unless it is @whole. */
@@ -71,12 +83,11 @@ static int mq_tail_room(struct mq_file *f, size_t size, bool whole)
 	if (e && size <= f->tail_room)
 		return 0;
 	if (e) {
-		err = mq_entry_grow(f, &f->tail, f->tail_room, size, true);
+		err = mq_entry_grow(&f->tail, f->tail_room, size);
 		if (err)
 			return err;
 	} else {
-		e = whole ? mq_entry_new(f, size, true) :
-			    mq_entry_begin(f, size, true);
+		e = whole ? mq_entry_new(f, size) : mq_entry_begin(f, size);
 		if (IS_ERR(e))
 			return PTR_ERR(e);
 		mq_msg_set_size(mq_msg(e), 0);
@@ -84,14 +95,6 @@ static int mq_tail_room(struct mq_file *f, size_t size, bool whole)
 	}
 	f->tail_room = size;
 	return 0;
-}
-
-/* What mq_tail_room() would charge. */
-static unsigned long mq_tail_cost(const struct mq_file *f, size_t size)
-{
-	if (!f->tail)
-		return mq_cost(size);
-	return size > f->tail_room ? size - f->tail_room : 0;
 }
 
 /*
@@ -153,7 +156,6 @@ static int mq_line_wait(struct mq_file *f, size_t whole, struct mq_turn *turn)
 	WRITE_ONCE(f->tx_waits, true);
 	err = mq_wait_room(f->q, whole, 0, turn);
 	mq_answer_room(f->q, &turn->called);
-	err = err ?: mq_budget_wait(f->q, mq_tail_cost(f, whole));
 	WRITE_ONCE(f->tx_waits, false);
 	return err;
 }
@@ -178,6 +180,10 @@ static int mq_line_take(struct mq_lines *l, const char *part, size_t size,
 
 	do {
 		err = mq_line_try(f, part, size, ends);
+		if (err == -EDQUOT) {
+			err = mq_send_short(f, whole, l->nowait);
+			continue;
+		}
 		if (err == -EAGAIN && l->nowait)
 			mq_want_room(f, whole);
 		if (err != -EAGAIN || l->nowait)

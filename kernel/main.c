@@ -16,9 +16,12 @@ static int __init devmq_init(void)
 	err = mq_queues_init();
 	if (err)
 		return err;
-	err = mq_message_init();
+	err = mq_account_init();
 	if (err)
 		goto out_queues;
+	err = mq_message_init();
+	if (err)
+		goto out_account;
 	err = mq_chunk_module_init();
 	if (err)
 		goto out_message;
@@ -41,6 +44,8 @@ out_chunk:
 	mq_chunk_module_exit();
 out_message:
 	mq_message_exit();
+out_account:
+	mq_account_exit();
 out_queues:
 	mq_queues_exit();
 	return err;
@@ -55,6 +60,7 @@ static void __exit devmq_exit(void)
 	mq_time_exit();
 	mq_chunk_module_exit();
 	mq_message_exit();
+	mq_account_exit();
 	mq_queues_exit();
 }
 

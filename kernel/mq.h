@@ -26,7 +26,8 @@
  *                                of its open files that say so
  *   mq_grave.lock      spinlock  what comes from other queues (grave.c); that
  *                                of one queue inside the lock of another
- *   mq_starved_lock    spinlock  who waits for the module's budget (message.c)
+ *   mq_starved_lock    spinlock  whose pollers wait for memory (account.c)
+ *   mq_accounts_lock   spinlock  who pays for memory (account.c)
  *   mq_keepers_lock    spinlock  memory that is kept (chunk.c)
  *   wait queue locks             inside the kernel's wait queue calls
  *
@@ -74,6 +75,7 @@
 #include <linux/workqueue.h>
 #include <linux/devmq.h>
 
+#include "account.h"
 #include "compat.h"
 #include "waiters.h"
 
@@ -232,11 +234,13 @@ static inline u64 mq_msg_bytes(const struct mq_msg *m)
 
 /**
  * struct mq_text - a name or a note that several entries share
+ * @payer: who pays for it, or NULL
  * @refs: how many do
  * @size: bytes of it
  * @text: the bytes, no NUL behind them
  */
 struct mq_text {
+	struct mq_payer	*payer;
 	refcount_t	refs;
 	u16		size;
 	char		text[];
@@ -274,6 +278,14 @@ struct mq_more {
 	u16		reason;
 	bool		buried;
 } __aligned(8);
+
+/**
+ * enum mq_holds - where an entry in flight is
+ * @MQ_IN_HAND: with whoever copies it out, and in nothing of the file's
+ * @MQ_IN_RUN: in mq_held.run
+ * @MQ_IN_TREE: in mq_held.tree
+ */
+enum mq_holds { MQ_IN_HAND, MQ_IN_RUN, MQ_IN_TREE };
 
 /**
  * union mq_place - where an entry stands, in units of 8 bytes
@@ -319,7 +331,7 @@ union mq_place {
  * @ordered: it is the end of a struct mq_ordered
  * @deferred: in flight: it was deferred before
  * @own_more: mq_msg.more stands in the same piece of memory
- * @in_run: in flight, held: in mq_held.run
+ * @hold: in flight: enum mq_holds
  *
  * Protected by mq_queue.lock. While its handler has one in flight "in hand",
  * in no tree of the file's, nobody else moves it.
@@ -344,7 +356,7 @@ struct mq_entry {
 			bool	ordered:1;
 			bool	deferred:1;
 			bool	own_more:1;
-			bool	in_run;
+			u8	hold;
 		};
 	};
 } __aligned(8);
@@ -416,36 +428,52 @@ struct mq_sender {
 
 /**
  * struct mq_chunk - memory that the messages of one open file are cut from
- * @refs: one for each message in it, and for each who looks at one; besides,
- *	as long as the open file cuts from it, MQ_CHUNK_BIAS less @given
+ * @refs: what of it is in use: for each message in it MQ_CHUNK_ONE and the bytes
+ *	of its record, and MQ_CHUNK_ONE for each who looks at one. Besides, as
+ *	long as an open file cuts from it, MQ_CHUNK_BIAS less @given; after that
+ *	MQ_CHUNK_ONE, until less than @low bytes are in use
+ * @given: the messages that were cut, counted as in @refs
  * @size: bytes, this header included
  * @used: how many of them messages have taken, from the beginning
  * @top: where the entries begin, which are cut off the end
- * @given: how many messages were cut
+ * @low: so few bytes in use are hardly worth the whole (invariant)
  * @sender: where the sender of what is cut now stands, in units of 8 bytes
  * @order: pages it is made of; MQ_LARGE: it is as large as its one message
  *	needs
- * @memcg: the cgroup it is charged to; only to be compared with
+ * @charged: bytes that @payer pays for it
  * @first: the first sender
+ * @sparse: it counts in @q's waste (whose reference ended the fuller state)
+ * @payer: who pays (invariant)
+ * @q: the queue that it counts as sparse for, holds a reference; or NULL
  *
  * Messages that come after each other stand so, as they go in and out in one
  * piece; so their entries are apart. Senders stand between the messages, where
- * they change. @refs counts down
- * without a lock; all else belongs to who has claimed the chunk (chunk.c).
+ * they change. @refs counts down without a lock; all else belongs to who has
+ * claimed the chunk (chunk.c).
  */
 struct mq_chunk {
-	atomic_t		refs;
+	atomic64_t		refs;
+	u64			given;
 	u32			size;
 	u32			used;
 	u32			top;
-	u32			given;
+	u32			low;
 	u16			sender;
 	u16			order;
-	struct mq_sender	first __aligned(8);
-	struct mem_cgroup	*memcg;
+	u32			charged;
+	struct mq_sender	first;
+	bool			sparse;
+	struct mq_payer		*payer;
+	struct mq_queue		*q;
 };
 
+/* One message, or one who looks, in mq_chunk.refs; the bytes stand below. */
+#define MQ_CHUNK_ONE	BIT_ULL(32)
+#define MQ_CHUNK_BIAS	(BIT_ULL(62) | BIT_ULL(30))
+
 #define MQ_LARGE	U16_MAX
+
+static_assert(!(offsetof(struct mq_chunk, first) % 8));
 
 static inline struct mq_chunk *mq_chunk_of(const struct mq_entry *e)
 {
@@ -665,8 +693,12 @@ enum { MQ_PAUSED_NONE, MQ_PAUSED_SEND, MQ_PAUSED_RECEIVE, MQ_PAUSED_BOTH };
  * @rx: readers that are about to receive
  * @tx: writers that are about to send
  * @grace: who was woken has not tried yet: how long is that waited for (wait.c)
- * @starved: in message.c's list of queues whose pollers wait for the budget
- * @work: does what time does, and removes the queue when it has expired
+ * @starved: in account.c's list of queues whose pollers wait for memory
+ * @waste: bytes of chunks of which little is in use (atomic)
+ * @unmoved: how many of them the last compaction left (who set @compacting;
+ *	looked at without)
+ * @compacting: bit 0: somebody is compacting the queue (atomic)
+ * @work: compacts, does what time does, and removes the queue when it has expired
  * @origin: its name, for those that die here (invariant)
  * @dead_letter: its dead-letter queue, or NULL (written under @lock and
  *	mq_registry_lock, holds a reference)
@@ -729,6 +761,9 @@ struct mq_queue {
 	struct timer_list	grace;
 
 	struct list_head	starved;
+	atomic_long_t		waste;
+	long			unmoved;
+	unsigned long		compacting;
 	struct work_struct	work;
 	struct mq_text		*origin;
 	struct mq_queue		*dead_letter;
@@ -800,6 +835,7 @@ struct mq_queue {
  * @wide: it has pollers that are in mq_queue.readers instead (set once)
  * @cursor: where the last PEEK stopped (who set @looking, and mq_queue.lock)
  * @looking: bit 0: a PEEK is at work there (atomic)
+ * @payer: who opened it, for what it sends (invariant)
  * @chunk: what its messages are cut from; NULL: there is none yet;
  *	MQ_CHUNK_CLAIMED: somebody does so now (exchanged)
  * @spare: the one before that (who has claimed @chunk, as the next two)
@@ -844,6 +880,7 @@ struct mq_file {
 	struct mq_cursor	cursor;
 	unsigned long		looking;
 
+	struct mq_payer		*payer;
 	struct mq_chunk		*chunk;
 	struct mq_chunk		*spare;
 	struct mq_chunk		*large;
@@ -885,12 +922,12 @@ struct mq_chunk *mq_chunk_claim(struct mq_file *f);
 void mq_chunk_unclaim(struct mq_file *f, struct mq_chunk *c);
 struct mq_entry *mq_chunk_cut(struct mq_file *f, struct mq_chunk **c,
 			      u32 front, u32 size);
-struct mq_entry *mq_chunk_alone(u32 front, u32 size);
+struct mq_entry *mq_chunk_alone(struct mq_payer *p, u32 front, u32 size);
 struct mq_chunk *mq_chunk_next(struct mq_file *f, struct mq_chunk *c, u32 size);
 bool mq_chunk_again(struct mq_chunk *c, u32 size);
 void mq_chunk_drop(struct mq_file *f);
 void mq_sender_stamp(struct mq_sender *s);
-void mq_chunk_free(struct mq_chunk *c);
+void mq_chunk_ebb(struct mq_chunk *c, u64 left, u64 put, u32 low);
 
 #define MQ_CHUNK_CLAIMED	((struct mq_chunk *)1UL)
 
@@ -922,7 +959,7 @@ static inline struct mq_entry *mq_chunk_take(struct mq_chunk *c, u32 front,
 
 	c->used = at + size;
 	c->top = top - front;
-	c->given++;
+	c->given += MQ_CHUNK_ONE + size;
 	e->place = (union mq_place){
 		.msg = (s32)(at - top) >> 3,
 		.chunk = top / 8,
@@ -952,86 +989,63 @@ static inline struct mq_entry *mq_chunk_quick(struct mq_file *f, u32 size)
 
 static inline void mq_chunk_get(struct mq_chunk *c)
 {
-	atomic_inc(&c->refs);
+	atomic64_add(MQ_CHUNK_ONE, &c->refs);
 }
 
-static inline void mq_chunk_put_many(struct mq_chunk *c, u32 n)
+/*
+ * Give back what was in use: for each message, or reference, MQ_CHUNK_ONE, and
+ * the bytes of the records.
+ */
+static inline void mq_chunk_put(struct mq_chunk *c, u64 what)
 {
-	if (atomic_sub_and_test(n, &c->refs))
-		mq_chunk_free(c);
+	/* Once that is given back, the chunk may be gone. */
+	u32 low = READ_ONCE(c->low);
+	u64 left = atomic64_sub_return(what, &c->refs);
+
+	if (unlikely((u32)left < low))
+		mq_chunk_ebb(c, left, what, low);
 }
 
-static inline void mq_chunk_put(struct mq_chunk *c)
-{
-	mq_chunk_put_many(c, 1);
-}
+struct mq_entry *mq_chunk_refuge(struct mq_payer *p, u32 front, u32 size);
+void mq_chunk_resize(struct mq_chunk *c, u32 size);
 
-/* message.c: messages, their entries, and the budget of the module */
+/* compact.c: moving messages out of chunks of which little is in use */
+unsigned long mq_compact_threshold(struct mq_queue *q);
+void mq_compact_later(struct mq_queue *q);
+bool mq_compact(struct mq_queue *q);
+void mq_compact_due(struct mq_queue *q);
+
+/* message.c: messages and their entries */
 int mq_message_init(void);
 void mq_message_exit(void);
 struct mq_entry *mq_entry_alloc(struct mq_file *f, struct mq_chunk **c,
 				const struct mq_sizes *sizes, bool more,
-				bool stays, bool nowait);
-struct mq_entry *mq_entry_new(struct mq_file *f, u32 size, bool nowait);
-struct mq_entry *mq_entry_begin(struct mq_file *f, u32 size, bool nowait);
+				bool stays);
+struct mq_entry *mq_entry_new(struct mq_file *f, u32 size);
+struct mq_entry *mq_entry_begin(struct mq_file *f, u32 size);
+void mq_entry_resize(struct mq_entry *e, u32 size);
 void mq_entry_stamp(struct mq_entry *e);
 struct mq_entry *mq_entry_lift(struct mq_entry *old);
+struct mq_entry *mq_entry_refuge(const struct mq_entry *old);
+void mq_entry_discard(struct mq_entry *e);
 struct mq_entry *mq_entry_copy(struct mq_queue *q, const struct mq_entry *old);
-int mq_entry_grow(struct mq_file *f, struct mq_entry **e, u32 before, u32 room,
-		  bool nowait);
-void mq_budget_wake(void);
+int mq_entry_grow(struct mq_entry **e, u32 before, u32 room);
 void mq_entry_free(struct mq_entry *e);
 void mq_entries_free(struct list_head *list);
-void mq_run_free(struct list_head *list, u64 cost);
+void mq_run_free(struct list_head *list, bool rare);
 struct mq_more *mq_more_alloc(void);
 void mq_more_free(struct mq_more *m);
 void mq_more_restore(struct mq_entry *e);
 void mq_more_add(struct mq_entry *e, struct mq_more **spare);
-/*
- * What a message costs of the module's budget, which counts @bytes as the
- * queue's bound does: but for what goes to waste between them.
- */
-static inline u64 mq_cost(u64 bytes)
+unsigned long mq_cost(u64 bytes);
+
+/* What an entry takes of its chunk, for mq_chunk_put(). */
+static inline u64 mq_entry_share(const struct mq_entry *e)
 {
-	return sizeof(struct mq_entry) + sizeof(struct mq_msg) + bytes;
+	return MQ_CHUNK_ONE + mq_msg_step(mq_msg(e));
 }
 
-static inline u64 mq_entry_cost(const struct mq_entry *e)
-{
-	return mq_cost(mq_msg_bytes(mq_msg(e)));
-}
-
-extern atomic_long_t mq_budget_used;
-extern unsigned long mq_budget_max;
-extern wait_queue_head_t mq_budget_waiters;
-extern struct list_head mq_starved;
-
-static inline void mq_budget_uncharge(unsigned long cost)
-{
-	atomic_long_sub(cost, &mq_budget_used);
-	/* Pairs with that of whoever gets in line and then looks at it. */
-	smp_mb__after_atomic();
-	/* So either he sees what is left now, or is seen here. */
-	if (unlikely(waitqueue_active(&mq_budget_waiters) ||
-		     !list_empty(&mq_starved)))
-		mq_budget_wake();
-}
-
-/* Charge @cost if there is so much left; who fails may take it for short. */
-static inline bool mq_budget_try(unsigned long cost)
-{
-	if (likely(atomic_long_add_return(cost, &mq_budget_used) <=
-		   READ_ONCE(mq_budget_max)))
-		return true;
-	mq_budget_uncharge(cost);
-	return false;
-}
-
-bool mq_budget_open(const struct mq_queue *q, u64 bytes);
-bool mq_budget_poll(struct mq_queue *q, u64 bytes);
-void mq_budget_forget(struct mq_queue *q);
-int mq_budget_wait(struct mq_queue *q, unsigned long cost);
-struct mq_text *mq_text_alloc(u16 size);
+struct mq_text *mq_text_alloc(u16 size, struct mq_payer *p);
 struct mq_text *mq_text_get(struct mq_text *t);
 void mq_text_put(struct mq_text *t);
 
@@ -1087,7 +1101,7 @@ static inline void mq_list_remove(struct list_head *entry)
 	__list_del(entry->prev, entry->next);
 }
 
-/* Its payload becomes longer or shorter, before it is in a queue. */
+/* Its payload becomes longer or shorter: see mq_entry_resize(). */
 static inline void mq_msg_set_size(struct mq_msg *m, u32 size)
 {
 	m->size = mq_msg_offset(m) + size;
@@ -1134,6 +1148,8 @@ void mq_ready_make(struct mq_ready *r);
 void mq_ready_exit(struct mq_ready *r);
 void mq_ready_insert(struct mq_ready *r, struct mq_entry *e);
 void mq_ready_append(struct mq_ready *r, struct list_head *list);
+void mq_ready_replace(struct mq_ready *r, struct mq_entry *old,
+		      struct mq_entry *e);
 void mq_ready_remove(struct mq_ready *r, struct mq_entry *e);
 unsigned int mq_ready_top(const struct mq_ready *r);
 bool mq_before(const struct mq_entry *a, const struct mq_entry *b);
@@ -1172,6 +1188,8 @@ int mq_order_init(struct mq_queue *q);
 void mq_order_exit(struct mq_queue *q);
 void mq_order_entry_free(struct mq_entry *e);
 void mq_order_move(struct mq_entry *e, struct mq_entry *old);
+void mq_order_replace_locked(struct mq_queue *q, struct mq_entry *old,
+			     struct mq_entry *e);
 int mq_order_prepare(struct mq_queue *q, struct mq_entry *e);
 void mq_order_join_locked(struct mq_queue *q, struct mq_entry *e);
 void mq_order_leave_locked(struct mq_queue *q, struct mq_entry *e);
@@ -1191,6 +1209,7 @@ void mq_time_exit(void);
 void mq_time_start(struct mq_queue *q);
 void mq_time_stop(struct mq_queue *q);
 void mq_time_arm_locked(struct mq_queue *q);
+void mq_queue_kick(struct mq_queue *q);
 u64 mq_now(enum mq_clocks clock);
 u64 mq_later(u64 now, u64 ns);
 bool mq_time_due(const struct mq_queue *q);
@@ -1198,12 +1217,14 @@ bool mq_time_pass_locked(struct mq_queue *q);
 void mq_timer_set_locked(struct mq_queue *q, struct mq_entry *e,
 			 enum mq_clocks clock, u64 when);
 void mq_timer_clear_locked(struct mq_queue *q, struct mq_entry *e);
+void mq_timer_replace_locked(struct mq_queue *q, struct mq_entry *old,
+			     struct mq_entry *e);
 u64 mq_idle_end(const struct mq_queue *q);
 void mq_idle_locked(struct mq_queue *q);
 
 /* dedup.c: what was sent already */
 extern siphash_key_t mq_hash_key;
-struct mq_seen *mq_seen_new(u32 size);
+struct mq_seen *mq_seen_new(struct mq_payer *p, u32 size);
 u8 *mq_seen_bytes(struct mq_seen *s);
 void mq_seen_hash(struct mq_seen *s);
 void mq_seen_free(struct mq_seen *s);
@@ -1277,7 +1298,7 @@ void mq_queue_add_locked(struct mq_queue *q, struct mq_entry *e, u64 now);
 bool mq_queue_takes_run_locked(struct mq_queue *q, const struct mq_batch *b);
 void mq_queue_add_run_locked(struct mq_queue *q, struct mq_batch *b, u64 now);
 void mq_queue_purge_locked(struct mq_queue *q, struct mq_entry *e);
-bool mq_queue_drop_oldest(struct mq_queue *q);
+u64 mq_queue_drop_oldest(struct mq_queue *q);
 int mq_queue_close(struct mq_queue *q, bool force);
 void mq_queue_drain(struct mq_queue *q);
 void mq_queue_tune_locked(struct mq_queue *q);
@@ -1324,10 +1345,11 @@ static inline bool mq_is_buried(const struct mq_entry *e)
 
 /* flight.c: what a consumer has in its hands */
 void mq_held_init(struct mq_held *h);
+void mq_held_replace_locked(struct mq_entry *old, struct mq_entry *e);
 struct mq_entry *mq_held_first(struct mq_held *h);
 struct mq_entry *mq_held_after(struct mq_held *h, u64 id);
 u32 mq_flight_ack_run_locked(struct mq_file *f, u64 first_id, u64 last_id,
-			     u32 max, struct list_head *batch, u64 *cost);
+			     u32 max, struct list_head *batch, bool *rare);
 int mq_flight_may_locked(struct mq_queue *q, struct mq_file *f);
 struct mq_entry *mq_flight_next_locked(struct mq_queue *q, struct mq_file *f);
 struct mq_entry *mq_flight_deferred_locked(struct mq_queue *q,
@@ -1339,7 +1361,7 @@ bool mq_flight_prepare_locked(struct mq_queue *q, struct mq_entry *e, u32 action
 void mq_flight_hold_locked(struct mq_file *f, struct mq_entry *e);
 void mq_flight_hold_run_locked(struct mq_file *f, struct list_head *batch);
 void mq_flight_finished_locked(struct mq_file *f, u32 n, u64 bytes);
-u64 mq_flight_finish_run_locked(struct mq_file *f, struct list_head *batch);
+bool mq_flight_finish_run_locked(struct mq_file *f, struct list_head *batch);
 void mq_flight_unhold_locked(struct mq_file *f, struct mq_entry *e);
 void mq_flight_finish_locked(struct mq_file *f, struct mq_entry *e);
 void mq_flight_ack_locked(struct mq_file *f, struct mq_entry *e);
@@ -1396,9 +1418,9 @@ struct mq_hand {
 /* span.c: many plain messages, handed out and finished in one go */
 u32 mq_span_take_locked(struct mq_file *f, struct mq_hand *h, u32 max,
 			u64 *space);
-u64 mq_span_finish_locked(struct mq_file *f, struct mq_hand *h,
-			  struct list_head *batch);
-void mq_span_free(const struct mq_hand *h, u64 cost);
+bool mq_span_finish_locked(struct mq_file *f, struct mq_hand *h,
+			   struct list_head *batch);
+void mq_span_free(const struct mq_hand *h);
 
 /* owner.c: what a dying process holds */
 void mq_own(struct mq_file *f);
@@ -1468,6 +1490,7 @@ void mq_batch_init(struct mq_batch *b);
 void mq_batch_add(struct mq_batch *b, struct mq_entry *e);
 int mq_send(struct mq_file *f, struct mq_batch *b, bool nowait,
 	    struct mq_sent *sent);
+int mq_send_short(struct mq_file *f, u64 bytes, bool nowait);
 ssize_t mq_write(struct file *file, const char __user *from, size_t size,
 		 loff_t *pos);
 ssize_t mq_write_iter(struct mq_file *f, struct kiocb *iocb,

@@ -41,6 +41,7 @@
  *	looking short; the tree is balanced whatever they are, so it is no secret
  * @level: fairness: which level; order=key: MQ_ALL_LEVELS
  * @size: bytes at @bytes
+ * @payer: who pays for it
  * @out: order=key: the one that is past the gate, or NULL
  * @waiting: order=key: those that are not, the first to go first
  * @turn: fairness: the last number that one of them got
@@ -54,6 +55,7 @@ struct mq_group {
 	u32			hash;
 	u16			level;
 	u16			size;
+	struct mq_payer		*payer;
 	struct mq_ordered	*out;
 	struct rb_root_cached	waiting;
 	u64			turn;
@@ -137,18 +139,40 @@ static bool mq_group_less(struct rb_node *a, const struct rb_node *b)
 				rb_entry(b, struct mq_group, node)) < 0;
 }
 
-static struct mq_group *mq_group_alloc(const void *bytes, u16 size, u16 level)
+/* What is charged for a group. */
+static unsigned long mq_group_cost(u16 size)
 {
-	struct mq_group *g = kzalloc(struct_size(g, bytes, size), MQ_GFP);
+	return mq_kmalloc_bytes(struct_size_t(struct mq_group, bytes, size));
+}
 
-	if (!g)
-		return NULL;
+/* A group, or an ERR_PTR of ENOMEM or EDQUOT. */
+static struct mq_group *mq_group_alloc(struct mq_payer *p, const void *bytes,
+				       u16 size, u16 level)
+{
+	struct mq_group *g;
+
+	if (!mq_charge(p, mq_group_cost(size)))
+		return ERR_PTR(-EDQUOT);
+	g = kzalloc(struct_size(g, bytes, size), MQ_GFP);
+	if (!g) {
+		mq_uncharge(p, mq_group_cost(size));
+		return ERR_PTR(-ENOMEM);
+	}
+	g->payer = p;
 	g->size = size;
 	g->level = level;
 	memcpy(g->bytes, bytes, size);
 	g->hash = jhash(bytes, size, level);
 	g->waiting = RB_ROOT_CACHED;
 	return g;
+}
+
+static void mq_group_free(struct mq_group *g)
+{
+	if (!g)
+		return;
+	mq_uncharge(g->payer, mq_group_cost(g->size));
+	kfree(g);
 }
 
 /* The queue's own group for what is proposed, which may be that from now on. */
@@ -181,8 +205,8 @@ void mq_order_entry_free(struct mq_entry *e)
 	struct mq_ordered *x = mq_ordered_of(e);
 
 	if (!x->joined) {
-		kfree(x->key);
-		kfree(x->fair);
+		mq_group_free(x->key);
+		mq_group_free(x->fair);
 	}
 }
 
@@ -195,6 +219,28 @@ void mq_order_move(struct mq_entry *e, struct mq_entry *old)
 		return;
 	x->key = from->key;
 	x->fair = from->fair;
+}
+
+/* An entry takes the place of another in the same queue. */
+void mq_order_replace_locked(struct mq_queue *q, struct mq_entry *old,
+			     struct mq_entry *e)
+{
+	struct mq_ordered *x = mq_ordered_of(e), *from = mq_ordered_of(old);
+
+	lockdep_assert_held(&q->lock);
+	x->key = from->key;
+	x->fair = from->fair;
+	x->turn = from->turn;
+	x->eligible = from->eligible;
+	x->waits = from->waits;
+	x->begun = from->begun;
+	x->joined = from->joined;
+	if (x->eligible)
+		rb_replace_node_cached(&from->node, &x->node, &q->order->turns);
+	if (x->waits)
+		rb_replace_node_cached(&from->node, &x->node, &x->key->waiting);
+	if (x->key && x->key->out == from)
+		x->key->out = x;
 }
 
 /* The turn that is being served at a level, which has been sent to. */
@@ -225,21 +271,24 @@ static int mq_turns_prepare(struct mq_queue *q, unsigned int level)
  * @q: the queue that it is for
  * @e: the entry, complete but for its number
  *
- * Return: 0 or ENOMEM. May be called again, if the sender has changed.
+ * Return: 0, ENOMEM or EDQUOT. May be called again, if the sender has changed.
  */
 int mq_order_prepare(struct mq_queue *q, struct mq_entry *e)
 {
+	struct mq_payer *payer = mq_chunk_of(e)->payer;
 	struct mq_ordered *x = mq_ordered_of(e);
 	const void *bytes = mq_data(e);
 	u16 size = mq_msg(e)->key_size;
+	struct mq_group *g;
 	uid_t uid;
 
 	if (likely(!q->order))
 		return 0;
 	if (q->opt.order == MQ_ORDER_KEY && size && !x->key) {
-		x->key = mq_group_alloc(bytes, size, MQ_ALL_LEVELS);
-		if (!x->key)
-			return -ENOMEM;
+		g = mq_group_alloc(payer, bytes, size, MQ_ALL_LEVELS);
+		if (IS_ERR(g))
+			return PTR_ERR(g);
+		x->key = g;
 	}
 	if (q->opt.fairness == MQ_FAIRNESS_NONE)
 		return 0;
@@ -250,9 +299,12 @@ int mq_order_prepare(struct mq_queue *q, struct mq_entry *e)
 		bytes = &uid;
 		size = sizeof(uid);
 	}
-	kfree(x->fair);
-	x->fair = mq_group_alloc(bytes, size, mq_msg(e)->priority);
-	return x->fair ? 0 : -ENOMEM;
+	g = mq_group_alloc(payer, bytes, size, mq_msg(e)->priority);
+	if (IS_ERR(g))
+		return PTR_ERR(g);
+	mq_group_free(x->fair);
+	x->fair = g;
+	return 0;
 }
 
 /* The entry comes into the queue. */
@@ -444,7 +496,7 @@ void mq_order_free(struct list_head *old)
 	struct mq_group *g, *next;
 
 	list_for_each_entry_safe(g, next, old, old)
-		kfree(g);
+		mq_group_free(g);
 }
 
 int mq_order_init(struct mq_queue *q)

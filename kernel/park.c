@@ -199,7 +199,8 @@ static int mq_parked_wake(struct wait_queue_entry *wait, unsigned int mode,
 static bool mq_parked_wake_room(struct mq_waiter *w)
 {
 	struct mq_parked *p = container_of(w, struct mq_parked, room);
-	bool counts = mq_budget_open(p->ioc.f->q, mq_parked_bytes(p));
+	bool counts = mq_account_open(p->ioc.f->q, p->ioc.f->payer,
+				      mq_cost(mq_parked_bytes(p)));
 
 	return mq_parked_end(p, counts ? MQ_WOKEN : MQ_CALLED) && counts;
 }
@@ -287,7 +288,8 @@ static void mq_parked_look(struct mq_parked *p)
 		mq_parked_end(p, MQ_EXPIRED);
 	else if (mq_parked_may_go(p) &&
 		 (mq_parked_receives(p) ||
-		  mq_budget_poll(p->ioc.f->q, mq_parked_bytes(p))))
+		  mq_account_poll(p->ioc.f->q, p->ioc.f->payer,
+				   mq_cost(mq_parked_bytes(p)))))
 		mq_parked_end(p, MQ_CALLED);
 }
 

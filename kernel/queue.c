@@ -361,29 +361,33 @@ void mq_queue_purge_locked(struct mq_queue *q, struct mq_entry *e)
 	mq_out_locked(q, e);
 }
 
-/* What dropping all that is ready would give back to the module's budget. */
+/* What dropping all that is ready would give back, if it were all alike. */
 u64 mq_queue_droppable(struct mq_queue *q)
 {
-	u64 cost;
+	u64 bytes;
 
 	spin_lock(&q->lock);
-	cost = (q->stat.ready - q->ready.kept) * mq_cost(0) +
-	       q->ready_bytes - q->ready.kept_bytes;
+	bytes = (q->stat.ready - q->ready.kept) *
+		(sizeof(struct mq_entry) + sizeof(struct mq_msg)) +
+		q->ready_bytes - q->ready.kept_bytes;
 	spin_unlock(&q->lock);
-	return cost;
+	return bytes;
 }
 
-/* Make room in the budget at the cost of this queue. */
-bool mq_queue_drop_oldest(struct mq_queue *q)
+/* Make room in memory at the cost of this queue. Return: bytes of what went. */
+u64 mq_queue_drop_oldest(struct mq_queue *q)
 {
 	struct mq_entry *e;
+	u64 bytes = 0;
 
 	mq_lock(q);
 	e = q->gone ? NULL : mq_ready_lowest(&q->ready);
-	if (e)
+	if (e) {
+		bytes = sizeof(*e) + mq_msg_step(mq_msg(e));
 		mq_drop_locked(q, e);
+	}
 	mq_unlock(q);
-	return e;
+	return bytes;
 }
 
 /* The oldest of the consumers is the active one. */

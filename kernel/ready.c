@@ -214,6 +214,16 @@ void mq_ready_remove(struct mq_ready *r, struct mq_entry *e)
 		__clear_bit(level, r->used);
 }
 
+/* @e takes the place of @old, and has its message already. */
+void mq_ready_replace(struct mq_ready *r, struct mq_entry *old,
+		      struct mq_entry *e)
+{
+	if (old->returned)
+		rb_replace_node_cached(&old->node, &e->node, &r->returned);
+	else
+		list_replace(&old->list, &e->list);
+}
+
 /* The first in the fifo of @level, which is r->levels if there is none. */
 static struct mq_entry *mq_fifo_first(struct mq_ready *r, unsigned long level)
 {

@@ -226,8 +226,8 @@ static __always_inline void mq_plain_done(struct mq_queue *q,
 					  bool was_full)
 {
 	mq_wake_writers(q, was_full);
-	mq_chunk_put(mq_chunk_of(e));
-	mq_budget_uncharge(mq_cost(size));
+	mq_chunk_put(mq_chunk_of(e),
+		     MQ_CHUNK_ONE + sizeof(struct mq_msg) + ALIGN(size, 8));
 }
 
 /*

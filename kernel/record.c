@@ -108,9 +108,9 @@ static noinline int mq_record_meta(struct mq_queue *q, struct mq_entry *e,
 	      mq_headers_check(data + r->key_size, r->headers_size);
 	if (err || !r->dedup_size || !READ_ONCE(q->opt.dedup_window_ms))
 		return err;
-	seen = mq_seen_new(r->dedup_size);
-	if (!seen)
-		return -ENOMEM;
+	seen = mq_seen_new(mq_chunk_of(e)->payer, r->dedup_size);
+	if (IS_ERR(seen))
+		return PTR_ERR(seen);
 	mq_msg(e)->seen = seen;
 	err = mq_record_copy(mq_seen_bytes(seen), body, user, at,
 			     r->dedup_size);
@@ -123,15 +123,13 @@ static noinline int mq_record_meta(struct mq_queue *q, struct mq_entry *e,
  * @f: the producer
  * @c: its chunk, claimed
  * @from: where it comes from; a record may not reach beyond the space there
- * @nowait: as mq_entry_alloc()
  * @step: gets the distance to the next record
  *
  * Return: the entry, or an ERR_PTR: EFAULT, EINVAL, EMSGSIZE, and what
  * mq_entry_alloc() has.
  */
 struct mq_entry *mq_record_get(struct mq_file *f, struct mq_chunk **c,
-			       const struct mq_source *from, bool nowait,
-			       u64 *step)
+			       const struct mq_source *from, u64 *step)
 {
 	const struct devmq_record *r = from->window + from->at;
 	const void __user *user = from->user + from->at;
@@ -163,7 +161,7 @@ struct mq_entry *mq_record_get(struct mq_file *f, struct mq_chunk **c,
 	}
 	e = mq_entry_alloc(f, c, &sizes,
 			   r->ttl_ns || r->delay_ns || r->flags,
-			   r->delay_ns > MQ_LONG_DELAY, nowait);
+			   r->delay_ns > MQ_LONG_DELAY);
 	if (IS_ERR(e))
 		return e;
 	mq_record_times(e, r);

@@ -61,8 +61,7 @@ struct mq_show {
 };
 
 struct mq_entry *mq_record_get(struct mq_file *f, struct mq_chunk **c,
-			       const struct mq_source *from, bool nowait,
-			       u64 *step);
+			       const struct mq_source *from, u64 *step);
 void mq_known_learn(struct mq_known *known, const struct mq_entry *e);
 int mq_record_put(void __user *to, const struct mq_entry *e);
 u64 mq_record_long_step(const struct mq_entry *e);
@@ -75,6 +74,13 @@ u32 mq_record_pid(u32 pid);
 static inline u64 mq_record_head(const struct devmq_record *r)
 {
 	return r->size | (u64)r->flags << 32;
+}
+
+/* Bytes that it counts in its queue's bound, once it was checked. */
+static inline u64 mq_record_bytes(const struct devmq_record *r)
+{
+	return (u64)r->size - DEVMQ_RECORD_PAYLOAD(r) + r->key_size +
+	       r->headers_size;
 }
 
 /* Its priority, and above that what a sender has no say in. */

@@ -132,20 +132,22 @@ static struct mq_entry *mq_redrive_entry(struct mq_redrive *r,
 					 struct mq_queue *target)
 {
 	struct mq_entry *e = mq_entry_copy(target, r->e);
+	int err;
 
-	if (!e)
-		return NULL;
+	if (IS_ERR(e))
+		return e;
 	mq_msg(e)->priority = min_t(u64, r->priority, target->opt.priorities - 1);
 	mq_ready_prepare(&target->ready, mq_msg(e)->priority);
-	if (!mq_order_prepare(target, e))
+	err = mq_order_prepare(target, e);
+	if (likely(!err))
 		return e;
 	mq_entry_free(e);
-	return NULL;
+	return ERR_PTR(err);
 }
 
 /*
  * Move what is in @r to @target. Return: 1; 0, somebody else was faster, or
- * ENODEV, ENOMEM.
+ * ENODEV, ENOMEM, EDQUOT.
  */
 static int mq_redrive_move(struct mq_redrive *r, struct mq_queue *target)
 {
@@ -154,8 +156,8 @@ static int mq_redrive_move(struct mq_redrive *r, struct mq_queue *target)
 
 	if (target->order) {
 		e = mq_redrive_entry(r, target);
-		if (!e)
-			return -ENOMEM;
+		if (IS_ERR(e))
+			return PTR_ERR(e);
 	}
 	if (!mq_grave_expect(target))
 		goto out_free;
@@ -200,7 +202,7 @@ static int mq_redrive_all(struct mq_redrive *r, struct devmq_redrive *a)
 	while ((ret = mq_redrive_next(r))) {
 		if (ret == 2) {
 			ret = mq_redrive_out(r);
-			mq_chunk_put(mq_chunk_of(r->e));
+			mq_chunk_put(mq_chunk_of(r->e), MQ_CHUNK_ONE);
 			mq_text_put(r->origin);
 		}
 		if (ret == 1)

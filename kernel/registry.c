@@ -81,7 +81,7 @@ static void mq_device_release(struct device *dev)
 	struct mq_queue *q = mq_queue_of(dev);
 
 	mq_wait_exit(q);
-	mq_budget_forget(q);
+	mq_account_forget(q);
 	mq_order_exit(q);
 	mq_ready_exit(&q->ready);
 	mq_dedup_exit(q);
@@ -129,14 +129,16 @@ static struct mq_queue *mq_find(const char *name)
 static int mq_queue_parts(struct mq_queue *q, const char *name)
 {
 	int err = dev_set_name(&q->dev, "%s", name);
+	struct mq_text *origin;
 
 	if (err)
 		return err;
 	q->name = dev_name(&q->dev);
-	q->origin = mq_text_alloc(strlen(name));
-	if (!q->origin)
-		return -ENOMEM;
-	memcpy(q->origin->text, name, q->origin->size);
+	origin = mq_text_alloc(strlen(name), NULL);
+	if (IS_ERR(origin))
+		return PTR_ERR(origin);
+	q->origin = origin;
+	memcpy(origin->text, name, origin->size);
 	return mq_order_init(q);
 }
 

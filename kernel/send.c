@@ -5,10 +5,15 @@
  */
 #include <linux/pagemap.h>
 #include <linux/ktime.h>
+#include <linux/sched/signal.h>
+#include <linux/sizes.h>
 #include <linux/uio.h>
 
 #include "mq.h"
 #include "trace.h"
+
+/* What a message can be charged for besides its memory: two groups, an id. */
+#define MQ_COST_BESIDE	(3 * SZ_512)
 
 /* How many may go for a batch in one hold of the lock. */
 #define MQ_SACRIFICES	256
@@ -251,6 +256,92 @@ static ssize_t mq_write_send(struct mq_file *f, struct mq_entry *e,
 	return err;
 }
 
+/*
+ * Make room in memory by dropping what is ready in @q, as much as is wanted; if
+ * there is not so much, nothing is dropped.
+ */
+static int mq_short_drop(struct mq_queue *q, u64 cost)
+{
+	u64 dropped = 0;
+
+	if (mq_queue_droppable(q) < cost)
+		return -EDQUOT;
+	while (dropped < cost) {
+		u64 bytes = mq_queue_drop_oldest(q);
+
+		if (!bytes)
+			return dropped ? 0 : -EDQUOT;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		dropped += bytes;
+		cond_resched();
+	}
+	return 0;
+}
+
+/**
+ * mq_send_short - there is no memory for a message: EDQUOT
+ * @f: the producer
+ * @bytes: of the message's payload, key and headers
+ * @nowait: do not wait for others to give memory back
+ *
+ * The queue's overflow option says what to do. The caller holds no memory.
+ *
+ * Return: 0, try again; or ENODEV, EMSGSIZE, EAGAIN, EDQUOT, ENOMEM, EINTR,
+ * ERESTARTSYS.
+ */
+int mq_send_short(struct mq_file *f, u64 bytes, bool nowait)
+{
+	struct mq_queue *q = f->q;
+	unsigned long cost = mq_cost(bytes);
+	struct mq_turn turn = {};
+	int err;
+
+	if (READ_ONCE(q->gone))
+		return -ENODEV;
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	/* A key, a turn and a de-duplication id are charged apart. */
+	if (q->order || READ_ONCE(q->opt.dedup_window_ms))
+		cost += MQ_COST_BESIDE;
+	if (mq_account_never(cost))
+		return -EMSGSIZE;
+	if (mq_paused(q, MQ_PAUSED_SEND)) {
+		/* Nobody goes for what could not come in. */
+		err = nowait ? -EAGAIN : mq_wait_room(q, 0, 0, &turn);
+		mq_answer_room(q, &turn.called);
+		return err;
+	}
+	switch (READ_ONCE(q->opt.overflow)) {
+	case MQ_OVERFLOW_REJECT:
+	case MQ_OVERFLOW_DEAD_LETTER:	/* moving frees nothing */
+		return -EDQUOT;
+	case MQ_OVERFLOW_DROP_HEAD:
+		return mq_short_drop(q, cost);
+	default:
+		if (!nowait)
+			return mq_account_wait(q, cost);
+		mq_want_room(f, bytes);
+		return -EAGAIN;
+	}
+}
+
+/* Memory for a message of write(2)'s, or an ERR_PTR. */
+static struct mq_entry *mq_write_alloc(struct mq_file *f, size_t size,
+				       bool nowait)
+{
+	struct mq_entry *e;
+	int err = 0;
+
+	do {
+		e = mq_entry_new(f, size);
+		if (likely(e != ERR_PTR(-EDQUOT)))
+			return e;
+		err = mq_send_short(f, size, nowait);
+	} while (!err);
+	return ERR_PTR(err);
+}
+
 /* write(2) with framing=record, where it is not as simple as below. */
 static noinline ssize_t mq_write_slow(struct mq_file *f,
 				      const char __user *from, size_t size,
@@ -268,7 +359,7 @@ static noinline ssize_t mq_write_slow(struct mq_file *f,
 	if (unlikely(READ_ONCE(f->q->opt.overflow) == MQ_OVERFLOW_DROP_HEAD) &&
 	    fault_in_readable(from, size))
 		return -EFAULT;
-	e = mq_entry_new(f, size, nowait);
+	e = mq_write_alloc(f, size, nowait);
 	if (IS_ERR(e))
 		return PTR_ERR(e);
 	if (likely(!copy_from_user(mq_payload(e), from, size)))
@@ -282,13 +373,9 @@ static struct mq_entry *mq_plain_alloc(struct mq_file *f, u32 size)
 {
 	struct mq_entry *e;
 
-	if (unlikely(!mq_budget_try(mq_cost(size))))
-		return NULL;
 	e = mq_chunk_quick(f, sizeof(struct mq_msg) + ALIGN(size, 8));
-	if (unlikely(!e)) {
-		mq_budget_uncharge(mq_cost(size));
+	if (unlikely(!e))
 		return NULL;
-	}
 	mq_msg_init(mq_msg(e), size);
 	if (unlikely(size & 7))
 		mq_entry_pad(e);
@@ -363,7 +450,7 @@ ssize_t mq_write_iter(struct mq_file *f, struct kiocb *iocb,
 	if (READ_ONCE(f->q->opt.overflow) == MQ_OVERFLOW_DROP_HEAD &&
 	    fault_in_iov_iter_readable(from, size))
 		return -EFAULT;
-	e = mq_entry_new(f, size, nowait);
+	e = mq_write_alloc(f, size, nowait);
 	if (IS_ERR(e))
 		return PTR_ERR(e);
 	if (copy_from_iter_full(mq_payload(e), size, from))

@@ -30,13 +30,18 @@ static int mq_settlement_check(const struct devmq_settlement *s)
 /* The note that comes with a reject; NULL: there is none. */
 static struct mq_text *mq_settlement_note(const struct devmq_settlement *s)
 {
+	struct mq_payer *p;
 	struct mq_text *note;
 
 	if (likely(!s->note_size))
 		return NULL;
-	note = mq_text_alloc(s->note_size);
-	if (!note)
+	p = mq_payer_get();
+	if (!p)
 		return ERR_PTR(-ENOMEM);
+	note = mq_text_alloc(s->note_size, p);
+	mq_payer_put(p);
+	if (IS_ERR(note))
+		return note;
 	if (!copy_from_user(note->text, u64_to_user_ptr(s->note), s->note_size))
 		return note;
 	mq_text_put(note);
@@ -114,7 +119,7 @@ static void mq_settle_range(struct mq_file *f, struct devmq_settlement *s,
 	s->settled = 0;
 	do {
 		LIST_HEAD(done);
-		u64 cost = 0;
+		bool rare = false;
 		u32 n = 0;
 
 		more = false;
@@ -122,14 +127,14 @@ static void mq_settle_range(struct mq_file *f, struct devmq_settlement *s,
 		if (!q->gone && s->action == DEVMQ_ACTION_ACK)
 			n = mq_flight_ack_run_locked(f, id, s->last_id,
 						     MQ_SETTLE_PORTION, &done,
-						     &cost);
+						     &rare);
 		if (n)
 			more = n == MQ_SETTLE_PORTION;
 		else if (!q->gone)
 			n = mq_settle_some(f, s, &id, note, &spare, &more);
 		mq_unlock(q);
 		if (n)
-			mq_run_free(&done, cost);
+			mq_run_free(&done, rare);
 		s->settled += n;
 		cond_resched();
 		if (more && !spare)

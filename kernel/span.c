@@ -165,11 +165,11 @@ static void mq_span_unlink(struct mq_queue *q, const struct mq_span *s,
  * @h: the spans
  * @batch: a list that begins with them; they leave it
  *
- * Return: what they cost. The caller frees them, with mq_span_free() and without
+ * Return: there were some. The caller frees them, with mq_span_free() and without
  * the lock.
  */
-u64 mq_span_finish_locked(struct mq_file *f, struct mq_hand *h,
-			  struct list_head *batch)
+bool mq_span_finish_locked(struct mq_file *f, struct mq_hand *h,
+			   struct list_head *batch)
 {
 	struct list_head *at = batch;
 	u32 i;
@@ -178,7 +178,7 @@ u64 mq_span_finish_locked(struct mq_file *f, struct mq_hand *h,
 	if (unlikely(mq_span_traced()))
 		h->spans = 0;
 	if (unlikely(!h->spans))
-		return 0;
+		return false;
 	for (i = 0; i < h->spans; i++) {
 		mq_span_unlink(f->q, &h->span[i],
 			       list_entry(at->next, struct mq_entry, list));
@@ -186,14 +186,15 @@ u64 mq_span_finish_locked(struct mq_file *f, struct mq_hand *h,
 	}
 	__list_del(batch, at->next);
 	mq_flight_finished_locked(f, h->n, h->bytes);
-	return h->n * mq_cost(0) + h->bytes;
+	return true;
 }
 
-/* Free what mq_span_finish_locked() said that it costs @cost. */
-void mq_span_free(const struct mq_hand *h, u64 cost)
+/* Free what mq_span_finish_locked() finished. */
+void mq_span_free(const struct mq_hand *h)
 {
 	struct mq_chunk *chunk = NULL;
-	u32 i, n = 0;
+	u64 what = 0;
+	u32 i;
 
 	for (i = 0; i < h->spans; i++) {
 		const struct mq_span *s = &h->span[i];
@@ -202,13 +203,12 @@ void mq_span_free(const struct mq_hand *h, u64 cost)
 							    list));
 
 		if (c != chunk) {
-			if (n)
-				mq_chunk_put_many(chunk, n);
+			if (what)
+				mq_chunk_put(chunk, what);
 			chunk = c;
-			n = 0;
+			what = 0;
 		}
-		n += s->n;
+		what += s->n * MQ_CHUNK_ONE + (s->end - s->from);
 	}
-	mq_chunk_put_many(chunk, n);
-	mq_budget_uncharge(cost);
+	mq_chunk_put(chunk, what);
 }

@@ -105,6 +105,16 @@ void mq_timer_clear_locked(struct mq_queue *q, struct mq_entry *e)
 	mq_timed(q);
 }
 
+/* @e, which has the message of @old and its own mq_more, takes its place. */
+void mq_timer_replace_locked(struct mq_queue *q, struct mq_entry *old,
+			     struct mq_entry *e)
+{
+	lockdep_assert_held(&q->lock);
+	rb_replace_node_cached(&mq_msg(old)->more->timer,
+			       &mq_msg(e)->more->timer,
+			       &q->clocks[old->clock].tree);
+}
+
 static bool mq_clock_due(const struct mq_queue *q, enum mq_clocks clock)
 {
 	u64 next = READ_ONCE(q->clocks[clock].next);
@@ -205,11 +215,16 @@ static void mq_time_work(struct work_struct *work)
 	mq_unlock(q);
 	if (idle)
 		mq_reap(q, false);
+	else
+		mq_compact_due(q);
 	mq_queue_put(q);
 }
 
-/* The work holds a reference to the queue; the registry's outlives the timer. */
-static void mq_time_up(struct mq_queue *q)
+/*
+ * Have the queue's work run. It holds a reference to the queue, and so does the
+ * caller; the registry's outlives the timer.
+ */
+void mq_queue_kick(struct mq_queue *q)
 {
 	get_device(&q->dev);
 	if (!queue_work(mq_workqueue, &q->work))
@@ -218,14 +233,14 @@ static void mq_time_up(struct mq_queue *q)
 
 static enum hrtimer_restart mq_boottime_up(struct hrtimer *timer)
 {
-	mq_time_up(container_of(timer, struct mq_queue,
+	mq_queue_kick(container_of(timer, struct mq_queue,
 				clocks[MQ_BOOTTIME].timer));
 	return HRTIMER_NORESTART;
 }
 
 static enum hrtimer_restart mq_realtime_up(struct hrtimer *timer)
 {
-	mq_time_up(container_of(timer, struct mq_queue,
+	mq_queue_kick(container_of(timer, struct mq_queue,
 				clocks[MQ_REALTIME].timer));
 	return HRTIMER_NORESTART;
 }

@@ -480,7 +480,7 @@ void mq_wake_options(struct mq_queue *q)
 	list_for_each_entry(f, &q->files, link)
 		mq_wake_file(f);
 	spin_unlock(&q->lock);
-	mq_budget_wake();
+	mq_account_wake();
 }
 
 /* The queue was removed. */
@@ -495,5 +495,5 @@ void mq_wake_all(struct mq_queue *q)
 	list_for_each_entry(f, &q->files, link)
 		wake_up_all(&f->own);
 	spin_unlock(&q->lock);
-	mq_budget_wake();
+	mq_account_wake();
 }

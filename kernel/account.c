@@ -1,0 +1,507 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What memory the module keeps for those who send, who made it do so, and how
+ * much that may be.
+ *
+ * Memory is charged when it is allocated and uncharged when it is freed, whoever
+ * had the last reference, as it is: a chunk with all of its pages, and with
+ * what each of its messages may come to need beside it (mq_more), so that the
+ * end of a delivery never has to ask. It is charged to the module as a whole,
+ * max_total_bytes, and to the user who sent, max_user_bytes; the kernel charges
+ * it to the sender's memory cgroup, too, where it stays wherever the message
+ * goes (mq_payer).
+ *
+ * A counter never shows what was not granted, so nobody is refused because
+ * others ask for too much.
+ *
+ * A user is who the kernel takes a sender for by its effective user id. In a
+ * user namespace, which hands out many of these, it is who made the namespace.
+ */
+#include <linux/capability.h>
+#include <linux/cred.h>
+#include <linux/mm.h>
+#include <linux/moduleparam.h>
+#include <linux/sizes.h>
+#include <linux/slab.h>
+#include <linux/user_namespace.h>
+#include <linux/workqueue.h>
+
+#include "mq.h"
+
+/* Who moves messages to free what is mostly unused may exceed by a 32nd. */
+#define MQ_MOVE_SHIFT	5
+
+/* How long pollers wait to be told that there is some memory again. */
+#define MQ_STARVED_DELAY	(HZ / 50 ?: 1)
+
+static atomic_long_t mq_total_used;
+static unsigned long mq_total_max;	/* 0: not set yet */
+static unsigned long mq_user_max;	/* 0: half of the other */
+
+/* Users and payers come and go under this; it is taken last. */
+static DEFINE_SPINLOCK(mq_accounts_lock);
+static struct rb_root mq_users = RB_ROOT;
+static struct rb_root mq_payers = RB_ROOT;
+
+/*
+ * Queues with pollers that wait for memory. The lock protects the list and
+ * mq_queue.starved; it is taken last but for wait queue locks.
+ */
+static DEFINE_SPINLOCK(mq_starved_lock);
+static LIST_HEAD(mq_starved);
+static DECLARE_WAIT_QUEUE_HEAD(mq_account_waiters);
+
+static unsigned long mq_max_of_user(void)
+{
+	return READ_ONCE(mq_user_max) ?: READ_ONCE(mq_total_max) / 2;
+}
+
+static int mq_bytes_set(const char *text, const struct kernel_param *kp)
+{
+	unsigned long *max = kp->arg;
+	char *end;
+	u64 bytes = memparse(text, &end);
+
+	if (end == text || *skip_spaces(end) || !bytes || bytes > LONG_MAX)
+		return -EINVAL;
+	WRITE_ONCE(*max, bytes);
+	mq_account_wake();
+	return 0;
+}
+
+static int mq_user_max_show(char *buf, const struct kernel_param *kp)
+{
+	return sysfs_emit(buf, "%lu\n", mq_max_of_user());
+}
+
+static int mq_used_show(char *buf, const struct kernel_param *kp)
+{
+	return sysfs_emit(buf, "%ld\n", atomic_long_read(&mq_total_used));
+}
+
+/* Who uses how much, a line each: the user's id and bytes. */
+static int mq_users_show(char *buf, const struct kernel_param *kp)
+{
+	struct rb_node *node;
+	int n = 0;
+
+	spin_lock(&mq_accounts_lock);
+	for (node = rb_first(&mq_users); node; node = rb_next(node)) {
+		struct mq_user *u = rb_entry(node, struct mq_user, node);
+		long used = atomic_long_read(&u->used);
+
+		if (used)
+			n += sysfs_emit_at(buf, n, "%u %ld\n",
+					   from_kuid_munged(current_user_ns(),
+							    u->uid), used);
+	}
+	spin_unlock(&mq_accounts_lock);
+	return n;
+}
+
+static const struct kernel_param_ops mq_total_ops = {
+	.set	= mq_bytes_set,
+	.get	= param_get_ulong,
+};
+
+static const struct kernel_param_ops mq_user_ops = {
+	.set	= mq_bytes_set,
+	.get	= mq_user_max_show,
+};
+
+static const struct kernel_param_ops mq_used_ops = { .get = mq_used_show };
+static const struct kernel_param_ops mq_users_ops = { .get = mq_users_show };
+
+module_param_cb(max_total_bytes, &mq_total_ops, &mq_total_max, 0644);
+MODULE_PARM_DESC(max_total_bytes,
+		 "most bytes of memory for the messages of all queues (K, M or G may follow; default a quarter of RAM)");
+module_param_cb(max_user_bytes, &mq_user_ops, &mq_user_max, 0644);
+MODULE_PARM_DESC(max_user_bytes,
+		 "most bytes of memory for the messages of one user without CAP_SYS_RESOURCE (default half of max_total_bytes)");
+module_param_cb(used_bytes, &mq_used_ops, NULL, 0444);
+MODULE_PARM_DESC(used_bytes, "bytes of memory that messages take now");
+module_param_cb(used_by, &mq_users_ops, NULL, 0444);
+MODULE_PARM_DESC(used_by, "whose messages take how much: a user id and bytes a line");
+
+/* -- who pays ---------------------------------------------------------------- */
+
+/* Whom the caller's memory is charged to. */
+static kuid_t mq_account_uid(void)
+{
+	const struct cred *cred = current_cred();
+	const struct user_namespace *ns = cred->user_ns;
+	kuid_t uid = cred->euid;
+
+	for (; ns != &init_user_ns; ns = ns->parent)
+		uid = ns->owner;
+	return uid;
+}
+
+static int mq_user_order(const void *key, const struct rb_node *node)
+{
+	const kuid_t *uid = key;
+	const struct mq_user *u = rb_entry(node, struct mq_user, node);
+
+	if (uid_eq(*uid, u->uid))
+		return 0;
+	return uid_lt(*uid, u->uid) ? -1 : 1;
+}
+
+static bool mq_user_less(struct rb_node *a, const struct rb_node *b)
+{
+	return mq_user_order(&rb_entry(a, struct mq_user, node)->uid, b) < 0;
+}
+
+static int mq_payer_compare(kuid_t uid, const struct mem_cgroup *memcg,
+			    const struct rb_node *node)
+{
+	const struct mq_payer *p = rb_entry(node, struct mq_payer, node);
+
+	if (memcg != p->memcg)
+		return memcg < p->memcg ? -1 : 1;
+	return mq_user_order(&uid, &p->user->node);
+}
+
+static bool mq_payer_less(struct rb_node *a, const struct rb_node *b)
+{
+	const struct mq_payer *p = rb_entry(a, struct mq_payer, node);
+
+	return mq_payer_compare(p->user->uid, p->memcg, b) < 0;
+}
+
+/* The payer that there is for the caller, with a reference, or NULL. */
+static struct mq_payer *mq_payer_find_locked(kuid_t uid,
+					     const struct mem_cgroup *memcg)
+{
+	struct rb_node *node = mq_payers.rb_node;
+
+	lockdep_assert_held(&mq_accounts_lock);
+	while (node) {
+		int c = mq_payer_compare(uid, memcg, node);
+
+		if (!c)
+			return mq_payer_hold(rb_entry(node, struct mq_payer,
+						      node));
+		node = c < 0 ? node->rb_left : node->rb_right;
+	}
+	return NULL;
+}
+
+/* The payer is the user's from now on; @u is the user's account if there is none. */
+static struct mq_user *mq_payer_join_locked(struct mq_payer *p,
+					    struct mq_user *u)
+{
+	struct rb_node *node = rb_find(&u->uid, &mq_users, mq_user_order);
+	struct mq_user *unused = NULL;
+
+	lockdep_assert_held(&mq_accounts_lock);
+	if (node) {
+		unused = u;
+		u = rb_entry(node, struct mq_user, node);
+	} else {
+		rb_add(&u->node, &mq_users, mq_user_less);
+	}
+	u->payers++;
+	p->user = u;
+	rb_add(&p->node, &mq_payers, mq_payer_less);
+	return unused;
+}
+
+static struct mq_payer *mq_payer_new(kuid_t uid, struct mem_cgroup *memcg)
+{
+	struct mq_payer *p = kzalloc(sizeof(*p), GFP_KERNEL_ACCOUNT);
+	struct mq_user *u = kzalloc(sizeof(*u), GFP_KERNEL_ACCOUNT);
+	struct mq_payer *found;
+
+	if (!p || !u) {
+		kfree(p);
+		kfree(u);
+		return NULL;
+	}
+	refcount_set(&p->refs, 1);
+	p->memcg = memcg;
+	u->uid = uid;
+	spin_lock(&mq_accounts_lock);
+	found = mq_payer_find_locked(uid, memcg);
+	if (!found)
+		u = mq_payer_join_locked(p, u);
+	spin_unlock(&mq_accounts_lock);
+	kfree(u);
+	if (!found) {
+		mq_memcg_get(memcg);
+		return p;
+	}
+	kfree(p);
+	return found;
+}
+
+/**
+ * mq_payer_get - who pays for what the caller sends
+ *
+ * Return: the payer, which mq_payer_put() gives back; NULL: no memory.
+ */
+struct mq_payer *mq_payer_get(void)
+{
+	struct mem_cgroup *memcg = mq_memcg_get_current();
+	kuid_t uid = mq_account_uid();
+	struct mq_payer *p;
+
+	spin_lock(&mq_accounts_lock);
+	p = mq_payer_find_locked(uid, memcg);
+	spin_unlock(&mq_accounts_lock);
+	if (!p)
+		p = mq_payer_new(uid, memcg);
+	mq_memcg_put(memcg);
+	return p;
+}
+
+/* Would the caller pay for what it sends? */
+bool mq_payer_is_current(const struct mq_payer *p)
+{
+	return mq_memcg_is_current(p->memcg) &&
+	       uid_eq(p->user->uid, mq_account_uid());
+}
+
+void mq_payer_put(struct mq_payer *p)
+{
+	struct mq_user *u;
+
+	if (!p || !refcount_dec_and_lock(&p->refs, &mq_accounts_lock))
+		return;
+	u = p->user;
+	rb_erase(&p->node, &mq_payers);
+	if (--u->payers)
+		u = NULL;
+	else
+		rb_erase(&u->node, &mq_users);
+	spin_unlock(&mq_accounts_lock);
+	mq_memcg_put(p->memcg);
+	kfree(p);
+	kfree(u);
+}
+
+/* -- charging ---------------------------------------------------------------- */
+
+/* In one step, so that who fails is never seen to have used anything. */
+static bool mq_counter_add(atomic_long_t *used, unsigned long bytes,
+			   unsigned long max)
+{
+	long now = atomic_long_read(used);
+
+	do {
+		if (now + bytes > max)
+			return false;
+	} while (!atomic_long_try_cmpxchg(used, &now, now + bytes));
+	return true;
+}
+
+static bool mq_is_exempt(void)
+{
+	return ns_capable_noaudit(&init_user_ns, CAP_SYS_RESOURCE);
+}
+
+/* There is more than before: those who wait are to look. */
+static void mq_account_freed(void)
+{
+	/* Pairs with that of whoever gets in line and then looks. */
+	smp_mb();
+	if (unlikely(waitqueue_active(&mq_account_waiters) ||
+		     !list_empty(&mq_starved)))
+		mq_account_wake();
+}
+
+static bool mq_charge_bounds(struct mq_user *u, unsigned long bytes,
+			     unsigned long user_max, unsigned long total_max)
+{
+	if (!mq_counter_add(&u->used, bytes, user_max))
+		return false;
+	if (mq_counter_add(&mq_total_used, bytes, total_max))
+		return true;
+	atomic_long_sub(bytes, &u->used);
+	/* Only the same user can have seen it. */
+	mq_account_freed();
+	return false;
+}
+
+/**
+ * mq_charge_more - charge more to a payer of whom the caller has a charge
+ * @p: the payer
+ * @bytes: how much more
+ *
+ * Return: false if that would be too much, and nothing is charged.
+ */
+bool mq_charge_more(struct mq_payer *p, unsigned long bytes)
+{
+	unsigned long total = READ_ONCE(mq_total_max);
+
+	return likely(mq_charge_bounds(p->user, bytes, mq_max_of_user(),
+				       total)) ||
+	       (bytes <= total &&
+		atomic_long_read(&mq_total_used) + bytes <= total &&
+		mq_is_exempt() &&
+		mq_charge_bounds(p->user, bytes, LONG_MAX, total));
+}
+
+/* Charge a piece of memory; a reference to the payer is part of that. */
+bool mq_charge(struct mq_payer *p, unsigned long bytes)
+{
+	if (unlikely(!mq_charge_more(p, bytes)))
+		return false;
+	mq_payer_hold(p);
+	return true;
+}
+
+/* The same for what messages move to, to free more than that. */
+bool mq_charge_to_move(struct mq_payer *p, unsigned long bytes)
+{
+	unsigned long total = READ_ONCE(mq_total_max);
+
+	if (!mq_charge_bounds(p->user, bytes, LONG_MAX,
+			      total + (total >> MQ_MOVE_SHIFT)))
+		return false;
+	mq_payer_hold(p);
+	return true;
+}
+
+void mq_charge_less(struct mq_payer *p, unsigned long bytes)
+{
+	atomic_long_sub(bytes, &p->user->used);
+	atomic_long_sub(bytes, &mq_total_used);
+	mq_account_freed();
+}
+
+/* The memory is free. */
+void mq_uncharge(struct mq_payer *p, unsigned long bytes)
+{
+	mq_charge_less(p, bytes);
+	mq_payer_put(p);
+}
+
+/* -- waiting for some ---------------------------------------------------------- */
+
+/* Would a charge be granted now? */
+static bool mq_account_fits(const struct mq_payer *p, unsigned long bytes)
+{
+	if (atomic_long_read(&mq_total_used) + bytes > READ_ONCE(mq_total_max))
+		return false;
+	return atomic_long_read(&p->user->used) + bytes <= mq_max_of_user() ||
+	       mq_is_exempt();
+}
+
+/* Whose bound it is that is reached, if not that of all: then NULL. */
+const struct mq_user *mq_user_short(const struct mq_payer *p)
+{
+	/* A chunk may be what was asked for. */
+	return atomic_long_read(&mq_total_used) + SZ_128K <=
+	       READ_ONCE(mq_total_max) ? p->user : NULL;
+}
+
+/* Would it never be, for the caller? */
+bool mq_account_never(unsigned long bytes)
+{
+	return bytes > READ_ONCE(mq_total_max) ||
+	       (bytes > mq_max_of_user() && !mq_is_exempt());
+}
+
+/**
+ * mq_account_open - would there be memory for a send, or an error at once?
+ * @q: the queue
+ * @p: who pays
+ * @bytes: what the message takes
+ */
+bool mq_account_open(const struct mq_queue *q, struct mq_payer *p,
+		     unsigned long bytes)
+{
+	return likely(mq_account_fits(p, bytes)) || mq_account_never(bytes) ||
+	       READ_ONCE(q->opt.overflow) != MQ_OVERFLOW_BLOCK;
+}
+
+/* The same; if not, those who poll the queue are told when there may be. */
+bool mq_account_poll(struct mq_queue *q, struct mq_payer *p,
+		     unsigned long bytes)
+{
+	if (mq_account_open(q, p, bytes))
+		return true;
+	spin_lock(&mq_starved_lock);
+	if (list_empty(&q->starved))
+		list_add_tail(&q->starved, &mq_starved);
+	spin_unlock(&mq_starved_lock);
+	smp_mb(); /* on the list, then look; as for who sleeps */
+	return mq_account_open(q, p, bytes);
+}
+
+/* A queue goes: no one polls it any more. */
+void mq_account_forget(struct mq_queue *q)
+{
+	spin_lock(&mq_starved_lock);
+	list_del_init(&q->starved);
+	spin_unlock(&mq_starved_lock);
+}
+
+/* There may be more memory than before: all are to look. */
+static void mq_starved_wake(struct work_struct *work)
+{
+	struct mq_queue *q;
+
+	spin_lock(&mq_starved_lock);
+	while ((q = list_first_entry_or_null(&mq_starved, struct mq_queue,
+					     starved))) {
+		list_del_init(&q->starved);
+		/* It is about to go: nobody polls it. */
+		if (!kobject_get_unless_zero(&q->dev.kobj))
+			continue;
+		spin_unlock(&mq_starved_lock);
+		mq_wake_pollers(q);
+		mq_waiters_wake_all(&q->room);
+		mq_queue_put(q);
+		cond_resched();
+		spin_lock(&mq_starved_lock);
+	}
+	spin_unlock(&mq_starved_lock);
+}
+
+static DECLARE_DELAYED_WORK(mq_starved_work, mq_starved_wake);
+
+void mq_account_wake(void)
+{
+	wake_up_all(&mq_account_waiters);
+	if (!list_empty(&mq_starved))
+		schedule_delayed_work(&mq_starved_work, MQ_STARVED_DELAY);
+}
+
+/**
+ * mq_account_wait - sleep until there may be so much memory for the caller
+ * @q: the queue that it is for
+ * @bytes: how much
+ *
+ * Return: 0 (try again, if only to fail), ENOMEM or ERESTARTSYS.
+ */
+int mq_account_wait(struct mq_queue *q, unsigned long bytes)
+{
+	struct mq_payer *p = mq_payer_get();
+	int err;
+
+	if (!p)
+		return -ENOMEM;
+	err = wait_event_interruptible(mq_account_waiters,
+				       READ_ONCE(q->gone) ||
+				       mq_account_open(q, p, bytes));
+	mq_payer_put(p);
+	return err;
+}
+
+int __init mq_account_init(void)
+{
+	/* A parameter on the command line has been set by now. */
+	if (!mq_total_max)
+		mq_total_max = min_t(u64, LONG_MAX,
+				     (u64)totalram_pages() / 4 << PAGE_SHIFT);
+	return 0;
+}
+
+void mq_account_exit(void)
+{
+	cancel_delayed_work_sync(&mq_starved_work);
+	WARN_ON_ONCE(atomic_long_read(&mq_total_used));
+	WARN_ON_ONCE(!RB_EMPTY_ROOT(&mq_payers));
+}
