@@ -62,7 +62,10 @@ static int mq_bytes_set(const char *text, const struct kernel_param *kp)
 	char *end;
 	u64 bytes = memparse(text, &end);
 
-	if (end == text || *skip_spaces(end) || !bytes || bytes > LONG_MAX)
+	if (end == text || *skip_spaces(end) || bytes > LONG_MAX)
+		return -EINVAL;
+	/* Only the bound of a user has a default to go back to. */
+	if (!bytes && max != &mq_user_max)
 		return -EINVAL;
 	WRITE_ONCE(*max, bytes);
 	mq_account_wake();
@@ -117,7 +120,7 @@ MODULE_PARM_DESC(max_total_bytes,
 		 "most bytes of memory for the messages of all queues (K, M or G may follow; default a quarter of RAM)");
 module_param_cb(max_user_bytes, &mq_user_ops, &mq_user_max, 0644);
 MODULE_PARM_DESC(max_user_bytes,
-		 "most bytes of memory for the messages of one user without CAP_SYS_RESOURCE (default half of max_total_bytes)");
+		 "most bytes of memory for the messages of one user without CAP_SYS_RESOURCE (default 0: half of max_total_bytes)");
 module_param_cb(used_bytes, &mq_used_ops, NULL, 0444);
 MODULE_PARM_DESC(used_bytes, "bytes of memory that messages take now");
 module_param_cb(used_by, &mq_users_ops, NULL, 0444);

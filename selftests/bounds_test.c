@@ -542,7 +542,7 @@ TEST_F(bounds, max_total_bytes_bounds_all_queues_together)
 	/* The other queue is empty, and feels it too. */
 	while ((done = put_many(fd, 'b', 1)) == 1)
 		ASSERT_GT(10000, sent++);
-	EXPECT_EQ(-ENOSPC, done);
+	EXPECT_EQ(-EDQUOT, done);
 	EXPECT_EQ(-EAGAIN, put_many(self->fd, 'a', 1));
 	EXPECT_EQ(0, mq_poll(self->fd, POLLOUT));
 	ASSERT_EQ(1000, get_many(self->fd, 'a'));
@@ -644,7 +644,7 @@ TEST_F(bounds, drop_head_drops_nothing_of_its_own_if_the_rest_is_elsewhere)
 		ASSERT_EQ(1, put_many(fd, 'b', 1));
 	while (put_many(self->fd, 'a', 100) == 100)
 		;
-	EXPECT_EQ(-ENOSPC, put_many(fd, 'b', 4000));
+	EXPECT_EQ(-EDQUOT, put_many(fd, 'b', 4000));
 	EXPECT_EQ(0, mq_stat_of(&second, dropped));
 	EXPECT_EQ(3, mq_stat_of(&second, ready));
 }
@@ -681,7 +681,8 @@ TEST_F(bounds, all_memory_comes_back)
 
 	/*
 	 * Fill up to the bound, empty in one of three ways, and fill again:
-	 * the same number fits every time if nothing was lost on the way.
+	 * much the same number fits every time if nothing was lost on the way;
+	 * how much exactly depends on the chunks that the file has then.
 	 */
 	CREATE("max_bytes=1G max_messages=1000000");
 	ASSERT_EQ(0, mq_write_file(MQ_TOTAL_BYTES, "1M"));
@@ -690,7 +691,7 @@ TEST_F(bounds, all_memory_comes_back)
 			;
 		if (!round)
 			first = sent;
-		EXPECT_EQ(first, sent) {
+		EXPECT_LT(abs(first - sent), first / 20) {
 			TH_LOG("in round %d", round);
 		}
 		switch (round) {

@@ -1,0 +1,454 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What memory the module keeps: all of it is counted, whose it is, how much
+ * there may be, and that a message that stays does not keep that of those that
+ * went.
+ */
+#include "mq_test.h"
+
+#define USED_BYTES	"/sys/module/devmq/parameters/used_bytes"
+#define USED_BY		"/sys/module/devmq/parameters/used_by"
+#define USER_BYTES	"/sys/module/devmq/parameters/max_user_bytes"
+#define MEBI		(1LL << 20)
+
+FIXTURE(memory) {
+	struct mq_queue queue;
+	int fd;			/* O_RDWR, O_NONBLOCK, acknowledges by hand */
+	char total[64];		/* max_total_bytes as it was */
+};
+
+FIXTURE_SETUP(memory)
+{
+	MQ_REQUIRE();
+	self->fd = -1;
+	ASSERT_EQ(0, mq_read_file(MQ_TOTAL_BYTES, self->total,
+				  sizeof(self->total)));
+}
+
+static long long number_in(const char *path)
+{
+	char text[64];
+	int error = mq_read_file(path, text, sizeof(text));
+
+	return error ? error : atoll(text);
+}
+
+static long long used(void)
+{
+	return number_in(USED_BYTES);
+}
+
+/* What is charged to a user. */
+static long long used_by(uid_t uid)
+{
+	char text[4096], *line, *rest = text;
+
+	if (mq_read_file(USED_BY, text, sizeof(text)))
+		return -EIO;
+	while ((line = strsep(&rest, "\n"))) {
+		unsigned int who;
+		long long bytes;
+
+		if (sscanf(line, "%u %lld", &who, &bytes) == 2 && who == uid)
+			return bytes;
+	}
+	return 0;
+}
+
+FIXTURE_TEARDOWN(memory)
+{
+	EXPECT_EQ(0, mq_write_file(MQ_TOTAL_BYTES, self->total));
+	/* Half of the other again. */
+	EXPECT_EQ(0, mq_write_file(USER_BYTES, "0"));
+	close(self->fd);
+	EXPECT_EQ(0, mq_cleanup());
+	/* Whatever it was charged for has been given back. */
+	EXPECT_TRUE(mq_wait_until(!used())) {
+		TH_LOG("%lld bytes are left", used());
+	}
+}
+
+#define CREATE(...) do {						\
+	ASSERT_EQ(0, mq_create(&self->queue, __VA_ARGS__));		\
+	self->fd = mq_open(&self->queue, O_RDWR | O_NONBLOCK);		\
+	ASSERT_LE(0, self->fd);						\
+	ASSERT_EQ(0, mq_consumer_set(self->fd, DEVMQ_ACK_MANUAL, 0));	\
+} while (0)
+
+/* -- small messages that stay ------------------------------------------------ */
+
+#define ROUNDS	300		/* each leaves one small message */
+#define LARGE	40		/* and this many large ones go with it */
+
+/* Send a small message between large ones, and have those be done. */
+static int leave_one(int fd, unsigned int i, bool keyed)
+{
+	char small[32], large[1001] = "";
+	uint64_t first = 0, last = 0;
+	int n;
+
+	memset(large, 'l', sizeof(large) - 1);
+	snprintf(small, sizeof(small), "small %u", i);
+	for (n = 0; n < LARGE; n++) {
+		long long id;
+
+		if (n == LARGE / 2 &&
+		    MQ_SEND(fd, .text = small,
+			    .key = keyed ? small : NULL) < 0)
+			return -EIO;
+		id = MQ_SEND(fd, .text = large, .priority = 1);
+		if (id < 0)
+			return id;
+	}
+	for (n = 0; n < LARGE; n++) {
+		if (mq_read(fd, large, sizeof(large)) != sizeof(large) - 1)
+			return -EBADMSG;
+		last = mq_last_id(fd);
+		first = n ? first : last;
+	}
+	return mq_settle(fd, first, last, DEVMQ_ACTION_ACK) == LARGE ? 0 : -EIO;
+}
+
+/* The next small message, for whoever wants it in another state: its id. */
+static long long take_small(int fd)
+{
+	char small[32];
+
+	if (mq_read(fd, small, sizeof(small)) < 7 || memcmp(small, "small ", 6))
+		return -EBADMSG;
+	return mq_last_id(fd);
+}
+
+/* Memory that small messages take, and what goes round, but not what went. */
+#define IS_COMPACT() EXPECT_TRUE(mq_wait_until(used() < 3 * MEBI)) {	\
+	TH_LOG("%lld bytes are kept", used());				\
+}
+
+/* All small messages come, in order. */
+static int all_small(int fd)
+{
+	char small[32], wanted[32];
+	int i;
+
+	for (i = 0; i < ROUNDS; i++) {
+		ssize_t size = mq_read(fd, small, sizeof(small) - 1);
+
+		if (size < 0)
+			return size;
+		small[size] = '\0';
+		snprintf(wanted, sizeof(wanted), "small %d", i);
+		if (strcmp(small, wanted))
+			return -EBADMSG;
+		if (mq_ack(fd, mq_last_id(fd)) != 1)
+			return -ESTALE;
+	}
+	return mq_read(fd, small, sizeof(small)) == -EAGAIN ? 0 : -EEXIST;
+}
+
+TEST_F(memory, messages_that_wait_keep_little)
+{
+	unsigned int i;
+
+	CREATE("priorities=2");
+	for (i = 0; i < ROUNDS; i++)
+		ASSERT_EQ(0, leave_one(self->fd, i, false));
+	IS_COMPACT();
+	EXPECT_EQ(ROUNDS, mq_stat_of(&self->queue, ready));
+	EXPECT_EQ(0, all_small(self->fd));
+}
+
+TEST_F(memory, messages_with_an_order_keep_little)
+{
+	unsigned int i;
+
+	CREATE("priorities=2 order=key fairness=key");
+	for (i = 0; i < ROUNDS; i++)
+		ASSERT_EQ(0, leave_one(self->fd, i, true));
+	IS_COMPACT();
+	EXPECT_EQ(0, all_small(self->fd));
+}
+
+TEST_F(memory, messages_with_times_keep_little)
+{
+	unsigned int i;
+
+	CREATE("priorities=2 ttl_ms=3600000");
+	for (i = 0; i < ROUNDS; i++)
+		ASSERT_EQ(0, leave_one(self->fd, i, false));
+	IS_COMPACT();
+	EXPECT_EQ(ROUNDS, mq_stat_of(&self->queue, ready));
+	EXPECT_EQ(0, all_small(self->fd));
+}
+
+TEST_F(memory, messages_in_flight_keep_little)
+{
+	long long ids[ROUNDS];
+	unsigned int i;
+
+	CREATE("priorities=2");
+	for (i = 0; i < ROUNDS; i++) {
+		ASSERT_EQ(0, leave_one(self->fd, i, false));
+		ids[i] = take_small(self->fd);
+		ASSERT_LT(0, ids[i]);
+	}
+	IS_COMPACT();
+	EXPECT_EQ(ROUNDS, mq_held(self->fd));
+	/* Every other one is done; the rest comes back. */
+	for (i = 0; i < ROUNDS; i += 2)
+		ASSERT_EQ(1, mq_ack(self->fd, ids[i]));
+	for (i = 1; i < ROUNDS; i += 2)
+		ASSERT_EQ(1, mq_release(self->fd, ids[i]));
+	for (i = 1; i < ROUNDS; i += 2)
+		ASSERT_EQ(ids[i], take_small(self->fd));
+}
+
+TEST_F(memory, messages_that_are_delayed_keep_little)
+{
+	unsigned int i;
+
+	CREATE("priorities=2");
+	for (i = 0; i < ROUNDS; i++) {
+		ASSERT_EQ(0, leave_one(self->fd, i, false));
+		ASSERT_EQ(1, mq_retry(self->fd, take_small(self->fd),
+				      MQ_HOUR + i));
+	}
+	IS_COMPACT();
+	EXPECT_EQ(ROUNDS, mq_stat_of(&self->queue, delayed));
+	/* Their timers can still be taken down. */
+	EXPECT_EQ(ROUNDS, mq_purge(self->fd, 0, 0));
+}
+
+TEST_F(memory, messages_that_moved_get_ready_in_time)
+{
+	unsigned int i;
+
+	CREATE("priorities=2 delay_ms=2000");
+	for (i = 0; i < ROUNDS; i++) {
+		char small[32];
+
+		snprintf(small, sizeof(small), "small %u", i);
+		ASSERT_LT(0, MQ_SEND(self->fd, .text = small));
+		/* Neighbours that go at once, with their memory. */
+		ASSERT_EQ(0, mq_fill_fast(self->fd, 100));
+		ASSERT_EQ(100, mq_purge_states(self->fd, i * 101 + 2, 0, 0));
+	}
+	EXPECT_TRUE(mq_wait_until(mq_stat_of(&self->queue, ready) == ROUNDS));
+	EXPECT_EQ(0, all_small(self->fd));
+}
+
+TEST_F(memory, messages_set_aside_keep_little)
+{
+	long long ids[ROUNDS];
+	char buffer[512];
+	struct devmq_recv recv;
+	unsigned int i;
+
+	CREATE("priorities=2");
+	for (i = 0; i < ROUNDS; i++) {
+		ASSERT_EQ(0, leave_one(self->fd, i, false));
+		ids[i] = take_small(self->fd);
+		ASSERT_EQ(1, i % 2 ? mq_defer(self->fd, ids[i]) :
+				     mq_reject_with(self->fd, ids[i], 0, "why"));
+	}
+	IS_COMPACT();
+	for (i = 1; i < ROUNDS; i += 2) {
+		ASSERT_EQ(0, mq_recv_id(self->fd, ids[i], buffer,
+					sizeof(buffer), &recv));
+		ASSERT_EQ(1, mq_ack(self->fd, ids[i]));
+	}
+	EXPECT_EQ(ROUNDS / 2, mq_stat_of(&self->queue, dead));
+	EXPECT_EQ(ROUNDS / 2, mq_redrive(self->fd, 0, 0, -1, NULL));
+	for (i = 0; i < ROUNDS; i += 2)
+		ASSERT_EQ(ids[i], take_small(self->fd));
+}
+
+TEST_F(memory, half_read_message_that_moved_is_read_on)
+{
+	char part[4] = {};
+	unsigned int i;
+
+	CREATE("priorities=2");
+	ASSERT_EQ(0, leave_one(self->fd, 0, false));
+	ASSERT_EQ(3, mq_read(self->fd, part, 3));
+	EXPECT_STREQ("sma", part);
+	for (i = 1; i < ROUNDS; i++) {
+		int other = mq_open(&self->queue, O_RDWR | O_NONBLOCK);
+
+		ASSERT_EQ(0, mq_consumer_set(other, DEVMQ_ACK_MANUAL, 0));
+		ASSERT_EQ(0, leave_one(other, i, false));
+		close(other);
+	}
+	IS_COMPACT();
+	ASSERT_EQ(3, mq_read(self->fd, part, 3));
+	EXPECT_STREQ("ll ", part);
+}
+
+/* -- whose it is --------------------------------------------------------------- */
+
+/* As nobody, send until that fails: the error. */
+static int nobody_sends(const struct mq_queue *queue, bool waits, size_t size)
+{
+	pid_t child = mq_fork();
+
+	if (!child) {
+		char *data = calloc(1, size);
+		ssize_t done;
+		int fd;
+
+		if (mq_become(MQ_NOBODY, MQ_NOBODY))
+			_exit(99);
+		fd = mq_open(queue, O_WRONLY | (waits ? 0 : O_NONBLOCK));
+		do {
+			done = mq_write(fd, data, size);
+		} while (done == size);
+		_exit(-done);
+	}
+	return -mq_wait_child(child);
+}
+
+TEST_F(memory, a_user_has_half_and_no_more)
+{
+	CREATE("mode=0666 max_bytes=1G overflow=reject");
+	ASSERT_EQ(0, mq_write_file(MQ_TOTAL_BYTES, "8M"));
+	ASSERT_EQ(4 * MEBI, number_in(USER_BYTES));
+	EXPECT_EQ(-EDQUOT, nobody_sends(&self->queue, false, 1000));
+	EXPECT_LT(3 * MEBI, used_by(MQ_NOBODY));
+	EXPECT_GE(4 * MEBI, used_by(MQ_NOBODY));
+	EXPECT_GE(used(), used_by(MQ_NOBODY));
+	/* The rest is there for others. */
+	EXPECT_EQ(1000000, mq_write(self->fd, calloc(1, 1000000), 1000000));
+	EXPECT_LT(1000000, used_by(0));
+}
+
+TEST_F(memory, user_without_room_waits_or_is_told)
+{
+	CREATE("mode=0666 max_message_size=16M max_bytes=1G");
+	ASSERT_EQ(0, mq_write_file(MQ_TOTAL_BYTES, "8M"));
+	EXPECT_EQ(-EAGAIN, nobody_sends(&self->queue, false, 1000));
+	EXPECT_EQ(-EMSGSIZE, nobody_sends(&self->queue, true, 5 * MEBI));
+}
+
+TEST_F(memory, whoever_may_exceed_limits_has_all)
+{
+	char data[1000] = {};
+
+	CREATE("max_bytes=1G overflow=reject");
+	ASSERT_EQ(0, mq_write_file(MQ_TOTAL_BYTES, "8M"));
+	ASSERT_EQ(0, mq_write_file(USER_BYTES, "1M"));
+	EXPECT_EQ(MEBI, number_in(USER_BYTES));
+	while (mq_write(self->fd, data, sizeof(data)) == sizeof(data))
+		;
+	EXPECT_EQ(-EDQUOT, mq_write(self->fd, data, sizeof(data)));
+	EXPECT_LT(7 * MEBI, used_by(0));
+	EXPECT_GE(8 * MEBI, used());
+}
+
+TEST_F(memory, bound_of_a_user_follows_that_of_all_until_it_is_set)
+{
+	EXPECT_EQ(number_in(MQ_TOTAL_BYTES) / 2, number_in(USER_BYTES));
+	ASSERT_EQ(0, mq_write_file(MQ_TOTAL_BYTES, "6M"));
+	EXPECT_EQ(3 * MEBI, number_in(USER_BYTES));
+	EXPECT_EQ(-EINVAL, mq_write_file(USER_BYTES, "some"));
+	EXPECT_EQ(-EINVAL, mq_write_file(USER_BYTES, "-1"));
+	EXPECT_EQ(3 * MEBI, number_in(USER_BYTES));
+}
+
+TEST_F(memory, nobody_else_loses_what_never_got_in)
+{
+	char data[1000] = {};
+	struct mq_queue other;
+	pid_t children[4];
+	int i, fd;
+
+	CREATE("mode=0666 max_message_size=2M max_bytes=1G overflow=reject");
+	ASSERT_EQ(0, mq_create(&other, "overflow=drop-head"));
+	fd = mq_open(&other, O_RDWR | O_NONBLOCK);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, mq_write_file(MQ_TOTAL_BYTES, "3M"));
+	for (i = 0; i < 4; i++) {
+		children[i] = mq_fork();
+		if (children[i])
+			continue;
+		if (mq_become(MQ_NOBODY, MQ_NOBODY))
+			_exit(1);
+		i = mq_open(&self->queue, O_WRONLY);
+		while (true)
+			mq_write(i, calloc(1, 2 << 20), 2 << 20);
+	}
+	for (i = 0; i < 1000; i++)
+		ASSERT_EQ(sizeof(data), mq_write(fd, data, sizeof(data)));
+	for (i = 0; i < 4; i++) {
+		kill(children[i], SIGKILL);
+		mq_wait_child(children[i]);
+	}
+	EXPECT_EQ(1000, mq_stat_of(&other, ready));
+	EXPECT_EQ(0, mq_stat_of(&other, dropped));
+	close(fd);
+}
+
+/* -- all that is kept counts --------------------------------------------------- */
+
+TEST_F(memory, keys_and_ids_count)
+{
+	char key[201] = "", id[201] = "";
+	long long plain;
+	unsigned int i;
+
+	CREATE("order=key fairness=key dedup_window_ms=3600000");
+	for (i = 0; i < 1000; i++)
+		ASSERT_LT(0, MQ_SEND(self->fd, .text = "x"));
+	plain = used();
+	for (i = 0; i < 1000; i++) {
+		snprintf(key, sizeof(key), "%0200u", i);
+		snprintf(id, sizeof(id), "%0200u", i);
+		ASSERT_LT(0, MQ_SEND(self->fd, .text = "x", .key = key,
+				     .dedup = id));
+	}
+	/* Its own copy, two groups, and the id that was seen. */
+	EXPECT_LT(plain + 1000 * 4 * 200, used());
+	/* The ids are remembered, whatever becomes of the messages. */
+	ASSERT_EQ(2000, mq_purge(self->fd, 0, 0));
+	EXPECT_LT(1000 * 200, used());
+}
+
+TEST_F(memory, notes_count)
+{
+	char note[DEVMQ_NOTE_MAX + 1] = "";
+	long long before;
+	unsigned int i;
+
+	CREATE("");
+	memset(note, 'n', DEVMQ_NOTE_MAX);
+	ASSERT_EQ(0, mq_fill_fast(self->fd, 1000));
+	before = used();
+	for (i = 0; i < 1000; i++) {
+		char data[64];
+
+		ASSERT_LT(0, mq_read(self->fd, data, sizeof(data)));
+		ASSERT_EQ(1, mq_reject_with(self->fd, mq_last_id(self->fd), 0,
+					    note));
+	}
+	EXPECT_LT(before + 1000 * DEVMQ_NOTE_MAX, used());
+	EXPECT_EQ(1000, mq_purge(self->fd, 0, 0));
+}
+
+TEST_F(memory, note_without_memory_for_it_changes_nothing)
+{
+	char note[DEVMQ_NOTE_MAX + 1] = "", data[1000] = {};
+
+	CREATE("max_bytes=1G overflow=reject");
+	memset(note, 'n', DEVMQ_NOTE_MAX);
+	ASSERT_EQ(sizeof(data), mq_write(self->fd, data, sizeof(data)));
+	ASSERT_EQ(sizeof(data), mq_read(self->fd, data, sizeof(data)));
+	ASSERT_EQ(0, mq_write_file(MQ_TOTAL_BYTES, "1M"));
+	while (mq_write(self->fd, data, 1) == 1)
+		;
+	ASSERT_EQ(0, mq_write_file(MQ_TOTAL_BYTES, "64K"));
+	EXPECT_EQ(-EDQUOT, mq_reject_with(self->fd, 1, 0, note));
+	EXPECT_EQ(1, mq_held(self->fd));
+	/* What needs no more than was charged with the message does not fail. */
+	EXPECT_EQ(1, mq_reject(self->fd, 1));
+	EXPECT_EQ(1, mq_stat_of(&self->queue, dead));
+}
+
+TEST_HARNESS_MAIN
