@@ -171,7 +171,7 @@ int devmq_check_name(const char *name);
  * its option paused holds senders off.
  *
  * Return: 0, -EAGAIN (it would sleep and DEVMQ_OPEN_NONBLOCK), -ENOSPC (full and the
- * overflow option does not wait), -EMSGSIZE (too large for this queue),
+ * overflow option does not wait), -EDQUOT (the same, where memory is used up), -EMSGSIZE (too large for this queue),
  * -EINTR, -ENODEV, -EBADF (not open for writing) or -ENOMEM.
  */
 int devmq_send(struct devmq_queue *queue, const void *payload, size_t size,

@@ -41,6 +41,10 @@
  *              never fit max_bytes; receiving: the next record is larger than
  *              the buffer (the member "need" then says how much it takes)
  *  ENOSPC      the queue is full and its overflow option says not to wait
+ *  EDQUOT      the messages of all queues, or those of the caller, take as much
+ *              memory as they may (max_total_bytes, max_user_bytes) and the
+ *              queue's overflow option says not to wait; or a note does not fit
+ *              there, and nothing was settled
  *  ENOMEM      the kernel, or the caller's memory cgroup, has no memory
  *  ENOENT      receiving by id: no message with that id is deferred
  *  ENODEV      the queue has been removed
