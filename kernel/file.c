@@ -40,7 +40,7 @@ static struct mq_file *mq_file_new(struct mq_queue *q, struct file *file)
 	f->file = file;
 	INIT_LIST_HEAD(&f->owned);
 	INIT_LIST_HEAD(&f->keeper);
-	INIT_LIST_HEAD(&f->parked);
+	mq_park_init(f);
 	init_waitqueue_head(&f->own);
 	mq_cursor_init(&f->cursor);
 	return f;

@@ -605,6 +605,8 @@ struct mq_dedup {
  * @rest: how many still do
  * @called: how many sleepers were woken and have not tried yet (atomic)
  * @called_at: when that was last, in jiffies
+ * @late: how many commands of io_uring were woken, but their tasks have not come
+ *	in time (atomic)
  * @watched: there are pollers, or commands of io_uring (set once)
  *
  * @misses, @rest and @called_at are hints, written by whoever comes by.
@@ -615,6 +617,7 @@ struct mq_side {
 	u32		rest;
 	atomic_t	called;
 	unsigned long	called_at;
+	atomic_t	late;
 	bool		watched;
 };
 
@@ -690,6 +693,7 @@ enum { MQ_PAUSED_NONE, MQ_PAUSED_SEND, MQ_PAUSED_RECEIVE, MQ_PAUSED_BOTH };
  * @readers: consumers that wait for a message, and pollers
  * @writers: pollers that wait for room
  * @room: producers that wait for it, each for as much as its message needs
+ * @parked: commands of io_uring that wait for a message, for what concerns all
  * @rx: readers that are about to receive
  * @tx: writers that are about to send
  * @grace: who was woken has not tried yet: how long is that waited for (wait.c)
@@ -756,6 +760,7 @@ struct mq_queue {
 	wait_queue_head_t	readers;
 	wait_queue_head_t	writers;
 	struct mq_waiters	room;
+	struct mq_waiters	parked;
 	struct mq_side		rx;
 	struct mq_side		tx;
 	struct timer_list	grace;
@@ -850,6 +855,9 @@ struct mq_queue {
  * @tail_room: bytes of payload that there is room for in it (@tx)
  * @parked: commands of io_uring that wait (mq_queue.lock)
  * @parked_count: how many there are (mq_queue.lock)
+ * @waiting: those that wait for a message, in order (lock of mq_queue.readers,
+ *	looked at without)
+ * @front: the file itself, in mq_queue.readers for these (lock of that)
  */
 struct mq_file {
 	struct mq_queue		*q;
@@ -896,6 +904,8 @@ struct mq_file {
 
 	struct list_head	parked;	/* io_uring */
 	u32			parked_count;
+	struct list_head	waiting;
+	wait_queue_entry_t	front;
 };
 
 /*
@@ -1456,7 +1466,8 @@ void mq_wait_init(struct mq_queue *q);
 void mq_wait_exit(struct mq_queue *q);
 void mq_want_room(struct mq_file *f, u64 bytes);
 bool mq_has_credit(const struct mq_file *f);
-void mq_pass_on(struct mq_queue *q);
+void mq_pass_on(struct mq_queue *q, unsigned int n);
+void mq_pass_room_on(struct mq_queue *q, unsigned int n);
 bool mq_paused(const struct mq_queue *q, u64 side);
 void mq_wake_sleeping_readers(struct mq_queue *q, unsigned int n);
 void mq_wake_sleeping_writers(struct mq_queue *q, bool edge);
@@ -1465,10 +1476,14 @@ void mq_wake_file(struct mq_file *f);
 void mq_wake_options(struct mq_queue *q);
 void mq_wake_all(struct mq_queue *q);
 
+/* In the key of a wake-up: it is not for one, but for all. */
+#define MQ_TO_ALL	((__force __poll_t)BIT(20))
+
 /* @n messages became ready; 0: all readers are to look. */
 static inline void mq_wake_readers(struct mq_queue *q, unsigned int n)
 {
-	if (unlikely(wq_has_sleeper(&q->readers)))
+	if (unlikely(wq_has_sleeper(&q->readers) ||
+		     (!n && mq_waiters_some(&q->parked))))
 		mq_wake_sleeping_readers(q, n);
 }
 
@@ -1558,6 +1573,8 @@ int mq_last_now(struct mq_queue *q, u64 *last_id);
 int mq_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags);
 int mq_park(struct io_uring_cmd *cmd, const struct mq_ioc *ioc,
 	    unsigned int issue_flags);
+void mq_park_init(struct mq_file *f);
+void mq_park_credit(struct mq_file *f);
 void mq_park_cancel(struct io_uring_cmd *cmd, unsigned int issue_flags);
 int mq_park_withdraw(struct mq_file *f, struct io_uring_cmd *cmd,
 		     u64 user_data);

@@ -2,10 +2,12 @@
 /*
  * Commands of io_uring that wait for a message or for room, without a thread.
  *
- * A parked command stands where a thread would sleep, in mq_queue.readers or
- * mq_queue.writers, exclusively, and is woken by the same rules (wait.c). Being
- * woken, it is carried out by its own task when that enters the kernel; having
- * lost the race it parks again.
+ * A SEND stands where a thread would wait, in mq_queue.room. RECVs stand in their
+ * open file's line, mq_file.waiting, and the file for all of them in the queue's,
+ * mq_queue.readers (mq_file.front): as long as it has some that wait and may hold
+ * another delivery. So what a message costs does not depend on how many wait.
+ * Woken by the same rules as threads (wait.c), a command is carried out by its own
+ * task when that enters the kernel; having lost the race it parks again.
  *
  * A wake-up, the deadline and being cancelled may come at the same time, from
  * anywhere and with locks held. Whoever changes @state from MQ_PARKED has ended
@@ -16,9 +18,12 @@
  *
  * Exclusive wake-ups are not lost: what was woken wakes the next, if it leaves a
  * message or room (mq_parked_pass_on). That covers being cancelled and dying as
- * well. And as the task may be stopped, or busy with
- * something that it does not leave for io_uring, a wake-up that it has not
- * come for after MQ_GRACE is passed on, too.
+ * well. And as the task may be stopped, or busy with something that it does not
+ * leave for io_uring, a wake-up that it has not come for after MQ_GRACE is passed
+ * on, too: to MQ_HEIRS others. All that waits on the same open file is called at
+ * once, and stands in no line then until it comes. While any are so late, others
+ * get but MQ_GRACE_SHORT. So it takes a few steps to get past those that do not
+ * come, however many they are, and each of them is in the way once.
  */
 #include <linux/cred.h>
 #include <linux/hrtimer.h>
@@ -29,8 +34,13 @@
 
 #ifdef MQ_HAVE_URING_CANCEL
 
-/* How long a wake-up may be held by a task that does not come. */
+/*
+ * How long a wake-up may be held by a task that does not come, the same where
+ * another has not come already, and how many are woken then.
+ */
 #define MQ_GRACE	(100 * NSEC_PER_MSEC)
+#define MQ_GRACE_SHORT	(10 * NSEC_PER_MSEC)
+#define MQ_HEIRS	8
 
 /*
  * A look without the lock can say that there is something where trying finds
@@ -62,9 +72,9 @@ enum mq_parked_state {
  * @state: enum mq_parked_state; see above
  * @cancelled: it was told to end when it was not MQ_PARKED (set once, under
  *	mq_queue.lock or the ring's lock)
- * @wait: a RECV's, in mq_queue.readers
- * @own: a RECV's, in mq_file.own
- * @room: a SEND's, in mq_queue.room
+ * @line: a RECV's, in mq_file.waiting
+ * @turn: a SEND's, in mq_queue.room; a RECV's, in mq_queue.parked
+ * @late: its task has not come within its grace (the timer's, then its task's)
  * @timer: the deadline, or the end of a rest, while it is MQ_PARKED; MQ_GRACE
  *	when it is MQ_WOKEN
  * @tries: how often in a row it was tried for nothing (the ring's lock; looked
@@ -80,9 +90,9 @@ struct mq_parked {
 	struct list_head	link;
 	int			state;
 	bool			cancelled;
-	wait_queue_entry_t	wait;
-	wait_queue_entry_t	own;
-	struct mq_waiter	room;
+	struct list_head	line;
+	struct mq_waiter	turn;
+	bool			late;
 	struct hrtimer		timer;
 	unsigned int		tries;
 	u64			payload;
@@ -104,13 +114,27 @@ static bool mq_parked_receives(const struct mq_parked *p)
 	return p->cmd->cmd_op == DEVMQ_IOC_RECV;
 }
 
+static struct mq_side *mq_parked_side(const struct mq_parked *p)
+{
+	struct mq_queue *q = p->ioc.f->q;
+
+	return mq_parked_receives(p) ? &q->rx : &q->tx;
+}
+
+static u64 mq_parked_grace(const struct mq_parked *p)
+{
+	return atomic_read(&mq_parked_side(p)->late) ? MQ_GRACE_SHORT :
+						       MQ_GRACE;
+}
+
 /* End the wait, if nobody has. After that @p may be gone at any moment. */
 static bool mq_parked_end(struct mq_parked *p, enum mq_parked_state why)
 {
 	if (cmpxchg(&p->state, MQ_PARKED, why) != MQ_PARKED)
 		return false;
+	/* WAIT(park:grace) */
 	if (why == MQ_WOKEN)
-		hrtimer_start(&p->timer, ns_to_ktime(MQ_GRACE),
+		hrtimer_start(&p->timer, ns_to_ktime(mq_parked_grace(p)),
 			      HRTIMER_MODE_REL_SOFT);
 	io_uring_cmd_complete_in_task(p->cmd, mq_parked_work);
 	return true;
@@ -153,15 +177,147 @@ static bool mq_parked_late(const struct mq_parked *p)
 	return deadline != DEVMQ_FOREVER && ktime_get_ns() >= deadline;
 }
 
-/* What is left is for the next. */
-static void mq_parked_pass_on(struct mq_parked *p)
+/* What is left is for the next @n. */
+static void mq_parked_pass_on(struct mq_parked *p, unsigned int n)
 {
 	struct mq_queue *q = p->ioc.f->q;
 
 	if (mq_parked_receives(p))
-		mq_pass_on(q);
+		mq_pass_on(q, n);
 	else
-		mq_wake_writers(q, true);
+		mq_pass_room_on(q, n);
+}
+
+/* -- the line of an open file's RECVs ---------------------------------------- */
+
+/*
+ * The lock of mq_queue.readers protects mq_file.waiting and mq_file.front as well:
+ * it is held where the wait queue is gone through.
+ */
+static void mq_front_lock(struct mq_queue *q, unsigned long *flags)
+{
+	spin_lock_irqsave(&q->readers.lock, *flags);
+}
+
+static void mq_front_unlock(struct mq_queue *q, unsigned long flags)
+{
+	spin_unlock_irqrestore(&q->readers.lock, flags);
+}
+
+/* The file stands in the queue's line if any of its RECVs could be served. */
+static void mq_front_step(struct mq_file *f)
+{
+	lockdep_assert_held(&f->q->readers.lock);
+	if (list_empty(&f->waiting))
+		list_del_init(&f->front.entry);
+	else if (list_empty(&f->front.entry) && mq_has_credit(f))
+		__add_wait_queue_entry_tail_exclusive(&f->q->readers,
+						      &f->front);
+}
+
+/* The first of the file's RECVs whose wait has not ended yet ends it. */
+static bool mq_front_end(struct mq_file *f, enum mq_parked_state why)
+{
+	struct mq_parked *p;
+	bool ended = false;
+
+	lockdep_assert_held(&f->q->readers.lock);
+	while (!ended && !list_empty(&f->waiting)) {
+		p = list_first_entry(&f->waiting, struct mq_parked, line);
+		list_del_init(&p->line);
+		/* Its task has to take this lock before it frees it. */
+		ended = mq_parked_end(p, why);
+	}
+	return ended;
+}
+
+/*
+ * There is a message: it is for the first of the file's RECVs, and the next one
+ * is for another file. What is for all is told them otherwise (mq_parked_all).
+ */
+static int mq_front_wake(struct wait_queue_entry *wait, unsigned int mode,
+			 int flags, void *key)
+{
+	struct mq_file *f = container_of(wait, struct mq_file, front);
+	bool woken;
+
+	if (key_to_poll(key) & MQ_TO_ALL)
+		return 0;
+	/* WAIT(front:no-credit) it comes back when that has changed */
+	if (!mq_has_credit(f)) {
+		list_del_init(&wait->entry);
+		return 0;
+	}
+	/* WAIT(front:nothing) whoever took it looks for more: wake nobody */
+	if (!mq_can_receive(f, false))
+		return -1;
+	woken = mq_front_end(f, MQ_WOKEN);
+	if (list_empty(&f->waiting))
+		list_del_init(&wait->entry);
+	else
+		list_move_tail(&wait->entry, &f->q->readers.head);
+	return woken;
+}
+
+void mq_park_init(struct mq_file *f)
+{
+	INIT_LIST_HEAD(&f->parked);
+	INIT_LIST_HEAD(&f->waiting);
+	init_waitqueue_func_entry(&f->front, mq_front_wake);
+	INIT_LIST_HEAD(&f->front.entry);
+}
+
+/**
+ * mq_park_credit - a consumer may hold another delivery
+ * @f: the consumer, which has RECVs waiting
+ *
+ * Behind a full barrier, see mq_parked_enqueue().
+ */
+void mq_park_credit(struct mq_file *f)
+{
+	struct mq_queue *q = f->q;
+	unsigned long flags;
+
+	mq_front_lock(q, &flags);
+	/* WAIT(front:credit) */
+	mq_front_step(f);
+	mq_front_unlock(q, flags);
+	mq_pass_on(q, 1);
+}
+
+/* All RECVs that wait on an open file are to look, and leave its line for that. */
+static void mq_front_call(struct mq_file *f)
+{
+	struct mq_queue *q = f->q;
+	unsigned long flags;
+	unsigned int n;
+
+	do {
+		mq_front_lock(q, &flags);
+		for (n = 0; n < MQ_PORTION && mq_front_end(f, MQ_CALLED); n++)
+			;
+		mq_front_step(f);
+		mq_front_unlock(q, flags);
+	} while (n == MQ_PORTION);
+}
+
+/* Something has changed that is for all RECVs of a queue. */
+static bool mq_parked_all(struct mq_waiter *w)
+{
+	return mq_parked_end(container_of(w, struct mq_parked, turn),
+			     MQ_CALLED);
+}
+
+/* -- being woken --------------------------------------------------------------- */
+
+/* Its task has not come: see the top of this file. */
+static void mq_parked_is_late(struct mq_parked *p)
+{
+	p->late = true;
+	atomic_inc(&mq_parked_side(p)->late);
+	if (mq_parked_receives(p))
+		mq_front_call(p->ioc.f);
+	mq_parked_pass_on(p, MQ_HEIRS);
 }
 
 static enum hrtimer_restart mq_parked_time_up(struct hrtimer *timer)
@@ -170,26 +326,10 @@ static enum hrtimer_restart mq_parked_time_up(struct hrtimer *timer)
 
 	/* Its task waits for this function to end before it frees @p. */
 	if (READ_ONCE(p->state) == MQ_WOKEN)
-		mq_parked_pass_on(p);
+		mq_parked_is_late(p);
 	else
 		mq_parked_end(p, mq_parked_late(p) ? MQ_EXPIRED : MQ_CALLED);
 	return HRTIMER_NORESTART;
-}
-
-/*
- * There is a message. Not woken is not counted: the wake-up goes on to the next.
- *
- * Its task has to take the lock held here before it frees @p.
- */
-static int mq_parked_wake(struct wait_queue_entry *wait, unsigned int mode,
-			  int flags, void *key)
-{
-	struct mq_parked *p = container_of(wait, struct mq_parked, wait);
-
-	if (!mq_parked_may_go(p) || !mq_parked_end(p, MQ_WOKEN))
-		return 0;
-	list_del_init(&wait->entry);
-	return 1;
 }
 
 /*
@@ -198,22 +338,11 @@ static int mq_parked_wake(struct wait_queue_entry *wait, unsigned int mode,
  */
 static bool mq_parked_wake_room(struct mq_waiter *w)
 {
-	struct mq_parked *p = container_of(w, struct mq_parked, room);
+	struct mq_parked *p = container_of(w, struct mq_parked, turn);
 	bool counts = mq_account_open(p->ioc.f->q, p->ioc.f->payer,
 				      mq_cost(mq_parked_bytes(p)));
 
 	return mq_parked_end(p, counts ? MQ_WOKEN : MQ_CALLED) && counts;
-}
-
-/* Its open file may hold more deliveries than before. */
-static int mq_parked_wake_own(struct wait_queue_entry *wait, unsigned int mode,
-			      int flags, void *key)
-{
-	struct mq_parked *p = container_of(wait, struct mq_parked, own);
-
-	if (mq_parked_may_go(p))
-		mq_parked_end(p, MQ_CALLED);
-	return 0;
 }
 
 /*
@@ -226,13 +355,28 @@ static void mq_parked_measure(struct mq_parked *p)
 
 	p->payload = 0;
 	p->meta = 0;
-	p->room.need = 0;
+	p->turn.need = 0;
 	if (copy_from_user(&r, u64_to_user_ptr(p->ioc.arg.send.records),
 			   sizeof(r)) || r.size < DEVMQ_RECORD_PAYLOAD(&r))
 		return;
 	p->payload = r.size - DEVMQ_RECORD_PAYLOAD(&r);
 	p->meta = r.key_size + r.headers_size;
-	p->room.need = p->payload + p->meta;
+	p->turn.need = p->payload + p->meta;
+}
+
+/* A RECV gets in its file's line, and with that the file in the queue's. */
+static void mq_front_join(struct mq_parked *p)
+{
+	struct mq_file *f = p->ioc.f;
+	unsigned long flags;
+
+	mq_front_lock(f->q, &flags);
+	/* WAIT(park:own) */
+	list_add_tail(&p->line, &f->waiting);
+	smp_mb(); /* in line, then look for credit: see mq_wake_file() */
+	/* WAIT(park:readers) */
+	mq_front_step(f);
+	mq_front_unlock(f->q, flags);
 }
 
 static void mq_parked_enqueue(struct mq_parked *p)
@@ -252,37 +396,41 @@ static void mq_parked_enqueue(struct mq_parked *p)
 			      HRTIMER_MODE_ABS_SOFT);
 	if (mq_parked_receives(p)) {
 		WRITE_ONCE(f->q->rx.watched, true);
-		add_wait_queue(&f->own, &p->own);
-		add_wait_queue_exclusive(&f->q->readers, &p->wait);
+		mq_waiters_add(&f->q->parked, &p->turn);
+		mq_front_join(p);
 	} else {
 		WRITE_ONCE(f->q->tx.watched, true);
-		mq_waiters_add(&f->q->room, &p->room);
+		/* WAIT(park:room) */
+		mq_waiters_add(&f->q->room, &p->turn);
 	}
-}
-
-static void mq_parked_unwait(wait_queue_head_t *head, wait_queue_entry_t *wait)
-{
-	unsigned long flags;
-
-	spin_lock_irqsave(&head->lock, flags);
-	list_del_init(&wait->entry);
-	spin_unlock_irqrestore(&head->lock, flags);
 }
 
 /* After this nobody else knows of @p, but for mq_file.parked. */
 static void mq_parked_dequeue(struct mq_parked *p)
 {
 	struct mq_file *f = p->ioc.f;
+	unsigned long flags;
 
-	mq_parked_unwait(&f->own, &p->own);
-	mq_parked_unwait(&f->q->readers, &p->wait);
-	mq_waiters_del(&f->q->room, &p->room);
+	if (mq_parked_receives(p)) {
+		mq_front_lock(f->q, &flags);
+		list_del_init(&p->line);
+		mq_front_step(f);
+		mq_front_unlock(f->q, flags);
+		mq_waiters_del(&f->q->parked, &p->turn);
+	} else {
+		mq_waiters_del(&f->q->room, &p->turn);
+	}
 	hrtimer_cancel(&p->timer);
+	if (p->late) {
+		p->late = false;
+		atomic_dec(&mq_parked_side(p)->late);
+	}
 }
 
 /* Look, once it can be woken, whether what it waits for has come before that. */
 static void mq_parked_look(struct mq_parked *p)
 {
+	/* WAIT(park:look) */
 	smp_mb(); /* queued and MQ_PARKED, then look: see the top of mq.h */
 	if (mq_parked_late(p))
 		mq_parked_end(p, MQ_EXPIRED);
@@ -357,7 +505,7 @@ static void mq_parked_run(struct io_uring_cmd *cmd, unsigned int issue_flags,
 	else
 		err = mq_parked_try(p);
 	if (why == MQ_WOKEN)
-		mq_parked_pass_on(p);
+		mq_parked_pass_on(p, 1);
 	if (err == -EAGAIN) {
 		WRITE_ONCE(p->tries, mq_parked_rests(p) ? 0 : p->tries + 1);
 		if (mq_parked_wait(p))
@@ -367,18 +515,34 @@ static void mq_parked_run(struct io_uring_cmd *cmd, unsigned int issue_flags,
 	mq_parked_finish(p, err, issue_flags);
 }
 
+/* It is one more, if that is not too many. */
+static bool mq_parked_count(struct mq_parked *p)
+{
+	struct mq_file *f = p->ioc.f;
+	bool fits;
+
+	spin_lock(&f->q->lock);
+	fits = f->parked_count < DEVMQ_PARKED_MAX;
+	if (fits) {
+		list_add_tail(&p->link, &f->parked);
+		f->parked_count++;
+	}
+	spin_unlock(&f->q->lock);
+	return fits;
+}
+
 /**
  * mq_park - leave a command waiting
  * @cmd: SEND or RECV, tried a moment ago
  * @ioc: the same
  * @issue_flags: io_uring's, the ring's lock being held
  *
- * Return: EIOCBQUEUED, it is completed later; or ENOMEM.
+ * Return: EIOCBQUEUED, it is completed later; or ENOMEM, or ENOBUFS: too many
+ * wait on this open file.
  */
 int mq_park(struct io_uring_cmd *cmd, const struct mq_ioc *ioc,
 	    unsigned int issue_flags)
 {
-	struct mq_queue *q = ioc->f->q;
 	struct mq_parked *p;
 
 	p = kzalloc(sizeof(*p), GFP_KERNEL_ACCOUNT);
@@ -387,18 +551,17 @@ int mq_park(struct io_uring_cmd *cmd, const struct mq_ioc *ioc,
 	p->cmd = cmd;
 	p->ioc = *ioc;
 	p->cred = get_current_cred();
-	init_waitqueue_func_entry(&p->wait, mq_parked_wake);
-	init_waitqueue_func_entry(&p->own, mq_parked_wake_own);
-	INIT_LIST_HEAD(&p->wait.entry);
-	INIT_LIST_HEAD(&p->own.entry);
-	mq_waiter_init(&p->room, 0, mq_parked_wake_room);
+	INIT_LIST_HEAD(&p->line);
+	mq_waiter_init(&p->turn, 0, mq_parked_receives(p) ?
+				    mq_parked_all : mq_parked_wake_room);
 	hrtimer_setup(&p->timer, mq_parked_time_up, CLOCK_MONOTONIC,
 		      HRTIMER_MODE_ABS_SOFT);
 	*mq_parked_of(cmd) = p;
-	spin_lock(&q->lock);
-	list_add_tail(&p->link, &ioc->f->parked);
-	ioc->f->parked_count++;
-	spin_unlock(&q->lock);
+	if (!mq_parked_count(p)) {
+		put_cred(p->cred);
+		kfree(p);
+		return -ENOBUFS;
+	}
 	io_uring_cmd_mark_cancelable(cmd, issue_flags);
 	if (!mq_parked_wait(p))
 		mq_parked_finish(p, -ECANCELED, issue_flags);
@@ -456,6 +619,16 @@ int mq_park_withdraw(struct mq_file *f, struct io_uring_cmd *cmd, u64 user_data)
 }
 
 #else /* what would have to wait does not */
+
+void mq_park_init(struct mq_file *f)
+{
+	INIT_LIST_HEAD(&f->parked);
+	INIT_LIST_HEAD(&f->waiting);
+}
+
+void mq_park_credit(struct mq_file *f)
+{
+}
 
 int mq_park(struct io_uring_cmd *cmd, const struct mq_ioc *ioc,
 	    unsigned int issue_flags)

@@ -116,7 +116,7 @@ bool mq_spin_message(struct mq_file *f, bool partial, u64 deadline_ns,
 	mq_spin_end(&q->rx, found, called);
 	preempt_enable();
 	if (!found)
-		mq_pass_on(q);
+		mq_pass_on(q, 1);
 	return found;
 }
 

@@ -178,8 +178,9 @@ static void mq_grace_over(struct timer_list *timer)
 {
 	struct mq_queue *q = container_of(timer, struct mq_queue, grace);
 
-	mq_pass_on(q);
-	mq_wake_writers(q, true);
+	/* As many as have not come: so few steps get past any number of these. */
+	mq_pass_on(q, max(atomic_read(&q->rx.called), 1));
+	mq_pass_room_on(q, max(atomic_read(&q->tx.called), 1));
 }
 
 void mq_wait_init(struct mq_queue *q)
@@ -187,6 +188,7 @@ void mq_wait_init(struct mq_queue *q)
 	init_waitqueue_head(&q->readers);
 	init_waitqueue_head(&q->writers);
 	mq_waiters_init(&q->room);
+	mq_waiters_init(&q->parked);
 	timer_setup(&q->grace, mq_grace_over, 0);
 }
 
@@ -302,7 +304,7 @@ int mq_wait_message(struct mq_file *f, bool partial, u64 deadline_ns,
 void mq_answer_message(struct mq_queue *q, bool *called)
 {
 	if (mq_side_answer(&q->rx, called))
-		mq_pass_on(q);
+		mq_pass_on(q, 1);
 }
 
 /**
@@ -404,22 +406,36 @@ void mq_want_room(struct mq_file *f, u64 bytes)
 		atomic_dec(&f->q->blocked);
 }
 
+static void mq_wake_all_readers(struct mq_queue *q)
+{
+	__wake_up(&q->readers, TASK_INTERRUPTIBLE, 0,
+		  poll_to_key(EPOLLIN | EPOLLRDNORM | MQ_TO_ALL));
+	mq_waiters_wake_all(&q->parked);
+}
+
 /* As mq_wake_readers(), where somebody sleeps there. */
 void mq_wake_sleeping_readers(struct mq_queue *q, unsigned int n)
 {
-	if (n && mq_side_is_called(q, &q->rx))
+	if (!n) {
+		mq_wake_all_readers(q);
+		return;
+	}
+	if (mq_side_is_called(q, &q->rx))
 		return;
 	/* A thread that is woken wakes the next. */
-	if (n && !READ_ONCE(q->rx.watched))
-		n = 1;
-	__wake_up(&q->readers, TASK_INTERRUPTIBLE, n, MQ_IN);
+	__wake_up(&q->readers, TASK_INTERRUPTIBLE,
+		  READ_ONCE(q->rx.watched) ? n : 1, MQ_IN);
 }
 
-/* What is ready was not for us: wake the next. */
-void mq_pass_on(struct mq_queue *q)
+/* What is ready was not for us: wake the next, or @n who are to share it. */
+void mq_pass_on(struct mq_queue *q, unsigned int n)
 {
 	/* After a pause all are woken; during it, they would wake each other. */
-	if (mq_deliverable(q) && !mq_paused(q, MQ_PAUSED_RECEIVE))
+	if (!mq_deliverable(q) || mq_paused(q, MQ_PAUSED_RECEIVE))
+		return;
+	if (n > 1)
+		__wake_up(&q->readers, TASK_INTERRUPTIBLE, n, MQ_IN);
+	else
 		mq_wake_readers(q, 1);
 }
 
@@ -452,6 +468,16 @@ void mq_wake_sleeping_writers(struct mq_queue *q, bool edge)
 		mq_wake_pollers(q);
 }
 
+/* Room was not for us: wake the next, or @n who are to share it. */
+void mq_pass_room_on(struct mq_queue *q, unsigned int n)
+{
+	u64 room;
+
+	mq_wake_writers(q, true);
+	while (--n && mq_room(q, &room) && mq_waiters_wake(&q->room, room))
+		;
+}
+
 /* All who poll for room are to look. */
 void mq_wake_pollers(struct mq_queue *q)
 {
@@ -462,8 +488,11 @@ void mq_wake_pollers(struct mq_queue *q)
 /* @f may hold more deliveries than before, or has a half-read message. */
 void mq_wake_file(struct mq_file *f)
 {
+	/* WAIT(wake:own) */
 	if (wq_has_sleeper(&f->own))
 		__wake_up(&f->own, TASK_INTERRUPTIBLE, 0, MQ_IN);
+	if (unlikely(!list_empty(&f->waiting)))
+		mq_park_credit(f);
 	if (unlikely(READ_ONCE(f->wide)))
 		mq_wake_readers(f->q, 0);
 }
@@ -488,7 +517,7 @@ void mq_wake_all(struct mq_queue *q)
 {
 	struct mq_file *f;
 
-	wake_up_all(&q->readers);
+	mq_wake_all_readers(q);
 	wake_up_all(&q->writers);
 	mq_waiters_wake_all(&q->room);
 	spin_lock(&q->lock);

@@ -1403,6 +1403,196 @@ TEST_F(parked, recv_says_what_a_record_needs_and_wakes_the_next)
 	EXPECT_EQ(1, mq_call_result(&call));
 }
 
+/* -- many that wait ------------------------------------------------------------ */
+
+/*
+ * Let @n RECVs, or SENDs if there is a batch, wait on @fd; what they say goes to one
+ * place, as none of them ends before its ring goes.
+ */
+static int park_many(struct ring *ring, int fd, struct mq_batch *batch, int n)
+{
+	static struct receipt receipt;
+	static struct devmq_send send;
+	long long before = parked(fd);
+	int i;
+
+	for (i = 0; i < n; i++) {
+		if (batch)
+			ring_send(ring, fd, &send, batch, 1);
+		else
+			ring_recv(ring, fd, &receipt, 1, 1);
+		if (i % ENTRIES != ENTRIES - 1 && i != n - 1)
+			continue;
+		ring_submit(ring);
+		if (!mq_wait_until(parked(fd) == before + i + 1))
+			return -ETIME;
+	}
+	return 0;
+}
+
+TEST_F(parked, too_many_on_one_open_file_are_told)
+{
+	ASSERT_EQ(0, park_many(&self->ring, self->fd, NULL, DEVMQ_PARKED_MAX));
+	ring_recv(&self->ring, self->fd, &self->receipts[0], 1, 7);
+	ASSERT_LE(0, ring_submit(&self->ring));
+	COMPLETES(-ENOBUFS, 7);
+	EXPECT_EQ(DEVMQ_PARKED_MAX, parked(self->fd));
+	/* What ends makes room for others. */
+	ring_close(&self->ring);
+	ASSERT_TRUE(mq_wait_until(parked(self->fd) == 0));
+	ASSERT_EQ(0, ring_open_with(&self->ring, variant->flags));
+	ring_recv(&self->ring, self->fd, &self->receipts[0], 1, 9);
+	PARK(self->fd, 1);
+}
+
+#define CROWD_FILES	16
+
+/* Nanoseconds that a message takes that is sent and received, at best. */
+static uint64_t cost(int fd)
+{
+	uint64_t best = UINT64_MAX, begin;
+	char data[8];
+	int i, n;
+
+	for (i = 0; i < 20; i++) {
+		begin = mq_now_ns();
+		for (n = 0; n < 50; n++)
+			if (mq_put(fd, "x") != 1 ||
+			    mq_read(fd, data, sizeof(data)) != 1)
+				return UINT64_MAX;
+		begin = (mq_now_ns() - begin) / 50;
+		best = begin < best ? begin : best;
+	}
+	return best;
+}
+
+/* What a message costs beside so many that wait, at most, of what it costs alone. */
+#define CROWD_RATIO	4
+
+TEST_F(parked, message_costs_the_same_beside_many_without_credit)
+{
+	int fds[CROWD_FILES], i;
+	uint64_t alone, beside;
+	char data[8];
+
+	alone = cost(self->other);
+	ASSERT_NE(UINT64_MAX, alone);
+	for (i = 0; i < CROWD_FILES; i++) {
+		fds[i] = mq_open(&self->queue, O_RDONLY);
+		ASSERT_LE(0, fds[i]);
+		ASSERT_EQ(0, mq_consumer_set(fds[i], DEVMQ_ACK_MANUAL, 1));
+		ASSERT_EQ(1, mq_put(self->other, "h"));
+		ASSERT_EQ(1, mq_read(fds[i], data, sizeof(data)));
+		ASSERT_EQ(0, park_many(&self->ring, fds[i], NULL,
+				       DEVMQ_PARKED_MAX));
+	}
+	beside = cost(self->other);
+	ASSERT_NE(UINT64_MAX, beside);
+	EXPECT_GE(CROWD_RATIO * alone, beside);
+	TH_LOG("%llu ns alone, %llu ns beside %d", (unsigned long long)alone,
+	       (unsigned long long)beside, CROWD_FILES * DEVMQ_PARKED_MAX);
+	for (i = 0; i < CROWD_FILES; i++)
+		close(fds[i]);
+}
+
+TEST_F(parked, message_costs_the_same_beside_many_that_do_not_fit)
+{
+	static char big[800];
+	int fds[CROWD_FILES], i;
+	uint64_t alone, beside;
+
+	/* There is room for 700 bytes. */
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "max_bytes", "1000"));
+	ASSERT_EQ(0, mq_consumer_set(self->fd, DEVMQ_ACK_MANUAL, 0));
+	ASSERT_EQ(300, mq_write(self->other, big, 300));
+	ASSERT_EQ(300, mq_read(self->fd, big, sizeof(big)));
+	alone = cost(self->other);
+	ASSERT_NE(UINT64_MAX, alone);
+	mq_batch_add_full(&self->batch, NULL, 0, NULL, 0, big, sizeof(big));
+	for (i = 0; i < CROWD_FILES; i++) {
+		fds[i] = mq_open(&self->queue, O_WRONLY);
+		ASSERT_LE(0, fds[i]);
+		ASSERT_EQ(0, park_many(&self->ring, fds[i], &self->batch,
+				       DEVMQ_PARKED_MAX));
+	}
+	beside = cost(self->other);
+	ASSERT_NE(UINT64_MAX, beside);
+	EXPECT_GE(CROWD_RATIO * alone, beside);
+	TH_LOG("%llu ns alone, %llu ns beside %d", (unsigned long long)alone,
+	       (unsigned long long)beside, CROWD_FILES * DEVMQ_PARKED_MAX);
+	for (i = 0; i < CROWD_FILES; i++)
+		close(fds[i]);
+}
+
+/* A process whose RECVs are first in line, and that is stopped then. */
+static pid_t stopped_crowd(const struct mq_queue *queue, unsigned int flags,
+			   int files, int each)
+{
+	struct ring ring;
+	int told[2], i;
+	pid_t child;
+	char byte;
+
+	if (pipe(told))
+		return -1;
+	child = mq_fork();
+	if (!child) {
+		if (ring_open_with(&ring, flags))
+			_exit(1);
+		for (i = 0; i < files; i++)
+			if (park_many(&ring, mq_open(queue, O_RDONLY), NULL,
+				      each))
+				_exit(2);
+		if (write(told[1], "p", 1) != 1)
+			_exit(3);
+		pause();
+		_exit(4);
+	}
+	close(told[1]);
+	if (child > 0 && (read(told[0], &byte, 1) != 1 ||
+			  kill(child, SIGSTOP) ||
+			  waitpid(child, NULL, WUNTRACED) != child))
+		child = -1;
+	close(told[0]);
+	return child;
+}
+
+static void check_crowd(struct __test_metadata *_metadata,
+			FIXTURE_DATA(parked) *self, unsigned int flags,
+			int files, int each)
+{
+	pid_t child = stopped_crowd(&self->queue, flags, files, each);
+	struct mq_call call;
+	char data[8];
+	int i;
+
+	ASSERT_LT(0, child);
+	/* Each of them has its time to come, but not one after the other. */
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(0, mq_read_start(&call, self->fd, data,
+					   sizeof(data)));
+		ASSERT_TRUE(mq_call_sleeps(&call));
+		ASSERT_EQ(1, mq_put(self->other, "a"));
+		ASSERT_EQ(1, mq_call_result(&call));
+	}
+	ASSERT_EQ(0, kill(child, SIGKILL));
+	EXPECT_EQ(128 + SIGKILL, mq_wait_child(child));
+}
+
+TEST_F(parked, stopped_process_with_many_on_a_file_keeps_no_message)
+{
+	if (variant->flags & IORING_SETUP_SQPOLL)
+		SKIP(return, "the thread of the ring is stopped as well");
+	check_crowd(_metadata, self, variant->flags, 1, 1000);
+}
+
+TEST_F(parked, stopped_process_with_many_files_keeps_no_message)
+{
+	if (variant->flags & IORING_SETUP_SQPOLL)
+		SKIP(return, "the thread of the ring is stopped as well");
+	check_crowd(_metadata, self, variant->flags, 600, 1);
+}
+
 TEST_F(parked, sender_is_who_submitted)
 {
 	struct devmq_record record;

@@ -73,6 +73,9 @@
 #define DEVMQ_HEADERS_MAX	65535
 /** DEVMQ_BATCH_MAX - most records that one SEND takes or one RECV gives. */
 #define DEVMQ_BATCH_MAX		1024
+
+/** DEVMQ_PARKED_MAX - most io_uring commands that wait on one open file. */
+#define DEVMQ_PARKED_MAX	1024
 /** DEVMQ_SETTLE_MAX - most settlements in one DEVMQ_IOC_SETTLE. */
 #define DEVMQ_SETTLE_MAX	4096
 /** DEVMQ_NOTE_MAX - most bytes of the note that comes with a reject. */
@@ -658,7 +661,9 @@ struct devmq_redrive {
  *  - From Linux 6.12 on, without IOSQE_ASYNC, it takes no thread. It ends with
  *    ECANCELED when the ring or the task that submitted it goes, and nothing
  *    has happened then, or on DEVMQ_URING_CANCEL. IORING_OP_ASYNC_CANCEL and
- *    IORING_OP_LINK_TIMEOUT do not reach it.
+ *    IORING_OP_LINK_TIMEOUT do not reach it. DEVMQ_PARKED_MAX may wait like
+ *    this on one open file; one more ends with ENOBUFS, and nothing has
+ *    happened.
  *  - On an older kernel, without IOSQE_ASYNC, it does not wait: EAGAIN. Link
  *    it to an IORING_OP_POLL_ADD, or use IORING_OP_READ and IORING_OP_WRITE,
  *    which wait by themselves.
