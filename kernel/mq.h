@@ -703,7 +703,8 @@ enum { MQ_PAUSED_NONE, MQ_PAUSED_SEND, MQ_PAUSED_RECEIVE, MQ_PAUSED_BOTH };
  *	looked at without)
  * @compacting: bit 0: somebody is compacting the queue (atomic)
  * @work: compacts, does what time does, and removes the queue when it has expired
- * @origin: its name, for those that die here (invariant)
+ * @origin: its name, for those that die here; no other queue has the same object
+ *	(invariant)
  * @dead_letter: its dead-letter queue, or NULL (written under @lock and
  *	mq_registry_lock, holds a reference)
  * @sources: the queues that have this as their dead-letter queue
@@ -1613,7 +1614,7 @@ void mq_registry_exit(void);
 int mq_create(const char *name, const struct mq_options *opt);
 int mq_remove(const char *name, bool force);
 void mq_reap(struct mq_queue *q, bool closed);
-struct mq_queue *mq_queue_by_name(const struct mq_text *name);
+struct mq_queue *mq_queue_by_origin(const struct mq_text *origin);
 int mq_set_dead_letter(struct mq_queue *q, const char *name);
 struct mq_queue *mq_queue_get(u32 minor);
 void mq_queue_put(struct mq_queue *q);

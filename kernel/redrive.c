@@ -7,6 +7,8 @@
  * this queue is looked for once more then: somebody may have been faster.
  */
 #include <linux/file.h>
+#include <linux/mount.h>
+#include <linux/namei.h>
 #include <linux/sched/signal.h>
 #include <linux/uaccess.h>
 
@@ -26,7 +28,7 @@
  * @after: the last id that was looked at
  * @last: the last id to look at
  * @e: what is to go to another queue, with a reference to its chunk
- * @origin: the name of that, with a reference, if there is no @to
+ * @origin: the origin of that, with a reference, if there is no @to
  * @priority: its level
  */
 struct mq_redrive {
@@ -47,9 +49,9 @@ static bool mq_is_foreign(const struct mq_queue *q, const struct mq_entry *e)
 }
 
 /* It is dead, or came here as such. */
-static bool mq_is_redriven(const struct mq_queue *q, const struct mq_entry *e)
+static bool mq_is_redriven(const struct mq_entry *e)
 {
-	return mq_msg(e)->state == DEVMQ_STATE_DEAD || mq_is_foreign(q, e);
+	return mq_msg(e)->state == DEVMQ_STATE_DEAD || mq_is_buried(e);
 }
 
 /* Ready once more, in its place, as if nothing had happened to it. */
@@ -85,12 +87,12 @@ static int mq_redrive_next(struct mq_redrive *r)
 	} else if (e && mq_msg(e)->id <= r->last) {
 		r->after = mq_msg(e)->id;
 		ret = -EAGAIN;
-		if (mq_stays_here(r, e)) {
-			if (mq_msg(e)->state == DEVMQ_STATE_DEAD) {
-				mq_revive_locked(q, e);
-				ret = 1;
-			}
-		} else if (mq_is_redriven(q, e)) {
+		if (!mq_is_redriven(e)) {
+			/* Not concerned. */
+		} else if (mq_stays_here(r, e)) {
+			mq_revive_locked(q, e);
+			ret = 1;
+		} else {
 			r->e = e;
 			mq_chunk_get(mq_chunk_of(e));
 			r->origin = mq_text_get(mq_origin(e));
@@ -113,7 +115,7 @@ static struct mq_entry *mq_redrive_take(struct mq_redrive *r)
 	e = q->gone ? NULL :
 		      mq_walk_locked(q, &r->cursor, MQ_REDRIVEN, &before);
 	if (IS_ERR_OR_NULL(e) || mq_msg(e)->id != r->after ||
-	    !mq_is_redriven(q, e) || (!r->to && mq_origin(e) != r->origin)) {
+	    !mq_is_redriven(e) || (!r->to && mq_origin(e) != r->origin)) {
 		e = NULL;
 	} else {
 		trace_mq_redrive(q, e);
@@ -178,6 +180,29 @@ out_free:
 	return ret;
 }
 
+/*
+ * May the caller open the queue for writing? The node is asked, as its owner, its
+ * mode and more can be changed there; only by it can he open the queue.
+ */
+static bool mq_may_write(const struct mq_queue *q)
+{
+	char name[sizeof("/dev/mq/") + DEVMQ_NAME_MAX];
+	const struct inode *inode;
+	struct path path;
+	bool may;
+
+	snprintf(name, sizeof(name), "/dev/mq/%s", q->name);
+	if (kern_path(name, LOOKUP_FOLLOW, &path))
+		return false;
+	inode = d_backing_inode(path.dentry);
+	may = S_ISCHR(inode->i_mode) && inode->i_rdev == q->dev.devt &&
+	      !(path.mnt->mnt_flags & MNT_NODEV) &&
+	      !(path.mnt->mnt_sb->s_iflags & SB_I_NODEV) &&
+	      !path_permission(&path, MAY_WRITE | MAY_OPEN);
+	path_put(&path);
+	return may;
+}
+
 /* Move what is in @r to where it belongs: as mq_redrive_move(). */
 static int mq_redrive_out(struct mq_redrive *r)
 {
@@ -186,9 +211,10 @@ static int mq_redrive_out(struct mq_redrive *r)
 
 	if (r->to)
 		return mq_redrive_move(r, r->to);
-	target = mq_queue_by_name(r->origin);
+	target = mq_queue_by_origin(r->origin);
 	if (target) {
-		ret = mq_redrive_move(r, target);
+		if (mq_may_write(target))
+			ret = mq_redrive_move(r, target);
 		mq_queue_put(target);
 	}
 	return ret;

@@ -182,15 +182,20 @@ static struct mq_queue *mq_queue_new(const char *name,
 	return q;
 }
 
-/* A queue, which the caller puts, or NULL. */
-struct mq_queue *mq_queue_by_name(const struct mq_text *name)
+/*
+ * The queue that messages with this origin come from, which the caller puts, or
+ * NULL: it is gone. Another one of the same name has an origin of its own.
+ */
+struct mq_queue *mq_queue_by_origin(const struct mq_text *origin)
 {
 	char text[DEVMQ_NAME_MAX + 1] = "";
 	struct mq_queue *q;
 
-	memcpy(text, name->text, name->size);
+	memcpy(text, origin->text, origin->size);
 	mutex_lock(&mq_registry_lock);
 	q = mq_find(text);
+	if (q && q->origin != origin)
+		q = NULL;
 	if (q)
 		get_device(&q->dev);
 	mutex_unlock(&mq_registry_lock);

@@ -1089,10 +1089,12 @@ int devmq_purge(struct devmq_queue *queue, uint64_t first_id,
  * @target: NULL: each goes back to where it came from. Those that died in this
  *	queue get ready here, in their place; those that came here from another
  *	queue, be they ready, deferred or dead, go back there. Or the queue,
- *	open for writing, to which all of them go, which may be this one
+ *	open for writing, to which all of them go, which may be this one: there
+ *	they get ready in their place, and belong here from now on
  * @moved: where the number of messages moved goes, or NULL
  * @stranded: where the number of messages that were not moved goes, as the
- *	queue that they came from is gone; or NULL
+ *	queue that they came from is gone (another one of its name is not it),
+ *	or its node may not be written to; or NULL
  *
  * Failures count from zero again; reason, note and origin are gone. In another
  * queue a message has a new id. No bound of the queue keeps them out.

@@ -335,6 +335,7 @@ static void die(struct model *m, struct model_queue *q, struct model_entry *e,
 	}
 	if (e->origin < 0 && m->mutation != MUTATION_LOSE_ORIGIN) {
 		e->origin = q - m->queue;
+		e->origin_life = m->life[e->origin];
 		e->origin_id = e->id;
 	}
 	e->failures_before = e->failures;
@@ -1236,17 +1237,17 @@ static void call_redrive(struct model *m, struct model_queue *q,
 	while (i < q->count) {
 		struct model_entry *e = &q->entry[i];
 		bool away = e->origin >= 0 && e->origin != here;
-		bool dead = e->state == DEVMQ_STATE_DEAD;
 		int to = c->set ? c->target_queue : away ? e->origin : here;
 
 		if (e->id < c->first || e->id > last ||
-		    !(dead || (away && to != here &&
-			       (e->state == DEVMQ_STATE_READY ||
-				e->state == DEVMQ_STATE_DEFERRED)))) {
+		    !(e->state == DEVMQ_STATE_DEAD ||
+		      (e->buried && (e->state == DEVMQ_STATE_READY ||
+				     e->state == DEVMQ_STATE_DEFERRED)))) {
 			i++;
 			continue;
 		}
-		if (!m->queue[to].exists) {
+		if (!m->queue[to].exists ||
+		    (!c->set && away && e->origin_life != m->life[to])) {
 			o->first++;
 			i++;
 			continue;
@@ -1322,6 +1323,7 @@ static void call_remove(struct model *m, struct model_queue *q,
 		return;
 	}
 	drop_queue(q);
+	m->life[c->queue]++;
 	for (i = 0; i < MODEL_QUEUES; i++)
 		if (m->queue[i].option[OPT_DEAD_LETTER] == c->queue + 1)
 			m->queue[i].option[OPT_DEAD_LETTER] = 0;

@@ -207,6 +207,7 @@ struct model_entry {
 	__u32	note;
 	__u32	note_size;
 	int	origin;
+	__u32	origin_life;	/* which queue of that index it was */
 	__u64	origin_id;
 	bool	buried;		/* it came as dead: not in senders' bounds */
 	__u64	sent;
@@ -268,6 +269,7 @@ enum model_mutation {
 
 struct model {
 	struct model_queue	queue[MODEL_QUEUES];
+	__u32			life[MODEL_QUEUES];	/* how many went */
 	enum model_mutation	mutation;
 	__u64			now;	/* CLOCK_BOOTTIME */
 	__u64			opens;

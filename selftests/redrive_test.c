@@ -336,19 +336,99 @@ TEST_F(redrive, message_whose_origin_is_gone_is_stranded)
 	EXPECT_EQ(2, self->stranded);
 }
 
-TEST_F(redrive, origin_is_found_by_its_name)
+TEST_F(redrive, another_queue_of_the_same_name_is_not_the_origin)
 {
 	int fd;
 
 	KILL(self->fd, 1, 1);
 	ASSERT_EQ(0, mq_control("remove %s", self->queue.name));
-	ASSERT_EQ(0, mq_control("create %s", self->queue.name));
-	EXPECT_EQ(1, REDRIVE(self->grave_fd));
-	EXPECT_EQ(0, self->stranded);
-	fd = mq_open(&self->queue, O_RDONLY | O_NONBLOCK);
+	ASSERT_EQ(0, mq_control("create %s dead_letter=%s", self->queue.name,
+				self->grave.name));
+	EXPECT_EQ(0, REDRIVE(self->grave_fd));
+	EXPECT_EQ(1, self->stranded);
+	EXPECT_EQ(0, mq_stat_of(&self->queue, sent));
+	ASSERT_EQ(0, mq_look_id(&self->grave, 1, &self->look));
+	EXPECT_EQ(DEVMQ_STATE_READY, self->look.record.state);
+	EXPECT_STREQ(self->queue.name, self->look.origin);
+	EXPECT_EQ(777, self->look.extra.reason);
+
+	/* Who has it open for writing can say so. */
+	fd = mq_open(&self->queue, O_RDWR | O_NONBLOCK);
 	ASSERT_LE(0, fd);
+	EXPECT_EQ(1, mq_redrive(self->grave_fd, 0, 0, fd, &self->stranded));
 	EXPECT_EQ(0, mq_get(fd, "m1"));
 	close(fd);
+}
+
+/* As a user who may read the dead-letter queue: how many were stranded of two. */
+static int redrive_as_nobody(int fd)
+{
+	pid_t child = mq_fork();
+	uint64_t stranded = 0;
+	long long moved;
+
+	if (child)
+		return mq_wait_child(child);
+	if (mq_become(MQ_NOBODY, MQ_NOBODY))
+		_exit(99);
+	moved = mq_redrive(fd, 0, 0, -1, &stranded);
+	_exit(moved + stranded == 2 ? stranded : 98);
+}
+
+TEST_F(redrive, origin_that_the_caller_may_not_write_strands)
+{
+	static const struct {
+		unsigned int uid, gid, mode;
+		int stranded;
+	} cases[] = {
+		{ 0, 0, 0600, 2 }, { 0, 0, 0666, 0 }, { 0, 0, 0664, 2 },
+		{ 0, 0, 0602, 0 }, { MQ_NOBODY, 0, 0400, 2 },
+		{ MQ_NOBODY, 0, 0200, 0 }, { MQ_NOBODY, 0, 0066, 2 },
+		{ 0, MQ_NOBODY, 0640, 2 }, { 0, MQ_NOBODY, 0620, 0 },
+	};
+	struct mq_queue queue;
+	unsigned int i;
+	int fd;
+
+	/* The mode that it was made with. */
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		ASSERT_EQ(0, mq_create(&queue,
+				       "dead_letter=%s ack=manual uid=%u gid=%u mode=%04o",
+				       self->grave.name, cases[i].uid,
+				       cases[i].gid, cases[i].mode));
+		fd = mq_open(&queue, O_RDWR | O_NONBLOCK);
+		ASSERT_LE(0, fd);
+		KILL(fd, 2, 2);
+		EXPECT_EQ(cases[i].stranded, redrive_as_nobody(self->grave_fd)) {
+			TH_LOG("of mode %04o", cases[i].mode);
+		}
+		EXPECT_EQ(2 - cases[i].stranded, mq_stat_of(&queue, ready));
+		EXPECT_EQ(cases[i].stranded, mq_stat_of(&self->grave, ready));
+		close(fd);
+		ASSERT_LE(0, mq_purge(self->grave_fd, 0, 0));
+		ASSERT_EQ(0, mq_remove(&queue));
+	}
+}
+
+TEST_F(redrive, mode_of_the_node_is_what_it_is_now)
+{
+	KILL(self->fd, 2, 2);
+	ASSERT_EQ(0, chmod(self->queue.path, 0602));
+	EXPECT_EQ(0, redrive_as_nobody(self->grave_fd));
+	ASSERT_EQ(1, kill_next(self->fd, 3));
+	ASSERT_EQ(1, kill_next(self->fd, 4));
+	ASSERT_EQ(0, chmod(self->queue.path, 0660));
+	EXPECT_EQ(2, redrive_as_nobody(self->grave_fd));
+	EXPECT_EQ(2, REDRIVE(self->grave_fd));
+	EXPECT_EQ(0, self->stranded);
+}
+
+TEST_F(redrive, no_mode_keeps_out_who_has_the_target_open)
+{
+	KILL(self->fd, 2, 2);
+	EXPECT_EQ(2, redrive_as_nobody(self->grave_fd));
+	EXPECT_EQ(2, mq_redrive(self->grave_fd, 0, 0, self->fd,
+				&self->stranded));
 }
 
 TEST_F(redrive, message_down_a_chain_goes_back_to_its_beginning)
@@ -490,7 +570,7 @@ TEST_F(redrive, descriptor_of_this_queue_makes_its_dead_ready)
 	ASSERT_EQ(4, mq_put(self->grave_fd, "mine"));
 	ASSERT_EQ(1, kill_next(self->grave_fd, 1));
 	EXPECT_EQ(DEVMQ_STATE_DEAD, mq_state(&self->grave, 1));
-	EXPECT_EQ(1, mq_redrive(self->grave_fd, 0, 0, self->grave_fd,
+	EXPECT_EQ(2, mq_redrive(self->grave_fd, 0, 0, self->grave_fd,
 				&self->stranded));
 	EXPECT_EQ(0, self->stranded);
 	STAT(&self->grave);
@@ -499,6 +579,42 @@ TEST_F(redrive, descriptor_of_this_queue_makes_its_dead_ready)
 	EXPECT_EQ(0, self->stat.purged);
 	EXPECT_EQ(0, mq_get(self->grave_fd, "m1"));
 	EXPECT_EQ(0, mq_get(self->grave_fd, "m2"));
+	EXPECT_EQ(0, mq_get(self->grave_fd, "mine"));
+}
+
+TEST_F(redrive, those_that_came_here_as_dead_can_be_made_this_queues_own)
+{
+	unsigned int id;
+
+	ASSERT_EQ(0, mq_sysfs_set(&self->grave, "max_messages", "3"));
+	KILL(self->fd, 4, 3);
+	ASSERT_EQ(4, mq_put(self->grave_fd, "mine"));
+	ASSERT_EQ(0, mq_get(self->grave_fd, "m1"));
+	ASSERT_EQ(1, mq_defer(self->grave_fd, 1));
+	ASSERT_EQ(1, kill_next(self->grave_fd, 2));
+	EXPECT_EQ(3, mq_redrive(self->grave_fd, 0, 0, self->grave_fd,
+				&self->stranded));
+	EXPECT_EQ(0, self->stranded);
+	for (id = 1; id <= 3; id++) {
+		ASSERT_EQ(0, mq_look_id(&self->grave, id, &self->look));
+		EXPECT_EQ(DEVMQ_STATE_READY, self->look.record.state);
+		EXPECT_EQ(0, self->look.extra.origin_size);
+		EXPECT_EQ(0, self->look.extra.origin_id);
+		EXPECT_EQ(DEVMQ_REASON_NONE, self->look.extra.reason);
+		EXPECT_EQ(0, self->look.extra.note_size);
+	}
+	STAT(&self->grave);
+	EXPECT_EQ(4, self->stat.ready);
+	EXPECT_EQ(0, self->stat.purged);
+
+	/* They are not among the dead any more, and nothing is left to do. */
+	EXPECT_EQ(-EAGAIN, mq_put(self->grave_fd, "x"));
+	ASSERT_EQ(1, kill_next(self->fd, 4));
+	EXPECT_EQ(4, mq_stat_of(&self->queue, dead_lettered));
+	EXPECT_EQ(1, REDRIVE(self->grave_fd));
+	EXPECT_EQ(0, self->stranded);
+	for (id = 1; id <= 3; id++)
+		EXPECT_EQ(2, mq_read(self->grave_fd, self->buffer, 10));
 	EXPECT_EQ(0, mq_get(self->grave_fd, "mine"));
 }
 

@@ -398,7 +398,8 @@ static int redrive(const struct redrive *r)
 	printf("%" PRIu64 "\n", moved);
 	if (stranded)
 		return complain(r->name, 0, "%" PRIu64 " not moved: the queue "
-				"that they came from is gone", stranded);
+				"that they came from is gone, or you may not "
+				"write to it", stranded);
 	return STATUS_DONE;
 }
 
@@ -438,7 +439,9 @@ const struct command cmd_redrive = {
 "where it came from: in its own queue it is ready in its place, in another\n"
 "one under a new id. With TARGET, all go to that queue. Failures count from\n"
 "zero again, and no bound of a queue keeps them out. If the queue that a\n"
-"message came from is gone it stays where it is, and the exit status is 1.",
+"message came from is gone, or you may not write to it, it stays where it is,\n"
+"and the exit status is 1. Another queue of the same name is not the one that\n"
+"it came from: give that as TARGET.",
 	.opts = redrive_opts,
 	.min = 1,
 	.max = 2,

@@ -996,9 +996,10 @@ TEST_F(queue, dead_letters_know_their_origin)
 	EXPECT_EQ(0, devmq_redrive(dead, 1, 1, NULL, &moved, &stranded));
 	EXPECT_EQ(1, moved);
 	EXPECT_EQ(1, COUNTER(self->in, ready));
-	EXPECT_EQ(0, devmq_redrive(dead, 0, 0, dead, &moved, &stranded));
 	EXPECT_EQ(0, devmq_redrive(dead, 0, 0, self->out, &moved, &stranded));
 	EXPECT_EQ(1, moved);
+	EXPECT_EQ(0, devmq_redrive(dead, 0, 0, dead, &moved, &stranded));
+	EXPECT_EQ(0, moved);
 	EXPECT_EQ(-EBADF, devmq_redrive(dead, 0, 0, self->in, NULL, NULL));
 	ASSERT_EQ(2, devmq_recv(self->in, self->buffer, 0, 0));
 	ASSERT_EQ(1, devmq_buffer_next(self->buffer, &self->msg));

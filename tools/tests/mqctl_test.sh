@@ -1109,7 +1109,7 @@ test_redrive()
 	mq rm -f "$P.b"
 	expect 0
 	mq redrive "$P.dead"
-	expect 1 0 "$P.dead: 1 not moved: the queue that they came from is gone"
+	expect 1 0 "$P.dead: 1 not moved: the queue that they came from is gone, or you may not write to it"
 	counters "$P.dead" ready=1 purged=2
 	mq redrive "$P.none"
 	expect 1 '' "$P.none: no such queue"

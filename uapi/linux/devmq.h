@@ -598,13 +598,15 @@ struct devmq_purge {
  * @reserved: must be zero
  * @moved: out: how many messages were moved
  * @stranded: out: how many were not, as the queue that they came from is gone
+ *	(another one of its name is not it), or the caller may not write to it
  *
  * Makes another attempt of messages that are dead here, or that came here as
  * dead from another queue and are ready, deferred or dead. Without
  * DEVMQ_REDRIVE_TO each goes back to where it came from: those that were sent
  * to this queue get ready here, in their place; those from another queue go
- * there, under a new number. With it all go to the queue given, which may be
- * this one. Failures count from zero again, reason, note and origin are gone,
+ * there, under a new number, if the caller could open its node, /dev/mq/NAME, for
+ * writing now. With it all go to the queue given, which may be this one: there
+ * they get ready in their place, and belong here from now on. Failures count from zero again, reason, note and origin are gone,
  * and no bound of the receiving queue keeps them out.
  *
  * Needs a descriptor open for reading, or one opened with access mode 3. On
