@@ -442,7 +442,7 @@ void mq_pass_on(struct mq_queue *q, unsigned int n)
 /* The largest message that there is room for; false: none, not even an empty one. */
 static bool mq_room(const struct mq_queue *q, u64 *room)
 {
-	u64 bytes = READ_ONCE(q->stat.bytes), max = READ_ONCE(q->opt.max_bytes);
+	u64 bytes = READ_ONCE(q->stat.bytes), max = READ_ONCE(q->room_bytes);
 
 	*room = U64_MAX;
 	if (READ_ONCE(q->gone))
@@ -452,8 +452,7 @@ static bool mq_room(const struct mq_queue *q, u64 *room)
 	if (READ_ONCE(q->opt.overflow) != MQ_OVERFLOW_BLOCK)
 		return true;
 	*room = max - bytes;
-	return bytes <= max &&
-	       READ_ONCE(q->stored) < READ_ONCE(q->opt.max_messages);
+	return bytes <= max && READ_ONCE(q->stored) < READ_ONCE(q->room_messages);
 }
 
 /* As mq_wake_writers(), where somebody waits. */

@@ -954,6 +954,28 @@ TEST_F(dead, writer_does_not_wake_for_the_room_of_the_dead)
 	close(fd);
 }
 
+TEST_F(dead, writer_wakes_for_his_room_whatever_is_dead_there)
+{
+	struct mq_call call;
+	int i, fd;
+
+	BURY("max_messages=2 max_bytes=6");
+	fd = mq_open(&self->grave, O_WRONLY);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, mq_fill(self->fd, 2));
+	for (i = 1; i <= 2; i++)
+		ASSERT_EQ(1, kill_next(self->fd, i));
+	ASSERT_EQ(6, mq_put(self->grave_fd, "sender"));
+	ASSERT_EQ(0, mq_write_start(&call, fd, "all of", 6));
+	ASSERT_TRUE(mq_call_sleeps(&call));
+	EXPECT_EQ(1, mq_purge(self->grave_fd, 3, 3));
+	EXPECT_EQ(6, mq_call_result(&call));
+	STAT(&self->grave);
+	EXPECT_EQ(3, self->stat.ready);
+	EXPECT_EQ(10, self->stat.bytes);
+	close(fd);
+}
+
 TEST_F(dead, those_that_found_no_room_stay_and_are_redriven_or_purged)
 {
 	uint64_t stranded;
