@@ -9,6 +9,7 @@
 #include <linux/cdev.h>
 #include <linux/cred.h>
 #include <linux/module.h>
+#include <linux/random.h>
 #include <linux/rbtree.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -27,7 +28,9 @@ static struct kmem_cache *mq_queue_cache;
 /*
  * Minor to queue. Minor 0 is the control node. Has its own lock. A number comes
  * back as late as can be: whoever still has the node of a queue that is gone
- * could open a new one by it, with the old one's permissions.
+ * could open a new one by it, with the old one's permissions. For the same
+ * reason they begin anywhere when the module is loaded: a node may have been
+ * linked or made elsewhere, and be older than that.
  */
 static DEFINE_XARRAY_ALLOC1(mq_minors);
 static u32 mq_next_minor;
@@ -484,6 +487,7 @@ int __init mq_registry_init(void)
 {
 	int err;
 
+	mq_next_minor = 1 + get_random_u32() % (MQ_MINORS - 1);
 	err = alloc_chrdev_region(&mq_devt, 0, MQ_MINORS, "mq");
 	if (err)
 		return err;

@@ -6,6 +6,9 @@
 # shellcheck source=tap.sh
 . "$(dirname "$0")/tap.sh"
 
+# Where the test machine has it.
+module=/modules/devmq.ko
+
 references() { cat /sys/module/devmq/refcnt; }
 
 test_module_is_free_without_queues() {
@@ -80,6 +83,45 @@ test_spinning_has_bounds() {
 test_class_has_the_control_device() {
 	[ -e $class/control/dev ] || fail "no $class/control"
 	equal "DEVNAME=mq/control" "$(grep DEVNAME $class/control/uevent)"
+}
+
+# The first number of the queues after the module was loaded anew.
+first_minor() {
+	rmmod devmq && insmod $module || fail "cannot be loaded anew"
+	eventually [ -c $control ]
+	echo "create $queue" >$control
+	stat -c %T "/dev/mq/$queue"
+	echo "remove $queue" >$control
+}
+
+# A node can be older than the module that is loaded.
+test_numbers_of_queues_begin_anywhere() {
+	local first second third
+	[ -e $module ] || skip "there is no $module"
+	first=$(first_minor) && second=$(first_minor) && third=$(first_minor) ||
+		fail "$first $second $third"
+	[ "$first" != "$second" ] && [ "$second" != "$third" ] &&
+		[ "$first" != "$third" ] || fail "$first, $second, $third"
+}
+
+test_node_of_another_life_opens_nothing() {
+	local i
+	[ -e $module ] || skip "there is no $module"
+	echo "create $queue" >$control
+	mknod "/run/$queue" c $((0x$(stat -c %t "/dev/mq/$queue"))) \
+		$((0x$(stat -c %T "/dev/mq/$queue")))
+	echo x >"/run/$queue" || fail "the node does not work"
+	echo "remove $queue force" >$control
+	rmmod devmq && insmod $module || fail "cannot be loaded anew"
+	eventually [ -c $control ]
+	for i in 1 2 3; do
+		echo "create $queue.$i" >$control
+	done
+	(exec 5<>"/run/$queue") 2>/dev/null && fail "it opened a queue"
+	for i in 1 2 3; do
+		echo "remove $queue.$i force" >$control
+	done
+	rm "/run/$queue"
 }
 
 run_tests
