@@ -455,13 +455,20 @@ void mq_flight_release_locked(struct mq_file *f, struct mq_entry *e)
 	mq_back_locked(f->q, e);
 }
 
+/* How many failures count in this queue. */
+static u32 mq_failures_here(const struct mq_entry *e)
+{
+	const struct mq_more *more = mq_msg(e)->more;
+
+	return mq_msg(e)->failures - (more ? more->forgiven : 0);
+}
+
 /* Once more, and it is dead? */
 static bool mq_is_last_chance(const struct mq_queue *q, const struct mq_entry *e)
 {
 	u64 most = READ_ONCE(q->opt.max_deliveries);
-	u32 forgiven = mq_msg(e)->more ? mq_msg(e)->more->forgiven : 0;
 
-	return most && mq_msg(e)->failures + 1 - forgiven >= most;
+	return most && (u64)mq_failures_here(e) + 1 >= most;
 }
 
 /*
@@ -497,6 +504,19 @@ bool mq_flight_prepare_locked(struct mq_queue *q, struct mq_entry *e, u32 action
 	return true;
 }
 
+/* What the queue's back-off says for so many failures. */
+static u64 mq_backoff(const struct mq_queue *q, u32 failures)
+{
+	u64 delay = READ_ONCE(q->opt.retry_ms);
+	u64 factor = READ_ONCE(q->opt.retry_backoff);
+	u64 most = READ_ONCE(q->opt.retry_max_ms) ?: MQ_MS_MAX;
+
+	if (factor > 1)
+		while (failures-- > 1 && delay && delay < most)
+			delay *= factor;
+	return min(delay, most) * NSEC_PER_MSEC;
+}
+
 /* It went wrong once more: back after @delay, unless that was once too often. */
 static void mq_fail(struct mq_queue *q, struct mq_entry *e,
 		    enum devmq_failure failure, u64 delay)
@@ -506,7 +526,8 @@ static void mq_fail(struct mq_queue *q, struct mq_entry *e,
 	mq_msg(e)->failures++;
 	mq_msg(e)->failure = failure;
 	if (dies)
-		mq_die_locked(q, e, DEVMQ_REASON_FAILURES, NULL);
+		mq_die_locked(q, e, DEVMQ_REASON_FAILURES, NULL,
+			      delay ?: mq_backoff(q, mq_failures_here(e)));
 	else if (delay)
 		mq_delay_locked(q, e, MQ_BOOTTIME,
 				mq_later(mq_now(MQ_BOOTTIME), delay));
@@ -537,28 +558,14 @@ void mq_flight_lapse_locked(struct mq_queue *q, struct mq_entry *e)
 	mq_wake_file(f);
 }
 
-/* What the queue's back-off says for the failure that comes now. */
-static u64 mq_backoff(const struct mq_queue *q, u32 failures)
-{
-	u64 delay = READ_ONCE(q->opt.retry_ms);
-	u64 factor = READ_ONCE(q->opt.retry_backoff);
-	u64 most = READ_ONCE(q->opt.retry_max_ms) ?: MQ_MS_MAX;
-
-	if (factor > 1)
-		while (failures-- > 1 && delay && delay < most)
-			delay *= factor;
-	return min(delay, most) * NSEC_PER_MSEC;
-}
-
 /* The consumer could not do it: again after @delay, 0: as the queue says. */
 void mq_flight_retry_locked(struct mq_file *f, struct mq_entry *e, u64 delay)
 {
-	const struct mq_msg *m = mq_msg(e);
 	struct mq_queue *q = f->q;
 
 	mq_land(f, e);
 	trace_mq_retry(q, e);
-	delay = delay ?: mq_backoff(q, m->failures - m->more->forgiven + 1);
+	delay = delay ?: mq_backoff(q, mq_failures_here(e) + 1);
 	mq_fail(q, e, DEVMQ_FAILURE_RETRY, delay);
 }
 
@@ -567,7 +574,8 @@ void mq_flight_reject_locked(struct mq_file *f, struct mq_entry *e, u16 reason,
 			     struct mq_text *note)
 {
 	mq_land(f, e);
-	mq_die_locked(f->q, e, reason ?: DEVMQ_REASON_REJECTED, note);
+	mq_die_locked(f->q, e, reason ?: DEVMQ_REASON_REJECTED, note,
+		      mq_backoff(f->q, mq_failures_here(e) + 1));
 }
 
 /* The lease of a delivery that is held begins anew. */

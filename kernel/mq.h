@@ -1330,7 +1330,7 @@ void mq_delay_locked(struct mq_queue *q, struct mq_entry *e,
 void mq_due_locked(struct mq_queue *q, struct mq_entry *e);
 void mq_expire_locked(struct mq_queue *q, struct mq_entry *e);
 void mq_die_locked(struct mq_queue *q, struct mq_entry *e, u16 reason,
-		   struct mq_text *note);
+		   struct mq_text *note, u64 delay);
 void mq_absolve_locked(struct mq_queue *q, struct mq_entry *e);
 void mq_dead_letter_locked(struct mq_queue *q, struct mq_entry *e, u16 reason,
 			   struct mq_text *note);

@@ -137,7 +137,7 @@ static void mq_expired(struct mq_queue *q, struct mq_entry *e)
 {
 	trace_mq_expire(q, e);
 	if (READ_ONCE(q->opt.on_expiry) == MQ_EXPIRY_DEAD) {
-		mq_die_locked(q, e, DEVMQ_REASON_EXPIRED, NULL);
+		mq_die_locked(q, e, DEVMQ_REASON_EXPIRED, NULL, 0);
 		return;
 	}
 	q->stat.expired++;
@@ -242,12 +242,14 @@ void mq_dead_letter_locked(struct mq_queue *q, struct mq_entry *e, u16 reason,
  * @e: the entry, in no state, with more
  * @reason: enum devmq_reason, or what a consumer said
  * @note: what it said besides, or NULL; takes the place of an earlier one
+ * @delay: how long it waits if it lives on
  *
  * It goes to the dead-letter queue if there is room, else it stays. If there are
- * as many dead here as there may be, it is ready instead.
+ * as many dead here as there may be, it lives on: without a time to live, as that
+ * may be over, and not at once, as it may fail each time.
  */
 void mq_die_locked(struct mq_queue *q, struct mq_entry *e, u16 reason,
-		   struct mq_text *note)
+		   struct mq_text *note, u64 delay)
 {
 	lockdep_assert_held(&q->lock);
 	if (q->dead_letter &&
@@ -258,7 +260,11 @@ void mq_die_locked(struct mq_queue *q, struct mq_entry *e, u16 reason,
 	if (q->stat.dead >= READ_ONCE(q->opt.max_dead)) {
 		q->stat.dead_refused++;
 		mq_msg(e)->more->expires = MQ_NEVER;
-		mq_ready_locked(q, e);
+		if (delay)
+			mq_delay_locked(q, e, MQ_BOOTTIME,
+					mq_later(mq_now(MQ_BOOTTIME), delay));
+		else
+			mq_ready_locked(q, e);
 		return;
 	}
 	mq_set_reason(e, reason, note);

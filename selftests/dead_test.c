@@ -487,6 +487,69 @@ TEST_F(dead, range_that_reaches_max_dead_is_settled_all_the_same)
 	EXPECT_EQ(0, mq_held(self->fd));
 }
 
+/* It would come back again and again at once, and use up a processor. */
+TEST_F(dead, message_beyond_max_dead_waits_as_for_a_retry)
+{
+	int other, id = 0;
+
+	CREATE("max_dead=0 max_deliveries=1 retry_ms=3600000");
+	other = mq_open(&self->queue, O_RDONLY | O_NONBLOCK);
+	ASSERT_LE(0, other);
+	/* By a retry with a delay of its own, or as the queue says. */
+	ASSERT_EQ(0, mq_fill(self->fd, 1));
+	ASSERT_EQ(0, mq_get(self->fd, "m1"));
+	ASSERT_EQ(1, mq_retry(self->fd, ++id, 2 * MQ_HOUR));
+	MQ_EXPECT(&self->queue, id, DELAYED, 1, 1, RETRY);
+	ASSERT_EQ(0, mq_look_id(&self->queue, id, &self->look));
+	EXPECT_TRUE(mq_is_from_now(self->look.extra.due_ns, 2 * MQ_HOUR));
+	ASSERT_EQ(0, mq_fill(self->fd, 1));
+	ASSERT_EQ(0, mq_get(self->fd, "m1"));
+	ASSERT_EQ(1, mq_retry(self->fd, ++id, 0));
+	MQ_EXPECT(&self->queue, id, DELAYED, 1, 1, RETRY);
+	/* By a reject, a close, the end of a lease. */
+	ASSERT_EQ(0, mq_fill(self->fd, 1));
+	ASSERT_EQ(1, kill_next(self->fd, ++id));
+	MQ_EXPECT(&self->queue, id, DELAYED, 1, 0, NONE);
+	ASSERT_EQ(0, mq_look_id(&self->queue, id, &self->look));
+	EXPECT_TRUE(mq_is_from_now(self->look.extra.due_ns, MQ_HOUR));
+	EXPECT_EQ(DEVMQ_REASON_NONE, self->look.extra.reason);
+	ASSERT_EQ(0, mq_fill(self->fd, 1));
+	ASSERT_EQ(0, mq_get(other, "m1"));
+	close(other);
+	MQ_EXPECT(&self->queue, ++id, DELAYED, 1, 1, CRASH);
+	ASSERT_EQ(0, mq_consumer_set_lease(self->fd, DEVMQ_ACK_MANUAL, 0,
+					   MQ_MS));
+	ASSERT_EQ(0, mq_fill(self->fd, 1));
+	ASSERT_EQ(0, mq_get(self->fd, "m1"));
+	id++;
+	EXPECT_TRUE(mq_wait_until(mq_stat_of(&self->queue, in_flight) == 0));
+	MQ_EXPECT(&self->queue, id, DELAYED, 1, 1, LEASE);
+	STAT(&self->queue);
+	EXPECT_EQ(id, self->stat.delayed);
+	EXPECT_EQ(id, self->stat.dead_refused);
+}
+
+TEST_F(dead, message_beyond_max_dead_waits_longer_each_time)
+{
+	int i;
+
+	CREATE("max_dead=0 max_deliveries=1 retry_ms=1 retry_backoff=1000");
+	ASSERT_EQ(0, mq_fill(self->fd, 1));
+	for (i = 0; i < 2; i++) {
+		EXPECT_TRUE(mq_wait_until(mq_stat_of(&self->queue, ready)));
+		ASSERT_EQ(0, mq_get(self->fd, "m1"));
+		ASSERT_EQ(1, mq_retry(self->fd, 1, 0));
+	}
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "retry_ms", "3600"));
+	EXPECT_TRUE(mq_wait_until(mq_stat_of(&self->queue, ready)));
+	ASSERT_EQ(0, mq_get(self->fd, "m1"));
+	ASSERT_EQ(1, mq_retry(self->fd, 1, 0));
+	ASSERT_EQ(0, mq_look_id(&self->queue, 1, &self->look));
+	EXPECT_EQ(DEVMQ_STATE_DELAYED, self->look.record.state);
+	EXPECT_TRUE(mq_is_from_now(self->look.extra.due_ns, 1000 * MQ_HOUR));
+	EXPECT_EQ(3, mq_stat_of(&self->queue, dead_refused));
+}
+
 /* -- expired ones ---------------------------------------------------------------- */
 
 TEST_F(dead, expired_message_is_dead_with_its_reason)

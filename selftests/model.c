@@ -307,7 +307,7 @@ static void move(struct model_queue *q, struct model_entry *e,
 }
 
 static void die(struct model *m, struct model_queue *q, struct model_entry *e,
-		__u32 reason, __u32 note, __u32 note_size)
+		__u32 reason, __u32 note, __u32 note_size, __u64 delay)
 {
 	struct model_queue *to = dead_letter_of(m, q);
 
@@ -319,7 +319,9 @@ static void die(struct model *m, struct model_queue *q, struct model_entry *e,
 	e->expires = 0;
 	if (!to && count_state(q, DEVMQ_STATE_DEAD) >=
 		   q->option[OPT_MAX_DEAD]) {
-		e->state = DEVMQ_STATE_READY;
+		e->state = delay > MODEL_INSTANT ? DEVMQ_STATE_DELAYED :
+						   DEVMQ_STATE_READY;
+		e->due = delay > MODEL_INSTANT ? m->now + delay : 0;
 		q->stat.dead_refused++;
 		give_turns(q);
 		return;
@@ -347,7 +349,7 @@ static void expire(struct model *m, struct model_queue *q,
 		   struct model_entry *e)
 {
 	if (is_on(q, OPT_ON_EXPIRY, EXPIRY_DEAD)) {
-		die(m, q, e, DEVMQ_REASON_EXPIRED, 0, 0);
+		die(m, q, e, DEVMQ_REASON_EXPIRED, 0, 0, 0);
 		return;
 	}
 	land(q, e);
@@ -379,6 +381,20 @@ static void come_back(struct model *m, struct model_queue *q,
 	give_turns(q);
 }
 
+/* How long a message waits that fails after so many times. */
+static __u64 back_off(const struct model_queue *q, const struct model_entry *e,
+		      __u32 failures)
+{
+	__u64 delay = q->option[OPT_RETRY_MS];
+	__u64 most = q->option[OPT_RETRY_MAX_MS];
+	__u32 i;
+
+	most = most ? most : MODEL_MS_MAX;
+	for (i = e->failures_before; i < failures && delay < most; i++)
+		delay *= q->option[OPT_RETRY_BACKOFF];
+	return (delay < most ? delay : most) * MS;
+}
+
 /* A flight ends badly.  It stays away for @delay. */
 static void fail(struct model *m, struct model_queue *q, struct model_entry *e,
 		 __u32 failure, __u64 delay)
@@ -392,24 +408,12 @@ static void fail(struct model *m, struct model_queue *q, struct model_entry *e,
 	if (m->mutation == MUTATION_ONE_MORE)
 		here--;
 	if (most && here >= most)
-		die(m, q, e, DEVMQ_REASON_FAILURES, 0, 0);
+		die(m, q, e, DEVMQ_REASON_FAILURES, 0, 0,
+		    delay ? delay : back_off(q, e, e->failures - 1));
 	else if (delay > MODEL_INSTANT)
 		come_back(m, q, e, DEVMQ_STATE_DELAYED, m->now + delay);
 	else
 		come_back(m, q, e, DEVMQ_STATE_READY, 0);
-}
-
-/* How long a message waits that fails now. */
-static __u64 back_off(const struct model_queue *q, const struct model_entry *e)
-{
-	__u64 delay = q->option[OPT_RETRY_MS];
-	__u64 most = q->option[OPT_RETRY_MAX_MS];
-	__u32 i;
-
-	most = most ? most : MODEL_MS_MAX;
-	for (i = e->failures_before; i < e->failures && delay < most; i++)
-		delay *= q->option[OPT_RETRY_BACKOFF];
-	return (delay < most ? delay : most) * MS;
 }
 
 /* -- time ------------------------------------------------------------------ */
@@ -597,7 +601,7 @@ static int make_room(struct model *m, struct model_queue *q, __u64 bytes)
 		if (!drop) {
 			if (!has_grave(dead_letter_of(m, q), e->bytes))
 				return -ENOSPC;
-			die(m, q, e, DEVMQ_REASON_OVERFLOW, 0, 0);
+			die(m, q, e, DEVMQ_REASON_OVERFLOW, 0, 0, 0);
 			continue;
 		}
 		q->stat.dropped++;
@@ -1075,12 +1079,13 @@ static void settle(struct model *m, struct model_queue *q,
 		come_back(m, q, e, DEVMQ_STATE_READY, 0);
 		break;
 	case DEVMQ_ACTION_RETRY:
-		delay = r->delay ? r->delay : back_off(q, e);
+		delay = r->delay ? r->delay :
+				     back_off(q, e, e->failures);
 		fail(m, q, e, DEVMQ_FAILURE_RETRY, delay);
 		break;
 	case DEVMQ_ACTION_REJECT:
 		die(m, q, e, r->reason ? r->reason : DEVMQ_REASON_REJECTED,
-		    r->note, r->note_size);
+		    r->note, r->note_size, back_off(q, e, e->failures));
 		break;
 	case DEVMQ_ACTION_EXTEND:
 		extend(m, e, r->delay ? r->delay : f->lease);
