@@ -81,8 +81,9 @@ static int mq_check_name(struct mq_control *c, const char *name)
 		return mq_fail(c, -EINVAL,
 			       "name '%s' has characters other than A-Z a-z 0-9 . _ -",
 			       name);
+	/* dead_letter=none could not name the last. */
 	if (!strcmp(name, ".") || !strcmp(name, "..") ||
-	    !strcmp(name, "control"))
+	    !strcmp(name, "control") || !strcmp(name, MQ_NO_QUEUE))
 		return mq_fail(c, -EINVAL, "name '%s' is reserved", name);
 	return 0;
 }

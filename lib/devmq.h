@@ -153,7 +153,7 @@ const char *devmq_name(const struct devmq_queue *queue);
  * @name: a string
  *
  * Return: 0, -ENAMETOOLONG, or -EINVAL (characters other than A-Z a-z 0-9 . _
- * and -, or one of "", ".", ".." and "control").
+ * and -, or one of "", ".", "..", "control" and "none").
  */
 int devmq_check_name(const char *name);
 

@@ -14,7 +14,8 @@ LMQ_EXPORT int devmq_check_name(const char *name)
 	size_t length = strspn(name, lmq_name_chars);
 
 	if (!length || name[length] || !strcmp(name, ".") ||
-	    !strcmp(name, "..") || !strcmp(name, "control"))
+	    !strcmp(name, "..") || !strcmp(name, "control") ||
+	    !strcmp(name, "none"))
 		return -EINVAL;
 	return length > DEVMQ_NAME_MAX ? -ENAMETOOLONG : 0;
 }

@@ -317,7 +317,7 @@ TEST_F(control, bad_pointer_is_efault_and_does_nothing)
 TEST_F(control, bad_names_are_refused)
 {
 	static const char * const bad[] = {
-		".", "..", "control", "a/b", "/", "../x", "a!b", "a*b", "a:b",
+		".", "..", "control", "none", "a/b", "/", "../x", "a!b", "a*b", "a:b",
 		"a,b", "a;b", "a+b", "a@b", "a=b", "~", "a\\b", "a\"b", "'a'",
 		"\xc3\xa9", "\xff", "a\x01", "a\x7f", "a\tb", "a\rb", "$x",
 		"a%b", "(a)", "a&b", "#",

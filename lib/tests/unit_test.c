@@ -154,7 +154,7 @@ TEST(names_that_are_good)
 TEST(names_that_are_not)
 {
 	static const char *const bad[] = {
-		"", ".", "..", "control", "a b", "a/b", "/", "../x", "a\n",
+		"", ".", "..", "control", "none", "a b", "a/b", "/", "../x", "a\n",
 		"a\tb", "a=b", "\xc3\xa4", "a%s", "a force", "a\x01", "~",
 	};
 	char name[DEVMQ_NAME_MAX + 2], reason[256];
