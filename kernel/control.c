@@ -141,6 +141,24 @@ static const char *mq_dead_letter_why(int err)
 	}
 }
 
+/* The owner must be known in the caller's user namespace, whoever it is. */
+static int mq_check_owner(struct mq_control *c, const struct mq_options *opt)
+{
+	if (opt->uid == (uid_t)-1)
+		return mq_fail(c, -EOVERFLOW,
+			       "uid: you have none in your user namespace");
+	if (opt->gid == (gid_t)-1)
+		return mq_fail(c, -EOVERFLOW,
+			       "gid: you have none in your user namespace");
+	if (!uid_valid(make_kuid(current_user_ns(), opt->uid)))
+		return mq_fail(c, -EINVAL, "uid=%u: no such user here",
+			       opt->uid);
+	if (!gid_valid(make_kgid(current_user_ns(), opt->gid)))
+		return mq_fail(c, -EINVAL, "gid=%u: no such group here",
+			       opt->gid);
+	return 0;
+}
+
 static int mq_command_create(struct mq_control *c, char *rest)
 {
 	char *name = mq_word(&rest);
@@ -158,12 +176,9 @@ static int mq_command_create(struct mq_control *c, char *rest)
 		if (err)
 			return err;
 	}
-	if (!uid_valid(make_kuid(current_user_ns(), opt.uid)))
-		return mq_fail(c, -EINVAL, "uid=%u: no such user here",
-			       opt.uid);
-	if (!gid_valid(make_kgid(current_user_ns(), opt.gid)))
-		return mq_fail(c, -EINVAL, "gid=%u: no such group here",
-			       opt.gid);
+	err = mq_check_owner(c, &opt);
+	if (err)
+		return err;
 	if (opt.overflow == MQ_OVERFLOW_DEAD_LETTER && !opt.dead_letter[0])
 		return mq_fail(c, -EINVAL,
 			       "overflow=dead-letter: there is no dead_letter");

@@ -230,7 +230,10 @@ void mq_option_set(const struct mq_option *o, struct mq_options *opt, u64 v)
 	}
 }
 
-/* The defaults, with the caller as the owner. */
+/*
+ * The defaults, with the caller as the owner, in his user namespace: an invalid
+ * number where he has none there.
+ */
 void mq_options_init(struct mq_options *opt)
 {
 	unsigned int i;
@@ -240,8 +243,8 @@ void mq_options_init(struct mq_options *opt)
 		if (mq_option_table[i].kind != MQ_QUEUE)
 			mq_option_set(&mq_option_table[i], opt,
 				      mq_option_table[i].def);
-	opt->uid = from_kuid_munged(current_user_ns(), current_fsuid());
-	opt->gid = from_kgid_munged(current_user_ns(), current_fsgid());
+	opt->uid = from_kuid(current_user_ns(), current_fsuid());
+	opt->gid = from_kgid(current_user_ns(), current_fsgid());
 }
 
 const struct mq_option *mq_option_find(const char *name)

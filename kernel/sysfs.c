@@ -3,6 +3,7 @@
  * Options and counters as files, /sys/class/mq/NAME/: made of the option
  * table and of the list of counters, so that they cannot differ from them.
  */
+#include <linux/cred.h>
 #include <linux/device.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -64,6 +65,14 @@ static struct mq_attr *mq_attr_of(struct device_attribute *attr)
 	return container_of(attr, struct mq_attr, attr);
 }
 
+/* Who owns the node, in the reader's user namespace. */
+static u32 mq_owner(const struct mq_queue *q, const struct mq_option *o)
+{
+	return mq_option_is(o, uid) ?
+	       from_kuid_munged(current_user_ns(), q->node_uid) :
+	       from_kgid_munged(current_user_ns(), q->node_gid);
+}
+
 static ssize_t mq_option_show(struct device *dev,
 			      struct device_attribute *attr, char *buf)
 {
@@ -71,6 +80,8 @@ static ssize_t mq_option_show(struct device *dev,
 	struct mq_queue *q = mq_attr_queue(dev);
 	char text[MQ_OPTION_TEXT];
 
+	if (o->kind == MQ_CREATOR)
+		return sysfs_emit(buf, "%u\n", mq_owner(q, o));
 	/* A name is not read in one go. */
 	spin_lock(&q->lock);
 	mq_option_text(o, &q->opt, text, sizeof(text));

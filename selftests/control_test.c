@@ -4,6 +4,8 @@
  */
 #include "mq_test.h"
 
+#include <sched.h>
+
 #define LONG_NAME "n23456789-123456789-123456789-123456789-123456789-123456789-123"
 
 /* Does /dev/mq/NAME or /sys/class/mq/NAME exist? */
@@ -860,6 +862,125 @@ TEST_F(control, write_permission_is_all_that_creating_needs)
 	EXPECT_EQ(0600, stat_buffer.st_mode & 07777);
 	EXPECT_EQ(1234, mq_sysfs_number(&self->queue, "uid"));
 	EXPECT_EQ(2345, mq_sysfs_number(&self->queue, "gid"));
+}
+
+/* Let a child that has a user namespace of its own go on, with these maps. */
+static int map_and_wait(pid_t child, int ready, int go, const char *uids,
+			const char *gids)
+{
+	char path[64], byte = 0;
+
+	if (read(ready, &byte, 1) != 1)
+		return -EPIPE;
+	if (uids) {
+		snprintf(path, sizeof(path), "/proc/%d/uid_map", child);
+		if (mq_write_file(path, uids))
+			return -EPERM;
+		snprintf(path, sizeof(path), "/proc/%d/gid_map", child);
+		if (mq_write_file(path, gids))
+			return -EPERM;
+	}
+	if (write(go, &byte, 1) != 1)
+		return -EPIPE;
+	return mq_wait_child(child);
+}
+
+/*
+ * What a user does in a user namespace of his own, where he has the ids that the
+ * maps say: 0 if all of it is as it should be.
+ */
+#define IN_NAMESPACE(uids, gids, ...) ({				\
+	int __ready[2], __go[2];					\
+	char __byte = 0;						\
+	pid_t __child;							\
+									\
+	ASSERT_EQ(0, pipe(__ready));					\
+	ASSERT_EQ(0, pipe(__go));					\
+	__child = mq_fork();						\
+	if (!__child) {							\
+		if (mq_become(1234, 2345) || unshare(CLONE_NEWUSER) ||	\
+		    write(__ready[1], &__byte, 1) != 1 ||		\
+		    read(__go[0], &__byte, 1) != 1)			\
+			_exit(100);					\
+		__VA_ARGS__						\
+		_exit(0);						\
+	}								\
+	map_and_wait(__child, __ready[0], __go[1], uids, gids);		\
+})
+
+TEST_F(control, owner_is_shown_as_the_reader_knows_him)
+{
+	struct stat stat_buffer;
+
+	if (access("/proc/self/ns/user", F_OK))
+		SKIP(return, "no user namespaces");
+	ASSERT_EQ(0, chmod(MQ_CONTROL, 0622));
+	EXPECT_EQ(0, IN_NAMESPACE("7 1234 1", "8 2345 1", {
+		if (mq_control("create %s", self->queue.name))
+			_exit(1);
+		if (mq_sysfs_number(&self->queue, "uid") != 7)
+			_exit(2);
+		if (mq_sysfs_number(&self->queue, "gid") != 8)
+			_exit(3);
+	}));
+	ASSERT_EQ(0, chmod(MQ_CONTROL, 0600));
+	ASSERT_EQ(0, stat(self->queue.path, &stat_buffer));
+	EXPECT_EQ(1234, stat_buffer.st_uid);
+	EXPECT_EQ(2345, stat_buffer.st_gid);
+	EXPECT_EQ(1234, mq_sysfs_number(&self->queue, "uid"));
+	EXPECT_EQ(2345, mq_sysfs_number(&self->queue, "gid"));
+}
+
+TEST_F(control, owner_is_one_whom_the_creator_knows)
+{
+	ASSERT_EQ(0, chmod(MQ_CONTROL, 0622));
+	EXPECT_EQ(0, IN_NAMESPACE("7 1234 1", "8 2345 1", {
+		if (mq_control("create %s uid=9", self->queue.name) != -EINVAL)
+			_exit(1);
+		if (mq_control("create %s gid=7", self->queue.name) != -EINVAL)
+			_exit(2);
+		if (mq_control("create %s uid=1234", self->queue.name) !=
+		    -EINVAL)
+			_exit(3);
+		if (mq_control("create %s uid=65534", self->queue.name) !=
+		    -EINVAL)
+			_exit(4);
+		if (mq_control("create %s uid=7 gid=8", self->queue.name))
+			_exit(5);
+	}));
+	ASSERT_EQ(0, chmod(MQ_CONTROL, 0600));
+	EXPECT_EQ(1234, mq_sysfs_number(&self->queue, "uid"));
+	EXPECT_EQ(2345, mq_sysfs_number(&self->queue, "gid"));
+}
+
+/* 65534 stands for whom one does not know, and is nobody to own a queue. */
+TEST_F(control, creator_who_is_nobody_in_his_namespace_is_refused)
+{
+	ASSERT_EQ(0, chmod(MQ_CONTROL, 0666));
+	EXPECT_EQ(0, IN_NAMESPACE(NULL, NULL, {
+		char text[128] = "";
+		int fd = open(MQ_CONTROL, O_RDWR);
+
+		snprintf(text, sizeof(text), "create %s", self->queue.name);
+		if (mq_put(fd, text) != -EOVERFLOW)
+			_exit(1);
+		if (read_all(fd, text, sizeof(text)) <= 0 ||
+		    !strstr(text, "uid"))
+			_exit(2);
+		snprintf(text, sizeof(text), "create %s uid=65534 gid=65534",
+			 self->queue.name);
+		if (mq_put(fd, text) != -EINVAL)
+			_exit(3);
+	}));
+	EXPECT_EQ(0, IN_NAMESPACE("7 1234 1", "8 9999 1", {
+		if (mq_control("create %s", self->queue.name) != -EOVERFLOW)
+			_exit(1);
+		if (mq_control("create %s gid=8", self->queue.name))
+			_exit(2);
+	}));
+	ASSERT_EQ(0, chmod(MQ_CONTROL, 0600));
+	EXPECT_EQ(1234, mq_sysfs_number(&self->queue, "uid"));
+	EXPECT_EQ(9999, mq_sysfs_number(&self->queue, "gid"));
 }
 
 TEST_F(control, mode_and_owner_decide_who_opens)
