@@ -727,7 +727,8 @@ int devmq_set_ack(struct devmq_queue *queue, enum devmq_ack ack,
  * @lease_ns: nanoseconds of CLOCK_BOOTTIME, after which a delivery that has not
  *	been settled goes back and counts as failed; zero: as long as it likes
  *
- * Counts for deliveries from now on. An open file begins with what the queue's
+ * A lease does not end while the kernel is copying the message, however long
+ * that waits for a page of memory, but as soon as that is over. Counts for deliveries from now on. An open file begins with what the queue's
  * option lease_ms says. See also devmq_extend().
  *
  * Return: as devmq_set_consumer().

@@ -485,7 +485,9 @@ enum devmq_ack {
  *	it has no effect. It starts as the queue's option
  * @lease_ns: how long this open file may hold a delivery, CLOCK_BOOTTIME, zero
  *	for until it settles it or is closed. Counts for deliveries from now
- *	on. It starts as the queue's lease_ms
+ *	on. It does not end while the message is being copied out, however long
+ *	that waits for a page, but as soon as that is over. It starts as the
+ *	queue's lease_ms
  * @held: out: deliveries that this open file holds
  * @last_id: out: id of the message that this open file received last
  *
