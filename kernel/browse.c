@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * DEVMQ_IOC_PEEK and DEVMQ_IOC_PURGE: walking through a queue by id, past
- * other people's work, without holding its lock for long.
+ * other people's work, without holding its lock for long. Neither sleeps for
+ * anything, so no signal ends them but one that kills.
  */
 #include <linux/bitops.h>
 #include <linux/ktime.h>
-#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -47,12 +47,13 @@ static void mq_view_put(struct mq_show *v)
 static int mq_view_next(struct mq_queue *q, struct mq_cursor *c, u32 states,
 			u64 *after, struct mq_show *v)
 {
+	unsigned int left = MQ_WALK_STEPS;
 	struct mq_entry *e;
 	int err = -ENOENT;
 
 	mq_lock(q);
 	e = q->gone ? ERR_PTR(-ENODEV) :
-		      mq_walk_locked(q, c, states, after);
+		      mq_walk_locked(q, c, states, after, &left);
 	if (IS_ERR(e)) {
 		err = PTR_ERR(e);
 	} else if (e) {
@@ -95,15 +96,17 @@ static struct mq_cursor *mq_look_begin(struct mq_file *f, struct mq_cursor *own)
 	return own;
 }
 
+/* The place is kept for the next look, unless it is the end, which is near. */
 static void mq_look_end(struct mq_file *f, struct mq_cursor *c)
 {
-	if (c == &f->cursor) {
-		clear_bit_unlock(0, &f->looking);
-		return;
-	}
+	bool kept = c == &f->cursor;
+
 	spin_lock(&f->q->lock);
-	mq_cursor_unlink_locked(f->q, c);
+	if (!kept || list_is_last(&c->mark.all, &f->q->all))
+		mq_cursor_unlink_locked(f->q, c);
 	mq_unlock(f->q);
+	if (kept)
+		clear_bit_unlock(0, &f->looking);
 }
 
 /* Show what there is, as long as it fits. */
@@ -116,7 +119,7 @@ static int mq_look(struct mq_file *f, struct mq_cursor *c, struct devmq_peek *a)
 
 	while (!err && (!a->max_count || a->count < a->max_count)) {
 		cond_resched();
-		if (fatal_signal_pending(current))
+		if (mq_dying())
 			return -EINTR;
 		err = mq_view_next(f->q, c, states, &after, &v);
 		if (err == -EAGAIN) {
@@ -150,27 +153,49 @@ int mq_ioc_peek(struct mq_ioc *ioc)
 	return err;
 }
 
-/* Take out what @a names, a portion of it. 0 at the end, or -EAGAIN. */
-static int mq_purge_some(struct mq_queue *q, const struct devmq_purge *a,
-			 struct mq_cursor *c, u64 *after, u64 before_ns,
-			 u64 *n)
+/**
+ * struct mq_purge - a purge under way
+ * @c: where it is
+ * @after: the last id that was looked at
+ * @last: the last id to look at
+ * @before_ns: what was sent later stays
+ * @states: mask of states that go
+ * @n: how many went
+ */
+struct mq_purge {
+	struct mq_cursor	*c;
+	u64			after;
+	u64			last;
+	u64			before_ns;
+	u32			states;
+	u64			n;
+};
+
+/*
+ * Take out what @p names, a portion of it: one that goes counts as much as two
+ * that are passed. 0 at the end, EAGAIN, or ENODEV.
+ */
+static int mq_purge_some(struct mq_queue *q, struct mq_purge *p)
 {
-	u32 states = a->states & ~DEVMQ_STATE_MASK(DEVMQ_STATE_IN_FLIGHT);
-	unsigned int steps;
+	unsigned int left = MQ_WALK_STEPS;
 
 	lockdep_assert_held(&q->lock);
-	for (steps = 0; steps < 256; steps++) {
-		struct mq_entry *e = mq_walk_locked(q, c, states, after);
+	if (q->gone)
+		return -ENODEV;
+	while (left > 1) {
+		struct mq_entry *e = mq_walk_locked(q, p->c, p->states,
+						    &p->after, &left);
 
 		if (IS_ERR(e))
 			return PTR_ERR(e);
-		if (!e || mq_msg(e)->id > a->last_id)
+		if (!e || mq_msg(e)->id > p->last)
 			return 0;
-		*after = mq_msg(e)->id;
-		if (mq_msg(e)->time_ns > before_ns)
+		p->after = mq_msg(e)->id;
+		if (mq_msg(e)->time_ns > p->before_ns)
 			continue;
 		mq_queue_purge_locked(q, e);
-		++*n;
+		p->n++;
+		left -= min(left, 2U);
 	}
 	return -EAGAIN;
 }
@@ -189,46 +214,47 @@ int mq_last_now(struct mq_queue *q, u64 *last_id)
 	return err;
 }
 
-/* The bounds of a purge, with what the caller left open filled in. */
-static int mq_purge_bounds(struct mq_queue *q, struct devmq_purge *a,
-			   u64 *before_ns)
+/* What is to be purged, with what the caller left open filled in. */
+static int mq_purge_begin(struct mq_queue *q, const struct devmq_purge *a,
+			  struct mq_purge *p)
 {
 	u64 now = ktime_get_real_ns();
 
-	a->states = a->states ?: MQ_STATES;
 	if (a->flags || a->reserved || a->states & ~MQ_STATES ||
 	    (a->last_id && a->last_id < a->first_id))
 		return -EINVAL;
-	*before_ns = U64_MAX;
+	p->states = (a->states ?: MQ_STATES) &
+		    ~DEVMQ_STATE_MASK(DEVMQ_STATE_IN_FLIGHT);
+	p->after = a->first_id ? a->first_id - 1 : 0;
+	p->before_ns = U64_MAX;
 	if (a->older_than_ns)
-		*before_ns = now > a->older_than_ns ? now - a->older_than_ns : 0;
-	return mq_last_now(q, &a->last_id);
+		p->before_ns = now > a->older_than_ns ? now - a->older_than_ns :
+							0;
+	p->last = a->last_id;
+	return mq_last_now(q, &p->last);
 }
 
 int mq_ioc_purge(struct mq_ioc *ioc)
 {
-	struct devmq_purge a = ioc->arg.purge;
 	struct mq_queue *q = ioc->f->q;
-	u64 after = a.first_id ? a.first_id - 1 : 0;
-	struct mq_cursor cursor;
-	u64 before_ns, n = 0;
+	struct mq_purge p = {};
+	struct mq_cursor own;
 	int err;
 
-	err = mq_purge_bounds(q, &a, &before_ns);
+	err = mq_purge_begin(q, &ioc->arg.purge, &p);
 	if (err)
 		return err;
-	mq_cursor_init(&cursor);
+	p.c = mq_look_begin(ioc->f, &own);
 	do {
 		mq_lock(q);
-		err = mq_purge_some(q, &a, &cursor, &after, before_ns, &n);
+		err = mq_purge_some(q, &p);
 		mq_unlock(q);
 		cond_resched();
-		if (err && signal_pending(current))
+		/* Some have gone: whoever lives to hear of it hears of all. */
+		if (err == -EAGAIN && mq_dying())
 			err = -EINTR;
 	} while (err == -EAGAIN);
-	spin_lock(&q->lock);
-	mq_cursor_unlink_locked(q, &cursor);
-	mq_unlock(q);
-	ioc->arg.purge.purged = n;
+	mq_look_end(ioc->f, p.c);
+	ioc->arg.purge.purged = p.n;
 	return err;
 }

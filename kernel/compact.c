@@ -13,7 +13,7 @@
  * What is in hand is being copied, and is left where it is; whoever looks at a
  * message has a reference to its old chunk, where the message stays as it was.
  */
-#include <linux/sched/signal.h>
+#include <linux/sched.h>
 #include <linux/sizes.h>
 
 #include "mq.h"
@@ -58,12 +58,13 @@ static bool mq_is_misplaced(const struct mq_entry *e)
 static struct mq_entry *mq_compact_next(struct mq_queue *q,
 					struct mq_cursor *c, u64 *after)
 {
-	unsigned int steps;
+	unsigned int steps, left = MQ_WALK_STEPS;
 	struct mq_entry *e = ERR_PTR(-EAGAIN);
 
 	spin_lock(&q->lock);
 	for (steps = 0; steps < MQ_COMPACT_STEPS; steps++) {
-		e = q->gone ? NULL : mq_walk_locked(q, c, U32_MAX, after);
+		e = q->gone ? NULL : mq_walk_locked(q, c, U32_MAX, after,
+						   &left);
 		if (IS_ERR_OR_NULL(e))
 			break;
 		*after = mq_msg(e)->id;
@@ -123,6 +124,7 @@ static bool mq_compact_move(struct mq_queue *q, struct mq_cursor *c,
 			    struct mq_entry *old, u64 id)
 {
 	struct mq_entry *e = mq_entry_refuge(old);
+	unsigned int left = MQ_WALK_STEPS;
 	u64 before = id - 1;
 	bool moved;
 
@@ -130,7 +132,7 @@ static bool mq_compact_move(struct mq_queue *q, struct mq_cursor *c,
 		return false;
 	spin_lock(&q->lock);
 	moved = !q->gone &&
-		mq_walk_locked(q, c, U32_MAX, &before) == old &&
+		mq_walk_locked(q, c, U32_MAX, &before, &left) == old &&
 		mq_msg(old)->id == id && mq_is_misplaced(old);
 	if (moved)
 		mq_replace_locked(q, old, e);
@@ -167,7 +169,7 @@ bool mq_compact(struct mq_queue *q)
 			mq_chunk_put(mq_chunk_of(e), MQ_CHUNK_ONE);
 		}
 		cond_resched();
-	} while (e && room && !fatal_signal_pending(current));
+	} while (e && room && !mq_dying());
 	spin_lock(&q->lock);
 	mq_cursor_unlink_locked(q, &c);
 	spin_unlock(&q->lock);

@@ -62,7 +62,7 @@
 #include <linux/mutex.h>
 #include <linux/rbtree.h>
 #include <linux/refcount.h>
-#include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/siphash.h>
 #include <linux/sizes.h>
 #include <linux/spinlock.h>
@@ -488,6 +488,9 @@ static inline const struct mq_sender *mq_sender_of(const struct mq_entry *e)
 /* How many entries one hold of the lock moves, where there may be many. */
 #define MQ_PORTION	64
 
+/* How many entries and cursors one hold of the lock passes in mq_queue.all. */
+#define MQ_WALK_STEPS	512
+
 /* A time that does not come. */
 #define MQ_NEVER	U64_MAX
 
@@ -527,12 +530,16 @@ struct mq_ready {
 /**
  * struct mq_cursor - a place in mq_queue.all that outlives the lock
  * @mark: an entry of no state. Linked: all before it have an id not
- *	above @place.id, all behind it a larger one. Not linked: the beginning
+ *	above @place.id, all behind it a larger one. Not linked: nowhere
  * @place: its message
+ * @goal: the id whose place was looked for last
+ * @seeks: and was not reached yet
  */
 struct mq_cursor {
 	struct mq_entry	mark;
 	struct mq_msg	place;
+	u64		goal;
+	bool		seeks;
 };
 
 /**
@@ -916,6 +923,15 @@ struct mq_file {
 #define MQ_GFP	(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 
 /*
+ * Is the caller to go, so that nobody hears of what he does? A call that takes
+ * long ends then, from io_uring too. The last close goes on.
+ */
+static inline bool mq_dying(void)
+{
+	return fatal_signal_pending(current) || current->flags & PF_EXITING;
+}
+
+/*
  * May time do anything to the messages of this queue, or death take them
  * elsewhere? Those that are sent from now on have room to say so.
  */
@@ -1192,7 +1208,7 @@ struct mq_entry *mq_ids_after(struct rb_root_cached *root, u64 id);
 void mq_cursor_init(struct mq_cursor *c);
 void mq_cursor_unlink_locked(struct mq_queue *q, struct mq_cursor *c);
 struct mq_entry *mq_walk_locked(struct mq_queue *q, struct mq_cursor *c,
-				u32 states, u64 *after);
+				u32 states, u64 *after, unsigned int *left);
 
 /* order.c: order=key and fairness */
 int mq_order_init(struct mq_queue *q);

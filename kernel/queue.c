@@ -498,9 +498,11 @@ void mq_queue_drain(struct mq_queue *q)
 	mq_time_stop(q);
 	mq_cursor_init(&c);
 	do {
+		unsigned int left = MQ_WALK_STEPS;
+
 		spin_lock(&q->lock);
 		e = mq_walk_locked(q, &c, ~DEVMQ_STATE_MASK(DEVMQ_STATE_IN_FLIGHT),
-				   &after);
+				   &after, &left);
 		if (!IS_ERR_OR_NULL(e)) {
 			after = mq_msg(e)->id;
 			mq_leave_locked(q, e);

@@ -11,9 +11,6 @@
 
 #include "mq.h"
 
-/* How many entries a walk passes before it lets the lock be dropped. */
-#define MQ_WALK_STEPS	512
-
 static struct mq_entry *mq_ids_entry(struct rb_node *node)
 {
 	return rb_entry_safe(node, struct mq_entry, node);
@@ -309,20 +306,116 @@ void mq_cursor_unlink_locked(struct mq_queue *q, struct mq_cursor *c)
 	q->cursors--;
 }
 
+/* Link a cursor in, before @at. */
+static void mq_cursor_link(struct mq_queue *q, struct mq_cursor *c,
+			   struct list_head *at)
+{
+	list_add_tail(&c->mark.all, at);
+	q->cursors++;
+}
+
+/*
+ * Begin to look for the place behind @id where that is nearest: where the cursor
+ * is, at one of the two ends, or at what is set aside and has the next larger
+ * id. The cursor is in no list then, and its number is what it would have to be
+ * before the place returned.
+ */
+static struct list_head *mq_seek_begin(struct mq_queue *q, struct mq_cursor *c,
+				       u64 id)
+{
+	struct list_head *at = c->mark.all.next;
+	struct mq_entry *aside = mq_ids_after(&q->aside, id);
+	u64 first = list_empty(&q->all) ? 0 :
+		    mq_msg(list_first_entry(&q->all, struct mq_entry, all))->id;
+	u64 nearest = U64_MAX;
+
+	if (!list_empty(&c->mark.all)) {
+		nearest = c->place.id > id ? c->place.id - id : id - c->place.id;
+		mq_cursor_unlink_locked(q, c);
+		/* Who has begun to go somewhere goes on. */
+		if (c->seeks && c->goal == id)
+			return at;
+	}
+	c->goal = id;
+	if (aside && mq_msg(aside)->id - id <= nearest) {
+		nearest = mq_msg(aside)->id - id;
+		c->place.id = mq_msg(aside)->id - 1;
+		at = &aside->all;
+	}
+	if (id < first || id - first < nearest) {
+		nearest = id < first ? 0 : id - first;
+		c->place.id = 0;
+		at = q->all.next;
+	}
+	if (id >= q->next_id || q->next_id - id < nearest) {
+		c->place.id = q->next_id - 1;
+		at = &q->all;
+	}
+	return at;
+}
+
+/* Go back from @at, past what is above @id. */
+static struct list_head *mq_seek_back(struct mq_queue *q, struct mq_cursor *c,
+				      struct list_head *at, u64 id,
+				      unsigned int *left)
+{
+	for (; at->prev != &q->all && *left; at = at->prev) {
+		const struct mq_msg *m = mq_msg(list_entry(at->prev,
+							   struct mq_entry,
+							   all));
+
+		if (m->state && m->id <= id)
+			break;
+		if (m->state)
+			c->place.id = m->id - 1;
+		--*left;
+	}
+	/* Nothing before it is above @id: that is as good a number. */
+	if (*left)
+		c->place.id = min(c->place.id, id);
+	return at;
+}
+
+/*
+ * Put a cursor between what has an id up to @id and what has a larger one. At
+ * most @left places are passed, which goes down. Return: is it there? If not,
+ * drop the lock and call again.
+ */
+static bool mq_cursor_seek(struct mq_queue *q, struct mq_cursor *c, u64 id,
+			   unsigned int *left)
+{
+	struct list_head *at = mq_seek_begin(q, c, id);
+
+	if (c->place.id > id)
+		at = mq_seek_back(q, c, at, id, left);
+	for (; at != &q->all && *left; at = at->next) {
+		const struct mq_msg *m = mq_msg(list_entry(at, struct mq_entry,
+							   all));
+
+		if (m->state && m->id > id)
+			break;
+		if (m->state)
+			c->place.id = m->id;
+		--*left;
+	}
+	mq_cursor_link(q, c, at);
+	c->seeks = !*left;
+	return !c->seeks;
+}
+
 /* mq_walk_locked() where only what is set aside is asked for: there is a tree. */
 static struct mq_entry *mq_walk_aside(struct mq_queue *q, u32 states,
-				      u64 *after)
+				      u64 *after, unsigned int *left)
 {
-	unsigned int steps;
+	struct mq_entry *e = mq_ids_after(&q->aside, *after);
 
-	for (steps = 0; steps < MQ_WALK_STEPS; steps++) {
-		struct mq_entry *e = mq_ids_after(&q->aside, *after);
-
-		if (!e || states & DEVMQ_STATE_MASK(mq_msg(e)->state))
+	for (; e && *left; e = mq_ids_entry(rb_next(&e->node))) {
+		if (states & DEVMQ_STATE_MASK(mq_msg(e)->state))
 			return e;
 		*after = mq_msg(e)->id;
+		--*left;
 	}
-	return ERR_PTR(-EAGAIN);
+	return e ? ERR_PTR(-EAGAIN) : NULL;
 }
 
 #define MQ_ASIDE	(DEVMQ_STATE_MASK(DEVMQ_STATE_DELAYED) | \
@@ -335,42 +428,37 @@ static struct mq_entry *mq_walk_aside(struct mq_queue *q, u32 states,
  * @c: keeps the place between calls, so that walking on takes no search
  * @states: mask of states that count
  * @after: the id; moves on with what was passed in vain
+ * @left: how many places may be passed in this hold of the lock, MQ_WALK_STEPS
+ *	when it begins; goes down
  *
  * Return: the entry, NULL if there is none, or ERR_PTR(-EAGAIN) if the way is
  * long: drop the lock and call again.
  */
 struct mq_entry *mq_walk_locked(struct mq_queue *q, struct mq_cursor *c,
-				u32 states, u64 *after)
+				u32 states, u64 *after, unsigned int *left)
 {
-	struct list_head *at = &c->mark.all;
-	unsigned int steps = 0;
-	struct mq_entry *e;
+	struct mq_entry *e = NULL;
+	struct list_head *at;
 
 	lockdep_assert_held(&q->lock);
 	if (!(states & ~MQ_ASIDE))
-		return mq_walk_aside(q, states, after);
-	if (list_empty(at) || c->place.id > *after) {
-		/* From the beginning, where its own mark must not be in the way. */
-		mq_cursor_unlink_locked(q, c);
-		c->place.id = 0;
-		at = &q->all;
-	}
-	for (at = at->next; at != &q->all; at = at->next) {
+		return mq_walk_aside(q, states, after, left);
+	if (!mq_cursor_seek(q, c, *after, left))
+		return ERR_PTR(-EAGAIN);
+	for (at = c->mark.all.next; at != &q->all && *left; at = at->next) {
 		e = list_entry(at, struct mq_entry, all);
-		if (++steps > MQ_WALK_STEPS ||
-		    (mq_msg(e)->state && mq_msg(e)->id > *after &&
-		     states & DEVMQ_STATE_MASK(mq_msg(e)->state)))
+		if (mq_msg(e)->state &&
+		    states & DEVMQ_STATE_MASK(mq_msg(e)->state))
 			break;
-		if (mq_msg(e)->state)
+		if (mq_msg(e)->state) {
 			c->place.id = mq_msg(e)->id;
+			*after = c->place.id;
+		}
+		--*left;
 	}
 	mq_cursor_unlink_locked(q, c);
-	list_add_tail(&c->mark.all, at);
-	q->cursors++;
+	mq_cursor_link(q, c, at);
 	if (at == &q->all)
 		return NULL;
-	if (steps <= MQ_WALK_STEPS)
-		return e;
-	*after = max(*after, c->place.id);
-	return ERR_PTR(-EAGAIN);
+	return *left ? e : ERR_PTR(-EAGAIN);
 }

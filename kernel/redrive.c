@@ -9,7 +9,6 @@
 #include <linux/file.h>
 #include <linux/mount.h>
 #include <linux/namei.h>
-#include <linux/sched/signal.h>
 #include <linux/uaccess.h>
 
 #include "mq.h"
@@ -75,13 +74,15 @@ static bool mq_stays_here(const struct mq_redrive *r, const struct mq_entry *e)
  */
 static int mq_redrive_next(struct mq_redrive *r)
 {
+	unsigned int left = MQ_WALK_STEPS;
 	struct mq_queue *q = r->q;
 	struct mq_entry *e;
 	int ret = 0;
 
 	mq_lock(q);
 	e = q->gone ? ERR_PTR(-ENODEV) :
-		      mq_walk_locked(q, &r->cursor, MQ_REDRIVEN, &r->after);
+		      mq_walk_locked(q, &r->cursor, MQ_REDRIVEN, &r->after,
+				     &left);
 	if (IS_ERR(e)) {
 		ret = PTR_ERR(e);
 	} else if (e && mq_msg(e)->id <= r->last) {
@@ -104,18 +105,40 @@ static int mq_redrive_next(struct mq_redrive *r)
 	return ret;
 }
 
-/* Take out the one that @r->after names, if it is still there. */
-static struct mq_entry *mq_redrive_take(struct mq_redrive *r)
+/*
+ * Look for the one that @r->after names, with the queue's lock, which is dropped
+ * on the way if that is long: the entry, another one behind it, or NULL.
+ */
+static struct mq_entry *mq_redrive_find(struct mq_redrive *r)
 {
 	struct mq_queue *q = r->q;
 	u64 before = r->after - 1;
 	struct mq_entry *e;
 
+	for (;;) {
+		unsigned int left = MQ_WALK_STEPS;
+
+		e = q->gone ? NULL :
+			      mq_walk_locked(q, &r->cursor, MQ_REDRIVEN,
+					     &before, &left);
+		if (e != ERR_PTR(-EAGAIN))
+			return e;
+		mq_unlock(q);
+		cond_resched();
+		mq_lock(q);
+	}
+}
+
+/* Take out the one that @r->after names, if it is still there. */
+static struct mq_entry *mq_redrive_take(struct mq_redrive *r)
+{
+	struct mq_queue *q = r->q;
+	struct mq_entry *e;
+
 	mq_lock(q);
-	e = q->gone ? NULL :
-		      mq_walk_locked(q, &r->cursor, MQ_REDRIVEN, &before);
-	if (IS_ERR_OR_NULL(e) || mq_msg(e)->id != r->after ||
-	    !mq_is_redriven(e) || (!r->to && mq_origin(e) != r->origin)) {
+	e = mq_redrive_find(r);
+	if (!e || mq_msg(e)->id != r->after || !mq_is_redriven(e) ||
+	    (!r->to && mq_origin(e) != r->origin)) {
 		e = NULL;
 	} else {
 		trace_mq_redrive(q, e);
@@ -238,7 +261,8 @@ static int mq_redrive_all(struct mq_redrive *r, struct devmq_redrive *a)
 		else if (ret && ret != -EAGAIN)
 			return ret;
 		cond_resched();
-		if (signal_pending(current))
+		/* Some have moved, as with a purge. */
+		if (mq_dying())
 			return -EINTR;
 	}
 	return 0;

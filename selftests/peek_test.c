@@ -3,6 +3,7 @@
  * Looking at messages without taking them.
  */
 #include "mq_test.h"
+#include <sys/resource.h>
 
 /* What a record with 1 to 8 bytes of payload takes. */
 #define SMALL	(sizeof(struct devmq_record) + sizeof(struct devmq_extra) + 8)
@@ -486,6 +487,63 @@ TEST_F(peek, look_from_the_beginning_passes_the_last_place)
 	self->peek.after_id = 1099;
 	ASSERT_EQ(0, PEEK());
 	EXPECT_EQ(1, self->peek.count);
+}
+
+/* Does a look behind @after show the message that follows, and only that? */
+static int look_behind(FIXTURE_DATA(peek) *self, int fd, __u64 after)
+{
+	struct devmq_record *record = (struct devmq_record *)self->buffer;
+	int error;
+
+	prepare(self, sizeof(self->buffer));
+	self->peek.after_id = after;
+	self->peek.max_count = 1;
+	self->peek.payload_max = 0;
+	error = mq_ioctl(fd, DEVMQ_IOC_PEEK, &self->peek);
+	if (error)
+		return error;
+	return self->peek.count == 1 && record->id == after + 1 ? 0 : -EBADMSG;
+}
+
+/*
+ * Each open file that looked has a place among the messages. Nobody is to lose
+ * his way among those, from whichever side he comes.
+ */
+TEST_F(peek, places_of_many_others_are_passed)
+{
+	enum { OTHERS = 1300 };
+	struct rlimit limit = { OTHERS + 64, OTHERS + 64 };
+	static const __u64 way[] = {
+		1999, 1000, 1999, 999, 1001, 0, 1000, 998, 1000, 2999, 1000, 997,
+	};
+	int fds[OTHERS];
+	unsigned int i;
+
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &limit));
+	ASSERT_EQ(0, mq_fill_fast(self->fd, 3000));
+	ASSERT_EQ(0, look_behind(self, self->fd, 998));
+	for (i = 0; i < OTHERS; i++) {
+		fds[i] = mq_open(&self->queue, MQ_LOOK);
+		ASSERT_LE(0, fds[i]);
+		ASSERT_EQ(0, look_behind(self, fds[i],
+					 i % 3 ? 999 : 1000 - i % 2));
+	}
+	for (i = 0; i < ARRAY_SIZE(way); i++) {
+		ASSERT_EQ(0, look_behind(self, self->looker, way[i])) {
+			TH_LOG("behind %llu", way[i]);
+		}
+		ASSERT_EQ(0, look_behind(self, self->fd, 2999 - way[i]));
+	}
+	/* At both ends as well. */
+	for (i = 0; i < OTHERS; i++)
+		ASSERT_EQ(0, look_behind(self, fds[i], i % 2 ? 0 : 2999));
+	for (i = 0; i < ARRAY_SIZE(way); i++)
+		ASSERT_EQ(0, look_behind(self, self->looker, way[i]));
+	EXPECT_EQ(1, mq_purge(self->looker, 1000, 1000));
+	EXPECT_EQ(999, mq_purge(self->looker, 1, 999));
+	EXPECT_EQ(2000, mq_purge(self->looker, 0, 0));
+	for (i = 0; i < OTHERS; i++)
+		close(fds[i]);
 }
 
 static void *look_in_vain(void *data)

@@ -575,8 +575,9 @@ struct devmq_stat {
  * @purged: out: how many messages were dropped
  *
  * Needs a descriptor open for reading, or one opened with access mode 3. A
- * message that is sent while the call runs is not dropped. On EINTR some may
- * have been; the queue's counter "purged" knows.
+ * message that is sent while the call runs is not dropped. The call does not
+ * sleep, so no signal ends it but one that kills the caller; some may have been
+ * dropped then, and the queue's counter "purged" knows.
  */
 struct devmq_purge {
 	__u32		size;
@@ -612,8 +613,9 @@ struct devmq_purge {
  * and no bound of the receiving queue keeps them out.
  *
  * Needs a descriptor open for reading, or one opened with access mode 3. On
- * EINTR, ENOMEM and ENODEV (of the queue given) some may have been moved; the
- * queue's counter "purged" knows of those that went elsewhere.
+ * ENOMEM and ENODEV (of the queue given), and where the caller is killed, some
+ * may have been moved; the queue's counter "purged" knows of those that went
+ * elsewhere. No other signal ends the call.
  */
 struct devmq_redrive {
 	__u32		size;
