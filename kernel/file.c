@@ -111,7 +111,8 @@ static int mq_release(struct inode *inode, struct file *file)
 		mq_reap(q, true);
 	mq_chunk_drop(f);
 	mq_payer_put(f->payer);
-	kfree(f);
+	/* Somebody may be about to wake its waiters, of whom there are none. */
+	kfree_rcu(f, rcu);
 	mq_queue_put(q);
 	return 0;
 }

@@ -555,7 +555,7 @@ void mq_flight_lapse_locked(struct mq_queue *q, struct mq_entry *e)
 	trace_mq_lease(q, e);
 	mq_fail(q, e, DEVMQ_FAILURE_LEASE, 0);
 	/* It may hold another one now, or has something to tell. */
-	mq_wake_file(f);
+	mq_tell_locked(f);
 }
 
 /* The consumer could not do it: again after @delay, 0: as the queue says. */

@@ -61,6 +61,7 @@
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/rbtree.h>
+#include <linux/rcupdate.h>
 #include <linux/refcount.h>
 #include <linux/sched/signal.h>
 #include <linux/siphash.h>
@@ -747,8 +748,11 @@ enum { MQ_PAUSED_NONE, MQ_PAUSED_SEND, MQ_PAUSED_RECEIVE, MQ_PAUSED_BOTH };
  * @idle_since: when the last consumer or producer went, CLOCK_BOOTTIME
  * @dedup: what was seen
  * @next_id: the id that the next message gets
- * @files: all its open files, the oldest first
- * @active: the oldest consumer (looked at without)
+ * @consumers: its open files that receive, the oldest first
+ * @active: the first of them (looked at without)
+ * @untold: those of them whose waiters are to look
+ * @told: the others
+ * @tells: how many mq_unlock() has to tell
  * @stat: its counters, in the form that user space sees. ready, in_flight,
  *	bytes and producers are read without the lock by those who look
  */
@@ -808,15 +812,20 @@ struct mq_queue {
 	u64			idle_since;
 	struct mq_dedup		dedup;
 	u64			next_id;
-	struct list_head	files;
+	struct list_head	consumers;
 	struct mq_file		*active;
+	struct list_head	untold;
+	struct list_head	told;
+	unsigned int		tells;
 	struct devmq_stat	stat;
 };
 
 /**
  * struct mq_file - an open file of a queue
  * @q: the queue (invariant, holds a reference)
- * @link: in mq_queue.files (mq_queue.lock)
+ * @link: a consumer's, in mq_queue.consumers (mq_queue.lock)
+ * @tell: the same, in mq_queue.told or mq_queue.untold (mq_queue.lock)
+ * @rcu: frees it, a while after it has been detached
  * @mode: FMODE_READ and FMODE_WRITE as it was opened; neither: for looking
  *	only (invariant)
  * @look: may look and purge without being a consumer (invariant)
@@ -870,6 +879,8 @@ struct mq_queue {
 struct mq_file {
 	struct mq_queue		*q;
 	struct list_head	link;
+	struct list_head	tell;
+	struct rcu_head		rcu;
 	fmode_t			mode;
 	bool			look;
 	u32			pid;
@@ -1490,6 +1501,8 @@ void mq_wake_sleeping_readers(struct mq_queue *q, unsigned int n);
 void mq_wake_sleeping_writers(struct mq_queue *q, bool edge);
 void mq_wake_pollers(struct mq_queue *q);
 void mq_wake_file(struct mq_file *f);
+void mq_tell_locked(struct mq_file *f);
+bool mq_tell(struct mq_queue *q, unsigned int n);
 void mq_wake_options(struct mq_queue *q);
 void mq_wake_all(struct mq_queue *q);
 

@@ -70,7 +70,7 @@ void mq_lock(struct mq_queue *q) __acquires(&q->lock)
 struct mq_news {
 	bool		freed;
 	bool		was_full;
-	bool		drained;
+	bool		all;
 	unsigned int	ready;
 };
 
@@ -79,7 +79,7 @@ static struct mq_news mq_news_take(struct mq_queue *q)
 	struct mq_news news = {
 		.freed = q->freed,
 		.was_full = q->was_full,
-		.drained = q->drained,
+		.all = q->drained,
 		.ready = q->news,
 	};
 
@@ -95,26 +95,30 @@ static void mq_news_tell(struct mq_queue *q, struct mq_news news)
 	if (news.freed)
 		mq_wake_writers(q, news.was_full);
 	/* Who waited behind a key may be at the end now; that is for all. */
-	if (unlikely(news.drained))
+	if (unlikely(news.all))
 		mq_wake_readers(q, 0);
 	else if (news.ready)
 		mq_wake_readers(q, news.ready);
 }
 
-/* As mq_unlock(), where something has left or may have. */
+/* As mq_unlock(), where something has left or may have, or files are to look. */
 static noinline void mq_unlock_dispose(struct mq_queue *q)
 	__releases(&q->lock)
 {
 	struct mq_news news = mq_news_take(q);
+	unsigned int tells = q->tells;
 	LIST_HEAD(groups);
 	LIST_HEAD(seen);
 	LIST_HEAD(out);
 
+	q->tells = 0;
 	list_splice_init(&q->out, &out);
 	list_splice_init(&q->dedup.old, &seen);
 	if (unlikely(q->order))
 		mq_order_clean_locked(q, &groups);
 	spin_unlock(&q->lock);
+	if (tells && mq_tell(q, tells))
+		news.all = true;
 	mq_news_tell(q, news);
 	mq_dispose(&out);
 	mq_order_free(&groups);
@@ -130,7 +134,7 @@ void mq_unlock(struct mq_queue *q) __releases(&q->lock)
 	struct mq_news news;
 
 	if (unlikely(!list_empty(&q->out) || !list_empty(&q->dedup.old) ||
-		     q->order)) {
+		     q->order || q->tells)) {
 		mq_unlock_dispose(q);
 		return;
 	}
@@ -393,17 +397,13 @@ u64 mq_queue_drop_oldest(struct mq_queue *q)
 /* The oldest of the consumers is the active one. */
 static void mq_choose_active(struct mq_queue *q)
 {
-	struct mq_file *f;
+	struct mq_file *f = list_first_entry_or_null(&q->consumers,
+						     struct mq_file, link);
 
-	WRITE_ONCE(q->active, NULL);
-	list_for_each_entry(f, &q->files, link) {
-		if (f->mode & FMODE_READ) {
-			WRITE_ONCE(q->active, f);
-			/* Edge: it may receive now. */
-			mq_wake_file(f);
-			return;
-		}
-	}
+	WRITE_ONCE(q->active, f);
+	/* Edge: it may receive now. */
+	if (f)
+		mq_tell_locked(f);
 }
 
 /**
@@ -425,8 +425,9 @@ int mq_queue_attach(struct mq_queue *q, struct mq_file *f, bool exclusive)
 	} else if (reads && q->stat.consumers && (exclusive || q->exclusive)) {
 		err = -EBUSY;
 	} else {
-		list_add_tail(&f->link, &q->files);
 		if (reads) {
+			list_add_tail(&f->link, &q->consumers);
+			list_add_tail(&f->tell, &q->told);
 			q->stat.consumers++;
 			q->exclusive = exclusive;
 			if (!q->active)
@@ -444,9 +445,10 @@ void mq_queue_detach(struct mq_queue *q, struct mq_file *f)
 	bool hangup = false;
 
 	mq_lock(q);
-	list_del(&f->link);
 	mq_cursor_unlink_locked(q, &f->cursor);
 	if (f->mode & FMODE_READ) {
+		list_del(&f->link);
+		list_del(&f->tell);
 		q->stat.consumers--;
 		q->exclusive = false;
 		if (q->active == f)

@@ -174,7 +174,9 @@ static struct mq_queue *mq_queue_new(const char *name,
 	INIT_LIST_HEAD(&q->starved);
 	INIT_LIST_HEAD(&q->out);
 	INIT_LIST_HEAD(&q->all);
-	INIT_LIST_HEAD(&q->files);
+	INIT_LIST_HEAD(&q->consumers);
+	INIT_LIST_HEAD(&q->untold);
+	INIT_LIST_HEAD(&q->told);
 	mq_dedup_init(q);
 	mq_time_start(q);
 	mq_device_init(&q->dev);

@@ -484,44 +484,99 @@ void mq_wake_pollers(struct mq_queue *q)
 		__wake_up(&q->writers, TASK_INTERRUPTIBLE, 1, MQ_OUT);
 }
 
-/* @f may hold more deliveries than before, or has a half-read message. */
-void mq_wake_file(struct mq_file *f)
+static void mq_wake_own(struct mq_file *f)
 {
 	/* WAIT(wake:own) */
 	if (wq_has_sleeper(&f->own))
 		__wake_up(&f->own, TASK_INTERRUPTIBLE, 0, MQ_IN);
 	if (unlikely(!list_empty(&f->waiting)))
 		mq_park_credit(f);
+}
+
+/* @f may hold more deliveries than before, or has a half-read message. */
+void mq_wake_file(struct mq_file *f)
+{
+	mq_wake_own(f);
 	if (unlikely(READ_ONCE(f->wide)))
 		mq_wake_readers(f->q, 0);
+}
+
+/* The same, when the lock is dropped, and once however often this is called. */
+void mq_tell_locked(struct mq_file *f)
+{
+	struct mq_queue *q = f->q;
+
+	lockdep_assert_held(&q->lock);
+	list_move(&f->tell, &q->untold);
+	q->tells++;
+}
+
+/* Tell the next file, if there is one; @wide: it has pollers elsewhere. */
+static bool mq_tell_next(struct mq_queue *q, bool *wide)
+{
+	struct mq_file *f;
+
+	spin_lock(&q->lock);
+	f = list_first_entry_or_null(&q->untold, struct mq_file, tell);
+	if (f)
+		list_move_tail(&f->tell, &q->told);
+	/* The file may be closed now, but its memory stays. */
+	rcu_read_lock();
+	spin_unlock(&q->lock);
+	if (f) {
+		mq_wake_own(f);
+		*wide |= READ_ONCE(f->wide);
+	}
+	rcu_read_unlock();
+	return f;
+}
+
+/*
+ * Without the lock: tell @n files, or as many as there are. Others may tell
+ * those that the caller had in mind; as each tells as many as he has added, none
+ * is left.
+ *
+ * Return: whether all readers are to look, as some files have pollers there.
+ */
+bool mq_tell(struct mq_queue *q, unsigned int n)
+{
+	bool wide = false;
+
+	while (n-- && mq_tell_next(q, &wide))
+		;
+	return wide;
+}
+
+/* Tell all files. Who polls elsewhere is for the caller to wake after that. */
+static void mq_tell_all(struct mq_queue *q)
+{
+	bool wide = false;
+	u64 n;
+
+	spin_lock(&q->lock);
+	list_splice_tail_init(&q->told, &q->untold);
+	n = q->stat.consumers;
+	spin_unlock(&q->lock);
+	while (n-- && mq_tell_next(q, &wide))
+		cond_resched();
 }
 
 /* An option changed: everybody is to look. */
 void mq_wake_options(struct mq_queue *q)
 {
-	struct mq_file *f;
-
+	mq_tell_all(q);
 	mq_wake_readers(q, 0);
 	__wake_up(&q->writers, TASK_INTERRUPTIBLE, 0, MQ_OUT);
 	mq_waiters_wake_all(&q->room);
-	spin_lock(&q->lock);
-	list_for_each_entry(f, &q->files, link)
-		mq_wake_file(f);
-	spin_unlock(&q->lock);
 	mq_account_wake();
 }
 
 /* The queue was removed. */
 void mq_wake_all(struct mq_queue *q)
 {
-	struct mq_file *f;
-
+	mq_tell_all(q);
 	mq_wake_all_readers(q);
 	wake_up_all(&q->writers);
 	mq_waiters_wake_all(&q->room);
-	spin_lock(&q->lock);
-	list_for_each_entry(f, &q->files, link)
-		wake_up_all(&f->own);
-	spin_unlock(&q->lock);
 	mq_account_wake();
 }
