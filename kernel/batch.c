@@ -393,6 +393,10 @@ static int mq_batch_wait(struct mq_ioc *ioc, struct mq_hand *h)
 		if (ret > 0)
 			break;
 		mq_hand_close(h);
+		if (ret == -EAGAIN && mq_time_due(ioc->f->q)) {
+			cond_resched();
+			continue;
+		}
 		if (ret != -EAGAIN && ret != -EBUSY)
 			break;
 		if (ioc->nowait || !deadline_ns || ioc->arg.recv.id) {

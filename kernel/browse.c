@@ -51,7 +51,7 @@ static int mq_view_next(struct mq_queue *q, struct mq_cursor *c, u32 states,
 	struct mq_entry *e;
 	int err = -ENOENT;
 
-	mq_lock(q);
+	mq_lock_looking(q);
 	e = q->gone ? ERR_PTR(-ENODEV) :
 		      mq_walk_locked(q, c, states, after, &left);
 	if (IS_ERR(e)) {
@@ -205,7 +205,7 @@ int mq_last_now(struct mq_queue *q, u64 *last_id)
 {
 	int err = 0;
 
-	mq_lock(q);
+	mq_lock_looking(q);
 	if (q->gone)
 		err = -ENODEV;
 	if (!*last_id || *last_id >= q->next_id)

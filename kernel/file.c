@@ -172,7 +172,7 @@ static __poll_t mq_poll(struct file *file, poll_table *wait)
 	/* WAIT(poll:look): first in line, then look; not all kernels see to it. */
 	smp_mb();
 	if (unlikely(mq_time_due(q))) {
-		mq_lock(q);
+		mq_lock_looking(q);
 		mq_unlock(q);
 	}
 	if (f->mode & FMODE_READ && mq_can_receive(f, true))

@@ -141,8 +141,9 @@ int mq_flight_may_locked(struct mq_queue *q, struct mq_file *f)
  * @f: the consumer
  *
  * Return: the entry, still ready; NULL at end of file; or an ERR_PTR: ENODEV,
- * EAGAIN (nothing there), EBUSY (the consumer holds as many deliveries as it
- * may, or another one is active), EINTR (the caller is being killed).
+ * EAGAIN (nothing there, or not before time has gone on, if mq_time_due()), EBUSY
+ * (the consumer holds as many deliveries as it may, or another one is active),
+ * EINTR (the caller is being killed).
  */
 struct mq_entry *mq_flight_next_locked(struct mq_queue *q, struct mq_file *f)
 {
@@ -152,6 +153,8 @@ struct mq_entry *mq_flight_next_locked(struct mq_queue *q, struct mq_file *f)
 	if (err)
 		return ERR_PTR(err);
 	e = likely(!q->order) ? mq_ready_first(&q->ready) : mq_order_first(q);
+	if (e ? mq_is_over(e) : mq_time_due(q))
+		return ERR_PTR(-EAGAIN);
 	return e ?: mq_nothing(q);
 }
 
@@ -165,7 +168,8 @@ struct mq_entry *mq_flight_deferred_locked(struct mq_queue *q,
 	if (err)
 		return ERR_PTR(err);
 	e = mq_ids_after(&q->aside, id - 1);
-	if (!e || mq_msg(e)->id != id || mq_msg(e)->state != DEVMQ_STATE_DEFERRED)
+	if (!e || mq_msg(e)->id != id ||
+	    mq_msg(e)->state != DEVMQ_STATE_DEFERRED || mq_is_over(e))
 		return ERR_PTR(-ENOENT);
 	return e;
 }
@@ -416,6 +420,7 @@ u32 mq_flight_ack_run_locked(struct mq_file *f, u64 first_id, u64 last_id,
 
 	lockdep_assert_held(&f->q->lock);
 	if (f->q->order || f->partial || list_empty(&h->run) ||
+	    mq_time_due(f->q) ||
 	    !RB_EMPTY_ROOT(&h->tree.rb_root) || mq_first_id(&h->run) < first_id)
 		return 0;
 	last = mq_finish_some(f->q, &h->run, last_id, max, &done);
@@ -541,6 +546,13 @@ static void mq_flight_crash_locked(struct mq_file *f, struct mq_entry *e)
 	mq_land(f, e);
 	trace_mq_return(f->q, e);
 	mq_fail(f->q, e, DEVMQ_FAILURE_CRASH, 0);
+}
+
+/* Has the lease of a delivery that is held run out, though it is there? */
+bool mq_flight_is_over(const struct mq_entry *e)
+{
+	return unlikely(e->timed) &&
+	       mq_msg(e)->more->when <= mq_now(MQ_BOOTTIME);
 }
 
 /* The lease of a delivery that is held has run out. */

@@ -202,8 +202,13 @@ static int mq_line_chunk(struct mq_lines *l, const char *buf, size_t size)
 	while (buf < stop) {
 		const char *end = memchr(buf, '\n', stop - buf);
 		size_t part = end ? end - buf + 1 : stop - buf;
-		int err = mq_line_take(l, buf, part, end);
+		int err;
 
+		cond_resched();
+		/* What has been taken stays taken. */
+		if (mq_dying())
+			return -EINTR;
+		err = mq_line_take(l, buf, part, end);
 		if (err == -EMSGSIZE) {
 			/* Not even its beginning, if that came just now. */
 			mq_tail_cut(l->f, l->line_tail);
@@ -233,7 +238,6 @@ static int mq_line_copy(struct mq_lines *l, struct iov_iter *from, char *buf,
 		if (!copy_from_iter_full(buf, size, from))
 			return -EFAULT;
 		err = mq_line_chunk(l, buf, size);
-		cond_resched();
 	}
 	return err;
 }

@@ -37,10 +37,11 @@
  *   small message that is read, where no fault is waited for. Every function
  *   whose name ends in _locked wants mq_queue.lock and asserts it.
  *
- *   mq_lock() does, besides, what time has done to the queue by now, so nobody
- *   sees a message that has expired. mq_unlock() does what must wait until the
- *   lock is dropped: it wakes those whom the changes concern, frees the entries
- *   that left, and carries the dead to their dead-letter queue.
+ *   mq_lock() does, besides, what time has done to the queue by now, but no more
+ *   than a portion of it: what is left is done by the queue's work, and by those
+ *   whom it matters to (time.c). mq_unlock() does what must wait until the lock is
+ *   dropped: it wakes those whom the changes concern, frees the entries that
+ *   left, and carries the dead to their dead-letter queue.
  *
  * Sleeping and waking
  *
@@ -1260,6 +1261,14 @@ void mq_timer_replace_locked(struct mq_queue *q, struct mq_entry *old,
 u64 mq_idle_end(const struct mq_queue *q);
 void mq_idle_locked(struct mq_queue *q);
 
+/* Is the time to live of what is ready or deferred over, though it is there? */
+static inline bool mq_is_over(const struct mq_entry *e)
+{
+	u64 expires = mq_expires(e);
+
+	return unlikely(expires != MQ_NEVER) && expires <= mq_now(MQ_BOOTTIME);
+}
+
 /* dedup.c: what was sent already */
 extern siphash_key_t mq_hash_key;
 struct mq_seen *mq_seen_new(struct mq_payer *p, u32 size);
@@ -1325,6 +1334,7 @@ static inline bool mq_queue_fits(const struct mq_queue *q, u64 messages,
 
 /* queue.c: what comes in and goes out; who uses it */
 void mq_lock(struct mq_queue *q) __acquires(&q->lock);
+void mq_lock_looking(struct mq_queue *q) __acquires(&q->lock);
 void mq_unlock(struct mq_queue *q) __releases(&q->lock);
 int mq_queue_attach(struct mq_queue *q, struct mq_file *f, bool exclusive);
 void mq_queue_detach(struct mq_queue *q, struct mq_file *f);
@@ -1409,6 +1419,7 @@ void mq_flight_reject_locked(struct mq_file *f, struct mq_entry *e, u16 reason,
 			     struct mq_text *note);
 void mq_flight_extend_locked(struct mq_file *f, struct mq_entry *e, u64 lease);
 void mq_flight_defer_locked(struct mq_file *f, struct mq_entry *e);
+bool mq_flight_is_over(const struct mq_entry *e);
 void mq_flight_lapse_locked(struct mq_queue *q, struct mq_entry *e);
 void mq_flight_undeliver_locked(struct mq_file *f, struct mq_entry *e);
 void mq_return_all(struct mq_file *f);

@@ -51,19 +51,30 @@ void mq_queue_gone_locked(struct mq_queue *q)
 
 static void mq_time_passes(struct mq_queue *q)
 {
-	while (unlikely(mq_time_due(q)) && !q->gone && mq_time_pass_locked(q)) {
-		mq_unlock(q);
-		cond_resched();
-		spin_lock(&q->lock);
-	}
+	if (unlikely(mq_time_due(q)) && !q->gone && mq_time_pass_locked(q))
+		mq_queue_kick(q);
 }
 
-/* Take the lock, and do what time has done by now. */
+/* Take the lock, and do what time has done by now, a portion of it. */
 void mq_lock(struct mq_queue *q) __acquires(&q->lock)
 {
 	spin_lock(&q->lock);
 	if (unlikely(q->timed))
 		mq_time_passes(q);
+}
+
+/*
+ * The same, and all of it, for one who is to see the queue as it is by now; not
+ * if he is being killed.
+ */
+void mq_lock_looking(struct mq_queue *q) __acquires(&q->lock)
+{
+	mq_lock(q);
+	while (unlikely(mq_time_due(q)) && !q->gone && !mq_dying()) {
+		mq_unlock(q);
+		cond_resched();
+		mq_lock(q);
+	}
 }
 
 /* What changed under the lock that others may wait for. */
@@ -525,7 +536,7 @@ int mq_queue_stat(struct mq_queue *q, struct devmq_stat *s)
 	struct mq_entry *e;
 	bool gone;
 
-	mq_lock(q);
+	mq_lock_looking(q);
 	gone = q->gone;
 	*s = q->stat;
 	e = q->order ? mq_order_first(q) : mq_ready_first(&q->ready);

@@ -15,12 +15,14 @@
 #define MQ_SMALL	256
 
 /* The half-read message, or the next one; as mq_flight_next_locked(). */
-static struct mq_entry *mq_pick(struct mq_file *f)
+static struct mq_entry *mq_pick_now(struct mq_file *f)
 {
 	struct mq_queue *q = f->q;
 	struct mq_entry *e;
 
 	mq_lock(q);
+	if (unlikely(f->partial) && !q->gone && mq_flight_is_over(f->partial))
+		mq_flight_lapse_locked(q, f->partial);
 	e = f->partial;
 	if (unlikely(f->lost) && !q->gone) {
 		/* The rest of what was half read is somebody else's now. */
@@ -38,6 +40,16 @@ static struct mq_entry *mq_pick(struct mq_file *f)
 	}
 	f->reading = !IS_ERR_OR_NULL(e);
 	mq_unlock(q);
+	return e;
+}
+
+/* The same, and if there is none, not because time has not been seen to. */
+static struct mq_entry *mq_pick(struct mq_file *f)
+{
+	struct mq_entry *e;
+
+	while ((e = mq_pick_now(f)) == ERR_PTR(-EAGAIN) && mq_time_due(f->q))
+		cond_resched();
 	return e;
 }
 
@@ -374,7 +386,7 @@ u32 mq_next_size(struct mq_file *f)
 
 	if (!(f->mode & FMODE_READ))
 		return 0;
-	mq_lock(q);
+	mq_lock_looking(q);
 	e = mq_flight_next_locked(q, f);
 	if (f->partial)
 		size = mq_size(f->partial) - f->partial_done;

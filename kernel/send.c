@@ -151,6 +151,11 @@ static noinline int mq_send_wait(struct mq_file *f, struct mq_batch *b,
 {
 	const struct mq_msg *first = mq_msg(mq_batch_first(b));
 
+	if ((err == -EAGAIN || err == -ENOSPC) && mq_time_due(f->q)) {
+		/* There may be room when that has been seen to. */
+		cond_resched();
+		return mq_dying() ? -ERESTARTSYS : 0;
+	}
 	if (err == -EBUSY) {
 		/* There is more to drop. */
 		mq_answer_room(f->q, &turn->called);

@@ -80,23 +80,29 @@ static void mq_settle_one(struct mq_file *f, struct mq_entry *e,
  * @spare: as for mq_flight_prepare_locked()
  * @more: set if there is more to be settled, with a spare
  *
+ * What has a lease that is over is settled no more.
+ *
  * Return: how many were settled.
  */
 static u32 mq_settle_some(struct mq_file *f, const struct devmq_settlement *s,
 			  u64 *id, struct mq_text *note, struct mq_more **spare,
 			  bool *more)
 {
+	u32 steps = 0, n = 0;
 	struct mq_entry *e;
-	u32 n = 0;
 
 	lockdep_assert_held(&f->q->lock);
 	while (true) {
 		e = mq_held_after(&f->held, *id - 1);
 		*more = e && mq_msg(e)->id <= s->last_id;
-		if (!*more || n == MQ_SETTLE_PORTION ||
+		if (!*more || steps++ == MQ_SETTLE_PORTION ||
 		    !mq_flight_prepare_locked(f->q, e, s->action, spare))
 			break;
 		*id = mq_msg(e)->id + 1;
+		if (mq_flight_is_over(e)) {
+			mq_flight_lapse_locked(f->q, e);
+			continue;
+		}
 		n++;
 		if (s->action == DEVMQ_ACTION_EXTEND) {
 			mq_flight_extend_locked(f, e, s->delay_ns);
@@ -108,16 +114,20 @@ static u32 mq_settle_some(struct mq_file *f, const struct devmq_settlement *s,
 	return n;
 }
 
+/*
+ * Settle a range, a portion in each hold of the lock. Whoever is being killed
+ * stops: what he has not settled is still held, and goes back when he closes.
+ */
 static void mq_settle_range(struct mq_file *f, struct devmq_settlement *s,
 			    struct mq_text *note)
 {
 	struct mq_queue *q = f->q;
 	struct mq_more *spare = NULL;
 	u64 id = s->first_id;
-	bool more;
+	bool more = true;
 
 	s->settled = 0;
-	do {
+	while (more && !mq_dying()) {
 		LIST_HEAD(done);
 		bool rare = false;
 		u32 n = 0;
@@ -139,9 +149,13 @@ static void mq_settle_range(struct mq_file *f, struct devmq_settlement *s,
 		cond_resched();
 		if (more && !spare)
 			spare = mq_more_alloc();
-	} while (more);
+	}
 	mq_more_free(spare);
-	s->error = s->settled ? 0 : READ_ONCE(q->gone) ? -ENODEV : -ESTALE;
+	if (more)
+		s->error = -EINTR;
+	else
+		s->error = s->settled ? 0 :
+			   READ_ONCE(q->gone) ? -ENODEV : -ESTALE;
 }
 
 static void mq_notes_free(struct mq_text **notes, u32 count)
@@ -243,7 +257,7 @@ static int mq_consumer_set(struct mq_file *f, const struct devmq_consumer *a)
 
 	if (a->ack > DEVMQ_ACK_MANUAL)
 		return -EINVAL;
-	mq_lock(q);
+	mq_lock_looking(q);
 	if (a->ack != f->ack && f->held_count) {
 		err = -EBUSY;
 	} else {
@@ -270,7 +284,7 @@ int mq_ioc_consumer(struct mq_ioc *ioc)
 		if (err)
 			return err;
 	}
-	mq_lock(f->q);
+	mq_lock_looking(f->q);
 	a->ack = f->ack;
 	a->prefetch = f->prefetch;
 	a->lease_ns = f->lease_ns;

@@ -151,13 +151,6 @@ void mq_expire_locked(struct mq_queue *q, struct mq_entry *e)
 	mq_expired(q, e);
 }
 
-static bool mq_is_over(const struct mq_entry *e)
-{
-	u64 expires = mq_expires(e);
-
-	return expires != MQ_NEVER && expires <= mq_now(MQ_BOOTTIME);
-}
-
 /* It may be delivered again, from no state, if its time is not over. */
 void mq_back_locked(struct mq_queue *q, struct mq_entry *e)
 {

@@ -8,7 +8,15 @@
  * of CLOCK_REALTIME, wherever that clock is set. For each clock a queue has a
  * tree of the entries that wait for it, by time, and one timer, which is set
  * for the first. The timer's interrupt only queues work. Besides, mq_lock()
- * does what is due by then, so nobody depends on how fast that work is.
+ * does a portion of what is due by then; where that is not all, as much was made
+ * for one moment, it sends for the work and goes on, for it may be taken on
+ * behalf of somebody who has nothing to do with that.
+ *
+ * Nobody depends on how fast that work is. Who looks (STAT, PEEK, poll) waits
+ * until all that is due has been done, and helps (mq_lock_looking). Who takes a
+ * message does not take one that has expired, and who settles one finds that its
+ * lease is over, though that has not been done yet. Who finds nothing to take, or
+ * no room, while something is due tries again: each time a portion is done.
  */
 #include <linux/rbtree.h>
 #include <linux/ktime.h>
@@ -202,7 +210,7 @@ static void mq_time_work(struct work_struct *work)
 	struct mq_queue *q = container_of(work, struct mq_queue, work);
 	bool idle;
 
-	mq_lock(q);
+	mq_lock_looking(q);
 	while (mq_dedup_trim_locked(q)) {
 		mq_unlock(q);
 		cond_resched();
@@ -234,14 +242,14 @@ void mq_queue_kick(struct mq_queue *q)
 static enum hrtimer_restart mq_boottime_up(struct hrtimer *timer)
 {
 	mq_queue_kick(container_of(timer, struct mq_queue,
-				clocks[MQ_BOOTTIME].timer));
+				   clocks[MQ_BOOTTIME].timer));
 	return HRTIMER_NORESTART;
 }
 
 static enum hrtimer_restart mq_realtime_up(struct hrtimer *timer)
 {
 	mq_queue_kick(container_of(timer, struct mq_queue,
-				clocks[MQ_REALTIME].timer));
+				   clocks[MQ_REALTIME].timer));
 	return HRTIMER_NORESTART;
 }
 

@@ -389,7 +389,8 @@ enum devmq_action {
  *	zero
  * @settled: out: how many deliveries this settled
  * @error: out: zero, or a negative errno: -ESTALE if this open file holds no
- *	delivery in the range
+ *	delivery in the range; -EINTR if the caller was killed before all of it
+ *	was settled (@settled says how much was), or begun
  *
  * A range settles every delivery that this open file holds within it; ids in
  * between that others hold are not touched.
@@ -417,7 +418,9 @@ struct devmq_settlement {
  *
  * Needs a descriptor open for reading. All settlements are checked before the
  * first is carried out. If one then has an error, the rest goes on, and the
- * call fails with the first error, with all "out" members written.
+ * call fails with the first error, with all "out" members written. It does not
+ * sleep, so no signal ends it but one that kills the caller. What had not been
+ * settled by then is held on, and goes back at the last close.
  */
 struct devmq_settle {
 	__u32		size;
