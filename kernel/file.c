@@ -37,8 +37,6 @@ static struct mq_file *mq_file_new(struct mq_queue *q, struct file *file)
 	f->prefetch = READ_ONCE(q->opt.prefetch);
 	f->lease_ns = READ_ONCE(q->opt.lease_ms) * NSEC_PER_MSEC;
 	mq_held_init(&f->held);
-	f->file = file;
-	INIT_LIST_HEAD(&f->owned);
 	INIT_LIST_HEAD(&f->keeper);
 	mq_park_init(f);
 	init_waitqueue_head(&f->own);

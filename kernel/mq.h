@@ -16,7 +16,6 @@
  * Lock order, outermost first
  *
  *   a ring's lock      mutex     io_uring's, held where it issues a command
- *   mq_owner_lock      mutex     which open files a process owns (owner.c)
  *   mq_control.lock    mutex     an open control node
  *   mq_registry_lock   mutex     names and life of queues (registry.c)
  *   mq_file.tx         mutex     the unfinished line of a framing=line writer
@@ -598,12 +597,14 @@ struct mq_clock {
  * @list: by time, the oldest first
  * @count: how many there are
  * @old: forgotten, for mq_unlock() to free
+ * @forgotten: how many those are
  */
 struct mq_dedup {
 	struct rb_root		tree;
 	struct list_head	list;
 	u64			count;
 	struct list_head	old;
+	unsigned int		forgotten;
 };
 
 /**
@@ -848,12 +849,10 @@ struct mq_queue {
  * @held_count: deliveries not settled, those in hand too (mq_queue.lock,
  *	looked at without)
  * @last_id: message received last (mq_queue.lock)
- * @file: the kernel's side of it, which goes after this (invariant)
- * @owner: process that received with it last, for owner.c (mq_owner_lock
- *	there, looked at without)
+ * @owner: process that received with it last, for owner.c (mq_queue.lock,
+ *	looked at without)
  * @owner_mm: its memory (as @owner)
  * @disowned: several processes received with it (set once)
- * @owned: in the owner's list (mq_owner_lock)
  * @own: its sleeping readers and its pollers, for what concerns it alone
  * @wide: it has pollers that are in mq_queue.readers instead (set once)
  * @cursor: where the last PEEK stopped (who set @looking, and mq_queue.lock)
@@ -898,11 +897,9 @@ struct mq_file {
 	struct mq_held		held;
 	u64			held_count;
 	u64			last_id;
-	struct file		*file;
 	struct mq_owner		*owner;
 	struct mm_struct	*owner_mm;
 	bool			disowned;
-	struct list_head	owned;
 	wait_queue_head_t	own;
 	bool			wide;
 	struct mq_cursor	cursor;

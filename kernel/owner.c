@@ -20,8 +20,8 @@
  * receive with has no owner.
  */
 #include <linux/fdtable.h>
+#include <linux/file.h>
 #include <linux/mmu_notifier.h>
-#include <linux/mutex.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
@@ -34,24 +34,38 @@
 /**
  * struct mq_owner - a process, for what it holds
  * @notifier: tells of the end of its memory
- * @files: open files that it was the last to receive with (mq_owner_lock)
+ *
+ * The open files that it was the last to receive with name it (mq_file.owner).
  */
 struct mq_owner {
 	struct mmu_notifier	notifier;
-	struct list_head	files;
 };
-
-/* Protects who owns what. */
-static DEFINE_MUTEX(mq_owner_lock);
 
 static struct mq_owner *mq_owner_of(struct mmu_notifier *notifier)
 {
 	return container_of(notifier, struct mq_owner, notifier);
 }
 
-static int mq_is_file(const void *wanted, struct file *file, unsigned int fd)
+/**
+ * struct mq_search - a search through a table of descriptors
+ * @owner: whose open files are looked for
+ * @found: gets the one that was found, with a reference
+ */
+struct mq_search {
+	const struct mq_owner	*owner;
+	struct file		**found;
+};
+
+/* Did the owner receive with this, and can nobody else use it? */
+static int mq_is_owned(const void *search, struct file *file, unsigned int fd)
 {
-	return file == wanted;
+	const struct mq_file *f = mq_file_of(file);
+	const struct mq_search *s = search;
+
+	if (!f || READ_ONCE(f->owner) != s->owner || file_count(file) != 1)
+		return 0;
+	*s->found = get_file(file);
+	return fd + 1;
 }
 
 /* Do only threads of this dying process use its table of descriptors? */
@@ -70,23 +84,30 @@ static bool mq_table_dies(struct files_struct *files)
 	return atomic_read(&files->count) == n;
 }
 
-/* The memory of a process begins to go. */
+/*
+ * The memory of a process begins to go. Its table of descriptors is gone through
+ * once. No lock is held while an open file gives back what it holds, which may be
+ * much: it stays open as it stands in the table, which nobody else uses.
+ */
 static void mq_owner_gone(struct mmu_notifier *notifier, struct mm_struct *mm)
 {
 	struct files_struct *files = current->files;
-	struct mq_owner *o = mq_owner_of(notifier);
-	bool dies;
-	struct mq_file *f;
+	struct file *file;
+	struct mq_search s = {
+		.owner = mq_owner_of(notifier),
+		.found = &file,
+	};
+	unsigned int fd = 0;
 
 	/* It can end in other ways: execve(2), or when somebody looks at it. */
-	dies = current->flags & PF_EXITING && !current->mm && files &&
-	       mq_table_dies(files);
-	mutex_lock(&mq_owner_lock);
-	list_for_each_entry(f, &o->files, owned)
-		if (dies && file_count(f->file) == 1 &&
-		    iterate_fd(files, 0, mq_is_file, f->file))
-			mq_return_all(f);
-	mutex_unlock(&mq_owner_lock);
+	if (!(current->flags & PF_EXITING) || current->mm || !files ||
+	    !mq_table_dies(files))
+		return;
+	while ((fd = iterate_fd(files, fd, mq_is_owned, &s))) {
+		mq_return_all(mq_file_of(file));
+		fput(file);
+		cond_resched();
+	}
 }
 
 static struct mmu_notifier *mq_owner_alloc(struct mm_struct *mm)
@@ -95,7 +116,6 @@ static struct mmu_notifier *mq_owner_alloc(struct mm_struct *mm)
 
 	if (!o)
 		return ERR_PTR(-ENOMEM);
-	INIT_LIST_HEAD(&o->files);
 	return &o->notifier;
 }
 
@@ -115,14 +135,11 @@ static void mq_owner_change(struct mq_file *f, struct mq_owner *o)
 {
 	struct mq_owner *before;
 
-	mutex_lock(&mq_owner_lock);
+	spin_lock(&f->q->lock);
 	before = f->owner;
 	WRITE_ONCE(f->owner_mm, o ? o->notifier.mm : NULL);
 	WRITE_ONCE(f->owner, o);
-	list_del_init(&f->owned);
-	if (o)
-		list_add(&f->owned, &o->files);
-	mutex_unlock(&mq_owner_lock);
+	spin_unlock(&f->q->lock);
 	if (before)
 		mmu_notifier_put(&before->notifier);
 }
