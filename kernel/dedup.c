@@ -15,8 +15,12 @@
 
 #include "mq.h"
 
-/* How many are forgotten in one hold of the lock. */
+/*
+ * How many are forgotten in one hold of the lock, and how many for each message
+ * that comes in then, so that no more are remembered in the end.
+ */
 #define MQ_TRIM_PORTION	64
+#define MQ_TRIM_EACH	2
 
 /* Nobody outside can choose ids or keys so that their hashes meet. */
 siphash_key_t mq_hash_key __read_mostly;
@@ -111,6 +115,7 @@ static void mq_forget(struct mq_queue *q, struct mq_seen *s)
 	rb_erase(&s->node, &q->dedup.tree);
 	list_move_tail(&s->list, &q->dedup.old);
 	q->dedup.count--;
+	q->dedup.forgotten++;
 }
 
 static struct mq_seen *mq_oldest(struct mq_queue *q)
@@ -132,6 +137,12 @@ u64 mq_dedup_next(struct mq_queue *q)
 	return s ? mq_window_end(q, s) : MQ_NEVER;
 }
 
+/* May one more be forgotten, where @n have been for one message? */
+static bool mq_may_forget(const struct mq_queue *q, unsigned int n)
+{
+	return n < MQ_TRIM_EACH || q->dedup.forgotten < MQ_TRIM_PORTION;
+}
+
 /* Forget what is outside the window, a portion. Return: there is more. */
 bool mq_dedup_trim_locked(struct mq_queue *q)
 {
@@ -144,7 +155,7 @@ bool mq_dedup_trim_locked(struct mq_queue *q)
 		return false;
 	now = mq_now(MQ_BOOTTIME);
 	while ((s = mq_oldest(q)) && mq_window_end(q, s) <= now) {
-		if (n++ == MQ_TRIM_PORTION)
+		if (!mq_may_forget(q, n++))
 			return true;
 		mq_forget(q, s);
 	}
@@ -188,7 +199,7 @@ void mq_dedup_add_locked(struct mq_queue *q, struct mq_seen *s, u64 id)
 		mq_time_arm_locked(q);
 	/* Some more each time, where the bound was set lower. */
 	while (q->dedup.count > READ_ONCE(q->opt.dedup_max) &&
-	       n++ < MQ_TRIM_PORTION) {
+	       mq_may_forget(q, n++)) {
 		mq_forget(q, mq_oldest(q));
 		q->stat.dedup_forgotten++;
 	}

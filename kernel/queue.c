@@ -125,6 +125,7 @@ static noinline void mq_unlock_dispose(struct mq_queue *q)
 	q->tells = 0;
 	list_splice_init(&q->out, &out);
 	list_splice_init(&q->dedup.old, &seen);
+	q->dedup.forgotten = 0;
 	if (unlikely(q->order))
 		mq_order_clean_locked(q, &groups);
 	spin_unlock(&q->lock);

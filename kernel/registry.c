@@ -305,8 +305,10 @@ static void mq_unlink_sources(struct mq_queue *q)
 	struct hlist_node *next;
 
 	lockdep_assert_held(&mq_registry_lock);
-	hlist_for_each_entry_safe(source, next, &q->sources, source)
+	hlist_for_each_entry_safe(source, next, &q->sources, source) {
 		mq_link_dead_letter(source, "", true);
+		cond_resched();
+	}
 }
 
 /* Give the queue its number and its node. */
@@ -397,6 +399,23 @@ static void mq_finish(struct mq_queue *q)
 	module_put(THIS_MODULE);
 }
 
+/* See what is stored in the queue of this name by now, if that takes a while. */
+static void mq_see_to(const char *name)
+{
+	struct mq_queue *q;
+
+	mutex_lock(&mq_registry_lock);
+	q = mq_find(name);
+	if (q)
+		get_device(&q->dev);
+	mutex_unlock(&mq_registry_lock);
+	if (!q)
+		return;
+	mq_lock_looking(q);
+	mq_unlock(q);
+	mq_queue_put(q);
+}
+
 /**
  * mq_remove - unmake a queue
  * @name: its name
@@ -409,6 +428,9 @@ int mq_remove(const char *name, bool force)
 	struct mq_queue *q;
 	int err;
 
+	/* Not with the lock that all others need. */
+	if (!force)
+		mq_see_to(name);
 	mutex_lock(&mq_registry_lock);
 	q = mq_find(name);
 	if (!q)
