@@ -1,0 +1,688 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What one user piles up, and what he does with it, costs the others little: a
+ * call of somebody else on the same queue takes about as long beside ten of a
+ * thing as beside ten thousand.  And whatever goes on for long ends when its
+ * process is killed.
+ *
+ * What is measured is the slowest call of a bystander while the other one is at
+ * it, the best of several tries, as the machine may be busy.  Both sizes are
+ * measured in the same run; a hold of the lock that grows with what is there
+ * makes them differ by its own length, which is far more than the slack.
+ */
+#include "mq_test.h"
+#include <sys/resource.h>
+
+#define FEW	10
+#define MANY	10000
+#define TRIES	4
+
+/* How much longer a call beside many may take than ten of those beside few. */
+#define SLACK_NS	(40 * MQ_MS)
+/* How long a process may take to go when it has been killed. */
+#define DEATH_NS	(4 * MQ_SECOND)
+
+static bool is_debug(void)
+{
+	return !access("/proc/lockdep", F_OK);
+}
+
+FIXTURE(hold) {
+	struct mq_queue queue;
+	int fd;			/* O_RDWR, O_NONBLOCK */
+	int epoll;
+	int *fds;		/* MANY that may be open */
+	int count;
+};
+
+FIXTURE_SETUP(hold)
+{
+	struct rlimit limit = { 2 * MANY + 64, 2 * MANY + 64 };
+
+	MQ_REQUIRE();
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &limit));
+	self->fd = -1;
+	self->epoll = -1;
+	self->count = 0;
+	self->fds = calloc(2 * MANY, sizeof(*self->fds));
+	ASSERT_NE(NULL, self->fds);
+}
+
+static void close_all(FIXTURE_DATA(hold) *self)
+{
+	while (self->count)
+		close(self->fds[--self->count]);
+	if (self->epoll >= 0)
+		close(self->epoll);
+	if (self->fd >= 0)
+		close(self->fd);
+	self->epoll = -1;
+	self->fd = -1;
+}
+
+FIXTURE_TEARDOWN(hold)
+{
+	close_all(self);
+	free(self->fds);
+	EXPECT_EQ(0, mq_cleanup());
+}
+
+/* A queue with these options, and nothing else. */
+static int begin(FIXTURE_DATA(hold) *self, const char *options)
+{
+	int error;
+
+	close_all(self);
+	error = mq_cleanup() ?: mq_create(&self->queue,
+					  "max_messages=1000000 %s", options);
+	if (error)
+		return error;
+	self->fd = mq_open(&self->queue, O_RDWR | O_NONBLOCK);
+	return self->fd < 0 ? self->fd : 0;
+}
+
+/* Open the queue @n times more. */
+static int open_many(FIXTURE_DATA(hold) *self, int n, int flags)
+{
+	int fd;
+
+	while (n--) {
+		fd = mq_open(&self->queue, flags | O_NONBLOCK);
+		if (fd < 0)
+			return fd;
+		self->fds[self->count++] = fd;
+	}
+	return 0;
+}
+
+/* And poll each for these events: pollers need no threads. */
+static int poll_many(FIXTURE_DATA(hold) *self, int n, uint32_t events)
+{
+	struct epoll_event event = { .events = events };
+	int i, error;
+
+	error = open_many(self, n, O_RDWR);
+	if (error)
+		return error;
+	self->epoll = epoll_create1(EPOLL_CLOEXEC);
+	for (i = self->count - n; i < self->count; i++)
+		if (epoll_ctl(self->epoll, EPOLL_CTL_ADD, self->fds[i], &event))
+			return -errno;
+	return 0;
+}
+
+/* Receive @n messages by hand. */
+static int hold_many(int fd, int n)
+{
+	static char buffer[1 << 20];
+	struct devmq_recv recv;
+	int error;
+
+	while (n > 0) {
+		mq_recv_init(&recv, buffer, sizeof(buffer));
+		recv.max_count = n;
+		error = mq_ioctl(fd, DEVMQ_IOC_RECV, &recv);
+		if (error)
+			return error;
+		if (!recv.count)
+			return -ENODATA;
+		n -= recv.count;
+	}
+	return 0;
+}
+
+/* -- the bystander --------------------------------------------------------- */
+
+struct bystander {
+	const struct mq_queue *queue;
+	pthread_t thread;
+	bool looks;
+	int stop;
+	int error;
+	uint64_t worst_ns;
+	uint64_t calls;
+};
+
+/* It opens the queue, sends, looks at the counters if it is to, and closes. */
+static void *bystander_thread(void *argument)
+{
+	struct bystander *b = argument;
+	struct devmq_stat stat;
+	uint64_t from, took;
+	int fd, error;
+
+	while (!__atomic_load_n(&b->stop, __ATOMIC_RELAXED)) {
+		from = mq_now_ns();
+		fd = mq_open(b->queue, O_WRONLY | O_NONBLOCK);
+		error = fd < 0 ? fd : mq_put(fd, "x");
+		if (error == 1)
+			error = b->looks ? mq_stat_fd(fd, &stat) : 0;
+		if (fd >= 0)
+			close(fd);
+		took = mq_now_ns() - from;
+		if (error)
+			b->error = error;
+		if (took > b->worst_ns)
+			b->worst_ns = took;
+		__atomic_fetch_add(&b->calls, 1, __ATOMIC_RELEASE);
+	}
+	return NULL;
+}
+
+static int bystander_begin(struct bystander *b, const struct mq_queue *queue,
+			   bool looks)
+{
+	memset(b, 0, sizeof(*b));
+	b->queue = queue;
+	b->looks = looks;
+	if (pthread_create(&b->thread, NULL, bystander_thread, b))
+		return -EAGAIN;
+	return mq_wait_until(__atomic_load_n(&b->calls, __ATOMIC_ACQUIRE) > 10) ?
+	       0 : -ETIMEDOUT;
+}
+
+static int bystander_end(struct bystander *b)
+{
+	__atomic_store_n(&b->stop, 1, __ATOMIC_RELAXED);
+	pthread_join(b->thread, NULL);
+	return b->error;
+}
+
+/*
+ * One who does something with @n of a thing: prepare it, do it.  Who looks waits
+ * for what is due by then, as he is to see it, so not all bystanders do.
+ */
+struct attack {
+	const char *options;
+	bool looks;
+	int (*prepare)(FIXTURE_DATA(hold) *self, int n);
+	int (*run)(FIXTURE_DATA(hold) *self, int n);
+};
+
+/* The slowest call beside @n of a thing, in the best of some tries. */
+static int worst(FIXTURE_DATA(hold) *self, const struct attack *attack, int n,
+		 uint64_t *worst_ns)
+{
+	struct bystander b;
+	int try, error;
+
+	*worst_ns = UINT64_MAX;
+	for (try = 0; try < TRIES; try++) {
+		error = begin(self, attack->options) ?: attack->prepare(self, n);
+		if (error)
+			return error;
+		error = bystander_begin(&b, &self->queue, attack->looks);
+		if (error)
+			return error;
+		error = attack->run(self, n);
+		error = bystander_end(&b) ?: error;
+		if (error)
+			return error;
+		if (b.worst_ns < *worst_ns)
+			*worst_ns = b.worst_ns;
+	}
+	return 0;
+}
+
+/* Few and many of a thing are nearly the same to others. */
+#define EXPECT_BOUNDED(attack, many) do {				\
+	uint64_t __few = 0, __many = 0;					\
+									\
+	ASSERT_EQ(0, worst(self, attack, FEW, &__few));			\
+	ASSERT_EQ(0, worst(self, attack, many, &__many));		\
+	TH_LOG("the slowest call of another: %llu us beside %d, %llu us " \
+	       "beside %d", (unsigned long long)__few / 1000, FEW,	\
+	       (unsigned long long)__many / 1000, many);		\
+	EXPECT_LE(__many, 10 * __few + SLACK_NS * (is_debug() ? 10 : 1)); \
+} while (0)
+
+/* -- waking ---------------------------------------------------------------- */
+
+static int poll_in_and_out(FIXTURE_DATA(hold) *self, int n)
+{
+	return poll_many(self, n, EPOLLIN | EPOLLOUT | EPOLLET);
+}
+
+static int write_option(FIXTURE_DATA(hold) *self, int n)
+{
+	return mq_sysfs_set(&self->queue, "retry_ms", "7");
+}
+
+/* Each would wake all: ten thousand of them a hundred million. */
+TEST_F(hold, option_that_changes_wakes_each_poller_once)
+{
+	static const struct attack attack = {
+		"", true, poll_in_and_out, write_option,
+	};
+
+	EXPECT_BOUNDED(&attack, MANY);
+}
+
+/* Many deliveries whose leases end together, beside 2000 pollers. */
+static int lease_many(FIXTURE_DATA(hold) *self, int n)
+{
+	return poll_in_and_out(self, 2000) ?: mq_fill_fast(self->fd, n) ?:
+	       hold_many(self->fd, n);
+}
+
+static int let_leases_end(FIXTURE_DATA(hold) *self, int n)
+{
+	int done = mq_settle_after(self->fd, 1, n, DEVMQ_ACTION_EXTEND,
+				   1 * MQ_MS);
+
+	if (done < 0)
+		return done;
+	/* By itself, and not because somebody looks. */
+	mq_sleep_ms(300);
+	return mq_wait_until(!mq_stat_of(&self->queue, in_flight)) ?
+	       0 : -ETIMEDOUT;
+}
+
+TEST_F(hold, leases_that_end_together_wake_their_consumer_once)
+{
+	static const struct attack attack = {
+		"ack=manual lease_ms=3600000", false,
+		lease_many, let_leases_end,
+	};
+
+	EXPECT_BOUNDED(&attack, 2 * MANY);
+}
+
+/* The next one that is active was looked for among all. */
+static int open_consumers(FIXTURE_DATA(hold) *self, int n)
+{
+	int error = open_many(self, n, O_WRONLY);
+
+	/* In the order in which they came. */
+	return error ?: open_many(self, 200, O_RDONLY);
+}
+
+static int close_consumers(FIXTURE_DATA(hold) *self, int n)
+{
+	int i;
+
+	for (i = n; i < self->count; i++)
+		close(self->fds[i]);
+	self->count = n;
+	return 0;
+}
+
+TEST_F(hold, next_active_consumer_is_at_hand)
+{
+	static const struct attack attack = {
+		"single_active=1", true, open_consumers, close_consumers,
+	};
+
+	EXPECT_BOUNDED(&attack, MANY);
+}
+
+/* -- time ------------------------------------------------------------------ */
+
+/* Due together, soon. */
+static int delay_many(FIXTURE_DATA(hold) *self, int n)
+{
+	uint64_t at = mq_clock_ns(CLOCK_REALTIME) + 400 * MQ_MS;
+	const struct mq_message message = {
+		.text = "m", .flags = DEVMQ_RECORD_AT, .delay_ns = at,
+	};
+	int i, portion = n < 500 ? n : 500, error = 0;
+	struct mq_batch batch = {};
+	struct devmq_send send;
+
+	for (i = 0; i < portion; i++)
+		mq_batch_add_message(&batch, &message);
+	for (i = 0; i < n && !error; i += portion) {
+		error = mq_send(self->fd, batch.data, batch.size, &send);
+		if (!error && send.count != portion)
+			error = -EIO;
+	}
+	mq_batch_free(&batch);
+	return error;
+}
+
+/* Nobody looks, so nobody waits for all. */
+static int let_delays_end(FIXTURE_DATA(hold) *self, int n)
+{
+	mq_sleep_ms(800);
+	return mq_stat_of(&self->queue, delayed) ? -ETIME : 0;
+}
+
+static void *opener_thread(void *argument)
+{
+	struct bystander *b = argument;
+	uint64_t from, took;
+	int fd;
+
+	while (!__atomic_load_n(&b->stop, __ATOMIC_RELAXED)) {
+		from = mq_now_ns();
+		fd = mq_open(b->queue, O_WRONLY);
+		if (fd < 0) {
+			b->error = fd;
+			continue;
+		}
+		close(fd);
+		took = mq_now_ns() - from;
+		if (took > b->worst_ns)
+			b->worst_ns = took;
+	}
+	return NULL;
+}
+
+/* To be at work on all that is due would take each of them its whole time. */
+TEST_F(hold, who_does_not_look_does_not_wait_for_what_is_due)
+{
+	uint64_t best_ns = UINT64_MAX;
+	struct bystander b;
+	int try;
+
+	for (try = 0; try < TRIES; try++) {
+		ASSERT_EQ(0, begin(self, ""));
+		ASSERT_EQ(0, delay_many(self, 200000));
+		memset(&b, 0, sizeof(b));
+		b.queue = &self->queue;
+		ASSERT_EQ(0, pthread_create(&b.thread, NULL, opener_thread,
+					    &b));
+		ASSERT_EQ(0, let_delays_end(self, 0));
+		ASSERT_EQ(0, bystander_end(&b));
+		if (b.worst_ns < best_ns)
+			best_ns = b.worst_ns;
+	}
+	TH_LOG("the slowest open: %llu us", (unsigned long long)best_ns / 1000);
+	EXPECT_GE(SLACK_NS * (is_debug() ? 10 : 1), best_ns);
+}
+
+/* -- walks ----------------------------------------------------------------- */
+
+/* One in 400 can be purged; all others are in flight. */
+static int sow(FIXTURE_DATA(hold) *self, int n)
+{
+	int i, error = mq_fill_fast(self->fd, n) ?: hold_many(self->fd, n);
+
+	for (i = 1; i <= n && !error; i += 400)
+		error = mq_release(self->fd, i) == 1 ? 0 : -EIO;
+	return error;
+}
+
+static int reap(FIXTURE_DATA(hold) *self, int n)
+{
+	long long done = mq_purge(self->fd, 1, n);
+
+	if (done < 0)
+		return done;
+	return done == (n + 399) / 400 ? 0 : -EBADMSG;
+}
+
+TEST_F(hold, purge_passes_few_messages_at_a_time)
+{
+	static const struct attack attack = { "ack=manual", true, sow, reap };
+
+	EXPECT_BOUNDED(&attack, 10 * MANY);
+}
+
+/* One of them at a time, by id, from the middle. */
+static int fill(FIXTURE_DATA(hold) *self, int n)
+{
+	return mq_fill_fast(self->fd, n);
+}
+
+static int purge_one_by_one(FIXTURE_DATA(hold) *self, int n)
+{
+	int i, middle = n / 2;
+
+	for (i = 0; i < 200 && i < n / 2; i++)
+		if (mq_purge(self->fd, middle + i, middle + i) != 1)
+			return -EBADMSG;
+	return 0;
+}
+
+TEST_F(hold, message_is_looked_for_in_portions)
+{
+	static const struct attack attack = { "", true, fill, purge_one_by_one };
+
+	EXPECT_BOUNDED(&attack, 10 * MANY);
+}
+
+/* The way to one at the far end is short, and that to the next one, too. */
+TEST_F(hold, single_messages_are_found_from_where_that_is_near)
+{
+	uint64_t from, near_ns, far_ns;
+	int i;
+
+	ASSERT_EQ(0, begin(self, ""));
+	ASSERT_EQ(0, mq_fill_fast(self->fd, 500000));
+	from = mq_now_ns();
+	for (i = 1; i <= 500; i++)
+		ASSERT_EQ(1, mq_purge(self->fd, i, i));
+	near_ns = mq_now_ns() - from;
+	/* The first one is far, from both sides. */
+	from = mq_now_ns();
+	for (i = 1; i <= 500; i++)
+		ASSERT_EQ(1, mq_purge(self->fd, 250000 + i, 250000 + i));
+	for (i = 1; i <= 500; i++)
+		ASSERT_EQ(1, mq_purge(self->fd, 500001 - i, 500001 - i));
+	far_ns = mq_now_ns() - from;
+	TH_LOG("500 at the beginning in %llu us, 1000 elsewhere in %llu us",
+	       (unsigned long long)near_ns / 1000,
+	       (unsigned long long)far_ns / 1000);
+	/* From the beginning it would be 250 million places. */
+	EXPECT_LE(far_ns, 20 * near_ns + MQ_SECOND);
+}
+
+/* -- many ids -------------------------------------------------------------- */
+
+static int send_ids(FIXTURE_DATA(hold) *self, int from, int n)
+{
+	struct mq_batch batch = {};
+	struct devmq_send send;
+	char id[2][16];
+	int i, error = 0;
+
+	for (i = 0; i < n && !error; i++) {
+		snprintf(id[0], sizeof(id[0]), "%d", from + i);
+		mq_batch_add_message(&batch, &(struct mq_message){
+				     .text = "m", .dedup = id[0] });
+		if (i % 500 != 499 && i != n - 1)
+			continue;
+		error = mq_send(self->fd, batch.data, batch.size, &send);
+		mq_batch_free(&batch);
+	}
+	mq_batch_free(&batch);
+	return error;
+}
+
+static int remember(FIXTURE_DATA(hold) *self, int n)
+{
+	return send_ids(self, 0, n);
+}
+
+static int forget(FIXTURE_DATA(hold) *self, int n)
+{
+	return mq_sysfs_set(&self->queue, "dedup_max", "1") ?:
+	       send_ids(self, n, 1000);
+}
+
+TEST_F(hold, ids_are_forgotten_in_portions)
+{
+	static const struct attack attack = {
+		"dedup_window_ms=3600000 dedup_max=1000000", true,
+		remember, forget,
+	};
+
+	EXPECT_BOUNDED(&attack, 10 * MANY);
+}
+
+/* -- ends ------------------------------------------------------------------ */
+
+/*
+ * A process that calls @run, for which it has @seconds at least, is killed when
+ * it has begun: how long it takes to go, or a negative errno.
+ */
+static long long killed_ns(FIXTURE_DATA(hold) *self,
+			   int (*run)(FIXTURE_DATA(hold) *self))
+{
+	int begun[2], status;
+	uint64_t from;
+	pid_t child;
+	char byte;
+
+	if (pipe(begun))
+		return -errno;
+	child = fork();
+	if (child < 0)
+		return -errno;
+	if (!child) {
+		if (write(begun[1], "x", 1) != 1)
+			_exit(1);
+		_exit(run(self) ? 2 : 3);
+	}
+	if (read(begun[0], &byte, 1) != 1)
+		return -EIO;
+	close(begun[0]);
+	close(begun[1]);
+	mq_sleep_ms(300);
+	from = mq_now_ns();
+	kill(child, SIGKILL);
+	if (waitpid(child, &status, 0) != child)
+		return -errno;
+	/* It was still at it. */
+	if (!WIFSIGNALED(status))
+		return -EALREADY;
+	return mq_now_ns() - from;
+}
+
+#define EXPECT_DIES(run) do {						\
+	long long __ns = killed_ns(self, run);				\
+									\
+	ASSERT_LE(0, __ns);						\
+	TH_LOG("gone after %lld ms", __ns / 1000000);			\
+	EXPECT_GE(DEATH_NS * (is_debug() ? 5 : 1), __ns);		\
+} while (0)
+
+/* Each of the ranges is all that is held. */
+static int extend_all(FIXTURE_DATA(hold) *self)
+{
+	struct devmq_settlement *s = calloc(DEVMQ_SETTLE_MAX, sizeof(*s));
+	uint64_t settled;
+	int i;
+
+	for (i = 0; i < DEVMQ_SETTLE_MAX; i++) {
+		mq_settlement(&s[i], 1, 100000, DEVMQ_ACTION_EXTEND);
+		s[i].delay_ns = MQ_HOUR;
+	}
+	return mq_settle_many(self->fd, s, DEVMQ_SETTLE_MAX, &settled);
+}
+
+TEST_F(hold, settling_ends_with_its_process)
+{
+	ASSERT_EQ(0, begin(self, "ack=manual"));
+	ASSERT_EQ(0, mq_fill_fast(self->fd, 5 * MANY));
+	ASSERT_EQ(0, hold_many(self->fd, 5 * MANY));
+	EXPECT_DIES(extend_all);
+	/* What it had not got to is held all the same. */
+	EXPECT_EQ(5 * MANY, mq_held(self->fd));
+}
+
+#define LINES	(64 << 20)
+static char lines[LINES];
+
+/* A message each. */
+static int write_newlines(FIXTURE_DATA(hold) *self)
+{
+	return mq_write(self->fd, lines, LINES) == LINES ? 0 : -EIO;
+}
+
+TEST_F(hold, write_of_lines_ends_with_its_process)
+{
+	memset(lines, '\n', LINES);
+	ASSERT_EQ(0, begin(self, "framing=line overflow=drop-head"));
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "max_messages", "100"));
+	EXPECT_DIES(write_newlines);
+	EXPECT_EQ(100, mq_stat_of(&self->queue, ready));
+	EXPECT_EQ(100, mq_stat_of(&self->queue, bytes));
+}
+
+/* -- a consumer that dies -------------------------------------------------- */
+
+/* It holds @n deliveries, and is killed. */
+static int die_holding(FIXTURE_DATA(hold) *self, int n)
+{
+	int pipes[2], fd, status;
+	pid_t child;
+	char byte;
+
+	if (pipe(pipes))
+		return -errno;
+	child = fork();
+	if (!child) {
+		fd = mq_open(&self->queue, O_RDONLY | O_NONBLOCK);
+		if (fd < 0 || hold_many(fd, n) ||
+		    write(pipes[1], "x", 1) != 1)
+			_exit(1);
+		pause();
+	}
+	close(pipes[1]);
+	if (read(pipes[0], &byte, 1) != 1)
+		return -EIO;
+	close(pipes[0]);
+	kill(child, SIGKILL);
+	return waitpid(child, &status, 0) == child ? 0 : -errno;
+}
+
+/* Somebody receives by hand, and closes, all the time: from another queue. */
+static void *receiver_thread(void *argument)
+{
+	struct bystander *b = argument;
+	uint64_t from, took;
+	char buffer[256];
+	struct devmq_recv recv;
+	int fd, error;
+
+	while (!__atomic_load_n(&b->stop, __ATOMIC_RELAXED)) {
+		from = mq_now_ns();
+		fd = mq_open(b->queue, O_RDONLY | O_NONBLOCK);
+		error = fd < 0 ? fd : mq_recv(fd, buffer, sizeof(buffer), &recv);
+		if (!error && recv.count != 1)
+			error = -ENODATA;
+		if (fd >= 0)
+			close(fd);
+		took = mq_now_ns() - from;
+		if (error)
+			b->error = error;
+		if (took > b->worst_ns)
+			b->worst_ns = took;
+		__atomic_fetch_add(&b->calls, 1, __ATOMIC_RELEASE);
+	}
+	return NULL;
+}
+
+TEST_F(hold, consumer_that_dies_with_much_keeps_nobody_waiting)
+{
+	uint64_t best_ns = UINT64_MAX;
+	struct mq_queue other;
+	struct bystander b;
+	int try, fd;
+
+	for (try = 0; try < TRIES; try++) {
+		ASSERT_EQ(0, begin(self, "ack=manual max_deliveries=0"));
+		ASSERT_EQ(0, mq_fill_fast(self->fd, 300000));
+		ASSERT_EQ(0, mq_create(&other, "ack=manual max_deliveries=0"));
+		fd = mq_open(&other, O_WRONLY);
+		ASSERT_LE(0, fd);
+		ASSERT_EQ(1, mq_put(fd, "x"));
+		memset(&b, 0, sizeof(b));
+		b.queue = &other;
+		ASSERT_EQ(0, pthread_create(&b.thread, NULL, receiver_thread,
+					    &b));
+		EXPECT_EQ(0, die_holding(self, 300000));
+		EXPECT_EQ(0, bystander_end(&b));
+		EXPECT_EQ(300000, mq_stat_of(&self->queue, ready));
+		close(fd);
+		if (b.worst_ns < best_ns)
+			best_ns = b.worst_ns;
+	}
+	TH_LOG("the slowest receive of another: %llu us",
+	       (unsigned long long)best_ns / 1000);
+	EXPECT_GE(SLACK_NS * (is_debug() ? 10 : 1), best_ns);
+}
+
+TEST_HARNESS_MAIN
