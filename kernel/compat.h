@@ -25,18 +25,37 @@
 #include <linux/timer.h>
 
 /* The kernel is of this version or a later one. */
-#define MQ_SINCE(major, minor) \
-	(KERNEL_VERSION(major, minor, 0) <= LINUX_VERSION_CODE)
+#define MQ_SINCE_STABLE(major, minor, stable) \
+	(KERNEL_VERSION(major, minor, stable) <= LINUX_VERSION_CODE)
+#define MQ_SINCE(major, minor)	MQ_SINCE_STABLE(major, minor, 0)
 
-#if !MQ_SINCE(6, 1)
-#error "devmq needs Linux 6.1 or later"
+/*
+ * Before 6.3, and the stable kernels 6.1.22 and 6.2.9, a command of io_uring
+ * could only be completed with the ring's lock held, which a worker thread does
+ * not hold.
+ */
+#if !MQ_SINCE_STABLE(6, 1, 22) || \
+	(MQ_SINCE(6, 2) && !MQ_SINCE_STABLE(6, 2, 9))
+#error "devmq needs Linux 6.1.22, 6.2.9 or 6.3, or later"
 #endif
 
-/* The device argument of the devnode callbacks became const. */
+/* The device argument of a class's devnode became const, then a type's. */
 #if MQ_SINCE(6, 2)
-#define MQ_DEVNODE_CONST const
+#define MQ_CLASS_DEVNODE_CONST const
 #else
-#define MQ_DEVNODE_CONST
+#define MQ_CLASS_DEVNODE_CONST
+#endif
+#if MQ_SINCE(6, 3)
+#define MQ_TYPE_DEVNODE_CONST const
+#else
+#define MQ_TYPE_DEVNODE_CONST
+#endif
+
+/* Both arguments of a class attribute's functions, the class and itself. */
+#if MQ_SINCE(6, 4)
+#define MQ_CLASS_ATTR_CONST const
+#else
+#define MQ_CLASS_ATTR_CONST
 #endif
 
 /* Splicing through a file's read_iter got a helper that copies. */
@@ -207,7 +226,7 @@ static inline void mq_memcg_charge_back(struct mem_cgroup *old)
 
 static inline const void *mq_uring_payload(const struct io_uring_cmd *cmd)
 {
-#if MQ_SINCE(6, 5)
+#if MQ_SINCE(6, 4)
 	return cmd->sqe->cmd;
 #else
 	return cmd->cmd;

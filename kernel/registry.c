@@ -45,7 +45,7 @@ static struct mq_queue *mq_queue_of(const struct device *dev)
 	return container_of(dev, struct mq_queue, dev);
 }
 
-static char *mq_class_devnode(MQ_DEVNODE_CONST struct device *dev,
+static char *mq_class_devnode(MQ_CLASS_DEVNODE_CONST struct device *dev,
 			      umode_t *mode)
 {
 	if (mode && dev->devt == mq_devt)
@@ -53,8 +53,8 @@ static char *mq_class_devnode(MQ_DEVNODE_CONST struct device *dev,
 	return kasprintf(GFP_KERNEL, "mq/%s", dev_name(dev));
 }
 
-static char *mq_devnode(MQ_DEVNODE_CONST struct device *dev, umode_t *mode,
-			kuid_t *uid, kgid_t *gid)
+static char *mq_devnode(MQ_TYPE_DEVNODE_CONST struct device *dev,
+			umode_t *mode, kuid_t *uid, kgid_t *gid)
 {
 	const struct mq_queue *q = mq_queue_of(dev);
 
