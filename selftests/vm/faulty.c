@@ -30,6 +30,20 @@ static void spin(void *unused)
 		cpu_relax();
 }
 
+/* Write to an object after its end, which its cache sees when it is freed. */
+static void overwrite(void)
+{
+	char *end = kmalloc(100, GFP_KERNEL);
+
+	if (!end)
+		return;
+	object = end;
+	OPTIMIZER_HIDE_VAR(end);
+	end[128] = 1;
+	kfree(object);
+	object = NULL;
+}
+
 static int __init faulty_init(void)
 {
 	if (!strcmp(how, "refuse"))
@@ -47,6 +61,10 @@ static int __init faulty_init(void)
 	}
 	if (!strcmp(how, "leak"))
 		object = kmalloc(100, GFP_KERNEL);
+	if (!strcmp(how, "backtrace"))
+		dump_stack();
+	if (!strcmp(how, "overwrite"))
+		overwrite();
 	if (!strcmp(how, "use-after-free")) {
 		object = kmalloc(100, GFP_KERNEL);
 		kfree(object);
