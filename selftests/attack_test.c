@@ -1,0 +1,666 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What one user with one queue can do to the others is bounded.
+ *
+ * The attacker has no privilege but to open a queue of mode 0666. He does what
+ * would take the most of the machine's memory for the least that is stored,
+ * until he is refused or has done it often enough, and then keeps what he has.
+ * Meanwhile and afterwards the machine may have no more than max_total_bytes
+ * and a tenth less memory available than before.
+ */
+#include "mq_test.h"
+#include <linux/userfaultfd.h>
+
+#define MEBI		(1 << 20)
+#define TOTAL		(64 * MEBI)
+#define USER_BYTES	"/sys/module/devmq/parameters/max_user_bytes"
+#define UNPRIVILEGED	"/proc/sys/vm/unprivileged_userfaultfd"
+
+/* What others and the kernel's own caches take or give back meanwhile. */
+#define NOISE		(16 * MEBI)
+#define ALLOWED		(TOTAL + TOTAL / 10 + NOISE)
+/* Enough to show that there is no bound: the machine shall survive the test. */
+#define ENOUGH		(ALLOWED + 3 * NOISE)
+
+#define PAGE		4096
+#define LARGE		16264	/* four do not fit the largest chunk */
+#define VICTIM		1000	/* another user */
+
+/* Shared with the processes of the attacker and of the victim. */
+struct report {
+	bool done;		/* the attacker has all that he can get */
+	bool stop;
+	long refused;		/* how often, with an error that says so */
+	long stored;
+	long error;		/* another error, or a call that should fail */
+};
+
+FIXTURE(attack) {
+	struct mq_queue queue;
+	struct report *report;
+	char total[64], user[64], unprivileged[64];
+	pid_t attacker;
+	long long before;	/* bytes available */
+	long long lowest;
+};
+
+/* -- the machine's memory -------------------------------------------------- */
+
+static long long available(void)
+{
+	char text[4096], *line;
+
+	if (mq_read_file("/proc/meminfo", text, sizeof(text)))
+		return -1;
+	line = strstr(text, "MemAvailable:");
+	return line ? atoll(line + strlen("MemAvailable:")) * 1024 : -1;
+}
+
+/* The same when caches are empty and what is on its way to be freed is. */
+static long long available_at_rest(void)
+{
+	long long last = 0, now = 0;
+	int i;
+
+	for (i = 0; i < 40; i++) {
+		mq_write_file("/proc/sys/vm/drop_caches", "3");
+		now = available();
+		if (i && llabs(now - last) < MEBI / 4)
+			break;
+		last = now;
+		mq_sleep_ms(100);
+	}
+	return now;
+}
+
+/* A kernel that finds mistakes keeps what was freed, and pads the rest. */
+static bool memory_can_be_measured(void)
+{
+	return access("/sys/kernel/debug/kmemleak", F_OK) != 0;
+}
+
+/* -- the attacker ---------------------------------------------------------- */
+
+static bool is_refusal(long error)
+{
+	return error == -EAGAIN || error == -ENOSPC || error == -EDQUOT ||
+	       error == -ENOMEM;
+}
+
+/* Was it stored? A refusal is noted, and so is what should not happen. */
+static bool noted(struct report *report, long result)
+{
+	if (result >= 0)
+		report->stored++;
+	else if (is_refusal(result))
+		report->refused++;
+	else if (!report->error)
+		report->error = result;
+	return result >= 0;
+}
+
+typedef void attack_fn(FIXTURE_DATA(attack) *self, int fd);
+
+/* An unprivileged process that attacks, and then holds what it has. */
+static int attack_start(FIXTURE_DATA(attack) *self, attack_fn *attack)
+{
+	int fd;
+
+	self->before = available_at_rest();
+	self->lowest = self->before;
+	self->attacker = mq_fork();
+	if (self->attacker < 0)
+		return -errno;
+	if (self->attacker)
+		return 0;
+	if (mq_become(MQ_NOBODY, MQ_NOBODY))
+		_exit(1);
+	fd = mq_open(&self->queue, O_RDWR | O_NONBLOCK);
+	if (fd < 0)
+		_exit(2);
+	attack(self, fd);
+	__atomic_store_n(&self->report->done, true, __ATOMIC_RELEASE);
+	for (;;)
+		pause();
+}
+
+static void attack_end(FIXTURE_DATA(attack) *self)
+{
+	if (self->attacker <= 0)
+		return;
+	kill(self->attacker, SIGKILL);
+	waitpid(self->attacker, NULL, 0);
+	self->attacker = 0;
+}
+
+/*
+ * Let him attack until he has done, or has shown enough. Return: how much less
+ * was available at the worst moment; negative if he died.
+ */
+static long long attack_watch(FIXTURE_DATA(attack) *self)
+{
+	long long now;
+
+	while (!__atomic_load_n(&self->report->done, __ATOMIC_ACQUIRE)) {
+		if (waitpid(self->attacker, NULL, WNOHANG) == self->attacker) {
+			self->attacker = 0;
+			return -ECHILD;
+		}
+		now = available();
+		if (now < self->lowest)
+			self->lowest = now;
+		if (self->before - self->lowest > ENOUGH)
+			break;
+		mq_sleep_ms(5);
+	}
+	now = available();
+	if (now < self->lowest)
+		self->lowest = now;
+	return self->before - self->lowest;
+}
+
+/*
+ * The whole of a test of memory: the machine has it while the attack goes on and
+ * while its fruits are held, and gets it back when the queue goes.
+ */
+#define EXPECT_BOUNDED(attack) do {					\
+	long long fall;							\
+									\
+	ASSERT_EQ(0, attack_start(self, attack));			\
+	fall = attack_watch(self);					\
+	EXPECT_LE(0, fall);						\
+	EXPECT_GE(ALLOWED, fall) {					\
+		TH_LOG("%lld KiB gone, %lld KiB counted, %ld stored, %ld refused", \
+		       fall / 1024, mq_stat_of(&self->queue, bytes) / 1024, \
+		       self->report->stored, self->report->refused);	\
+	}								\
+	EXPECT_EQ(0, self->report->error);				\
+	EXPECT_LT(0, self->report->stored);				\
+	attack_end(self);						\
+	EXPECT_EQ(0, mq_cleanup());					\
+	EXPECT_TRUE(mq_wait_until(self->before - available_at_rest() <	\
+				  NOISE));				\
+} while (0)
+
+FIXTURE_SETUP(attack)
+{
+	MQ_REQUIRE();
+	if (geteuid())
+		SKIP(return, "attacker and victim are two users");
+	ASSERT_EQ(0, mq_read_file(MQ_TOTAL_BYTES, self->total,
+				  sizeof(self->total)));
+	if (mq_read_file(USER_BYTES, self->user, sizeof(self->user)))
+		self->user[0] = '\0';
+	if (mq_read_file(UNPRIVILEGED, self->unprivileged,
+			 sizeof(self->unprivileged)))
+		self->unprivileged[0] = '\0';
+	self->report = mmap(NULL, sizeof(*self->report), PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, self->report);
+	ASSERT_EQ(0, mq_write_file(MQ_TOTAL_BYTES, "64M"));
+	/* All that there is may be one user's: then it is easier to exceed. */
+	if (self->user[0])
+		ASSERT_EQ(0, mq_write_file(USER_BYTES, "64M"));
+}
+
+FIXTURE_TEARDOWN(attack)
+{
+	attack_end(self);
+	EXPECT_EQ(0, mq_cleanup());
+	if (self->unprivileged[0])
+		mq_write_file(UNPRIVILEGED, self->unprivileged);
+	EXPECT_EQ(0, mq_write_file(MQ_TOTAL_BYTES, self->total));
+	if (self->user[0])
+		EXPECT_EQ(0, mq_write_file(USER_BYTES, self->user));
+}
+
+/* A queue that anybody can open, and bounds of its own that are far away. */
+#define CREATE(queue, options)						\
+	ASSERT_EQ(0, mq_create(queue, "mode=0666 max_bytes=4G "		\
+			       "max_messages=100000000 " options))
+
+#define REQUIRE_MEASURE() do {						\
+	if (!memory_can_be_measured())					\
+		SKIP(return, "a debug kernel keeps what was freed");	\
+} while (0)
+
+/* -- small messages that keep what large ones leave ------------------------ */
+
+static void leave_holes(FIXTURE_DATA(attack) *self, int fd)
+{
+	struct report *report = self->report;
+	static char data[LARGE], buffer[4 * (LARGE + 256)];
+	struct devmq_recv recv;
+	int i, round;
+
+	if (mq_consumer_set(fd, DEVMQ_ACK_MANUAL, 0)) {
+		report->error = -EPROTO;
+		return;
+	}
+	for (round = 0; round < 6000; round++) {
+		for (i = 0; i < 3; i++)
+			noted(report, mq_write(fd, data, LARGE));
+		noted(report, mq_write(fd, data, 1));
+		mq_recv_init(&recv, buffer, sizeof(buffer));
+		if (mq_ioctl(fd, DEVMQ_IOC_RECV, &recv))
+			continue;
+		/* The small one is held, and so is none of the large ones. */
+		for (i = 0; i < recv.count; i++) {
+			struct devmq_record *r = (void *)buffer;
+			size_t at = 0;
+			int skip;
+
+			for (skip = 0; skip < i; skip++) {
+				at += DEVMQ_RECORD_STEP(r->size);
+				r = (void *)(buffer + at);
+			}
+			if (mq_record_payload_size(r) == LARGE)
+				mq_ack(fd, r->id);
+		}
+	}
+}
+
+TEST_F(attack, large_messages_that_went_leave_nothing_behind_small_ones)
+{
+	REQUIRE_MEASURE();
+	CREATE(&self->queue, "overflow=reject");
+	EXPECT_BOUNDED(leave_holes);
+}
+
+/* -- what an entry needs beside its message -------------------------------- */
+
+#define RECORDS	256
+
+/* Send records that @fill completes until one call is refused. */
+static void send_until_refused(FIXTURE_DATA(attack) *self, int fd,
+			       void (*fill)(struct mq_batch *, long), long most)
+{
+	struct report *report = self->report;
+	struct mq_batch batch = {};
+	struct devmq_send send;
+	long i, sent = 0;
+	int error;
+
+	while (sent < most) {
+		batch.size = 0;
+		for (i = 0; i < RECORDS; i++)
+			fill(&batch, sent + i);
+		error = mq_send(fd, batch.data, batch.size, &send);
+		if (!noted(report, error))
+			break;
+		sent += RECORDS;
+	}
+	/* And what still fits, one by one. */
+	while (sent < most) {
+		batch.size = 0;
+		fill(&batch, sent);
+		if (!noted(report, mq_send(fd, batch.data, batch.size, &send)))
+			break;
+		sent++;
+	}
+	mq_batch_free(&batch);
+}
+
+static void fill_key(struct mq_batch *batch, long number)
+{
+	struct devmq_record *record;
+	char key[200], dedup[200];
+
+	memset(key, 'k', sizeof(key));
+	memset(dedup, 'd', sizeof(dedup));
+	memcpy(key, &number, sizeof(number));
+	memcpy(dedup, &number, sizeof(number));
+	record = mq_batch_add_full(batch, key, sizeof(key), dedup,
+				   sizeof(dedup), "x", 1);
+	record->headers_size = 0;
+	record->dedup_size = sizeof(dedup);
+}
+
+static void store_keys(FIXTURE_DATA(attack) *self, int fd)
+{
+	send_until_refused(self, fd, fill_key, 1000000);
+}
+
+TEST_F(attack, keys_groups_and_ids_that_were_seen_are_counted)
+{
+	REQUIRE_MEASURE();
+	CREATE(&self->queue, "overflow=reject order=key fairness=key "
+	       "dedup_window_ms=3600000 dedup_max=100000000");
+	EXPECT_BOUNDED(store_keys);
+	EXPECT_LT(0, self->report->refused);
+}
+
+/* What was acknowledged is remembered all the same. */
+static void remember_ids(FIXTURE_DATA(attack) *self, int fd)
+{
+	struct report *report = self->report;
+	struct mq_batch batch = {};
+	static char data[RECORDS];
+	struct devmq_send send;
+	long i, sent = 0;
+
+	while (sent < 600000) {
+		batch.size = 0;
+		for (i = 0; i < RECORDS; i++)
+			fill_key(&batch, sent + i);
+		if (!noted(report, mq_send(fd, batch.data, batch.size, &send)))
+			break;
+		for (i = 0; i < RECORDS; i++)
+			if (mq_read(fd, data, sizeof(data)) != 1)
+				report->error = -EPROTO;
+		sent += RECORDS;
+	}
+	mq_batch_free(&batch);
+}
+
+TEST_F(attack, ids_of_messages_that_went_are_counted)
+{
+	REQUIRE_MEASURE();
+	CREATE(&self->queue, "overflow=reject dedup_window_ms=3600000 "
+	       "dedup_max=100000000");
+	EXPECT_BOUNDED(remember_ids);
+}
+
+static void fill_delayed(struct mq_batch *batch, long number)
+{
+	struct devmq_record *record;
+
+	record = mq_batch_add_full(batch, NULL, 0, NULL, 0, "x", 1);
+	record->delay_ns = MQ_HOUR + number;
+	record->ttl_ns = MQ_HOUR;
+}
+
+static void store_delayed(FIXTURE_DATA(attack) *self, int fd)
+{
+	send_until_refused(self, fd, fill_delayed, 2000000);
+}
+
+TEST_F(attack, delayed_messages_are_counted_with_all_they_need)
+{
+	REQUIRE_MEASURE();
+	CREATE(&self->queue, "overflow=reject");
+	EXPECT_BOUNDED(store_delayed);
+	EXPECT_LT(0, self->report->refused);
+}
+
+/* One note for each message, all of them dead in place. */
+static void write_notes(FIXTURE_DATA(attack) *self, int fd)
+{
+	static char buffer[RECORDS * 128], note[DEVMQ_NOTE_MAX];
+	struct devmq_settlement settlements[RECORDS];
+	struct report *report = self->report;
+	struct mq_batch batch = {};
+	struct devmq_recv recv;
+	struct devmq_send send;
+	long i, sent = 0;
+
+	if (mq_consumer_set(fd, DEVMQ_ACK_MANUAL, 0)) {
+		report->error = -EPROTO;
+		return;
+	}
+	memset(note, 'n', sizeof(note));
+	for (i = 0; i < RECORDS; i++)
+		mq_batch_add(&batch, "x");
+	while (sent < 600000) {
+		if (!noted(report, mq_send(fd, batch.data, batch.size, &send)))
+			break;
+		mq_recv_init(&recv, buffer, sizeof(buffer));
+		if (mq_ioctl(fd, DEVMQ_IOC_RECV, &recv))
+			break;
+		for (i = 0; i < RECORDS; i++) {
+			mq_settlement(&settlements[i], send.first_id + i,
+				      send.first_id + i, DEVMQ_ACTION_REJECT);
+			settlements[i].note = (uintptr_t)note;
+			settlements[i].note_size = sizeof(note);
+			settlements[i].reason = DEVMQ_REASON_USER;
+		}
+		/* Without memory for the note, it is refused or left out. */
+		mq_settle_many(fd, settlements, RECORDS, NULL);
+		sent += RECORDS;
+	}
+	mq_batch_free(&batch);
+}
+
+TEST_F(attack, notes_are_counted)
+{
+	REQUIRE_MEASURE();
+	CREATE(&self->queue, "overflow=reject max_dead=100000000");
+	EXPECT_BOUNDED(write_notes);
+}
+
+/* -- what is kept though it is not stored ---------------------------------- */
+
+/* Each file that has sent a large message keeps memory for the next one. */
+static void keep_for_later(FIXTURE_DATA(attack) *self, int fd)
+{
+	static char data[MEBI];
+	int i, other;
+
+	for (i = 0; i < 400; i++) {
+		other = mq_open(&self->queue, O_RDWR | O_NONBLOCK);
+		if (other < 0)
+			return;
+		noted(self->report, mq_write(other, data, sizeof(data)));
+		mq_read(fd, data, sizeof(data));
+	}
+}
+
+TEST_F(attack, open_files_do_not_keep_much_for_later)
+{
+	REQUIRE_MEASURE();
+	CREATE(&self->queue, "overflow=reject");
+	EXPECT_BOUNDED(keep_for_later);
+}
+
+#define PEEKERS	200
+
+static struct look {
+	struct devmq_peek peek;
+	int fd;
+} looks[PEEKERS];
+
+static void *look_thread(void *argument)
+{
+	struct look *look = argument;
+
+	ioctl(look->fd, DEVMQ_IOC_PEEK, &look->peek);
+	return NULL;
+}
+
+/* A page of this process that stops whoever touches it. */
+static int trap_page(char **page)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register area = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	int uffd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+
+	*page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	area.range.start = (uintptr_t)*page;
+	area.range.len = PAGE;
+	if (uffd < 0 || *page == MAP_FAILED || ioctl(uffd, UFFDIO_API, &api) ||
+	    ioctl(uffd, UFFDIO_REGISTER, &area))
+		return -errno;
+	return uffd;
+}
+
+/* Threads look at messages, and go on to do so when those are purged. */
+static void look_for_ever(FIXTURE_DATA(attack) *self, int fd)
+{
+	struct report *report = self->report;
+	static char data[MEBI];
+	struct pollfd trap = { .events = POLLIN };
+	struct uffd_msg message;
+	pthread_attr_t attr;
+	pthread_t thread;
+	char *page;
+	int i;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, 64 * 1024);
+	trap.fd = trap_page(&page);
+	if (trap.fd < 0) {
+		report->error = trap.fd;
+		return;
+	}
+	for (i = 0; i < PEEKERS; i++) {
+		if (!noted(report, mq_write(fd, data, sizeof(data))))
+			break;
+		mq_peek_init(&looks[i].peek, page, PAGE);
+		looks[i].peek.payload_max = 0;
+		looks[i].fd = fd;
+		if (pthread_create(&thread, &attr, look_thread, &looks[i]))
+			break;
+		/* It has the message, and no page to put it. */
+		if (poll(&trap, 1, MQ_PATIENCE_MS) != 1 ||
+		    read(trap.fd, &message, sizeof(message)) < 0)
+			report->error = -ETIME;
+		mq_purge(fd, 0, 0);
+	}
+}
+
+TEST_F(attack, messages_that_are_looked_at_are_counted_until_nobody_does)
+{
+	REQUIRE_MEASURE();
+	if (!self->unprivileged[0] || mq_write_file(UNPRIVILEGED, "1"))
+		SKIP(return, "no userfaultfd for users");
+	CREATE(&self->queue, "overflow=reject");
+	EXPECT_BOUNDED(look_for_ever);
+}
+
+/* -- bounds that others share ---------------------------------------------- */
+
+#define HOPELESS	(24 * MEBI)
+
+static void *write_in_vain(void *argument)
+{
+	FIXTURE_DATA(attack) *self = argument;
+	char *data = mmap(NULL, HOPELESS, PROT_READ,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int fd = mq_open(&self->queue, O_WRONLY | O_NONBLOCK);
+
+	while (!__atomic_load_n(&self->report->stop, __ATOMIC_RELAXED)) {
+		ssize_t done = mq_write(fd, data, HOPELESS);
+
+		if (is_refusal(done))
+			__atomic_add_fetch(&self->report->refused, 1,
+					   __ATOMIC_RELAXED);
+		else
+			self->report->error = done;
+	}
+	return NULL;
+}
+
+static void write_in_vain_by_four(FIXTURE_DATA(attack) *self, int fd)
+{
+	pthread_t threads[4];
+	int i;
+
+	for (i = 0; i < 4; i++)
+		pthread_create(&threads[i], NULL, write_in_vain, self);
+	for (i = 0; i < 4; i++)
+		pthread_join(threads[i], NULL);
+}
+
+/* Another user's messages, which there is room for: how many were refused? */
+static int send_as_victim(const struct mq_queue *queue, int count)
+{
+	pid_t child = mq_fork();
+	int i, fd, refused = 0;
+
+	if (child)
+		return mq_wait_child(child);
+	if (mq_become(VICTIM, VICTIM))
+		_exit(200);
+	fd = mq_open(queue, O_WRONLY | O_NONBLOCK);
+	if (fd < 0)
+		_exit(201);
+	for (i = 0; i < count; i++)
+		if (mq_write(fd, (char [100]){}, 100) != 100)
+			refused++;
+	_exit(refused > 100 ? 100 : refused);
+}
+
+TEST_F(attack, writes_that_cannot_fit_cost_others_no_message)
+{
+	struct mq_queue lossy, strict;
+	const int count = 3000;
+	long tries;
+
+	CREATE(&self->queue, "max_message_size=64M");
+	CREATE(&lossy, "overflow=drop-head");
+	CREATE(&strict, "overflow=reject");
+	ASSERT_EQ(0, mq_write_file(MQ_TOTAL_BYTES, "16M"));
+	ASSERT_EQ(0, attack_start(self, write_in_vain_by_four));
+	ASSERT_TRUE(mq_wait_until(__atomic_load_n(&self->report->refused,
+						  __ATOMIC_RELAXED) > 100));
+
+	EXPECT_EQ(0, send_as_victim(&lossy, count));
+	EXPECT_EQ(0, mq_stat_of(&lossy, dropped));
+	EXPECT_EQ(count, mq_stat_of(&lossy, ready));
+	EXPECT_EQ(0, send_as_victim(&strict, count));
+	EXPECT_EQ(count, mq_stat_of(&strict, ready));
+
+	/* He was at it all the time. */
+	tries = __atomic_load_n(&self->report->refused, __ATOMIC_RELAXED);
+	EXPECT_TRUE(mq_wait_until(__atomic_load_n(&self->report->refused,
+						  __ATOMIC_RELAXED) > tries));
+	__atomic_store_n(&self->report->stop, true, __ATOMIC_RELAXED);
+	EXPECT_EQ(0, self->report->error);
+	EXPECT_EQ(0, mq_stat_of(&self->queue, sent));
+}
+
+#define WRITERS	70
+
+static struct mq_call writers[WRITERS];
+
+/* They sleep until there is room in a queue of theirs that is full. */
+static void block_many(FIXTURE_DATA(attack) *self, int fd)
+{
+	static char data[MEBI];
+	int i, waiting = mq_open(&self->queue, O_WRONLY);
+
+	while (mq_write(fd, data, sizeof(data)) == sizeof(data))
+		self->report->stored++;
+	for (i = 0; i < WRITERS; i++)
+		if (mq_write_start(&writers[i], waiting, data, sizeof(data)))
+			self->report->error = -EPROTO;
+	for (i = 0; i < WRITERS; i++)
+		if (!mq_call_sleeps(&writers[i]))
+			self->report->error = -EPROTO;
+}
+
+TEST_F(attack, writers_that_wait_take_no_room_from_others)
+{
+	struct mq_queue other;
+	long long fall;
+
+	ASSERT_EQ(0, mq_create(&self->queue, "mode=0666 max_bytes=2M"));
+	CREATE(&other, "overflow=reject");
+	ASSERT_EQ(0, attack_start(self, block_many));
+	fall = attack_watch(self);
+	EXPECT_EQ(0, self->report->error);
+	EXPECT_EQ(0, send_as_victim(&other, 1000));
+	EXPECT_EQ(1000, mq_stat_of(&other, ready));
+	EXPECT_LE(0, fall);
+	/* Their messages would be 70 MiB. */
+	if (memory_can_be_measured())
+		EXPECT_GE(2 * NOISE, fall);
+}
+
+/* The bound is for all, and those who block it meanwhile get no more of it. */
+TEST_F(attack, writers_that_wait_for_memory_hold_none)
+{
+	long long fall;
+
+	REQUIRE_MEASURE();
+	ASSERT_EQ(0, mq_create(&self->queue, "mode=0666 max_bytes=4G"));
+	ASSERT_EQ(0, mq_write_file(MQ_TOTAL_BYTES, "8M"));
+	ASSERT_EQ(0, attack_start(self, block_many));
+	fall = attack_watch(self);
+	EXPECT_EQ(0, self->report->error);
+	EXPECT_LE(0, fall);
+	EXPECT_GE(8 * MEBI + 2 * NOISE, fall);
+}
+
+TEST_HARNESS_MAIN
