@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Who waits for a message, and who wakes him: kernel/wait.c, spin.c.
+ * Who waits for a message, and who wakes him: kernel/wait.c, spin.c, park.c.
+ * See ./check for how this is run, and with which of the switches below.
  */
 #ifndef PREFETCH
 #define PREFETCH	1
@@ -8,12 +9,19 @@
 #ifndef ROOM
 #define ROOM		2
 #endif
-#ifndef PRODUCERS
-#define PRODUCERS	2
+#ifndef SENDS
+#define SENDS		3
 #endif
 
 #define BIT(t)		(1 << (t))
 #define FILE(t)		((t) == 2)	/* threads 0 and 1 share file 0 */
+
+/* With FINE each read of a look is a step. */
+#ifdef FINE
+#define LOOK		skip; skip;
+#else
+#define LOOK		atomic
+#endif
 
 byte st;		/* tasks that are TASK_INTERRUPTIBLE */
 byte sig;		/* tasks with a signal pending */
@@ -23,42 +31,44 @@ byte s_called;		/* mq_sleeper.called */
 byte rx_called;		/* mq_side.called */
 bool rx_late;		/* mq_side.called_at is long ago */
 bool rx_spins;		/* mq_side.spins */
+bool rx_watched;	/* mq_side.watched */
 bool grace;		/* mq_queue.grace is pending */
 
 byte ready;		/* mq_queue.stat.ready */
 byte held[2];		/* mq_file.held_count */
 byte stored;		/* mq_queue.stored */
+byte sends;		/* how many were sent in all */
 bool paused;		/* mq_queue.opt.paused, for receiving */
 bool q_active;		/* mq_queue.active: which file */
-byte asleep;		/* for the verdict alone: threads in mq_sleep() */
+byte asleep;		/* for the verdict alone: threads that sleep */
 
 #ifdef ACTIVE
-#define CREDIT(f)	(held[f] < PREFETCH && q_active == f)
+#define MAY(f)		(q_active == f)
 #else
-#define CREDIT(f)	(held[f] < PREFETCH)
+#define MAY(f)		true
 #endif
+#ifdef MANUAL
+#define HOLDS(f)	true
+#else
+#define HOLDS(f)	(f == 0)
+#endif
+#define CREDIT(f)	(MAY(f) && held[f] < PREFETCH)
 #define CAN(f)		(ready && !paused && CREDIT(f))
 
-/* -- looks ----------------------------------------------------------------------- */
-
-inline mq_can_receive(f, ret)
-{
-#ifdef FINE
-	ret = !paused;
-	if
-	:: ret -> ret = CREDIT(f)
-	:: else
-	fi;
-	if
-	:: ret -> ret = ready > 0
-	:: else
-	fi
-#else
-	ret = CAN(f)
-#endif
-}
-
 /* -- wait queues: what happens under their lock is one step ---------------------- */
+
+/* A thread whose file may not hold another one goes, and is not counted. */
+#if defined(OLD) || defined(BREAK_NO_CREDIT)
+#define no_credit(t)	skip
+#else
+#define no_credit(t)							\
+	/* WAIT(wake:no-credit) */					\
+	if								\
+	:: readers & BIT(t) && !CREDIT(FILE(t)) ->			\
+		readers = readers & ~BIT(t)				\
+	:: else								\
+	fi
+#endif
 
 inline mq_sleeper_wake(t)
 {
@@ -69,26 +79,13 @@ inline mq_sleeper_wake(t)
 	readers = readers & ~BIT(t)
 }
 
-/* A thread whose file may not hold another one goes, and is not counted. */
-inline dequeue_no_credit(t)
-{
-#ifndef OLD
-	if
-	:: readers & BIT(t) && !CREDIT(FILE(t)) -> readers = readers & ~BIT(t)
-	:: else
-	fi
-#else
-	skip
-#endif
-}
-
 /* __wake_up(&q->readers, TASK_INTERRUPTIBLE, 1, ...) */
 inline wake_up_one()
 {
 	atomic {
-		dequeue_no_credit(0);
-		dequeue_no_credit(1);
-		dequeue_no_credit(2);
+		no_credit(0);
+		no_credit(1);
+		no_credit(2);
 		if
 		:: readers & st & BIT(0) -> mq_sleeper_wake(0)
 		:: readers & st & BIT(1) -> mq_sleeper_wake(1)
@@ -98,39 +95,27 @@ inline wake_up_one()
 	}
 }
 
-inline wake_up_each()
-{
-	d_step {
-		dequeue_no_credit(0);
-		dequeue_no_credit(1);
-		dequeue_no_credit(2);
-		if :: readers & st & BIT(0) -> mq_sleeper_wake(0) :: else fi;
-		if :: readers & st & BIT(1) -> mq_sleeper_wake(1) :: else fi;
-		if :: readers & st & BIT(2) -> mq_sleeper_wake(2) :: else fi
-	}
-}
-
 /* mq_wake_readers(q, 1) */
 inline mq_wake_readers()
 {
 	if
 	:: !readers
 	:: else ->
-		if
 #ifdef SPIN
-		:: rx_spins
+		if
+		:: rx_spins -> goto L
+		:: else
+		fi;
 #endif
+		if
+		:: !rx_called -> wake_up_one()
 		:: else ->
-			if
-			:: !rx_called -> wake_up_one()
-			:: else ->
 #ifdef STOPS
-				if
-				:: rx_late -> wake_up_one()
-				:: else -> grace = 1
-				fi
-#endif
+			if
+			:: rx_late -> wake_up_one()
+			:: else -> grace = 1
 			fi
+#endif
 		fi
 	fi
 }
@@ -153,69 +138,58 @@ inline mq_wake_file(f)
 #endif
 }
 
-inline mq_answer_message(called)
-{
-	if
-	:: called ->
-		d_step { called = 0; rx_called-- };
-		mq_pass_on()
-	:: else
-	fi
-}
-
 /* -- a consumer's thread ------------------------------------------------------------ */
 
 proctype thread(byte me)
 {
 	byte f = FILE(me);
-	bool called, credit, can, stop;
-
-idle:
-	if
-	/* mq_batch_take() */
-	:: atomic { CAN(f) -> ready--; held[f]++ }
-		mq_answer_message(called);
-#ifdef AUTO
-		d_step { held[f]--; stored-- };
+	bool called;		/* as in mq_batch_wait() */
+#ifdef SIGNALS
+	bool stop;
 #endif
-		goto idle
-	:: atomic { !CAN(f) -> skip }
-		goto wait
-#ifndef AUTO
+#ifdef OLD
+	bool credit;
+#endif
+
+idle:	true;
+	if
+	:: atomic { CAN(f) ->
+		ready--;
+		if
+		:: HOLDS(f) -> held[f]++
+		:: else -> stored--
+		fi;
+		if
+		:: called -> goto took
+		:: else -> goto idle
+		fi }
+	:: atomic { !CAN(f) ->
+		if
+		:: called -> goto failed
+		:: else -> goto begin
+		fi }
 	:: atomic { !called && held[f] -> held[f]--; stored-- }
 		mq_wake_file(f);
 		goto idle
-#endif
 	:: !called -> goto done
 	fi;
-
-wait:
-	mq_answer_message(called);
+took:	true;
+	d_step { called = 0; rx_called-- };
+	mq_pass_on();
+	goto idle;
+failed:	true;
+	d_step { called = 0; rx_called-- };
+	mq_pass_on();
+begin:
 #ifdef SPIN
 	if
 	:: CREDIT(f) ->
 		if
-		:: d_step { !rx_spins -> rx_spins = 1 };
-			do
-			:: mq_can_receive(f, can);
-				if
-				:: can -> break
-				:: else -> break
-				:: else
-				fi;
-			od;
-			d_step {
-				called = can;
-				rx_called = rx_called + can;
-				if
-				:: can -> rx_late = 0
-				:: else
-				fi
-			};
-			rx_spins = 0;
+		:: atomic { !rx_spins -> rx_spins = 1 }
 			if
-			:: can -> can = 0; goto idle
-			:: else -> mq_pass_on()
+			:: atomic { CAN(f) -> called = 1; rx_called++; rx_late = 0 }
+				atomic { rx_spins = 0; goto idle }
+			:: true -> rx_spins = 0; mq_pass_on()
 			fi
 		:: true
 		fi
@@ -223,77 +197,113 @@ wait:
 	fi;
 #endif
 	/* mq_sleep_for_message() */
-	do
-	:: true ->
+again:
+	atomic {
 #ifdef OLD
 		credit = CREDIT(f);
 #endif
 		if
 		:: s_called & BIT(me) ->
+			if
 #ifdef OLD
-			if
-			:: credit -> mq_can_receive(f, can)
-			:: else
-			fi;
+			:: credit && CAN(f) -> goto found
 #else
-			mq_can_receive(f, can);
+			:: CAN(f) -> goto found
 #endif
-			if
-			:: can -> break
-			:: else
-			fi;
-			d_step { s_called = s_called & ~BIT(me); rx_called-- };
-			mq_pass_on()
-		:: else
-		fi;
-		d_step {
-			stop = (sig & BIT(me)) != 0;
-			if
-			:: !stop -> own[f] = own[f] | BIT(me)
-			:: else
-			fi;
-			st = st | BIT(me)
-		};
-#ifndef OLD
-		credit = CREDIT(f);
+			:: else -> goto not_for_us
+			fi
+		:: else -> goto line_up
+		fi
+	}
+not_for_us:	true;
+	d_step { s_called = s_called & ~BIT(me); rx_called-- };
+	mq_pass_on();
+line_up:
+	/* WAIT(sleep:own) */
+#ifdef OLD
+	true;
 #endif
+	atomic {
+#ifdef SIGNALS
+		stop = (sig & BIT(me)) != 0;
 		if
-		:: credit -> d_step { credit = 0; readers = readers | BIT(me); st = st | BIT(me) }
-		:: else
+		:: stop
+		:: else -> own[f] = own[f] | BIT(me)
 		fi;
-		mq_can_receive(f, can);
+#else
+		own[f] = own[f] | BIT(me);
+#endif
+		st = st | BIT(me)
+	}
+	if
+	/* WAIT(sleep:credit) */
+#ifdef OLD
+	:: credit ->
+#else
+	:: CREDIT(f) ->
+#endif
+		/* WAIT(sleep:readers) */
+		atomic { readers = readers | BIT(me); st = st | BIT(me) }
+	:: else
+	fi;
+	/* WAIT(sleep:look) */
+	atomic {
 		if
-		:: can -> break
-		:: else
-		fi;
-		if
-		:: stop -> break
-		:: else
-		fi;
-		asleep = asleep | BIT(me);
-end_sleep:	d_step { !(st & BIT(me)) || (sig & BIT(me)) -> asleep = asleep & ~BIT(me) };
+		:: CAN(f) -> goto found
+#ifdef SIGNALS
+		:: !CAN(f) && stop -> goto signalled
+		:: !CAN(f) && !stop -> asleep = asleep | BIT(me)
+#else
+		:: else -> asleep = asleep | BIT(me)
+#endif
+		fi
+	}
+	/* WAIT(sleep:sleep) */
+end_sleep:
+	atomic {
+#ifdef SIGNALS
+		!(st & BIT(me)) || (sig & BIT(me)) ->
+#else
+		!(st & BIT(me)) ->
+#endif
+		/* WAIT(sleep:leave) */
+		asleep = asleep & ~BIT(me);
+		st = st & ~BIT(me);
+		readers = readers & ~BIT(me);
 #ifdef STOPS
 		if
 		:: s_called & BIT(me) -> goto done
-		:: true
-		fi;
+		:: goto again
+		fi
+#else
+		goto again
 #endif
-		d_step { st = st & ~BIT(me); readers = readers & ~BIT(me) }
-	od;
+	}
+found:	true;
 	atomic {
 		st = st & ~BIT(me);
 		readers = readers & ~BIT(me);
 		own[f] = own[f] & ~BIT(me);
 		called = (s_called & BIT(me)) != 0;
 		s_called = s_called & ~BIT(me);
-		credit = can;
-		can = 0;
-		stop = 0
-	};
-	if
-	:: credit -> credit = 0; goto idle
-	:: else -> mq_answer_message(called)
-	fi;
+		goto idle
+	}
+#ifdef SIGNALS
+signalled:	true;
+	atomic {
+		st = st & ~BIT(me);
+		readers = readers & ~BIT(me);
+		own[f] = own[f] & ~BIT(me);
+		called = (s_called & BIT(me)) != 0;
+		s_called = s_called & ~BIT(me);
+		stop = 0;
+		if
+		:: called -> called = 0; rx_called--
+		:: else -> goto done
+		fi
+	}
+	mq_pass_on();
+#endif
 done:
 	skip
 }
@@ -301,7 +311,7 @@ done:
 proctype producer()
 {
 	do
-	:: d_step { stored < ROOM -> stored++; ready++ };
+	:: d_step { sends < SENDS && stored < ROOM -> sends++; stored++; ready++ };
 		mq_wake_readers()
 	:: break
 	od
@@ -344,8 +354,6 @@ init {
 		run thread(1);
 		run thread(2);
 		run producer();
-#if PRODUCERS > 1
 		run producer();
-#endif
 	}
 }
