@@ -261,8 +261,15 @@ static int mq_batch_get(struct mq_ioc *ioc, struct mq_source *s,
 	return 0;
 }
 
-/* As mq_batch_get(); @need gets the bytes of a first record that gets no memory. */
-static int mq_batch_try(struct mq_ioc *ioc, struct mq_batch *b, u64 *need)
+/* How large the first message is, which there is no room for. */
+struct mq_need {
+	u64	payload;
+	u64	meta;
+};
+
+/* As mq_batch_get(); @need is that of a first record that gets no memory. */
+static int mq_batch_read(struct mq_ioc *ioc, struct mq_batch *b,
+			 struct mq_need *need)
 {
 	struct mq_source s = {
 		.user = u64_to_user_ptr(ioc->arg.send.records),
@@ -272,43 +279,61 @@ static int mq_batch_try(struct mq_ioc *ioc, struct mq_batch *b, u64 *need)
 	int err = mq_batch_get(ioc, &s, &c, b);
 
 	mq_chunk_unclaim(ioc->f, c);
-	if (unlikely(err == -EDQUOT))
-		*need = mq_record_bytes(s.window + s.at);
+	if (unlikely(err == -EDQUOT)) {
+		const struct devmq_record *r = s.window + s.at;
+
+		need->payload = r->size - DEVMQ_RECORD_PAYLOAD(r);
+		need->meta = r->key_size + r->headers_size;
+	}
 	if (unlikely(s.window))
 		mq_window_put(s.window);
 	return err;
 }
 
-static int mq_batch_read(struct mq_ioc *ioc, struct mq_batch *b)
+/* Read the records and send what there is room for: how many, or why none. */
+static int mq_batch_send(struct mq_ioc *ioc, struct mq_sent *sent,
+			 struct mq_need *need)
 {
-	u64 need;
-	int err;
+	struct mq_batch b;
+	int ret;
 
-	do {
-		err = mq_batch_try(ioc, b, &need);
-		if (likely(err != -EDQUOT))
-			return err;
-		err = mq_send_short(ioc->f, need, ioc->nowait);
-	} while (!err);
-	return err;
+	mq_batch_init(&b);
+	ret = mq_batch_read(ioc, &b, need);
+	if (unlikely(ret))
+		return ret;
+	ret = mq_send(ioc->f, &b, sent);
+	if (unlikely(ret < 0)) {
+		const struct mq_msg *m = mq_msg(list_first_entry(&b.list,
+						struct mq_entry, list));
+
+		need->payload = mq_msg_size(m);
+		need->meta = m->key_size + m->headers_size;
+	}
+	if (unlikely(!list_empty(&b.list)))
+		mq_entries_free(&b.list);
+	return ret;
 }
 
 int mq_ioc_send(struct mq_ioc *ioc)
 {
 	struct devmq_send *a = &ioc->arg.send;
+	struct mq_turn turn = {};
+	struct mq_need need = {};
 	struct mq_sent sent;
-	struct mq_batch b;
-	int ret;
+	int ret, err;
 
 	if (a->flags || a->result)
 		return -EINVAL;
-	mq_batch_init(&b);
-	ret = mq_batch_read(ioc, &b);
-	if (ret)
-		return ret;
-	ret = mq_send(ioc->f, &b, ioc->nowait, &sent);
-	if (unlikely(!list_empty(&b.list)))
-		mq_entries_free(&b.list);
+	do {
+		ret = mq_batch_send(ioc, &sent, &need);
+		if (likely(ret > 0))
+			break;
+		err = mq_send_wait(ioc->f, need.payload, need.meta,
+				   ioc->nowait, ret, &turn);
+		if (err)
+			ret = err;
+	} while (!err);
+	mq_answer_room(ioc->f->q, &turn.called);
 	if (ret < 0)
 		return ret;
 	a->result = sent.dup ? DEVMQ_SENT_DUP : 0;

@@ -368,6 +368,13 @@ void mq_chunk_drop(struct mq_file *f)
 		mq_pool_empty();
 }
 
+/* Who is about to wait keeps no memory for a large message. */
+void mq_chunk_forgo(struct mq_file *f)
+{
+	if (READ_ONCE(f->large))
+		mq_chunk_retire(xchg(&f->large, NULL));
+}
+
 /* Take from a file what it does not use at this moment; it is to be retired. */
 static void mq_keeper_empty(struct mq_file *f, struct mq_chunk *c[3])
 {

@@ -15,13 +15,18 @@
 
 #include "mq.h"
 
-/* How much of a write is looked at in one go. */
+/* How much of a write is copied and looked at in one go. */
 #define MQ_LINE_CHUNK	65536
 
 /**
  * struct mq_lines - a write under way
  * @f: the producer
  * @nowait: do not wait for room
+ * @buf: room for the next bytes, or NULL
+ * @size: how much of it
+ * @need: bytes of the line that there was no room for
+ * @turn: as for mq_send_wait()
+ * @waited: what @done was when it waited last
  * @done: bytes taken
  * @line_done: what @done was where the line began that is being taken
  * @line_tail: how much of that line was there before this write
@@ -29,6 +34,11 @@
 struct mq_lines {
 	struct mq_file	*f;
 	bool		nowait;
+	char		*buf;
+	size_t		size;
+	size_t		need;
+	struct mq_turn	turn;
+	size_t		waited;
 	size_t		done;
 	size_t		line_done;
 	size_t		line_tail;
@@ -139,25 +149,13 @@ static int mq_tail_send(struct mq_file *f, size_t size)
 	mq_entry_pad(e);
 	mq_batch_init(&b);
 	mq_batch_add(&b, e);
-	err = mq_send(f, &b, true, &sent);
+	err = mq_send(f, &b, &sent);
 	if (err < 0) {
 		mq_tail_cut(f, mq_size(e) - size);
 		return err;
 	}
 	f->tail = NULL;
 	return 0;
-}
-
-/* Wait until a line of this size may get in. */
-static int mq_line_wait(struct mq_file *f, size_t whole, struct mq_turn *turn)
-{
-	int err;
-
-	WRITE_ONCE(f->tx_waits, true);
-	err = mq_wait_room(f->q, whole, 0, turn);
-	mq_answer_room(f->q, &turn->called);
-	WRITE_ONCE(f->tx_waits, false);
-	return err;
 }
 
 static int mq_line_try(struct mq_file *f, const char *part, size_t size,
@@ -173,24 +171,11 @@ static int mq_line_try(struct mq_file *f, const char *part, size_t size,
 static int mq_line_take(struct mq_lines *l, const char *part, size_t size,
 			bool ends)
 {
-	struct mq_file *f = l->f;
-	size_t whole = mq_tail_size(f) + size;
-	struct mq_turn turn = {};
-	int err;
+	size_t whole = mq_tail_size(l->f) + size;
+	int err = mq_line_try(l->f, part, size, ends);
 
-	do {
-		err = mq_line_try(f, part, size, ends);
-		if (err == -EDQUOT) {
-			err = mq_send_short(f, whole, l->nowait);
-			continue;
-		}
-		if (err == -EAGAIN && l->nowait)
-			mq_want_room(f, whole);
-		if (err != -EAGAIN || l->nowait)
-			break;
-		err = mq_line_wait(f, whole, &turn);
-	} while (!err);
-	mq_answer_room(f->q, &turn.called);
+	if (unlikely(err))
+		l->need = whole;
 	return err;
 }
 
@@ -226,19 +211,74 @@ static int mq_line_chunk(struct mq_lines *l, const char *buf, size_t size)
 	return 0;
 }
 
-/* Take all of @from, through @buf of @size bytes. */
-static int mq_line_copy(struct mq_lines *l, struct iov_iter *from, char *buf,
-			size_t size)
+/* Take what comes next in @from, which goes on behind what was taken. */
+static int mq_line_piece(struct mq_lines *l, struct iov_iter *from)
+{
+	size_t size = min(iov_iter_count(from), l->size), before = l->done;
+	struct iov_iter begin = *from;
+	int err;
+
+	if (!l->buf)
+		l->buf = kvmalloc(l->size, GFP_KERNEL_ACCOUNT);
+	if (!l->buf)
+		return -ENOMEM;
+	if (!copy_from_iter_full(l->buf, size, from))
+		return -EFAULT;
+	err = mq_line_chunk(l, l->buf, size);
+	if (unlikely(err == -EAGAIN || err == -EDQUOT)) {
+		*from = begin;
+		iov_iter_advance(from, l->done - before);
+	}
+	return err;
+}
+
+static void mq_line_free(struct mq_lines *l)
+{
+	kvfree(l->buf);
+	l->buf = NULL;
+}
+
+/* The unfinished line has no more memory than what has been taken of it. */
+static void mq_tail_shrink(struct mq_file *f)
+{
+	u32 size = mq_tail_size(f);
+
+	if (f->tail && size < f->tail_room &&
+	    !mq_entry_grow(&f->tail, f->tail_room, size))
+		f->tail_room = size;
+}
+
+/* A line did not get in, because of @err: wait until it may, if that is a reason. */
+static int mq_line_wait(struct mq_lines *l, int err)
+{
+	struct mq_file *f = l->f;
+
+	if (err != -EAGAIN && err != -EDQUOT)
+		return err;
+	if (l->done != l->waited)
+		l->turn.ticket = 0;
+	l->waited = l->done;
+	mq_line_free(l);
+	mq_tail_shrink(f);
+	WRITE_ONCE(f->tx_waits, true);
+	err = mq_send_wait(f, l->need, 0, l->nowait, err, &l->turn);
+	WRITE_ONCE(f->tx_waits, false);
+	return err;
+}
+
+/* Take all of @from. */
+static int mq_line_copy(struct mq_lines *l, struct iov_iter *from)
 {
 	int err = 0;
 
 	l->line_tail = mq_tail_size(l->f);
 	while (!err && iov_iter_count(from)) {
-		size = min(iov_iter_count(from), size);
-		if (!copy_from_iter_full(buf, size, from))
-			return -EFAULT;
-		err = mq_line_chunk(l, buf, size);
+		err = mq_line_piece(l, from);
+		if (unlikely(err))
+			err = mq_line_wait(l, err);
 	}
+	mq_answer_room(l->f->q, &l->turn.called);
+	mq_line_free(l);
 	return err;
 }
 
@@ -265,22 +305,20 @@ static int mq_line_lock(struct mq_file *f, const struct kiocb *iocb)
 ssize_t mq_line_write(struct mq_file *f, struct kiocb *iocb,
 		      struct iov_iter *from)
 {
-	struct mq_lines l = { .f = f, .nowait = mq_iocb_nowait(iocb) };
-	size_t size = min_t(size_t, iov_iter_count(from), MQ_LINE_CHUNK);
-	char *buf;
+	struct mq_lines l = {
+		.f = f,
+		.nowait = mq_iocb_nowait(iocb),
+		.size = min_t(size_t, iov_iter_count(from), MQ_LINE_CHUNK),
+	};
 	int err;
 
-	if (!size)
+	if (!l.size)
 		return 0;
-	buf = kvmalloc(size, GFP_KERNEL_ACCOUNT);
-	if (!buf)
-		return -ENOMEM;
 	err = mq_line_lock(f, iocb);
 	if (!err) {
-		err = mq_line_copy(&l, from, buf, size);
+		err = mq_line_copy(&l, from);
 		mutex_unlock(&f->tx);
 	}
-	kvfree(buf);
 	return l.done ?: err;
 }
 

@@ -962,6 +962,7 @@ struct mq_entry *mq_chunk_alone(struct mq_payer *p, u32 front, u32 size);
 struct mq_chunk *mq_chunk_next(struct mq_file *f, struct mq_chunk *c, u32 size);
 bool mq_chunk_again(struct mq_chunk *c, u32 size);
 void mq_chunk_drop(struct mq_file *f);
+void mq_chunk_forgo(struct mq_file *f);
 void mq_sender_stamp(struct mq_sender *s);
 void mq_chunk_ebb(struct mq_chunk *c, u64 left, u64 put, u32 low);
 
@@ -1541,8 +1542,9 @@ static inline void mq_wake_writers(struct mq_queue *q, bool edge)
 bool mq_size_ok(const struct mq_queue *q, u64 payload, u64 meta);
 void mq_batch_init(struct mq_batch *b);
 void mq_batch_add(struct mq_batch *b, struct mq_entry *e);
-int mq_send(struct mq_file *f, struct mq_batch *b, bool nowait,
-	    struct mq_sent *sent);
+int mq_send(struct mq_file *f, struct mq_batch *b, struct mq_sent *sent);
+int mq_send_wait(struct mq_file *f, u64 payload, u64 meta, bool nowait, int err,
+		 struct mq_turn *turn);
 int mq_send_short(struct mq_file *f, u64 bytes, bool nowait);
 ssize_t mq_write(struct file *file, const char __user *from, size_t size,
 		 loff_t *pos);

@@ -47,30 +47,11 @@ void mq_batch_add(struct mq_batch *b, struct mq_entry *e)
 		b->plain = false;
 }
 
-static struct mq_entry *mq_batch_first(const struct mq_batch *b)
-{
-	return list_first_entry(&b->list, struct mq_entry, list);
-}
-
 static void mq_batch_del(struct mq_batch *b, struct mq_entry *e)
 {
 	list_del(&e->list);
 	b->count--;
 	b->bytes -= mq_msg_bytes(mq_msg(e));
-}
-
-/*
- * A batch that has to wait keeps its first message only: the memory of the
- * others is in no queue's bound, and others may need it.
- */
-static void mq_batch_keep_first(struct mq_batch *b)
-{
-	struct mq_entry *first = mq_batch_first(b);
-
-	list_del(&first->list);
-	mq_entries_free(&b->list);
-	mq_batch_init(b);
-	mq_batch_add(b, first);
 }
 
 /* The number of the message that came first with the same id, or 0. */
@@ -144,36 +125,21 @@ static u32 mq_send_some(struct mq_queue *q, struct mq_batch *b,
 	return taken;
 }
 
-/* Nothing was taken, because of @err: 0, try again; or the error. */
-static noinline int mq_send_wait(struct mq_file *f, struct mq_batch *b,
-				 bool nowait, int err,
-				 struct mq_turn *turn)
+/* There is more to be dropped for the first, or that time has done away with. */
+static bool mq_send_changes(const struct mq_queue *q, int err)
 {
-	const struct mq_msg *first = mq_msg(mq_batch_first(b));
+	return err == -EBUSY ||
+	       ((err == -EAGAIN || err == -ENOSPC) && mq_time_due(q));
+}
 
-	if ((err == -EAGAIN || err == -ENOSPC) && mq_time_due(f->q)) {
-		/* There may be room when that has been seen to. */
-		cond_resched();
-		return mq_dying() ? -ERESTARTSYS : 0;
-	}
-	if (err == -EBUSY) {
-		/* There is more to drop. */
-		mq_answer_room(f->q, &turn->called);
-		mq_queue_spare(f->q);
-		return 0;
-	}
-	if (err != -EAGAIN)
-		return err;
-	if (nowait) {
-		mq_want_room(f, mq_msg_bytes(first));
-		return err;
-	}
-	mq_answer_room(f->q, &turn->called);
-	if (mq_spin_room(f->q, mq_msg_bytes(first), &turn->called))
-		return 0;
-	mq_batch_keep_first(b);
-	return mq_wait_room(f->q, mq_msg_size(first),
-			    first->key_size + first->headers_size, turn);
+/* See to that. 0: try again. */
+static noinline int mq_send_more(struct mq_queue *q)
+{
+	if (mq_dying())
+		return -EINTR;
+	mq_queue_spare(q);
+	cond_resched();
+	return 0;
 }
 
 /*
@@ -189,33 +155,28 @@ static noinline void mq_send_others(struct mq_file *f)
 }
 
 /**
- * mq_send - put messages in the queue
+ * mq_send - put messages in the queue, as far as there is room for them
  * @f: the producer
  * @b: the messages, in order; those that were taken leave it
- * @nowait: do not wait for room
  * @sent: gets what became of them
  *
- * Waits for room for the first and then takes what there is room for, all
- * under one hold of the lock, so that the ids have no gap.
+ * All that are taken are under one hold of the lock, so that the ids have no gap.
+ * This does not wait for room: for that see mq_send_wait().
  *
  * Return: how many were taken, at least one; or ENODEV, EMSGSIZE, ENOSPC,
- * EAGAIN, ERESTARTSYS, and none was.
+ * EAGAIN, EINTR, and none was.
  */
-int mq_send(struct mq_file *f, struct mq_batch *b, bool nowait,
-	    struct mq_sent *sent)
+int mq_send(struct mq_file *f, struct mq_batch *b, struct mq_sent *sent)
 {
 	struct mq_queue *q = f->q;
-	struct mq_turn turn = {};
 	int err = 0;
 	u32 taken;
 
-	while (unlikely(!(taken = mq_send_some(q, b, sent, &err)))) {
-		err = mq_send_wait(f, b, nowait, err, &turn);
-		if (err)
-			break;
-	}
-	if (unlikely(turn.called))
-		mq_answer_room(q, &turn.called);
+	do {
+		taken = mq_send_some(q, b, sent, &err);
+		if (unlikely(!taken && mq_send_changes(q, err)))
+			err = mq_send_more(q);
+	} while (unlikely(!taken && !err));
 	if (unlikely(!taken))
 		return err;
 	if (unlikely(atomic_read(&q->blocked)))
@@ -224,7 +185,7 @@ int mq_send(struct mq_file *f, struct mq_batch *b, bool nowait,
 }
 
 /* Is it worth while to make a message of @size bytes? 0, or why not. */
-static int mq_write_check(struct mq_file *f, size_t size, bool nowait)
+static int mq_write_check(struct mq_file *f, size_t size)
 {
 	struct mq_queue *q = f->q;
 
@@ -233,16 +194,12 @@ static int mq_write_check(struct mq_file *f, size_t size, bool nowait)
 	if (unlikely(!mq_size_ok(q, size, 0)))
 		return -EMSGSIZE;
 	/* Spare the work where it is clear that it would be for nothing. */
-	if (nowait && !mq_time_due(q) && !mq_can_send(q, size)) {
-		mq_want_room(f, size);
-		return -EAGAIN;
-	}
-	return 0;
+	return mq_time_due(q) || mq_can_send(q, size) ? 0 : -EAGAIN;
 }
 
 /* The message is made: send it. */
 static ssize_t mq_write_send(struct mq_file *f, struct mq_entry *e,
-			     size_t size, bool nowait)
+			     size_t size)
 {
 	struct mq_sent sent;
 	struct mq_batch b;
@@ -253,7 +210,7 @@ static ssize_t mq_write_send(struct mq_file *f, struct mq_entry *e,
 	if (likely(!err)) {
 		mq_batch_init(&b);
 		mq_batch_add(&b, e);
-		err = mq_send(f, &b, nowait, &sent);
+		err = mq_send(f, &b, &sent);
 	}
 	if (likely(err > 0 && !sent.dup))
 		return size;
@@ -331,20 +288,62 @@ int mq_send_short(struct mq_file *f, u64 bytes, bool nowait)
 	}
 }
 
-/* Memory for a message of write(2)'s, or an ERR_PTR. */
-static struct mq_entry *mq_write_alloc(struct mq_file *f, size_t size,
-				       bool nowait)
+/**
+ * mq_send_wait - nothing could be sent: wait until it is of use to try again
+ * @f: the producer
+ * @payload: bytes of the first message's payload
+ * @meta: bytes of its key and headers
+ * @nowait: do not
+ * @err: why: EAGAIN, the queue has no room or is paused; EDQUOT, there is no
+ *	memory; all else is no reason to wait
+ * @turn: his place in line; the caller calls mq_answer_room() in the end
+ *
+ * The caller holds nothing that others could use: what he has copied is freed, and
+ * is copied again, and looked at again, after this.
+ *
+ * Return: 0, try again; or @err, or what mq_send_short() says, or ERESTARTSYS.
+ */
+int mq_send_wait(struct mq_file *f, u64 payload, u64 meta, bool nowait, int err,
+		 struct mq_turn *turn)
+{
+	struct mq_queue *q = f->q;
+
+	if (err != -EAGAIN && err != -EDQUOT)
+		return err;
+	if (nowait && err == -EAGAIN) {
+		mq_want_room(f, payload + meta);
+		return err;
+	}
+	mq_chunk_forgo(f);
+	mq_answer_room(q, &turn->called);
+	if (err == -EDQUOT)
+		return mq_send_short(f, payload + meta, nowait);
+	if (mq_spin_room(q, payload + meta, &turn->called))
+		return 0;
+	return mq_wait_room(q, payload, meta, turn);
+}
+
+/* write(2) once: bytes, or why it did not go. */
+static ssize_t mq_write_once(struct mq_file *f, const char __user *from,
+			     size_t size)
 {
 	struct mq_entry *e;
-	int err = 0;
+	int err;
 
-	do {
-		e = mq_entry_new(f, size);
-		if (likely(e != ERR_PTR(-EDQUOT)))
-			return e;
-		err = mq_send_short(f, size, nowait);
-	} while (!err);
-	return ERR_PTR(err);
+	err = mq_write_check(f, size);
+	if (unlikely(err))
+		return err;
+	/* Making room may cost others their messages: not for nothing. */
+	if (unlikely(READ_ONCE(f->q->opt.overflow) == MQ_OVERFLOW_DROP_HEAD) &&
+	    fault_in_readable(from, size))
+		return -EFAULT;
+	e = mq_entry_new(f, size);
+	if (IS_ERR(e))
+		return PTR_ERR(e);
+	if (likely(!copy_from_user(mq_payload(e), from, size)))
+		return mq_write_send(f, e, size);
+	mq_entry_free(e);
+	return -EFAULT;
 }
 
 /* write(2) with framing=record, where it is not as simple as below. */
@@ -352,25 +351,22 @@ static noinline ssize_t mq_write_slow(struct mq_file *f,
 				      const char __user *from, size_t size,
 				      bool nowait)
 {
-	struct mq_entry *e;
+	struct mq_turn turn = {};
+	ssize_t ret;
 	int err;
 
 	if (!size)
 		return 0;
-	err = mq_write_check(f, size, nowait);
-	if (unlikely(err))
-		return err;
-	/* Making room may cost others their messages: not for nothing. */
-	if (unlikely(READ_ONCE(f->q->opt.overflow) == MQ_OVERFLOW_DROP_HEAD) &&
-	    fault_in_readable(from, size))
-		return -EFAULT;
-	e = mq_write_alloc(f, size, nowait);
-	if (IS_ERR(e))
-		return PTR_ERR(e);
-	if (likely(!copy_from_user(mq_payload(e), from, size)))
-		return mq_write_send(f, e, size, nowait);
-	mq_entry_free(e);
-	return -EFAULT;
+	do {
+		ret = mq_write_once(f, from, size);
+		if (likely(ret > 0))
+			break;
+		err = mq_send_wait(f, size, 0, nowait, ret, &turn);
+		if (err)
+			ret = err;
+	} while (!err);
+	mq_answer_room(f->q, &turn.called);
+	return ret;
 }
 
 /* Memory for a plain message with a payload of @size bytes; NULL: not so easily. */
@@ -430,36 +426,65 @@ ssize_t mq_write(struct file *file, const char __user *from, size_t size,
 		mq_entry_free(e);
 		return -EFAULT;
 	}
-	if (unlikely(!mq_plain_add(q, e, size)))
-		return mq_write_send(f, e, size, file->f_flags & O_NONBLOCK);
+	if (unlikely(!mq_plain_add(q, e, size))) {
+		mq_entry_free(e);
+		return mq_write_slow(f, from, size,
+				     file->f_flags & O_NONBLOCK);
+	}
 	mq_wake_readers(q, 1);
 	if (unlikely(atomic_read(&q->blocked)))
 		mq_send_others(f);
 	return size;
 }
 
-/* The same for what comes in pieces, from the kernel, or from io_uring. */
+/* The same for what comes in pieces, once. */
+static ssize_t mq_write_iter_once(struct mq_file *f, struct iov_iter *from,
+				  size_t size)
+{
+	struct iov_iter begin = *from;
+	struct mq_entry *e;
+	ssize_t ret;
+
+	ret = mq_write_check(f, size);
+	if (unlikely(ret))
+		return ret;
+	if (READ_ONCE(f->q->opt.overflow) == MQ_OVERFLOW_DROP_HEAD &&
+	    fault_in_iov_iter_readable(from, size))
+		return -EFAULT;
+	e = mq_entry_new(f, size);
+	if (IS_ERR(e))
+		return PTR_ERR(e);
+	if (likely(copy_from_iter_full(mq_payload(e), size, from))) {
+		ret = mq_write_send(f, e, size);
+	} else {
+		mq_entry_free(e);
+		ret = -EFAULT;
+	}
+	if (unlikely(ret < 0))
+		*from = begin;
+	return ret;
+}
+
+/* write(2) and its like for what comes in pieces, from the kernel, or io_uring. */
 ssize_t mq_write_iter(struct mq_file *f, struct kiocb *iocb,
 		      struct iov_iter *from)
 {
 	bool nowait = mq_iocb_nowait(iocb);
 	size_t size = iov_iter_count(from);
-	struct mq_entry *e;
+	struct mq_turn turn = {};
+	ssize_t ret;
 	int err;
 
 	if (!size)
 		return 0;
-	err = mq_write_check(f, size, nowait);
-	if (err)
-		return err;
-	if (READ_ONCE(f->q->opt.overflow) == MQ_OVERFLOW_DROP_HEAD &&
-	    fault_in_iov_iter_readable(from, size))
-		return -EFAULT;
-	e = mq_write_alloc(f, size, nowait);
-	if (IS_ERR(e))
-		return PTR_ERR(e);
-	if (copy_from_iter_full(mq_payload(e), size, from))
-		return mq_write_send(f, e, size, nowait);
-	mq_entry_free(e);
-	return -EFAULT;
+	do {
+		ret = mq_write_iter_once(f, from, size);
+		if (likely(ret > 0))
+			break;
+		err = mq_send_wait(f, size, 0, nowait, ret, &turn);
+		if (err)
+			ret = err;
+	} while (!err);
+	mq_answer_room(f->q, &turn.called);
+	return ret;
 }
