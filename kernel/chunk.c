@@ -704,7 +704,7 @@ static struct mq_payer *mq_file_payer(struct mq_file *f)
 }
 
 /**
- * mq_chunk_next - go on to the next chunk
+ * mq_chunk_step - go on to the next chunk
  * @f: the producer
  * @p: who pays
  * @c: its chunk, claimed, which is full, or somebody else's; or NULL
