@@ -302,6 +302,7 @@ bool child_may_start(int error)
 	case EAGAIN:
 	case ENOMEM:
 	case ENOSPC:
+	case EDQUOT:
 	case EMFILE:
 	case ENFILE:
 	case E2BIG:

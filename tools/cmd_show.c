@@ -325,6 +325,8 @@ static int run_stat(struct args *args)
 
 	while (args_next(args))
 		json = true;
+	if (!args->count)
+		return show_memory(json);
 	name = operand_queue(args, 0);
 	err = facts_get(&facts, name);
 	if (err)
@@ -343,13 +345,15 @@ static const struct opt stat_opts[] = {
 const struct command cmd_stat = {
 	.name = "stat",
 	.run = run_stat,
-	.synopsis = "[-J] NAME",
-	.summary = "Show options and counters of a queue",
+	.synopsis = "[-J] [NAME]",
+	.summary = "Show options and counters of a queue, or the memory of all",
 	.text =
 "One a line, its name and its value, numbers in full. The counters are one\n"
 "consistent snapshot if you may open the queue for reading and writing, else\n"
-"they are read one by one.",
+"they are read one by one. Without NAME: how much memory the messages of all\n"
+"queues and those of one user may take, how much is used, and by which users;\n"
+"all in bytes.",
 	.opts = stat_opts,
-	.min = 1,
+	.min = 0,
 	.max = 1,
 };

@@ -187,6 +187,11 @@ int complain_output(const char *subject, int error, const char *what);
 /* The same for a queue that could not be opened or found. */
 int complain_open(const char *name, int error);
 
+/* memory.c: what messages take of the machine's. */
+const char *memory_reason(void);
+int show_memory(bool json);
+
+
 enum message_format {
 	FORMAT_TEXT,
 	FORMAT_LONG,

@@ -22,6 +22,8 @@ static const char *reason(int error)
 		return "the queue has been removed";
 	case ENOSPC:
 		return "the queue is full";
+	case EDQUOT:
+		return memory_reason();
 	case ENOTTY:
 		return "this is not a queue";
 	case EMSGSIZE:
@@ -50,7 +52,7 @@ void say(const char *subject, const char *format, va_list ap, const char *why)
 
 int complain(const char *subject, int error, const char *format, ...)
 {
-	char why[128] = "";
+	char why[160] = "";
 	va_list ap;
 
 	if (error)

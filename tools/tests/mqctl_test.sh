@@ -322,6 +322,45 @@ test_stat_json()
 	expect_json /name "$Q"
 }
 
+# The memory of all queues, and whose it is.
+test_stat_memory()
+{
+	local used=/sys/module/devmq/parameters/used_bytes
+
+	make "$Q" mode=0666
+	send "$Q" hello
+	as_user "echo theirs >/dev/mq/$Q" || fail "status"
+	mq stat
+	expect 0 -
+	grep -Eqx "max_total_bytes +[0-9]+" "$T/out" || fail "max_total_bytes"
+	grep -Eqx "max_user_bytes +[0-9]+" "$T/out" || fail "max_user_bytes"
+	grep -Eqx "used_bytes +$(cat $used)" "$T/out" || fail "used_bytes"
+	grep -Eqx "used by 0 +[1-9][0-9]*" "$T/out" || fail "root's"
+	grep -Eqx "used by 1000 +[1-9][0-9]*" "$T/out" || fail "the user's"
+	mq stat -J
+	expect_json /used_bytes "$(cat $used)"
+	grep -Eq '"used_by":\{"0":[0-9]+,"1000":[0-9]+\}' "$T/out" ||
+		fail "used_by"
+}
+
+# Who has no memory left is told whose it is that is used up.
+test_send_without_memory()
+{
+	local parameters=/sys/module/devmq/parameters total
+
+	make "$Q" mode=0666 overflow=reject
+	total=$(cat $parameters/max_total_bytes)
+	echo 256K >$parameters/max_user_bytes
+	as_user "while echo line; do :; done | $MQCTL send $Q --line" \
+		>/dev/null 2>"$T/err"
+	grep -q "max_user_bytes" "$T/err" || fail "$(cat "$T/err")"
+	echo 0 >$parameters/max_user_bytes
+	echo 64K >$parameters/max_total_bytes
+	mq send "$Q" hello
+	echo "$total" >$parameters/max_total_bytes
+	expect 1 '' "$Q: *max_total_bytes*"
+}
+
 test_stat_as_user()
 {
 	make "$Q"

@@ -86,7 +86,7 @@ test_operands_are_counted()
 {
 	local c
 
-	for c in create rm stat get set send recv consume peek purge redrive \
+	for c in create rm get set send recv consume peek purge redrive \
 		 settle; do
 		mq "$c"
 		expect 2 '' "$c: too few operands: *"
