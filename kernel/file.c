@@ -175,7 +175,9 @@ static __poll_t mq_poll(struct file *file, poll_table *wait)
 	}
 	if (f->mode & FMODE_READ && mq_can_receive(f, true))
 		events |= EPOLLIN | EPOLLRDNORM;
-	if (f->mode & FMODE_WRITE && mq_can_send(q, room) &&
+	if (f->mode & FMODE_WRITE && (READ_ONCE(f->tail_held) ?
+				      mq_can_grow(q, room) :
+				      mq_can_send(q, room)) &&
 	    mq_account_poll(q, f->payer, mq_cost(room)))
 		events |= EPOLLOUT | EPOLLWRNORM;
 	if (READ_ONCE(q->gone))

@@ -2,7 +2,9 @@
 /*
  * framing=line: each line that is written is a message, newline included.
  * What follows the last newline waits in the open file, as an entry that is
- * ready to go, so that the close, which cannot fail, only has to link it in.
+ * ready to go, so that the close, which cannot fail, only has to link it in. Its
+ * place and its bytes are reserved in the queue's bounds meanwhile, and its
+ * writer gets these as he would for a message.
  *
  * A writer keeps mq_file.tx for the whole of its write, waiting for room
  * included, or the lines of two writers could get mixed.
@@ -72,10 +74,56 @@ static void mq_tail_drop(struct mq_file *f)
 	mq_entry_free(e);
 }
 
+/* The unfinished line has @size bytes reserved from now on, and a place; 0: none. */
+static void mq_tail_hold_locked(struct mq_file *f, u32 size)
+{
+	struct mq_queue *q = f->q;
+
+	lockdep_assert_held(&q->lock);
+	q->tails += !!size - !!f->tail_held;
+	q->tail_bytes += size - (u64)f->tail_held;
+	WRITE_ONCE(f->tail_held, size);
+	mq_queue_room_locked(q);
+}
+
+/* Reserve what it needs to have @size bytes. Others may have to go for it. */
+static int mq_tail_reserve(struct mq_file *f, size_t size)
+{
+	struct mq_queue *q = f->q;
+	int err;
+
+	do {
+		mq_lock(q);
+		err = mq_queue_grow_locked(q, f->tail_held, size);
+		if (!err)
+			mq_tail_hold_locked(f, size);
+		mq_unlock(q);
+		if (likely(!mq_send_changes(q, err)))
+			return err;
+		err = mq_send_more(q);
+	} while (!err);
+	return err;
+}
+
+/* Give back what is reserved beyond @size bytes. */
+static void mq_tail_yield(struct mq_file *f, size_t size)
+{
+	struct mq_queue *q = f->q;
+
+	if (f->tail_held <= size)
+		return;
+	spin_lock(&q->lock);
+	/* Who waits is told, and looks for how much he needs. */
+	mq_freed_locked(q, 0, 0);
+	mq_tail_hold_locked(f, size);
+	mq_unlock(q);
+}
+
 /* Take the end of the unfinished line off again. */
 static void mq_tail_cut(struct mq_file *f, size_t size)
 {
 	lockdep_assert_held(&f->tx);
+	mq_tail_yield(f, size);
 	if (!f->tail)
 		return;
 	if (size)
@@ -137,6 +185,29 @@ static int mq_tail_add(struct mq_file *f, const char *part, size_t size,
 	return err;
 }
 
+/* The line takes the place that is reserved for it. ENODEV: the queue is gone. */
+static int mq_tail_link(struct mq_file *f)
+{
+	u64 now = ktime_get_real_ns();
+	struct mq_entry *e = f->tail;
+	struct mq_queue *q = f->q;
+	bool gone;
+
+	mq_tail_trim(f);
+	f->tail = NULL;
+	mq_entry_pad(e);
+	mq_lock(q);
+	gone = q->gone;
+	mq_tail_hold_locked(f, 0);
+	if (!gone)
+		mq_queue_add_locked(q, e, now);
+	mq_unlock(q);
+	if (!gone)
+		return 0;
+	mq_entry_free(e);
+	return -ENODEV;
+}
+
 /* The line is complete: send it; else @size bytes of it are taken off again. */
 static int mq_tail_send(struct mq_file *f, size_t size)
 {
@@ -158,13 +229,31 @@ static int mq_tail_send(struct mq_file *f, size_t size)
 	return 0;
 }
 
+/* A line that comes whole needs no place until it is a message. */
 static int mq_line_try(struct mq_file *f, const char *part, size_t size,
 		       bool ends)
 {
-	if (!mq_size_ok(f->q, mq_tail_size(f) + size, 0))
+	size_t before = mq_tail_size(f), whole = before + size;
+	int err;
+
+	if (!mq_size_ok(f->q, whole, 0))
 		return -EMSGSIZE;
-	return mq_tail_add(f, part, size, ends) ?:
-	       (ends ? mq_tail_send(f, size) : 0);
+	if (f->tail || !ends) {
+		err = mq_tail_reserve(f, whole);
+		if (err)
+			return err;
+	}
+	err = mq_tail_add(f, part, size, ends);
+	if (err) {
+		mq_tail_yield(f, before);
+		return err;
+	}
+	if (!f->tail_held)
+		return mq_tail_send(f, size);
+	err = ends ? mq_tail_link(f) : 0;
+	if (!err && unlikely(atomic_read(&f->q->blocked)))
+		mq_send_others(f);
+	return err;
 }
 
 /* Take a piece of a line, its end if @ends. */
@@ -248,6 +337,19 @@ static void mq_tail_shrink(struct mq_file *f)
 		f->tail_room = size;
 }
 
+/* There is no room for a line to grow: wait until there is. */
+static int mq_tail_wait(struct mq_lines *l)
+{
+	struct mq_file *f = l->f;
+
+	if (l->nowait) {
+		mq_want_room(f, l->need - f->tail_held);
+		return -EAGAIN;
+	}
+	mq_chunk_forgo(f);
+	return mq_wait_growth(f->q, f->tail_held, l->need, &l->turn);
+}
+
 /* A line did not get in, because of @err: wait until it may, if that is a reason. */
 static int mq_line_wait(struct mq_lines *l, int err)
 {
@@ -261,7 +363,8 @@ static int mq_line_wait(struct mq_lines *l, int err)
 	mq_line_free(l);
 	mq_tail_shrink(f);
 	WRITE_ONCE(f->tx_waits, true);
-	err = mq_send_wait(f, l->need, 0, l->nowait, err, &l->turn);
+	err = f->tail_held && err == -EAGAIN ? mq_tail_wait(l) :
+	      mq_send_wait(f, l->need, 0, l->nowait, err, &l->turn);
 	WRITE_ONCE(f->tx_waits, false);
 	return err;
 }
@@ -323,26 +426,11 @@ ssize_t mq_line_write(struct mq_file *f, struct kiocb *iocb,
 }
 
 /*
- * The last close: the unfinished line is a message. It was accepted when it
- * was written, so it goes in even where the queue is full.
+ * The last close: the unfinished line is a message. Its place is its own, so it
+ * goes in even where the queue is full, or takes less than it did.
  */
 void mq_line_finish(struct mq_file *f)
 {
-	struct mq_entry *e = f->tail;
-	u64 now = ktime_get_real_ns();
-	struct mq_queue *q = f->q;
-	bool gone;
-
-	if (!e)
-		return;
-	mq_tail_trim(f);
-	f->tail = NULL;
-	mq_entry_pad(e);
-	mq_lock(q);
-	gone = q->gone;
-	if (!gone)
-		mq_queue_add_locked(q, e, now);
-	mq_unlock(q);
-	if (gone)
-		mq_entry_free(e);
+	if (f->tail)
+		mq_tail_link(f);
 }

@@ -745,6 +745,8 @@ enum { MQ_PAUSED_NONE, MQ_PAUSED_SEND, MQ_PAUSED_RECEIVE, MQ_PAUSED_BOTH };
  * @buried: how many of them came as dead, and do not count in what senders may
  *	store
  * @buried_bytes: bytes of those
+ * @tails: unfinished lines, each of which has its place reserved
+ * @tail_bytes: bytes of those
  * @aside: what is delayed, deferred or dead, by id
  * @clocks: what time will do
  * @idle_since: when the last consumer or producer went, CLOCK_BOOTTIME
@@ -774,6 +776,7 @@ struct mq_queue {
 	wait_queue_head_t	readers;
 	wait_queue_head_t	writers;
 	struct mq_waiters	room;
+	struct mq_waiters	growth;
 	struct mq_waiters	parked;
 	struct mq_side		rx;
 	struct mq_side		tx;
@@ -809,6 +812,8 @@ struct mq_queue {
 	u64			stored;
 	u64			buried;
 	u64			buried_bytes;
+	u64			tails;
+	u64			tail_bytes;
 	struct rb_root_cached	aside;
 	struct mq_clock		clocks[MQ_CLOCKS];
 	u64			idle_since;
@@ -870,6 +875,8 @@ struct mq_queue {
  * @tx_waits: who has @tx waits for room (@tx, looked at without)
  * @tail: unfinished line, or NULL (@tx)
  * @tail_room: bytes of payload that there is room for in it (@tx)
+ * @tail_held: bytes that are reserved for it in the queue's bounds; 0: neither
+ *	these nor a message's place (mq_queue.lock, looked at without)
  * @parked: commands of io_uring that wait (mq_queue.lock)
  * @parked_count: how many there are (mq_queue.lock)
  * @waiting: those that wait for a message, in order (lock of mq_queue.readers,
@@ -918,6 +925,7 @@ struct mq_file {
 	bool			tx_waits;
 	struct mq_entry		*tail;
 	u32			tail_room;
+	u32			tail_held;
 
 	struct list_head	parked;	/* io_uring */
 	u32			parked_count;
@@ -1330,6 +1338,12 @@ static inline bool mq_queue_fits(const struct mq_queue *q, u64 messages,
 			 READ_ONCE(q->stat.bytes) + bytes);
 }
 
+/* Is there room for a message that has a place to be so many bytes longer? */
+static inline bool mq_queue_fits_more(const struct mq_queue *q, u64 bytes)
+{
+	return READ_ONCE(q->stat.bytes) + bytes <= READ_ONCE(q->room_bytes);
+}
+
 /* queue.c: what comes in and goes out; who uses it */
 void mq_lock(struct mq_queue *q) __acquires(&q->lock);
 void mq_lock_looking(struct mq_queue *q) __acquires(&q->lock);
@@ -1339,6 +1353,7 @@ void mq_queue_detach(struct mq_queue *q, struct mq_file *f);
 bool mq_queue_is_full(const struct mq_queue *q);
 u64 mq_queue_droppable(struct mq_queue *q);
 int mq_queue_admit_locked(struct mq_queue *q, const struct mq_msg *m);
+int mq_queue_grow_locked(struct mq_queue *q, u64 before, u64 size);
 void mq_queue_spare(struct mq_queue *q);
 void mq_queue_add_locked(struct mq_queue *q, struct mq_entry *e, u64 now);
 bool mq_queue_takes_run_locked(struct mq_queue *q, const struct mq_batch *b);
@@ -1493,11 +1508,14 @@ struct mq_turn {
 u64 mq_deliverable(const struct mq_queue *q);
 bool mq_can_receive(const struct mq_file *f, bool partial);
 bool mq_can_send(const struct mq_queue *q, u64 bytes);
+bool mq_can_grow(const struct mq_queue *q, u64 bytes);
 int mq_wait_message(struct mq_file *f, bool partial, u64 deadline_ns,
 		    bool *called);
 void mq_answer_message(struct mq_queue *q, bool *called);
 int mq_wait_room(struct mq_queue *q, u64 payload, u64 meta,
 		 struct mq_turn *turn);
+int mq_wait_growth(struct mq_queue *q, u64 before, u64 size,
+		   struct mq_turn *turn);
 void mq_answer_room(struct mq_queue *q, bool *called);
 void mq_wait_init(struct mq_queue *q);
 void mq_wait_exit(struct mq_queue *q);
@@ -1542,6 +1560,9 @@ static inline void mq_wake_writers(struct mq_queue *q, bool edge)
 bool mq_size_ok(const struct mq_queue *q, u64 payload, u64 meta);
 void mq_batch_init(struct mq_batch *b);
 void mq_batch_add(struct mq_batch *b, struct mq_entry *e);
+void mq_send_others(struct mq_file *f);
+bool mq_send_changes(const struct mq_queue *q, int err);
+int mq_send_more(struct mq_queue *q);
 int mq_send(struct mq_file *f, struct mq_batch *b, struct mq_sent *sent);
 int mq_send_wait(struct mq_file *f, u64 payload, u64 meta, bool nowait, int err,
 		 struct mq_turn *turn);

@@ -30,15 +30,22 @@ void mq_queue_tune_locked(struct mq_queue *q)
 	mq_queue_room_locked(q);
 }
 
+static u64 mq_less(u64 a, u64 b)
+{
+	return a > b ? a - b : 0;
+}
+
 /*
  * See what senders may have stored. What came as dead is not theirs, so it has
- * its room besides.
+ * its room besides; what is reserved for unfinished lines is not to be had.
  */
 void mq_queue_room_locked(struct mq_queue *q)
 {
 	lockdep_assert_held(&q->lock);
-	WRITE_ONCE(q->room_messages, q->opt.max_messages + q->buried);
-	WRITE_ONCE(q->room_bytes, q->opt.max_bytes + q->buried_bytes);
+	WRITE_ONCE(q->room_messages,
+		   mq_less(q->opt.max_messages + q->buried, q->tails));
+	WRITE_ONCE(q->room_bytes,
+		   mq_less(q->opt.max_bytes + q->buried_bytes, q->tail_bytes));
 }
 
 /* Nothing comes in or out any more. */
@@ -208,24 +215,31 @@ void mq_queue_spare(struct mq_queue *q)
 	mq_more_free(spare);
 }
 
+/* Would so much fit if so much less was stored? 0 messages: one has a place. */
+static bool mq_would_fit(const struct mq_queue *q, u64 messages, u64 bytes,
+			 u64 fewer, u64 fewer_bytes)
+{
+	return messages ? mq_within(q, q->stored - fewer + messages,
+				    q->stat.bytes - fewer_bytes + bytes) :
+			  q->stat.bytes - fewer_bytes + bytes <= q->room_bytes;
+}
+
 /*
- * Drop the oldest of the lowest priority until a message of @bytes fits. If
- * dropping all that is ready would not do, nothing is dropped. In portions,
+ * Drop the oldest of the lowest priority until @messages, 1 or 0, of @bytes fit.
+ * If dropping all that is ready would not do, nothing is dropped. In portions,
  * since a bound may just have been set much lower.
  */
-static int mq_drop_until_fits(struct mq_queue *q, u64 bytes,
+static int mq_drop_until_fits(struct mq_queue *q, u64 messages, u64 bytes,
 			      int (*drop)(struct mq_queue *q,
 					  struct mq_entry *e))
 {
-	u64 messages = q->stat.ready - q->ready.kept;
-	u64 their_bytes = q->ready_bytes - q->ready.kept_bytes;
 	unsigned int n = 0;
 	int err;
 
-	if (!mq_within(q, q->stored - messages + 1,
-		       q->stat.bytes - their_bytes + bytes))
+	if (!mq_would_fit(q, messages, bytes, q->stat.ready - q->ready.kept,
+			  q->ready_bytes - q->ready.kept_bytes))
 		return -ENOSPC;
-	while (!mq_queue_fits(q, 1, bytes)) {
+	while (!mq_would_fit(q, messages, bytes, 0, 0)) {
 		struct mq_entry *e = mq_ready_lowest(&q->ready);
 
 		if (WARN_ON_ONCE(!e))
@@ -237,6 +251,23 @@ static int mq_drop_until_fits(struct mq_queue *q, u64 bytes,
 			return err;
 	}
 	return 0;
+}
+
+/* There is no room for @messages, 1 or 0, of @bytes: do what overflow says. */
+static int mq_overflow(struct mq_queue *q, u64 messages, u64 bytes)
+{
+	switch (READ_ONCE(q->opt.overflow)) {
+	case MQ_OVERFLOW_DEAD_LETTER:
+		if (!q->dead_letter)
+			return -ENOSPC;
+		return mq_drop_until_fits(q, messages, bytes, mq_move_locked);
+	case MQ_OVERFLOW_DROP_HEAD:
+		return mq_drop_until_fits(q, messages, bytes, mq_drop_locked);
+	case MQ_OVERFLOW_REJECT:
+		return -ENOSPC;
+	default:
+		return -EAGAIN;
+	}
 }
 
 /**
@@ -264,18 +295,31 @@ int mq_queue_admit_locked(struct mq_queue *q, const struct mq_msg *msg)
 		return -EMSGSIZE;
 	if (likely(mq_queue_fits(q, 1, bytes)))
 		return 0;
-	switch (READ_ONCE(q->opt.overflow)) {
-	case MQ_OVERFLOW_DEAD_LETTER:
-		if (!q->dead_letter)
-			return -ENOSPC;
-		return mq_drop_until_fits(q, bytes, mq_move_locked);
-	case MQ_OVERFLOW_DROP_HEAD:
-		return mq_drop_until_fits(q, bytes, mq_drop_locked);
-	case MQ_OVERFLOW_REJECT:
-		return -ENOSPC;
-	default:
+	return mq_overflow(q, 1, bytes);
+}
+
+/**
+ * mq_queue_grow_locked - may an unfinished line be as long as this?
+ * @q: the queue
+ * @before: bytes that it has reserved, 0: it has no place yet
+ * @size: bytes that it is to have, more than that
+ *
+ * Return: as mq_queue_admit_locked().
+ */
+int mq_queue_grow_locked(struct mq_queue *q, u64 before, u64 size)
+{
+	u64 messages = before ? 0 : 1;
+
+	lockdep_assert_held(&q->lock);
+	if (q->gone)
+		return -ENODEV;
+	if (mq_paused(q, MQ_PAUSED_SEND))
 		return -EAGAIN;
-	}
+	if (!mq_size_ok(q, size, 0))
+		return -EMSGSIZE;
+	if (mq_would_fit(q, messages, size - before, 0, 0))
+		return 0;
+	return mq_overflow(q, messages, size - before);
 }
 
 /* What its sender, or the queue, says of times begins to count. */

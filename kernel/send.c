@@ -126,14 +126,14 @@ static u32 mq_send_some(struct mq_queue *q, struct mq_batch *b,
 }
 
 /* There is more to be dropped for the first, or that time has done away with. */
-static bool mq_send_changes(const struct mq_queue *q, int err)
+bool mq_send_changes(const struct mq_queue *q, int err)
 {
 	return err == -EBUSY ||
 	       ((err == -EAGAIN || err == -ENOSPC) && mq_time_due(q));
 }
 
 /* See to that. 0: try again. */
-static noinline int mq_send_more(struct mq_queue *q)
+noinline int mq_send_more(struct mq_queue *q)
 {
 	if (mq_dying())
 		return -EINTR;
@@ -146,7 +146,7 @@ static noinline int mq_send_more(struct mq_queue *q)
  * One got in while others want room. If it was a poller who was woken for that,
  * alone (EPOLLEXCLUSIVE), nobody but him can wake the next.
  */
-static noinline void mq_send_others(struct mq_file *f)
+noinline void mq_send_others(struct mq_file *f)
 {
 	if (READ_ONCE(f->wants))
 		mq_want_room(f, 0);

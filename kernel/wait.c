@@ -101,6 +101,17 @@ bool mq_can_send(const struct mq_queue *q, u64 bytes)
 	       mq_queue_fits(q, 1, bytes);
 }
 
+/* The same for an unfinished line that has a place and gets @bytes longer. */
+bool mq_can_grow(const struct mq_queue *q, u64 bytes)
+{
+	if (READ_ONCE(q->gone))
+		return true;
+	if (unlikely(mq_paused(q, MQ_PAUSED_SEND)))
+		return false;
+	return READ_ONCE(q->opt.overflow) != MQ_OVERFLOW_BLOCK ||
+	       mq_queue_fits_more(q, bytes);
+}
+
 /**
  * struct mq_sleeper - a thread asleep in mq_queue.readers
  * @wait: there
@@ -188,6 +199,7 @@ void mq_wait_init(struct mq_queue *q)
 	init_waitqueue_head(&q->readers);
 	init_waitqueue_head(&q->writers);
 	mq_waiters_init(&q->room);
+	mq_waiters_init(&q->growth);
 	mq_waiters_init(&q->parked);
 	timer_setup(&q->grace, mq_grace_over, 0);
 }
@@ -309,16 +321,18 @@ void mq_answer_message(struct mq_queue *q, bool *called)
 
 /**
  * struct mq_writer - a writer that waits for room
- * @w: in mq_queue.room
+ * @w: in mq_queue.room, or in mq_queue.growth
  * @q: the queue
  * @payload: bytes of its message's payload
  * @meta: bytes of its key and headers
+ * @held: in mq_queue.growth: how many of these are reserved for it already
  */
 struct mq_writer {
 	struct mq_waiter	w;
 	struct mq_queue		*q;
 	u64			payload;
 	u64			meta;
+	u64			held;
 };
 
 /* There is room, or there will never be any: both end the wait. */
@@ -328,6 +342,15 @@ static bool mq_writer_may_go(const struct mq_waiter *w)
 
 	return mq_can_send(x->q, x->payload + x->meta) ||
 	       !mq_size_ok(x->q, x->payload, x->meta);
+}
+
+/* The same where it only is to grow. */
+static bool mq_grower_may_go(const struct mq_waiter *w)
+{
+	const struct mq_writer *x = container_of(w, struct mq_writer, w);
+
+	return mq_can_grow(x->q, x->payload - x->held) ||
+	       !mq_size_ok(x->q, x->payload, 0);
 }
 
 static bool mq_writer_wake(struct mq_waiter *w)
@@ -341,15 +364,22 @@ static bool mq_writer_wake(struct mq_waiter *w)
 	return true;
 }
 
-static int mq_sleep_for_room(struct mq_writer *x)
+static int mq_sleep_for_room(struct mq_writer *x, struct mq_waiters *line,
+			     bool (*may_go)(const struct mq_waiter *w),
+			     struct mq_turn *turn)
 {
 	struct mq_queue *q = x->q;
 	int err;
 
+	mq_answer_room(q, &turn->called);
+	x->w.wake = mq_writer_wake;
+	x->w.ticket = turn->ticket;
 	do {
 		mq_answer_room(q, &x->w.woken);
-		err = mq_waiters_sleep(&q->room, &x->w, mq_writer_may_go);
-	} while (!err && !mq_writer_may_go(&x->w));
+		err = mq_waiters_sleep(line, &x->w, may_go);
+	} while (!err && !may_go(&x->w));
+	turn->called = x->w.woken;
+	turn->ticket = x->w.ticket;
 	return err;
 }
 
@@ -370,15 +400,31 @@ int mq_wait_room(struct mq_queue *q, u64 payload, u64 meta,
 		 struct mq_turn *turn)
 {
 	struct mq_writer x = { .q = q, .payload = payload, .meta = meta };
+
+	mq_waiter_init_thread(&x.w, payload + meta);
+	return mq_sleep_for_room(&x, &q->room, mq_writer_may_go, turn);
+}
+
+/**
+ * mq_wait_growth - sleep until an unfinished line that has a place may grow
+ * @q: the queue
+ * @before: bytes that it has reserved
+ * @size: bytes that it is to have
+ * @turn: as for mq_wait_room(), and for nothing else
+ *
+ * As mq_wait_room(). It wants no message's place, so it stands in a line of its
+ * own, and is looked for where somebody waits in the other one.
+ */
+int mq_wait_growth(struct mq_queue *q, u64 before, u64 size,
+		   struct mq_turn *turn)
+{
+	struct mq_writer x = { .q = q, .payload = size, .held = before };
 	int err;
 
-	mq_answer_room(q, &turn->called);
-	mq_waiter_init_thread(&x.w, payload + meta);
-	x.w.wake = mq_writer_wake;
-	x.w.ticket = turn->ticket;
-	err = mq_sleep_for_room(&x);
-	turn->called = x.w.woken;
-	turn->ticket = x.w.ticket;
+	mq_waiter_init_thread(&x.w, size - before);
+	mq_waiters_note(&q->room, 1);
+	err = mq_sleep_for_room(&x, &q->growth, mq_grower_may_go, turn);
+	mq_waiters_note(&q->room, -1);
 	return err;
 }
 
@@ -439,8 +485,11 @@ void mq_pass_on(struct mq_queue *q, unsigned int n)
 		mq_wake_readers(q, 1);
 }
 
-/* The largest message that there is room for; false: none, not even an empty one. */
-static bool mq_room(const struct mq_queue *q, u64 *room)
+/*
+ * The largest message that there is room for, or by how much one that has a place
+ * may grow; false: none, not even an empty one.
+ */
+static bool mq_room(const struct mq_queue *q, bool has_place, u64 *room)
 {
 	u64 bytes = READ_ONCE(q->stat.bytes), max = READ_ONCE(q->room_bytes);
 
@@ -452,7 +501,9 @@ static bool mq_room(const struct mq_queue *q, u64 *room)
 	if (READ_ONCE(q->opt.overflow) != MQ_OVERFLOW_BLOCK)
 		return true;
 	*room = max - bytes;
-	return bytes <= max && READ_ONCE(q->stored) < READ_ONCE(q->room_messages);
+	return bytes <= max &&
+	       (has_place ||
+		READ_ONCE(q->stored) < READ_ONCE(q->room_messages));
 }
 
 /* As mq_wake_writers(), where somebody waits. */
@@ -460,7 +511,10 @@ void mq_wake_sleeping_writers(struct mq_queue *q, bool edge)
 {
 	u64 room;
 
-	if (mq_waiters_some(&q->room) && mq_room(q, &room) &&
+	if (mq_waiters_some(&q->growth) && mq_room(q, true, &room) &&
+	    !mq_side_is_called(q, &q->tx))
+		mq_waiters_wake(&q->growth, room);
+	if (mq_waiters_some(&q->room) && mq_room(q, false, &room) &&
 	    !mq_side_is_called(q, &q->tx))
 		mq_waiters_wake(&q->room, room);
 	if (edge || atomic_read(&q->blocked))
@@ -473,7 +527,8 @@ void mq_pass_room_on(struct mq_queue *q, unsigned int n)
 	u64 room;
 
 	mq_wake_writers(q, true);
-	while (--n && mq_room(q, &room) && mq_waiters_wake(&q->room, room))
+	while (--n && mq_room(q, false, &room) &&
+	       mq_waiters_wake(&q->room, room))
 		;
 }
 
@@ -568,6 +623,7 @@ void mq_wake_options(struct mq_queue *q)
 	mq_wake_readers(q, 0);
 	__wake_up(&q->writers, TASK_INTERRUPTIBLE, 0, MQ_OUT);
 	mq_waiters_wake_all(&q->room);
+	mq_waiters_wake_all(&q->growth);
 	mq_account_wake();
 }
 
@@ -578,5 +634,6 @@ void mq_wake_all(struct mq_queue *q)
 	mq_wake_all_readers(q);
 	wake_up_all(&q->writers);
 	mq_waiters_wake_all(&q->room);
+	mq_waiters_wake_all(&q->growth);
 	mq_account_wake();
 }

@@ -144,6 +144,16 @@ void mq_waiters_del(struct mq_waiters *all, struct mq_waiter *w)
 	spin_unlock_irqrestore(&all->lock, flags);
 }
 
+/* So many more, or less, wait elsewhere and are woken by the same. */
+void mq_waiters_note(struct mq_waiters *all, int n)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&all->lock, flags);
+	WRITE_ONCE(all->count, all->count + n);
+	spin_unlock_irqrestore(&all->lock, flags);
+}
+
 /* Who has waited longest of those who need no more than @room, or NULL. */
 static struct mq_waiter *mq_waiters_find(struct mq_waiters *all, u64 room)
 {

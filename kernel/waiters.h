@@ -15,7 +15,8 @@
  *	lock but those of the scheduler
  * @tree: struct mq_waiter, by ticket
  * @next_ticket: what the next one gets who has none
- * @count: how many there are (looked at without)
+ * @count: how many there are, and who waits elsewhere, to be woken by the same
+ *	(looked at without)
  */
 struct mq_waiters {
 	spinlock_t		lock;
@@ -58,6 +59,7 @@ void mq_waiters_add(struct mq_waiters *all, struct mq_waiter *w);
 void mq_waiters_del(struct mq_waiters *all, struct mq_waiter *w);
 bool mq_waiters_wake(struct mq_waiters *all, u64 room);
 void mq_waiters_wake_all(struct mq_waiters *all);
+void mq_waiters_note(struct mq_waiters *all, int n);
 int mq_waiters_sleep(struct mq_waiters *all, struct mq_waiter *w,
 		     bool (*may_go)(const struct mq_waiter *w));
 

@@ -127,32 +127,273 @@ TEST_F(line, tails_of_different_opens_do_not_mix)
 	EXPECT_EQ(0, mq_get(self->fd, "xyz\n"));
 }
 
-TEST_F(line, tail_at_close_enters_a_full_queue)
+/* -- the place of a tail ---------------------------------------------------- */
+
+TEST_F(line, tail_has_a_place_in_the_bounds)
 {
-	RECREATE("max_messages=1");
+	RECREATE("max_messages=2 max_bytes=10");
 	ASSERT_EQ(4, mq_put(self->writer, "tail"));
-	ASSERT_EQ(5, mq_put(self->fd, "full\n"));
-	EXPECT_EQ(-EAGAIN, mq_put(self->fd, "x\n"));
+	EXPECT_EQ(0, mq_stat_of(&self->queue, bytes));
+	EXPECT_EQ(-EAGAIN, mq_put(self->fd, "sevenb\n"));
+	EXPECT_EQ(2, mq_put(self->fd, "x\n"));
+	EXPECT_EQ(-EAGAIN, mq_put(self->fd, "y\n"));
+	EXPECT_EQ(-EAGAIN, mq_put(self->fd, "y"));
+	EXPECT_EQ(0, mq_poll(self->fd, POLLOUT));
 	close(self->writer);
 	self->writer = -1;
 	EXPECT_EQ(2, mq_stat_of(&self->queue, ready));
-	EXPECT_EQ(8 + 1, mq_stat_of(&self->queue, bytes));
-	EXPECT_EQ(0, mq_get(self->fd, "full\n"));
-	EXPECT_EQ(-EAGAIN, mq_put(self->fd, "x\n"));
+	EXPECT_EQ(6, mq_stat_of(&self->queue, bytes));
+	EXPECT_EQ(0, mq_get(self->fd, "x\n"));
+	EXPECT_EQ(2, mq_put(self->fd, "y\n"));
 	EXPECT_EQ(0, mq_get(self->fd, "tail"));
-	EXPECT_EQ(2, mq_put(self->fd, "x\n"));
+	EXPECT_EQ(0, mq_get(self->fd, "y\n"));
 }
 
-TEST_F(line, tail_at_close_enters_whatever_the_overflow_says)
+#define TAILS	200
+
+/* Open many files, write a tail of this size to each; close. How many got in? */
+static int leave_tails(const struct mq_queue *queue, unsigned int size)
 {
-	RECREATE("max_messages=1 overflow=reject");
-	ASSERT_EQ(4, mq_put(self->writer, "tail"));
-	ASSERT_EQ(5, mq_put(self->fd, "full\n"));
-	close(self->writer);
-	self->writer = -1;
+	static const char tail[64] = "0123456789012345678901234567890123456789";
+	int i, in = 0, fds[TAILS];
+	ssize_t done;
+
+	for (i = 0; i < TAILS; i++) {
+		fds[i] = mq_open(queue, O_WRONLY | O_NONBLOCK);
+		if (fds[i] < 0)
+			return fds[i];
+		done = mq_write(fds[i], tail, size);
+		if (done != -EAGAIN && done != size)
+			return -EIO;
+		in += done == size;
+	}
+	for (i = 0; i < TAILS; i++)
+		close(fds[i]);
+	return in;
+}
+
+TEST_F(line, tails_of_many_files_keep_to_the_bounds)
+{
+	RECREATE("max_messages=2");
+	EXPECT_EQ(2, leave_tails(&self->queue, 1));
 	EXPECT_EQ(2, mq_stat_of(&self->queue, ready));
-	EXPECT_EQ(0, mq_get(self->fd, "full\n"));
+	EXPECT_EQ(0, leave_tails(&self->queue, 1));
+	EXPECT_EQ(2, mq_stat_of(&self->queue, ready));
+	RECREATE("max_bytes=100");
+	EXPECT_EQ(3, leave_tails(&self->queue, 30));
+	EXPECT_EQ(90, mq_stat_of(&self->queue, bytes));
+	EXPECT_EQ(1, leave_tails(&self->queue, 10));
+	EXPECT_EQ(100, mq_stat_of(&self->queue, bytes));
+}
+
+TEST_F(line, tail_that_is_completed_takes_its_place)
+{
+	RECREATE("max_messages=1");
+	ASSERT_EQ(1, mq_put(self->writer, "a"));
+	ASSERT_EQ(1, mq_put(self->writer, "b"));
+	EXPECT_EQ(-EAGAIN, mq_put(self->fd, "x\n"));
+	EXPECT_EQ(2, mq_put(self->writer, "c\n"));
+	EXPECT_EQ(-EAGAIN, mq_put(self->writer, "d"));
+	EXPECT_EQ(0, mq_get(self->fd, "abc\n"));
+	EXPECT_EQ(1, mq_put(self->writer, "d"));
+	EXPECT_EQ(-EAGAIN, mq_put(self->fd, "x\n"));
+}
+
+TEST_F(line, tail_that_finds_no_room_is_as_a_message)
+{
+	RECREATE("max_messages=1");
+	ASSERT_EQ(2, mq_put(self->fd, "x\n"));
+	EXPECT_EQ(-EAGAIN, mq_put(self->writer, "t"));
+	EXPECT_EQ(0, mq_poll(self->writer, POLLOUT));
+	EXPECT_EQ(0, mq_get(self->fd, "x\n"));
+	EXPECT_EQ(POLLOUT, mq_poll(self->writer, POLLOUT));
+	/* The line takes the place, so its tail finds none. */
+	EXPECT_EQ(2, mq_put(self->writer, "a\nt"));
+	EXPECT_EQ(1, mq_stat_of(&self->queue, ready));
+	RECREATE("max_messages=1 overflow=reject");
+	ASSERT_EQ(2, mq_put(self->fd, "x\n"));
+	EXPECT_EQ(-ENOSPC, mq_put(self->writer, "t"));
+	RECREATE("max_messages=1 overflow=drop-head");
+	ASSERT_EQ(2, mq_put(self->fd, "x\n"));
+	EXPECT_EQ(1, mq_put(self->writer, "t"));
+	EXPECT_EQ(1, mq_stat_of(&self->queue, dropped));
+	EXPECT_EQ(-ENOSPC, mq_put(self->fd, "y\n"));
+	EXPECT_EQ(2, mq_put(self->writer, "u\n"));
+	EXPECT_EQ(0, mq_get(self->fd, "tu\n"));
+}
+
+TEST_F(line, tail_makes_room_by_dead_letters)
+{
+	struct mq_queue grave;
+
+	RECREATE("max_messages=2 max_bytes=10");
+	ASSERT_EQ(0, mq_create(&grave, "max_messages=2"));
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "dead_letter", "%s",
+				  grave.name));
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "overflow", "dead-letter"));
+	ASSERT_EQ(4, mq_put(self->fd, "one\n"));
+	ASSERT_EQ(4, mq_put(self->fd, "two\n"));
+	EXPECT_EQ(1, mq_put(self->writer, "a"));
+	EXPECT_EQ(1, mq_stat_of(&grave, ready));
+	/* It grows: by its bytes alone. */
+	EXPECT_EQ(5, mq_put(self->writer, "bcdef"));
+	EXPECT_EQ(1, mq_stat_of(&grave, ready));
+	EXPECT_EQ(1, mq_put(self->writer, "g"));
+	EXPECT_EQ(2, mq_stat_of(&grave, ready));
+	EXPECT_EQ(0, mq_stat_of(&self->queue, ready));
+	ASSERT_EQ(3, mq_put(self->fd, "12\n"));
+	EXPECT_EQ(-ENOSPC, mq_put(self->writer, "h"));
+	EXPECT_EQ(0, mq_get(self->fd, "12\n"));
+	EXPECT_EQ(2, mq_put(self->writer, "h\n"));
+	EXPECT_EQ(0, mq_get(self->fd, "abcdefgh\n"));
+}
+
+TEST_F(line, writer_of_a_tail_sleeps_until_there_is_room)
+{
+	int fd = mq_open(&self->queue, O_WRONLY);
+	struct mq_call call;
+
+	RECREATE("max_messages=1");
+	close(fd);
+	fd = mq_open(&self->queue, O_WRONLY);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(2, mq_put(self->fd, "x\n"));
+	ASSERT_EQ(0, mq_write_start(&call, fd, "tail", 4));
+	ASSERT_TRUE(mq_call_sleeps(&call));
+	EXPECT_EQ(0, mq_get(self->fd, "x\n"));
+	EXPECT_EQ(4, mq_call_result(&call));
+	/* Whoever waits behind it gets in when it is gone. */
+	ASSERT_EQ(0, mq_write_start(&call, self->fd, "y\n", 2));
+	EXPECT_EQ(-EAGAIN, mq_call_result(&call));
+	close(fd);
 	EXPECT_EQ(0, mq_get(self->fd, "tail"));
+	EXPECT_EQ(2, mq_put(self->fd, "y\n"));
+}
+
+TEST_F(line, tail_that_grows_waits_for_bytes_alone)
+{
+	struct mq_queue other;
+	struct mq_call call;
+	int fd, other_fd;
+	char byte;
+
+	RECREATE("max_messages=3 max_bytes=13");
+	fd = mq_open(&self->queue, O_WRONLY);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, mq_create(&other, "ack=manual"));
+	other_fd = mq_open(&other, O_RDWR | O_NONBLOCK);
+	ASSERT_LE(0, other_fd);
+	ASSERT_EQ(8, mq_put(self->fd, "1234567\n"));
+	ASSERT_EQ(2, mq_put(self->fd, "x\n"));
+	ASSERT_EQ(2, mq_put(fd, "ab"));
+	/* What is redriven here is let in, and so all places are taken. */
+	ASSERT_EQ(1, mq_put(other_fd, "r"));
+	ASSERT_EQ(1, mq_read(other_fd, &byte, 1));
+	ASSERT_EQ(1, mq_reject(other_fd, 1));
+	ASSERT_EQ(1, mq_redrive(other_fd, 0, 0, self->fd, NULL));
+	ASSERT_EQ(0, mq_write_start(&call, fd, "cdef\n", 5));
+	ASSERT_TRUE(mq_call_sleeps(&call));
+	EXPECT_EQ(0, mq_get(self->fd, "1234567\n"));
+	EXPECT_EQ(5, mq_call_result(&call));
+	EXPECT_EQ(3, mq_stat_of(&self->queue, ready));
+	EXPECT_EQ(-EAGAIN, mq_put(self->fd, "y\n"));
+	EXPECT_EQ(0, mq_get(self->fd, "x\n"));
+	EXPECT_EQ(0, mq_get(self->fd, "r"));
+	EXPECT_EQ(0, mq_get(self->fd, "abcdef\n"));
+	close(fd);
+	close(other_fd);
+}
+
+TEST_F(line, signal_while_a_tail_waits_to_grow_leaves_it)
+{
+	struct mq_call call;
+	int fd;
+
+	RECREATE("max_bytes=10");
+	fd = mq_open(&self->queue, O_WRONLY);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(2, mq_put(fd, "ab"));
+	ASSERT_EQ(8, mq_put(self->fd, "1234567\n"));
+	ASSERT_EQ(0, mq_catch_signal(0));
+	ASSERT_EQ(0, mq_write_start(&call, fd, "c", 1));
+	ASSERT_TRUE(mq_call_sleeps(&call));
+	pthread_kill(call.thread, SIGUSR1);
+	EXPECT_EQ(-EINTR, mq_call_result(&call));
+	close(fd);
+	EXPECT_EQ(10, mq_stat_of(&self->queue, bytes));
+	EXPECT_EQ(0, mq_get(self->fd, "1234567\n"));
+	EXPECT_EQ(0, mq_get(self->fd, "ab"));
+}
+
+TEST_F(line, poll_waits_until_a_tail_can_grow)
+{
+	RECREATE("max_messages=2 max_bytes=10");
+	ASSERT_EQ(2, mq_put(self->writer, "ab"));
+	ASSERT_EQ(7, mq_put(self->fd, "123456\n"));
+	EXPECT_EQ(-EAGAIN, mq_put(self->writer, "cd"));
+	EXPECT_EQ(0, mq_poll(self->writer, POLLOUT));
+	EXPECT_EQ(1, mq_put(self->writer, "c"));
+	EXPECT_EQ(-EAGAIN, mq_put(self->writer, "d\n"));
+	EXPECT_EQ(0, mq_poll(self->writer, POLLOUT));
+	EXPECT_EQ(0, mq_get(self->fd, "123456\n"));
+	EXPECT_EQ(POLLOUT, mq_poll(self->writer, POLLOUT));
+	EXPECT_EQ(2, mq_put(self->writer, "d\n"));
+	EXPECT_EQ(0, mq_get(self->fd, "abcd\n"));
+}
+
+TEST_F(line, beginning_that_is_cut_off_gives_its_room_back)
+{
+	RECREATE("max_message_size=4 max_messages=2 max_bytes=10");
+	EXPECT_EQ(-EMSGSIZE, mq_put(self->writer, "longer"));
+	EXPECT_EQ(2, mq_put(self->writer, "ab"));
+	EXPECT_EQ(-EMSGSIZE, mq_put(self->writer, "cde"));
+	EXPECT_EQ(4, mq_put(self->fd, "123\n"));
+	EXPECT_EQ(-EAGAIN, mq_put(self->fd, "x\n"));
+	EXPECT_EQ(2, mq_put(self->writer, "c\n"));
+	EXPECT_EQ(0, mq_get(self->fd, "123\n"));
+	EXPECT_EQ(0, mq_get(self->fd, "abc\n"));
+	/* All of it is free again. */
+	EXPECT_EQ(8, mq_put(self->fd, "123\n456\n"));
+}
+
+TEST_F(line, bounds_that_get_lower_leave_a_tail_its_place)
+{
+	RECREATE("max_messages=3 max_bytes=20");
+	ASSERT_EQ(6, mq_put(self->writer, "abcdef"));
+	ASSERT_EQ(1, mq_put(self->fd, "x"));
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "max_messages", "1"));
+	EXPECT_EQ(2, mq_put(self->writer, "g\n"));
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "max_bytes", "4"));
+	EXPECT_EQ(-EAGAIN, mq_put(self->fd, "y\n"));
+	close(self->fd);
+	self->fd = mq_open(&self->queue, O_RDWR | O_NONBLOCK);
+	ASSERT_LE(0, self->fd);
+	EXPECT_EQ(2, mq_stat_of(&self->queue, ready));
+	EXPECT_EQ(0, mq_get(self->fd, "abcdefg\n"));
+	EXPECT_EQ(-EAGAIN, mq_put(self->fd, "y\n"));
+	EXPECT_EQ(0, mq_get(self->fd, "x"));
+	EXPECT_EQ(2, mq_put(self->fd, "y\n"));
+}
+
+TEST_F(line, higher_bounds_wake_a_tail_that_waits)
+{
+	struct mq_call call;
+	int fd;
+
+	RECREATE("max_bytes=4");
+	fd = mq_open(&self->queue, O_WRONLY);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(2, mq_put(fd, "ab"));
+	ASSERT_EQ(2, mq_put(self->fd, "x\n"));
+	ASSERT_EQ(0, mq_write_start(&call, fd, "cd", 2));
+	ASSERT_TRUE(mq_call_sleeps(&call));
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "max_bytes", "6"));
+	EXPECT_EQ(2, mq_call_result(&call));
+	ASSERT_EQ(0, mq_write_start(&call, fd, "e", 1));
+	ASSERT_TRUE(mq_call_sleeps(&call));
+	ASSERT_EQ(0, mq_remove(&self->queue));
+	EXPECT_EQ(-ENODEV, mq_call_result(&call));
+	close(fd);
 }
 
 TEST_F(line, tail_at_close_wakes_a_reader)
@@ -384,7 +625,7 @@ TEST_F(line, queue_full_of_bytes_makes_a_short_write)
 
 TEST_F(line, full_queue_keeps_the_tail_for_the_next_try)
 {
-	RECREATE("max_messages=1");
+	RECREATE("max_bytes=5");
 	ASSERT_EQ(2, mq_put(self->fd, "x\n"));
 	EXPECT_EQ(3, mq_put(self->writer, "abc"));
 	EXPECT_EQ(-EAGAIN, mq_put(self->writer, "d\n"));
@@ -458,7 +699,7 @@ TEST_F(line, signal_before_the_first_line_is_eintr_and_keeps_the_tail)
 	struct mq_call call;
 	int fd;
 
-	RECREATE("max_messages=1");
+	RECREATE("max_bytes=5");
 	fd = mq_open(&self->queue, O_WRONLY);
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(0, mq_catch_signal(0));
