@@ -15,7 +15,8 @@
 
 #define FEW	10
 #define MANY	10000
-#define TRIES	4
+/* The machine may be busy: one good try of so many will do. */
+#define TRIES	12
 
 /* How much longer a call beside many may take than ten of those beside few. */
 #define SLACK_NS	(40 * MQ_MS)
@@ -139,6 +140,7 @@ struct bystander {
 	bool looks;
 	int stop;
 	int error;
+	uint64_t from_ns;	/* calls that begin later count */
 	uint64_t worst_ns;
 	uint64_t calls;
 };
@@ -199,15 +201,18 @@ struct attack {
 	int (*run)(FIXTURE_DATA(hold) *self, int n);
 };
 
-/* The slowest call beside @n of a thing, in the best of some tries. */
+/*
+ * The slowest call beside @n of a thing, in the best of some tries, or in the
+ * first that is good enough.
+ */
 static int worst(FIXTURE_DATA(hold) *self, const struct attack *attack, int n,
-		 uint64_t *worst_ns)
+		 int tries, uint64_t enough_ns, uint64_t *worst_ns)
 {
 	struct bystander b;
 	int try, error;
 
 	*worst_ns = UINT64_MAX;
-	for (try = 0; try < TRIES; try++) {
+	for (try = 0; try < tries && *worst_ns > enough_ns; try++) {
 		error = begin(self, attack->options) ?: attack->prepare(self, n);
 		if (error)
 			return error;
@@ -226,14 +231,15 @@ static int worst(FIXTURE_DATA(hold) *self, const struct attack *attack, int n,
 
 /* Few and many of a thing are nearly the same to others. */
 #define EXPECT_BOUNDED(attack, many) do {				\
-	uint64_t __few = 0, __many = 0;					\
+	uint64_t __few = 0, __many = 0, __most;				\
 									\
-	ASSERT_EQ(0, worst(self, attack, FEW, &__few));			\
-	ASSERT_EQ(0, worst(self, attack, many, &__many));		\
+	ASSERT_EQ(0, worst(self, attack, FEW, 3, 0, &__few));		\
+	__most = 10 * __few + SLACK_NS * (is_debug() ? 10 : 1);		\
+	ASSERT_EQ(0, worst(self, attack, many, TRIES, __most, &__many)); \
 	TH_LOG("the slowest call of another: %llu us beside %d, %llu us " \
 	       "beside %d", (unsigned long long)__few / 1000, FEW,	\
 	       (unsigned long long)__many / 1000, many);		\
-	EXPECT_LE(__many, 10 * __few + SLACK_NS * (is_debug() ? 10 : 1)); \
+	EXPECT_LE(__many, __most);					\
 } while (0)
 
 /* -- waking ---------------------------------------------------------------- */
@@ -318,10 +324,9 @@ TEST_F(hold, next_active_consumer_is_at_hand)
 
 /* -- time ------------------------------------------------------------------ */
 
-/* Due together, soon. */
-static int delay_many(FIXTURE_DATA(hold) *self, int n)
+/* Due together, at that instant. */
+static int delay_many(FIXTURE_DATA(hold) *self, int n, uint64_t at)
 {
-	uint64_t at = mq_clock_ns(CLOCK_REALTIME) + 400 * MQ_MS;
 	const struct mq_message message = {
 		.text = "m", .flags = DEVMQ_RECORD_AT, .delay_ns = at,
 	};
@@ -340,13 +345,6 @@ static int delay_many(FIXTURE_DATA(hold) *self, int n)
 	return error;
 }
 
-/* Nobody looks, so nobody waits for all. */
-static int let_delays_end(FIXTURE_DATA(hold) *self, int n)
-{
-	mq_sleep_ms(800);
-	return mq_stat_of(&self->queue, delayed) ? -ETIME : 0;
-}
-
 static void *opener_thread(void *argument)
 {
 	struct bystander *b = argument;
@@ -362,7 +360,7 @@ static void *opener_thread(void *argument)
 		}
 		close(fd);
 		took = mq_now_ns() - from;
-		if (took > b->worst_ns)
+		if (from >= b->from_ns && took > b->worst_ns)
 			b->worst_ns = took;
 	}
 	return NULL;
@@ -371,24 +369,37 @@ static void *opener_thread(void *argument)
 /* To be at work on all that is due would take each of them its whole time. */
 TEST_F(hold, who_does_not_look_does_not_wait_for_what_is_due)
 {
-	uint64_t best_ns = UINT64_MAX;
+	uint64_t most_ns = SLACK_NS * (is_debug() ? 10 : 1);
+	uint64_t now, at, best_ns = UINT64_MAX;
 	struct bystander b;
 	int try;
 
-	for (try = 0; try < TRIES; try++) {
+	for (try = 0; try < TRIES && best_ns > most_ns; try++) {
 		ASSERT_EQ(0, begin(self, ""));
-		ASSERT_EQ(0, delay_many(self, 200000));
+		at = mq_clock_ns(CLOCK_REALTIME) +
+		     (is_debug() ? 20 : 4) * MQ_SECOND;
+		ASSERT_EQ(0, delay_many(self, 10 * MANY, at));
+		now = mq_clock_ns(CLOCK_REALTIME);
+		ASSERT_LT(now, at);
 		memset(&b, 0, sizeof(b));
 		b.queue = &self->queue;
+		/* Just before it begins, and not long: the machine may be busy. */
+		b.from_ns = mq_now_ns() + at - now - 2 * MQ_MS;
+		while (mq_clock_ns(CLOCK_REALTIME) < at - 20 * MQ_MS)
+			mq_sleep_ms(5);
 		ASSERT_EQ(0, pthread_create(&b.thread, NULL, opener_thread,
 					    &b));
-		ASSERT_EQ(0, let_delays_end(self, 0));
+		while (mq_clock_ns(CLOCK_REALTIME) < at + 60 * MQ_MS)
+			mq_sleep_ms(5);
 		ASSERT_EQ(0, bystander_end(&b));
+		/* Who looks sees all of it. */
+		EXPECT_EQ(0, mq_stat_of(&self->queue, delayed));
+		EXPECT_EQ(10 * MANY, mq_stat_of(&self->queue, ready));
 		if (b.worst_ns < best_ns)
 			best_ns = b.worst_ns;
 	}
 	TH_LOG("the slowest open: %llu us", (unsigned long long)best_ns / 1000);
-	EXPECT_GE(SLACK_NS * (is_debug() ? 10 : 1), best_ns);
+	EXPECT_GE(most_ns, best_ns);
 }
 
 /* -- walks ----------------------------------------------------------------- */
@@ -412,11 +423,28 @@ static int reap(FIXTURE_DATA(hold) *self, int n)
 	return done == (n + 399) / 400 ? 0 : -EBADMSG;
 }
 
+/* Were it one hold of the lock, another call would wait for all of it. */
 TEST_F(hold, purge_passes_few_messages_at_a_time)
 {
-	static const struct attack attack = { "ack=manual", true, sow, reap };
+	uint64_t from, took = 0;
+	struct bystander b;
+	bool parts = false;
+	int try;
 
-	EXPECT_BOUNDED(&attack, 10 * MANY);
+	for (try = 0; try < 20 && !parts; try++) {
+		ASSERT_EQ(0, begin(self, "ack=manual"));
+		ASSERT_EQ(0, sow(self, 10 * MANY));
+		ASSERT_EQ(0, bystander_begin(&b, &self->queue, true));
+		from = mq_now_ns();
+		ASSERT_EQ(0, reap(self, 10 * MANY));
+		took = mq_now_ns() - from;
+		ASSERT_EQ(0, bystander_end(&b));
+		parts = b.worst_ns < took / 2;
+	}
+	TH_LOG("the slowest call of another: %llu us, the purge: %llu us",
+	       (unsigned long long)b.worst_ns / 1000,
+	       (unsigned long long)took / 1000);
+	EXPECT_TRUE(parts);
 }
 
 /* One of them at a time, by id, from the middle. */
@@ -603,10 +631,10 @@ TEST_F(hold, write_of_lines_ends_with_its_process)
 
 /* -- a consumer that dies -------------------------------------------------- */
 
-/* It holds @n deliveries, and is killed. */
-static int die_holding(FIXTURE_DATA(hold) *self, int n)
+/* A process that holds @n deliveries: its id, or a negative errno. */
+static pid_t holder(FIXTURE_DATA(hold) *self, int n)
 {
-	int pipes[2], fd, status;
+	int pipes[2], fd;
 	pid_t child;
 	char byte;
 
@@ -621,11 +649,10 @@ static int die_holding(FIXTURE_DATA(hold) *self, int n)
 		pause();
 	}
 	close(pipes[1]);
-	if (read(pipes[0], &byte, 1) != 1)
-		return -EIO;
+	if (child > 0 && read(pipes[0], &byte, 1) != 1)
+		child = -EIO;
 	close(pipes[0]);
-	kill(child, SIGKILL);
-	return waitpid(child, &status, 0) == child ? 0 : -errno;
+	return child;
 }
 
 /* Somebody receives by hand, and closes, all the time: from another queue. */
@@ -657,14 +684,18 @@ static void *receiver_thread(void *argument)
 
 TEST_F(hold, consumer_that_dies_with_much_keeps_nobody_waiting)
 {
+	uint64_t most_ns = SLACK_NS * (is_debug() ? 10 : 1);
 	uint64_t best_ns = UINT64_MAX;
 	struct mq_queue other;
 	struct bystander b;
-	int try, fd;
+	int try, fd, status;
+	pid_t child;
 
-	for (try = 0; try < TRIES; try++) {
+	for (try = 0; try < TRIES && best_ns > most_ns; try++) {
 		ASSERT_EQ(0, begin(self, "ack=manual max_deliveries=0"));
 		ASSERT_EQ(0, mq_fill_fast(self->fd, 300000));
+		child = holder(self, 300000);
+		ASSERT_LT(0, child);
 		ASSERT_EQ(0, mq_create(&other, "ack=manual max_deliveries=0"));
 		fd = mq_open(&other, O_WRONLY);
 		ASSERT_LE(0, fd);
@@ -673,7 +704,8 @@ TEST_F(hold, consumer_that_dies_with_much_keeps_nobody_waiting)
 		b.queue = &other;
 		ASSERT_EQ(0, pthread_create(&b.thread, NULL, receiver_thread,
 					    &b));
-		EXPECT_EQ(0, die_holding(self, 300000));
+		EXPECT_EQ(0, kill(child, SIGKILL));
+		EXPECT_EQ(child, waitpid(child, &status, 0));
 		EXPECT_EQ(0, bystander_end(&b));
 		EXPECT_EQ(300000, mq_stat_of(&self->queue, ready));
 		close(fd);
@@ -682,7 +714,7 @@ TEST_F(hold, consumer_that_dies_with_much_keeps_nobody_waiting)
 	}
 	TH_LOG("the slowest receive of another: %llu us",
 	       (unsigned long long)best_ns / 1000);
-	EXPECT_GE(SLACK_NS * (is_debug() ? 10 : 1), best_ns);
+	EXPECT_GE(most_ns, best_ns);
 }
 
 TEST_HARNESS_MAIN
