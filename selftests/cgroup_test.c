@@ -244,4 +244,81 @@ TEST_F(cgroup, large_message_over_the_limit_gets_enomem_and_lives)
 	EXPECT_EQ(0, group_event(self->group, "oom_kill"));
 }
 
+/* -- dead letters ----------------------------------------------------------- */
+
+/* All that is ready dies by the hand of somebody outside the group. */
+static int reject_all(FIXTURE_DATA(cgroup) *self)
+{
+	static char buffer[MEBI];
+	struct devmq_recv recv;
+	struct devmq_record *r = (void *)buffer;
+	int error;
+
+	for (;;) {
+		error = mq_recv(self->fd, buffer, sizeof(buffer), &recv);
+		if (error)
+			return error == -EAGAIN ? 0 : error;
+		error = mq_settle(self->fd, r->id, r->id + recv.count - 1,
+				  DEVMQ_ACTION_REJECT);
+		if (error != recv.count)
+			return error < 0 ? error : -EBADMSG;
+	}
+}
+
+/* It dies by itself. */
+static int wait_for_death(FIXTURE_DATA(cgroup) *self)
+{
+	return mq_wait_until(!mq_stat_of(&self->queue, ready)) ? 0 : -ETIME;
+}
+
+/*
+ * The group sends until it is over its limit, or 48 MB in all, and @die sees to
+ * it that nothing stays where it was sent.
+ */
+#define EXPECT_CHARGED_WHEN_DEAD(die) do {				\
+	int _round, _error = 0;						\
+	long long _held;						\
+									\
+	ASSERT_EQ(0, mq_create(&dead, "max_bytes=1G"));			\
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "dead_letter", "%s",	\
+				  dead.name));				\
+	ASSERT_EQ(0, group_write(self->group, "memory.max", "20M"));	\
+	group_write(self->group, "memory.swap.max", "0");		\
+	for (_round = 0; _round < 12 && !_error; _round++) {		\
+		_error = in_group(self, send_many, 4000, 1000);		\
+		ASSERT_EQ(0, die(self));				\
+	}								\
+	EXPECT_EQ(ENOMEM, _error);					\
+	_held = mq_stat_of(&dead, bytes);				\
+	EXPECT_LE(4 * MEBI, _held);					\
+	EXPECT_GE(20 * MEBI, _held);					\
+	EXPECT_LE(_held, group_number(self->group, "memory.current"));	\
+	EXPECT_EQ(mq_stat_of(&self->queue, sent),			\
+		  mq_stat_of(&self->queue, dead_lettered) +		\
+		  mq_stat_of(&self->queue, dead));			\
+	EXPECT_EQ(0, group_event(self->group, "oom_kill"));		\
+	/* When they go the group is relieved, and can send. */		\
+	ASSERT_EQ(0, mq_remove(&dead));					\
+	EXPECT_TRUE(mq_wait_until(group_number(self->group,		\
+			"memory.current") < 4 * MEBI));			\
+	EXPECT_EQ(0, in_group(self, send_many, 100, 1000));		\
+} while (0)
+
+TEST_F(cgroup, what_others_reject_stays_charged_to_its_sender)
+{
+	struct mq_queue dead;
+
+	ASSERT_EQ(0, mq_consumer_set(self->fd, DEVMQ_ACK_MANUAL, 0));
+	EXPECT_CHARGED_WHEN_DEAD(reject_all);
+}
+
+TEST_F(cgroup, what_dies_by_itself_stays_charged_to_its_sender)
+{
+	struct mq_queue dead;
+
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "on_expiry", "dead"));
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "ttl_ms", "1"));
+	EXPECT_CHARGED_WHEN_DEAD(wait_for_death);
+}
+
 TEST_HARNESS_MAIN
