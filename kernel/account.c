@@ -31,8 +31,11 @@
 /* Who moves messages to free what is mostly unused may exceed by a 32nd. */
 #define MQ_MOVE_SHIFT	5
 
-/* How long pollers wait to be told that there is some memory again. */
-#define MQ_STARVED_DELAY	(HZ / 50 ?: 1)
+/*
+ * How long after that pollers are told that there is some memory again, and
+ * another sender is woken, if there are any.
+ */
+#define MQ_ACCOUNT_DELAY	(HZ / 50 ?: 1)
 
 static atomic_long_t mq_total_used;
 static unsigned long mq_total_max;	/* 0: not set yet */
@@ -49,7 +52,12 @@ static struct rb_root mq_payers = RB_ROOT;
  */
 static DEFINE_SPINLOCK(mq_starved_lock);
 static LIST_HEAD(mq_starved);
-static DECLARE_WAIT_QUEUE_HEAD(mq_account_waiters);
+
+/* Senders who wait for the bound of all; those who wait for a user's: mq_user. */
+static struct mq_waiters mq_total_waiters;
+
+static void mq_account_later(struct work_struct *work);
+static DECLARE_DELAYED_WORK(mq_account_work, mq_account_later);
 
 static unsigned long mq_max_of_user(void)
 {
@@ -224,6 +232,7 @@ static struct mq_payer *mq_payer_new(kuid_t uid, struct mem_cgroup *memcg)
 	refcount_set(&p->refs, 1);
 	p->memcg = memcg;
 	u->uid = uid;
+	mq_waiters_init(&u->waiters);
 	spin_lock(&mq_accounts_lock);
 	found = mq_payer_find_locked(uid, memcg);
 	if (!found)
@@ -303,14 +312,42 @@ static bool mq_is_exempt(void)
 	return ns_capable_noaudit(&init_user_ns, CAP_SYS_RESOURCE);
 }
 
-/* There is more than before: those who wait are to look. */
-static void mq_account_freed(void)
+/* How much of a bound is left. */
+static unsigned long mq_room(const atomic_long_t *used, unsigned long max)
+{
+	unsigned long now = atomic_long_read(used);
+
+	return now < max ? max - now : 0;
+}
+
+static unsigned long mq_total_room(void)
+{
+	return mq_room(&mq_total_used, READ_ONCE(mq_total_max));
+}
+
+static unsigned long mq_user_room(const struct mq_user *u)
+{
+	return mq_room(&u->used, mq_max_of_user());
+}
+
+/*
+ * There is more than before: the sender who has waited longest among those for
+ * whom it is enough is woken, and wakes the next after trying. That sender may
+ * be stopped, and pollers are not told one by one, so some work comes after.
+ */
+static void mq_account_freed(struct mq_user *u)
 {
 	/* Pairs with that of whoever gets in line and then looks. */
-	smp_mb();
-	if (unlikely(waitqueue_active(&mq_account_waiters) ||
-		     !list_empty(&mq_starved)))
-		mq_account_wake();
+	bool waits = mq_waiters_any(&mq_total_waiters) ||
+		     mq_waiters_some(&u->waiters);
+
+	if (likely(!waits && list_empty(&mq_starved)))
+		return;
+	if (mq_waiters_some(&u->waiters))
+		mq_waiters_wake(&u->waiters, mq_user_room(u));
+	if (mq_waiters_some(&mq_total_waiters))
+		mq_waiters_wake(&mq_total_waiters, mq_total_room());
+	schedule_delayed_work(&mq_account_work, MQ_ACCOUNT_DELAY);
 }
 
 static bool mq_charge_bounds(struct mq_user *u, unsigned long bytes,
@@ -322,7 +359,7 @@ static bool mq_charge_bounds(struct mq_user *u, unsigned long bytes,
 		return true;
 	atomic_long_sub(bytes, &u->used);
 	/* Only the same user can have seen it. */
-	mq_account_freed();
+	mq_account_freed(u);
 	return false;
 }
 
@@ -370,7 +407,7 @@ void mq_charge_less(struct mq_payer *p, unsigned long bytes)
 {
 	atomic_long_sub(bytes, &p->user->used);
 	atomic_long_sub(bytes, &mq_total_used);
-	mq_account_freed();
+	mq_account_freed(p->user);
 }
 
 /* The memory is free. */
@@ -441,10 +478,11 @@ void mq_account_forget(struct mq_queue *q)
 	spin_unlock(&mq_starved_lock);
 }
 
-/* There may be more memory than before: all are to look. */
-static void mq_starved_wake(struct work_struct *work)
+/* Those who poll queues are to look. Return: there were some. */
+static bool mq_starved_wake(void)
 {
 	struct mq_queue *q;
+	bool some = false;
 
 	spin_lock(&mq_starved_lock);
 	while ((q = list_first_entry_or_null(&mq_starved, struct mq_queue,
@@ -457,44 +495,170 @@ static void mq_starved_wake(struct work_struct *work)
 		mq_wake_pollers(q);
 		mq_waiters_wake_all(&q->room);
 		mq_queue_put(q);
+		some = true;
 		cond_resched();
 		spin_lock(&mq_starved_lock);
 	}
 	spin_unlock(&mq_starved_lock);
+	return some;
 }
 
-static DECLARE_DELAYED_WORK(mq_starved_work, mq_starved_wake);
+/* The first user behind @uid in the tree, who stays until mq_user_put(). */
+static struct mq_user *mq_user_after(const struct mq_user *before)
+{
+	struct rb_node *node;
+	struct mq_user *u;
 
+	spin_lock(&mq_accounts_lock);
+	node = before ? rb_next(&before->node) : rb_first(&mq_users);
+	u = rb_entry_safe(node, struct mq_user, node);
+	if (u)
+		u->payers++;
+	spin_unlock(&mq_accounts_lock);
+	return u;
+}
+
+static void mq_user_put(struct mq_user *u)
+{
+	spin_lock(&mq_accounts_lock);
+	if (--u->payers)
+		u = NULL;
+	else
+		rb_erase(&u->node, &mq_users);
+	spin_unlock(&mq_accounts_lock);
+	kfree(u);
+}
+
+/* Have @wake look after the waiters of each user. Return: as @wake for any. */
+static bool mq_each_user(bool (*wake)(struct mq_user *u))
+{
+	struct mq_user *u = mq_user_after(NULL), *next;
+	bool some = false;
+
+	for (; u; u = next) {
+		if (mq_waiters_some(&u->waiters))
+			some |= wake(u);
+		next = mq_user_after(u);
+		mq_user_put(u);
+		cond_resched();
+	}
+	return some;
+}
+
+static bool mq_user_wake_one(struct mq_user *u)
+{
+	return mq_waiters_wake(&u->waiters, mq_user_room(u));
+}
+
+static bool mq_user_wake_all(struct mq_user *u)
+{
+	mq_waiters_wake_all(&u->waiters);
+	return true;
+}
+
+/*
+ * Some memory was freed a while ago. Who was woken for it may not have come, so
+ * another one is; as long as that goes on, so does this.
+ */
+static void mq_account_later(struct work_struct *work)
+{
+	bool woken = mq_waiters_wake(&mq_total_waiters, mq_total_room());
+
+	woken |= mq_each_user(mq_user_wake_one);
+	mq_starved_wake();
+	if (woken)
+		schedule_delayed_work(&mq_account_work, MQ_ACCOUNT_DELAY);
+}
+
+/* What all are to look at has changed: a bound, an option, a queue is gone. */
 void mq_account_wake(void)
 {
-	wake_up_all(&mq_account_waiters);
+	mq_waiters_wake_all(&mq_total_waiters);
+	mq_each_user(mq_user_wake_all);
 	if (!list_empty(&mq_starved))
-		schedule_delayed_work(&mq_starved_work, MQ_STARVED_DELAY);
+		schedule_delayed_work(&mq_account_work, MQ_ACCOUNT_DELAY);
+}
+
+/**
+ * struct mq_account_waiter - a sender who waits for memory
+ * @w: in mq_user.waiters or in mq_total_waiters
+ * @q: the queue that it is for
+ * @u: whose bound it is, NULL: that of all
+ */
+struct mq_account_waiter {
+	struct mq_waiter	w;
+	const struct mq_queue	*q;
+	const struct mq_user	*u;
+};
+
+/*
+ * That bound has room, or it is of no use to wait. The other one is no matter of
+ * this line: it is looked at by trying.
+ */
+static bool mq_account_may_go(const struct mq_waiter *w)
+{
+	const struct mq_account_waiter *x;
+
+	x = container_of(w, struct mq_account_waiter, w);
+	return READ_ONCE(x->q->gone) || mq_account_never(w->need) ||
+	       READ_ONCE(x->q->opt.overflow) != MQ_OVERFLOW_BLOCK ||
+	       w->need <= (x->u ? mq_user_room(x->u) : mq_total_room());
 }
 
 /**
  * mq_account_wait - sleep until there may be so much memory for the caller
  * @q: the queue that it is for
  * @bytes: how much
+ * @turn: what the last wait said, all 0 before the first
+ *
+ * Whoever called this calls mq_account_answer() when he has tried to send, and
+ * before he waits for anything else.
  *
  * Return: 0 (try again, if only to fail), ENOMEM or ERESTARTSYS.
  */
-int mq_account_wait(struct mq_queue *q, unsigned long bytes)
+int mq_account_wait(struct mq_queue *q, unsigned long bytes,
+		    struct mq_account_turn *turn)
 {
-	struct mq_payer *p = mq_payer_get();
+	struct mq_account_waiter x = { .q = q };
+	struct mq_waiters *waiters = &mq_total_waiters;
+	struct mq_payer *p;
 	int err;
 
+	mq_account_answer(turn);
+	p = mq_payer_get();
 	if (!p)
 		return -ENOMEM;
-	err = wait_event_interruptible(mq_account_waiters,
-				       READ_ONCE(q->gone) ||
-				       mq_account_open(q, p, bytes));
-	mq_payer_put(p);
+	if (bytes > mq_user_room(p->user) && !mq_is_exempt()) {
+		x.u = p->user;
+		waiters = &p->user->waiters;
+	}
+	mq_waiter_init_thread(&x.w, bytes);
+	err = mq_waiters_sleep(waiters, &x.w, mq_account_may_go);
+	if (x.w.woken) {
+		turn->payer = p;
+		turn->waiters = waiters;
+	} else {
+		mq_payer_put(p);
+	}
 	return err;
+}
+
+/* Who waited has tried to send: if memory is left, it is for the next. */
+void mq_account_answer(struct mq_account_turn *turn)
+{
+	struct mq_payer *p = turn->payer;
+
+	if (likely(!p))
+		return;
+	turn->payer = NULL;
+	mq_waiters_wake(turn->waiters, turn->waiters == &mq_total_waiters ?
+			mq_total_room() : mq_user_room(p->user));
+	mq_payer_put(p);
 }
 
 int __init mq_account_init(void)
 {
+	mq_waiters_init(&mq_total_waiters);
 	/* A parameter on the command line has been set by now. */
 	if (!mq_total_max)
 		mq_total_max = min_t(u64, LONG_MAX,
@@ -504,7 +668,7 @@ int __init mq_account_init(void)
 
 void mq_account_exit(void)
 {
-	cancel_delayed_work_sync(&mq_starved_work);
+	cancel_delayed_work_sync(&mq_account_work);
 	WARN_ON_ONCE(atomic_long_read(&mq_total_used));
 	WARN_ON_ONCE(!RB_EMPTY_ROOT(&mq_payers));
 }

@@ -13,6 +13,8 @@
 #include <linux/types.h>
 #include <linux/uidgid.h>
 
+#include "waiters.h"
+
 struct mem_cgroup;
 struct mq_queue;
 
@@ -22,12 +24,14 @@ struct mq_queue;
  * @uid: who it is (invariant)
  * @payers: how many payers the user has (mq_accounts_lock)
  * @used: bytes that are charged (atomic)
+ * @waiters: senders who wait for this user's bound
  */
 struct mq_user {
-	struct rb_node	node;
-	kuid_t		uid;
-	unsigned int	payers;
-	atomic_long_t	used;
+	struct rb_node		node;
+	kuid_t			uid;
+	unsigned int		payers;
+	atomic_long_t		used;
+	struct mq_waiters	waiters;
 };
 
 /**
@@ -42,6 +46,16 @@ struct mq_payer {
 	refcount_t		refs;
 	struct mq_user		*user;
 	struct mem_cgroup	*memcg;
+};
+
+/**
+ * struct mq_account_turn - a sender who waited for memory
+ * @payer: who was to pay, if others rely on the sender to try; else NULL
+ * @waiters: where the sender waited
+ */
+struct mq_account_turn {
+	struct mq_payer		*payer;
+	struct mq_waiters	*waiters;
 };
 
 struct mq_payer *mq_payer_get(void);
@@ -66,7 +80,9 @@ bool mq_account_open(const struct mq_queue *q, struct mq_payer *p,
 		     unsigned long bytes);
 bool mq_account_poll(struct mq_queue *q, struct mq_payer *p,
 		     unsigned long bytes);
-int mq_account_wait(struct mq_queue *q, unsigned long bytes);
+int mq_account_wait(struct mq_queue *q, unsigned long bytes,
+		    struct mq_account_turn *turn);
+void mq_account_answer(struct mq_account_turn *turn);
 void mq_account_forget(struct mq_queue *q);
 void mq_account_wake(void);
 int mq_account_init(void);

@@ -333,7 +333,7 @@ int mq_ioc_send(struct mq_ioc *ioc)
 		if (err)
 			ret = err;
 	} while (!err);
-	mq_answer_room(ioc->f->q, &turn.called);
+	mq_turn_end(ioc->f->q, &turn);
 	if (ret < 0)
 		return ret;
 	a->result = sent.dup ? DEVMQ_SENT_DUP : 0;

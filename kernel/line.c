@@ -380,7 +380,7 @@ static int mq_line_copy(struct mq_lines *l, struct iov_iter *from)
 		if (unlikely(err))
 			err = mq_line_wait(l, err);
 	}
-	mq_answer_room(l->f->q, &l->turn.called);
+	mq_turn_end(l->f->q, &l->turn);
 	mq_line_free(l);
 	return err;
 }

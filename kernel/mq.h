@@ -1498,10 +1498,12 @@ bool mq_spin_room(struct mq_queue *q, u64 bytes, bool *called);
  * struct mq_turn - a writer in line, from one try to the next
  * @called: others rely on him to try
  * @ticket: his place in line, 0: none yet
+ * @memory: the same, where he waited for memory
  */
 struct mq_turn {
-	bool	called;
-	u64	ticket;
+	bool			called;
+	u64			ticket;
+	struct mq_account_turn	memory;
 };
 
 /* wait.c: who sleeps, who is woken */
@@ -1564,9 +1566,9 @@ void mq_send_others(struct mq_file *f);
 bool mq_send_changes(const struct mq_queue *q, int err);
 int mq_send_more(struct mq_queue *q);
 int mq_send(struct mq_file *f, struct mq_batch *b, struct mq_sent *sent);
+void mq_turn_end(struct mq_queue *q, struct mq_turn *turn);
 int mq_send_wait(struct mq_file *f, u64 payload, u64 meta, bool nowait, int err,
 		 struct mq_turn *turn);
-int mq_send_short(struct mq_file *f, u64 bytes, bool nowait);
 ssize_t mq_write(struct file *file, const char __user *from, size_t size,
 		 loff_t *pos);
 ssize_t mq_write_iter(struct mq_file *f, struct kiocb *iocb,

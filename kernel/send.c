@@ -246,18 +246,18 @@ static int mq_short_drop(struct mq_queue *q, u64 cost)
  * @f: the producer
  * @bytes: of the message's payload, key and headers
  * @nowait: do not wait for others to give memory back
+ * @turn: as for mq_send_wait()
  *
  * The queue's overflow option says what to do. The caller holds no memory.
  *
  * Return: 0, try again; or ENODEV, EMSGSIZE, EAGAIN, EDQUOT, ENOMEM, EINTR,
  * ERESTARTSYS.
  */
-int mq_send_short(struct mq_file *f, u64 bytes, bool nowait)
+static int mq_send_short(struct mq_file *f, u64 bytes, bool nowait,
+			 struct mq_turn *turn)
 {
 	struct mq_queue *q = f->q;
 	unsigned long cost = mq_cost(bytes);
-	struct mq_turn turn = {};
-	int err;
 
 	if (READ_ONCE(q->gone))
 		return -ENODEV;
@@ -268,12 +268,9 @@ int mq_send_short(struct mq_file *f, u64 bytes, bool nowait)
 		cost += MQ_COST_BESIDE;
 	if (mq_account_never(cost))
 		return -EMSGSIZE;
-	if (mq_paused(q, MQ_PAUSED_SEND)) {
-		/* Nobody goes for what could not come in. */
-		err = nowait ? -EAGAIN : mq_wait_room(q, 0, 0, &turn);
-		mq_answer_room(q, &turn.called);
-		return err;
-	}
+	/* Nobody goes for what could not come in. */
+	if (mq_paused(q, MQ_PAUSED_SEND))
+		return nowait ? -EAGAIN : mq_wait_room(q, 0, 0, turn);
 	switch (READ_ONCE(q->opt.overflow)) {
 	case MQ_OVERFLOW_REJECT:
 	case MQ_OVERFLOW_DEAD_LETTER:	/* moving frees nothing */
@@ -282,10 +279,17 @@ int mq_send_short(struct mq_file *f, u64 bytes, bool nowait)
 		return mq_short_drop(q, cost);
 	default:
 		if (!nowait)
-			return mq_account_wait(q, cost);
+			return mq_account_wait(q, cost, &turn->memory);
 		mq_want_room(f, bytes);
 		return -EAGAIN;
 	}
+}
+
+/* Who waited has tried: if room or memory is left, it is for the next. */
+void mq_turn_end(struct mq_queue *q, struct mq_turn *turn)
+{
+	mq_answer_room(q, &turn->called);
+	mq_account_answer(&turn->memory);
 }
 
 /**
@@ -296,7 +300,7 @@ int mq_send_short(struct mq_file *f, u64 bytes, bool nowait)
  * @nowait: do not
  * @err: why: EAGAIN, the queue has no room or is paused; EDQUOT, there is no
  *	memory; all else is no reason to wait
- * @turn: his place in line; the caller calls mq_answer_room() in the end
+ * @turn: his place in line; the caller calls mq_turn_end() in the end
  *
  * The caller holds nothing that others could use: what he has copied is freed, and
  * is copied again, and looked at again, after this.
@@ -315,9 +319,9 @@ int mq_send_wait(struct mq_file *f, u64 payload, u64 meta, bool nowait, int err,
 		return err;
 	}
 	mq_chunk_forgo(f);
-	mq_answer_room(q, &turn->called);
+	mq_turn_end(q, turn);
 	if (err == -EDQUOT)
-		return mq_send_short(f, payload + meta, nowait);
+		return mq_send_short(f, payload + meta, nowait, turn);
 	if (mq_spin_room(q, payload + meta, &turn->called))
 		return 0;
 	return mq_wait_room(q, payload, meta, turn);
@@ -365,7 +369,7 @@ static noinline ssize_t mq_write_slow(struct mq_file *f,
 		if (err)
 			ret = err;
 	} while (!err);
-	mq_answer_room(f->q, &turn.called);
+	mq_turn_end(f->q, &turn);
 	return ret;
 }
 
@@ -485,6 +489,6 @@ ssize_t mq_write_iter(struct mq_file *f, struct kiocb *iocb,
 		if (err)
 			ret = err;
 	} while (!err);
-	mq_answer_room(f->q, &turn.called);
+	mq_turn_end(f->q, &turn);
 	return ret;
 }

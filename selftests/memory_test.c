@@ -386,6 +386,131 @@ TEST_F(memory, nobody_else_loses_what_never_got_in)
 	close(fd);
 }
 
+/* -- waiting for some ---------------------------------------------------------- */
+
+#define WRITERS	20
+
+/* Fill the memory there is, but for what one message of 4000 bytes takes. */
+#define FILL()	do {							\
+	char data[4000] = {};						\
+									\
+	ASSERT_EQ(0, mq_write_file(MQ_TOTAL_BYTES, "1M"));		\
+	while (mq_write(self->fd, data, sizeof(data)) == sizeof(data))	\
+		;							\
+} while (0)
+
+/* The oldest message is done: its memory is free. */
+#define FREE_ONE() do {							\
+	char data[4000];						\
+									\
+	ASSERT_EQ(sizeof(data), mq_read(self->fd, data, sizeof(data)));	\
+	ASSERT_EQ(1, mq_ack(self->fd, mq_last_id(self->fd)));		\
+} while (0)
+
+static int done_of(const struct mq_call *calls)
+{
+	int i, done = 0;
+
+	for (i = 0; i < WRITERS; i++)
+		done += mq_call_done((struct mq_call *)&calls[i]);
+	return done;
+}
+
+TEST_F(memory, what_is_freed_wakes_as_many_as_it_is_enough_for)
+{
+	struct mq_call calls[WRITERS];
+	long switches[WRITERS];
+	struct mq_queue other;
+	char data[4000] = {};
+	int i, fd, last;
+
+	CREATE("max_bytes=1G");
+	ASSERT_EQ(0, mq_create(&other, ""));
+	fd = mq_open(&other, O_RDWR);
+	ASSERT_LE(0, fd);
+	FILL();
+	for (i = 0; i < WRITERS; i++) {
+		ASSERT_EQ(0, mq_write_start(&calls[i], fd, data,
+					    sizeof(data)));
+		ASSERT_TRUE(mq_call_sleeps(&calls[i]));
+	}
+	FREE_ONE();
+	ASSERT_TRUE(mq_wait_until(done_of(calls) == 1));
+	/* Who has waited longest, and nobody else has noticed. */
+	EXPECT_EQ(sizeof(data), mq_call_result(&calls[0]));
+	for (i = 1; i < WRITERS; i++)
+		switches[i] = mq_switches(getpid(), calls[i].tid);
+	FREE_ONE();
+	ASSERT_TRUE(mq_wait_until(mq_call_done(&calls[1])));
+	mq_sleep_ms(100);
+	for (i = 2; i < WRITERS; i++)
+		EXPECT_EQ(switches[i], mq_switches(getpid(), calls[i].tid));
+	/* With all the memory there is, they come one after the other. */
+	ASSERT_EQ(0, mq_write_file(MQ_TOTAL_BYTES, self->total));
+	for (last = 1; last < WRITERS; last++)
+		EXPECT_EQ(sizeof(data), mq_call_result(&calls[last]));
+	EXPECT_EQ(WRITERS, mq_stat_of(&other, ready));
+	close(fd);
+}
+
+TEST_F(memory, a_writer_that_is_stopped_keeps_memory_from_nobody)
+{
+	struct mq_queue other;
+	struct mq_call call;
+	char data[4000] = {};
+	pid_t child;
+	int fd, i;
+
+	CREATE("max_bytes=1G");
+	ASSERT_EQ(0, mq_create(&other, ""));
+	fd = mq_open(&other, O_RDWR);
+	ASSERT_LE(0, fd);
+	FILL();
+	child = mq_fork();
+	if (!child)
+		_exit(mq_write(fd, data, sizeof(data)) != sizeof(data));
+	ASSERT_TRUE(mq_wait_asleep(child, child, SYS_write));
+	ASSERT_EQ(0, kill(child, SIGSTOP));
+	ASSERT_EQ(0, mq_write_start(&call, fd, data, sizeof(data)));
+	ASSERT_TRUE(mq_call_sleeps(&call));
+	/* Enough for both, at once, and the first is the one who is stopped. */
+	for (i = 0; i < 8; i++)
+		FREE_ONE();
+	EXPECT_EQ(sizeof(data), mq_call_result(&call));
+	ASSERT_EQ(0, kill(child, SIGCONT));
+	EXPECT_EQ(0, mq_wait_child(child));
+	close(fd);
+}
+
+TEST_F(memory, user_who_waits_goes_on_when_that_user_has_memory_again)
+{
+	char data[4000] = {};
+	pid_t child;
+	int i;
+
+	CREATE("mode=0666 max_bytes=1G");
+	ASSERT_EQ(0, mq_write_file(MQ_TOTAL_BYTES, "8M"));
+	ASSERT_EQ(0, mq_write_file(USER_BYTES, "256K"));
+	child = mq_fork();
+	if (!child) {
+		if (mq_become(MQ_NOBODY, MQ_NOBODY))
+			_exit(1);
+		i = mq_open(&self->queue, O_WRONLY);
+		for (int n = 0; n < 200; n++)
+			if (mq_write(i, data, sizeof(data)) != sizeof(data))
+				_exit(2);
+		_exit(0);
+	}
+	ASSERT_TRUE(mq_wait_asleep(child, child, SYS_write));
+	EXPECT_GE(256 * 1024, used_by(MQ_NOBODY));
+	/* What others free is of no use. */
+	for (i = 0; i < 200; i++) {
+		ASSERT_TRUE(mq_wait_until(mq_stat_of(&self->queue, ready)));
+		FREE_ONE();
+	}
+	EXPECT_EQ(0, mq_wait_child(child));
+}
+
 /* -- all that is kept counts --------------------------------------------------- */
 
 TEST_F(memory, keys_and_ids_count)
