@@ -23,6 +23,7 @@
 #include <linux/sched.h>
 #include <linux/sched/mm.h>
 #include <linux/timer.h>
+#include <linux/wait.h>
 
 /* The kernel is of this version or a later one. */
 #define MQ_SINCE_STABLE(major, minor, stable) \
@@ -68,6 +69,13 @@
 #define mq_assign_str(dst, ...) __assign_str(dst)
 #else
 #define mq_assign_str(dst, ...) __assign_str(dst, __VA_ARGS__)
+#endif
+
+/* A mark among those who wait, where waking them drops the lock. */
+#ifdef WQ_FLAG_BOOKMARK
+#define MQ_WQ_FLAG_BOOKMARK WQ_FLAG_BOOKMARK
+#else
+#define MQ_WQ_FLAG_BOOKMARK 0
 #endif
 
 /* A timer can be stopped for good. */

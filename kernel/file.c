@@ -40,6 +40,7 @@ static struct mq_file *mq_file_new(struct mq_queue *q, struct file *file)
 	INIT_LIST_HEAD(&f->keeper);
 	mq_park_init(f);
 	init_waitqueue_head(&f->own);
+	mq_relay_init(f);
 	mq_cursor_init(&f->cursor);
 	return f;
 }
@@ -105,6 +106,7 @@ static int mq_release(struct inode *inode, struct file *file)
 	mq_return_all(f);
 	mq_free_held(f);
 	mq_queue_detach(q, f);
+	mq_relay_exit(f);
 	if (f->mode)
 		mq_reap(q, true);
 	mq_chunk_drop(f);
@@ -135,8 +137,7 @@ static ssize_t mq_file_write_iter(struct kiocb *iocb, struct iov_iter *from)
 
 /*
  * Register where the events that are wanted come from, but in two places at
- * the most, as io_uring takes no more: who wants both in and out is woken in
- * mq_queue.readers for what concerns the file alone.
+ * the most, as io_uring takes no more.
  */
 static void mq_poll_wait(struct file *file, poll_table *wait)
 {
@@ -145,25 +146,46 @@ static void mq_poll_wait(struct file *file, poll_table *wait)
 	bool in = f->mode & FMODE_READ && wanted & (EPOLLIN | EPOLLRDNORM);
 	bool out = f->mode & FMODE_WRITE && wanted & (EPOLLOUT | EPOLLWRNORM);
 
-	if (in && out)
-		WRITE_ONCE(f->wide, true);
-	else if (in)
-		poll_wait(file, &f->own, wait);
-	if (in || !out) {
+	if (in) {
 		WRITE_ONCE(f->q->rx.watched, true);
-		poll_wait(file, &f->q->readers, wait);
+		mq_relay_poll(f, file, wait);
 	}
 	if (out) {
 		WRITE_ONCE(f->q->tx.watched, true);
 		poll_wait(file, &f->q->writers, wait);
 	}
+	/* For the end of the queue. */
+	if (!in && !out)
+		poll_wait(file, &f->q->readers, wait);
+}
+
+/*
+ * May it send? If a poller finds no room, that counts as wanting a little, so that
+ * those who get some in let others know while there is more.
+ */
+static bool mq_poll_room(struct mq_file *f)
+{
+	u64 room = max(READ_ONCE(f->wants), 1UL);
+	struct mq_queue *q = f->q;
+
+	bool fits = READ_ONCE(f->tail_held) ? mq_can_grow(q, room) :
+					      mq_can_send(q, room);
+
+	if (!fits || !mq_account_poll(q, f->payer, mq_cost(room))) {
+		if (!cmpxchg(&f->wants, 0, 1))
+			atomic_inc(&q->blocked);
+		return false;
+	}
+	if (unlikely(room == 1) && cmpxchg(&f->wants, 1, 0) == 1)
+		atomic_dec(&q->blocked);
+	return true;
 }
 
 static __poll_t mq_poll(struct file *file, poll_table *wait)
 {
 	struct mq_file *f = file->private_data;
 	struct mq_queue *q = f->q;
-	u64 room = max(READ_ONCE(f->wants), 1UL);
+	__poll_t wanted = poll_requested_events(wait);
 	__poll_t events = 0;
 
 	mq_poll_wait(file, wait);
@@ -175,10 +197,8 @@ static __poll_t mq_poll(struct file *file, poll_table *wait)
 	}
 	if (f->mode & FMODE_READ && mq_can_receive(f, true))
 		events |= EPOLLIN | EPOLLRDNORM;
-	if (f->mode & FMODE_WRITE && (READ_ONCE(f->tail_held) ?
-				      mq_can_grow(q, room) :
-				      mq_can_send(q, room)) &&
-	    mq_account_poll(q, f->payer, mq_cost(room)))
+	if (f->mode & FMODE_WRITE &&
+	    wanted & (EPOLLOUT | EPOLLWRNORM) && mq_poll_room(f))
 		events |= EPOLLOUT | EPOLLWRNORM;
 	if (READ_ONCE(q->gone))
 		events |= EPOLLHUP | EPOLLERR;

@@ -89,6 +89,7 @@ struct mq_order;
 struct mq_owner;
 struct mq_queue;
 struct mq_seen;
+struct poll_table_struct;
 
 /**
  * struct mq_msg - a message, stored as the record that its receiver gets
@@ -700,7 +701,8 @@ enum { MQ_PAUSED_NONE, MQ_PAUSED_SEND, MQ_PAUSED_RECEIVE, MQ_PAUSED_BOTH };
  *	mq_queue_room_locked() (written under @lock, read without)
  * @room_bytes: the same for the bytes of that
  * @blocked: files that found no room, and may be polled
- * @readers: consumers that wait for a message, and pollers
+ * @readers: consumers that wait for a message, and open files for their pollers
+ *	and their commands of io_uring
  * @writers: pollers that wait for room
  * @room: producers that wait for it, each for as much as its message needs
  * @parked: commands of io_uring that wait for a message, for what concerns all
@@ -858,8 +860,11 @@ struct mq_queue {
  *	looked at without)
  * @owner_mm: its memory (as @owner)
  * @disowned: several processes received with it (set once)
- * @own: its sleeping readers and its pollers, for what concerns it alone
- * @wide: it has pollers that are in mq_queue.readers instead (set once)
+ * @own: its sleeping readers, for what concerns it alone
+ * @polls: those who poll it for messages
+ * @relay_all: the file itself in mq_queue.readers, for those of them who are told
+ *	of each message (lock of that)
+ * @relay_one: the same for those of whom one is (as @relay_all)
  * @cursor: where the last PEEK stopped (who set @looking, and mq_queue.lock)
  * @looking: bit 0: a PEEK is at work there (atomic)
  * @payer: who opened it, for what it sends (invariant)
@@ -908,7 +913,9 @@ struct mq_file {
 	struct mm_struct	*owner_mm;
 	bool			disowned;
 	wait_queue_head_t	own;
-	bool			wide;
+	wait_queue_head_t	polls;
+	wait_queue_entry_t	relay_all;
+	wait_queue_entry_t	relay_one;
 	struct mq_cursor	cursor;
 	unsigned long		looking;
 
@@ -1489,6 +1496,12 @@ void mq_own(struct mq_file *f);
 void mq_disown(struct mq_file *f);
 void mq_owner_exit(void);
 
+/* relay.c: who polls for messages */
+void mq_relay_init(struct mq_file *f);
+void mq_relay_exit(struct mq_file *f);
+void mq_relay_poll(struct mq_file *f, struct file *file,
+		   struct poll_table_struct *wait);
+
 /* spin.c: who looks for a while before sleeping */
 bool mq_spin_message(struct mq_file *f, bool partial, u64 deadline_ns,
 		     bool *called);
@@ -1531,7 +1544,7 @@ void mq_wake_sleeping_writers(struct mq_queue *q, bool edge);
 void mq_wake_pollers(struct mq_queue *q);
 void mq_wake_file(struct mq_file *f);
 void mq_tell_locked(struct mq_file *f);
-bool mq_tell(struct mq_queue *q, unsigned int n);
+void mq_tell(struct mq_queue *q, unsigned int n);
 void mq_wake_options(struct mq_queue *q);
 void mq_wake_all(struct mq_queue *q);
 

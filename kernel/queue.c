@@ -136,8 +136,8 @@ static noinline void mq_unlock_dispose(struct mq_queue *q)
 	if (unlikely(q->order))
 		mq_order_clean_locked(q, &groups);
 	spin_unlock(&q->lock);
-	if (tells && mq_tell(q, tells))
-		news.all = true;
+	if (tells)
+		mq_tell(q, tells);
 	mq_news_tell(q, news);
 	mq_dispose(&out);
 	mq_order_free(&groups);

@@ -2,29 +2,68 @@
 /*
  * Who sleeps, and who wakes whom.
  *
- * Readers sleep exclusively in mq_queue.readers: a message that becomes ready
- * wakes one of them. Until that one has tried to take it, further messages wake
- * nobody; when he has, he wakes the next, if there still is a message
- * (mq_answer_message). So a burst costs few wake-ups, and no message is left
- * beside a sleeper, whatever becomes of the one who was woken. If he does not
- * get to run for some milliseconds, others are woken for all but one message.
- * A reader that may hold no more deliveries, or has to wait until it is the
- * active one, is not among them, so that it eats no wake-up meant for others.
- * Besides, all readers of one open file sleep in its own mq_file.own, for what
- * concerns that file alone: that it may hold more again, or that it has a
- * half-read message.
+ * Who stands where
  *
- * Writers sleep exclusively too, but need room of different size: a wake-up
- * goes past those for whom there is not enough, to the first for whom there
- * is. Here as well one is woken at a time, who wakes the next
- * (mq_answer_room).
+ *   A thread that waits for a message stands in two lines: in its open file's,
+ *   mq_file.own, for what concerns that file alone (it may hold another delivery,
+ *   it has a half-read message), and exclusively in the queue's, mq_queue.readers,
+ *   as long as the file may hold another delivery ("has credit": prefetch, and
+ *   single_active). So it eats no wake-up that others could use.
+ *   Commands of io_uring that wait for a message (park.c) stand in their open
+ *   file's line, mq_file.waiting, and the file stands in mq_queue.readers for all
+ *   of them, once, while it has credit (mq_file.front).
+ *   Those who poll for messages (relay.c) stand in mq_file.polls, and the file in
+ *   mq_queue.readers for them.
+ *   Threads and commands that wait for room stand in mq_queue.room, by the order
+ *   of their coming and by how much they need (waiters.c); they hold no memory
+ *   (send.c). Those who poll for room stand in mq_queue.writers.
  *
- * Commands of io_uring that wait without a thread (park.c) stand among both. As
- * their tasks may come late, where there are any each message wakes one; and
- * they pass on what they do not use, too.
+ * Who wakes whom
  *
- * Pollers are woken with the sleepers, and by each message. Those that wait to
- * write are, besides, woken on the edge alone: when the queue ceases to be full.
+ *   A message that becomes ready wakes one thread or command. Until that one has
+ *   tried to take it, further messages wake nobody; when it has, it wakes the
+ *   next, if there still is a message (mq_answer_message). So a burst costs few
+ *   wake-ups. All who poll are told of each message, of those that want to be the
+ *   only one (EPOLLEXCLUSIVE) one in place of a thread.
+ *   Room that becomes free wakes the one who has waited longest of those for whom
+ *   it is enough; who wakes the next in the same way (mq_answer_room). Who polls
+ *   for room is told on the edge, when the queue ceases to be full, and besides
+ *   while any file that polls is known to want room (mq_want_room).
+ *   What is for all (an option, the end of the queue, the end of the file) wakes
+ *   all, in portions where they may be many.
+ *
+ * Why nobody is missed
+ *
+ *   Whoever waits (1) gets in every line, then (2) looks, behind a full barrier,
+ *   and then (3) sleeps. Whoever brings something (1) brings it, then (2) looks
+ *   for somebody in line, behind a full barrier. So one of the two sees the other.
+ *   A thread decides by its file's credit in which lines to stand. That is
+ *   something that is brought, too: so it gets in the file's line first, and only
+ *   then reads the credit (sleep:own, sleep:credit, sleep:readers, sleep:look). To
+ *   be woken in the file's line is not to leave it: getting in the second line
+ *   makes a thread a sleeper again, and what comes after that must find it.
+ *   Credit that goes after that leaves it in the queue's line: the next message
+ *   finds that out, takes it off there and goes on to the next (wake:no-credit);
+ *   credit that comes back finds it in the file's (wake:own). A file that stands
+ *   there for others does the same (front:no-credit, front:credit), or stays and
+ *   tells nobody (relay:no-credit, wake:polls).
+ *   Who is woken as the one to try is in debt to the others (mq_side.called), and
+ *   pays whatever becomes of it: it finds nothing, its deadline passes, a signal
+ *   or its death comes. A message that wakes nobody because somebody is called
+ *   came before that one pays, and is seen then.
+ *
+ * Those who do not come
+ *
+ *   Who is woken may not get to run: its processor is busy, or its group has used
+ *   up its time; the task of a command may be stopped. A thread has
+ *   MQ_GRACE_JIFFIES, after which as many others are woken as have not come
+ *   (mq_grace_over), a command MQ_GRACE (park.c). So the number of steps until
+ *   somebody comes grows with the logarithm of how many do not, and each of these
+ *   is in the way once: woken, it stands in no line any more. Pollers may not come
+ *   either, as who polls is not asked; so where there are any, or commands
+ *   (mq_side.watched), each message wakes one.
+ *
+ * The labels WAIT(...) mark the steps that the model in selftests/spin has.
  */
 #include <linux/hrtimer.h>
 #include <linux/jiffies.h>
@@ -446,16 +485,19 @@ void mq_want_room(struct mq_file *f, u64 bytes)
 {
 	u64 before = xchg(&f->wants, bytes);
 
-	if (!before && bytes)
+	if (!before && bytes) {
 		atomic_inc(&f->q->blocked);
-	else if (before && !bytes)
+	} else if (before && !bytes) {
 		atomic_dec(&f->q->blocked);
+		/* Somebody may poll for as much as another could not send. */
+		mq_wake_pollers(f->q);
+	}
 }
 
-static void mq_wake_all_readers(struct mq_queue *q)
+static void mq_wake_all_readers(struct mq_queue *q, __poll_t why)
 {
 	__wake_up(&q->readers, TASK_INTERRUPTIBLE, 0,
-		  poll_to_key(EPOLLIN | EPOLLRDNORM | MQ_TO_ALL));
+		  poll_to_key(EPOLLIN | EPOLLRDNORM | MQ_TO_ALL | why));
 	mq_waiters_wake_all(&q->parked);
 }
 
@@ -463,7 +505,7 @@ static void mq_wake_all_readers(struct mq_queue *q)
 void mq_wake_sleeping_readers(struct mq_queue *q, unsigned int n)
 {
 	if (!n) {
-		mq_wake_all_readers(q);
+		mq_wake_all_readers(q, 0);
 		return;
 	}
 	if (mq_side_is_called(q, &q->rx))
@@ -539,21 +581,17 @@ void mq_wake_pollers(struct mq_queue *q)
 		__wake_up(&q->writers, TASK_INTERRUPTIBLE, 1, MQ_OUT);
 }
 
-static void mq_wake_own(struct mq_file *f)
+/* @f may hold more deliveries than before, or has a half-read message. */
+void mq_wake_file(struct mq_file *f)
 {
 	/* WAIT(wake:own) */
 	if (wq_has_sleeper(&f->own))
 		__wake_up(&f->own, TASK_INTERRUPTIBLE, 0, MQ_IN);
+	/* WAIT(wake:polls) */
+	if (waitqueue_active(&f->polls))
+		__wake_up(&f->polls, TASK_INTERRUPTIBLE, 1, MQ_IN);
 	if (unlikely(!list_empty(&f->waiting)))
 		mq_park_credit(f);
-}
-
-/* @f may hold more deliveries than before, or has a half-read message. */
-void mq_wake_file(struct mq_file *f)
-{
-	mq_wake_own(f);
-	if (unlikely(READ_ONCE(f->wide)))
-		mq_wake_readers(f->q, 0);
 }
 
 /* The same, when the lock is dropped, and once however often this is called. */
@@ -566,8 +604,8 @@ void mq_tell_locked(struct mq_file *f)
 	q->tells++;
 }
 
-/* Tell the next file, if there is one; @wide: it has pollers elsewhere. */
-static bool mq_tell_next(struct mq_queue *q, bool *wide)
+/* Tell the next file, if there is one. */
+static bool mq_tell_next(struct mq_queue *q)
 {
 	struct mq_file *f;
 
@@ -578,10 +616,8 @@ static bool mq_tell_next(struct mq_queue *q, bool *wide)
 	/* The file may be closed now, but its memory stays. */
 	rcu_read_lock();
 	spin_unlock(&q->lock);
-	if (f) {
-		mq_wake_own(f);
-		*wide |= READ_ONCE(f->wide);
-	}
+	if (f)
+		mq_wake_file(f);
 	rcu_read_unlock();
 	return f;
 }
@@ -590,29 +626,23 @@ static bool mq_tell_next(struct mq_queue *q, bool *wide)
  * Without the lock: tell @n files, or as many as there are. Others may tell
  * those that the caller had in mind; as each tells as many as he has added, none
  * is left.
- *
- * Return: whether all readers are to look, as some files have pollers there.
  */
-bool mq_tell(struct mq_queue *q, unsigned int n)
+void mq_tell(struct mq_queue *q, unsigned int n)
 {
-	bool wide = false;
-
-	while (n-- && mq_tell_next(q, &wide))
+	while (n-- && mq_tell_next(q))
 		;
-	return wide;
 }
 
-/* Tell all files. Who polls elsewhere is for the caller to wake after that. */
+/* Tell all files. */
 static void mq_tell_all(struct mq_queue *q)
 {
-	bool wide = false;
 	u64 n;
 
 	spin_lock(&q->lock);
 	list_splice_tail_init(&q->told, &q->untold);
 	n = q->stat.consumers;
 	spin_unlock(&q->lock);
-	while (n-- && mq_tell_next(q, &wide))
+	while (n-- && mq_tell_next(q))
 		cond_resched();
 }
 
@@ -631,7 +661,7 @@ void mq_wake_options(struct mq_queue *q)
 void mq_wake_all(struct mq_queue *q)
 {
 	mq_tell_all(q);
-	mq_wake_all_readers(q);
+	mq_wake_all_readers(q, EPOLLHUP | EPOLLERR);
 	wake_up_all(&q->writers);
 	mq_waiters_wake_all(&q->room);
 	mq_waiters_wake_all(&q->growth);

@@ -520,6 +520,58 @@ TEST_F(bounds, default_of_max_total_bytes_is_a_quarter_of_memory)
 	EXPECT_GT(memory / 3, total);
 }
 
+#define BLOCKED		24
+
+/* So many wait for their own full queue, in one of the ways in. */
+static void check_blocked(struct __test_metadata *_metadata,
+			  FIXTURE_DATA(bounds) *self, bool lines)
+{
+	static char big[1 << 20];
+	struct mq_call calls[BLOCKED];
+	struct mq_queue other;
+	int fds[BLOCKED], fd, i;
+
+	memset(big, 'x', sizeof(big));
+	big[sizeof(big) - 1] = '\n';
+	CREATE("max_messages=1 framing=%s", lines ? "line" : "record");
+	ASSERT_EQ(2, mq_put(self->fd, "a\n"));
+	ASSERT_EQ(0, mq_create(&other, "max_bytes=1G"));
+	fd = mq_open(&other, O_RDWR | O_NONBLOCK);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, mq_write_file(MQ_TOTAL_BYTES, "16M"));
+	for (i = 0; i < BLOCKED; i++) {
+		fds[i] = mq_open(&self->queue, O_WRONLY);
+		ASSERT_LE(0, fds[i]);
+		/* A piece that ends is as large as a line is read in one go. */
+		ASSERT_EQ(0, mq_write_start(&calls[i], fds[i],
+					    lines ? big + sizeof(big) - 60000 :
+					    big, lines ? 60000 : sizeof(big)));
+		ASSERT_TRUE(mq_call_sleeps(&calls[i]));
+	}
+	/* Most of what all share is there for another queue. */
+	for (i = 0; i < 12; i++)
+		ASSERT_EQ((ssize_t)sizeof(big), mq_write(fd, big, sizeof(big)))
+		{
+			TH_LOG("after %d", i);
+		}
+	ASSERT_EQ(0, mq_remove(&self->queue));
+	for (i = 0; i < BLOCKED; i++) {
+		EXPECT_EQ(-ENODEV, mq_call_result(&calls[i]));
+		close(fds[i]);
+	}
+	close(fd);
+}
+
+TEST_F(bounds, who_waits_for_room_holds_no_memory)
+{
+	check_blocked(_metadata, self, false);
+}
+
+TEST_F(bounds, who_waits_for_room_for_a_line_holds_no_memory)
+{
+	check_blocked(_metadata, self, true);
+}
+
 TEST_F(bounds, max_total_bytes_bounds_all_queues_together)
 {
 	struct mq_queue second;

@@ -441,6 +441,158 @@ TEST_F(wake, exclusive_poller_hands_the_room_on)
 	close(p.fd);
 }
 
+/* Two that want to be the only one told: much room is for both, one after the other. */
+TEST_F(wake, exclusive_poller_hands_on_room_that_nobody_was_refused)
+{
+	struct epoll_event event = { .events = EPOLLOUT | EPOLLEXCLUSIVE };
+	struct poller p[2] = {};
+	pthread_t threads[2];
+	int i;
+
+	ASSERT_EQ(0, mq_create(&self->queue, "max_messages=4"));
+	close(self->fd);
+	self->fd = mq_open(&self->queue, O_RDWR | O_NONBLOCK);
+	ASSERT_EQ(0, mq_fill(self->fd, 4));
+	for (i = 0; i < 2; i++) {
+		p[i].epoll = epoll_create1(0);
+		p[i].fd = mq_open(&self->queue, O_WRONLY | O_NONBLOCK);
+		ASSERT_LE(0, p[i].fd);
+		ASSERT_EQ(0, epoll_ctl(p[i].epoll, EPOLL_CTL_ADD, p[i].fd,
+				       &event));
+		ASSERT_EQ(0, pthread_create(&threads[i], NULL, poll_and_put,
+					    &p[i]));
+		ASSERT_TRUE(mq_wait_until(
+			__atomic_load_n(&p[i].tid, __ATOMIC_ACQUIRE) &&
+			mq_is_asleep(getpid(), p[i].tid, SYS_epoll_wait)));
+	}
+	ASSERT_EQ(4, mq_purge(self->fd, 0, 0));
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, pthread_join(threads[i], NULL));
+		EXPECT_EQ(1, p[i].result);
+		close(p[i].epoll);
+		close(p[i].fd);
+	}
+}
+
+/* What one thread was refused the other polls for, while a third gets a little in. */
+TEST_F(wake, poller_that_wants_much_is_told_after_another_got_a_little_in)
+{
+	struct mq_call call;
+	char data[8];
+
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "max_bytes", "10"));
+	ASSERT_EQ(5, mq_put(self->fd, "aaaaa"));
+	ASSERT_EQ(-EAGAIN, mq_put(self->fd, "bbbbbbbb"));
+	ASSERT_EQ(0, mq_poll_start(&call, self->fd, POLLOUT));
+	ASSERT_TRUE(mq_call_sleeps(&call));
+	ASSERT_EQ(1, mq_put(self->fd, "c"));
+	ASSERT_EQ(5, mq_read(self->fd, data, sizeof(data)));
+	ASSERT_EQ(1, mq_read(self->fd, data, sizeof(data)));
+	EXPECT_EQ(1, mq_call_result(&call));
+}
+
+/* It could not receive, so it must not be the one who is told. */
+TEST_F(wake, exclusive_poller_without_credit_eats_no_message)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLEXCLUSIVE };
+	struct poller p = { .epoll = epoll_create1(0) };
+	struct mq_call call;
+	pthread_t thread;
+	char data[8];
+	int fd;
+
+	p.fd = mq_open(&self->queue, O_RDWR | O_NONBLOCK);
+	fd = mq_open(&self->queue, O_RDONLY);
+	ASSERT_LE(0, p.fd);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, mq_consumer_set(p.fd, DEVMQ_ACK_MANUAL, 1));
+	ASSERT_EQ(1, mq_put(self->fd, "a"));
+	ASSERT_EQ(1, mq_read(p.fd, data, sizeof(data)));
+	ASSERT_EQ(0, epoll_ctl(p.epoll, EPOLL_CTL_ADD, p.fd, &event));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, poll_and_put, &p));
+	ASSERT_TRUE(mq_wait_until(__atomic_load_n(&p.tid, __ATOMIC_ACQUIRE) &&
+				  mq_is_asleep(getpid(), p.tid,
+					       SYS_epoll_wait)));
+	ASSERT_EQ(0, mq_read_start(&call, fd, data, sizeof(data)));
+	ASSERT_TRUE(mq_call_sleeps(&call));
+	ASSERT_EQ(1, mq_put(self->fd, "b"));
+	EXPECT_EQ(1, mq_call_result(&call));
+	/* When it could, it is told. */
+	ASSERT_EQ(1, mq_put(self->fd, "c"));
+	ASSERT_EQ(1, mq_ack(p.fd, mq_last_id(p.fd)));
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	EXPECT_EQ(1, p.result);
+	close(p.epoll);
+	close(p.fd);
+	close(fd);
+}
+
+/* Nanoseconds that a message takes that is sent and received, at best. */
+static uint64_t cost(int fd)
+{
+	uint64_t best = UINT64_MAX, begin;
+	char data[8];
+	int i, n;
+
+	for (i = 0; i < 20; i++) {
+		begin = mq_now_ns();
+		for (n = 0; n < 50; n++)
+			if (mq_put(fd, "x") != 1 ||
+			    mq_read(fd, data, sizeof(data)) != 1)
+				return UINT64_MAX;
+		begin = (mq_now_ns() - begin) / 50;
+		best = begin < best ? begin : best;
+	}
+	return best;
+}
+
+#define CROWD		1500
+#define CROWD_RATIO	4
+
+/* Each waits for more room than there is, in a thread with little memory. */
+static void *write_big(void *arg)
+{
+	static const char big[800];
+
+	return (void *)(long)mq_write(*(int *)arg, big, sizeof(big));
+}
+
+TEST_F(wake, message_costs_the_same_beside_many_writers_that_do_not_fit)
+{
+	static pthread_t threads[CROWD];
+	int fd = mq_open(&self->queue, O_WRONLY), i;
+	uint64_t alone, beside;
+	pthread_attr_t attr;
+	void *result;
+	char data[300] = {};
+
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, mq_consumer_set(self->fd, DEVMQ_ACK_MANUAL, 0));
+	ASSERT_EQ(300, mq_write(self->fd, data, 300));
+	ASSERT_EQ(300, mq_read(self->fd, data, 300));
+	ASSERT_EQ(0, mq_consumer_set(self->fd, DEVMQ_ACK_AUTO, 0));
+	alone = cost(self->fd);
+	ASSERT_NE(UINT64_MAX, alone);
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, 65536);
+	for (i = 0; i < CROWD; i++)
+		ASSERT_EQ(0, pthread_create(&threads[i], &attr, write_big,
+					    &fd));
+	/* All but a few are asleep by then, and it does not matter which. */
+	usleep(200000);
+	beside = cost(self->fd);
+	ASSERT_NE(UINT64_MAX, beside);
+	EXPECT_GE(CROWD_RATIO * alone, beside);
+	TH_LOG("%llu ns alone, %llu ns beside %d", (unsigned long long)alone,
+	       (unsigned long long)beside, CROWD);
+	ASSERT_EQ(0, mq_remove(&self->queue));
+	for (i = 0; i < CROWD; i++) {
+		ASSERT_EQ(0, pthread_join(threads[i], &result));
+		EXPECT_EQ(-ENODEV, (long)result);
+	}
+	close(fd);
+}
+
 /* Messages that come while somebody just looks for them are not left behind. */
 TEST_F(wake, looking_before_sleeping_loses_no_message)
 {
