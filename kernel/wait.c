@@ -163,11 +163,20 @@ struct mq_sleeper {
 	bool			called;
 };
 
-/* Somebody is woken, and is about to try. */
-static void mq_side_call(struct mq_side *side)
+/* How many jiffies others wait for one who was called, but does not get to run. */
+#define MQ_GRACE_JIFFIES	1
+
+/*
+ * Somebody is woken, and is about to try. If that one does not come, what is left
+ * for the others is seen to when the time is over, even if nothing else happens.
+ */
+static void mq_side_call(struct mq_queue *q, struct mq_side *side)
 {
 	atomic_inc(&side->called);
 	WRITE_ONCE(side->called_at, jiffies);
+	/* WAIT(wake:grace) */
+	if (!timer_pending(&q->grace))
+		mod_timer(&q->grace, jiffies + MQ_GRACE_JIFFIES + 1);
 }
 
 /*
@@ -188,7 +197,7 @@ static int mq_sleeper_wake(struct wait_queue_entry *wait, unsigned int mode,
 	}
 	/* Once it is awake, it may be gone. */
 	s->called = true;
-	mq_side_call(side);
+	mq_side_call(s->f->q, side);
 	if (autoremove_wake_function(wait, mode, flags, key))
 		return 1;
 	/* It was awake already, and waits for the lock held here. */
@@ -204,9 +213,6 @@ static void mq_sleeper_init(struct mq_sleeper *s, struct mq_file *f)
 	s->f = f;
 	s->called = false;
 }
-
-/* How many jiffies others wait for one who was called, but does not get to run. */
-#define MQ_GRACE_JIFFIES	1
 
 /* Somebody has been woken, or looks, and is about to try: enough for now? */
 static bool mq_side_is_called(struct mq_queue *q, const struct mq_side *side)
@@ -398,7 +404,7 @@ static bool mq_writer_wake(struct mq_waiter *w)
 
 	/* Before it runs: it may answer at once. */
 	w->woken = true;
-	mq_side_call(&x->q->tx);
+	mq_side_call(x->q, &x->q->tx);
 	wake_up_process(w->task);
 	return true;
 }
@@ -589,7 +595,7 @@ void mq_wake_file(struct mq_file *f)
 		__wake_up(&f->own, TASK_INTERRUPTIBLE, 0, MQ_IN);
 	/* WAIT(wake:polls) */
 	if (waitqueue_active(&f->polls))
-		__wake_up(&f->polls, TASK_INTERRUPTIBLE, 1, MQ_IN);
+		__wake_up(&f->polls, TASK_INTERRUPTIBLE, 0, MQ_IN);
 	if (unlikely(!list_empty(&f->waiting)))
 		mq_park_credit(f);
 }
