@@ -163,8 +163,12 @@ struct mq_sleeper {
 	bool			called;
 };
 
-/* How many jiffies others wait for one who was called, but does not get to run. */
+/*
+ * How many jiffies others wait for one who was called, but does not get to run:
+ * as something new comes, and where nothing does.
+ */
 #define MQ_GRACE_JIFFIES	1
+#define MQ_LONG_GRACE		(HZ / 10)
 
 /*
  * Somebody is woken, and is about to try. If that one does not come, what is left
@@ -176,7 +180,7 @@ static void mq_side_call(struct mq_queue *q, struct mq_side *side)
 	WRITE_ONCE(side->called_at, jiffies);
 	/* WAIT(wake:grace) */
 	if (!timer_pending(&q->grace))
-		mod_timer(&q->grace, jiffies + MQ_GRACE_JIFFIES + 1);
+		mod_timer(&q->grace, jiffies + MQ_LONG_GRACE);
 }
 
 /*
@@ -225,8 +229,7 @@ static bool mq_side_is_called(struct mq_queue *q, const struct mq_side *side)
 	    time_after(jiffies, READ_ONCE(side->called_at) + MQ_GRACE_JIFFIES))
 		return false;
 	/* If nothing else comes that would look again, this does. */
-	if (!timer_pending(&q->grace))
-		mod_timer(&q->grace, jiffies + MQ_GRACE_JIFFIES + 1);
+	timer_reduce(&q->grace, jiffies + MQ_GRACE_JIFFIES + 1);
 	return true;
 }
 
@@ -234,9 +237,17 @@ static void mq_grace_over(struct timer_list *timer)
 {
 	struct mq_queue *q = container_of(timer, struct mq_queue, grace);
 
-	/* As many as have not come: so few steps get past any number of these. */
-	mq_pass_on(q, max(atomic_read(&q->rx.called), 1));
-	mq_pass_room_on(q, max(atomic_read(&q->tx.called), 1));
+	int readers = atomic_read(&q->rx.called);
+	int writers = atomic_read(&q->tx.called);
+
+	/*
+	 * As many as have not come: so few steps get past any number of these. Who
+	 * has come wakes the next, if there is more.
+	 */
+	if (readers)
+		mq_pass_on(q, readers);
+	if (writers)
+		mq_pass_room_on(q, writers);
 }
 
 void mq_wait_init(struct mq_queue *q)

@@ -230,11 +230,14 @@ static int worst(FIXTURE_DATA(hold) *self, const struct attack *attack, int n,
 }
 
 /* Few and many of a thing are nearly the same to others. */
-#define EXPECT_BOUNDED(attack, many) do {				\
+#define EXPECT_BOUNDED(attack, many)					\
+	EXPECT_BOUNDED_BY(attack, many, SLACK_NS)
+
+#define EXPECT_BOUNDED_BY(attack, many, slack_ns) do {			\
 	uint64_t __few = 0, __many = 0, __most;				\
 									\
 	ASSERT_EQ(0, worst(self, attack, FEW, 3, 0, &__few));		\
-	__most = 10 * __few + SLACK_NS * (is_debug() ? 10 : 1);		\
+	__most = 10 * __few + (slack_ns) * (is_debug() ? 10 : 1);	\
 	ASSERT_EQ(0, worst(self, attack, many, TRIES, __most, &__many)); \
 	TH_LOG("the slowest call of another: %llu us beside %d, %llu us " \
 	       "beside %d", (unsigned long long)__few / 1000, FEW,	\
@@ -291,7 +294,11 @@ TEST_F(hold, leases_that_end_together_wake_their_consumer_once)
 		lease_many, let_leases_end,
 	};
 
-	EXPECT_BOUNDED(&attack, 2 * MANY);
+	/*
+	 * Each portion wakes the 2000 once, with no lock held, which is the
+	 * processors' time, of which a bystander gets a part; it was 36 seconds.
+	 */
+	EXPECT_BOUNDED_BY(&attack, 2 * MANY, 1000 * MQ_MS);
 }
 
 /* The next one that is active was looked for among all. */
