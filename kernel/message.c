@@ -103,7 +103,7 @@ struct mq_entry *mq_entry_alloc(struct mq_file *f, struct mq_chunk **c,
 	if (unlikely(stays))
 		return mq_entry_lone(sizes, more, ordered);
 	e = mq_chunk_cut(f, c, mq_front(more, ordered), mq_sizes_step(sizes));
-	if (likely(!IS_ERR(e)))
+	if (!IS_ERR(e))
 		mq_entry_begins(e, sizes, more, ordered);
 	return e;
 }

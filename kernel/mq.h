@@ -705,6 +705,7 @@ enum { MQ_PAUSED_NONE, MQ_PAUSED_SEND, MQ_PAUSED_RECEIVE, MQ_PAUSED_BOTH };
  *	and their commands of io_uring
  * @writers: pollers that wait for room
  * @room: producers that wait for it, each for as much as its message needs
+ * @growth: writers whose unfinished line needs more room, but no place
  * @parked: commands of io_uring that wait for a message, for what concerns all
  * @rx: readers that are about to receive
  * @tx: writers that are about to send
@@ -1567,6 +1568,7 @@ static inline void mq_wake_writers(struct mq_queue *q, bool edge)
 {
 	/* WAIT(wake:room) */
 	if (unlikely(mq_waiters_any(&q->room) ||
+		     /* behind the barrier of that */
 		     waitqueue_active(&q->writers)))
 		mq_wake_sleeping_writers(q, edge);
 }

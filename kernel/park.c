@@ -437,7 +437,7 @@ static void mq_parked_look(struct mq_parked *p)
 	else if (mq_parked_may_go(p) &&
 		 (mq_parked_receives(p) ||
 		  mq_account_poll(p->ioc.f->q, p->ioc.f->payer,
-				   mq_cost(mq_parked_bytes(p)))))
+				  mq_cost(mq_parked_bytes(p)))))
 		mq_parked_end(p, MQ_CALLED);
 }
 

@@ -594,6 +594,7 @@ void mq_pass_room_on(struct mq_queue *q, unsigned int n)
 /* All who poll for room are to look. */
 void mq_wake_pollers(struct mq_queue *q)
 {
+	/* Callers come from a full barrier: who polls gets in line, then looks. */
 	if (waitqueue_active(&q->writers))
 		__wake_up(&q->writers, TASK_INTERRUPTIBLE, 1, MQ_OUT);
 }
@@ -604,7 +605,7 @@ void mq_wake_file(struct mq_file *f)
 	/* WAIT(wake:own) */
 	if (wq_has_sleeper(&f->own))
 		__wake_up(&f->own, TASK_INTERRUPTIBLE, 0, MQ_IN);
-	/* WAIT(wake:polls) */
+	/* WAIT(wake:polls): wq_has_sleeper() has the barrier for this as well. */
 	if (waitqueue_active(&f->polls))
 		__wake_up(&f->polls, TASK_INTERRUPTIBLE, 0, MQ_IN);
 	if (unlikely(!list_empty(&f->waiting)))

@@ -164,12 +164,13 @@ static struct mq_waiter *mq_waiters_find(struct mq_waiters *all, u64 room)
 	for (;;) {
 		struct mq_waiter *left = mq_waiter_of(w->node.rb_left);
 
-		if (left && left->least <= room)
+		if (left && left->least <= room) {
 			w = left;
-		else if (w->need <= room)
+			continue;
+		}
+		if (w->need <= room)
 			return w;
-		else
-			w = mq_waiter_of(w->node.rb_right);
+		w = mq_waiter_of(w->node.rb_right);
 	}
 }
 

@@ -19,7 +19,7 @@
  *	(looked at without)
  */
 struct mq_waiters {
-	spinlock_t		lock;
+	spinlock_t		lock;	/* all of this */
 	struct rb_root_cached	tree;
 	u64			next_ticket;
 	unsigned int		count;
@@ -78,7 +78,7 @@ static inline bool mq_waiters_some(const struct mq_waiters *all)
  */
 static inline bool mq_waiters_any(const struct mq_waiters *all)
 {
-	smp_mb();
+	smp_mb(); /* room was made, then look: see above */
 	return mq_waiters_some(all);
 }
 
