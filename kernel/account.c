@@ -90,14 +90,18 @@ static int mq_used_show(char *buf, const struct kernel_param *kp)
 	return sysfs_emit(buf, "%ld\n", atomic_long_read(&mq_total_used));
 }
 
-/* Who uses how much, a line each: the user's id and bytes. */
+/* The longest line there. */
+#define MQ_USER_LINE	32
+
+/* Who uses how much, a line each: the user's id and bytes. As many as fit. */
 static int mq_users_show(char *buf, const struct kernel_param *kp)
 {
 	struct rb_node *node;
 	int n = 0;
 
 	spin_lock(&mq_accounts_lock);
-	for (node = rb_first(&mq_users); node; node = rb_next(node)) {
+	for (node = rb_first(&mq_users); node && n < PAGE_SIZE - MQ_USER_LINE;
+	     node = rb_next(node)) {
 		struct mq_user *u = rb_entry(node, struct mq_user, node);
 		long used = atomic_long_read(&u->used);
 
