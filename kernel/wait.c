@@ -75,6 +75,7 @@
 
 #define MQ_IN	poll_to_key(EPOLLIN | EPOLLRDNORM)
 #define MQ_OUT	poll_to_key(EPOLLOUT | EPOLLWRNORM)
+#define MQ_GONE	poll_to_key(EPOLLIN | EPOLLRDNORM | EPOLLHUP | EPOLLERR)
 
 /* Is that side held off? A look without the lock. */
 bool mq_paused(const struct mq_queue *q, u64 side)
@@ -602,12 +603,14 @@ void mq_wake_pollers(struct mq_queue *q)
 /* @f may hold more deliveries than before, or has a half-read message. */
 void mq_wake_file(struct mq_file *f)
 {
+	void *why = unlikely(READ_ONCE(f->q->gone)) ? MQ_GONE : MQ_IN;
+
 	/* WAIT(wake:own) */
 	if (wq_has_sleeper(&f->own))
-		__wake_up(&f->own, TASK_INTERRUPTIBLE, 0, MQ_IN);
+		__wake_up(&f->own, TASK_INTERRUPTIBLE, 0, why);
 	/* WAIT(wake:polls): wq_has_sleeper() has the barrier for this as well. */
 	if (waitqueue_active(&f->polls))
-		__wake_up(&f->polls, TASK_INTERRUPTIBLE, 0, MQ_IN);
+		__wake_up(&f->polls, TASK_INTERRUPTIBLE, 0, why);
 	if (unlikely(!list_empty(&f->waiting)))
 		mq_park_credit(f);
 }
