@@ -637,13 +637,16 @@ int mq_account_wait(struct mq_queue *q, unsigned long bytes,
 		waiters = &p->user->waiters;
 	}
 	mq_waiter_init_thread(&x.w, bytes);
+	/* Who was woken too early, as others were faster, keeps the place. */
+	if (turn->waiters == waiters)
+		x.w.ticket = turn->ticket;
 	err = mq_waiters_sleep(waiters, &x.w, mq_account_may_go);
-	if (x.w.woken) {
+	turn->waiters = waiters;
+	turn->ticket = x.w.ticket;
+	if (x.w.woken)
 		turn->payer = p;
-		turn->waiters = waiters;
-	} else {
+	else
 		mq_payer_put(p);
-	}
 	return err;
 }
 

