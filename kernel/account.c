@@ -282,8 +282,14 @@ void mq_payer_put(struct mq_payer *p)
 {
 	struct mq_user *u;
 
-	if (!p || !refcount_dec_and_lock(&p->refs, &mq_accounts_lock))
+	if (!p || refcount_dec_not_one(&p->refs))
 		return;
+	spin_lock(&mq_accounts_lock);
+	/* Somebody may have found it meanwhile. */
+	if (!refcount_dec_and_test(&p->refs)) {
+		spin_unlock(&mq_accounts_lock);
+		return;
+	}
 	u = p->user;
 	rb_erase(&p->node, &mq_payers);
 	if (--u->payers)

@@ -16,6 +16,7 @@
 #include <linux/hrtimer.h>
 #include <linux/memcontrol.h>
 #include <linux/overflow.h>
+#include <linux/poll.h>
 #include <linux/rcupdate.h>
 #include <linux/shrinker.h>
 #include <linux/slab.h>
@@ -70,6 +71,15 @@
 #else
 #define mq_assign_str(dst, ...) __assign_str(dst, __VA_ARGS__)
 #endif
+
+/*
+ * Does a poll look without getting in line? The kernel had poll_does_not_wait()
+ * for that while others used it.
+ */
+static inline bool mq_poll_looks(const poll_table *p)
+{
+	return !p || !p->_qproc;
+}
 
 /* A mark among those who wait, where waking them drops the lock. */
 #ifdef WQ_FLAG_BOOKMARK

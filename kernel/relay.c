@@ -105,7 +105,7 @@ void mq_relay_poll(struct mq_file *f, struct file *file, poll_table *wait)
 	struct mq_queue *q = f->q;
 
 	/* Who comes back to look is there already. */
-	if (poll_does_not_wait(wait))
+	if (mq_poll_looks(wait))
 		return;
 	/* WAIT(poll:polls) */
 	poll_wait(file, &f->polls, wait);
