@@ -76,7 +76,7 @@
  * Does a poll look without getting in line? The kernel had poll_does_not_wait()
  * for that while others used it.
  */
-static inline bool mq_poll_looks(const poll_table *p)
+static inline bool mq_poll_looks(const struct poll_table_struct *p)
 {
 	return !p || !p->_qproc;
 }

@@ -169,7 +169,7 @@ struct mq_sleeper {
  * as something new comes, and where nothing does.
  */
 #define MQ_GRACE_JIFFIES	1
-#define MQ_LONG_GRACE		(HZ / 10)
+#define MQ_LONG_GRACE		(HZ / 2)
 
 /*
  * Somebody is woken, and is about to try. If that one does not come, what is left

@@ -612,8 +612,9 @@ struct devmq_purge {
  * to this queue get ready here, in their place; those from another queue go
  * there, under a new number, if the caller could open its node, /dev/mq/NAME, for
  * writing now. With it all go to the queue given, which may be this one: there
- * they get ready in their place, and belong here from now on. Failures count from zero again, reason, note and origin are gone,
- * and no bound of the receiving queue keeps them out.
+ * they get ready in their place, and belong here from now on. Failures count from
+ * zero again, reason, note and origin are gone, and no bound of the receiving queue
+ * keeps them out.
  *
  * Needs a descriptor open for reading, or one opened with access mode 3. On
  * ENOMEM and ENODEV (of the queue given), and where the caller is killed, some
