@@ -1,7 +1,48 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Who waits for a message, and who wakes him: kernel/wait.c, spin.c, park.c.
- * See ./check for how this is run, and with which of the switches below.
+ * Who waits for a message, and who wakes him: kernel/wait.c, spin.c, park.c. See
+ * ./check for how this is run. "WAIT(x)" stands here and beside the line of code
+ * that is meant.
+ *
+ * Two producers, two threads on one consumer's open file (0), and another
+ * consumer (1): a thread, or what the switches say:
+ *
+ *   ACTIVE	single_active: one file may receive, the other when that closes
+ *   PAUSE	receiving is paused, and goes on again
+ *   SPIN	who waits may look for a while first (spin.c)
+ *   STOPS	who was woken may never run: grace is for that
+ *   SIGNALS	thread 0 may be interrupted
+ *   POLL	the other consumer polls, and receives without waiting
+ *   EXCLUSIVE	it does so with EPOLLEXCLUSIVE
+ *   PARK	it is a ring with two RECVs (park.c); with STOPS it may never come
+ *   MANUAL	it, too, settles what it received later
+ *   FINE	each read of a look is a step of its own
+ *   OLD	as the code was before
+ *   BREAK_x	without a step that is needed
+ *
+ * What is one step here:
+ *
+ *   What is done with mq_queue.lock or a wait queue's lock held. Looks without a
+ *   lock may see half of it, but then the wake-up that follows it is still to
+ *   come, and they are made by those who stand in line for that.
+ *   A look that reads several things, but with FINE. It says no only if one of
+ *   them is so at that moment, and that is a moment at which a look in one step
+ *   would say no; if it says yes wrongly, trying finds nothing, as it does when
+ *   another was faster.
+ *   Leaving a line after having been woken: who is not TASK_INTERRUPTIBLE is
+ *   passed by all who wake, whether it stands there or not.
+ *   Whom a wake-up reaches is open: any of those who stand in line, since the order
+ *   is no part of the promise.
+ *
+ * Memory is seen in the order of the program here. In the code that is so where
+ * it matters, as a full barrier stands between
+ *
+ *   getting in line and looking: set_current_state() in prepare_to_wait*(),
+ *   smp_mb() in mq_poll(), mq_front_join() and mq_parked_look(), and
+ *   changing and looking who is in line: wq_has_sleeper(), behind mq_unlock();
+ *   mq_side_answer() and mq_spin_end() and looking what is there:
+ *   smp_mb__after_atomic(), and
+ *   bringing a message and looking who was called: wq_has_sleeper() again.
  */
 #ifndef PREFETCH
 #define PREFETCH	1
@@ -10,22 +51,18 @@
 #define ROOM		2
 #endif
 #ifndef SENDS
-#define SENDS		3
+#define SENDS		2
 #endif
 
 #define BIT(t)		(1 << (t))
 #define FILE(t)		((t) == 2)	/* threads 0 and 1 share file 0 */
-
-/* With FINE each read of a look is a step. */
-#ifdef FINE
-#define LOOK		skip; skip;
-#else
-#define LOOK		atomic
-#endif
+#define POLLER		BIT(3)		/* of file 1 */
+#define FRONT		BIT(3)		/* mq_file.front of file 1 */
 
 byte st;		/* tasks that are TASK_INTERRUPTIBLE */
 byte sig;		/* tasks with a signal pending */
 byte readers;		/* who stands in mq_queue.readers */
+bool locked;		/* its lock is held in more than one step */
 byte own[2];		/* who stands in mq_file.own */
 byte s_called;		/* mq_sleeper.called */
 byte rx_called;		/* mq_side.called */
@@ -39,8 +76,16 @@ byte held[2];		/* mq_file.held_count */
 byte stored;		/* mq_queue.stored */
 byte sends;		/* how many were sent in all */
 bool paused;		/* mq_queue.opt.paused, for receiving */
-bool q_active;		/* mq_queue.active: which file */
+byte q_active;		/* mq_queue.active: which file */
+byte users[2];		/* threads that have the file open */
 byte asleep;		/* for the verdict alone: threads that sleep */
+
+bool ep_ready;		/* epoll: the file is on its list of the ready */
+
+mtype = { BUSY, PARKED, WOKEN, CALLED };
+mtype p_state[2] = BUSY;	/* mq_parked.state */
+byte waiting;		/* mq_file.waiting of file 1: parked commands */
+bool p_late[2];		/* mq_parked.late */
 
 #ifdef ACTIVE
 #define MAY(f)		(q_active == f)
@@ -55,14 +100,30 @@ byte asleep;		/* for the verdict alone: threads that sleep */
 #define CREDIT(f)	(MAY(f) && held[f] < PREFETCH)
 #define CAN(f)		(ready && !paused && CREDIT(f))
 
-/* -- wait queues: what happens under their lock is one step ---------------------- */
+/* -- parked commands: all of it under the lock of mq_queue.readers ---------------- */
 
-/* A thread whose file may not hold another one goes, and is not counted. */
+#define front_step()							\
+	if								\
+	:: !waiting -> readers = readers & ~FRONT			\
+	:: waiting && CREDIT(1) -> readers = readers | FRONT		\
+	:: else								\
+	fi
+
+/* mq_parked_end() of one that stands in line; its timer begins with that. */
+#define parked_end(i, why)						\
+	waiting = waiting & ~BIT(i);					\
+	if								\
+	:: p_state[i] == PARKED -> p_state[i] = why			\
+	:: else								\
+	fi
+
+/* -- wait queues ------------------------------------------------------------------- */
+
+/* WAIT(wake:no-credit) who may not hold another one goes, and is not counted */
 #if defined(OLD) || defined(BREAK_NO_CREDIT)
 #define no_credit(t)	skip
 #else
 #define no_credit(t)							\
-	/* WAIT(wake:no-credit) */					\
 	if								\
 	:: readers & BIT(t) && !CREDIT(FILE(t)) ->			\
 		readers = readers & ~BIT(t)				\
@@ -70,28 +131,112 @@ byte asleep;		/* for the verdict alone: threads that sleep */
 	fi
 #endif
 
-inline mq_sleeper_wake(t)
-{
-	s_called = s_called | BIT(t);
-	rx_called++;
-	rx_late = 0;
-	st = st & ~BIT(t);
+#define mq_sleeper_wake(t)						\
+	s_called = s_called | BIT(t);					\
+	rx_called++;							\
+	rx_late = 0;							\
+	st = st & ~BIT(t);						\
 	readers = readers & ~BIT(t)
+
+#define ep_poll_callback()						\
+	ep_ready = 1; st = st & ~POLLER
+
+
+/* Could the wake-up go to that thread? */
+#ifdef BREAK_NO_CREDIT
+#define WAKES(t)	(readers & st & BIT(t))
+#else
+#define WAKES(t)	((readers & st & BIT(t)) && CREDIT(FILE(t)))
+#endif
+
+inline wake_thread()
+{
+	no_credit(0);
+	no_credit(1);
+	no_credit(2);
+	if
+	:: readers & st & BIT(0) -> mq_sleeper_wake(0)
+	:: readers & st & BIT(1) -> mq_sleeper_wake(1)
+	:: readers & st & BIT(2) -> mq_sleeper_wake(2)
+	:: else
+	fi
 }
 
 /* __wake_up(&q->readers, TASK_INTERRUPTIBLE, 1, ...) */
 inline wake_up_one()
 {
+#if defined(PARK)
+	if
+	:: atomic { !locked && (WAKES(0) || WAKES(1) || !(readers & FRONT)) ->
+		wake_thread()
+		}
+	/* mq_front_wake() */
+	:: atomic { !locked && (readers & FRONT) -> locked = 1 };
+		if
+		/* WAIT(front:no-credit) it comes back when that has changed */
+		:: atomic { !CREDIT(1) ->
+			readers = readers & ~FRONT;
+			wake_thread()
+			}
+		:: CREDIT(1) ->
+			/* WAIT(front:nothing) */
+			atomic {
+				if
+				:: CAN(1) ->
+					if
+					:: waiting & BIT(0) -> parked_end(0, WOKEN)
+					:: waiting & BIT(1) -> parked_end(1, WOKEN)
+					fi;
+					if
+					:: !waiting -> readers = readers & ~FRONT
+					:: else
+					fi
+				:: else
+				fi
+			}
+		fi;
+		locked = 0
+	fi
+#elif defined(EXCLUSIVE)
 	atomic {
+		if
+		:: WAKES(0) || WAKES(1) || !(readers & st & POLLER) ->
+			wake_thread()
+		:: readers & st & POLLER -> ep_poll_callback()
+		fi;
+		/* Told, but not counted, if it does not sleep. */
+		if
+		:: (readers & POLLER) && !(st & POLLER) -> ep_ready = 1
+		:: true
+		fi
+	}
+#elif defined(POLL)
+	atomic {
+		if
+		:: readers & POLLER -> ep_poll_callback()
+		:: else
+		fi;
+		wake_thread()
+	}
+#else
+	atomic { wake_thread() }
+#endif
+}
+
+/* The same for all, or for more than there are here. */
+inline wake_up_each()
+{
+	atomic {
+		!locked;
 		no_credit(0);
 		no_credit(1);
 		no_credit(2);
-		if
-		:: readers & st & BIT(0) -> mq_sleeper_wake(0)
-		:: readers & st & BIT(1) -> mq_sleeper_wake(1)
-		:: readers & st & BIT(2) -> mq_sleeper_wake(2)
-		:: else
-		fi
+		if :: readers & st & BIT(0) -> mq_sleeper_wake(0) :: else fi;
+		if :: readers & st & BIT(1) -> mq_sleeper_wake(1) :: else fi;
+		if :: readers & st & BIT(2) -> mq_sleeper_wake(2) :: else fi;
+#ifdef POLL
+		if :: readers & POLLER -> ep_poll_callback() :: else fi;
+#endif
 	}
 }
 
@@ -101,40 +246,63 @@ inline mq_wake_readers()
 	if
 	:: !readers
 	:: else ->
+#ifdef WATCHED
+		wake_up_one()
+#else
+		if
 #ifdef SPIN
-		if
-		:: rx_spins -> goto L
-		:: else
-		fi;
+		:: rx_spins
 #endif
-		if
-		:: !rx_called -> wake_up_one()
 		:: else ->
-#ifdef STOPS
 			if
-			:: rx_late -> wake_up_one()
-			:: else -> grace = 1
-			fi
+			:: !rx_called -> wake_up_one()
+			:: else ->
+#ifdef STOPS
+				if
+				:: rx_late -> wake_up_one()
+				:: else -> grace = 1
+				fi
 #endif
+			fi
 		fi
+#endif
 	fi
 }
 
 inline mq_pass_on()
 {
 	if
+#ifdef BREAK_PASS_ON
+	:: true
+#else
 	:: ready && !paused -> mq_wake_readers()
 	:: else
+#endif
 	fi
 }
 
 /* Who stands in mq_file.own stays there (or, in the old code, does not). */
 inline mq_wake_file(f)
 {
+	/* WAIT(wake:own) */
 #ifdef AUTOREMOVE
-	d_step { st = st & ~own[f]; own[f] = 0 }
+	atomic { st = st & ~own[f]; own[f] = 0 }
 #else
-	st = st & ~own[f]
+	atomic {
+		st = st & ~own[f];
+#ifdef POLL
+		if :: own[f] & POLLER -> ep_ready = 1 :: else fi
+#endif
+	}
+#endif
+#ifdef PARK
+	if
+	:: f == 1 && waiting ->
+		/* WAIT(front:credit) */
+		atomic { !locked; front_step() };
+		mq_pass_on()
+	:: else
+	fi
 #endif
 }
 
@@ -215,14 +383,14 @@ again:
 		:: else -> goto line_up
 		fi
 	}
-not_for_us:	true;
+not_for_us: true;
 	d_step { s_called = s_called & ~BIT(me); rx_called-- };
 	mq_pass_on();
 line_up:
-	/* WAIT(sleep:own) */
 #ifdef OLD
 	true;
 #endif
+	/* WAIT(sleep:own) */
 	atomic {
 #ifdef SIGNALS
 		stop = (sig & BIT(me)) != 0;
@@ -242,11 +410,16 @@ line_up:
 #else
 	:: CREDIT(f) ->
 #endif
+#ifndef BREAK_READERS
 		/* WAIT(sleep:readers) */
-		atomic { readers = readers | BIT(me); st = st | BIT(me) }
+		atomic { !locked; readers = readers | BIT(me); st = st | BIT(me) }
+#endif
 	:: else
 	fi;
 	/* WAIT(sleep:look) */
+#ifdef BREAK_LOOK
+	asleep = asleep | BIT(me);
+#else
 	atomic {
 		if
 		:: CAN(f) -> goto found
@@ -258,13 +431,14 @@ line_up:
 #endif
 		fi
 	}
+#endif
 	/* WAIT(sleep:sleep) */
 end_sleep:
 	atomic {
 #ifdef SIGNALS
-		!(st & BIT(me)) || (sig & BIT(me)) ->
+		!locked && (!(st & BIT(me)) || (sig & BIT(me))) ->
 #else
-		!(st & BIT(me)) ->
+		!locked && !(st & BIT(me)) ->
 #endif
 		/* WAIT(sleep:leave) */
 		asleep = asleep & ~BIT(me);
@@ -272,7 +446,7 @@ end_sleep:
 		readers = readers & ~BIT(me);
 #ifdef STOPS
 		if
-		:: s_called & BIT(me) -> goto done
+		:: s_called & BIT(me) -> goto stopped_here
 		:: goto again
 		fi
 #else
@@ -281,6 +455,7 @@ end_sleep:
 	}
 found:	true;
 	atomic {
+		!locked;
 		st = st & ~BIT(me);
 		readers = readers & ~BIT(me);
 		own[f] = own[f] & ~BIT(me);
@@ -289,8 +464,9 @@ found:	true;
 		goto idle
 	}
 #ifdef SIGNALS
-signalled:	true;
+signalled: true;
 	atomic {
+		!locked;
 		st = st & ~BIT(me);
 		readers = readers & ~BIT(me);
 		own[f] = own[f] & ~BIT(me);
@@ -298,15 +474,148 @@ signalled:	true;
 		s_called = s_called & ~BIT(me);
 		stop = 0;
 		if
+#ifdef BREAK_SIGNAL
+		:: goto done
+#else
 		:: called -> called = 0; rx_called--
-		:: else -> goto done
+		:: !called -> goto done
+#endif
 		fi
 	}
 	mq_pass_on();
 #endif
-done:
+done:	true;
+#ifdef ACTIVE
+	/* Its last thread closes the file: what it holds goes back. */
+	atomic {
+		users[f]--;
+		if
+		:: users[f] || !held[f] -> goto detach
+		:: else -> ready = ready + held[f]; held[f] = 0
+		fi
+	}
+	mq_wake_readers();
+detach:	true;
+	atomic {
+		if
+		:: !users[f] && q_active == f && users[1 - f] -> q_active = 1 - f
+		:: else -> goto stopped_here
+		fi
+	}
+	mq_wake_file(1 - f);
+#endif
+stopped_here:
 	skip
 }
+
+#ifdef POLL
+/* epoll_wait(), level-triggered, and receiving without waiting. */
+proctype poller()
+{
+	own[1] = own[1] | POLLER;
+	readers = readers | POLLER;
+	ep_ready = 1;			/* looked at as it is added */
+wait:	true;
+	if
+	:: atomic { ep_ready -> ep_ready = 0 }
+		/* WAIT(poll:look) */
+		if
+		:: CAN(1) -> ep_ready = 1
+		:: else -> goto wait
+		fi
+	:: atomic { !ep_ready -> st = st | POLLER };
+end_poll:	!(st & POLLER);
+		goto wait
+	:: goto done
+	fi;
+told:	true;
+	if
+	:: atomic { CAN(1) -> ready--;
+		if
+		:: HOLDS(1) -> held[1]++
+		:: else -> stored--
+		fi }
+	:: atomic { !CAN(1) -> skip }
+	:: atomic { held[1] -> held[1]--; stored-- }
+		mq_wake_file(1)
+	fi;
+	if
+	:: goto wait
+	:: held[1] -> goto told
+	fi;
+done:	skip
+}
+#endif
+
+#ifdef PARK
+/* mq_parked_pass_on(p, MQ_HEIRS) */
+inline heirs()
+{
+	if
+	:: ready && !paused -> wake_up_each()
+	:: else
+	fi
+}
+
+proctype ring()
+{
+	byte i;
+
+	do
+	/* mq_parked_run(), or the first try */
+	:: atomic { p_state[0] != PARKED -> i = 0 } goto run
+	:: atomic { p_state[1] != PARKED -> i = 1 } goto run
+	:: held[1] -> goto settle
+	:: break
+	od;
+	goto done;
+settle:	true;
+	atomic { held[1]--; stored-- };
+	mq_wake_file(1);
+	goto next;
+run:	true;
+	atomic { !locked; waiting = waiting & ~BIT(i); front_step() };
+	if
+	:: atomic { CAN(1) -> ready--;
+		if
+		:: HOLDS(1) -> held[1]++
+		:: else -> stored--
+		fi }
+		if
+		:: p_state[i] == WOKEN -> mq_pass_on()
+		:: else
+		fi;
+		p_state[i] = BUSY
+	:: atomic { !CAN(1) -> skip }
+		if
+		:: p_state[i] == WOKEN -> mq_pass_on()
+		:: else
+		fi;
+		p_state[i] = PARKED;
+		/* WAIT(park:own) WAIT(park:readers) */
+		atomic { !locked; waiting = waiting | BIT(i) };
+		atomic { !locked; front_step() };
+		/* WAIT(park:look) */
+#ifndef BREAK_PARK_LOOK
+		if
+		:: atomic { CAN(1) && p_state[i] == PARKED -> p_state[i] = CALLED }
+		:: else
+		fi
+#endif
+	fi;
+next:	true;
+	i = 0;
+	goto again;
+again:	true;
+	if
+	:: atomic { p_state[0] != PARKED -> i = 0 } goto run
+	:: atomic { p_state[1] != PARKED -> i = 1 } goto run
+	:: held[1] -> goto settle
+	:: goto done
+	fi;
+done:	skip
+}
+#endif
 
 proctype producer()
 {
@@ -323,20 +632,41 @@ active proctype clock()
 {
 end:	do
 	:: d_step { rx_called && !rx_late -> rx_late = 1 }
+#ifndef BREAK_GRACE
 	:: grace -> grace = 0; mq_pass_on()
+#endif
 	od
+}
+#endif
+
+#ifdef PAUSE
+/* mq_wake_options() */
+active proctype options()
+{
+	if
+	:: true -> paused = 1
+	:: true -> goto done
+	fi;
+	paused = 0;
+#ifndef BREAK_OPTIONS
+	if
+	:: !readers
+	:: else -> wake_up_each()
+	fi;
+#endif
+	mq_wake_file(0);
+	mq_wake_file(1);
+done:	skip
 }
 #endif
 
 #ifdef SIGNALS
 active proctype signals()
 {
-	byte n;
-
-	do
-	:: n < SIGNALS && (asleep & 1) -> d_step { sig = sig | 1; st = st & ~1 }; n++
-	:: break
-	od
+	if
+	:: (asleep & 1) -> d_step { sig = sig | 1; st = st & ~1 }
+	:: true
+	fi
 }
 #endif
 
@@ -345,15 +675,36 @@ active proctype signals()
 
 active proctype verdict()
 {
-end:	timeout -> assert(!COULD(0) && !COULD(1) && !COULD(2))
+end:	timeout ->
+	assert(!COULD(0) && !COULD(1) && !COULD(2));
+	assert(!((st & POLLER) && !ep_ready && CAN(1)));
 }
 
 init {
 	atomic {
+		/* Nothing yet, or file 0 holds one. */
+		if
+		:: true
+		:: held[0] = 1; stored = 1
+		fi;
+		users[0] = 2;
+		users[1] = 1;
+#ifdef ACTIVE
+		if
+		:: q_active = 0
+		:: q_active = 1
+		fi;
+#endif
 		run thread(0);
 		run thread(1);
+#if defined(POLL)
+		run poller();
+#elif defined(PARK)
+		run ring();
+#else
 		run thread(2);
+#endif
 		run producer();
-		run producer();
+		run producer()
 	}
 }
