@@ -56,14 +56,14 @@
 
 #define BIT(t)		(1 << (t))
 #define FILE(t)		((t) == 2)	/* threads 0 and 1 share file 0 */
-#define POLLER		BIT(3)		/* of file 1 */
+#define POLLER		BIT(3)		/* of file 1, or that file's relay for him */
 #define FRONT		BIT(3)		/* mq_file.front of file 1 */
 
 byte st;		/* tasks that are TASK_INTERRUPTIBLE */
 byte sig;		/* tasks with a signal pending */
 byte readers;		/* who stands in mq_queue.readers */
 bool locked;		/* its lock is held in more than one step */
-byte own[2];		/* who stands in mq_file.own */
+byte own[2];		/* who stands in mq_file.own, or in mq_file.polls */
 byte s_called;		/* mq_sleeper.called */
 byte rx_called;		/* mq_side.called */
 bool rx_late;		/* mq_side.called_at is long ago */
@@ -82,7 +82,7 @@ byte asleep;		/* for the verdict alone: threads that sleep */
 
 bool ep_ready;		/* epoll: the file is on its list of the ready */
 
-mtype = { BUSY, PARKED, WOKEN, CALLED };
+mtype = { BUSY, PARKED, WOKEN, CALLED, GONE };
 mtype p_state[2] = BUSY;	/* mq_parked.state */
 byte waiting;		/* mq_file.waiting of file 1: parked commands */
 bool p_late[2];		/* mq_parked.late */
@@ -131,12 +131,27 @@ bool p_late[2];		/* mq_parked.late */
 	fi
 #endif
 
+/* WAIT(grace:arm) */
+#if defined(STOPS) && !defined(WATCHED) && !defined(BREAK_ARM)
+#define ARM	grace = 1
+#else
+#define ARM	skip
+#endif
+
 #define mq_sleeper_wake(t)						\
 	s_called = s_called | BIT(t);					\
 	rx_called++;							\
 	rx_late = 0;							\
+	ARM;								\
 	st = st & ~BIT(t);						\
 	readers = readers & ~BIT(t)
+
+/* WAIT(relay:no-credit) those who poll a file that may not receive are not told */
+#ifdef BREAK_RELAY
+#define RELAYS		(readers & POLLER)
+#else
+#define RELAYS		((readers & POLLER) && CREDIT(1))
+#endif
 
 #define ep_poll_callback()						\
 	ep_ready = 1; st = st & ~POLLER
@@ -199,21 +214,27 @@ inline wake_up_one()
 	fi
 #elif defined(EXCLUSIVE)
 	atomic {
+		/* One who sleeps is counted; those before it are only told. */
 		if
-		:: WAKES(0) || WAKES(1) || !(readers & st & POLLER) ->
-			wake_thread()
-		:: readers & st & POLLER -> ep_poll_callback()
-		fi;
-		/* Told, but not counted, if it does not sleep. */
-		if
-		:: (readers & POLLER) && !(st & POLLER) -> ep_ready = 1
-		:: true
+		:: WAKES(0) || WAKES(1) ->
+			wake_thread();
+			if
+			:: RELAYS && !(st & POLLER) -> ep_ready = 1
+			:: true
+			fi
+		:: RELAYS && (st & POLLER) -> ep_poll_callback()
+		:: !WAKES(0) && !WAKES(1) && !(RELAYS && (st & POLLER)) ->
+			wake_thread();
+			if
+			:: RELAYS -> ep_ready = 1
+			:: else
+			fi
 		fi
 	}
 #elif defined(POLL)
 	atomic {
 		if
-		:: readers & POLLER -> ep_poll_callback()
+		:: RELAYS -> ep_poll_callback()
 		:: else
 		fi;
 		wake_thread()
@@ -291,6 +312,7 @@ inline mq_wake_file(f)
 	atomic {
 		st = st & ~own[f];
 #ifdef POLL
+		/* WAIT(wake:polls) */
 		if :: own[f] & POLLER -> ep_ready = 1 :: else fi
 #endif
 	}
@@ -446,7 +468,9 @@ end_sleep:
 		readers = readers & ~BIT(me);
 #ifdef STOPS
 		if
+#ifndef PARK
 		:: s_called & BIT(me) -> goto stopped_here
+#endif
 		:: goto again
 		fi
 #else
@@ -512,7 +536,9 @@ stopped_here:
 /* epoll_wait(), level-triggered, and receiving without waiting. */
 proctype poller()
 {
+	/* WAIT(poll:polls) */
 	own[1] = own[1] | POLLER;
+	/* WAIT(poll:readers) */
 	readers = readers | POLLER;
 	ep_ready = 1;			/* looked at as it is added */
 wait:	true;
@@ -526,9 +552,7 @@ wait:	true;
 	:: atomic { !ep_ready -> st = st | POLLER };
 end_poll:	!(st & POLLER);
 		goto wait
-	:: goto done
 	fi;
-told:	true;
 	if
 	:: atomic { CAN(1) -> ready--;
 		if
@@ -536,90 +560,120 @@ told:	true;
 		:: else -> stored--
 		fi }
 	:: atomic { !CAN(1) -> skip }
-	:: atomic { held[1] -> held[1]--; stored-- }
-		mq_wake_file(1)
 	fi;
 	if
 	:: goto wait
-	:: held[1] -> goto told
+	:: atomic { held[1] -> held[1]--; stored-- }
+		mq_wake_file(1);
+		goto wait
+	:: true
 	fi;
-done:	skip
+	skip
 }
 #endif
 
 #ifdef PARK
-/* mq_parked_pass_on(p, MQ_HEIRS) */
-inline heirs()
+/* mq_parked_run(), or issuing it: one after the other, as the ring's lock says */
+inline parked_run(i)
 {
+	/* mq_parked_dequeue() */
+	atomic { !locked; waiting = waiting & ~BIT(i); front_step() };
+	if
+	/* It is told to end, or its ring dies. */
+	:: atomic { p_state[i] != BUSY -> can = 1; gone = 1 }
+	:: atomic { CAN(1) -> can = 1; ready--;
+		if
+		:: HOLDS(1) -> held[1]++
+		:: else -> stored--
+		fi }
+	:: atomic { !CAN(1) -> can = 0 }
+	fi;
+	if
+#ifndef BREAK_PARK_PASS
+	:: p_state[i] == WOKEN -> mq_pass_on()
+#endif
+	:: else
+	fi;
+	if
+	:: atomic { can -> can = 0; p_state[i] = (gone -> GONE : BUSY); gone = 0; p_late[i] = 0 }
+	:: else ->
+		/* mq_parked_wait() */
+		p_late[i] = 0;
+		p_state[i] = PARKED;
+		/* WAIT(park:own) */
+		atomic { !locked; waiting = waiting | BIT(i);
+			/* WAIT(park:readers) */
+			front_step() };
+		/* WAIT(park:look) */
+#ifndef BREAK_PARK_LOOK
+		if
+		:: atomic { CAN(1) ->
+			if
+			:: p_state[i] == PARKED -> p_state[i] = CALLED
+			:: else
+			fi }
+		:: else
+		fi
+#endif
+	fi
+}
+
+#define DUE(i)	(p_state[i] == BUSY || p_state[i] == WOKEN || p_state[i] == CALLED)
+
+proctype ring()
+{
+	bool can, gone;
+
+end_ring:
+	do
+	:: DUE(0) -> parked_run(0)
+	:: DUE(1) -> parked_run(1)
+	:: atomic { held[1] -> held[1]--; stored-- }
+		mq_wake_file(1)
+#ifdef STOPS
+	:: break
+#endif
+	od
+}
+
+#ifdef STOPS
+/* mq_parked_is_late() */
+inline parked_is_late(i)
+{
+	atomic {
+		!locked;
+		if :: waiting & BIT(0) -> parked_end(0, CALLED) :: else fi;
+		if :: waiting & BIT(1) -> parked_end(1, CALLED) :: else fi;
+		front_step()
+	};
 	if
 	:: ready && !paused -> wake_up_each()
 	:: else
 	fi
 }
 
-proctype ring()
+active proctype timers()
 {
-	byte i;
-
-	do
-	/* mq_parked_run(), or the first try */
-	:: atomic { p_state[0] != PARKED -> i = 0 } goto run
-	:: atomic { p_state[1] != PARKED -> i = 1 } goto run
-	:: held[1] -> goto settle
-	:: break
-	od;
-	goto done;
-settle:	true;
-	atomic { held[1]--; stored-- };
-	mq_wake_file(1);
-	goto next;
-run:	true;
-	atomic { !locked; waiting = waiting & ~BIT(i); front_step() };
-	if
-	:: atomic { CAN(1) -> ready--;
-		if
-		:: HOLDS(1) -> held[1]++
-		:: else -> stored--
-		fi }
-		if
-		:: p_state[i] == WOKEN -> mq_pass_on()
-		:: else
-		fi;
-		p_state[i] = BUSY
-	:: atomic { !CAN(1) -> skip }
-		if
-		:: p_state[i] == WOKEN -> mq_pass_on()
-		:: else
-		fi;
-		p_state[i] = PARKED;
-		/* WAIT(park:own) WAIT(park:readers) */
-		atomic { !locked; waiting = waiting | BIT(i) };
-		atomic { !locked; front_step() };
-		/* WAIT(park:look) */
-#ifndef BREAK_PARK_LOOK
-		if
-		:: atomic { CAN(1) && p_state[i] == PARKED -> p_state[i] = CALLED }
-		:: else
-		fi
+end:	do
+#ifndef BREAK_PARK_GRACE
+	/* WAIT(park:grace) */
+	:: atomic { p_state[0] == WOKEN && !p_late[0] -> p_late[0] = 1 }
+		parked_is_late(0)
+	:: atomic { p_state[1] == WOKEN && !p_late[1] -> p_late[1] = 1 }
+		parked_is_late(1)
 #endif
-	fi;
-next:	true;
-	i = 0;
-	goto again;
-again:	true;
-	if
-	:: atomic { p_state[0] != PARKED -> i = 0 } goto run
-	:: atomic { p_state[1] != PARKED -> i = 1 } goto run
-	:: held[1] -> goto settle
-	:: goto done
-	fi;
-done:	skip
+	od
 }
+#endif
 #endif
 
 proctype producer()
 {
 	do
+#ifdef BATCH
+	:: d_step { sends + 2 <= SENDS && stored + 2 <= ROOM -> sends = sends + 2; stored = stored + 2; ready = ready + 2 };
+		mq_wake_readers()
+#endif
 	:: d_step { sends < SENDS && stored < ROOM -> sends++; stored++; ready++ };
 		mq_wake_readers()
 	:: break
@@ -627,7 +681,7 @@ proctype producer()
 }
 
 /* Time. */
-#ifdef STOPS
+#if defined(STOPS) && !defined(WATCHED)
 active proctype clock()
 {
 end:	do
@@ -678,6 +732,8 @@ active proctype verdict()
 end:	timeout ->
 	assert(!COULD(0) && !COULD(1) && !COULD(2));
 	assert(!((st & POLLER) && !ep_ready && CAN(1)));
+	assert(!(p_state[0] == PARKED && CAN(1)));
+	assert(!(p_state[1] == PARKED && CAN(1)));
 }
 
 init {
