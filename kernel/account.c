@@ -572,6 +572,7 @@ static bool mq_user_wake_all(struct mq_user *u)
  */
 static void mq_account_later(struct work_struct *work)
 {
+	/* WAIT(account:later) */
 	bool woken = mq_waiters_wake(&mq_total_waiters, mq_total_room());
 
 	woken |= mq_each_user(mq_user_wake_one);

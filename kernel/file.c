@@ -159,24 +159,37 @@ static void mq_poll_wait(struct file *file, poll_table *wait)
 		poll_wait(file, &f->q->readers, wait);
 }
 
-/*
- * May it send? If a poller finds no room, that counts as wanting a little, so that
- * those who get some in let others know while there is more.
- */
-static bool mq_poll_room(struct mq_file *f)
+/* Would a send of as much as the last one wanted, or of a little, not wait? */
+static bool mq_poll_fits(struct mq_file *f)
 {
 	u64 room = max(READ_ONCE(f->wants), 1UL);
 	struct mq_queue *q = f->q;
-
 	bool fits = READ_ONCE(f->tail_held) ? mq_can_grow(q, room) :
 					      mq_can_send(q, room);
 
-	if (!fits || !mq_account_poll(q, f->payer, mq_cost(room))) {
-		if (!cmpxchg(&f->wants, 0, 1))
-			atomic_inc(&q->blocked);
-		return false;
+	return fits && mq_account_poll(q, f->payer, mq_cost(room));
+}
+
+/*
+ * May it send? If a poller finds no room, that counts as wanting a little, so that
+ * those who get some in let others know while there is more. Whoever did so before
+ * it counted has told nobody: so the poller looks once more.
+ */
+static bool mq_poll_room(struct mq_file *f)
+{
+	struct mq_queue *q = f->q;
+
+	/* WAIT(poll:room) */
+	if (!mq_poll_fits(f)) {
+		/* WAIT(poll:want) */
+		if (cmpxchg(&f->wants, 0, 1))
+			return false;
+		atomic_inc(&q->blocked);
+		smp_mb__after_atomic(); /* wanting, then look */
+		if (!mq_poll_fits(f))
+			return false;
 	}
-	if (unlikely(room == 1) && cmpxchg(&f->wants, 1, 0) == 1)
+	if (unlikely(cmpxchg(&f->wants, 1, 0) == 1))
 		atomic_dec(&q->blocked);
 	return true;
 }

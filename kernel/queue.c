@@ -457,7 +457,7 @@ static void mq_choose_active(struct mq_queue *q)
 						     struct mq_file, link);
 
 	WRITE_ONCE(q->active, f);
-	/* Edge: it may receive now. */
+	/* WAIT(active:next) edge: it may receive now */
 	if (f)
 		mq_tell_locked(f);
 }

@@ -55,6 +55,7 @@ static bool mq_spin_begin(struct mq_side *s)
 		WRITE_ONCE(s->rest, rest - 1);
 		return false;
 	}
+	/* WAIT(spin:begin) */
 	return !test_and_set_bit(0, &s->spins);
 }
 
@@ -71,6 +72,7 @@ static void mq_spin_end(struct mq_side *s, bool found, bool *called)
 		atomic_inc(&s->called);
 		WRITE_ONCE(s->called_at, jiffies);
 	}
+	/* WAIT(spin:end) */
 	clear_bit_unlock(0, &s->spins);
 	/* Who came before this saw us looking, and we see what he brought. */
 	smp_mb__after_atomic();

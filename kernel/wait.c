@@ -238,6 +238,7 @@ static void mq_grace_over(struct timer_list *timer)
 {
 	struct mq_queue *q = container_of(timer, struct mq_queue, grace);
 
+	/* WAIT(grace:over) */
 	int readers = atomic_read(&q->rx.called);
 	int writers = atomic_read(&q->tx.called);
 
@@ -273,6 +274,7 @@ static bool mq_side_answer(struct mq_side *side, bool *called)
 	if (!*called)
 		return false;
 	*called = false;
+	/* WAIT(answer) */
 	atomic_dec(&side->called);
 	/* Who came before this woke nobody, and we see what he brought. */
 	smp_mb__after_atomic();
@@ -507,7 +509,7 @@ void mq_want_room(struct mq_file *f, u64 bytes)
 		atomic_inc(&f->q->blocked);
 	} else if (before && !bytes) {
 		atomic_dec(&f->q->blocked);
-		/* Somebody may poll for as much as another could not send. */
+		/* WAIT(want:none) somebody may poll for what another could not send */
 		mq_wake_pollers(f->q);
 	}
 }
@@ -536,7 +538,7 @@ void mq_wake_sleeping_readers(struct mq_queue *q, unsigned int n)
 /* What is ready was not for us: wake the next, or @n who are to share it. */
 void mq_pass_on(struct mq_queue *q, unsigned int n)
 {
-	/* After a pause all are woken; during it, they would wake each other. */
+	/* WAIT(pass-on) after a pause all are woken; in it they would wake each other */
 	if (!mq_deliverable(q) || mq_paused(q, MQ_PAUSED_RECEIVE))
 		return;
 	if (n > 1)
@@ -670,6 +672,7 @@ static void mq_tell_all(struct mq_queue *q)
 /* An option changed: everybody is to look. */
 void mq_wake_options(struct mq_queue *q)
 {
+	/* WAIT(wake:options) */
 	mq_tell_all(q);
 	mq_wake_readers(q, 0);
 	__wake_up(&q->writers, TASK_INTERRUPTIBLE, 0, MQ_OUT);

@@ -188,6 +188,7 @@ bool mq_waiters_wake(struct mq_waiters *all, u64 room)
 	bool woken = false;
 
 	spin_lock_irqsave(&all->lock, flags);
+	/* WAIT(waiters:wake) */
 	while (!woken && (w = mq_waiters_find(all, room))) {
 		mq_waiters_erase(all, w);
 		woken = w->wake(w);
@@ -263,7 +264,9 @@ int mq_waiters_sleep(struct mq_waiters *all, struct mq_waiter *w,
 	int err = 0;
 
 	set_current_state(TASK_INTERRUPTIBLE);
+	/* WAIT(waiters:add) */
 	mq_waiters_add(all, w);
+	/* WAIT(waiters:look) */
 	if (!may_go(w)) {
 		if (signal_pending(current))
 			err = -ERESTARTSYS;
@@ -271,6 +274,7 @@ int mq_waiters_sleep(struct mq_waiters *all, struct mq_waiter *w,
 			schedule();
 	}
 	__set_current_state(TASK_RUNNING);
+	/* WAIT(waiters:leave) */
 	mq_waiters_del(all, w);
 	return err;
 }

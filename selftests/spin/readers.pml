@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Who waits for a message, and who wakes him: kernel/wait.c, spin.c, park.c. See
- * ./check for how this is run. "WAIT(x)" stands here and beside the line of code
+ * ./check for how this is run. "WAIT" and a name stand here and beside the line of code
  * that is meant.
  *
  * Two producers, two threads on one consumer's open file (0), and another
  * consumer (1): a thread, or what the switches say:
  *
- *   ACTIVE	single_active: one file may receive, the other when that closes
+ *   ACTIVE	single_active: this file may receive, the other when it closes
  *   PAUSE	receiving is paused, and goes on again
  *   SPIN	who waits may look for a while first (spin.c)
  *   STOPS	who was woken may never run: grace is for that
  *   SIGNALS	thread 0 may be interrupted
  *   POLL	the other consumer polls, and receives without waiting
  *   EXCLUSIVE	it does so with EPOLLEXCLUSIVE
- *   PARK	it is a ring with two RECVs (park.c); with STOPS it may never come
+ *   PARK	it is a ring with two RECVs (park.c), beside one thread on file 0; with
+ *		STOPS it may never come
+ *   LONE	there is none
+ *   BATCH	a producer may send two at once
  *   MANUAL	it, too, settles what it received later
  *   FINE	each read of a look is a step of its own
  *   OLD	as the code was before
@@ -86,6 +89,7 @@ mtype = { BUSY, PARKED, WOKEN, CALLED, GONE };
 mtype p_state[2] = BUSY;	/* mq_parked.state */
 byte waiting;		/* mq_file.waiting of file 1: parked commands */
 bool p_late[2];		/* mq_parked.late */
+byte firing;		/* whose timer function is at work: 1 + which */
 
 #ifdef ACTIVE
 #define MAY(f)		(q_active == f)
@@ -117,6 +121,8 @@ bool p_late[2];		/* mq_parked.late */
 	:: else								\
 	fi
 
+#define WAITS(i)	((waiting & BIT(i)) && p_state[i] == PARKED)
+
 /* -- wait queues ------------------------------------------------------------------- */
 
 /* WAIT(wake:no-credit) who may not hold another one goes, and is not counted */
@@ -131,7 +137,7 @@ bool p_late[2];		/* mq_parked.late */
 	fi
 #endif
 
-/* WAIT(grace:arm) */
+/* WAIT(wake:grace) */
 #if defined(STOPS) && !defined(WATCHED) && !defined(BREAK_ARM)
 #define ARM	grace = 1
 #else
@@ -152,6 +158,14 @@ bool p_late[2];		/* mq_parked.late */
 #else
 #define RELAYS		((readers & POLLER) && CREDIT(1))
 #endif
+
+/* WAIT(relay:nobody) who polls no more has left the file's line, and that follows */
+#define relay_nobody()							\
+	if								\
+	:: readers & POLLER && !(own[1] & POLLER) ->			\
+		readers = readers & ~POLLER				\
+	:: else								\
+	fi
 
 #define ep_poll_callback()						\
 	ep_ready = 1; st = st & ~POLLER
@@ -198,9 +212,12 @@ inline wake_up_one()
 			atomic {
 				if
 				:: CAN(1) ->
+					/* mq_front_end() */
 					if
-					:: waiting & BIT(0) -> parked_end(0, WOKEN)
-					:: waiting & BIT(1) -> parked_end(1, WOKEN)
+					:: WAITS(0) -> parked_end(0, WOKEN)
+					:: WAITS(1) -> parked_end(1, WOKEN)
+					:: else -> waiting = 0;
+						wake_thread()
 					fi;
 					if
 					:: !waiting -> readers = readers & ~FRONT
@@ -214,6 +231,7 @@ inline wake_up_one()
 	fi
 #elif defined(EXCLUSIVE)
 	atomic {
+		relay_nobody();
 		/* One who sleeps is counted; those before it are only told. */
 		if
 		:: WAKES(0) || WAKES(1) ->
@@ -233,6 +251,7 @@ inline wake_up_one()
 	}
 #elif defined(POLL)
 	atomic {
+		relay_nobody();
 		if
 		:: RELAYS -> ep_poll_callback()
 		:: else
@@ -296,6 +315,7 @@ inline mq_pass_on()
 #ifdef BREAK_PASS_ON
 	:: true
 #else
+	/* WAIT(pass-on) */
 	:: ready && !paused -> mq_wake_readers()
 	:: else
 #endif
@@ -306,7 +326,7 @@ inline mq_pass_on()
 inline mq_wake_file(f)
 {
 	/* WAIT(wake:own) */
-#ifdef AUTOREMOVE
+#if defined(OLD) || defined(AUTOREMOVE)
 	atomic { st = st & ~own[f]; own[f] = 0 }
 #else
 	atomic {
@@ -333,6 +353,9 @@ inline mq_wake_file(f)
 proctype thread(byte me)
 {
 	byte f = FILE(me);
+#ifdef ACTIVE
+	byte other = 1 - f;
+#endif
 	bool called;		/* as in mq_batch_wait() */
 #ifdef SIGNALS
 	bool stop;
@@ -368,6 +391,7 @@ took:	true;
 	mq_pass_on();
 	goto idle;
 failed:	true;
+	/* WAIT(answer) */
 	d_step { called = 0; rx_called-- };
 	mq_pass_on();
 begin:
@@ -375,10 +399,12 @@ begin:
 	if
 	:: CREDIT(f) ->
 		if
+		/* WAIT(spin:begin) */
 		:: atomic { !rx_spins -> rx_spins = 1 }
 			if
 			:: atomic { CAN(f) -> called = 1; rx_called++; rx_late = 0 }
 				atomic { rx_spins = 0; goto idle }
+			/* WAIT(spin:end) */
 			:: true -> rx_spins = 0; mq_pass_on()
 			fi
 		:: true
@@ -522,11 +548,12 @@ done:	true;
 detach:	true;
 	atomic {
 		if
-		:: !users[f] && q_active == f && users[1 - f] -> q_active = 1 - f
+		/* WAIT(active:next) */
+		:: !users[f] && q_active == f && users[other] -> q_active = other
 		:: else -> goto stopped_here
 		fi
 	}
-	mq_wake_file(1 - f);
+	mq_wake_file(other);
 #endif
 stopped_here:
 	skip
@@ -568,7 +595,8 @@ end_poll:	!(st & POLLER);
 		goto wait
 	:: true
 	fi;
-	skip
+	/* It polls no more. */
+	own[1] = own[1] & ~POLLER
 }
 #endif
 
@@ -578,9 +606,15 @@ inline parked_run(i)
 {
 	/* mq_parked_dequeue() */
 	atomic { !locked; waiting = waiting & ~BIT(i); front_step() };
+	/* hrtimer_cancel() */
+	atomic { firing != i + 1 ->
+		why = p_state[i];
+		p_state[i] = BUSY;
+		p_late[i] = 0
+	};
 	if
 	/* It is told to end, or its ring dies. */
-	:: atomic { p_state[i] != BUSY -> can = 1; gone = 1 }
+	:: atomic { why != BUSY -> can = 1; gone = 1 }
 	:: atomic { CAN(1) -> can = 1; ready--;
 		if
 		:: HOLDS(1) -> held[1]++
@@ -590,15 +624,15 @@ inline parked_run(i)
 	fi;
 	if
 #ifndef BREAK_PARK_PASS
-	:: p_state[i] == WOKEN -> mq_pass_on()
+	:: why == WOKEN -> mq_pass_on()
 #endif
 	:: else
 	fi;
 	if
-	:: atomic { can -> can = 0; p_state[i] = (gone -> GONE : BUSY); gone = 0; p_late[i] = 0 }
+	:: atomic { can -> can = 0; p_state[i] = (gone -> GONE : BUSY); gone = 0; why = BUSY }
 	:: else ->
 		/* mq_parked_wait() */
-		p_late[i] = 0;
+		why = BUSY;
 		p_state[i] = PARKED;
 		/* WAIT(park:own) */
 		atomic { !locked; waiting = waiting | BIT(i);
@@ -623,6 +657,7 @@ inline parked_run(i)
 proctype ring()
 {
 	bool can, gone;
+	mtype why = BUSY;
 
 end_ring:
 	do
@@ -655,12 +690,15 @@ inline parked_is_late(i)
 active proctype timers()
 {
 end:	do
+	:: false
 #ifndef BREAK_PARK_GRACE
 	/* WAIT(park:grace) */
-	:: atomic { p_state[0] == WOKEN && !p_late[0] -> p_late[0] = 1 }
-		parked_is_late(0)
-	:: atomic { p_state[1] == WOKEN && !p_late[1] -> p_late[1] = 1 }
-		parked_is_late(1)
+	:: atomic { p_state[0] == WOKEN && !p_late[0] -> p_late[0] = 1; firing = 1 }
+		parked_is_late(0);
+		firing = 0
+	:: atomic { p_state[1] == WOKEN && !p_late[1] -> p_late[1] = 1; firing = 2 }
+		parked_is_late(1);
+		firing = 0
 #endif
 	od
 }
@@ -687,6 +725,7 @@ active proctype clock()
 end:	do
 	:: d_step { rx_called && !rx_late -> rx_late = 1 }
 #ifndef BREAK_GRACE
+	/* WAIT(grace:over) */
 	:: grace -> grace = 0; mq_pass_on()
 #endif
 	od
@@ -703,13 +742,14 @@ active proctype options()
 	fi;
 	paused = 0;
 #ifndef BREAK_OPTIONS
+	/* WAIT(wake:options) */
+	mq_wake_file(0);
+	mq_wake_file(1);
 	if
 	:: !readers
 	:: else -> wake_up_each()
 	fi;
 #endif
-	mq_wake_file(0);
-	mq_wake_file(1);
 done:	skip
 }
 #endif
@@ -746,18 +786,17 @@ init {
 		users[0] = 2;
 		users[1] = 1;
 #ifdef ACTIVE
-		if
-		:: q_active = 0
-		:: q_active = 1
-		fi;
+		q_active = ACTIVE;
 #endif
 		run thread(0);
+#ifndef PARK
 		run thread(1);
+#endif
 #if defined(POLL)
 		run poller();
 #elif defined(PARK)
 		run ring();
-#else
+#elif !defined(LONE)
 		run thread(2);
 #endif
 		run producer();

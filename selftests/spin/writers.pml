@@ -19,6 +19,9 @@
  * getting in line and looking; that of mq_waiters_any(), between making room and
  * looking who is in line; smp_mb__after_atomic() in mq_side_answer().
  *
+ * A parked SEND does the same as a thread: it gets in line, looks, is woken and
+ * passes on; what ends its grace is that of readers.pml.
+ *
  * To wait for memory (mq_account_wait()) is the same with one line for all queues,
  * but for being called: there a wake-up is passed on by whoever leaves the line
  * woken (MEMORY).
@@ -47,14 +50,21 @@ byte asleep;		/* for the verdict alone */
 
 byte writers;		/* who stands in mq_queue.writers: pollers */
 byte ep_ready;		/* epoll: their files on its list of the ready */
-byte wants[2];		/* mq_file.wants: of file 0, and of the second poller's */
+byte wants[3];		/* mq_file.wants */
 byte blocked;		/* mq_queue.blocked */
+
+/* The file that the threads send through: with POLL it is polled by another. */
+#ifdef EXCLUSIVE
+#define SENDS_BY	2
+#else
+#define SENDS_BY	0
+#endif
 
 #define FITS(n)		(used + (n) <= MAX)
 
 /* -- waking ------------------------------------------------------------------------- */
 
-/* WAIT(grace:arm) */
+/* WAIT(wake:grace) */
 #if defined(STOPS) && !defined(BREAK_ARM)
 #define ARM	grace = 1
 #else
@@ -69,7 +79,7 @@ byte blocked;		/* mq_queue.blocked */
 	ARM;								\
 	st = st & ~BIT(t)
 
-/* mq_waiters_wake(): any of those for whom there is enough */
+/* WAIT(waiters:wake) mq_waiters_wake(): any of those for whom there is enough */
 inline mq_waiters_wake()
 {
 	atomic {
@@ -122,7 +132,12 @@ inline mq_wake_writers(edge)
 		if
 		:: !room
 		:: else ->
-			/* WAIT(wake:called) */
+#ifdef MEMORY
+			mq_waiters_wake();
+#ifdef STOPS
+			grace = 1
+#endif
+#else
 			if
 			:: !tx_called -> mq_waiters_wake()
 			:: else ->
@@ -133,6 +148,7 @@ inline mq_wake_writers(edge)
 				fi
 #endif
 			fi
+#endif
 		fi;
 #ifdef POLLS
 		if
@@ -154,7 +170,7 @@ inline mq_want_room(f, bytes)
 		/* WAIT(want:none) */
 		mq_wake_pollers()
 #endif
-	:: atomic { else -> wants[f] = bytes }
+	:: atomic { !wants[f] == !bytes -> wants[f] = bytes }
 	fi
 }
 #endif
@@ -196,14 +212,14 @@ try:	true;
 wait:	true;
 	if
 	:: called -> called = 0;
-		/* WAIT(answer:room) */
+		/* WAIT(answer) */
 		tx_called--;
 		mq_wake_writers(true)
 	:: else
 	fi;
 	/* mq_waiters_sleep() */
 	st = st | BIT(me);
-	/* WAIT(waiters:add) */
+	/* WAIT(waiters:add) WAIT(park:room) */
 #ifdef BREAK_LOOK
 	atomic { room = room | BIT(me); asleep = asleep | BIT(me) }
 #else
@@ -211,7 +227,7 @@ wait:	true;
 	/* WAIT(waiters:look) */
 	if
 	:: FITS(need)
-	:: atomic { else -> asleep = asleep | BIT(me) }
+	:: atomic { !FITS(need) -> asleep = asleep | BIT(me) }
 #endif
 end_sleep:	atomic { !(st & BIT(me)) || (sig & BIT(me)) -> asleep = asleep & ~BIT(me) }
 #ifdef STOPS
@@ -223,7 +239,7 @@ end_sleep:	atomic { !(st & BIT(me)) || (sig & BIT(me)) -> asleep = asleep & ~BIT
 #ifndef BREAK_LOOK
 	fi;
 #endif
-	/* WAIT(waiters:del) */
+	/* WAIT(waiters:leave) */
 	atomic {
 		st = st & ~BIT(me);
 		room = room & ~BIT(me);
@@ -254,7 +270,7 @@ sent:	true;
 #endif
 	:: else
 	fi;
-	mq_send_others(0);
+	mq_send_others(SENDS_BY);
 	if
 #ifndef STOPS
 	:: frees -> goto try
@@ -275,28 +291,29 @@ proctype poller(byte me)
 wait:	true;
 	if
 	:: atomic { ep_ready & BIT(me) -> ep_ready = ep_ready & ~BIT(me) }
-		/* WAIT(poll:room) mq_poll_room() */
+		/* mq_poll_room() */
+look:		true;
 		if
-		:: atomic { wants[f] <= 1 && FITS(1) ->
-			ep_ready = ep_ready | BIT(me);
-#ifndef BREAK_POLL_WANT
+		/* WAIT(poll:room) */
+		:: atomic { wants[f] <= 1 && FITS(1) -> ep_ready = ep_ready | BIT(me) }
 			if
-			:: wants[f] -> wants[f] = 0; blocked--
+			:: atomic { wants[f] == 1 -> wants[f] = 0; blocked-- }
 			:: else
 			fi
-#endif
-			}
 		:: atomic { wants[f] > 1 && FITS(wants[f]) ->
 			ep_ready = ep_ready | BIT(me) }
-		:: atomic { else ->
-#ifndef BREAK_POLL_WANT
+		:: else ->
 			if
-			:: !wants[f] -> wants[f] = 1; blocked++
+			/* WAIT(poll:want) */
+#ifndef BREAK_POLL_WANT
+			:: atomic { !wants[f] -> wants[f] = 1; blocked++ }
+#ifndef BREAK_POLL_AGAIN
+				goto look
+#endif
+#endif
 			:: else
 			fi;
-#endif
 			goto wait
-			}
 		fi
 	:: atomic { !(ep_ready & BIT(me)) -> st = st | BIT(me) }
 end_poll:	!(st & BIT(me));
@@ -347,9 +364,24 @@ proctype consumer()
 #ifdef STOPS
 active proctype clock()
 {
+#ifdef MEMORY
+	byte before;
+
+#endif
 end:	do
+#ifdef MEMORY
+	/* WAIT(account:later) as long as somebody is woken */
+	:: atomic { grace -> before = woken; grace = 0 };
+		mq_waiters_wake();
+		if
+		:: before != woken -> grace = 1
+		:: else
+		fi;
+		before = 0
+#else
 	:: d_step { tx_called && !tx_late -> tx_late = 1 }
-#ifndef BREAK_GRACE
+#endif
+#if !defined(BREAK_GRACE) && !defined(MEMORY)
 	/* WAIT(grace:over) */
 	:: grace -> grace = 0; mq_wake_writers(true)
 #endif
@@ -381,7 +413,11 @@ end:	timeout ->
 
 init {
 	atomic {
-		run sender(0);
+		/* It may have nothing to send. */
+		if
+		:: run sender(0)
+		:: true
+		fi;
 #ifndef EXCLUSIVE
 		run sender(1);
 #endif
