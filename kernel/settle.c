@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* DEVMQ_IOC_SETTLE and DEVMQ_IOC_CONSUMER: how deliveries are finished. */
+#include <linux/pagemap.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
@@ -46,6 +47,13 @@ static struct mq_text *mq_settlement_note(const struct devmq_settlement *s)
 		return note;
 	mq_text_put(note);
 	return ERR_PTR(-EFAULT);
+}
+
+/* Could its note be read? */
+static int mq_settlement_probe(const struct devmq_settlement *s)
+{
+	return fault_in_readable(u64_to_user_ptr(s->note), s->note_size) ?
+	       -EFAULT : 0;
 }
 
 /* Finish a delivery in hand. */
@@ -158,95 +166,164 @@ static void mq_settle_range(struct mq_file *f, struct devmq_settlement *s,
 			   READ_ONCE(q->gone) ? -ENODEV : -ESTALE;
 }
 
-static void mq_notes_free(struct mq_text **notes, u32 count)
+/* Settle a range; there may be no memory for its note. */
+static void mq_settle_noted(struct mq_file *f, struct devmq_settlement *s)
 {
-	while (notes && count)
-		mq_text_put(notes[--count]);
-	kvfree(notes);
+	struct mq_text *note = mq_settlement_note(s);
+
+	if (IS_ERR(note)) {
+		s->settled = 0;
+		s->error = PTR_ERR(note);
+		return;
+	}
+	mq_settle_range(f, s, note);
+	mq_text_put(note);
 }
 
 /*
- * Read the notes of all settlements, if there are any: an array with one or
- * NULL for each, or NULL, or an ERR_PTR.
+ * Settlements that are read at once. A call needs memory for no more than these,
+ * so it needs none of the module's budget.
  */
-static struct mq_text **mq_notes_get(const struct devmq_settlement *s,
-				     u32 count)
-{
-	struct mq_text **notes, *note;
-	u32 i;
+#define MQ_SETTLEMENTS	64
 
-	for (i = 0; i < count && !s[i].note_size; i++)
-		;
-	if (likely(i == count))
-		return NULL;
-	notes = kvcalloc(count, sizeof(*notes), GFP_KERNEL_ACCOUNT);
-	if (!notes)
-		return ERR_PTR(-ENOMEM);
-	for (; i < count; i++) {
-		note = mq_settlement_note(&s[i]);
-		if (IS_ERR(note)) {
-			mq_notes_free(notes, count);
-			return ERR_CAST(note);
-		}
-		notes[i] = note;
-	}
-	return notes;
+/* So many are on the stack. */
+#define MQ_SETTLEMENTS_FEW	4
+
+/**
+ * struct mq_settling - a call of SETTLE
+ * @ioc: the call
+ * @s: settlements of it, one behind the other
+ * @max: room for how many
+ * @first: number of the first of those in @s
+ * @count: how many are in @s
+ */
+struct mq_settling {
+	struct mq_ioc		*ioc;
+	struct devmq_settlement	*s;
+	u32			max;
+	u32			first;
+	u32			count;
+};
+
+static struct devmq_settlement __user *
+mq_settling_user(const struct mq_settling *c)
+{
+	struct devmq_settlement __user *all;
+
+	all = u64_to_user_ptr(c->ioc->arg.settle.settlements);
+	return all + c->first;
 }
 
-/* Carry them all out. Return: the first error. */
-static int mq_settle_all(struct mq_ioc *ioc, struct devmq_settlement *s,
-			 struct mq_text **notes)
+/* Read the settlements from @first on, unless these are the ones at hand. */
+static int mq_settling_read(struct mq_settling *c, u32 first)
 {
-	struct devmq_settle *a = &ioc->arg.settle;
+	u32 n = min(c->ioc->arg.settle.count - first, c->max);
+
+	if (c->count && c->first == first)
+		return 0;
+	c->first = first;
+	c->count = n;
+	return copy_from_user(c->s, mq_settling_user(c), n * sizeof(*c->s)) ?
+	       -EFAULT : 0;
+}
+
+/* Tell the caller what has become of those at hand. */
+static int mq_settling_write(struct mq_settling *c)
+{
+	return copy_to_user(mq_settling_user(c), c->s,
+			    c->count * sizeof(*c->s)) ? -EFAULT : 0;
+}
+
+/*
+ * Check all, before the first is carried out. The outcome must be told, so see
+ * that it can be.
+ */
+static int mq_settling_check(struct mq_settling *c)
+{
+	u32 i, first = 0;
+	int err;
+
+	do {
+		err = mq_settling_read(c, first);
+		for (i = 0; !err && i < c->count; i++)
+			err = mq_settlement_check(&c->s[i]) ?:
+			      mq_settlement_probe(&c->s[i]);
+		err = err ?: mq_settling_write(c);
+		first += c->count;
+		cond_resched();
+	} while (!err && first < c->ioc->arg.settle.count && !mq_dying());
+	return err;
+}
+
+/*
+ * Carry out those at hand. If they were read once more, they may have changed:
+ * one that is no good any more has that for an error. Return: the first error.
+ */
+static int mq_settling_some(struct mq_settling *c)
+{
 	int err = 0;
 	u32 i;
 
-	a->settled = 0;
-	for (i = 0; i < a->count; i++) {
-		mq_settle_range(ioc->f, &s[i], notes ? notes[i] : NULL);
-		a->settled += s[i].settled;
-		err = err ?: s[i].error;
+	for (i = 0; i < c->count; i++) {
+		struct devmq_settlement *s = &c->s[i];
+
+		s->settled = 0;
+		s->error = mq_settlement_check(s);
+		if (!s->error)
+			mq_settle_noted(c->ioc->f, s);
+		c->ioc->arg.settle.settled += s->settled;
+		err = err ?: s->error;
 	}
-	if (a->settled)
-		mq_wake_file(ioc->f);
 	return err;
+}
+
+/* Carry them all out. Return: the first error. */
+static int mq_settling_all(struct mq_settling *c)
+{
+	int err = 0, some, failed;
+	u32 first = 0;
+
+	do {
+		failed = mq_settling_read(c, first);
+		if (failed)
+			break;
+		some = mq_settling_some(c);
+		err = err ?: some;
+		failed = mq_settling_write(c);
+		first += c->count;
+	} while (!failed && first < c->ioc->arg.settle.count);
+	return failed ?: err;
 }
 
 int mq_ioc_settle(struct mq_ioc *ioc)
 {
+	struct devmq_settlement few[MQ_SETTLEMENTS_FEW];
 	struct devmq_settle *a = &ioc->arg.settle;
-	void __user *user = u64_to_user_ptr(a->settlements);
-	size_t size = array_size(a->count, sizeof(struct devmq_settlement));
-	struct mq_text **notes = NULL;
-	struct devmq_settlement *s;
-	int err = 0;
-	u32 i;
+	struct mq_settling c = { .ioc = ioc, .s = few, .max = ARRAY_SIZE(few) };
+	int err;
 
 	if (a->flags || a->reserved || !a->count)
 		return -EINVAL;
 	if (a->count > DEVMQ_SETTLE_MAX)
 		return -E2BIG;
-	s = vmemdup_user(user, size);
-	if (IS_ERR(s))
-		return PTR_ERR(s);
-	for (i = 0; !err && i < a->count; i++)
-		err = mq_settlement_check(&s[i]);
-	/* The outcome must be told, so see that it can be before it happens. */
-	if (!err && copy_to_user(user, s, size))
-		err = -EFAULT;
-	if (!err) {
-		notes = mq_notes_get(s, a->count);
-		err = PTR_ERR_OR_ZERO(notes);
+	if (a->count > c.max) {
+		c.max = min_t(u32, a->count, MQ_SETTLEMENTS);
+		c.s = kmalloc_array(c.max, sizeof(*c.s), GFP_KERNEL_ACCOUNT);
+		if (!c.s)
+			return -ENOMEM;
 	}
+	err = mq_settling_check(&c);
 	if (err)
 		goto out_free;
-	err = mq_settle_all(ioc, s, notes);
-	mq_notes_free(notes, a->count);
-	/* Whatever became of them, the caller is told. */
-	if (copy_to_user(user, s, size) || mq_ioc_publish(ioc))
+	a->settled = 0;
+	err = mq_settling_all(&c);
+	if (a->settled)
+		mq_wake_file(ioc->f);
+	if (mq_ioc_publish(ioc))
 		err = -EFAULT;
 out_free:
-	kvfree(s);
+	if (c.s != few)
+		kfree(c.s);
 	return err;
 }
 

@@ -10,7 +10,7 @@
  * measured in the same run; a hold of the lock that grows with what is there
  * makes them differ by its own length, which is far more than the slack.
  */
-#include "mq_test.h"
+#include "ring.h"
 #include <sys/resource.h>
 
 #define FEW	10
@@ -614,6 +614,45 @@ TEST_F(hold, settling_ends_with_its_process)
 	ASSERT_EQ(0, hold_many(self->fd, 5 * MANY));
 	EXPECT_DIES(extend_all);
 	/* What it had not got to is held all the same. */
+	EXPECT_EQ(5 * MANY, mq_held(self->fd));
+}
+
+/* The same as a command of io_uring. */
+static int extend_all_by_ring(FIXTURE_DATA(hold) *self)
+{
+	static struct devmq_settlement s[DEVMQ_SETTLE_MAX];
+	struct devmq_settle settle = {
+		.size = sizeof(settle),
+		.settlements = (uintptr_t)s,
+		.count = DEVMQ_SETTLE_MAX,
+	};
+	struct ring ring;
+	int i;
+
+	if (ring_open(&ring))
+		return -ENOSYS;
+	for (i = 0; i < DEVMQ_SETTLE_MAX; i++) {
+		mq_settlement(&s[i], 1, 100000, DEVMQ_ACTION_EXTEND);
+		s[i].delay_ns = MQ_HOUR;
+	}
+	ring_command(&ring, self->fd, DEVMQ_IOC_SETTLE, &settle, 1);
+	return ring_submit(&ring) == 1 ? 0 : -EIO;
+}
+
+TEST_F(hold, settling_by_io_uring_ends_with_its_process)
+{
+	struct ring ring;
+	int error = ring_open(&ring);
+
+	if (RING_ABSENT(error))
+		SKIP(return, "no io_uring");
+	ASSERT_EQ(0, error);
+	ring_close(&ring);
+	ASSERT_EQ(0, begin(self, "ack=manual"));
+	ASSERT_EQ(0, mq_fill_fast(self->fd, 5 * MANY));
+	ASSERT_EQ(0, hold_many(self->fd, 5 * MANY));
+	EXPECT_DIES(extend_all_by_ring);
+	/* The ring goes a while after its process, and with it its reference. */
 	EXPECT_EQ(5 * MANY, mq_held(self->fd));
 }
 

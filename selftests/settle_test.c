@@ -206,6 +206,123 @@ TEST_F(settle, stale_settlement_lets_the_rest_go_on)
 	EXPECT_EQ(1, mq_stat_of(&self->queue, ready));
 }
 
+/* So many settlements are read in more than one go. */
+#define SETTLEMENTS	300
+
+/* One of two for each message, the other one for what is not held. */
+static void settlements_init(struct devmq_settlement *settlements)
+{
+	unsigned int i;
+
+	for (i = 0; i < SETTLEMENTS; i++)
+		mq_settlement(&settlements[i], i % 2 ? 5000 : i + 1,
+			      i % 2 ? 6000 : i + 2, DEVMQ_ACTION_ACK);
+}
+
+TEST_F(settle, many_settlements_each_have_their_outcome)
+{
+	struct devmq_settlement settlements[SETTLEMENTS];
+	uint64_t settled;
+	unsigned int i;
+
+	ASSERT_EQ(0, mq_fill(self->fd, SETTLEMENTS));
+	ASSERT_EQ(0, take(self->fd, 1, SETTLEMENTS));
+	settlements_init(settlements);
+	EXPECT_EQ(-ESTALE, mq_settle_many(self->fd, settlements, SETTLEMENTS,
+					  &settled));
+	EXPECT_EQ(SETTLEMENTS, settled);
+	for (i = 0; i < SETTLEMENTS; i++) {
+		EXPECT_EQ(i % 2 ? 0 : 2, settlements[i].settled);
+		EXPECT_EQ(i % 2 ? -ESTALE : 0, settlements[i].error);
+	}
+	EXPECT_EQ(0, mq_held(self->fd));
+}
+
+TEST_F(settle, last_of_many_settlements_is_checked_before_the_first_is_done)
+{
+	struct devmq_settlement settlements[SETTLEMENTS];
+	struct devmq_settlement *last = &settlements[SETTLEMENTS - 1];
+
+	ASSERT_EQ(0, mq_fill(self->fd, SETTLEMENTS));
+	ASSERT_EQ(0, take(self->fd, 1, SETTLEMENTS));
+	settlements_init(settlements);
+	last->action = 77;
+	EXPECT_EQ(-EINVAL, mq_settle_many(self->fd, settlements, SETTLEMENTS,
+					  NULL));
+	/* A note that cannot be read. */
+	last->action = DEVMQ_ACTION_REJECT;
+	last->note = (uintptr_t)MQ_BAD_POINTER;
+	last->note_size = 5;
+	EXPECT_EQ(-EFAULT, mq_settle_many(self->fd, settlements, SETTLEMENTS,
+					  NULL));
+	EXPECT_EQ(SETTLEMENTS, mq_held(self->fd));
+}
+
+TEST_F(settle, settlements_that_end_outside_of_memory_do_nothing)
+{
+	struct devmq_settlement *settlements;
+	size_t page = sysconf(_SC_PAGESIZE);
+	char *map = mmap(NULL, 4 * page, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	unsigned int fit = 3 * page / sizeof(*settlements), i;
+
+	ASSERT_NE(MAP_FAILED, map);
+	ASSERT_EQ(0, munmap(map + 3 * page, page));
+	settlements = (void *)(map + 3 * page - fit * sizeof(*settlements));
+	ASSERT_EQ(0, mq_fill(self->fd, 10));
+	ASSERT_EQ(0, take(self->fd, 1, 10));
+	for (i = 0; i < fit; i++)
+		mq_settlement(&settlements[i], 1, 10, DEVMQ_ACTION_ACK);
+	EXPECT_EQ(-EFAULT, mq_settle_many(self->fd, settlements, fit + 1, NULL));
+	/* Nor do those that cannot be told what has become of them. */
+	ASSERT_EQ(0, mprotect(map + 2 * page, page, PROT_READ));
+	EXPECT_EQ(-EFAULT, mq_settle_many(self->fd, settlements, fit, NULL));
+	EXPECT_EQ(10, mq_held(self->fd));
+	ASSERT_EQ(0, munmap(map, 3 * page));
+}
+
+#define FLIPS	2000
+
+/* Have a settlement be no good and good again, all the time. */
+static void *flip(void *arg)
+{
+	struct devmq_settlement *s = arg;
+
+	while (__atomic_load_n(&s->action, __ATOMIC_RELAXED) != UINT32_MAX) {
+		__atomic_fetch_xor(&s->action, 64, __ATOMIC_RELAXED);
+		__atomic_fetch_xor(&s->action, 64, __ATOMIC_RELAXED);
+	}
+	return NULL;
+}
+
+TEST_F(settle, settlements_that_change_meanwhile_do_no_harm)
+{
+	struct devmq_settlement settlements[SETTLEMENTS];
+	uint64_t settled;
+	pthread_t thread;
+	int i, error;
+
+	settlements_init(settlements);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, flip,
+				    &settlements[SETTLEMENTS - 1]));
+	for (i = 0; i < FLIPS; i++) {
+		error = mq_settle_many(self->fd, settlements, SETTLEMENTS,
+				       &settled);
+		if (error != -EINVAL && error != -ESTALE)
+			break;
+	}
+	EXPECT_EQ(FLIPS, i) {
+		TH_LOG("%s", strerror(-error));
+	}
+	__atomic_store_n(&settlements[SETTLEMENTS - 1].action, UINT32_MAX,
+			 __ATOMIC_RELAXED);
+	/* A flip, or two, may have come after that. */
+	while (pthread_tryjoin_np(thread, NULL))
+		__atomic_store_n(&settlements[SETTLEMENTS - 1].action,
+				 UINT32_MAX, __ATOMIC_RELAXED);
+	EXPECT_EQ(0, mq_held(self->fd));
+}
+
 TEST_F(settle, auto_mode_holds_nothing)
 {
 	ASSERT_EQ(0, mq_consumer_set(self->fd, DEVMQ_ACK_AUTO, 0));

@@ -43,8 +43,9 @@
  *  ENOSPC      the queue is full and its overflow option says not to wait
  *  EDQUOT      the messages of all queues, or those of the caller, take as much
  *              memory as they may (max_total_bytes, max_user_bytes) and the
- *              queue's overflow option says not to wait; or a note does not fit
- *              there, and nothing was settled
+ *              queue's overflow option says not to wait; or there is none for
+ *              the note of a settlement, for a command of io_uring that is to
+ *              wait, or for one more open file
  *  ENOMEM      the kernel, or the caller's memory cgroup, has no memory
  *  ENOENT      receiving by id: no message with that id is deferred
  *  ENODEV      the queue has been removed
@@ -389,8 +390,9 @@ enum devmq_action {
  *	zero
  * @settled: out: how many deliveries this settled
  * @error: out: zero, or a negative errno: -ESTALE if this open file holds no
- *	delivery in the range; -EINTR if the caller was killed before all of it
- *	was settled (@settled says how much was), or begun
+ *	delivery in the range; -ENOMEM or -EDQUOT if there is no memory for its
+ *	note; -EINTR if the caller was killed before all of it was settled
+ *	(@settled says how much was), or begun
  *
  * A range settles every delivery that this open file holds within it; ids in
  * between that others hold are not touched.
@@ -417,10 +419,11 @@ struct devmq_settlement {
  * @settled: out: how many deliveries were settled in all
  *
  * Needs a descriptor open for reading. All settlements are checked before the
- * first is carried out. If one then has an error, the rest goes on, and the
- * call fails with the first error, with all "out" members written. It does not
- * sleep, so no signal ends it but one that kills the caller. What had not been
- * settled by then is held on, and goes back at the last close.
+ * first is carried out, and must not change during the call: one that has become
+ * invalid by then has -EINVAL as its error. If one has an error, the rest goes
+ * on, and the call fails with the first error, with all "out" members written.
+ * It does not sleep, so no signal ends it but one that kills the caller. What had
+ * not been settled by then is held on, and goes back at the last close.
  */
 struct devmq_settle {
 	__u32		size;
@@ -672,8 +675,8 @@ struct devmq_redrive {
  *    ECANCELED when the ring or the task that submitted it goes, and nothing
  *    has happened then, or on DEVMQ_URING_CANCEL. IORING_OP_ASYNC_CANCEL and
  *    IORING_OP_LINK_TIMEOUT do not reach it. DEVMQ_PARKED_MAX may wait like
- *    this on one open file; one more ends with ENOBUFS, and nothing has
- *    happened.
+ *    this on one open file; one more ends with ENOBUFS, and one for which
+ *    there is no memory with ENOMEM or EDQUOT, and nothing has happened.
  *  - On an older kernel, without IOSQE_ASYNC, it does not wait: EAGAIN. Link
  *    it to an IORING_OP_POLL_ADD, or use IORING_OP_READ and IORING_OP_WRITE,
  *    which wait by themselves.
