@@ -31,6 +31,9 @@
 /* Who moves messages to free what is mostly unused may exceed by a 32nd. */
 #define MQ_MOVE_SHIFT	5
 
+/* What is kept beside messages may exceed by as much. */
+#define MQ_BESIDE_SHIFT	5
+
 /*
  * How long after that pollers are told that there is some memory again, and
  * another sender is woken, if there are any.
@@ -396,6 +399,26 @@ bool mq_charge_more(struct mq_payer *p, unsigned long bytes)
 bool mq_charge(struct mq_payer *p, unsigned long bytes)
 {
 	if (unlikely(!mq_charge_more(p, bytes)))
+		return false;
+	mq_payer_hold(p);
+	return true;
+}
+
+/*
+ * The same for what is kept beside messages: an open file, a command that waits. It
+ * may take a 32nd more than messages may, and has no bound for those who are
+ * exempt: so whoever is to make room can open a queue and wait at it where
+ * messages have used up all.
+ */
+bool mq_charge_beside(struct mq_payer *p, unsigned long bytes)
+{
+	unsigned long total = READ_ONCE(mq_total_max);
+	unsigned long user = mq_max_of_user();
+
+	if (!mq_charge_bounds(p->user, bytes, user + (user >> MQ_BESIDE_SHIFT),
+			      total + (total >> MQ_BESIDE_SHIFT)) &&
+	    (!mq_is_exempt() ||
+	     !mq_charge_bounds(p->user, bytes, LONG_MAX, LONG_MAX)))
 		return false;
 	mq_payer_hold(p);
 	return true;

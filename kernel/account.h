@@ -71,6 +71,7 @@ static inline struct mq_payer *mq_payer_hold(struct mq_payer *p)
 }
 
 bool mq_charge(struct mq_payer *p, unsigned long bytes);
+bool mq_charge_beside(struct mq_payer *p, unsigned long bytes);
 bool mq_charge_to_move(struct mq_payer *p, unsigned long bytes);
 void mq_uncharge(struct mq_payer *p, unsigned long bytes);
 bool mq_charge_more(struct mq_payer *p, unsigned long bytes);

@@ -15,17 +15,52 @@
 
 static const struct file_operations mq_line_fops;
 
-static struct mq_file *mq_file_new(struct mq_queue *q, struct file *file)
+/* What an open file takes. */
+static unsigned long mq_file_bytes(void)
+{
+	return mq_kmalloc_bytes(sizeof(struct mq_file));
+}
+
+/* A file with whoever pays for it: ENOMEM, EDQUOT. */
+static struct mq_file *mq_file_alloc(void)
 {
 	struct mq_file *f = kzalloc(sizeof(*f), GFP_KERNEL_ACCOUNT);
+	int err = -ENOMEM;
 
 	if (!f)
-		return NULL;
+		return ERR_PTR(err);
 	f->payer = mq_payer_get();
-	if (!f->payer) {
-		kfree(f);
-		return NULL;
-	}
+	if (!f->payer)
+		goto out_free;
+	err = -EDQUOT;
+	if (!mq_charge_beside(f->payer, mq_file_bytes()))
+		goto out_put;
+	return f;
+
+out_put:
+	mq_payer_put(f->payer);
+out_free:
+	kfree(f);
+	return ERR_PTR(err);
+}
+
+/* Nobody has it open any more. */
+static void mq_file_free(struct mq_file *f)
+{
+	struct mq_payer *p = f->payer;
+
+	/* Somebody may be about to wake its waiters, of whom there are none. */
+	kfree_rcu(f, rcu);
+	mq_uncharge(p, mq_file_bytes());
+	mq_payer_put(p);
+}
+
+static struct mq_file *mq_file_new(struct mq_queue *q, struct file *file)
+{
+	struct mq_file *f = mq_file_alloc();
+
+	if (IS_ERR(f))
+		return f;
 	f->q = q;
 	f->mode = file->f_mode & (FMODE_READ | FMODE_WRITE);
 	/* Access mode 3: permission for both is checked, neither is given. */
@@ -49,7 +84,7 @@ static int mq_open(struct inode *inode, struct file *file)
 {
 	struct mq_queue *q;
 	struct mq_file *f;
-	int err = -ENOMEM;
+	int err;
 
 	if (file->f_flags & O_DSYNC)
 		return -EINVAL;
@@ -57,7 +92,8 @@ static int mq_open(struct inode *inode, struct file *file)
 	if (!q)
 		return -ENXIO;
 	f = mq_file_new(q, file);
-	if (!f)
+	err = PTR_ERR_OR_ZERO(f);
+	if (err)
 		goto out_put;
 	err = mq_queue_attach(q, f, file->f_flags & O_EXCL);
 	if (err)
@@ -69,8 +105,7 @@ static int mq_open(struct inode *inode, struct file *file)
 	return stream_open(inode, file);
 
 out_free:
-	mq_payer_put(f->payer);
-	kfree(f);
+	mq_file_free(f);
 out_put:
 	mq_queue_put(q);
 	return err;

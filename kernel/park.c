@@ -465,6 +465,34 @@ static bool mq_parked_wait(struct mq_parked *p)
 	return true;
 }
 
+static unsigned long mq_parked_size(void)
+{
+	return mq_kmalloc_bytes(sizeof(struct mq_parked));
+}
+
+/* Memory for a command: ENOMEM, EDQUOT. */
+static struct mq_parked *mq_parked_alloc(struct mq_file *f)
+{
+	struct mq_parked *p;
+
+	if (!mq_charge_beside(f->payer, mq_parked_size()))
+		return ERR_PTR(-EDQUOT);
+	p = kzalloc(sizeof(*p), GFP_KERNEL_ACCOUNT);
+	if (p)
+		return p;
+	mq_uncharge(f->payer, mq_parked_size());
+	return ERR_PTR(-ENOMEM);
+}
+
+static void mq_parked_free(struct mq_parked *p)
+{
+	struct mq_payer *payer = p->ioc.f->payer;
+
+	put_cred(p->cred);
+	kfree(p);
+	mq_uncharge(payer, mq_parked_size());
+}
+
 static void mq_parked_finish(struct mq_parked *p, int err,
 			     unsigned int issue_flags)
 {
@@ -475,8 +503,7 @@ static void mq_parked_finish(struct mq_parked *p, int err,
 	list_del(&p->link);
 	p->ioc.f->parked_count--;
 	spin_unlock(&q->lock);
-	put_cred(p->cred);
-	kfree(p);
+	mq_parked_free(p);
 	mq_uring_done(cmd, err, issue_flags);
 }
 
@@ -537,17 +564,17 @@ static bool mq_parked_count(struct mq_parked *p)
  * @ioc: the same
  * @issue_flags: io_uring's, the ring's lock being held
  *
- * Return: EIOCBQUEUED, it is completed later; or ENOMEM, or ENOBUFS: too many
- * wait on this open file.
+ * Return: EIOCBQUEUED, it is completed later; or ENOMEM, EDQUOT, or ENOBUFS: too
+ * many wait on this open file.
  */
 int mq_park(struct io_uring_cmd *cmd, const struct mq_ioc *ioc,
 	    unsigned int issue_flags)
 {
 	struct mq_parked *p;
 
-	p = kzalloc(sizeof(*p), GFP_KERNEL_ACCOUNT);
-	if (!p)
-		return -ENOMEM;
+	p = mq_parked_alloc(ioc->f);
+	if (IS_ERR(p))
+		return PTR_ERR(p);
 	p->cmd = cmd;
 	p->ioc = *ioc;
 	p->cred = get_current_cred();
@@ -558,8 +585,7 @@ int mq_park(struct io_uring_cmd *cmd, const struct mq_ioc *ioc,
 		      HRTIMER_MODE_ABS_SOFT);
 	*mq_parked_of(cmd) = p;
 	if (!mq_parked_count(p)) {
-		put_cred(p->cred);
-		kfree(p);
+		mq_parked_free(p);
 		return -ENOBUFS;
 	}
 	io_uring_cmd_mark_cancelable(cmd, issue_flags);

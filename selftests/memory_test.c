@@ -5,6 +5,7 @@
  * went.
  */
 #include "mq_test.h"
+#include <sys/resource.h>
 
 #define USED_BYTES	"/sys/module/devmq/parameters/used_bytes"
 #define USED_BY		"/sys/module/devmq/parameters/used_by"
@@ -515,6 +516,75 @@ TEST_F(memory, user_who_waits_goes_on_when_that_user_has_memory_again)
 }
 
 /* -- all that is kept counts --------------------------------------------------- */
+
+/* As nobody, open the queue until that fails: the error. */
+static int nobody_opens(const struct mq_queue *queue)
+{
+	struct rlimit limit = { 100000, 100000 };
+	pid_t child = mq_fork();
+
+	if (!child) {
+		int fd;
+
+		if (setrlimit(RLIMIT_NOFILE, &limit) ||
+		    mq_become(MQ_NOBODY, MQ_NOBODY))
+			_exit(99);
+		do {
+			fd = mq_open(queue, O_RDONLY);
+		} while (fd >= 0);
+		_exit(-fd);
+	}
+	return -mq_wait_child(child);
+}
+
+TEST_F(memory, open_files_count)
+{
+	long long before;
+	int fds[100], i;
+
+	CREATE("");
+	before = used();
+	for (i = 0; i < 100; i++) {
+		fds[i] = mq_open(&self->queue, O_RDONLY);
+		ASSERT_LE(0, fds[i]);
+	}
+	EXPECT_LE(before + 100 * 512, used());
+	EXPECT_GE(before + 100 * 2048, used());
+	for (i = 0; i < 100; i++)
+		close(fds[i]);
+	EXPECT_EQ(before, used());
+}
+
+TEST_F(memory, user_has_no_more_open_files_than_memory)
+{
+	CREATE("mode=0666");
+	ASSERT_EQ(0, mq_write_file(MQ_TOTAL_BYTES, "4M"));
+	EXPECT_EQ(-EDQUOT, nobody_opens(&self->queue));
+	/* They are gone, and so is what they took. */
+	EXPECT_EQ(0, used_by(MQ_NOBODY));
+	EXPECT_EQ(-EDQUOT, nobody_opens(&self->queue));
+}
+
+TEST_F(memory, queue_can_be_opened_where_messages_take_all)
+{
+	char data[1000] = {};
+	int fd;
+
+	CREATE("mode=0666 max_bytes=1G overflow=reject");
+	ASSERT_EQ(0, mq_write_file(MQ_TOTAL_BYTES, "4M"));
+	EXPECT_EQ(-EDQUOT, nobody_sends(&self->queue, false, 1000));
+	while (mq_write(self->fd, data, 1) == 1)
+		;
+	ASSERT_EQ(-EDQUOT, mq_write(self->fd, data, 1));
+	fd = mq_open(&self->queue, O_RDWR);
+	EXPECT_LE(0, fd);
+	close(fd);
+	/* What is beside messages has a 32nd, which is 128 KiB, for itself. */
+	EXPECT_EQ(-EDQUOT, nobody_opens(&self->queue));
+	fd = mq_open(&self->queue, O_RDWR);
+	EXPECT_LE(0, fd);
+	close(fd);
+}
 
 TEST_F(memory, keys_and_ids_count)
 {
