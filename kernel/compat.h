@@ -81,13 +81,6 @@ static inline bool mq_poll_looks(const struct poll_table_struct *p)
 	return !p || !p->_qproc;
 }
 
-/* A mark among those who wait, where waking them drops the lock. */
-#ifdef WQ_FLAG_BOOKMARK
-#define MQ_WQ_FLAG_BOOKMARK WQ_FLAG_BOOKMARK
-#else
-#define MQ_WQ_FLAG_BOOKMARK 0
-#endif
-
 /* A timer can be stopped for good. */
 #if MQ_SINCE(6, 2)
 #define mq_timer_stop timer_shutdown_sync

@@ -75,7 +75,7 @@ static struct mq_file *mq_file_new(struct mq_queue *q, struct file *file)
 	INIT_LIST_HEAD(&f->keeper);
 	mq_park_init(f);
 	init_waitqueue_head(&f->own);
-	mq_relay_init(f);
+	mq_pollers_init_file(f);
 	mq_cursor_init(&f->cursor);
 	return f;
 }
@@ -141,13 +141,11 @@ static int mq_release(struct inode *inode, struct file *file)
 	mq_return_all(f);
 	mq_free_held(f);
 	mq_queue_detach(q, f);
-	mq_relay_exit(f);
+	mq_pollers_leave(f);
 	if (f->mode)
 		mq_reap(q, true);
 	mq_chunk_drop(f);
-	mq_payer_put(f->payer);
-	/* Somebody may be about to wake its waiters, of whom there are none. */
-	kfree_rcu(f, rcu);
+	mq_file_free(f);
 	mq_queue_put(q);
 	return 0;
 }
@@ -181,17 +179,15 @@ static void mq_poll_wait(struct file *file, poll_table *wait)
 	bool in = f->mode & FMODE_READ && wanted & (EPOLLIN | EPOLLRDNORM);
 	bool out = f->mode & FMODE_WRITE && wanted & (EPOLLOUT | EPOLLWRNORM);
 
-	if (in) {
+	if (in)
 		WRITE_ONCE(f->q->rx.watched, true);
-		mq_relay_poll(f, file, wait);
-	}
+	/* Whoever wants neither waits for the end of the queue. */
+	if (in || !out)
+		mq_pollers_join(f, file, wait);
 	if (out) {
 		WRITE_ONCE(f->q->tx.watched, true);
 		poll_wait(file, &f->q->writers, wait);
 	}
-	/* For the end of the queue. */
-	if (!in && !out)
-		poll_wait(file, &f->q->readers, wait);
 }
 
 /* Would a send of as much as the last one wanted, or of a little, not wait? */

@@ -704,6 +704,10 @@ enum { MQ_PAUSED_NONE, MQ_PAUSED_SEND, MQ_PAUSED_RECEIVE, MQ_PAUSED_BOTH };
  * @readers: consumers that wait for a message, and open files for their pollers
  *	and their commands of io_uring
  * @writers: pollers that wait for room
+ * @crowd: the queue itself in @readers, for those who poll its files (lock of that)
+ * @polled: its files that are polled (lock of @readers)
+ * @polled_count: how many those are (lock of @readers)
+ * @untold_pollers: bits: whom @work is to tell that there is something (pollers.c)
  * @room: producers that wait for it, each for as much as its message needs
  * @growth: writers whose unfinished line needs more room, but no place
  * @parked: commands of io_uring that wait for a message, for what concerns all
@@ -778,6 +782,10 @@ struct mq_queue {
 	atomic_t		blocked;
 	wait_queue_head_t	readers;
 	wait_queue_head_t	writers;
+	wait_queue_entry_t	crowd;
+	struct list_head	polled;
+	unsigned int		polled_count;
+	unsigned long		untold_pollers;
 	struct mq_waiters	room;
 	struct mq_waiters	growth;
 	struct mq_waiters	parked;
@@ -862,10 +870,13 @@ struct mq_queue {
  * @owner_mm: its memory (as @owner)
  * @disowned: several processes received with it (set once)
  * @own: its sleeping readers, for what concerns it alone
- * @polls: those who poll it for messages
- * @relay_all: the file itself in mq_queue.readers, for those of them who are told
- *	of each message (lock of that)
- * @relay_one: the same for those of whom one is (as @relay_all)
+ * @polls: those who poll it for messages, or for the end of the queue
+ * @relay: the file itself in mq_queue.readers, for those of them who want to be
+ *	the only one (lock of that)
+ * @polled: link in mq_queue.polled, if there are any (as @relay)
+ * @away: @relay has left its line, as none of them listened (as @relay, looked at
+ *	without)
+ * @tell_all: the queue's work is to tell all of them (lock of @polls)
  * @cursor: where the last PEEK stopped (who set @looking, and mq_queue.lock)
  * @looking: bit 0: a PEEK is at work there (atomic)
  * @payer: who opened it, for what it sends (invariant)
@@ -915,8 +926,10 @@ struct mq_file {
 	bool			disowned;
 	wait_queue_head_t	own;
 	wait_queue_head_t	polls;
-	wait_queue_entry_t	relay_all;
-	wait_queue_entry_t	relay_one;
+	wait_queue_entry_t	relay;
+	struct list_head	polled;
+	bool			away;
+	bool			tell_all;
 	struct mq_cursor	cursor;
 	unsigned long		looking;
 
@@ -1497,11 +1510,15 @@ void mq_own(struct mq_file *f);
 void mq_disown(struct mq_file *f);
 void mq_owner_exit(void);
 
-/* relay.c: who polls for messages */
-void mq_relay_init(struct mq_file *f);
-void mq_relay_exit(struct mq_file *f);
-void mq_relay_poll(struct mq_file *f, struct file *file,
-		   struct poll_table_struct *wait);
+/* pollers.c: those who poll */
+void mq_pollers_init(struct mq_queue *q);
+void mq_pollers_init_file(struct mq_file *f);
+void mq_pollers_leave(struct mq_file *f);
+void mq_pollers_join(struct mq_file *f, struct file *file,
+		     struct poll_table_struct *wait);
+void mq_pollers_tell_file(struct mq_file *f, void *key);
+void mq_pollers_tell_room(struct mq_queue *q, bool all);
+void mq_pollers_work(struct mq_queue *q);
 
 /* spin.c: who looks for a while before sleeping */
 bool mq_spin_message(struct mq_file *f, bool partial, u64 deadline_ns,

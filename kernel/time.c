@@ -210,6 +210,7 @@ static void mq_time_work(struct work_struct *work)
 	struct mq_queue *q = container_of(work, struct mq_queue, work);
 	bool idle;
 
+	mq_pollers_work(q);
 	mq_lock_looking(q);
 	while (mq_dedup_trim_locked(q)) {
 		mq_unlock(q);

@@ -12,8 +12,9 @@
  *   Commands of io_uring that wait for a message (park.c) stand in their open
  *   file's line, mq_file.waiting, and the file stands in mq_queue.readers for all
  *   of them, once, while it has credit (mq_file.front).
- *   Those who poll for messages (relay.c) stand in mq_file.polls, and the file in
- *   mq_queue.readers for them.
+ *   Those who poll for messages (pollers.c) stand in mq_file.polls, and the queue
+ *   itself in mq_queue.readers for all of them (mq_queue.crowd); for those that
+ *   want to be the only one (EPOLLEXCLUSIVE) the file stands there (mq_file.relay).
  *   Threads and commands that wait for room stand in mq_queue.room, by the order
  *   of their coming and by how much they need (waiters.c); they hold no memory
  *   (send.c). Those who poll for room stand in mq_queue.writers.
@@ -30,7 +31,9 @@
  *   for room is told on the edge, when the queue ceases to be full, and besides
  *   while any file that polls is known to want room (mq_want_room).
  *   What is for all (an option, the end of the queue, the end of the file) wakes
- *   all, in portions where they may be many.
+ *   all, in portions where they may be many. Of those who poll, the first few are
+ *   told by whoever brings something, and where there are more the queue's work
+ *   tells all, as no thread stands behind each of them.
  *
  * Why nobody is missed
  *
@@ -74,7 +77,6 @@
 #include "mq.h"
 
 #define MQ_IN	poll_to_key(EPOLLIN | EPOLLRDNORM)
-#define MQ_OUT	poll_to_key(EPOLLOUT | EPOLLWRNORM)
 #define MQ_GONE	poll_to_key(EPOLLIN | EPOLLRDNORM | EPOLLHUP | EPOLLERR)
 
 /* Is that side held off? A look without the lock. */
@@ -255,7 +257,7 @@ static void mq_grace_over(struct timer_list *timer)
 void mq_wait_init(struct mq_queue *q)
 {
 	init_waitqueue_head(&q->readers);
-	init_waitqueue_head(&q->writers);
+	mq_pollers_init(q);
 	mq_waiters_init(&q->room);
 	mq_waiters_init(&q->growth);
 	mq_waiters_init(&q->parked);
@@ -599,7 +601,7 @@ void mq_wake_pollers(struct mq_queue *q)
 {
 	/* Callers come from a full barrier: who polls gets in line, then looks. */
 	if (waitqueue_active(&q->writers))
-		__wake_up(&q->writers, TASK_INTERRUPTIBLE, 1, MQ_OUT);
+		mq_pollers_tell_room(q, false);
 }
 
 /* @f may hold more deliveries than before, or has a half-read message. */
@@ -612,7 +614,7 @@ void mq_wake_file(struct mq_file *f)
 		__wake_up(&f->own, TASK_INTERRUPTIBLE, 0, why);
 	/* WAIT(wake:polls): wq_has_sleeper() has the barrier for this as well. */
 	if (waitqueue_active(&f->polls))
-		__wake_up(&f->polls, TASK_INTERRUPTIBLE, 0, why);
+		mq_pollers_tell_file(f, why);
 	if (unlikely(!list_empty(&f->waiting)))
 		mq_park_credit(f);
 }
@@ -675,7 +677,7 @@ void mq_wake_options(struct mq_queue *q)
 	/* WAIT(wake:options) */
 	mq_tell_all(q);
 	mq_wake_readers(q, 0);
-	__wake_up(&q->writers, TASK_INTERRUPTIBLE, 0, MQ_OUT);
+	mq_pollers_tell_room(q, true);
 	mq_waiters_wake_all(&q->room);
 	mq_waiters_wake_all(&q->growth);
 	mq_account_wake();
@@ -686,7 +688,7 @@ void mq_wake_all(struct mq_queue *q)
 {
 	mq_tell_all(q);
 	mq_wake_all_readers(q, EPOLLHUP | EPOLLERR);
-	wake_up_all(&q->writers);
+	mq_pollers_tell_room(q, true);
 	mq_waiters_wake_all(&q->room);
 	mq_waiters_wake_all(&q->growth);
 	mq_account_wake();
