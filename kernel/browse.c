@@ -88,7 +88,7 @@ static int mq_view_show(struct mq_show *v, struct devmq_peek *a, u64 max)
  * Begin to look: where the file's last look stopped, unless another thread does
  * so now. Two with one place would send each other back for ever.
  */
-static struct mq_cursor *mq_look_begin(struct mq_file *f, struct mq_cursor *own)
+struct mq_cursor *mq_look_begin(struct mq_file *f, struct mq_cursor *own)
 {
 	if (!test_and_set_bit_lock(0, &f->looking))
 		return &f->cursor;
@@ -97,7 +97,7 @@ static struct mq_cursor *mq_look_begin(struct mq_file *f, struct mq_cursor *own)
 }
 
 /* The place is kept for the next look, unless it is the end, which is near. */
-static void mq_look_end(struct mq_file *f, struct mq_cursor *c)
+void mq_look_end(struct mq_file *f, struct mq_cursor *c)
 {
 	bool kept = c == &f->cursor;
 

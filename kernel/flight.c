@@ -570,6 +570,35 @@ void mq_flight_lapse_locked(struct mq_queue *q, struct mq_entry *e)
 	mq_tell_locked(f);
 }
 
+/* Whoever may purge the queue wants it gone. */
+void mq_flight_purge_locked(struct mq_file *f, struct mq_entry *e)
+{
+	struct mq_queue *q = f->q;
+
+	mq_land(f, e);
+	q->stat.purged++;
+	trace_mq_purge(q, e);
+	mq_out_locked(q, e);
+}
+
+/* Somebody else settles a delivery that is held, which has what that needs. */
+void mq_flight_revoke_locked(struct mq_entry *e,
+			     const struct devmq_settlement *how,
+			     struct mq_text *note)
+{
+	struct mq_file *f = mq_msg(e)->holder;
+
+	if (how->action == DEVMQ_ACTION_EXTEND) {
+		mq_flight_extend_locked(f, e, how->delay_ns);
+		return;
+	}
+	if (f->partial == e)
+		WRITE_ONCE(f->lost, true);
+	mq_flight_unhold_locked(f, e);
+	mq_settle_one_locked(f, e, how, note);
+	mq_tell_locked(f);
+}
+
 /* The consumer could not do it: again after @delay, 0: as the queue says. */
 void mq_flight_retry_locked(struct mq_file *f, struct mq_entry *e, u64 delay)
 {

@@ -44,6 +44,8 @@ MQ_OFFSET(devmq_purge, states, 32);
 MQ_LAYOUT(devmq_stat, 168);
 MQ_LAYOUT(devmq_redrive, 48);
 MQ_OFFSET(devmq_redrive, target_fd, 24);
+MQ_LAYOUT(devmq_revoke, 72);
+MQ_OFFSET(devmq_revoke, how, 16);
 MQ_LAYOUT(devmq_uring_cmd, 16);
 
 static int mq_ioc_stat(struct mq_ioc *ioc)
@@ -91,6 +93,7 @@ static const struct mq_ioc_op mq_ioc_ops[] = {
 	MQ_IOC(PEEK, MQ_LOOKS, peek, need, -EMSGSIZE),
 	MQ_IOC(PURGE, MQ_LOOKS, purge, purged, 0),
 	MQ_IOC(REDRIVE, MQ_LOOKS, redrive, stranded, 0),
+	MQ_IOC(REVOKE, MQ_LOOKS, revoke, busy, 0),
 	MQ_IOC(STAT, MQ_ANY, stat, oldest_ms, 0),
 };
 

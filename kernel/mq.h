@@ -1455,6 +1455,10 @@ void mq_flight_extend_locked(struct mq_file *f, struct mq_entry *e, u64 lease);
 void mq_flight_defer_locked(struct mq_file *f, struct mq_entry *e);
 bool mq_flight_is_over(const struct mq_entry *e);
 void mq_flight_lapse_locked(struct mq_queue *q, struct mq_entry *e);
+void mq_flight_purge_locked(struct mq_file *f, struct mq_entry *e);
+void mq_flight_revoke_locked(struct mq_entry *e,
+			     const struct devmq_settlement *how,
+			     struct mq_text *note);
 void mq_flight_undeliver_locked(struct mq_file *f, struct mq_entry *e);
 void mq_return_all(struct mq_file *f);
 
@@ -1627,6 +1631,7 @@ union mq_ioc_arg {
 	struct devmq_peek	peek;
 	struct devmq_purge	purge;
 	struct devmq_redrive	redrive;
+	struct devmq_revoke	revoke;
 	struct devmq_stat	stat;
 };
 
@@ -1662,6 +1667,14 @@ int mq_ioc_consumer(struct mq_ioc *ioc);
 int mq_ioc_peek(struct mq_ioc *ioc);
 int mq_ioc_purge(struct mq_ioc *ioc);
 int mq_ioc_redrive(struct mq_ioc *ioc);
+int mq_ioc_revoke(struct mq_ioc *ioc);
+int mq_settlement_check(const struct devmq_settlement *s, u32 last_action);
+struct mq_text *mq_settlement_note(const struct devmq_settlement *s);
+void mq_settle_one_locked(struct mq_file *f, struct mq_entry *e,
+			  const struct devmq_settlement *s,
+			  struct mq_text *note);
+struct mq_cursor *mq_look_begin(struct mq_file *f, struct mq_cursor *own);
+void mq_look_end(struct mq_file *f, struct mq_cursor *c);
 int mq_last_now(struct mq_queue *q, u64 *last_id);
 
 /* uring.c: the same from io_uring; park.c: its commands that wait */

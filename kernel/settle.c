@@ -10,14 +10,15 @@
 /* How many deliveries of a range are settled in one hold of the lock. */
 #define MQ_SETTLE_PORTION	256
 
-static int mq_settlement_check(const struct devmq_settlement *s)
+/* @last_action: the last of enum devmq_action that is allowed. */
+int mq_settlement_check(const struct devmq_settlement *s, u32 last_action)
 {
 	bool delays = s->action == DEVMQ_ACTION_RETRY ||
 		      s->action == DEVMQ_ACTION_EXTEND;
 	bool says = s->action == DEVMQ_ACTION_REJECT;
 
 	if (!s->first_id || s->last_id < s->first_id ||
-	    s->action < DEVMQ_ACTION_ACK || s->action > DEVMQ_ACTION_DEFER)
+	    s->action < DEVMQ_ACTION_ACK || s->action > last_action)
 		return -EINVAL;
 	if ((s->delay_ns && !delays) ||
 	    ((s->note || s->note_size || s->reason) && !says))
@@ -29,7 +30,7 @@ static int mq_settlement_check(const struct devmq_settlement *s)
 }
 
 /* The note that comes with a reject; NULL: there is none. */
-static struct mq_text *mq_settlement_note(const struct devmq_settlement *s)
+struct mq_text *mq_settlement_note(const struct devmq_settlement *s)
 {
 	struct mq_payer *p;
 	struct mq_text *note;
@@ -49,15 +50,18 @@ static struct mq_text *mq_settlement_note(const struct devmq_settlement *s)
 	return ERR_PTR(-EFAULT);
 }
 
-/* Could its note be read? */
-static int mq_settlement_probe(const struct devmq_settlement *s)
+/* Is it in order, and could its note be read? */
+static int mq_settling_check_one(const struct devmq_settlement *s)
 {
-	return fault_in_readable(u64_to_user_ptr(s->note), s->note_size) ?
-	       -EFAULT : 0;
+	int err = mq_settlement_check(s, DEVMQ_ACTION_DEFER);
+
+	if (!err && fault_in_readable(u64_to_user_ptr(s->note), s->note_size))
+		err = -EFAULT;
+	return err;
 }
 
 /* Finish a delivery in hand. */
-static void mq_settle_one(struct mq_file *f, struct mq_entry *e,
+void mq_settle_one_locked(struct mq_file *f, struct mq_entry *e,
 			  const struct devmq_settlement *s,
 			  struct mq_text *note)
 {
@@ -73,6 +77,9 @@ static void mq_settle_one(struct mq_file *f, struct mq_entry *e,
 		break;
 	case DEVMQ_ACTION_REJECT:
 		mq_flight_reject_locked(f, e, s->reason, note);
+		break;
+	case DEVMQ_ACTION_PURGE:
+		mq_flight_purge_locked(f, e);
 		break;
 	default:
 		mq_flight_defer_locked(f, e);
@@ -117,7 +124,7 @@ static u32 mq_settle_some(struct mq_file *f, const struct devmq_settlement *s,
 			continue;
 		}
 		mq_flight_unhold_locked(f, e);
-		mq_settle_one(f, e, s, note);
+		mq_settle_one_locked(f, e, s, note);
 	}
 	return n;
 }
@@ -246,8 +253,7 @@ static int mq_settling_check(struct mq_settling *c)
 	do {
 		err = mq_settling_read(c, first);
 		for (i = 0; !err && i < c->count; i++)
-			err = mq_settlement_check(&c->s[i]) ?:
-			      mq_settlement_probe(&c->s[i]);
+			err = mq_settling_check_one(&c->s[i]);
 		err = err ?: mq_settling_write(c);
 		first += c->count;
 		cond_resched();
@@ -268,7 +274,7 @@ static int mq_settling_some(struct mq_settling *c)
 		struct devmq_settlement *s = &c->s[i];
 
 		s->settled = 0;
-		s->error = mq_settlement_check(s);
+		s->error = mq_settlement_check(s, DEVMQ_ACTION_DEFER);
 		if (!s->error)
 			mq_settle_noted(c->ioc->f, s);
 		c->ioc->arg.settle.settled += s->settled;

@@ -1083,6 +1083,27 @@ int devmq_purge(struct devmq_queue *queue, uint64_t first_id,
 		uint64_t *purged);
 
 /**
+ * devmq_revoke() - settle what other consumers hold
+ * @queue: open for reading or to look
+ * @how: which deliveries, by their ids, and what is to become of them; an action
+ *	of devmq_settle(), or DEVMQ_ACTION_PURGE, which drops them. Read only
+ * @holder_pid: only what was received by this process, as devmq_peek() shows its
+ *	holder; zero: whoever holds it
+ * @settled: where the number of deliveries settled goes, or NULL
+ * @busy: where the number of those goes that were being handed to their consumer
+ *	at that moment, and were left alone, or NULL
+ *
+ * For the holder it is as if a lease had run out: a settlement of its own is
+ * -ESTALE.
+ *
+ * Return: 0, -EINTR (part may have been settled), -EINVAL, -EBADF, -EDQUOT or
+ * -ENOMEM (for a note), -ENODEV, or -ESRCH: a holder was named, and the caller
+ * sees no process ids of holders in its pid namespace.
+ */
+int devmq_revoke(struct devmq_queue *queue, const struct devmq_settlement *how,
+		 uint32_t holder_pid, uint64_t *settled, uint64_t *busy);
+
+/**
  * devmq_redrive() - give dead messages another chance
  * @queue: open for reading or to look
  * @first_id: from this id; zero: from the first

@@ -33,6 +33,25 @@ LMQ_EXPORT int devmq_purge(struct devmq_queue *queue, uint64_t first_id,
 	return err;
 }
 
+LMQ_EXPORT int devmq_revoke(struct devmq_queue *queue,
+			    const struct devmq_settlement *how,
+			    uint32_t holder_pid, uint64_t *settled,
+			    uint64_t *busy)
+{
+	struct devmq_revoke a = {
+		.size = sizeof(a),
+		.holder_pid = holder_pid,
+		.how = *how,
+	};
+	int err = lmq_ioctl(queue, DEVMQ_IOC_REVOKE, &a);
+
+	if (!err && settled)
+		*settled = a.how.settled;
+	if (!err && busy)
+		*busy = a.busy;
+	return err;
+}
+
 LMQ_EXPORT int devmq_redrive(struct devmq_queue *queue, uint64_t first_id,
 			     uint64_t last_id,
 			     const struct devmq_queue *target,

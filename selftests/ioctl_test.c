@@ -18,6 +18,7 @@ union argument {
 	struct devmq_peek peek;
 	struct devmq_purge purge;
 	struct devmq_redrive redrive;
+	struct devmq_revoke revoke;
 	struct devmq_stat stat;
 	char bytes[2 * 4096];
 };
@@ -133,6 +134,17 @@ FIXTURE_VARIANT_ADD(ioctl, redrive)
 	},
 };
 
+FIXTURE_VARIANT_ADD(ioctl, revoke)
+{
+	.command = DEVMQ_IOC_REVOKE, .size = sizeof(struct devmq_revoke),
+	.reading = true, .looking = true,
+	.reserved = { MEMBER(devmq_revoke, reserved) },
+	.out = {
+		MEMBER(devmq_revoke, how.settled),
+		MEMBER(devmq_revoke, how.error), MEMBER(devmq_revoke, busy),
+	},
+};
+
 FIXTURE_VARIANT_ADD(ioctl, stat)
 {
 	.command = DEVMQ_IOC_STAT, .size = sizeof(struct devmq_stat),
@@ -191,6 +203,11 @@ FIXTURE_SETUP(ioctl)
 		argument->consumer.flags = DEVMQ_CONSUMER_SET;
 		argument->consumer.ack = DEVMQ_ACK_MANUAL;
 		argument->consumer.prefetch = 9;
+		break;
+	case DEVMQ_IOC_REVOKE:
+		argument->revoke.how.first_id = 1;
+		argument->revoke.how.last_id = 1;
+		argument->revoke.how.action = DEVMQ_ACTION_RELEASE;
 		break;
 	case DEVMQ_IOC_PEEK:
 		argument->peek.buffer = (uintptr_t)self->buffer;
@@ -531,7 +548,7 @@ TEST_F(command, numbers_that_are_not_in_the_header_are_enotty)
 	static const unsigned long known[] = {
 		DEVMQ_IOC_SEND, DEVMQ_IOC_RECV, DEVMQ_IOC_SETTLE,
 		DEVMQ_IOC_CONSUMER, DEVMQ_IOC_PEEK, DEVMQ_IOC_PURGE,
-		DEVMQ_IOC_REDRIVE, DEVMQ_IOC_STAT,
+		DEVMQ_IOC_REDRIVE, DEVMQ_IOC_REVOKE, DEVMQ_IOC_STAT,
 	};
 	static union argument argument;
 	unsigned int number, i;
@@ -594,6 +611,8 @@ TEST_F(command, structures_are_laid_out_the_same_everywhere)
 	EXPECT_EQ(48, sizeof(struct devmq_purge));
 	EXPECT_EQ(48, sizeof(struct devmq_redrive));
 	EXPECT_EQ(24, offsetof(struct devmq_redrive, target_fd));
+	EXPECT_EQ(72, sizeof(struct devmq_revoke));
+	EXPECT_EQ(16, offsetof(struct devmq_revoke, how));
 }
 
 TEST_F(command, states_that_do_not_exist_are_einval)

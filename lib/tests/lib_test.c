@@ -958,6 +958,34 @@ TEST_F(queue, a_rejected_message_says_why_and_can_be_redriven)
 	EXPECT_EQ(-EBADF, devmq_redrive(self->out, 0, 0, NULL, NULL, NULL));
 }
 
+TEST_F(queue, what_others_hold_can_be_revoked)
+{
+	struct devmq_settlement how = {
+		.first_id = 2, .last_id = 3, .action = DEVMQ_ACTION_PURGE,
+	};
+	uint64_t settled, busy;
+
+	ASSERT_EQ(0, send_numbers(self->out, 4));
+	ASSERT_EQ(0, devmq_set_ack(self->in, DEVMQ_ACK_MANUAL, 0));
+	ASSERT_EQ(4, devmq_recv(self->in, self->buffer, 0, 0));
+	EXPECT_EQ(0, devmq_revoke(self->in, &how, 0, &settled, &busy));
+	EXPECT_EQ(2, settled);
+	EXPECT_EQ(0, busy);
+	EXPECT_EQ(2, COUNTER(self->in, purged));
+	EXPECT_EQ(-ESTALE, devmq_ack(self->in, 2));
+	EXPECT_EQ(0, devmq_ack(self->in, 1));
+	how.last_id = UINT64_MAX;
+	how.action = DEVMQ_ACTION_RELEASE;
+	EXPECT_EQ(0, devmq_revoke(self->in, &how, 1 << 22, &settled, NULL));
+	EXPECT_EQ(0, settled);
+	EXPECT_EQ(0, devmq_revoke(self->in, &how, getpid(), NULL, NULL));
+	EXPECT_EQ(1, COUNTER(self->in, ready));
+	how.action = 99;
+	EXPECT_EQ(-EINVAL, devmq_revoke(self->in, &how, 0, NULL, NULL));
+	how.action = DEVMQ_ACTION_RELEASE;
+	EXPECT_EQ(-EBADF, devmq_revoke(self->out, &how, 0, NULL, NULL));
+}
+
 TEST_F(queue, dead_letters_know_their_origin)
 {
 	char name[DEVMQ_NAME_SIZE], value[DEVMQ_NAME_SIZE];

@@ -364,6 +364,7 @@ struct devmq_recv {
  *	queue, if there is one and room in it for one more that comes as dead
  * @DEVMQ_ACTION_EXTEND: not finished: the lease begins anew
  * @DEVMQ_ACTION_DEFER: set aside, until somebody receives it by its id
+ * @DEVMQ_ACTION_PURGE: dropped; for DEVMQ_IOC_REVOKE only
  */
 enum devmq_action {
 	DEVMQ_ACTION_ACK	= 1,
@@ -372,6 +373,7 @@ enum devmq_action {
 	DEVMQ_ACTION_REJECT	= 4,
 	DEVMQ_ACTION_EXTEND	= 5,
 	DEVMQ_ACTION_DEFER	= 6,
+	DEVMQ_ACTION_PURGE	= 7,
 };
 
 /**
@@ -637,6 +639,39 @@ struct devmq_redrive {
 
 #define DEVMQ_REDRIVE_TO	0x1
 
+/**
+ * struct devmq_revoke - argument of DEVMQ_IOC_REVOKE
+ * @size: sizeof(struct devmq_revoke)
+ * @flags: must be zero
+ * @holder_pid: only what was received with an open file of this process, as
+ *	holder_pid in struct devmq_extra has it; zero: whoever holds it
+ * @reserved: must be zero
+ * @how: which deliveries, and what is to become of them, as in a settlement;
+ *	its last_id may be any number not below its first_id, and settled is how
+ *	many they were
+ * @busy: out: how many were left alone, as they are being copied to their
+ *	consumer at this moment
+ *
+ * Settles what others hold, as if they had done so: for them it is as if a lease
+ * had run out, so that a settlement of theirs is ESTALE, and so is the next
+ * read(2) of one that was half read. DEVMQ_ACTION_PURGE drops it, and it counts as
+ * purged. DEVMQ_ACTION_EXTEND leaves it where it is; with a delay_ns of zero it
+ * is held as long again as the holder's deliveries are.
+ *
+ * Needs a descriptor open for reading, or one opened with access mode 3. What is
+ * handed out while the call runs may be left alone. ESRCH: @holder_pid is not
+ * zero, and the caller is in a pid namespace that sees no process ids of holders.
+ * The call does not sleep, so no signal ends it but one that kills the caller.
+ */
+struct devmq_revoke {
+	__u32		size;
+	__u32		flags;
+	__u32		holder_pid;
+	__u32		reserved;
+	struct devmq_settlement how;
+	__aligned_u64	busy;
+};
+
 /*
  * The size is inside each structure, so the numbers do not carry it.
  * Groups leave room for what is to come.
@@ -648,6 +683,7 @@ struct devmq_redrive {
 #define DEVMQ_IOC_PEEK		_IO(DEVMQ_IOC_MAGIC, 0x20)
 #define DEVMQ_IOC_PURGE		_IO(DEVMQ_IOC_MAGIC, 0x21)
 #define DEVMQ_IOC_REDRIVE	_IO(DEVMQ_IOC_MAGIC, 0x22)
+#define DEVMQ_IOC_REVOKE	_IO(DEVMQ_IOC_MAGIC, 0x23)
 #define DEVMQ_IOC_STAT		_IO(DEVMQ_IOC_MAGIC, 0x30)
 
 /**
