@@ -31,8 +31,9 @@
 /* Who moves messages to free what is mostly unused may exceed by a 32nd. */
 #define MQ_MOVE_SHIFT	5
 
-/* What is kept beside messages may exceed by as much. */
+/* What is kept beside messages may be another 32nd, or this where that is more. */
 #define MQ_BESIDE_SHIFT	5
+#define MQ_BESIDE_LEAST	(128UL * SZ_1K)
 
 /*
  * How long after that pollers are told that there is some memory again, and
@@ -41,6 +42,7 @@
 #define MQ_ACCOUNT_DELAY	(HZ / 50 ?: 1)
 
 static atomic_long_t mq_total_used;
+static atomic_long_t mq_total_beside;
 static unsigned long mq_total_max;	/* 0: not set yet */
 static unsigned long mq_user_max;	/* 0: half of the other */
 
@@ -90,7 +92,8 @@ static int mq_user_max_show(char *buf, const struct kernel_param *kp)
 
 static int mq_used_show(char *buf, const struct kernel_param *kp)
 {
-	return sysfs_emit(buf, "%ld\n", atomic_long_read(&mq_total_used));
+	return sysfs_emit(buf, "%ld\n", atomic_long_read(&mq_total_used) +
+			  atomic_long_read(&mq_total_beside));
 }
 
 /* The longest line there. */
@@ -106,7 +109,8 @@ static int mq_users_show(char *buf, const struct kernel_param *kp)
 	for (node = rb_first(&mq_users); node && n < PAGE_SIZE - MQ_USER_LINE;
 	     node = rb_next(node)) {
 		struct mq_user *u = rb_entry(node, struct mq_user, node);
-		long used = atomic_long_read(&u->used);
+		long used = atomic_long_read(&u->used) +
+			    atomic_long_read(&u->beside);
 
 		if (used)
 			n += sysfs_emit_at(buf, n, "%u %ld\n",
@@ -404,26 +408,6 @@ bool mq_charge(struct mq_payer *p, unsigned long bytes)
 	return true;
 }
 
-/*
- * The same for what is kept beside messages: an open file, a command that waits. It
- * may take a 32nd more than messages may, and has no bound for those who are
- * exempt: so whoever is to make room can open a queue and wait at it where
- * messages have used up all.
- */
-bool mq_charge_beside(struct mq_payer *p, unsigned long bytes)
-{
-	unsigned long total = READ_ONCE(mq_total_max);
-	unsigned long user = mq_max_of_user();
-
-	if (!mq_charge_bounds(p->user, bytes, user + (user >> MQ_BESIDE_SHIFT),
-			      total + (total >> MQ_BESIDE_SHIFT)) &&
-	    (!mq_is_exempt() ||
-	     !mq_charge_bounds(p->user, bytes, LONG_MAX, LONG_MAX)))
-		return false;
-	mq_payer_hold(p);
-	return true;
-}
-
 /* The same for what messages move to, to free more than that. */
 bool mq_charge_to_move(struct mq_payer *p, unsigned long bytes)
 {
@@ -447,6 +431,54 @@ void mq_charge_less(struct mq_payer *p, unsigned long bytes)
 void mq_uncharge(struct mq_payer *p, unsigned long bytes)
 {
 	mq_charge_less(p, bytes);
+	mq_payer_put(p);
+}
+
+/* -- what is kept beside messages -------------------------------------------------- */
+
+static unsigned long mq_beside_max(unsigned long max)
+{
+	return max(max >> MQ_BESIDE_SHIFT, MQ_BESIDE_LEAST);
+}
+
+static bool mq_beside_add(struct mq_user *u, unsigned long bytes,
+			  unsigned long user_max, unsigned long total_max)
+{
+	if (!mq_counter_add(&u->beside, bytes, user_max))
+		return false;
+	if (mq_counter_add(&mq_total_beside, bytes, total_max))
+		return true;
+	atomic_long_sub(bytes, &u->beside);
+	return false;
+}
+
+/**
+ * mq_charge_beside - charge what is kept, but is no message
+ * @p: the payer
+ * @bytes: how much
+ *
+ * For an open file, or a command that waits. It takes no room of messages, so that
+ * whoever is to make room can open a queue and wait at it where messages have used
+ * up all; and who waits to send keeps no room from others. There is no bound for
+ * those who are exempt.
+ *
+ * Return: false if that would be too much. A reference to the payer is part of it.
+ */
+bool mq_charge_beside(struct mq_payer *p, unsigned long bytes)
+{
+	if (!mq_beside_add(p->user, bytes, mq_beside_max(mq_max_of_user()),
+			   mq_beside_max(READ_ONCE(mq_total_max))) &&
+	    (!mq_is_exempt() ||
+	     !mq_beside_add(p->user, bytes, LONG_MAX, LONG_MAX)))
+		return false;
+	mq_payer_hold(p);
+	return true;
+}
+
+void mq_uncharge_beside(struct mq_payer *p, unsigned long bytes)
+{
+	atomic_long_sub(bytes, &p->user->beside);
+	atomic_long_sub(bytes, &mq_total_beside);
 	mq_payer_put(p);
 }
 
@@ -707,5 +739,6 @@ void mq_account_exit(void)
 {
 	cancel_delayed_work_sync(&mq_account_work);
 	WARN_ON_ONCE(atomic_long_read(&mq_total_used));
+	WARN_ON_ONCE(atomic_long_read(&mq_total_beside));
 	WARN_ON_ONCE(!RB_EMPTY_ROOT(&mq_payers));
 }

@@ -23,7 +23,8 @@ struct mq_queue;
  * @node: in the tree of users (mq_accounts_lock)
  * @uid: who it is (invariant)
  * @payers: how many payers the user has (mq_accounts_lock)
- * @used: bytes that are charged (atomic)
+ * @used: bytes that are charged for messages (atomic)
+ * @beside: bytes that are charged for what is kept beside them (atomic)
  * @waiters: senders who wait for this user's bound
  */
 struct mq_user {
@@ -31,6 +32,7 @@ struct mq_user {
 	kuid_t			uid;
 	unsigned int		payers;
 	atomic_long_t		used;
+	atomic_long_t		beside;
 	struct mq_waiters	waiters;
 };
 
@@ -72,6 +74,7 @@ static inline struct mq_payer *mq_payer_hold(struct mq_payer *p)
 
 bool mq_charge(struct mq_payer *p, unsigned long bytes);
 bool mq_charge_beside(struct mq_payer *p, unsigned long bytes);
+void mq_uncharge_beside(struct mq_payer *p, unsigned long bytes);
 bool mq_charge_to_move(struct mq_payer *p, unsigned long bytes);
 void mq_uncharge(struct mq_payer *p, unsigned long bytes);
 bool mq_charge_more(struct mq_payer *p, unsigned long bytes);

@@ -51,7 +51,7 @@ static void mq_file_free(struct mq_file *f)
 
 	/* Somebody may be about to wake its waiters, of whom there are none. */
 	kfree_rcu(f, rcu);
-	mq_uncharge(p, mq_file_bytes());
+	mq_uncharge_beside(p, mq_file_bytes());
 	mq_payer_put(p);
 }
 

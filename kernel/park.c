@@ -480,7 +480,7 @@ static struct mq_parked *mq_parked_alloc(struct mq_file *f)
 	p = kzalloc(sizeof(*p), GFP_KERNEL_ACCOUNT);
 	if (p)
 		return p;
-	mq_uncharge(f->payer, mq_parked_size());
+	mq_uncharge_beside(f->payer, mq_parked_size());
 	return ERR_PTR(-ENOMEM);
 }
 
@@ -490,7 +490,7 @@ static void mq_parked_free(struct mq_parked *p)
 
 	put_cred(p->cred);
 	kfree(p);
-	mq_uncharge(payer, mq_parked_size());
+	mq_uncharge_beside(payer, mq_parked_size());
 }
 
 static void mq_parked_finish(struct mq_parked *p, int err,

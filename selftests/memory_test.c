@@ -568,6 +568,7 @@ TEST_F(memory, user_has_no_more_open_files_than_memory)
 TEST_F(memory, queue_can_be_opened_where_messages_take_all)
 {
 	char data[1000] = {};
+	pid_t child;
 	int fd;
 
 	CREATE("mode=0666 max_bytes=1G overflow=reject");
@@ -576,14 +577,42 @@ TEST_F(memory, queue_can_be_opened_where_messages_take_all)
 	while (mq_write(self->fd, data, 1) == 1)
 		;
 	ASSERT_EQ(-EDQUOT, mq_write(self->fd, data, 1));
-	fd = mq_open(&self->queue, O_RDWR);
-	EXPECT_LE(0, fd);
-	close(fd);
-	/* What is beside messages has a 32nd, which is 128 KiB, for itself. */
+	child = mq_fork();
+	if (!child) {
+		if (mq_become(MQ_NOBODY, MQ_NOBODY))
+			_exit(99);
+		fd = mq_open(&self->queue, O_RDONLY | O_NONBLOCK);
+		_exit(fd < 0 ? -fd : mq_read(fd, data, sizeof(data)) < 0);
+	}
+	EXPECT_EQ(0, mq_wait_child(child));
+	/* Whoever has no bound comes in even after those who used that up. */
 	EXPECT_EQ(-EDQUOT, nobody_opens(&self->queue));
 	fd = mq_open(&self->queue, O_RDWR);
 	EXPECT_LE(0, fd);
 	close(fd);
+}
+
+TEST_F(memory, open_files_take_no_room_of_messages)
+{
+	char data[1000] = {};
+	int fds[200], i;
+
+	CREATE("max_bytes=1G overflow=reject");
+	ASSERT_EQ(0, mq_write_file(MQ_TOTAL_BYTES, "1M"));
+	while (mq_write(self->fd, data, sizeof(data)) == sizeof(data))
+		;
+	for (i = 0; i < 200; i++) {
+		fds[i] = mq_open(&self->queue, O_WRONLY);
+		ASSERT_LE(0, fds[i]);
+	}
+	/* They take more than these leave, but for others. */
+	for (i = 0; i < 150; i++)
+		ASSERT_EQ(1000, mq_read(self->fd, data, sizeof(data)));
+	ASSERT_EQ(150, mq_settle(self->fd, 1, UINT64_MAX, DEVMQ_ACTION_ACK));
+	for (i = 0; i < 100; i++)
+		ASSERT_EQ(1000, mq_write(self->fd, data, sizeof(data)));
+	for (i = 0; i < 200; i++)
+		close(fds[i]);
 }
 
 TEST_F(memory, keys_and_ids_count)
