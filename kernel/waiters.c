@@ -13,6 +13,7 @@
  * (mq_waiters_wake() again), if some is left; and so does who was woken and
  * gives up. Who tried in vain comes back to its old place.
  */
+#include <linux/atomic.h>
 #include <linux/rbtree_augmented.h>
 #include <linux/sched/signal.h>
 
@@ -20,6 +21,12 @@
 
 /* How many are woken in one hold of the lock, where all are. */
 #define MQ_WAITERS_PORTION	64
+
+/*
+ * The last ticket that was given, in any line: so the place of who comes from
+ * another line is a place in this one, too, and no two in a line have the same.
+ */
+static atomic64_t mq_waiters_ticket = ATOMIC64_INIT(0);
 
 static struct mq_waiter *mq_waiter_of(struct rb_node *node)
 {
@@ -50,7 +57,6 @@ void mq_waiters_init(struct mq_waiters *all)
 {
 	spin_lock_init(&all->lock);
 	all->tree = RB_ROOT_CACHED;
-	all->next_ticket = 1;
 	all->count = 0;
 }
 
@@ -81,7 +87,8 @@ static void mq_waiters_insert(struct mq_waiters *all, struct mq_waiter *w)
 	struct rb_node **at = &all->tree.rb_root.rb_node, *parent = NULL;
 	bool first = true;
 
-	w->ticket = w->ticket ?: all->next_ticket++;
+	/* WAIT(waiters:ticket) */
+	w->ticket = w->ticket ?: atomic64_inc_return(&mq_waiters_ticket);
 	w->least = w->need;
 	while (*at) {
 		struct mq_waiter *above = mq_waiter_of(*at);
@@ -230,12 +237,14 @@ void mq_waiters_wake_all(struct mq_waiters *all)
 	unsigned long flags;
 	unsigned int n;
 
+	/* WAIT(waiters:wake-all) */
 	do {
 		spin_lock_irqsave(&all->lock, flags);
-		end = min(end, all->next_ticket);
+		/* Who got in line before this has no later one. */
+		end = min_t(u64, end, atomic64_read(&mq_waiters_ticket));
 		for (n = 0; n < MQ_WAITERS_PORTION; n++) {
 			w = mq_waiters_after(all, last);
-			if (!w || w->ticket >= end)
+			if (!w || w->ticket > end)
 				break;
 			last = w->ticket;
 			mq_waiters_erase(all, w);

@@ -14,22 +14,20 @@
  * @lock: protects the rest. It is taken with interrupts off, inside of any other
  *	lock but those of the scheduler
  * @tree: struct mq_waiter, by ticket
- * @next_ticket: what the next one gets who has none
  * @count: how many there are, and who waits elsewhere, to be woken by the same
  *	(looked at without)
  */
 struct mq_waiters {
 	spinlock_t		lock;	/* all of this */
 	struct rb_root_cached	tree;
-	u64			next_ticket;
 	unsigned int		count;
 };
 
 /**
  * struct mq_waiter - one of them
  * @node: in mq_waiters.tree, or empty
- * @ticket: its place in line, 0: none yet. Who has tried in vain and waits again
- *	keeps it
+ * @ticket: its place in any line, 0: none yet. Who has tried in vain and waits
+ *	again keeps it
  * @need: how much it waits for
  * @least: the smallest need among it and all below it in the tree
  * @wake: called with the lock held and interrupts off, when it has left the tree.
