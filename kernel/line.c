@@ -347,6 +347,7 @@ static int mq_tail_wait(struct mq_lines *l)
 		return -EAGAIN;
 	}
 	mq_chunk_forgo(f);
+	mq_turn_end(f->q, &l->turn);
 	return mq_wait_growth(f->q, f->tail_held, l->need, &l->turn);
 }
 
