@@ -268,9 +268,9 @@ static int mq_send_short(struct mq_file *f, u64 bytes, bool nowait,
 		cost += MQ_COST_BESIDE;
 	if (mq_account_never(cost))
 		return -EMSGSIZE;
-	/* Nobody goes for what could not come in. */
+	/* Nobody goes for what could not come in. It may have a place already. */
 	if (mq_paused(q, MQ_PAUSED_SEND))
-		return nowait ? -EAGAIN : mq_wait_room(q, 0, 0, turn);
+		return nowait ? -EAGAIN : mq_wait_growth(q, 0, 0, turn);
 	switch (READ_ONCE(q->opt.overflow)) {
 	case MQ_OVERFLOW_REJECT:
 	case MQ_OVERFLOW_DEAD_LETTER:	/* moving frees nothing */

@@ -470,8 +470,8 @@ int mq_wait_room(struct mq_queue *q, u64 payload, u64 meta,
  * mq_wait_growth - sleep until an unfinished line that has a place may grow
  * @q: the queue
  * @before: bytes that it has reserved
- * @size: bytes that it is to have
- * @turn: as for mq_wait_room(), and for nothing else
+ * @size: bytes that it is to have; the same: sleep until the end of a pause
+ * @turn: as for mq_wait_room()
  *
  * As mq_wait_room(). It wants no message's place, so it stands in a line of its
  * own, and is looked for where somebody waits in the other one.
