@@ -1554,6 +1554,7 @@ int mq_wait_room(struct mq_queue *q, u64 payload, u64 meta,
 int mq_wait_growth(struct mq_queue *q, u64 before, u64 size,
 		   struct mq_turn *turn);
 void mq_answer_room(struct mq_queue *q, bool *called);
+void mq_grace_begin(struct mq_queue *q);
 void mq_wait_init(struct mq_queue *q);
 void mq_wait_exit(struct mq_queue *q);
 void mq_want_room(struct mq_file *f, u64 bytes);

@@ -60,7 +60,8 @@ static bool mq_spin_begin(struct mq_side *s)
 }
 
 /* What was found is ours to take, as if we had been woken for it. */
-static void mq_spin_end(struct mq_side *s, bool found, bool *called)
+static void mq_spin_end(struct mq_queue *q, struct mq_side *s, bool found,
+			bool *called)
 {
 	/* Who had this turn before may have ended it just now: only a hint. */
 	u32 misses = found ? 0 : min(READ_ONCE(s->misses) * 2 + 1, MQ_SPIN_REST);
@@ -76,6 +77,9 @@ static void mq_spin_end(struct mq_side *s, bool found, bool *called)
 	clear_bit_unlock(0, &s->spins);
 	/* Who came before this saw us looking, and we see what he brought. */
 	smp_mb__after_atomic();
+	/* It is not ours alone, and we may not get to run. */
+	if (found)
+		mq_grace_begin(q);
 }
 
 /* Others want this processor, or somebody wants us. */
@@ -115,7 +119,7 @@ bool mq_spin_message(struct mq_file *f, bool partial, u64 deadline_ns,
 	while (!(found = mq_can_receive(f, partial)) && mq_has_credit(f) &&
 	       !mq_spin_must_stop(end))
 		cpu_relax();
-	mq_spin_end(&q->rx, found, called);
+	mq_spin_end(q, &q->rx, found, called);
 	preempt_enable();
 	if (!found)
 		mq_pass_on(q, 1);
@@ -141,7 +145,7 @@ bool mq_spin_room(struct mq_queue *q, u64 bytes, bool *called)
 	end = mq_spin_until(DEVMQ_FOREVER);
 	while (!(found = mq_can_send(q, bytes)) && !mq_spin_must_stop(end))
 		cpu_relax();
-	mq_spin_end(&q->tx, found, called);
+	mq_spin_end(q, &q->tx, found, called);
 	preempt_enable();
 	if (!found)
 		mq_wake_writers(q, true);

@@ -174,16 +174,23 @@ struct mq_sleeper {
 #define MQ_LONG_GRACE		(HZ / 2)
 
 /*
- * Somebody is woken, and is about to try. If that one does not come, what is left
- * for the others is seen to when the time is over, even if nothing else happens.
+ * Somebody was called. If that one does not come, what is left for the others is
+ * seen to when the time is over, even if nothing else happens.
  */
+void mq_grace_begin(struct mq_queue *q)
+{
+	smp_mb__after_atomic(); /* called, then look: see mq_grace_over() */
+	/* WAIT(wake:grace) */
+	if (!timer_pending(&q->grace))
+		mod_timer(&q->grace, jiffies + MQ_LONG_GRACE);
+}
+
+/* Somebody is woken, and is about to try. */
 static void mq_side_call(struct mq_queue *q, struct mq_side *side)
 {
 	atomic_inc(&side->called);
 	WRITE_ONCE(side->called_at, jiffies);
-	/* WAIT(wake:grace) */
-	if (!timer_pending(&q->grace))
-		mod_timer(&q->grace, jiffies + MQ_LONG_GRACE);
+	mq_grace_begin(q);
 }
 
 /*
@@ -239,11 +246,12 @@ static bool mq_side_is_called(struct mq_queue *q, const struct mq_side *side)
 static void mq_grace_over(struct timer_list *timer)
 {
 	struct mq_queue *q = container_of(timer, struct mq_queue, grace);
+	int readers, writers;
 
+	smp_mb(); /* not pending, then look: see mq_grace_begin() */
 	/* WAIT(grace:over) */
-	int readers = atomic_read(&q->rx.called);
-	int writers = atomic_read(&q->tx.called);
-
+	readers = atomic_read(&q->rx.called);
+	writers = atomic_read(&q->tx.called);
 	/*
 	 * As many as have not come: so few steps get past any number of these. Who
 	 * has come wakes the next, if there is more.
