@@ -491,6 +491,7 @@ int mq_wait_growth(struct mq_queue *q, u64 before, u64 size,
 	int err;
 
 	mq_waiter_init_thread(&x.w, size - before);
+	/* WAIT(growth:note) */
 	mq_waiters_note(&q->room, 1);
 	err = mq_sleep_for_room(&x, &q->growth, mq_grower_may_go, turn);
 	mq_waiters_note(&q->room, -1);
@@ -583,6 +584,7 @@ void mq_wake_sleeping_writers(struct mq_queue *q, bool edge)
 {
 	u64 room;
 
+	/* WAIT(wake:growth) */
 	if (mq_waiters_some(&q->growth) && mq_room(q, true, &room) &&
 	    !mq_side_is_called(q, &q->tx))
 		mq_waiters_wake(&q->growth, room);
@@ -593,14 +595,21 @@ void mq_wake_sleeping_writers(struct mq_queue *q, bool edge)
 		mq_wake_pollers(q);
 }
 
-/* Room was not for us: wake the next, or @n who are to share it. */
-void mq_pass_room_on(struct mq_queue *q, unsigned int n)
+/* Wake one, whoever else is called. */
+static bool mq_room_wake(struct mq_queue *q)
 {
 	u64 room;
 
+	return (mq_room(q, true, &room) && mq_waiters_wake(&q->growth, room)) ||
+	       (mq_room(q, false, &room) && mq_waiters_wake(&q->room, room));
+}
+
+/* Room was not for us: wake the next, or @n who are to share it. */
+void mq_pass_room_on(struct mq_queue *q, unsigned int n)
+{
+	/* WAIT(room:pass-on) */
 	mq_wake_writers(q, true);
-	while (--n && mq_room(q, false, &room) &&
-	       mq_waiters_wake(&q->room, room))
+	while (--n && mq_room_wake(q))
 		;
 }
 
