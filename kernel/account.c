@@ -354,7 +354,7 @@ static unsigned long mq_user_room(const struct mq_user *u)
  */
 static void mq_account_freed(struct mq_user *u)
 {
-	/* Pairs with that of whoever gets in line and then looks. */
+	/* WAIT(account:freed): pairs with that of whoever gets in line, then looks. */
 	bool waits = mq_waiters_any(&mq_total_waiters) ||
 		     mq_waiters_some(&u->waiters);
 
@@ -375,7 +375,7 @@ static bool mq_charge_bounds(struct mq_user *u, unsigned long bytes,
 	if (mq_counter_add(&mq_total_used, bytes, total_max))
 		return true;
 	atomic_long_sub(bytes, &u->used);
-	/* Only the same user can have seen it. */
+	/* WAIT(account:back) only the same user can have seen it */
 	mq_account_freed(u);
 	return false;
 }
@@ -527,6 +527,7 @@ bool mq_account_poll(struct mq_queue *q, struct mq_payer *p,
 {
 	if (mq_account_open(q, p, bytes))
 		return true;
+	/* WAIT(account:poll) */
 	spin_lock(&mq_starved_lock);
 	if (list_empty(&q->starved))
 		list_add_tail(&q->starved, &mq_starved);
@@ -631,6 +632,7 @@ static void mq_account_later(struct work_struct *work)
 	bool woken = mq_waiters_wake(&mq_total_waiters, mq_total_room());
 
 	woken |= mq_each_user(mq_user_wake_one);
+	/* WAIT(account:starved) */
 	mq_starved_wake();
 	if (woken)
 		schedule_delayed_work(&mq_account_work, MQ_ACCOUNT_DELAY);
@@ -639,6 +641,7 @@ static void mq_account_later(struct work_struct *work)
 /* What all are to look at has changed: a bound, an option, a queue is gone. */
 void mq_account_wake(void)
 {
+	/* WAIT(account:wake) */
 	mq_waiters_wake_all(&mq_total_waiters);
 	mq_each_user(mq_user_wake_all);
 	if (!list_empty(&mq_starved))
@@ -694,6 +697,7 @@ int mq_account_wait(struct mq_queue *q, unsigned long bytes,
 	p = mq_payer_get();
 	if (!p)
 		return -ENOMEM;
+	/* WAIT(account:line) */
 	if (bytes > mq_user_room(p->user) && !mq_is_exempt()) {
 		x.u = p->user;
 		waiters = &p->user->waiters;
@@ -720,6 +724,7 @@ void mq_account_answer(struct mq_account_turn *turn)
 	if (likely(!p))
 		return;
 	turn->payer = NULL;
+	/* WAIT(account:answer) */
 	mq_waiters_wake(turn->waiters, turn->waiters == &mq_total_waiters ?
 			mq_total_room() : mq_user_room(p->user));
 	mq_payer_put(p);

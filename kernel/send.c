@@ -319,6 +319,7 @@ int mq_send_wait(struct mq_file *f, u64 payload, u64 meta, bool nowait, int err,
 		return err;
 	}
 	mq_chunk_forgo(f);
+	/* WAIT(turn:end) */
 	mq_turn_end(q, turn);
 	if (err == -EDQUOT)
 		return mq_send_short(f, payload + meta, nowait, turn);
