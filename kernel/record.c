@@ -216,10 +216,14 @@ void mq_known_learn(struct mq_known *known, const struct mq_entry *e)
 	known->pid = mq_record_pid(s->pid);
 }
 
-/* An instant of CLOCK_BOOTTIME, as CLOCK_REALTIME goes now. */
+/*
+ * An instant of CLOCK_BOOTTIME, as CLOCK_REALTIME goes now. By how far the two are
+ * apart and not by what they show: an interrupt may come between two readings.
+ */
 static u64 mq_to_realtime(u64 time)
 {
-	s64 ahead = ktime_get_real_ns() - ktime_get_boottime_ns();
+	s64 ahead = ktime_mono_to_any(0, TK_OFFS_REAL) -
+		    ktime_mono_to_any(0, TK_OFFS_BOOT);
 
 	return time == MQ_NEVER ? 0 : time + ahead;
 }

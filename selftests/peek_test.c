@@ -331,6 +331,21 @@ TEST_F(peek, ready_message_tells_its_history)
 	EXPECT_EQ(0, memcmp(&expected, &extra, sizeof(extra)));
 }
 
+/* It is one instant, whatever comes between two looks at the clock. */
+TEST_F(peek, time_that_a_message_has_is_told_the_same_each_time)
+{
+	struct mq_look first, look;
+	int i;
+
+	ASSERT_EQ(1, MQ_SEND(self->fd, .text = "x", .ttl_ns = MQ_HOUR));
+	ASSERT_EQ(0, mq_look_id(&self->queue, 1, &first));
+	EXPECT_TRUE(mq_is_from_now(first.extra.expires_ns, MQ_HOUR));
+	for (i = 0; i < 1000; i++) {
+		ASSERT_EQ(0, mq_look_id(&self->queue, 1, &look));
+		ASSERT_EQ(first.extra.expires_ns, look.extra.expires_ns);
+	}
+}
+
 TEST_F(peek, message_in_flight_tells_its_holder)
 {
 	struct devmq_record *record = (void *)self->buffer;
