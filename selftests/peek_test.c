@@ -713,7 +713,7 @@ TEST_F(peek, others_may_consume_at_the_same_time)
 	ASSERT_EQ(0, mq_consumer_set(self->fd, DEVMQ_ACK_MANUAL, 0));
 	ASSERT_EQ(0, pthread_create(&consumer.thread, NULL, consumer_thread,
 				    &consumer));
-	while (mq_now_ms() < end) {
+	while (mq_now_ms() < end || rounds <= 10) {
 		prepare(self, 4000);
 		self->peek.after_id = last = rounds % 5 ? self->peek.after_id :
 						  0;
@@ -738,7 +738,6 @@ TEST_F(peek, others_may_consume_at_the_same_time)
 	__atomic_store_n(&consumer.stop, 1, __ATOMIC_RELAXED);
 	pthread_join(consumer.thread, NULL);
 	EXPECT_EQ(0, consumer.wrong);
-	EXPECT_LT(10, rounds);
 }
 
 TEST_HARNESS_MAIN

@@ -519,7 +519,6 @@ TEST_F(queue, timeouts_are_kept)
 	EXPECT_EQ(-ETIMEDOUT, devmq_recv(q, self->buffer, 0, 150));
 	start = now_ns(CLOCK_MONOTONIC) - start;
 	EXPECT_LE(150 * 1000000ULL, start);
-	EXPECT_GT(5000 * 1000000ULL, start);
 	EXPECT_EQ(-EAGAIN, devmq_recv(self->in, self->buffer, 0, -1));
 	EXPECT_EQ(-EAGAIN, devmq_recv(self->in, self->buffer, 0, 1000));
 	devmq_close(q);

@@ -289,7 +289,8 @@ test_consume_success_after_the_lease()
 {
 	make "$Q"
 	send "$Q" hello
-	mq consume "$Q" -n 1 --lease=300ms -- \
+	# so long that even a slow machine has come to the trap
+	mq consume "$Q" -n 1 --lease=5s -- \
 		sh -c 'trap "exit 0" TERM; sleep 1000 & wait'
 	expect 0 '' "$Q: message 1: exit status 0, lost to its lease"
 	counters "$Q" acked=0 ready=1
@@ -504,6 +505,12 @@ test_consume_stops_while_it_waits()
 	expect_json /failures 0
 }
 
+# took_signals PID: none that it was sent is pending.
+took_signals()
+{
+	! grep -Eq '^S(ig|hd)Pnd:\s*0*[1-9a-f]' "/proc/$1/status"
+}
+
 test_consume_second_signal()
 {
 	local child
@@ -516,7 +523,8 @@ test_consume_second_signal()
 	wait_for [ -s "$T/child" ]
 	child=$(cat "$T/child")
 	kill -TERM $!
-	sleep 0.3
+	# another one that comes before it has been taken is none
+	wait_for took_signals $!
 	counters "$Q" in_flight=1
 	kill -TERM $!
 	wait $!
