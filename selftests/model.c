@@ -359,7 +359,7 @@ static void expire(struct model *m, struct model_queue *q,
 
 static bool is_expired(const struct model *m, const struct model_entry *e)
 {
-	return e->expires && e->expires <= m->now &&
+	return e->expires && e->expires <= (m->noticed ?: m->now) &&
 	       m->mutation != MUTATION_TTL_FOR_EVER;
 }
 
@@ -438,23 +438,37 @@ static __u64 entry_deadline(const struct model *m, const struct model_entry *e)
 	return when;
 }
 
-/* The message to which something happens next, and in which queue. */
+/* The message of a queue to which something happens next. */
+static struct model_entry *queue_event(const struct model *m, int queue)
+{
+	const struct model_queue *q = &m->queue[queue];
+	struct model_entry *best = NULL;
+	unsigned int i;
+
+	for (i = 0; i < q->count; i++) {
+		struct model_entry *e = &q->entry[i];
+
+		if (entry_deadline(m, e) != DEVMQ_FOREVER &&
+		    (!best || entry_deadline(m, e) < entry_deadline(m, best)))
+			best = e;
+	}
+	return best;
+}
+
+/* The same of all queues, and in which. */
 static struct model_entry *next_event(const struct model *m, int *queue)
 {
 	struct model_entry *best = NULL;
-	unsigned int i, j;
+	int i;
 
 	for (i = 0; i < MODEL_QUEUES; i++) {
-		for (j = 0; j < m->queue[i].count; j++) {
-			struct model_entry *e = &m->queue[i].entry[j];
+		struct model_entry *e = queue_event(m, i);
 
-			if (entry_deadline(m, e) == DEVMQ_FOREVER ||
-			    (best && entry_deadline(m, e) >=
-				     entry_deadline(m, best)))
-				continue;
-			best = e;
-			*queue = i;
-		}
+		if (!e || (best && entry_deadline(m, e) >=
+				   entry_deadline(m, best)))
+			continue;
+		best = e;
+		*queue = i;
 	}
 	return best;
 }
@@ -474,43 +488,86 @@ static void on_time(struct model *m, struct model_queue *q,
 	}
 }
 
-void model_pass(struct model *m, __u64 now)
+bool model_is_due(const struct model *m, int queue, __u64 now)
 {
-	struct model_entry *e;
-	int queue;
+	const struct model_entry *e = queue_event(m, queue);
 
-	while ((e = next_event(m, &queue)) && entry_deadline(m, e) <= now) {
-		m->now = entry_deadline(m, e);
-		on_time(m, &m->queue[queue], e);
-	}
-	m->now = now;
+	return e && entry_deadline(m, e) <= now;
 }
 
-static bool is_remembered(const struct model *m, const struct model_queue *q,
-			  const struct model_dedup *d)
+bool model_may_be_late(const struct model *m, int queue, __u64 now)
 {
-	return d->sent + q->option[OPT_DEDUP_WINDOW_MS] * MS > m->now;
+	const struct model_entry *e = queue_event(m, queue);
+
+	return e && e->expires > entry_deadline(m, e) && e->expires <= now;
+}
+
+void model_step(struct model *m, int queue, __u64 now, bool late)
+{
+	struct model_entry *e = queue_event(m, queue);
+
+	m->now = entry_deadline(m, e);
+	m->noticed = late ? now : 0;
+	on_time(m, &m->queue[queue], e);
+	m->noticed = 0;
+}
+
+void model_pass(struct model *m, __u64 now)
+{
+	int queue;
+
+	while (model_deadline(m) <= now) {
+		next_event(m, &queue);
+		model_step(m, queue, now, false);
+	}
+	m->now = now;
 }
 
 __u64 model_deadline(const struct model *m)
 {
 	int queue;
 	struct model_entry *e = next_event(m, &queue);
-	__u64 when = e ? entry_deadline(m, e) : DEVMQ_FOREVER;
+
+	return e ? entry_deadline(m, e) : DEVMQ_FOREVER;
+}
+
+static __u64 window_end(const struct model_queue *q,
+			const struct model_dedup *d)
+{
+	return d->sent + q->option[OPT_DEDUP_WINDOW_MS] * MS;
+}
+
+static bool is_remembered(const struct model *m, const struct model_queue *q,
+			  const struct model_dedup *d)
+{
+	return window_end(q, d) > m->now;
+}
+
+/* The later of the two, if that which ends from @start to @end ends in between. */
+static __u64 later_end(__u64 last, __u64 start, __u64 end, __u64 from, __u64 to)
+{
+	return start <= to && end >= from && end > last ? end : last;
+}
+
+__u64 model_silent_end(const struct model *m, __u64 from, __u64 to)
+{
+	const struct model_queue *q;
+	__u64 end, last = 0;
 	unsigned int i;
 
-	for (queue = 0; queue < MODEL_QUEUES; queue++) {
-		const struct model_queue *q = &m->queue[queue];
-
+	for (q = m->queue; q < m->queue + MODEL_QUEUES; q++) {
 		for (i = 0; i < q->dedups; i++) {
-			__u64 end = q->dedup[i].sent +
-				    q->option[OPT_DEDUP_WINDOW_MS] * MS;
-
-			if (end > m->now && end < when)
-				when = end;
+			end = window_end(q, &q->dedup[i]);
+			last = later_end(last, end, end + q->dedup[i].late,
+					 from, to);
+		}
+		for (i = 0; i < q->count; i++) {
+			end = q->entry[i].expires;
+			if (end && q->entry[i].state == DEVMQ_STATE_IN_FLIGHT)
+				last = later_end(last, end, end, from, to);
 		}
 	}
-	return when;
+	return last;
 }
 
 /* -- opening and closing --------------------------------------------------- */
@@ -1356,6 +1413,27 @@ void model_reset(struct model *m)
 	for (i = 0; i < MODEL_QUEUES; i++)
 		drop_queue(&m->queue[i]);
 	memset(m, 0, sizeof(*m));
+}
+
+static void copy_queue(struct model_queue *to, const struct model_queue *from)
+{
+	struct model_entry *entry = to->entry;
+
+	memcpy(to, from, offsetof(struct model_queue, dedup) +
+			 from->dedups * sizeof(from->dedup[0]));
+	to->entry = realloc(entry, (from->room + 1) * sizeof(*entry));
+	if (!to->entry)
+		abort();
+	memcpy(to->entry, from->entry, from->count * sizeof(*entry));
+}
+
+void model_copy(struct model *to, const struct model *from)
+{
+	int i;
+
+	memcpy(to, from, offsetof(struct model, queue));
+	for (i = 0; i < MODEL_QUEUES; i++)
+		copy_queue(&to->queue[i], &from->queue[i]);
 }
 
 void model_call(struct model *m, const struct model_call *c,

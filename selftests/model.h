@@ -238,6 +238,7 @@ struct model_dedup {
 	int	name;
 	__u64	id;
 	__u64	sent;
+	__u64	late;		/* it may be so much later in truth */
 };
 
 struct model_queue {
@@ -248,11 +249,11 @@ struct model_queue {
 	struct model_entry	*entry;	/* by id */
 	unsigned int		count, room;
 	__u64			last_id;
-	struct model_dedup	dedup[4096];
-	unsigned int		dedups;
 	__u64			turn[MODEL_LEVELS];
 	__u64			turns[MODEL_LEVELS][MODEL_GROUPS];
 	struct devmq_stat	stat;	/* what is only counted up */
+	unsigned int		dedups;
+	struct model_dedup	dedup[4096];
 };
 
 /* Ways to be wrong on purpose, to see whether that is noticed. */
@@ -268,24 +269,43 @@ enum model_mutation {
 };
 
 struct model {
-	struct model_queue	queue[MODEL_QUEUES];
 	__u32			life[MODEL_QUEUES];	/* how many went */
 	enum model_mutation	mutation;
 	__u64			now;	/* CLOCK_BOOTTIME */
+	__u64			noticed; /* when it is seen what is over, 0: now */
 	__u64			opens;
+	struct model_queue	queue[MODEL_QUEUES];
 };
 
 void model_reset(struct model *m);
+void model_copy(struct model *to, const struct model *from);
 void model_call(struct model *m, const struct model_call *c,
 		struct model_outcome *o);
 void model_stat(const struct model *m, int queue, struct devmq_stat *stat);
 
 /*
  * Time.  Nothing happens by itself before model_deadline(), which is
- * DEVMQ_FOREVER if nothing will; model_pass() has all happen up to @now.
+ * DEVMQ_FOREVER if nothing will; model_pass() has all happen up to @now, in the
+ * order of time.
  */
 __u64 model_deadline(const struct model *m);
 void model_pass(struct model *m, __u64 now);
+
+/*
+ * Who is late may do what is due in different queues in another order.
+ * model_step() has the next thing happen that is due in a queue by @now.  With
+ * @late the kernel notices it only now; model_may_be_late() tells whether that
+ * makes a difference, as the message has expired since.
+ */
+bool model_is_due(const struct model *m, int queue, __u64 now);
+bool model_may_be_late(const struct model *m, int queue, __u64 now);
+void model_step(struct model *m, int queue, __u64 now, bool late);
+
+/*
+ * The last time in between at which something ends that only calls notice, a
+ * de-duplication window or the life of a message in flight; 0: there is none.
+ */
+__u64 model_silent_end(const struct model *m, __u64 from, __u64 to);
 
 /* Byte @i of the payload, or note, of number @serial. */
 unsigned char model_byte(__u32 serial, __u32 i);
