@@ -8,10 +8,17 @@
  * What is measured is the slowest call of a bystander while the other one is at
  * it, the best of several tries, as the machine may be busy.  Both sizes are
  * measured in the same run; a hold of the lock that grows with what is there
- * makes them differ by its own length, which is far more than the slack.
+ * makes them differ by its own length, which is far more than the slack.  Where
+ * that is exceeded, the bystander is measured once more for as long, beside
+ * somebody who does nothing with the queue: what is slow then as well is the
+ * machine's, and is allowed for.
  */
 #include "ring.h"
 #include <sys/resource.h>
+
+/* A busy machine needs many tries. */
+#undef TEST_TIMEOUT_DEFAULT
+#define TEST_TIMEOUT_DEFAULT 400
 
 #define FEW	10
 #define MANY	10000
@@ -190,6 +197,29 @@ static int bystander_end(struct bystander *b)
 	return b->error;
 }
 
+/* How much slower a call may be than the slowest beside nobody. */
+#define NOISE_RATIO	4
+
+/*
+ * A bystander of that kind had a slowest call of @worst_ns in @took_ns: how much
+ * of it is more than what the machine does to any call?
+ */
+static uint64_t beyond_noise(const struct bystander *other,
+			     void *(*bystander)(void *), uint64_t took_ns)
+{
+	struct bystander b = { .queue = other->queue, .looks = other->looks };
+	uint64_t end = mq_now_ns() + took_ns;
+
+	if (pthread_create(&b.thread, NULL, bystander, &b))
+		return other->worst_ns;
+	/* As much at work as the other one was. */
+	while (mq_now_ns() < end)
+		;
+	bystander_end(&b);
+	return other->worst_ns > NOISE_RATIO * b.worst_ns ?
+	       other->worst_ns - NOISE_RATIO * b.worst_ns : 0;
+}
+
 /*
  * One who does something with @n of a thing: prepare it, do it.  Who looks waits
  * for what is due by then, as he is to see it, so not all bystanders do.
@@ -209,6 +239,7 @@ static int worst(FIXTURE_DATA(hold) *self, const struct attack *attack, int n,
 		 int tries, uint64_t enough_ns, uint64_t *worst_ns)
 {
 	struct bystander b;
+	uint64_t from, took;
 	int try, error;
 
 	*worst_ns = UINT64_MAX;
@@ -219,10 +250,14 @@ static int worst(FIXTURE_DATA(hold) *self, const struct attack *attack, int n,
 		error = bystander_begin(&b, &self->queue, attack->looks);
 		if (error)
 			return error;
+		from = mq_now_ns();
 		error = attack->run(self, n);
+		took = mq_now_ns() - from;
 		error = bystander_end(&b) ?: error;
 		if (error)
 			return error;
+		if (enough_ns && b.worst_ns > enough_ns)
+			b.worst_ns = beyond_noise(&b, bystander_thread, took);
 		if (b.worst_ns < *worst_ns)
 			*worst_ns = b.worst_ns;
 	}
@@ -402,6 +437,9 @@ TEST_F(hold, who_does_not_look_does_not_wait_for_what_is_due)
 		/* Who looks sees all of it. */
 		EXPECT_EQ(0, mq_stat_of(&self->queue, delayed));
 		EXPECT_EQ(10 * MANY, mq_stat_of(&self->queue, ready));
+		if (b.worst_ns > most_ns)
+			b.worst_ns = beyond_noise(&b, opener_thread,
+						  80 * MQ_MS);
 		if (b.worst_ns < best_ns)
 			best_ns = b.worst_ns;
 	}
@@ -480,22 +518,24 @@ TEST_F(hold, message_is_looked_for_in_portions)
 /* The way to one at the far end is short, and that to the next one, too. */
 TEST_F(hold, single_messages_are_found_from_where_that_is_near)
 {
-	uint64_t from, near_ns, far_ns;
-	int i;
+	uint64_t from, near_ns = 0, far_ns = UINT64_MAX;
+	int i, try;
 
-	ASSERT_EQ(0, begin(self, ""));
-	ASSERT_EQ(0, mq_fill_fast(self->fd, 500000));
-	from = mq_now_ns();
-	for (i = 1; i <= 500; i++)
-		ASSERT_EQ(1, mq_purge(self->fd, i, i));
-	near_ns = mq_now_ns() - from;
-	/* The first one is far, from both sides. */
-	from = mq_now_ns();
-	for (i = 1; i <= 500; i++)
-		ASSERT_EQ(1, mq_purge(self->fd, 250000 + i, 250000 + i));
-	for (i = 1; i <= 500; i++)
-		ASSERT_EQ(1, mq_purge(self->fd, 500001 - i, 500001 - i));
-	far_ns = mq_now_ns() - from;
+	for (try = 0; try < 5 && far_ns > 20 * near_ns + MQ_SECOND; try++) {
+		ASSERT_EQ(0, begin(self, ""));
+		ASSERT_EQ(0, mq_fill_fast(self->fd, 500000));
+		from = mq_now_ns();
+		for (i = 1; i <= 500; i++)
+			ASSERT_EQ(1, mq_purge(self->fd, i, i));
+		near_ns = mq_now_ns() - from;
+		/* The first one is far, from both sides. */
+		from = mq_now_ns();
+		for (i = 1; i <= 500; i++)
+			ASSERT_EQ(1, mq_purge(self->fd, 250000 + i, 250000 + i));
+		for (i = 1; i <= 500; i++)
+			ASSERT_EQ(1, mq_purge(self->fd, 500001 - i, 500001 - i));
+		far_ns = mq_now_ns() - from;
+	}
 	TH_LOG("500 at the beginning in %llu us, 1000 elsewhere in %llu us",
 	       (unsigned long long)near_ns / 1000,
 	       (unsigned long long)far_ns / 1000);
@@ -731,7 +771,7 @@ static void *receiver_thread(void *argument)
 TEST_F(hold, consumer_that_dies_with_much_keeps_nobody_waiting)
 {
 	uint64_t most_ns = SLACK_NS * (is_debug() ? 10 : 1);
-	uint64_t best_ns = UINT64_MAX;
+	uint64_t from, best_ns = UINT64_MAX;
 	struct mq_queue other;
 	struct bystander b;
 	int try, fd, status;
@@ -750,10 +790,14 @@ TEST_F(hold, consumer_that_dies_with_much_keeps_nobody_waiting)
 		b.queue = &other;
 		ASSERT_EQ(0, pthread_create(&b.thread, NULL, receiver_thread,
 					    &b));
+		from = mq_now_ns();
 		EXPECT_EQ(0, kill(child, SIGKILL));
 		EXPECT_EQ(child, waitpid(child, &status, 0));
+		from = mq_now_ns() - from;
 		EXPECT_EQ(0, bystander_end(&b));
 		EXPECT_EQ(300000, mq_stat_of(&self->queue, ready));
+		if (b.worst_ns > most_ns)
+			b.worst_ns = beyond_noise(&b, receiver_thread, from);
 		close(fd);
 		if (b.worst_ns < best_ns)
 			best_ns = b.worst_ns;
