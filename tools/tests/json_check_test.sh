@@ -1,0 +1,36 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Does json_check, by which the tests judge what mqctl prints, know JSON?
+set -u
+
+check=${JSON_CHECK:-$(dirname "$0")/json_check}
+failed=0
+
+# says WANTED TEXT [POINTER]: TEXT is JSON, and POINTER leads to WANTED; or
+# WANTED is "no", and it is none.
+says() {
+	local got
+	got=$(printf '%s' "$2" | "$check" "${@:3}" 2>/dev/null) || got=no
+	[ "$got" = "$1" ] || {
+		echo "json_check says '$got' of $2, not '$1'"
+		failed=1
+	}
+}
+
+says 1 '{"a":1}' /a
+says null '{"a":null}' /a
+says absent '{"a":1}' /b
+says 'grün' '{"a":"grün"}' /a
+says '€ 𝄞' '{"a":"€ 𝄞"}' /a
+says no $'{"a":"\xff"}'
+says no $'{"a":"\xc3"}'
+says no $'{"a":"\x01"}'
+says no '{"a":1,}'
+says no '{"a":1}x'
+says no '{"a":ü}'
+says no '{"a":1}ü'
+says no '{"a":"\ü"}'
+says no '{"a":01}'
+says no '{"a":1'
+exit $failed
