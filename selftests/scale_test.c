@@ -330,7 +330,7 @@ TEST_F(scale, a_chain_of_dead_letter_queues_is_made_and_taken_apart)
 TEST_F(scale, a_dead_letter_queue_of_all_can_be_taken_from_them)
 {
 	struct mq_queue queue, shared, other;
-	char options[64], text[64];
+	char options[96], text[64];
 	int i;
 
 	name_queue(self, &other, 8);

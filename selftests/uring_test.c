@@ -633,7 +633,7 @@ TEST_F(multishot, many_senders_lose_nothing)
 	for (i = 0; i < 2; i++) {
 		senders[i] = mq_fork();
 		if (!senders[i]) {
-			char text[8];
+			char text[12];
 
 			for (n = 1; n <= 100; n++) {
 				snprintf(text, sizeof(text), "%d", 100 * i + n);
