@@ -5,34 +5,46 @@
 #   make demo       see it work, in a virtual machine
 #   make check      all tests, in a virtual machine
 #   make bench      devmq and its peers measured side by side, there as well
-#   make install    the module (through DKMS where it is there), library, tools
+#   make install    the module (through DKMS where it is there), library, tools,
+#                   and what is to be read
+#   make uninstall  takes all of it away, and all older versions of the module
+#
+# demo, check, bench and gates install what they need; the others install
+# nothing, and say what is missing.
 #
 # KDIR     the kernel to build the module for: a build directory of its headers
-#          (default: the running kernel's, else the newest installed, else
-#          Debian's 6.1)
-# KERNEL   the kernel that demo and check boot: 6.1, 6.12, 6.1-debug, ... (see
-#          selftests/vm/README)
+#          (default: the running kernel's, else the newest installed, else the
+#          one that demo or check has fetched; to install: the running kernel's)
+# KERNEL   the kernel that demo and check boot: distro, 6.1, 6.12, 7.2,
+#          6.1-debug, ... (see selftests/vm/README; default: distro, the cloud
+#          kernel of this Debian release)
 # BUILD    where the module is built (default: build/RELEASE)
-# PREFIX, DESTDIR  where install puts things (default: /usr/local, nothing)
+# PREFIX, DOCDIR, DESTDIR  where install puts things (default: /usr/local,
+#          PREFIX/share/doc/devmq, nothing)
 
 MAKEFLAGS += --no-print-directory
 SHELL := /bin/bash
 
 VERSION := 0.1
 PREFIX ?= /usr/local
-KERNEL ?= 6.1
+DOCDIR ?= $(PREFIX)/share/doc/devmq
+KERNEL ?= distro
 export PREFIX DESTDIR
 
 vm := selftests/vm
-KDIR ?= $(shell $(vm)/kdir)
-release = $(shell cut -s -d\" -f2 $(KDIR)/include/generated/utsrelease.h 2>/dev/null)
+kdir_given := $(KDIR)
+# Both are found out once, when they are needed.
+ifndef KDIR
+KDIR = $(eval KDIR := $$(shell $(vm)/kdir))$(KDIR)
+endif
+release = $(eval release := $$(shell cut -s -d\" -f2 $(KDIR)/include/generated/utsrelease.h 2>/dev/null))$(release)
 BUILD ?= build/$(release)
 sources := $(wildcard kernel/*.[ch]) kernel/Kbuild uapi/linux/devmq.h Kbuild
 
 all: module lib tools
 
 deps:
-	@if [ -x $(vm)/deps ]; then $(vm)/deps build; fi
+	@$(vm)/deps -n build
 
 # The kernel builds next to the sources, so each kernel gets its own copy.
 module: deps
@@ -49,27 +61,34 @@ tools: lib
 	@$(MAKE) -C tools all
 
 demo:
-	@selftests/demo
+	@selftests/tick selftests/demo
 
 check:
-	@selftests/check $(KERNEL)
+	@selftests/tick selftests/check $(KERNEL)
 
 bench:
-	@selftests/bench
+	@selftests/tick selftests/bench
 
 check-debug:
-	@selftests/check 6.1-debug
+	@selftests/tick selftests/check 6.1-debug
 
 gates:
-	@selftests/gates
+	@selftests/tick selftests/gates
 
-install: all
+# For the kernel that runs, or the one that KDIR says, and for no other.
+install:
+	@test -n "$(kdir_given)" || $(vm)/kdir -r >/dev/null
+	@$(MAKE) all
 	@$(MAKE) -C lib install
 	@$(MAKE) -C tools install
+	install -d $(DESTDIR)$(DOCDIR)/examples
+	install -m 644 README CHANGES $(DESTDIR)$(DOCDIR)
+	install -m 644 lib/examples/*.c $(DESTDIR)$(DOCDIR)/examples
 	@tools/packaging/module install $(VERSION) $(KDIR) $(BUILD)
 
 uninstall:
-	@tools/packaging/module uninstall $(VERSION) $(KDIR) $(BUILD)
+	@tools/packaging/module uninstall
+	rm -rf $(DESTDIR)$(DOCDIR)
 	@$(MAKE) -C tools uninstall
 	@$(MAKE) -C lib uninstall
 
