@@ -324,6 +324,9 @@ int mq_ioc_send(struct mq_ioc *ioc)
 
 	if (a->flags || a->result)
 		return -EINVAL;
+	err = mq_act_as(ioc->f, FMODE_WRITE);
+	if (unlikely(err))
+		return err;
 	do {
 		ret = mq_batch_send(ioc, &sent, &need);
 		if (likely(ret > 0))
@@ -673,6 +676,9 @@ int mq_ioc_recv(struct mq_ioc *ioc)
 	a->count = 0;
 	a->used = 0;
 	a->need = 0;
+	ret = mq_act_as(ioc->f, FMODE_READ);
+	if (unlikely(ret))
+		return ret;
 	if (READ_ONCE(ioc->f->ack) == DEVMQ_ACK_MANUAL)
 		mq_own(ioc->f);
 	ret = mq_batch_wait(ioc, &hand);

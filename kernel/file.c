@@ -65,6 +65,7 @@ static struct mq_file *mq_file_new(struct mq_queue *q, struct file *file)
 	f->mode = file->f_mode & (FMODE_READ | FMODE_WRITE);
 	/* Access mode 3: permission for both is checked, neither is given. */
 	f->look = !f->mode;
+	f->exclusive = file->f_flags & O_EXCL;
 	f->pid = task_tgid_nr(current);
 	mutex_init(&f->rx);
 	mutex_init(&f->tx);
@@ -95,7 +96,7 @@ static int mq_open(struct inode *inode, struct file *file)
 	err = PTR_ERR_OR_ZERO(f);
 	if (err)
 		goto out_put;
-	err = mq_queue_attach(q, f, file->f_flags & O_EXCL);
+	err = mq_queue_attach(q, f);
 	if (err)
 		goto out_free;
 	file->private_data = f;
@@ -168,6 +169,16 @@ static ssize_t mq_file_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	return mq_write_iter(f, iocb, from);
 }
 
+/* Is this poll for input, or for output, on a file that is open for that? */
+static bool mq_poll_wants(const struct mq_file *f, const poll_table *wait,
+			  fmode_t side)
+{
+	__poll_t events = side == FMODE_READ ? EPOLLIN | EPOLLRDNORM :
+					       EPOLLOUT | EPOLLWRNORM;
+
+	return f->mode & side && poll_requested_events(wait) & events;
+}
+
 /*
  * Register where the events that are wanted come from, but in two places at
  * the most, as io_uring takes no more.
@@ -175,9 +186,8 @@ static ssize_t mq_file_write_iter(struct kiocb *iocb, struct iov_iter *from)
 static void mq_poll_wait(struct file *file, poll_table *wait)
 {
 	struct mq_file *f = file->private_data;
-	__poll_t wanted = poll_requested_events(wait);
-	bool in = f->mode & FMODE_READ && wanted & (EPOLLIN | EPOLLRDNORM);
-	bool out = f->mode & FMODE_WRITE && wanted & (EPOLLOUT | EPOLLWRNORM);
+	bool in = mq_poll_wants(f, wait, FMODE_READ);
+	bool out = mq_poll_wants(f, wait, FMODE_WRITE);
 
 	if (in)
 		WRITE_ONCE(f->q->rx.watched, true);
@@ -225,13 +235,30 @@ static bool mq_poll_room(struct mq_file *f)
 	return true;
 }
 
+/*
+ * To poll for a side is to wait for it, and so to have that role. That is so even
+ * if the poll does not sleep: epoll asks like that when what it wants has changed,
+ * and waits after it. Return: it may not become a consumer, and a receive would say
+ * so at once.
+ */
+static bool mq_poll_act(struct mq_file *f, const poll_table *wait)
+{
+	bool barred = mq_poll_wants(f, wait, FMODE_READ) &&
+		      mq_act_as(f, FMODE_READ) == -EBUSY;
+
+	if (mq_poll_wants(f, wait, FMODE_WRITE))
+		mq_act_as(f, FMODE_WRITE);
+	return barred;
+}
+
 static __poll_t mq_poll(struct file *file, poll_table *wait)
 {
 	struct mq_file *f = file->private_data;
 	struct mq_queue *q = f->q;
-	__poll_t wanted = poll_requested_events(wait);
 	__poll_t events = 0;
 
+	if (mq_poll_act(f, wait))
+		events |= EPOLLIN | EPOLLRDNORM | EPOLLERR;
 	mq_poll_wait(file, wait);
 	/* WAIT(poll:look): first in line, then look; not all kernels see to it. */
 	smp_mb();
@@ -241,12 +268,20 @@ static __poll_t mq_poll(struct file *file, poll_table *wait)
 	}
 	if (f->mode & FMODE_READ && mq_can_receive(f, true))
 		events |= EPOLLIN | EPOLLRDNORM;
-	if (f->mode & FMODE_WRITE &&
-	    wanted & (EPOLLOUT | EPOLLWRNORM) && mq_poll_room(f))
+	if (mq_poll_wants(f, wait, FMODE_WRITE) && mq_poll_room(f))
 		events |= EPOLLOUT | EPOLLWRNORM;
 	if (READ_ONCE(q->gone))
 		events |= EPOLLHUP | EPOLLERR;
 	return events;
+}
+
+static const char *mq_role_names(fmode_t roles)
+{
+	if (!roles)
+		return "none";
+	if (roles == FMODE_READ)
+		return "consumer";
+	return roles == FMODE_WRITE ? "producer" : "consumer,producer";
 }
 
 static void mq_show_fdinfo(struct seq_file *m, struct file *file)
@@ -254,8 +289,10 @@ static void mq_show_fdinfo(struct seq_file *m, struct file *file)
 	struct mq_file *f = file->private_data;
 	u64 held, last_id, lease_ns;
 	u32 ack, prefetch, parked;
+	fmode_t roles;
 
 	spin_lock(&f->q->lock);
+	roles = f->roles;
 	ack = f->ack;
 	prefetch = f->prefetch;
 	lease_ns = f->lease_ns;
@@ -263,6 +300,7 @@ static void mq_show_fdinfo(struct seq_file *m, struct file *file)
 	last_id = f->last_id;
 	parked = f->parked_count;
 	spin_unlock(&f->q->lock);
+	seq_printf(m, "mq-roles:\t%s\n", mq_role_names(roles));
 	seq_printf(m, "mq-mode:\t%s\n",
 		   ack == DEVMQ_ACK_MANUAL ? "manual" : "auto");
 	seq_printf(m, "mq-lease-ns:\t%llu\n", lease_ns);

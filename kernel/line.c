@@ -418,7 +418,7 @@ ssize_t mq_line_write(struct mq_file *f, struct kiocb *iocb,
 
 	if (!l.size)
 		return 0;
-	err = mq_line_lock(f, iocb);
+	err = mq_act_as(f, FMODE_WRITE) ?: mq_line_lock(f, iocb);
 	if (!err) {
 		err = mq_line_copy(&l, from);
 		mutex_unlock(&f->tx);

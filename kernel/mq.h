@@ -11,7 +11,8 @@
  *   owns it, but for one in flight, which an open file holds. Message and entry
  *   are two pieces of one chunk (mq_chunk).
  *   A queue (mq_queue) is a device with its options, its entries in order and
- *   its counters. An open file (mq_file) is a producer, a consumer or both.
+ *   its counters. An open file (mq_file) is a producer, a consumer, both, or
+ *   neither yet.
  *
  * Lock order, outermost first
  *
@@ -734,7 +735,7 @@ enum { MQ_PAUSED_NONE, MQ_PAUSED_SEND, MQ_PAUSED_RECEIVE, MQ_PAUSED_BOTH };
  * @plain: what its options say needs no look at a message: see
  *	mq_queue_tune_locked()
  * @timed: an entry waits for a time (looked at without)
- * @exclusive: its only consumer came with O_EXCL
+ * @exclusive: its only consumer came with O_EXCL (looked at without)
  * @freed: there is more room than when the lock was taken
  * @was_full: and then there was none
  * @drained: nothing is ready any more, where readers may have slept behind a
@@ -759,13 +760,15 @@ enum { MQ_PAUSED_NONE, MQ_PAUSED_SEND, MQ_PAUSED_RECEIVE, MQ_PAUSED_BOTH };
  * @idle_since: when the last consumer or producer went, CLOCK_BOOTTIME
  * @dedup: what was seen
  * @next_id: the id that the next message gets
- * @consumers: its open files that receive, the oldest first
- * @active: the first of them (looked at without)
+ * @users: its open files, but for those that only look
+ * @consumers: those of them that receive, the oldest consumer first
+ * @active: the first of them, or NULL (looked at without)
  * @untold: those of them whose waiters are to look
  * @told: the others
  * @tells: how many mq_unlock() has to tell
  * @stat: its counters, in the form that user space sees. ready, in_flight,
- *	bytes and producers are read without the lock by those who look
+ *	bytes, consumers and producers are read without the lock by those who
+ *	look
  */
 struct mq_queue {
 	struct device		dev;
@@ -830,6 +833,7 @@ struct mq_queue {
 	u64			idle_since;
 	struct mq_dedup		dedup;
 	u64			next_id;
+	u32			users;
 	struct list_head	consumers;
 	struct mq_file		*active;
 	struct list_head	untold;
@@ -846,7 +850,12 @@ struct mq_queue {
  * @rcu: frees it, a while after it has been detached
  * @mode: FMODE_READ and FMODE_WRITE as it was opened; neither: for looking
  *	only (invariant)
+ * @roles: FMODE_READ: it is a consumer; FMODE_WRITE: it is a producer. Roles are
+ *	added and never lost (mq_queue.lock, looked at without)
  * @look: may look and purge without being a consumer (invariant)
+ * @exclusive: came with O_EXCL (invariant)
+ * @plain: a consumer that acknowledges by receiving and has no lease: see
+ *	mq_file_tune_locked() (mq_queue.lock)
  * @pid: process that opened it, in the initial pid namespace (invariant)
  * @rx: serialises read(2), so that a message that is read in parts goes to
  *	one reader at a time; a whole plain one is read without it
@@ -906,7 +915,10 @@ struct mq_file {
 	struct list_head	tell;
 	struct rcu_head		rcu;
 	fmode_t			mode;
+	fmode_t			roles;
 	bool			look;
+	bool			exclusive;
+	bool			plain;
 	u32			pid;
 
 	struct mutex		rx;	/* read(2) */
@@ -1369,7 +1381,10 @@ static inline bool mq_queue_fits_more(const struct mq_queue *q, u64 bytes)
 void mq_lock(struct mq_queue *q) __acquires(&q->lock);
 void mq_lock_looking(struct mq_queue *q) __acquires(&q->lock);
 void mq_unlock(struct mq_queue *q) __releases(&q->lock);
-int mq_queue_attach(struct mq_queue *q, struct mq_file *f, bool exclusive);
+void mq_file_tune_locked(struct mq_file *f);
+bool mq_is_barred(const struct mq_file *f);
+int mq_queue_attach(struct mq_queue *q, struct mq_file *f);
+int mq_queue_join(struct mq_queue *q, struct mq_file *f, fmode_t role);
 void mq_queue_detach(struct mq_queue *q, struct mq_file *f);
 bool mq_queue_is_full(const struct mq_queue *q);
 u64 mq_queue_droppable(struct mq_queue *q);
@@ -1387,6 +1402,17 @@ void mq_queue_tune_locked(struct mq_queue *q);
 void mq_queue_room_locked(struct mq_queue *q);
 void mq_queue_gone_locked(struct mq_queue *q);
 int mq_queue_stat(struct mq_queue *q, struct devmq_stat *s);
+
+/*
+ * Have a role before acting in it: FMODE_READ before the first receive or wait for
+ * a message, FMODE_WRITE before the first send or wait for room. Return: as
+ * mq_queue_join().
+ */
+static inline int mq_act_as(struct mq_file *f, fmode_t role)
+{
+	return likely(READ_ONCE(f->roles) & role) ? 0 :
+						    mq_queue_join(f->q, f, role);
+}
 
 /* state.c: from one state to another */
 void mq_enter_locked(struct mq_queue *q, struct mq_entry *e,

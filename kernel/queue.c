@@ -462,38 +462,106 @@ static void mq_choose_active(struct mq_queue *q)
 		mq_tell_locked(f);
 }
 
+/* See whether its plain reads need a look at nothing but the queue. */
+void mq_file_tune_locked(struct mq_file *f)
+{
+	lockdep_assert_held(&f->q->lock);
+	f->plain = f->roles & FMODE_READ && f->ack == DEVMQ_ACK_AUTO &&
+		   !f->lease_ns;
+}
+
+/* Does O_EXCL, its own or another's, keep it from becoming a consumer? */
+bool mq_is_barred(const struct mq_file *f)
+{
+	const struct mq_queue *q = f->q;
+
+	return !(READ_ONCE(f->roles) & FMODE_READ) &&
+	       READ_ONCE(q->stat.consumers) &&
+	       (f->exclusive || READ_ONCE(q->exclusive));
+}
+
+static void mq_join_consumers(struct mq_queue *q, struct mq_file *f)
+{
+	list_add_tail(&f->link, &q->consumers);
+	list_add_tail(&f->tell, &q->told);
+	WRITE_ONCE(q->stat.consumers, q->stat.consumers + 1);
+	WRITE_ONCE(q->exclusive, f->exclusive);
+	if (!q->active)
+		WRITE_ONCE(q->active, f);
+}
+
+static int mq_join_locked(struct mq_queue *q, struct mq_file *f, fmode_t role)
+{
+	lockdep_assert_held(&q->lock);
+	if (q->gone)
+		return -ENODEV;
+	/* Two threads may act for the first time at once. */
+	if (f->roles & role)
+		return 0;
+	if (role == FMODE_WRITE)
+		WRITE_ONCE(q->stat.producers, q->stat.producers + 1);
+	else if (mq_is_barred(f))
+		return -EBUSY;
+	else
+		mq_join_consumers(q, f);
+	WRITE_ONCE(f->roles, f->roles | role);
+	mq_file_tune_locked(f);
+	return 0;
+}
+
+/**
+ * mq_queue_join - an open file becomes a consumer, or a producer
+ * @q: the queue
+ * @f: the file
+ * @role: FMODE_READ or FMODE_WRITE
+ *
+ * It is so until it is closed.
+ *
+ * Return: 0, ENODEV, or EBUSY: O_EXCL keeps it from becoming a consumer.
+ */
+int mq_queue_join(struct mq_queue *q, struct mq_file *f, fmode_t role)
+{
+	int err;
+
+	mq_lock(q);
+	err = mq_join_locked(q, f, role);
+	mq_unlock(q);
+	return err;
+}
+
 /**
  * mq_queue_attach - count an open file in
  * @q: the queue
  * @f: the file
- * @exclusive: it wants to be the only consumer
  *
- * Return: 0, ENODEV, or EBUSY.
+ * One that was opened for reading only is a consumer from now on, one for writing
+ * only a producer; one for both is what it acts as: see mq_act_as().
+ *
+ * Return: as mq_queue_join().
  */
-int mq_queue_attach(struct mq_queue *q, struct mq_file *f, bool exclusive)
+int mq_queue_attach(struct mq_queue *q, struct mq_file *f)
 {
-	bool reads = f->mode & FMODE_READ;
 	int err = 0;
 
 	mq_lock(q);
-	if (q->gone) {
+	if (q->gone)
 		err = -ENODEV;
-	} else if (reads && q->stat.consumers && (exclusive || q->exclusive)) {
-		err = -EBUSY;
-	} else {
-		if (reads) {
-			list_add_tail(&f->link, &q->consumers);
-			list_add_tail(&f->tell, &q->told);
-			q->stat.consumers++;
-			q->exclusive = exclusive;
-			if (!q->active)
-				WRITE_ONCE(q->active, f);
-		}
-		if (f->mode & FMODE_WRITE)
-			WRITE_ONCE(q->stat.producers, q->stat.producers + 1);
-	}
+	else if (f->mode && f->mode != (FMODE_READ | FMODE_WRITE))
+		err = mq_join_locked(q, f, f->mode);
+	if (!err && f->mode)
+		q->users++;
 	mq_unlock(q);
 	return err;
+}
+
+static void mq_leave_consumers(struct mq_queue *q, struct mq_file *f)
+{
+	list_del(&f->link);
+	list_del(&f->tell);
+	WRITE_ONCE(q->stat.consumers, q->stat.consumers - 1);
+	WRITE_ONCE(q->exclusive, false);
+	if (q->active == f)
+		mq_choose_active(q);
 }
 
 void mq_queue_detach(struct mq_queue *q, struct mq_file *f)
@@ -502,19 +570,13 @@ void mq_queue_detach(struct mq_queue *q, struct mq_file *f)
 
 	mq_lock(q);
 	mq_cursor_unlink_locked(q, &f->cursor);
-	if (f->mode & FMODE_READ) {
-		list_del(&f->link);
-		list_del(&f->tell);
-		q->stat.consumers--;
-		q->exclusive = false;
-		if (q->active == f)
-			mq_choose_active(q);
-	}
-	if (f->mode & FMODE_WRITE) {
+	if (f->roles & FMODE_READ)
+		mq_leave_consumers(q, f);
+	if (f->roles & FMODE_WRITE) {
 		WRITE_ONCE(q->stat.producers, q->stat.producers - 1);
 		hangup = !q->stat.producers;
 	}
-	if (f->mode && !q->stat.consumers && !q->stat.producers)
+	if (f->mode && !--q->users)
 		mq_idle_locked(q);
 	mq_unlock(q);
 	/* Edge: the last producer went, and readers may want to know. */

@@ -183,8 +183,8 @@ static struct mq_entry *mq_plain_first(struct mq_queue *q, struct mq_file *f,
 	if (unlikely(!q->plain || q->timed || q->ready.levels != 1 ||
 		     q->ready.in_trees))
 		return NULL;
-	if (unlikely(f->partial || f->reading || f->lost || f->lease_ns ||
-		     f->ack != DEVMQ_ACK_AUTO || fatal_signal_pending(current)))
+	if (unlikely(!f->plain || f->partial || f->reading || f->lost ||
+		     fatal_signal_pending(current)))
 		return NULL;
 	e = list_first_entry_or_null(q->ready.fifo, struct mq_entry, list);
 	if (unlikely(!e))
@@ -341,6 +341,13 @@ ssize_t mq_read(struct file *file, char __user *to, size_t size, loff_t *pos)
 	ret = mq_read_plain(f->q, f, to, size);
 	if (likely(ret))
 		return ret;
+	if (unlikely(!(READ_ONCE(f->roles) & FMODE_READ))) {
+		ret = mq_act_as(f, FMODE_READ);
+		/* As any other from now on. */
+		ret = ret ?: mq_read_plain(f->q, f, to, size);
+		if (ret)
+			return ret;
+	}
 	if (READ_ONCE(f->ack) == DEVMQ_ACK_MANUAL)
 		mq_own(f);
 	if (mutex_lock_interruptible(&f->rx))
@@ -362,6 +369,9 @@ ssize_t mq_read_iter(struct mq_file *f, struct kiocb *iocb, struct iov_iter *to)
 
 	if (!iov_iter_count(to))
 		return 0;
+	err = mq_act_as(f, FMODE_READ);
+	if (unlikely(err))
+		return err;
 	if (READ_ONCE(f->ack) == DEVMQ_ACK_MANUAL &&
 	    !(iocb->ki_flags & IOCB_NOWAIT))
 		mq_own(f);
@@ -390,7 +400,7 @@ u32 mq_next_size(struct mq_file *f)
 	e = mq_flight_next_locked(q, f);
 	if (f->partial)
 		size = mq_size(f->partial) - f->partial_done;
-	else if (!IS_ERR_OR_NULL(e))
+	else if (!IS_ERR_OR_NULL(e) && !mq_is_barred(f))
 		size = mq_size(e);
 	mq_unlock(q);
 	return size;

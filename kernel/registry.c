@@ -451,7 +451,7 @@ int mq_remove(const char *name, bool force)
 static bool mq_is_unused(const struct mq_queue *q, bool closed)
 {
 	lockdep_assert_held(&q->lock);
-	if (q->gone || q->stat.consumers || q->stat.producers)
+	if (q->gone || q->users)
 		return false;
 	if (closed)
 		return READ_ONCE(q->opt.auto_delete);

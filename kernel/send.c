@@ -362,6 +362,9 @@ static noinline ssize_t mq_write_slow(struct mq_file *f,
 
 	if (!size)
 		return 0;
+	err = mq_act_as(f, FMODE_WRITE);
+	if (unlikely(err))
+		return err;
 	do {
 		ret = mq_write_once(f, from, size);
 		if (likely(ret > 0))
@@ -374,7 +377,10 @@ static noinline ssize_t mq_write_slow(struct mq_file *f,
 	return ret;
 }
 
-/* Memory for a plain message with a payload of @size bytes; NULL: not so easily. */
+/*
+ * Memory for a plain message with a payload of @size bytes; NULL: not so easily, as
+ * it always is the first time, when the file is not a producer yet, maybe.
+ */
 static struct mq_entry *mq_plain_alloc(struct mq_file *f, u32 size)
 {
 	struct mq_entry *e;
@@ -482,6 +488,9 @@ ssize_t mq_write_iter(struct mq_file *f, struct kiocb *iocb,
 
 	if (!size)
 		return 0;
+	err = mq_act_as(f, FMODE_WRITE);
+	if (unlikely(err))
+		return err;
 	do {
 		ret = mq_write_iter_once(f, from, size);
 		if (likely(ret > 0))

@@ -338,8 +338,6 @@ static int mq_consumer_set(struct mq_file *f, const struct devmq_consumer *a)
 	struct mq_queue *q = f->q;
 	int err = 0;
 
-	if (a->ack > DEVMQ_ACK_MANUAL)
-		return -EINVAL;
 	mq_lock_looking(q);
 	if (a->ack != f->ack && f->held_count) {
 		err = -EBUSY;
@@ -347,6 +345,7 @@ static int mq_consumer_set(struct mq_file *f, const struct devmq_consumer *a)
 		WRITE_ONCE(f->ack, a->ack);
 		WRITE_ONCE(f->prefetch, a->prefetch);
 		f->lease_ns = a->lease_ns;
+		mq_file_tune_locked(f);
 	}
 	mq_unlock(q);
 	if (!err)
@@ -360,8 +359,12 @@ int mq_ioc_consumer(struct mq_ioc *ioc)
 	struct mq_file *f = ioc->f;
 	int err;
 
-	if (a->flags & ~DEVMQ_CONSUMER_SET)
+	if (a->flags & ~DEVMQ_CONSUMER_SET ||
+	    (a->flags & DEVMQ_CONSUMER_SET && a->ack > DEVMQ_ACK_MANUAL))
 		return -EINVAL;
+	err = mq_act_as(f, FMODE_READ);
+	if (err)
+		return err;
 	if (a->flags & DEVMQ_CONSUMER_SET) {
 		err = mq_consumer_set(f, a);
 		if (err)

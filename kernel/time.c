@@ -176,7 +176,7 @@ u64 mq_idle_end(const struct mq_queue *q)
 {
 	u64 ms = READ_ONCE(q->opt.expires_ms);
 
-	if (!ms || q->gone || q->stat.consumers || q->stat.producers)
+	if (!ms || q->gone || q->users)
 		return MQ_NEVER;
 	return mq_later(q->idle_since, ms * NSEC_PER_MSEC);
 }

@@ -8,7 +8,8 @@
  *   mq_file.own, for what concerns that file alone (it may hold another delivery,
  *   it has a half-read message), and exclusively in the queue's, mq_queue.readers,
  *   as long as the file may hold another delivery ("has credit": prefetch, and
- *   single_active). So it eats no wake-up that others could use.
+ *   single_active). So it eats no wake-up that others could use. Whoever stands in
+ *   any line for messages does so on a file that is a consumer by then (mq_act_as).
  *   Commands of io_uring that wait for a message (park.c) stand in their open
  *   file's line, mq_file.waiting, and the file stands in mq_queue.readers for all
  *   of them, once, while it has credit (mq_file.front).
@@ -96,9 +97,13 @@ bool mq_has_credit(const struct mq_file *f)
 {
 	u32 prefetch = READ_ONCE(f->prefetch);
 
-	if (unlikely(READ_ONCE(f->q->opt.single_active)) &&
-	    READ_ONCE(f->q->active) != f)
-		return false;
+	if (unlikely(READ_ONCE(f->q->opt.single_active))) {
+		const struct mq_file *active = READ_ONCE(f->q->active);
+
+		/* Where there is no consumer, it would be the first. */
+		if (active && active != f)
+			return false;
+	}
 	return READ_ONCE(f->ack) == DEVMQ_ACK_AUTO || !prefetch ||
 	       READ_ONCE(f->held_count) < prefetch;
 }

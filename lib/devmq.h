@@ -84,14 +84,19 @@ struct devmq_queue;
 /*
  * What a queue is opened for: receive, send, or both; or to look only, which
  * is enough for devmq_stat(), devmq_peek(), devmq_purge() and devmq_redrive()
- * and counts neither as a consumer nor as a producer.
+ * and counts neither as a consumer nor as a producer. What is opened for both is
+ * a consumer from when it first receives, polls for input or is asked or told
+ * how it receives, and a producer from when it first sends or polls for output.
  */
 #define DEVMQ_OPEN_READ		(1U << 0)
 #define DEVMQ_OPEN_WRITE	(1U << 1)
 #define DEVMQ_OPEN_LOOK		(1U << 2)
 /* Never sleep: -EAGAIN instead. */
 #define DEVMQ_OPEN_NONBLOCK	(1U << 3)
-/* With DEVMQ_OPEN_READ: be the only consumer, or -EBUSY. */
+/*
+ * With DEVMQ_OPEN_READ: be the only consumer, or -EBUSY; with DEVMQ_OPEN_WRITE as
+ * well, that comes from the call that would make it a consumer.
+ */
 #define DEVMQ_OPEN_EXCLUSIVE	(1U << 4)
 
 /**
@@ -441,8 +446,9 @@ void devmq_buffer_free(struct devmq_buffer *buffer);
  * queue's eof option asks for; or -EAGAIN (nothing there, and @timeout_ms is
  * zero or the queue was opened with DEVMQ_OPEN_NONBLOCK, or the prefetch is
  * used up, or the queue is paused), -ETIMEDOUT, -EINTR, -ENODEV (the queue was removed), -EBADF (not
- * open for reading), or -ENOMEM (a message for which there is no memory; it
- * stays in the queue). After 0 and errors the buffer is empty.
+ * open for reading), -EBUSY (it was opened for both sides, has not received yet,
+ * and DEVMQ_OPEN_EXCLUSIVE, its own or another's, keeps it from that), or -ENOMEM
+ * (a message for which there is no memory; it stays in the queue). After 0 and errors the buffer is empty.
  */
 int devmq_recv(struct devmq_queue *queue, struct devmq_buffer *buffer,
 	       unsigned int max, int timeout_ms);
@@ -688,7 +694,7 @@ int devmq_msg_reply_to(const struct devmq_msg *msg, char *name, size_t size);
  * @consumer: where it goes; what the kernel does not know becomes zero
  * @size: sizeof(*consumer)
  *
- * Return: 0, -EBADF, -ENODEV or -EINVAL (@size).
+ * Return: 0, -EBADF, -ENODEV, -EINVAL (@size) or -EBUSY (as devmq_recv()).
  */
 int devmq_get_consumer(struct devmq_queue *queue,
 		       struct devmq_consumer *consumer, size_t size);
@@ -700,8 +706,8 @@ int devmq_get_consumer(struct devmq_queue *queue,
  *	and flags are set by the library); all are written on success
  * @size: sizeof(*consumer)
  *
- * Return: 0, -EBUSY (ack cannot change while deliveries are held), -EINVAL,
- * -EBADF, -ENODEV.
+ * Return: 0, -EBUSY (ack cannot change while deliveries are held; or as
+ * devmq_recv()), -EINVAL, -EBADF, -ENODEV.
  */
 int devmq_set_consumer(struct devmq_queue *queue,
 		       struct devmq_consumer *consumer, size_t size);

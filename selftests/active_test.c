@@ -148,6 +148,68 @@ TEST_F(active, writers_and_lookers_are_no_consumers)
 	close(fd);
 }
 
+/* Open for both sides: a shell's exec 3<>, rsyslog's ompipe. */
+TEST_F(active, one_open_for_both_is_not_active_before_it_receives)
+{
+	int both, other;
+
+	ASSERT_EQ(0, mq_create(&self->queue, "single_active=1 ack=manual"));
+	both = mq_open(&self->queue, O_RDWR | O_NONBLOCK);
+	other = mq_open(&self->queue, O_RDWR | O_NONBLOCK);
+	self->fds[0] = mq_open(&self->queue, O_RDONLY | O_NONBLOCK);
+	ASSERT_LE(0, self->fds[0]);
+	ASSERT_EQ(0, mq_fill(both, 2));
+	EXPECT_EQ(0, mq_get(self->fds[0], "m1"));
+	ASSERT_EQ(1, mq_ack(self->fds[0], 1));
+
+	/* In the order of their first receives, not of the opens. */
+	NOTHING_FOR(other);
+	NOTHING_FOR(both);
+	shut(&self->fds[0]);
+	NOTHING_FOR(both);
+	EXPECT_EQ(2, mq_fionread(other));
+	EXPECT_EQ(POLLIN, mq_poll(other, POLLIN));
+	EXPECT_EQ(0, mq_get(other, "m2"));
+	close(other);
+	EXPECT_EQ(0, mq_get(both, "m2"));
+	close(both);
+}
+
+TEST_F(active, first_receive_with_no_consumer_there_is_served_at_once)
+{
+	int fd;
+
+	ASSERT_EQ(0, mq_create(&self->queue, "single_active=1"));
+	fd = mq_open(&self->queue, O_RDWR | O_NONBLOCK);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, mq_fill(fd, 2));
+	EXPECT_EQ(2, mq_fionread(fd));
+	EXPECT_EQ(0, mq_get(fd, "m1"));
+	EXPECT_EQ(POLLIN, mq_poll(fd, POLLIN));
+	close(fd);
+}
+
+TEST_F(active, poller_open_for_both_takes_over)
+{
+	struct mq_call call;
+	int fd;
+
+	CREATE("single_active=1");
+	fd = mq_open(&self->queue, O_RDWR | O_NONBLOCK);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, mq_fill(self->writer, 1));
+	ASSERT_EQ(0, mq_poll_start(&call, fd, POLLIN));
+	ASSERT_TRUE(mq_call_sleeps(&call));
+	shut(&self->fds[0]);
+	shut(&self->fds[1]);
+	ASSERT_TRUE(mq_call_sleeps(&call));
+	shut(&self->fds[2]);
+	EXPECT_EQ(1, mq_call_result(&call));
+	EXPECT_EQ(POLLIN, call.events);
+	EXPECT_EQ(0, mq_get(fd, "m1"));
+	close(fd);
+}
+
 TEST_F(active, message_wakes_the_active_one_whoever_slept_first)
 {
 	struct mq_call calls[2];

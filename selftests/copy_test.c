@@ -367,7 +367,7 @@ TEST_F(copy, write_of_a_killed_process_sends_nothing)
 		mq_write(fd, page - 10, 20);
 		_exit(2);
 	}
-	ASSERT_TRUE(mq_wait_until(mq_stat_of(&self->queue, producers) == 2));
+	ASSERT_TRUE(mq_wait_until(mq_stat_of(&self->queue, producers) == 1));
 	mq_sleep_ms(50);
 	ASSERT_EQ(0, kill(child, SIGKILL));
 	EXPECT_EQ(128 + SIGKILL, mq_wait_child(child));

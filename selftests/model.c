@@ -572,28 +572,45 @@ __u64 model_silent_end(const struct model *m, __u64 from, __u64 to)
 
 /* -- opening and closing --------------------------------------------------- */
 
+/* It receives, or waits for a message, or sets its mode. 0 or -EBUSY. */
+static int consume(struct model *m, struct model_queue *q, struct model_file *f)
+{
+	if (f->consumes)
+		return 0;
+	if (q->stat.consumers && (f->exclusive || q->exclusive))
+		return -EBUSY;
+	f->consumes = true;
+	f->joined = ++m->joins;
+	q->stat.consumers++;
+	q->exclusive = f->exclusive;
+	return 0;
+}
+
+/* It sends, or waits for room. */
+static void produce(struct model_queue *q, struct model_file *f)
+{
+	q->stat.producers += !f->produces;
+	f->produces = true;
+}
+
 static void call_open(struct model *m, struct model_queue *q,
 		      const struct model_call *c, struct model_outcome *o)
 {
 	struct model_file *f = &q->file[c->file];
-	bool reads = c->mode != O_WRONLY;
 
-	if (reads && q->stat.consumers && (c->exclusive || q->exclusive)) {
-		o->error = -EBUSY;
-		return;
-	}
 	memset(f, 0, sizeof(*f));
 	f->open = true;
-	f->reads = reads;
+	f->reads = c->mode != O_WRONLY;
 	f->writes = c->mode != O_RDONLY;
-	f->opened = ++m->opens;
+	f->exclusive = c->exclusive;
 	f->ack = q->option[OPT_ACK];
 	f->prefetch = q->option[OPT_PREFETCH];
 	f->lease = q->option[OPT_LEASE_MS] * MS;
-	q->stat.consumers += f->reads;
-	q->stat.producers += f->writes;
-	if (reads)
-		q->exclusive = c->exclusive;
+	if (c->mode == O_WRONLY)
+		produce(q, f);
+	if (c->mode == O_RDONLY)
+		o->error = consume(m, q, f);
+	f->open = !o->error;
 }
 
 static void call_close(struct model *m, struct model_queue *q,
@@ -607,9 +624,9 @@ static void call_close(struct model *m, struct model_queue *q,
 		id = e->id;
 		fail(m, q, e, DEVMQ_FAILURE_CRASH, 0);
 	}
-	q->stat.consumers -= f->reads;
-	q->stat.producers -= f->writes;
-	if (f->reads)
+	q->stat.consumers -= f->consumes;
+	q->stat.producers -= f->produces;
+	if (f->consumes)
 		q->exclusive = false;
 	f->open = false;
 }
@@ -803,6 +820,7 @@ static void call_write(struct model *m, struct model_queue *q,
 {
 	__u64 id;
 
+	produce(q, &q->file[c->file]);
 	o->error = send_one(m, q, &c->record[0], c->user, &id);
 	want(&q->file[c->file], &c->record[0], o->error);
 	if (!o->error)
@@ -816,6 +834,7 @@ static void call_send(struct model *m, struct model_queue *q,
 	int error;
 	__u64 id;
 
+	produce(q, &q->file[c->file]);
 	for (i = 0; i < c->count; i++) {
 		error = send_one(m, q, &c->record[i], c->user, &id);
 		if (!i)
@@ -901,8 +920,8 @@ static bool may_receive(const struct model_queue *q, int file)
 	if (pauses(q, PAUSED_RECEIVE))
 		return false;
 	for (i = 0; is_on(q, OPT_SINGLE_ACTIVE, 1) && i < MODEL_FILES; i++)
-		if (q->file[i].open && q->file[i].reads &&
-		    q->file[i].opened < f->opened)
+		if (q->file[i].open && q->file[i].consumes &&
+		    q->file[i].joined < f->joined)
 			return false;
 	return f->ack == DEVMQ_ACK_AUTO || !f->prefetch ||
 	       held_count(q, file) < f->prefetch;
@@ -981,6 +1000,9 @@ static void call_read(struct model *m, struct model_queue *q,
 
 	if (!c->size)
 		return;
+	o->error = consume(m, q, f);
+	if (o->error)
+		return;
 	if (f->stale) {
 		f->stale = false;
 		o->error = -ESTALE;
@@ -1014,6 +1036,9 @@ static void call_recv(struct model *m, struct model_queue *q,
 	__u64 used = 0, ids[MODEL_SEEN];
 	unsigned int i;
 
+	o->error = consume(m, q, f);
+	if (o->error)
+		return;
 	while (!c->count || o->count < c->count) {
 		struct model_entry *e = next_for(q, c->file, &o->error);
 		struct model_seen *s;
@@ -1052,6 +1077,9 @@ static void call_recv_id(struct model *m, struct model_queue *q,
 	struct model_seen *s;
 	__u64 step;
 
+	o->error = consume(m, q, f);
+	if (o->error)
+		return;
 	if (!may_receive(q, c->file)) {
 		o->error = -EAGAIN;
 		return;
@@ -1085,13 +1113,17 @@ static void call_poll(struct model *m, struct model_queue *q,
 	struct model_entry *e = NULL;
 	int error = -EAGAIN;
 
+	if (f->writes)
+		produce(q, f);
+	if (f->reads && consume(m, q, f))
+		o->flags |= POLLIN | POLLERR;
 	if (f->reads && f->partial)
 		o->first = find(q, f->partial)->size - f->partial_done;
-	if (f->reads)
+	if (f->consumes)
 		e = next_for(q, c->file, &error);
 	if (e && !f->partial)
 		o->first = e->size;
-	if (f->reads && (!error || f->partial || f->stale))
+	if (f->consumes && (!error || f->partial || f->stale))
 		o->flags |= POLLIN;
 	if (f->writes && !pauses(q, PAUSED_SEND) &&
 	    (!is_on(q, OPT_OVERFLOW, OVERFLOW_BLOCK) ||
@@ -1193,6 +1225,9 @@ static void call_consumer(struct model *m, struct model_queue *q,
 		o->error = -EINVAL;
 		return;
 	}
+	o->error = consume(m, q, f);
+	if (o->error)
+		return;
 	if (c->set && c->ack != f->ack && held_count(q, c->file)) {
 		o->error = -EBUSY;
 		return;

@@ -222,8 +222,10 @@ struct model_entry {
 
 struct model_file {
 	bool	open;
-	bool	reads, writes;
-	__u64	opened;		/* the smaller the older */
+	bool	reads, writes;	/* what it may do */
+	bool	consumes, produces; /* what it has done */
+	bool	exclusive;
+	__u64	joined;		/* as a consumer; the smaller the older */
 	__u32	ack;
 	__u32	prefetch;
 	__u64	lease;
@@ -273,7 +275,7 @@ struct model {
 	enum model_mutation	mutation;
 	__u64			now;	/* CLOCK_BOOTTIME */
 	__u64			noticed; /* when it is seen what is over, 0: now */
-	__u64			opens;
+	__u64			joins;
 	struct model_queue	queue[MODEL_QUEUES];
 };
 

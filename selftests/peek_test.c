@@ -427,6 +427,7 @@ TEST_F(peek, exclusive_consumer_is_not_disturbed)
 	close(self->fd);
 	self->fd = mq_open(&self->queue, O_RDWR | O_EXCL | O_NONBLOCK);
 	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(-EAGAIN, mq_read(self->fd, self->buffer, 1));
 	ASSERT_EQ(0, mq_fill(self->fd, 1));
 	prepare(self, sizeof(self->buffer));
 	ASSERT_EQ(0, PEEK());

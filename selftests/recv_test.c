@@ -812,6 +812,9 @@ TEST_F(recv, eof_hangup_is_a_count_of_zero_when_no_writer_is_left)
 	int fd;
 
 	RECREATE("eof=hangup");
+	close(self->fd);
+	self->fd = mq_open(&self->queue, O_WRONLY);
+	ASSERT_LE(0, self->fd);
 	fd = mq_open(&self->queue, O_RDONLY);
 	ASSERT_LE(0, fd);
 	recv_until(&self->recv, self->buffer, 0);

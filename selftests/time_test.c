@@ -1072,6 +1072,22 @@ TEST_F(time, auto_delete_goes_at_the_last_close)
 	close(looker);
 }
 
+TEST_F(time, queue_in_use_by_one_that_neither_sent_nor_received_stays)
+{
+	int fd;
+
+	CREATE("auto_delete=1 expires_ms=1");
+	fd = mq_open(&self->queue, O_RDWR);
+	ASSERT_LE(0, fd);
+	close(self->fd);
+	self->fd = fd;
+	mq_sleep_ms(20);
+	EXPECT_FALSE(is_gone(&self->queue));
+	close(self->fd);
+	self->fd = -1;
+	EXPECT_TRUE(mq_wait_until(is_gone(&self->queue)));
+}
+
 TEST_F(time, auto_delete_spares_a_queue_that_nobody_closed)
 {
 	struct mq_queue other;

@@ -23,6 +23,18 @@
  *  - 32- and 64-bit callers use the same layout. Multi-byte integers are in
  *    the byte order of the machine.
  *
+ * Consumers and producers
+ *
+ *  A file that was opened for reading only is a consumer from open to close,
+ *  one that was opened for writing only a producer. One that was opened for both
+ *  is a consumer from its first read(2), DEVMQ_IOC_RECV, DEVMQ_IOC_CONSUMER or
+ *  poll for input on, and a producer from its first write(2), DEVMQ_IOC_SEND or
+ *  poll for output on, even if that call fails, but for a malformed argument, a
+ *  read or write of no bytes, or a buffer that cannot be used. To look
+ *  (DEVMQ_IOC_STAT, DEVMQ_IOC_PEEK, DEVMQ_IOC_PURGE, DEVMQ_IOC_REDRIVE,
+ *  FIONREAD) or to settle makes it neither. Roles are what O_EXCL and the
+ *  options single_active and eof=hangup go by.
+ *
  * Errors
  *
  *  ENOTTY      the command is not one of these
@@ -52,7 +64,10 @@
  *  ESTALE      a settlement names no delivery that this open file holds (any
  *              more: a lease may have run out); read(2): so it was with a
  *              message that was half read
- *  EBUSY       the consumer's mode cannot change while it holds deliveries
+ *  EBUSY       the consumer's mode cannot change while it holds deliveries; this
+ *              open file, which is open for both sides, would be a consumer
+ *              from now on, and O_EXCL, its own or another's, says that there
+ *              is one only; read(2) and readv(2) give that as well
  *  ECANCELED   io_uring: it was told to end, and nothing has happened
  *  EOPNOTSUPP  io_uring: a command that does not come this way
  *  ELOOP       a chain of dead-letter queues would close on itself
@@ -499,8 +514,8 @@ enum devmq_ack {
  * @held: out: deliveries that this open file holds
  * @last_id: out: id of the message that this open file received last
  *
- * Needs a descriptor open for reading. @ack cannot change while deliveries
- * are held or a message is half read: EBUSY.
+ * Needs a descriptor open for reading, which is a consumer from now on. @ack
+ * cannot change while deliveries are held or a message is half read: EBUSY.
  */
 struct devmq_consumer {
 	__u32		size;
@@ -533,8 +548,8 @@ struct devmq_consumer {
  * @purged: messages removed by DEVMQ_IOC_PURGE, or moved elsewhere by
  *	DEVMQ_IOC_REDRIVE
  * @deduplicated: sends that stored nothing, having been seen before
- * @consumers: files open for reading now
- * @producers: files open for writing now
+ * @consumers: open files that are consumers now, see the top of this file
+ * @producers: open files that are producers now
  * @oldest_ms: age in milliseconds of the message that is next in line, zero
  *	if none is ready
  * @dead_refused: times that a message was to die and stayed ready, as max_dead
