@@ -180,24 +180,23 @@ static bool mq_poll_wants(const struct mq_file *f, const poll_table *wait,
 }
 
 /*
- * Register where the events that are wanted come from, but in two places at
- * the most, as io_uring takes no more.
+ * Register where events come from, in two places at the most, as io_uring takes no
+ * more. All that the file is open for, and not only what is wanted: epoll may want
+ * something else later, and does not come back to get in line.
  */
 static void mq_poll_wait(struct file *file, poll_table *wait)
 {
 	struct mq_file *f = file->private_data;
-	bool in = mq_poll_wants(f, wait, FMODE_READ);
-	bool out = mq_poll_wants(f, wait, FMODE_WRITE);
 
-	if (in)
+	if (mq_poll_wants(f, wait, FMODE_READ))
 		WRITE_ONCE(f->q->rx.watched, true);
-	/* Whoever wants neither waits for the end of the queue. */
-	if (in || !out)
-		mq_pollers_join(f, file, wait);
-	if (out) {
+	if (mq_poll_wants(f, wait, FMODE_WRITE))
 		WRITE_ONCE(f->q->tx.watched, true);
+	/* Where neither is, there still is the end of the queue. */
+	if (f->mode != FMODE_WRITE)
+		mq_pollers_join(f, file, wait);
+	if (f->mode & FMODE_WRITE)
 		poll_wait(file, &f->q->writers, wait);
-	}
 }
 
 /* Would a send of as much as the last one wanted, or of a little, not wait? */

@@ -30,6 +30,7 @@
 
 #define MQ_IN	poll_to_key(EPOLLIN | EPOLLRDNORM)
 #define MQ_OUT	poll_to_key(EPOLLOUT | EPOLLWRNORM)
+#define MQ_OUT_GONE poll_to_key(EPOLLOUT | EPOLLWRNORM | EPOLLHUP | EPOLLERR)
 #define MQ_GONE	poll_to_key(EPOLLIN | EPOLLRDNORM | EPOLLHUP | EPOLLERR)
 
 /**
@@ -271,6 +272,11 @@ void mq_pollers_tell_file(struct mq_file *f, void *key)
 		mq_tell_later(f->q, MQ_UNTOLD_CROWD);
 }
 
+static void *mq_room_key(const struct mq_queue *q)
+{
+	return READ_ONCE(q->gone) ? MQ_OUT_GONE : MQ_OUT;
+}
+
 /* There is room, or all who poll for that are to look. */
 void mq_pollers_tell_room(struct mq_queue *q, bool all)
 {
@@ -278,7 +284,8 @@ void mq_pollers_tell_room(struct mq_queue *q, bool all)
 	unsigned long flags;
 	bool done;
 
-	mq_telling_init(&t, MQ_TELL_FIRST, all ? MQ_ALL : MQ_ONE, MQ_OUT);
+	mq_telling_init(&t, MQ_TELL_FIRST, all ? MQ_ALL : MQ_ONE,
+			mq_room_key(q));
 	spin_lock_irqsave(&q->writers.lock, flags);
 	done = mq_tell_line(&q->writers, &t);
 	spin_unlock_irqrestore(&q->writers.lock, flags);
@@ -293,7 +300,7 @@ static void mq_pollers_room_work(struct mq_queue *q)
 	struct mq_telling t;
 	bool done;
 
-	mq_telling_init(&t, 0, MQ_ALL, MQ_OUT);
+	mq_telling_init(&t, 0, MQ_ALL, mq_room_key(q));
 	spin_lock_irq(&q->writers.lock);
 	list_add(&t.mark.entry, &q->writers.head);
 	spin_unlock_irq(&q->writers.lock);

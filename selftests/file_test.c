@@ -1283,6 +1283,37 @@ TEST_F(file, receiver_that_is_killed_in_its_first_read_is_a_consumer_no_more)
 	EXPECT_EQ(0, mq_stat_of(&self->queue, consumers));
 }
 
+TEST_F(file, epoll_that_wants_more_later_is_told_of_it)
+{
+	struct epoll_event event = { .events = EPOLLOUT };
+	int set = epoll_create1(0), writer;
+
+	RECREATE("max_messages=1");
+	writer = mq_open(&self->queue, O_WRONLY | O_NONBLOCK);
+	ASSERT_LE(0, writer);
+	ASSERT_EQ(0, epoll_ctl(set, EPOLL_CTL_ADD, self->fd, &event));
+	EXPECT_EQ(0, mq_stat_of(&self->queue, consumers));
+	event.events = EPOLLIN;
+	ASSERT_EQ(0, epoll_ctl(set, EPOLL_CTL_MOD, self->fd, &event));
+	EXPECT_EQ(1, mq_stat_of(&self->queue, consumers));
+	ASSERT_EQ(0, epoll_wait(set, &event, 1, 0));
+	ASSERT_EQ(1, mq_put(writer, "x"));
+	EXPECT_EQ(1, epoll_wait(set, &event, 1, MQ_PATIENCE_MS));
+	EXPECT_EQ(EPOLLIN, event.events);
+
+	/* The other way round: the queue is full now. */
+	ASSERT_EQ(0, epoll_ctl(set, EPOLL_CTL_DEL, self->fd, NULL));
+	event.events = 0;
+	ASSERT_EQ(0, epoll_ctl(set, EPOLL_CTL_ADD, self->fd, &event));
+	event.events = EPOLLOUT;
+	ASSERT_EQ(0, epoll_ctl(set, EPOLL_CTL_MOD, self->fd, &event));
+	ASSERT_EQ(0, epoll_wait(set, &event, 1, 0));
+	EXPECT_EQ(0, mq_get(self->fd, "x"));
+	EXPECT_EQ(1, epoll_wait(set, &event, 1, MQ_PATIENCE_MS));
+	EXPECT_EQ(EPOLLOUT, event.events);
+	close(set);
+}
+
 /* -- O_EXCL ----------------------------------------------------------------- */
 
 TEST_F(file, o_excl_wants_to_be_the_only_consumer)

@@ -159,6 +159,18 @@ TEST_F(poll, all_are_told_that_the_queue_is_gone)
 	EXPECT_TRUE(all_told(self, variant->apart, EPOLLHUP));
 }
 
+TEST_F(poll, those_of_a_file_that_only_sends_are_told_that_the_queue_is_gone)
+{
+	close(self->file);
+	self->file = mq_open(&self->queue, O_WRONLY);
+	ASSERT_LE(0, self->file);
+	ASSERT_EQ(0, poll_many(self, 30, EPOLLET, false));
+	ASSERT_EQ(0, poll_many(self, 30, EPOLLHUP | EPOLLEXCLUSIVE, false));
+	EXPECT_TRUE(none_told(self, false));
+	ASSERT_EQ(0, mq_remove(&self->queue));
+	EXPECT_TRUE(all_told(self, false, EPOLLHUP));
+}
+
 TEST_F(poll, all_are_told_that_their_file_may_hold_another)
 {
 	char byte;
