@@ -17,6 +17,7 @@
  *   PARK	it is a ring with two RECVs (park.c), beside one thread on file 0; with
  *		STOPS it may never come
  *   LONE	there is none
+ *   LONE_PRODUCER	there is one producer
  *   BATCH	a producer may send two at once
  *   MANUAL	it, too, settles what it received later
  *   FINE	each read of a look is a step of its own
@@ -45,6 +46,8 @@
  *   changing and looking who is in line: wq_has_sleeper(), behind mq_unlock();
  *   mq_side_answer() and mq_spin_end() and looking what is there:
  *   smp_mb__after_atomic(), and
+ *   calling and looking whether the timer runs: mq_grace_begin(), as it stops and
+ *   then looks who is called: mq_grace_over(), and
  *   bringing a message and looking who was called: wq_has_sleeper() again.
  */
 #ifndef PREFETCH
@@ -137,7 +140,7 @@ byte firing;		/* whose timer function is at work: 1 + which */
 	fi
 #endif
 
-/* WAIT(wake:grace) */
+/* WAIT(wake:grace) mq_grace_begin() */
 #if defined(STOPS) && !defined(WATCHED) && !defined(BREAK_ARM)
 #define ARM	grace = 1
 #else
@@ -403,7 +406,17 @@ begin:
 		:: atomic { !rx_spins -> rx_spins = 1 }
 			if
 			:: atomic { CAN(f) -> called = 1; rx_called++; rx_late = 0 }
-				atomic { rx_spins = 0; goto idle }
+				rx_spins = 0;
+#ifndef BREAK_SPIN_ARM
+				ARM;
+#endif
+#ifdef STOPS
+				if
+				:: goto stopped_here
+				:: true
+				fi;
+#endif
+				goto idle
 			/* WAIT(spin:end) */
 			:: true -> rx_spins = 0; mq_pass_on()
 			fi
@@ -722,11 +735,21 @@ proctype producer()
 #if defined(STOPS) && !defined(WATCHED)
 active proctype clock()
 {
+	byte n;
+
 end:	do
 	:: d_step { rx_called && !rx_late -> rx_late = 1 }
 #ifndef BREAK_GRACE
-	/* WAIT(grace:over) */
-	:: grace -> grace = 0; mq_pass_on()
+	/* mq_grace_over() */
+	:: grace -> grace = 0;
+		/* WAIT(grace:over) */
+		n = rx_called;
+		if
+		:: n > 1 && ready && !paused -> wake_up_each()
+		:: n == 1 -> mq_pass_on()
+		:: else
+		fi;
+		n = 0
 #endif
 	od
 }
@@ -800,6 +823,8 @@ init {
 		run thread(2);
 #endif
 		run producer();
+#ifndef LONE_PRODUCER
 		run producer()
+#endif
 	}
 }

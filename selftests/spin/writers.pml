@@ -8,40 +8,65 @@
  * and of 2 bytes, and a third one that sends one of 2 bytes, or what the switches
  * say:
  *
- *   POLL	polls through the same open file as thread 0, and sends without waiting
+ *   POLLS	polls through the same open file as thread 0, and sends without waiting
  *   EXCLUSIVE	two poll with EPOLLEXCLUSIVE, each through a file of its own, instead
  *		of that and of thread 1
+ *   TAILS	thread 0 writes lines of 2 bytes in two pieces (line.c): the first one
+ *		needs a place as all messages do, and the queue has no more places
+ *		than PLACES; the second one waits in mq_queue.growth
+ *   GONE	sending is paused, goes on, and then the queue is removed. There is no
+ *		consumer, and each thread may be short of memory once; with TAILS
+ *   TWO	there is no third thread
+ *   SPIN	who waits may look for a while first (spin.c)
  *   STOPS	who was woken may never run
  *   SIGNALS	thread 0 may be interrupted
  *   BREAK_x	without a step that is needed
  *
  * The barriers are: set_current_state() and smp_mb() in mq_waiters_add(), between
  * getting in line and looking; that of mq_waiters_any(), between making room and
- * looking who is in line; smp_mb__after_atomic() in mq_side_answer().
+ * looking who is in line; smp_mb__after_atomic() in mq_side_answer() and in
+ * mq_spin_end(); and that between counting whom is called and looking whether the
+ * timer runs (mq_side_call()), as the timer stops and then looks who is called.
  *
  * A parked SEND does the same as a thread: it gets in line, looks, is woken and
  * passes on; what ends its grace is that of readers.pml.
  *
- * To wait for memory (mq_account_wait()) is the same with one line for all queues,
- * but for being called: there a wake-up is passed on by whoever leaves the line
- * woken (MEMORY).
+ * Senders who wait for memory are in memory.pml.
  */
 #ifndef MAX
+#if defined(GONE)
+#define MAX		4
+#elif defined(TAILS)
+#define MAX		3
+#else
 #define MAX		2
 #endif
+#endif
+#define PLACES		MAX	/* mq_queue.room_messages, with TAILS */
 #ifndef FREES
 #define FREES		4	/* bytes */
 #endif
 
 #define BIT(t)		(1 << (t))
+#ifdef TAILS
+#define NEED(t)		((t) == 2 -> 2 : 1)
+#else
 #define NEED(t)		((t) == 0 -> 1 : 2)
+#endif
 
 byte st;		/* tasks that are TASK_INTERRUPTIBLE */
 byte sig;		/* tasks with a signal pending */
 byte room;		/* who stands in mq_queue.room */
+byte growth;		/* who stands in mq_queue.growth */
+byte noted;		/* who is counted in mq_queue.room besides */
+byte tails;		/* who has an unfinished line, of 1 byte */
+byte stored = MAX;	/* mq_queue.stored, and unfinished lines */
+bool paused;		/* mq_queue.opt.paused, for sending */
+bool gone;		/* mq_queue.gone */
 byte woken;		/* mq_waiter.woken */
 byte tx_called;		/* mq_side.called */
 bool tx_late;		/* mq_side.called_at is long ago */
+bool tx_spins;		/* mq_side.spins */
 bool grace;		/* mq_queue.grace is pending */
 byte used = MAX;	/* mq_queue.stat.bytes */
 byte ones = MAX;	/* how many messages of 1 byte that are */
@@ -60,19 +85,35 @@ byte blocked;		/* mq_queue.blocked */
 #define SENDS_BY	0
 #endif
 
+/* mq_can_send() and mq_can_grow() */
+#ifdef TAILS
+#define GROWS(n)	(gone || (!paused && used + (n) <= MAX))
+#define FITS(n)		(gone || (!paused && used + (n) <= MAX && stored < PLACES))
+#else
+#define GROWS(n)	false
 #define FITS(n)		(used + (n) <= MAX)
+#endif
+#define HAS_TAIL(t)	((tails & BIT(t)) != 0)
+#define MAY_GO(t)	((HAS_TAIL(t) && GROWS(1)) || (!HAS_TAIL(t) && FITS(NEED(t))))
 
 /* -- waking ------------------------------------------------------------------------- */
 
-/* WAIT(wake:grace) */
+/* WAIT(wake:grace) mq_grace_begin() */
 #if defined(STOPS) && !defined(BREAK_ARM)
 #define ARM	grace = 1
 #else
 #define ARM	skip
 #endif
 
+#if defined(STOPS) && !defined(BREAK_SPIN_ARM)
+#define SPIN_ARM	grace = 1
+#else
+#define SPIN_ARM	skip
+#endif
+
 #define wake_waiter(t)							\
 	room = room & ~BIT(t);						\
+	growth = growth & ~BIT(t);					\
 	woken = woken | BIT(t);						\
 	tx_called++;							\
 	tx_late = 0;							\
@@ -80,17 +121,34 @@ byte blocked;		/* mq_queue.blocked */
 	st = st & ~BIT(t)
 
 /* WAIT(waiters:wake) mq_waiters_wake(): any of those for whom there is enough */
+#define wake_one()							\
+	if								\
+	:: room & BIT(0) && FITS(1) -> wake_waiter(0)			\
+	:: room & BIT(1) && FITS(NEED(1)) -> wake_waiter(1)		\
+	:: room & BIT(2) && FITS(2) -> wake_waiter(2)			\
+	:: else								\
+	fi
+
 inline mq_waiters_wake()
 {
-	atomic {
-		if
-		:: room & BIT(0) && FITS(1) -> wake_waiter(0)
-		:: room & BIT(1) && FITS(2) -> wake_waiter(1)
-		:: room & BIT(2) && FITS(2) -> wake_waiter(2)
-		:: else
-		fi
-	}
+	atomic { wake_one() }
 }
+
+/* mq_side_is_called(): nobody is, or has not come for long */
+#ifdef STOPS
+#define unless_called(wake)						\
+	if								\
+	:: tx_spins							\
+	:: !tx_spins && (!tx_called || tx_late) -> wake			\
+	:: !tx_spins && tx_called && !tx_late -> grace = 1		\
+	fi
+#else
+#define unless_called(wake)						\
+	if								\
+	:: tx_spins || tx_called					\
+	:: else -> wake							\
+	fi
+#endif
 
 #define ep_poll_callback(t)						\
 	ep_ready = ep_ready | BIT(t); st = st & ~BIT(t)
@@ -123,32 +181,35 @@ inline mq_wake_pollers()
 	}
 }
 
+/* WAIT(wake:growth) who only grows is looked for first */
+inline mq_wake_growth()
+{
+#if defined(TAILS) && !defined(BREAK_GROWTH)
+	if
+	:: growth && GROWS(1) ->
+		unless_called(atomic {
+			if
+			:: growth & BIT(0) && GROWS(1) -> wake_waiter(0)
+			:: growth & BIT(1) && GROWS(1) -> wake_waiter(1)
+			:: else
+			fi })
+	:: else
+	fi
+#else
+	skip
+#endif
+}
+
 inline mq_wake_writers(edge)
 {
 	/* WAIT(wake:room) */
 	if
-	:: !room && !writers
+	:: !room && !noted && !writers
 	:: else ->
+		mq_wake_growth();
 		if
 		:: !room
-		:: else ->
-#ifdef MEMORY
-			mq_waiters_wake();
-#ifdef STOPS
-			grace = 1
-#endif
-#else
-			if
-			:: !tx_called -> mq_waiters_wake()
-			:: else ->
-#ifdef STOPS
-				if
-				:: tx_late -> mq_waiters_wake()
-				:: else -> grace = 1
-				fi
-#endif
-			fi
-#endif
+		:: else -> unless_called(mq_waiters_wake())
 		fi;
 #ifdef POLLS
 		if
@@ -158,6 +219,25 @@ inline mq_wake_writers(edge)
 #endif
 	fi
 }
+
+#ifdef STOPS
+/* WAIT(room:pass-on) mq_pass_room_on(): to as many as have not come */
+inline mq_pass_room_on(n)
+{
+	mq_wake_writers(true);
+	do
+	:: n > 1 -> n--;
+		atomic {
+			if
+			:: growth & BIT(0) && GROWS(1) -> wake_waiter(0)
+			:: growth & BIT(1) && GROWS(1) -> wake_waiter(1)
+			:: else -> wake_one()
+			fi
+		}
+	:: else -> break
+	od
+}
+#endif
 
 #ifdef POLLS
 /* mq_want_room() */
@@ -194,21 +274,104 @@ inline mq_send_others(f)
 
 /* -- a sender ------------------------------------------------------------------------- */
 
+#ifdef GONE
+byte ticket[3];		/* mq_waiter.ticket, where it counts */
+byte next_ticket = 1;
+#ifdef BREAK_TICKET
+byte next_growth = 1;	/* as it once was: each line counts for itself */
+#define NEXT_GROWTH	next_growth
+#else
+#define NEXT_GROWTH	next_ticket
+#endif
+
+/* WAIT(waiters:ticket) who has none gets one, and keeps it while trying */
+#define get_ticket(next)						\
+	if								\
+	:: !ticket[me] -> ticket[me] = next; next++			\
+	:: else								\
+	fi
+#else
+#define get_ticket(next)	skip
+#endif
+
+#define take()								\
+	used = used + (HAS_TAIL(me) -> 1 : need);			\
+	if								\
+	:: HAS_TAIL(me) -> tails = tails & ~BIT(me)			\
+	:: else -> stored++;						\
+		if							\
+		:: LINES(me) -> tails = tails | BIT(me)			\
+		:: !LINES(me) && need == 1 -> ones++			\
+		:: else							\
+		fi							\
+	fi
+
+#ifdef TAILS
+#define LINES(t)	((t) == 0)
+#else
+#define LINES(t)	false
+#endif
+
+/* What it waits for: for no more than the end of a pause, if memory was short. */
+#ifdef GONE
+#define GOES(t)		(is_short -> (gone || !paused) : MAY_GO(t))
+#define IS_SHORT	is_short
+#else
+#define GOES(t)		MAY_GO(t)
+#define IS_SHORT	false
+#endif
+
 proctype sender(byte me)
 {
 	byte need = NEED(me);
 	bool called;
+#ifdef GONE
+	bool is_short, was_short;
+#endif
 
 try:	true;
 	if
-	:: atomic { FITS(need) -> used = used + need;
+#ifdef GONE
+	:: gone -> goto sent
+	/* There was no memory, and before that was looked at, sending was paused. */
+	:: !was_short && !paused && MAY_GO(me) ->
+		was_short = 1;
 		if
-		:: need == 1 -> ones++
-		:: else
-		fi }
+		:: paused -> is_short = 1; goto wait
+		:: else -> goto try
+		fi
+#endif
+	:: atomic { MAY_GO(me) -> take() }
 		goto sent
-	:: atomic { !FITS(need) -> skip }
+	:: atomic { !MAY_GO(me) -> skip }
 	fi;
+#ifdef SPIN
+	if
+	:: called -> called = 0; tx_called--; mq_wake_writers(true)
+	:: else
+	fi;
+	if
+	:: atomic { !tx_spins -> tx_spins = 1 }
+		if
+		:: atomic { MAY_GO(me) -> called = 1; tx_called++; tx_late = 0 }
+			/* WAIT(spin:end) */
+			tx_spins = 0;
+			SPIN_ARM;
+#ifdef STOPS
+			if
+			:: goto done
+			:: true
+			fi;
+#endif
+			goto try
+		:: true -> tx_spins = 0;
+#ifndef BREAK_SPIN
+			mq_wake_writers(true)
+#endif
+		fi
+	:: true
+	fi;
+#endif
 wait:	true;
 	if
 	:: called -> called = 0;
@@ -217,17 +380,39 @@ wait:	true;
 		mq_wake_writers(true)
 	:: else
 	fi;
+#ifdef TAILS
+	/* WAIT(growth:note) mq_wait_growth() */
+#ifndef BREAK_NOTE
+	if
+	:: HAS_TAIL(me) || IS_SHORT -> noted = noted | BIT(me)
+	:: else
+	fi;
+#endif
+#endif
 	/* mq_waiters_sleep() */
 	st = st | BIT(me);
 	/* WAIT(waiters:add) WAIT(park:room) */
-#ifdef BREAK_LOOK
-	atomic { room = room | BIT(me); asleep = asleep | BIT(me) }
+	atomic {
+		if
+#ifdef GONE
+		:: HAS_TAIL(me) || IS_SHORT -> get_ticket(NEXT_GROWTH);
+			growth = growth | BIT(me)
+		:: else -> get_ticket(next_ticket);
+			room = room | BIT(me)
 #else
-	room = room | BIT(me);
+		:: HAS_TAIL(me) -> growth = growth | BIT(me)
+		:: else -> room = room | BIT(me)
+#endif
+		fi
+#ifdef BREAK_LOOK
+		; asleep = asleep | BIT(me)
+#endif
+	};
+#ifndef BREAK_LOOK
 	/* WAIT(waiters:look) */
 	if
-	:: FITS(need)
-	:: atomic { !FITS(need) -> asleep = asleep | BIT(me) }
+	:: GOES(me)
+	:: atomic { !GOES(me) -> asleep = asleep | BIT(me) }
 #endif
 end_sleep:	atomic { !(st & BIT(me)) || (sig & BIT(me)) -> asleep = asleep & ~BIT(me) }
 #ifdef STOPS
@@ -243,6 +428,8 @@ end_sleep:	atomic { !(st & BIT(me)) || (sig & BIT(me)) -> asleep = asleep & ~BIT
 	atomic {
 		st = st & ~BIT(me);
 		room = room & ~BIT(me);
+		growth = growth & ~BIT(me);
+		noted = noted & ~BIT(me);
 		called = (woken & BIT(me)) != 0;
 		woken = woken & ~BIT(me)
 	}
@@ -251,7 +438,11 @@ end_sleep:	atomic { !(st & BIT(me)) || (sig & BIT(me)) -> asleep = asleep & ~BIT
 	:: else
 	fi;
 	if
-	:: FITS(need) -> goto try
+#ifdef GONE
+	:: GOES(me) -> is_short = 0; goto try
+#else
+	:: GOES(me) -> goto try
+#endif
 	:: else -> goto wait
 	fi;
 signalled:
@@ -271,8 +462,11 @@ sent:	true;
 	:: else
 	fi;
 	mq_send_others(SENDS_BY);
+#ifdef GONE
+	ticket[me] = 0;
+#endif
 	if
-#ifndef STOPS
+#if !defined(STOPS) && !defined(GONE)
 	:: frees -> goto try
 #endif
 	:: true
@@ -340,6 +534,7 @@ end_poll:	!(st & BIT(me));
 #endif
 
 /* A consumer: messages of one byte, and of two, leave, perhaps some at once. */
+#ifndef GONE
 proctype consumer()
 {
 	bool edge;
@@ -347,45 +542,97 @@ proctype consumer()
 	do
 	:: atomic { frees && ones ->
 		edge = !writers || !FITS(1);
-		frees--; ones--; used-- }
+		frees--; ones--; used--; stored-- }
 		mq_wake_writers(edge)
 	:: atomic { frees > 1 && ones > 1 ->
 		edge = !writers || !FITS(1);
-		frees = frees - 2; ones = ones - 2; used = used - 2 }
+		frees = frees - 2; ones = ones - 2; used = used - 2;
+		stored = stored - 2 }
 		mq_wake_writers(edge)
-	:: atomic { frees > 1 && used > ones ->
+	:: atomic { frees > 1 && used > ones + tails ->
 		edge = !writers || !FITS(1);
-		frees = frees - 2; used = used - 2 }
+		frees = frees - 2; used = used - 2; stored-- }
 		mq_wake_writers(edge)
 	:: break
 	od
 }
+#endif
 
 #ifdef STOPS
+/* mq_grace_over() */
 active proctype clock()
 {
-#ifdef MEMORY
-	byte before;
+	byte n;
 
-#endif
 end:	do
-#ifdef MEMORY
-	/* WAIT(account:later) as long as somebody is woken */
-	:: atomic { grace -> before = woken; grace = 0 };
-		mq_waiters_wake();
-		if
-		:: before != woken -> grace = 1
-		:: else
-		fi;
-		before = 0
-#else
 	:: d_step { tx_called && !tx_late -> tx_late = 1 }
-#endif
-#if !defined(BREAK_GRACE) && !defined(MEMORY)
+#ifndef BREAK_GRACE
 	/* WAIT(grace:over) */
-	:: grace -> grace = 0; mq_wake_writers(true)
+	:: grace -> grace = 0;
+		n = tx_called;
+		if
+		:: n -> mq_pass_room_on(n); n = 0
+		:: else
+		fi
 #endif
 	od
+}
+#endif
+
+#ifdef GONE
+byte w_last, w_end, w_at;
+
+#define IN(line, t)	((line & BIT(t)) && ticket[t] > w_last)
+#define FIRST(line, t)	(IN(line, t) &&					\
+	(!IN(line, 0) || ticket[t] <= ticket[0]) &&			\
+	(!IN(line, 1) || ticket[t] <= ticket[1]) &&			\
+	(!IN(line, 2) || ticket[t] <= ticket[2]))
+
+/* WAIT(waiters:wake-all) mq_waiters_wake_all(), in portions of one */
+inline mq_waiters_wake_all(line, next)
+{
+	w_last = 0;
+	w_end = 255;
+	do
+	:: atomic {
+		w_end = (w_end == 255 -> next : w_end);
+		if
+		:: FIRST(line, 0) -> w_at = 0
+		:: FIRST(line, 1) -> w_at = 1
+		:: FIRST(line, 2) -> w_at = 2
+		:: else -> w_at = 3
+		fi;
+		if
+		:: w_at == 3 -> break
+		:: else ->
+			if
+			:: ticket[w_at] >= w_end -> break
+			:: else -> w_last = ticket[w_at]; wake_waiter(w_at)
+			fi
+		fi
+		}
+	od;
+	atomic { w_last = 0; w_end = 0; w_at = 0 }
+}
+
+/* mq_wake_options(), and mq_wake_all() */
+active proctype owner()
+{
+	if
+	:: paused = 1;
+		paused = 0;
+#ifndef BREAK_OPTIONS
+		mq_waiters_wake_all(room, next_ticket);
+		mq_waiters_wake_all(growth, NEXT_GROWTH);
+#endif
+	:: true
+	fi;
+	if
+	:: gone = 1;
+		mq_waiters_wake_all(room, next_ticket);
+		mq_waiters_wake_all(growth, NEXT_GROWTH)
+	:: true
+	fi
 }
 #endif
 
@@ -400,7 +647,7 @@ active proctype signals()
 #endif
 
 /* All awake threads have nothing to do: may those who sleep? */
-#define COULD(t)	((asleep & BIT(t)) && FITS(NEED(t)))
+#define COULD(t)	((asleep & BIT(t)) && MAY_GO(t))
 #define WANT(f)		(wants[f] > 1 -> wants[f] : 1)
 #define UNTOLD(f)	((st & BIT(3 + f)) && !(ep_ready & BIT(3 + f)) && FITS(WANT(f)))
 
@@ -413,6 +660,17 @@ end:	timeout ->
 
 init {
 	atomic {
+#ifdef TAILS
+		/* The first piece of a line is there, and the rest is short messages. */
+		tails = 1;
+		ones = MAX - 1;
+#endif
+#ifdef GONE
+		/* There is room for one byte more. */
+		ones--;
+		used--;
+		stored--;
+#endif
 		/* It may have nothing to send. */
 		if
 		:: run sender(0)
@@ -427,9 +685,11 @@ init {
 #ifdef EXCLUSIVE
 		run poller(4);
 #endif
-#ifndef POLLS
+#if !defined(POLLS) && !defined(TWO)
 		run sender(2);
 #endif
+#ifndef GONE
 		run consumer()
+#endif
 	}
 }
