@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Who waits for a message, and who wakes him: kernel/wait.c, spin.c, park.c. See
- * ./check for how this is run. "WAIT" and a name stand here and beside the line of code
- * that is meant.
+ * Who waits for a message, and who wakes him: kernel/wait.c, spin.c, park.c, and
+ * pollers.c, with as few who poll as are told at once. See ./check for how this is
+ * run. "WAIT" and a name stand here and beside the line of code that is meant.
  *
  * Two producers, two threads on one consumer's open file (0), and another
  * consumer (1): a thread, or what the switches say:
@@ -87,6 +87,7 @@ byte users[2];		/* threads that have the file open */
 byte asleep;		/* for the verdict alone: threads that sleep */
 
 bool ep_ready;		/* epoll: the file is on its list of the ready */
+bool away;		/* mq_file.away */
 
 mtype = { BUSY, PARKED, WOKEN, CALLED, GONE };
 mtype p_state[2] = BUSY;	/* mq_parked.state */
@@ -170,6 +171,10 @@ byte firing;		/* whose timer function is at work: 1 + which */
 	:: else								\
 	fi
 
+/* WAIT(relay:away) nobody listens, and all have been told */
+#define relay_away()							\
+	ep_ready = 1; readers = readers & ~POLLER; away = 1
+
 #define ep_poll_callback()						\
 	ep_ready = 1; st = st & ~POLLER
 
@@ -240,14 +245,14 @@ inline wake_up_one()
 		:: WAKES(0) || WAKES(1) ->
 			wake_thread();
 			if
-			:: RELAYS && !(st & POLLER) -> ep_ready = 1
+			:: RELAYS && !(st & POLLER) -> relay_away()
 			:: true
 			fi
 		:: RELAYS && (st & POLLER) -> ep_poll_callback()
 		:: !WAKES(0) && !WAKES(1) && !(RELAYS && (st & POLLER)) ->
 			wake_thread();
 			if
-			:: RELAYS -> ep_ready = 1
+			:: RELAYS -> relay_away()
 			:: else
 			fi
 		fi
@@ -584,6 +589,13 @@ proctype poller()
 wait:	true;
 	if
 	:: atomic { ep_ready -> ep_ready = 0 }
+#if defined(EXCLUSIVE) && !defined(BREAK_AWAY)
+		/* WAIT(poll:back) the first one that looks puts the file back */
+		if
+		:: away -> atomic { away = 0; readers = readers | POLLER }
+		:: else
+		fi;
+#endif
 		/* WAIT(poll:look) */
 		if
 		:: CAN(1) -> ep_ready = 1
