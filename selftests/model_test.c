@@ -30,9 +30,6 @@
 
 #include "model.h"
 
-#undef TEST_TIMEOUT_DEFAULT
-#define TEST_TIMEOUT_DEFAULT 600
-
 #define OPS_MAX		400	/* of one sequence */
 #define LONG_MS		(3 * 3600 * 1000ULL)
 #define NSEC_PER_MSEC	1000000ULL

@@ -860,6 +860,8 @@ TEST_F(wake, thread_that_shares_gets_the_rest_of_a_half_read_message)
 /* -- credit that comes back just as somebody begins to wait -------------------- */
 
 #define CREDIT_ROUNDS	4000
+/* Or as many as a slow machine does in this time. */
+#define CREDIT_MS	60000
 
 /* A thread that receives one message for each round that begins. */
 struct taker {
@@ -915,6 +917,7 @@ static void linger(int round)
 TEST_F(wake, credit_that_comes_back_as_a_thread_begins_to_wait)
 {
 	struct taker t = { .fd = mq_open(&self->queue, O_RDONLY) };
+	uint64_t end = mq_now_ms() + CREDIT_MS;
 	pthread_t thread;
 	int round;
 
@@ -922,7 +925,7 @@ TEST_F(wake, credit_that_comes_back_as_a_thread_begins_to_wait)
 	ASSERT_LE(0, t.fd);
 	ASSERT_EQ(0, mq_consumer_set(t.fd, DEVMQ_ACK_MANUAL, 1));
 	ASSERT_EQ(0, pthread_create(&thread, NULL, take_each, &t));
-	for (round = 1; round <= CREDIT_ROUNDS; round++) {
+	for (round = 1; round <= CREDIT_ROUNDS && mq_now_ms() < end; round++) {
 		uint64_t id = t.id;
 
 		begin(&t, round);
@@ -945,6 +948,7 @@ TEST_F(wake, credit_that_comes_back_as_a_thread_begins_to_wait)
 TEST_F(wake, active_consumer_that_goes_as_another_begins_to_wait)
 {
 	struct taker t = {};
+	uint64_t end = mq_now_ms() + CREDIT_MS;
 	pthread_t thread;
 	int round, active;
 
@@ -953,7 +957,7 @@ TEST_F(wake, active_consumer_that_goes_as_another_begins_to_wait)
 	self->fd = mq_open(&self->queue, O_WRONLY | O_NONBLOCK);
 	ASSERT_LE(0, self->fd);
 	ASSERT_EQ(0, pthread_create(&thread, NULL, take_each, &t));
-	for (round = 1; round <= CREDIT_ROUNDS; round++) {
+	for (round = 1; round <= CREDIT_ROUNDS && mq_now_ms() < end; round++) {
 		active = mq_open(&self->queue, O_RDONLY);
 		t.fd = mq_open(&self->queue, O_RDONLY);
 		ASSERT_LE(0, active);
