@@ -135,8 +135,8 @@ static void mq_run_parse(struct mq_file *f, struct mq_chunk *c, u64 size,
 		u64 head = mq_record_head(at), step = ALIGN(head, 8);
 		u32 level;
 
-		/* With a flag it is larger than any may be. */
-		if (head - sizeof(struct mq_msg) > most || step > size ||
+		/* With a flag it is larger than any may be, without payload too. */
+		if (head - sizeof(struct mq_msg) - 1 >= most || step > size ||
 		    !mq_record_is_plain(at))
 			break;
 		level = mq_record_level(at);

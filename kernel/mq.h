@@ -663,6 +663,7 @@ struct mq_options {
 	u8	overflow;
 	u8	framing;
 	u8	eof;
+	u8	allow_empty;
 	u8	ack;
 	u8	on_expiry;
 	u8	order;

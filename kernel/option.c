@@ -109,6 +109,10 @@ const struct mq_option mq_option_table[] = {
 		MQ_FIELD(eof), .kind = MQ_ENUM, .live = true, .words = mq_eofs,
 		.help = "when a read of an empty queue is at its end",
 	}, {
+		MQ_FIELD(allow_empty), .kind = MQ_NUMBER, .live = true,
+		.max = 1,
+		.help = "1: messages without payload are taken",
+	}, {
 		MQ_FIELD(ack), .kind = MQ_ENUM, .live = true, .words = mq_acks,
 		.help = "how what a new open receives is settled",
 	}, {

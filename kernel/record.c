@@ -150,6 +150,8 @@ struct mq_entry *mq_record_get(struct mq_file *f, struct mq_chunk **c,
 	sizes.size = r->size - offset;
 	sizes.key_size = r->key_size;
 	sizes.headers_size = r->headers_size;
+	if (unlikely(!sizes.size && !READ_ONCE(q->opt.allow_empty)))
+		return ERR_PTR(-EINVAL);
 	if (!mq_size_ok(q, sizes.size, r->key_size + r->headers_size))
 		return ERR_PTR(-EMSGSIZE);
 	if (unlikely(r->size > from->end - from->at)) {

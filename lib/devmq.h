@@ -169,13 +169,14 @@ int devmq_check_name(const char *name);
  * devmq_send() - send one message that has a payload only
  * @queue: open for writing
  * @payload: its bytes; may be NULL if @size is zero
- * @size: how many; an empty message is allowed
+ * @size: how many; not zero, unless the queue's option allow_empty is 1
  * @id: where the message's id goes, or NULL
  *
  * Sleeps while the queue is full and its overflow option is "block", and while
  * its option paused holds senders off.
  *
- * Return: 0, -EAGAIN (it would sleep and DEVMQ_OPEN_NONBLOCK), -ENOSPC (full and the
+ * Return: 0, -EINVAL (the message is empty, and the queue takes no empty ones),
+ * -EAGAIN (it would sleep and DEVMQ_OPEN_NONBLOCK), -ENOSPC (full and the
  * overflow option does not wait), -EDQUOT (the same, where memory is used up), -EMSGSIZE (too large for this queue),
  * -EINTR, -ENODEV, -EBADF (not open for writing) or -ENOMEM.
  */
@@ -228,7 +229,7 @@ size_t devmq_batch_bytes(const struct devmq_batch *batch);
  * devmq_batch_add() - add a message
  * @batch: the batch
  * @payload: its bytes; may be NULL if @size is zero
- * @size: how many; an empty message is allowed
+ * @size: how many; an empty message is sent only to a queue with allow_empty=1
  *
  * Return: 0, -EMSGSIZE (no record can be that large: 4 GiB) or -ENOMEM. After
  * an error the batch is as before, here and in the setters.

@@ -88,7 +88,7 @@ TEST_F(bounds, max_bytes_is_exact)
 
 TEST_F(bounds, empty_messages_count_as_messages)
 {
-	CREATE("max_messages=2 max_bytes=1");
+	CREATE("max_messages=2 max_bytes=1 allow_empty=1");
 	EXPECT_EQ(1, mq_send_one(self->fd, "", 0));
 	EXPECT_EQ(2, mq_send_one(self->fd, "", 0));
 	EXPECT_EQ(-EAGAIN, mq_send_one(self->fd, "", 0));
@@ -96,7 +96,7 @@ TEST_F(bounds, empty_messages_count_as_messages)
 
 TEST_F(bounds, empty_message_fits_a_queue_full_of_bytes)
 {
-	CREATE("max_bytes=2");
+	CREATE("max_bytes=2 allow_empty=1");
 	EXPECT_EQ(2, mq_put(self->fd, "ab"));
 	EXPECT_EQ(-EAGAIN, mq_put(self->fd, "c"));
 	EXPECT_EQ(2, mq_send_one(self->fd, "", 0));

@@ -732,10 +732,11 @@ TEST_F(control, fresh_descriptor_reads_the_option_table)
 {
 	static const char * const names[] = {
 		"type", "mode", "uid", "gid", "max_messages", "max_bytes",
-		"max_message_size", "overflow", "framing", "eof", "ack",
-		"prefetch", "lease_ms", "max_deliveries", "max_dead",
-		"dead_letter", "on_expiry", "retry_ms", "retry_backoff",
-		"retry_max_ms", "delay_ms", "ttl_ms", "priorities", "order",
+		"max_message_size", "overflow", "framing", "eof",
+		"allow_empty", "ack", "prefetch", "lease_ms",
+		"max_deliveries", "max_dead", "dead_letter", "on_expiry",
+		"retry_ms", "retry_backoff", "retry_max_ms", "delay_ms",
+		"ttl_ms", "priorities", "order",
 		"fairness", "dedup_window_ms", "dedup_max", "single_active",
 		"paused", "auto_delete", "expires_ms",
 	};
@@ -1341,6 +1342,14 @@ FIXTURE_VARIANT_ADD(option, eof)
 		{ "hangup", "hangup" },
 	},
 	.invalid = { "always", "Never", "hang-up", "0", "nev" },
+};
+
+FIXTURE_VARIANT_ADD(option, allow_empty)
+{
+	.name = "allow_empty", .initial = "0", .live = true,
+	.good = { { "0", "0" }, { "1", "1" } },
+	.invalid = { "yes", "1x", "0x1", "1.0" },
+	.beyond = { "2", "256", "257", "18446744073709551617" },
 };
 
 FIXTURE_VARIANT_ADD(option, ack)

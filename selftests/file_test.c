@@ -314,6 +314,7 @@ TEST_F(file, empty_message_reads_as_end_of_file_once)
 {
 	char byte;
 
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "allow_empty", "1"));
 	ASSERT_EQ(1, mq_put(self->fd, "a"));
 	ASSERT_EQ(2, mq_send_one(self->fd, "", 0));
 	ASSERT_EQ(1, mq_put(self->fd, "b"));

@@ -780,6 +780,8 @@ static int send_one(struct model *m, struct model_queue *q,
 
 	if (r->priority >= q->option[OPT_PRIORITIES])
 		return -EINVAL;
+	if (!r->size && !q->option[OPT_ALLOW_EMPTY])
+		return -EINVAL;
 	if (r->size > q->option[OPT_MAX_MESSAGE_SIZE] ||
 	    new.bytes > q->option[OPT_MAX_BYTES])
 		return -EMSGSIZE;

@@ -97,6 +97,8 @@ static const struct {
 		.draws = 4, .draw = { 0, 1, 2, 3 } },
 	[OPT_EOF] = { "eof", true, { "never", "empty", "hangup" },
 		.draws = 3, .draw = { 0, 1, 2 } },
+	[OPT_ALLOW_EMPTY] = { "allow_empty", true,
+		.draws = 3, .draw = { 0, 1, 1 } },
 	[OPT_ACK] = { "ack", true, { "auto", "manual" },
 		.draws = 2, .draw = { 0, 1 } },
 	[OPT_PREFETCH] = { "prefetch", true,
@@ -187,7 +189,8 @@ static __u64 option_draw(enum model_option option, __u64 *dice)
 
 #define BOUNDS	(OPTION(MAX_MESSAGES) | OPTION(MAX_BYTES) |		\
 		 OPTION(MAX_MESSAGE_SIZE) | OPTION(OVERFLOW))
-#define CONSUMING (OPTION(ACK) | OPTION(PREFETCH) | OPTION(EOF))
+#define CONSUMING (OPTION(ACK) | OPTION(PREFETCH) | OPTION(EOF) |	\
+		   OPTION(ALLOW_EMPTY))
 #define FAILING	(OPTION(MAX_DELIVERIES) | OPTION(MAX_DEAD))
 #define TIMES	(OPTION(LEASE_MS) | OPTION(ON_EXPIRY) | OPTION(RETRY_MS) | \
 		 OPTION(RETRY_BACKOFF) | OPTION(RETRY_MAX_MS) |		\
@@ -242,7 +245,7 @@ enum {
 static const struct profile profiles[] = {
 	[PROFILE_plain_queue] = {
 		.name = "plain_queue", .share = 4, .queues = 1,
-		.draws = OPTION(EOF) | OPTION(PAUSED),
+		.draws = OPTION(EOF) | OPTION(ALLOW_EMPTY) | OPTION(PAUSED),
 		.with = WITH_HEADER,
 		.weight = { COMMON_WEIGHTS, [CALL_OPTION] = 1 },
 	},

@@ -267,6 +267,7 @@ TEST_F(peek, every_byte_of_padding_is_zero)
 	char data[64], *byte, *end;
 	int i;
 
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "allow_empty", "1"));
 	memset(data, 'x', sizeof(data));
 	for (i = 0; i < 40; i++)
 		mq_batch_add_full(&batch, data, i % 11, NULL, 0, data, i % 13);

@@ -108,6 +108,7 @@ TEST_F(recv, every_byte_is_accounted_for)
 	unsigned int i, n, key, payload;
 	size_t size;
 
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "allow_empty", "1"));
 	/* All sorts of sizes, so that there is all sorts of padding. */
 	for (i = 0; i < sizeof(data); i++)
 		data[i] = i | 1;
@@ -172,6 +173,7 @@ static void check_comes_back(struct __test_metadata *_metadata,
 	unsigned int round, i;
 
 	RECREATE(options);
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "allow_empty", "1"));
 	for (i = 1; i <= 40; i++) {
 		record = mq_batch_add_full(&self->batch, "key", i % 4, NULL, 0,
 					   "payload", i % 8);
@@ -439,6 +441,7 @@ TEST_F(recv, need_is_enough_for_all_sizes)
 	unsigned int n;
 	size_t size;
 
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "allow_empty", "1"));
 	for (n = 0; n < 60; n++) {
 		mq_batch_free(&self->batch);
 		size = n % 2 ? mq_header_put(headers, "n", data, n % 7) : 0;
@@ -830,7 +833,7 @@ TEST_F(recv, eof_hangup_is_a_count_of_zero_when_no_writer_is_left)
 
 TEST_F(recv, empty_message_is_a_record)
 {
-	RECREATE("eof=empty");
+	RECREATE("eof=empty allow_empty=1");
 	ASSERT_EQ(1, mq_send_one(self->fd, "", 0));
 	ASSERT_EQ(0, RECV());
 	EXPECT_EQ(1, self->recv.count);

@@ -137,6 +137,36 @@ TEST_F(redrive, time_to_live_is_not_back)
 	EXPECT_EQ(0, self->look.extra.expires_ns);
 }
 
+/* What was taken while allow_empty was 1 is a message like all others after. */
+TEST_F(redrive, empty_message_dies_and_comes_back_where_none_is_taken_any_more)
+{
+	struct mq_queue ordered;
+	int fd;
+
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "allow_empty", "1"));
+	ASSERT_EQ(1, mq_send_one(self->fd, "", 0));
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "allow_empty", "0"));
+	/* To a dead-letter queue that never took any. */
+	ASSERT_EQ(0, mq_get(self->fd, ""));
+	ASSERT_EQ(1, mq_reject(self->fd, 1));
+	EXPECT_EQ(1, mq_stat_of(&self->grave, ready));
+	EXPECT_EQ(1, mq_redrive(self->grave_fd, 0, 0, -1, &self->stranded));
+	EXPECT_EQ(1, mq_stat_of(&self->queue, ready));
+	/* In place, and to a queue that needs another entry for it. */
+	IN_PLACE();
+	ASSERT_EQ(0, mq_get(self->fd, ""));
+	ASSERT_EQ(1, mq_reject(self->fd, 2));
+	EXPECT_EQ(1, mq_stat_of(&self->queue, dead));
+	ASSERT_EQ(0, mq_create(&ordered, "order=key"));
+	fd = mq_open(&ordered, O_RDWR | O_NONBLOCK);
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(1, mq_redrive(self->fd, 0, 0, fd, NULL));
+	EXPECT_EQ(1, mq_stat_of(&ordered, ready));
+	EXPECT_EQ(0, mq_get(fd, ""));
+	EXPECT_EQ(-EINVAL, mq_send_one(fd, "", 0));
+	close(fd);
+}
+
 TEST_F(redrive, range_has_both_its_ends)
 {
 	static const struct {

@@ -122,6 +122,7 @@ TEST_F(send, batch_of_large_records)
 	size_t sizes[] = { 300000, 1, 65536, 4096, 200001, 0, 131072 };
 	unsigned int i, j;
 
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "allow_empty", "1"));
 	for (j = 0; j < 300000; j++)
 		data[j] = j * 13 + (j >> 8);
 	for (i = 0; i < ARRAY_SIZE(sizes); i++)
@@ -195,6 +196,7 @@ TEST_F(send, last_record_needs_no_padding)
 	char *edge = mq_edge();
 	unsigned int i;
 
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "allow_empty", "1"));
 	/* Records that end exactly where memory does. */
 	for (i = 0; i < 9; i++) {
 		mq_batch_free(&self->batch);
@@ -214,6 +216,7 @@ TEST_F(send, empty_payload_is_a_message)
 	struct devmq_recv recv;
 	struct devmq_record *record = (void *)self->buffer;
 
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "allow_empty", "1"));
 	mq_batch_add_full(&self->batch, NULL, 0, NULL, 0, NULL, 0);
 	mq_batch_add_full(&self->batch, "key", 3, NULL, 0, NULL, 0);
 	ASSERT_EQ(0, SEND());
@@ -228,6 +231,49 @@ TEST_F(send, empty_payload_is_a_message)
 	EXPECT_EQ(3, record->key_size);
 	EXPECT_EQ(0, memcmp(record + 1, "key", 3));
 	EXPECT_EQ(0, mq_record_payload_size(record));
+}
+
+TEST_F(send, empty_payload_is_einval_unless_it_is_allowed)
+{
+	mq_batch_add_full(&self->batch, NULL, 0, NULL, 0, NULL, 0);
+	EXPECT_REFUSED(-EINVAL);
+	/* Its other parts do not matter. */
+	mq_batch_free(&self->batch);
+	mq_batch_add_full(&self->batch, "key", 3, NULL, 0, NULL, 0);
+	EXPECT_REFUSED(-EINVAL);
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "allow_empty", "1"));
+	EXPECT_EQ(0, SEND());
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "allow_empty", "0"));
+	EXPECT_EQ(-EINVAL, SEND());
+	EXPECT_EQ(1, mq_stat_of(&self->queue, ready));
+}
+
+TEST_F(send, empty_payload_ends_a_batch)
+{
+	int i, before;
+
+	/* The first record, one that follows a plain one, and all between. */
+	for (before = 1; before < 5; before++) {
+		mq_batch_free(&self->batch);
+		for (i = 0; i < before; i++)
+			mq_batch_add(&self->batch, "x");
+		mq_batch_add(&self->batch, "");
+		mq_batch_add(&self->batch, "y");
+		ASSERT_EQ(0, SEND());
+		EXPECT_EQ(before, self->send.count);
+		EXPECT_EQ(-EINVAL, mq_send(self->fd, self->batch.data +
+					   before * SMALL, self->batch.size -
+					   before * SMALL, NULL));
+	}
+	EXPECT_EQ(1 + 2 + 3 + 4, mq_stat_of(&self->queue, sent));
+}
+
+TEST_F(send, write_of_nothing_is_no_message_where_empty_ones_are_allowed)
+{
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "allow_empty", "1"));
+	EXPECT_EQ(0, mq_write(self->fd, "", 0));
+	EXPECT_EQ(0, writev(self->fd, &(struct iovec){ "", 0 }, 1));
+	EXPECT_EQ(0, mq_stat_of(&self->queue, sent));
 }
 
 TEST_F(send, key_and_headers_and_payload_arrive_byte_for_byte)
@@ -462,6 +508,7 @@ TEST_F(send, parts_beyond_the_record_are_einval)
 {
 	struct devmq_record *record = mq_batch_add(&self->batch, "12345678");
 
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "allow_empty", "1"));
 	/* The record has 8 bytes behind its header. */
 	record->key_size = 9;
 	EXPECT_REFUSED(-EINVAL);

@@ -378,6 +378,7 @@ TEST_F(settle, mode_cannot_change_in_the_middle_of_a_message)
 
 TEST_F(settle, empty_message_is_held_as_well)
 {
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "allow_empty", "1"));
 	ASSERT_EQ(1, mq_send_one(self->fd, "", 0));
 	EXPECT_EQ(0, mq_read(self->fd, self->buffer, 100));
 	EXPECT_EQ(1, mq_held(self->fd));

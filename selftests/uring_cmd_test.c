@@ -149,6 +149,22 @@ TEST_F(command, send_is_done_at_once)
 	}
 }
 
+TEST_F(command, send_of_an_empty_message_is_einval_unless_it_is_allowed)
+{
+	mq_batch_add(&self->batch, "");
+	ring_send(&self->ring, self->fd, &self->send, &self->batch, 1);
+	EXPECT_EQ(-EINVAL, NOW());
+	EXPECT_EQ(0, mq_stat_of(&self->queue, sent));
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "allow_empty", "1"));
+	ring_send(&self->ring, self->fd, &self->send, &self->batch, 1);
+	EXPECT_EQ(0, NOW());
+	EXPECT_EQ(1, mq_stat_of(&self->queue, sent));
+	/* A write of nothing is none. */
+	ring_sqe(&self->ring, IORING_OP_WRITE, self->fd, "", 0, 2);
+	EXPECT_EQ(0, NOW());
+	EXPECT_EQ(1, mq_stat_of(&self->queue, sent));
+}
+
 TEST_F(command, recv_is_done_at_once)
 {
 	struct devmq_record *record = NULL;

@@ -93,14 +93,25 @@ static bool is_paused(const struct sender *s)
 	return !strcmp(value, "send") || !strcmp(value, "both");
 }
 
+static bool refuses_empty(const struct sender *s)
+{
+	char value[COLUMN_VALUE_MAX];
+
+	return devmq_get_option(s->name, "allow_empty", value,
+				sizeof(value)) > 0 && !strcmp(value, "0");
+}
+
 /* Which of the things that were asked for the queue refuses. */
-static int complain_send(const struct sender *s, int err)
+static int complain_send(const struct sender *s, int err, size_t size)
 {
 	if (err == -EAGAIN) {
 		complain(s->name, 0, "cannot send: the queue is %s",
 			 is_paused(s) ? "paused" : "full");
 		return STATUS_NOTHING;
 	}
+	if (err == -EINVAL && !size && refuses_empty(s))
+		return complain(s->name, 0, "cannot send: the message is "
+				"empty, and the queue has allow_empty=0");
 	if (err == -EINVAL && s->priority)
 		return complain(s->name, 0, "cannot send: the queue has no "
 				"priority %u", s->priority);
@@ -142,7 +153,7 @@ static int send_message(struct sender *s, const void *payload, size_t size)
 	if (!err)
 		err = send_batch(s, &id, &duplicate);
 	if (err)
-		return complain_send(s, err);
+		return complain_send(s, err, size);
 	/* What cannot be written shows when it is flushed. */
 	if (s->json)
 		print_sent_json(id, duplicate);
@@ -404,11 +415,11 @@ const struct command cmd_send = {
 	.summary = "Send a message, or each line of standard input",
 	.text =
 "Without MESSAGE, all of standard input up to its end is one message, byte\n"
-"for byte, be it empty. With --line, every line of it is a message, sent as\n"
-"soon as it is there; the newline belongs to the message, as with\n"
-"framing=line, and a last line without one is a message without one. The id\n"
-"of each message is printed, one a line. A MESSAGE that begins with '-'\n"
-"needs '--' before it.\n"
+"for byte. An empty message is refused unless the queue has allow_empty=1.\n"
+"With --line, every line of standard input is a message, sent as soon as it is\n"
+"there; the newline belongs to the message, as with framing=line, and a last\n"
+"line without one is a message without one. The id of each message is\n"
+"printed, one a line. A MESSAGE that begins with '-' needs '--' before it.\n"
 "\n"
 "If the queue is full or paused, send waits, unless --nonblock or the queue's\n"
 "overflow option says otherwise. What the queue does not have (--priority,\n"

@@ -31,6 +31,8 @@ const struct column columns[] = {
 	  "a message is a write (record) or a line" },
 	{ "eof", "EOF", KIND_TEXT, 0,
 	  "end of file when empty: never, empty or hangup" },
+	{ "allow_empty", "ALLOW-EMPTY", KIND_NUMBER, 0,
+	  "1: it takes messages without payload" },
 	{ "ack", "ACK", KIND_TEXT, 0,
 	  "how a file is acknowledged: auto or manual" },
 	{ "prefetch", "PREFETCH", KIND_NUMBER, 0,

@@ -324,6 +324,8 @@ TEST_F(queue, empty_messages_and_empty_values_go_through)
 	size_t size = 1;
 	uint64_t id;
 
+	EXPECT_EQ(-EINVAL, devmq_send(self->out, NULL, 0, &id));
+	ASSERT_EQ(0, devmq_set_option(self->name, "allow_empty", "1"));
 	ASSERT_EQ(0, devmq_send(self->out, NULL, 0, &id));
 	EXPECT_EQ(1, id);
 	ASSERT_EQ(0, devmq_batch_add(self->batch, NULL, 0));
@@ -856,7 +858,7 @@ TEST_F(queue, thousands_of_ranges_are_settled)
 	ASSERT_EQ(0, devmq_set_option(self->name, "max_messages", "20000"));
 	ASSERT_EQ(0, devmq_set_ack(self->in, DEVMQ_ACK_MANUAL, 0));
 	for (i = 0; i < COUNT; i++)
-		ASSERT_EQ(0, devmq_batch_add(self->batch, NULL, 0));
+		ASSERT_EQ(0, devmq_batch_add(self->batch, "x", 1));
 	ASSERT_EQ(0, devmq_send_batch(self->out, self->batch, NULL, NULL,
 				      NULL));
 	while (n < COUNT) {

@@ -54,6 +54,7 @@ test_consume_binary()
 	make "$Q"
 	head -c 200000 /dev/urandom >"$T/in"
 	"$MQCTL" send "$Q" <"$T/in" >/dev/null
+	"$MQCTL" set "$Q" allow_empty=1
 	send "$Q" ''
 	mq consume "$Q" --until-empty -- cat
 	cmp "$T/in" "$T/out" || fail "not the same"

@@ -16,7 +16,8 @@ test_create()
 	[ -c "/dev/mq/$Q" ] || fail "no device"
 	counters "$Q" type=queue mode=0600 ready=0 max_messages=1048576 \
 		max_bytes=67108864 max_message_size=1048576 overflow=block \
-		framing=record eof=never ack=auto prefetch=0 lease_ms=0 \
+		framing=record eof=never allow_empty=0 ack=auto prefetch=0 \
+		lease_ms=0 \
 		max_deliveries=20 max_dead=65536 dead_letter=none \
 		on_expiry=drop retry_ms=0 retry_backoff=1 retry_max_ms=0 \
 		delay_ms=0 ttl_ms=0 priorities=1 order=fifo \
@@ -383,6 +384,7 @@ max_message_size=1048576
 overflow=reject
 framing=record
 eof=never
+allow_empty=0
 ack=auto
 prefetch=0
 lease_ms=0
@@ -474,19 +476,44 @@ test_send()
 	expect 0 3
 	mq send -- "$Q" -x
 	expect 0 4
-	mq send "$Q" ''
-	expect 0 5
 	mq send "/dev/mq/$Q" path
-	expect 0 6
+	expect 0 5
 	mq recv -n 0 --null "$Q"
-	expect 0 'hello@two words@--dashes@-x@@path@'
+	expect 0 'hello@two words@--dashes@-x@path@'
 	mq send "$P.none" x
 	expect 1 '' "$P.none: no such queue"
 }
 
+test_send_empty()
+{
+	local why="cannot send: the message is empty, and the queue has allow_empty=0"
+
+	make "$Q" priorities=2
+	mq send "$Q" ''
+	expect 1 '' "$Q: $why"
+	mq send "$Q" --priority=1 --key=k ''
+	expect 1 '' "$Q: $why"
+	mq send "$Q" </dev/null
+	expect 1 '' "$Q: $why"
+	# Not a message at all.
+	mq send --line "$Q" </dev/null
+	expect 0
+	counters "$Q" sent=0
+	mq set "$Q" allow_empty=1
+	expect 0
+	mq send "$Q" ''
+	expect 0 1
+	mq send "$Q" --priority=2 ''
+	expect 1 '' "$Q: cannot send: the queue has no priority 2"
+	mq set "$Q" allow_empty=2
+	expect 1 '' "$Q: cannot set allow_empty: 2 is out of bounds"
+	mq recv "$Q" --null
+	expect 0 @
+}
+
 test_send_input()
 {
-	make "$Q"
+	make "$Q" allow_empty=1
 	printf 'a\nb\n' >"$T/in"
 	mq send "$Q" <"$T/in"
 	expect 0 1
@@ -787,7 +814,7 @@ test_send_needs_permission()
 
 test_recv()
 {
-	make "$Q"
+	make "$Q" allow_empty=1
 	printf 'a\nb' | "$MQCTL" send "$Q" >/dev/null
 	printf 'with newline\n' | "$MQCTL" send "$Q" >/dev/null
 	send "$Q" ''
@@ -885,7 +912,7 @@ test_recv_of_a_removed_queue()
 
 test_recv_json()
 {
-	make "$Q"
+	make "$Q" allow_empty=1
 	send "$Q" "$(printf 'tab\t"quote" \303\244')" --key=k
 	printf 'caf\351' | "$MQCTL" send "$Q" -k "$(printf '\377')" \
 		-H plain=1 -H "bad=$(printf '\376')" \

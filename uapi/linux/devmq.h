@@ -39,7 +39,8 @@
  *
  *  ENOTTY      the command is not one of these
  *  EINVAL      a value, flag or reserved member is not allowed; a structure
- *              is smaller than its first version; a record is malformed
+ *              is smaller than its first version; a record is malformed, or its
+ *              payload is empty and the queue's allow_empty is 0
  *  E2BIG       a structure is larger than known, and its unknown tail is set;
  *              more settlements than DEVMQ_SETTLE_MAX
  *  EFAULT      a pointer does not lead to memory that can be used
@@ -198,8 +199,9 @@ enum devmq_reason {
  *
  * Behind it stand, with no space between them, the extra block, key, dedup id
  * and headers, then zero bytes up to a multiple of 8, then the payload up to
- * @size. DEVMQ_RECORD_PAYLOAD gives its place. An empty payload is allowed.
- * The padding is zero when received, and need not be when sent.
+ * @size. DEVMQ_RECORD_PAYLOAD gives its place. An empty payload is sent only to
+ * a queue with allow_empty=1: else EINVAL. The padding is zero when received, and
+ * need not be when sent.
  */
 struct devmq_record {
 	__u32		size;
