@@ -43,22 +43,50 @@ static void mq_view_put(struct mq_show *v)
 	mq_chunk_put(mq_chunk_of(v->e), MQ_CHUNK_ONE);
 }
 
-/* Look at the next message. 0, ENOENT at the end, ENODEV, or EAGAIN. */
-static int mq_view_next(struct mq_queue *q, struct mq_cursor *c, u32 states,
-			u64 *after, struct mq_show *v)
+/**
+ * struct mq_look - a look under way
+ * @f: who looks
+ * @c: where it is
+ * @held: at nothing but what @f holds
+ * @states: mask of states; without @held
+ * @after: the last id that was looked at
+ */
+struct mq_look {
+	struct mq_file		*f;
+	struct mq_cursor	*c;
+	bool			held;
+	u32			states;
+	u64			after;
+};
+
+/* The next message; NULL at the end, or an ERR_PTR of ENODEV or EAGAIN. */
+static struct mq_entry *mq_look_next_locked(struct mq_look *l)
 {
 	unsigned int left = MQ_WALK_STEPS;
+	struct mq_queue *q = l->f->q;
+
+	lockdep_assert_held(&q->lock);
+	if (q->gone)
+		return ERR_PTR(-ENODEV);
+	if (l->held)
+		return mq_held_after(&l->f->held, l->after);
+	return mq_walk_locked(q, l->c, l->states, &l->after, &left);
+}
+
+/* Look at the next message. 0, ENOENT at the end, ENODEV, or EAGAIN. */
+static int mq_view_next(struct mq_look *l, struct mq_show *v)
+{
+	struct mq_queue *q = l->f->q;
 	struct mq_entry *e;
 	int err = -ENOENT;
 
 	mq_lock_looking(q);
-	e = q->gone ? ERR_PTR(-ENODEV) :
-		      mq_walk_locked(q, c, states, after, &left);
+	e = mq_look_next_locked(l);
 	if (IS_ERR(e)) {
 		err = PTR_ERR(e);
 	} else if (e) {
 		mq_view_fill(v, e);
-		*after = mq_msg(e)->id;
+		l->after = mq_msg(e)->id;
 		err = 0;
 	}
 	mq_unlock(q);
@@ -112,8 +140,13 @@ void mq_look_end(struct mq_file *f, struct mq_cursor *c)
 /* Show what there is, as long as it fits. */
 static int mq_look(struct mq_file *f, struct mq_cursor *c, struct devmq_peek *a)
 {
-	u32 states = a->states ?: MQ_STATES;
-	u64 after = a->after_id;
+	struct mq_look l = {
+		.f = f,
+		.c = c,
+		.held = a->flags & DEVMQ_PEEK_HELD,
+		.states = a->states ?: MQ_STATES,
+		.after = a->after_id,
+	};
 	struct mq_show v;
 	int err = 0;
 
@@ -121,7 +154,7 @@ static int mq_look(struct mq_file *f, struct mq_cursor *c, struct devmq_peek *a)
 		cond_resched();
 		if (mq_dying())
 			return -EINTR;
-		err = mq_view_next(f->q, c, states, &after, &v);
+		err = mq_view_next(&l, &v);
 		if (err == -EAGAIN) {
 			err = 0;
 		} else if (!err) {
@@ -138,7 +171,8 @@ int mq_ioc_peek(struct mq_ioc *ioc)
 	struct mq_cursor own, *c;
 	int err;
 
-	if (a->flags || a->reserved || a->states & ~MQ_STATES)
+	if (a->flags & ~DEVMQ_PEEK_HELD || a->reserved ||
+	    a->states & ~MQ_STATES || (a->flags && a->states))
 		return -EINVAL;
 	a->count = 0;
 	a->used = 0;

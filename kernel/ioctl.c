@@ -35,7 +35,7 @@ MQ_LAYOUT(devmq_settlement, 48);
 MQ_OFFSET(devmq_settlement, action, 32);
 MQ_LAYOUT(devmq_settle, 32);
 MQ_OFFSET(devmq_settle, count, 16);
-MQ_LAYOUT(devmq_consumer, 40);
+MQ_LAYOUT(devmq_consumer, 48);
 MQ_LAYOUT(devmq_peek, 72);
 MQ_OFFSET(devmq_peek, states, 32);
 MQ_OFFSET(devmq_peek, count, 48);

@@ -376,6 +376,7 @@ int mq_ioc_consumer(struct mq_ioc *ioc)
 	a->lease_ns = f->lease_ns;
 	a->held = f->held_count;
 	a->last_id = f->last_id;
+	a->partial_id = f->partial ? mq_msg(f->partial)->id : 0;
 	mq_unlock(f->q);
 	return 0;
 }

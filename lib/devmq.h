@@ -1064,6 +1064,19 @@ int devmq_peek(struct devmq_queue *queue, struct devmq_buffer *buffer,
 	       uint64_t payload_max);
 
 /**
+ * devmq_peek_held() - show the deliveries that this open file holds
+ * @queue: open for reading
+ * @buffer: as for devmq_peek(), as the others are
+ * @after_id: show messages with a larger id; zero: from the first
+ * @max: at most so many; zero: as many as fit
+ * @payload_max: at most so many bytes of each payload
+ *
+ * Return: as devmq_peek().
+ */
+int devmq_peek_held(struct devmq_queue *queue, struct devmq_buffer *buffer,
+		    uint64_t after_id, unsigned int max, uint64_t payload_max);
+
+/**
  * devmq_stat() - counters of a queue, as one consistent snapshot
  * @queue: open in any way
  * @stat: where they go; what the kernel does not know becomes zero

@@ -73,6 +73,27 @@ LMQ_EXPORT int devmq_recv_deferred(struct devmq_queue *queue,
 	return lmq_recv(queue, buffer, &a);
 }
 
+static int lmq_peek(struct devmq_queue *queue, struct devmq_buffer *buffer,
+		    struct devmq_peek *a)
+{
+	int err;
+
+	lmq_buffer_reset(buffer);
+	do {
+		a->buffer = (uintptr_t)buffer->data;
+		a->buffer_size = buffer->room;
+		a->count = 0;
+		a->used = 0;
+		a->need = 0;
+		err = lmq_ioctl(queue, DEVMQ_IOC_PEEK, a);
+		if (!err)
+			return lmq_buffer_take(buffer, a->used, a->count);
+		if (err == -EMSGSIZE)
+			err = lmq_buffer_grow(buffer, a->need);
+	} while (!err);
+	return err;
+}
+
 LMQ_EXPORT int devmq_peek(struct devmq_queue *queue,
 			  struct devmq_buffer *buffer, uint64_t after_id,
 			  unsigned int states, unsigned int max,
@@ -85,20 +106,21 @@ LMQ_EXPORT int devmq_peek(struct devmq_queue *queue,
 		.max_count = max,
 		.payload_max = payload_max,
 	};
-	int err;
 
-	lmq_buffer_reset(buffer);
-	do {
-		a.buffer = (uintptr_t)buffer->data;
-		a.buffer_size = buffer->room;
-		a.count = 0;
-		a.used = 0;
-		a.need = 0;
-		err = lmq_ioctl(queue, DEVMQ_IOC_PEEK, &a);
-		if (!err)
-			return lmq_buffer_take(buffer, a.used, a.count);
-		if (err == -EMSGSIZE)
-			err = lmq_buffer_grow(buffer, a.need);
-	} while (!err);
-	return err;
+	return lmq_peek(queue, buffer, &a);
+}
+
+LMQ_EXPORT int devmq_peek_held(struct devmq_queue *queue,
+			       struct devmq_buffer *buffer, uint64_t after_id,
+			       unsigned int max, uint64_t payload_max)
+{
+	struct devmq_peek a = {
+		.size = sizeof(a),
+		.flags = DEVMQ_PEEK_HELD,
+		.after_id = after_id,
+		.max_count = max,
+		.payload_max = payload_max,
+	};
+
+	return lmq_peek(queue, buffer, &a);
 }

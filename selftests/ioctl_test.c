@@ -84,27 +84,32 @@ FIXTURE_VARIANT_ADD(ioctl, settle)
 FIXTURE_VARIANT_ADD(ioctl, consumer_get)
 {
 	.command = DEVMQ_IOC_CONSUMER, .size = sizeof(struct devmq_consumer),
+	.first_size = offsetof(struct devmq_consumer, partial_id),
 	.known_flags = DEVMQ_CONSUMER_SET, .reading = true,
 	.out = {
 		MEMBER(devmq_consumer, ack), MEMBER(devmq_consumer, prefetch),
 		MEMBER(devmq_consumer, lease_ns), MEMBER(devmq_consumer, held),
 		MEMBER(devmq_consumer, last_id),
+		MEMBER(devmq_consumer, partial_id),
 	},
 };
 
 FIXTURE_VARIANT_ADD(ioctl, consumer_set)
 {
 	.command = DEVMQ_IOC_CONSUMER, .size = sizeof(struct devmq_consumer),
+	.first_size = offsetof(struct devmq_consumer, partial_id),
 	.known_flags = DEVMQ_CONSUMER_SET, .reading = true,
 	.setting = true,
 	.out = {
 		MEMBER(devmq_consumer, held), MEMBER(devmq_consumer, last_id),
+		MEMBER(devmq_consumer, partial_id),
 	},
 };
 
 FIXTURE_VARIANT_ADD(ioctl, peek)
 {
 	.command = DEVMQ_IOC_PEEK, .size = sizeof(struct devmq_peek),
+	.known_flags = DEVMQ_PEEK_HELD,
 	.reading = true, .looking = true,
 	.reserved = { MEMBER(devmq_peek, reserved) },
 	.out = {
@@ -606,7 +611,7 @@ TEST_F(command, structures_are_laid_out_the_same_everywhere)
 	EXPECT_EQ(48, sizeof(struct devmq_settlement));
 	EXPECT_EQ(32, sizeof(struct devmq_settle));
 	EXPECT_EQ(72, sizeof(struct devmq_peek));
-	EXPECT_EQ(40, sizeof(struct devmq_consumer));
+	EXPECT_EQ(48, sizeof(struct devmq_consumer));
 	EXPECT_EQ(168, sizeof(struct devmq_stat));
 	EXPECT_EQ(48, sizeof(struct devmq_purge));
 	EXPECT_EQ(48, sizeof(struct devmq_redrive));

@@ -742,4 +742,89 @@ TEST_F(peek, others_may_consume_at_the_same_time)
 	EXPECT_EQ(0, consumer.wrong);
 }
 
+/* -- what this open file holds ------------------------------------------------ */
+
+#define PEEK_HELD(fd) ({						\
+	self->peek.flags = DEVMQ_PEEK_HELD;				\
+	mq_ioctl(fd, DEVMQ_IOC_PEEK, &self->peek);			\
+})
+
+TEST_F(peek, held_are_those_of_this_file_alone)
+{
+	int other = mq_open(&self->queue, O_RDONLY | O_NONBLOCK);
+
+	ASSERT_LE(0, other);
+	ASSERT_EQ(0, mq_fill(self->fd, 6));
+	ASSERT_EQ(0, mq_get(self->fd, "m1"));
+	ASSERT_EQ(0, mq_get(other, "m2"));
+	ASSERT_EQ(0, mq_get(self->fd, "m3"));
+	ASSERT_EQ(0, mq_get(other, "m4"));
+	prepare(self, sizeof(self->buffer));
+	ASSERT_EQ(0, PEEK_HELD(self->fd));
+	EXPECT_TRUE(shows(self, (int []){ 1, 3, 0 }));
+	prepare(self, sizeof(self->buffer));
+	ASSERT_EQ(0, PEEK_HELD(other));
+	EXPECT_TRUE(shows(self, (int []){ 2, 4, 0 }));
+	/* Who looks holds nothing. */
+	prepare(self, sizeof(self->buffer));
+	ASSERT_EQ(0, PEEK_HELD(self->looker));
+	EXPECT_EQ(0, self->peek.count);
+	/* What is settled is held no more, and looking changed nothing. */
+	ASSERT_EQ(1, mq_ack(self->fd, 1));
+	prepare(self, sizeof(self->buffer));
+	ASSERT_EQ(0, PEEK_HELD(self->fd));
+	EXPECT_TRUE(shows(self, (int []){ 3, 0 }));
+	EXPECT_EQ(1, mq_held(self->fd));
+	close(other);
+}
+
+TEST_F(peek, held_has_the_half_read_message)
+{
+	char byte;
+
+	ASSERT_EQ(0, mq_fill(self->fd, 2));
+	ASSERT_EQ(0, mq_get(self->fd, "m1"));
+	ASSERT_EQ(1, mq_read(self->fd, &byte, 1));
+	prepare(self, sizeof(self->buffer));
+	ASSERT_EQ(0, PEEK_HELD(self->fd));
+	EXPECT_TRUE(shows(self, (int []){ 1, 2, 0 }));
+	EXPECT_EQ(1, mq_read(self->fd, &byte, 1));
+	EXPECT_EQ('2', byte);
+}
+
+TEST_F(peek, held_goes_on_behind_an_id)
+{
+	int i;
+
+	ASSERT_EQ(0, mq_fill(self->fd, 3000));
+	for (i = 0; i < 3000; i++)
+		ASSERT_LT(0, mq_read(self->fd, self->buffer, 64));
+	prepare(self, sizeof(self->buffer));
+	self->peek.after_id = 2990;
+	self->peek.max_count = 3;
+	ASSERT_EQ(0, PEEK_HELD(self->fd));
+	EXPECT_TRUE(shows(self, (int []){ 2991, 2992, 2993, 0 }));
+	prepare(self, sizeof(self->buffer));
+	self->peek.after_id = 3000;
+	ASSERT_EQ(0, PEEK_HELD(self->fd));
+	EXPECT_EQ(0, self->peek.count);
+	prepare(self, sizeof(self->buffer));
+	self->peek.max_count = 2;
+	ASSERT_EQ(0, PEEK_HELD(self->fd));
+	EXPECT_TRUE(shows(self, (int []){ 1, 2, 0 }));
+}
+
+TEST_F(peek, held_goes_without_states_and_other_flags)
+{
+	prepare(self, sizeof(self->buffer));
+	self->peek.states = DEVMQ_STATE_MASK(DEVMQ_STATE_IN_FLIGHT);
+	EXPECT_EQ(-EINVAL, PEEK_HELD(self->fd));
+	prepare(self, sizeof(self->buffer));
+	self->peek.flags = DEVMQ_PEEK_HELD << 1;
+	EXPECT_EQ(-EINVAL, mq_ioctl(self->fd, DEVMQ_IOC_PEEK, &self->peek));
+	prepare(self, sizeof(self->buffer));
+	self->peek.flags = 1U << 31;
+	EXPECT_EQ(-EINVAL, mq_ioctl(self->fd, DEVMQ_IOC_PEEK, &self->peek));
+}
+
 TEST_HARNESS_MAIN

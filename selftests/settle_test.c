@@ -386,6 +386,55 @@ TEST_F(settle, empty_message_is_held_as_well)
 	EXPECT_EQ(1, mq_ack(self->fd, 1));
 }
 
+TEST_F(settle, half_read_message_is_told)
+{
+	struct devmq_consumer consumer;
+	char byte;
+
+	ASSERT_EQ(2, mq_put(self->fd, "ab"));
+	ASSERT_EQ(2, mq_put(self->fd, "cd"));
+	ASSERT_EQ(0, mq_get(self->fd, "ab"));
+	ASSERT_EQ(0, mq_consumer_get(self->fd, &consumer));
+	EXPECT_EQ(0, consumer.partial_id);
+	ASSERT_EQ(1, mq_read(self->fd, &byte, 1));
+	ASSERT_EQ(0, mq_consumer_get(self->fd, &consumer));
+	EXPECT_EQ(2, consumer.partial_id);
+	EXPECT_EQ(2, consumer.last_id);
+	EXPECT_EQ(2, consumer.held);
+	ASSERT_EQ(1, mq_read(self->fd, &byte, 1));
+	ASSERT_EQ(0, mq_consumer_get(self->fd, &consumer));
+	EXPECT_EQ(0, consumer.partial_id);
+}
+
+TEST_F(settle, half_read_message_that_is_settled_is_none_any_more)
+{
+	struct devmq_consumer consumer;
+	char byte;
+
+	ASSERT_EQ(2, mq_put(self->fd, "ab"));
+	ASSERT_EQ(1, mq_read(self->fd, &byte, 1));
+	ASSERT_EQ(1, mq_ack(self->fd, 1));
+	ASSERT_EQ(0, mq_consumer_get(self->fd, &consumer));
+	EXPECT_EQ(0, consumer.partial_id);
+	EXPECT_EQ(0, consumer.held);
+}
+
+/* Who knows the structure as it was first. */
+TEST_F(settle, shorter_consumer_has_no_half_read_message)
+{
+	struct devmq_consumer consumer = {
+		.size = offsetof(struct devmq_consumer, partial_id),
+		.partial_id = 77,
+	};
+	char byte;
+
+	ASSERT_EQ(2, mq_put(self->fd, "ab"));
+	ASSERT_EQ(1, mq_read(self->fd, &byte, 1));
+	ASSERT_EQ(0, mq_ioctl(self->fd, DEVMQ_IOC_CONSUMER, &consumer));
+	EXPECT_EQ(1, consumer.last_id);
+	EXPECT_EQ(77, consumer.partial_id);
+}
+
 TEST_F(settle, tens_of_thousands_are_held_and_acknowledged_at_once)
 {
 	int got = 0, done;

@@ -121,22 +121,69 @@ static int complain_settlement(const char *name, const char *action,
 			action, (uint64_t)s->first_id, (uint64_t)s->last_id);
 }
 
+/* Most ids that a complaint names. */
+#define IDS_NAMED	8
+
+/* Several are held: say which, so that one of them can be named. */
+static int complain_held(struct devmq_queue *queue, const char *action,
+			 uint64_t held)
+{
+	const struct devmq_msg *msg;
+	struct devmq_buffer *buffer;
+	char ids[IDS_NAMED * 24] = "";
+	size_t n = 0;
+
+	if (devmq_buffer_new(&buffer, 0))
+		return complain(devmq_name(queue), -ENOMEM, "cannot %s",
+				action);
+	if (devmq_peek_held(queue, buffer, 0, IDS_NAMED, 0) > 0) {
+		while (devmq_buffer_next(buffer, &msg) > 0)
+			n += (size_t)snprintf(ids + n, sizeof(ids) - n,
+					      "%s%" PRIu64, n ? " " : ": ",
+					      devmq_msg_id(msg));
+	}
+	devmq_buffer_free(buffer);
+	return complain(devmq_name(queue), 0, "cannot %s without an id: "
+			"%" PRIu64 " deliveries are held%s%s", action, held,
+			ids, held > IDS_NAMED ? " ..." : "");
+}
+
+/*
+ * Without an id it is the delivery that came last, where there can be no doubt
+ * which one is meant: it is the only one, and was read to its end.
+ */
+static int settle_last(struct devmq_queue *queue, struct devmq_settlement *s,
+		       const char *action)
+{
+	struct devmq_consumer consumer;
+	int err;
+
+	err = devmq_get_consumer(queue, &consumer, sizeof(consumer));
+	if (err)
+		return complain(devmq_name(queue), err, "cannot %s", action);
+	if (!consumer.last_id)
+		return STATUS_NOTHING;
+	if (consumer.held > 1)
+		return complain_held(queue, action, consumer.held);
+	if (consumer.partial_id)
+		return complain(devmq_name(queue), 0, "cannot %s without an "
+				"id: %" PRIu64 " is only half read", action,
+				(uint64_t)consumer.partial_id);
+	s->first_id = consumer.last_id;
+	s->last_id = consumer.last_id;
+	return STATUS_DONE;
+}
+
 static int settle(struct devmq_queue *queue, struct devmq_settlement *s,
 		  size_t count, const char *action)
 {
-	struct devmq_consumer consumer;
 	size_t i;
 	int err;
 
 	if (!s->first_id) {
-		err = devmq_get_consumer(queue, &consumer, sizeof(consumer));
+		err = settle_last(queue, s, action);
 		if (err)
-			return complain(devmq_name(queue), err,
-					"cannot %s", action);
-		if (!consumer.last_id)
-			return STATUS_NOTHING;
-		s->first_id = consumer.last_id;
-		s->last_id = consumer.last_id;
+			return err;
 	}
 	err = devmq_settle(queue, s, count, NULL);
 	if (!err)
@@ -208,8 +255,10 @@ const struct command cmd_settle = {
 	.text =
 "A delivery belongs to the open file that received it, so settle works on a\n"
 "descriptor that it inherits, which must be open for reading with\n"
-"ack=manual. Without ID, what that descriptor received last is settled; the\n"
-"exit status is 3 if it has received nothing yet. A range settles what the\n"
+"ack=manual. Without ID, what that descriptor received last is settled, if\n"
+"that is the only delivery that it holds and was read to its end; else nothing\n"
+"is settled, and the ids are named. The exit status is 3 if it has received\n"
+"nothing yet. A range settles what the\n"
 "descriptor holds in it. ACTION is one of:\n"
 "\n"
 "ack: the message is done and gone.\n"

@@ -1469,6 +1469,31 @@ TEST_F(queue, peek_takes_nothing)
 	devmq_close(q);
 }
 
+TEST_F(queue, held_deliveries_are_shown)
+{
+	struct devmq_queue *other;
+
+	ASSERT_EQ(0, send_numbers(self->out, 5));
+	ASSERT_EQ(0, devmq_open(&other, self->name, DEVMQ_OPEN_READ |
+				DEVMQ_OPEN_NONBLOCK));
+	ASSERT_EQ(0, devmq_set_ack(self->in, DEVMQ_ACK_MANUAL, 0));
+	ASSERT_EQ(0, devmq_set_ack(other, DEVMQ_ACK_MANUAL, 0));
+	ASSERT_EQ(1, devmq_recv(self->in, self->buffer, 1, 0));
+	ASSERT_EQ(1, devmq_recv(other, self->buffer, 1, 0));
+	ASSERT_EQ(1, devmq_recv(self->in, self->buffer, 1, 0));
+	ASSERT_EQ(2, devmq_peek_held(self->in, self->buffer, 0, 0, 0));
+	ASSERT_EQ(1, devmq_buffer_next(self->buffer, &self->msg));
+	EXPECT_EQ(1, devmq_msg_id(self->msg));
+	ASSERT_EQ(1, devmq_buffer_next(self->buffer, &self->msg));
+	EXPECT_EQ(3, devmq_msg_id(self->msg));
+	EXPECT_EQ(1, devmq_peek_held(self->in, self->buffer, 1, 0, 0));
+	EXPECT_EQ(1, devmq_peek_held(self->in, self->buffer, 0, 1, 0));
+	EXPECT_EQ(0, devmq_peek_held(self->in, self->buffer, 3, 0, 0));
+	EXPECT_EQ(1, devmq_peek_held(other, self->buffer, 0, 0, 0));
+	EXPECT_EQ(-EBADF, devmq_peek_held(self->out, self->buffer, 0, 0, 0));
+	devmq_close(other);
+}
+
 TEST_F(queue, stat_is_consistent)
 {
 	struct devmq_stat st;

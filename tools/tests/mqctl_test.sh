@@ -1245,6 +1245,7 @@ test_settle()
 	mq settle --fd=5 ack
 	expect 1 '' "$Q: cannot ack 1: no such delivery is held"
 	read -r line <&5
+	expect_same 2 "$line"
 	mq settle --fd=5 release
 	expect 0
 	counters "$Q" ready=5 in_flight=0
@@ -1279,7 +1280,7 @@ test_settle_retry_and_extend()
 	mq settle --fd=5 2 retry
 	expect 0
 	counters "$Q" ready=1 delayed=1
-	mq settle --fd=5 --delay=300ms retry
+	mq settle --fd=5 --delay=300ms 4 retry
 	expect 0
 	counters "$Q" delayed=2
 	wait_for has "$Q" ready 2
@@ -1324,24 +1325,94 @@ test_settle_needs_a_reader()
 	exec 5>&-
 }
 
-# What the man page shows.
-test_settle_in_a_loop()
+# What is meant is not guessed.
+test_settle_without_id_where_several_are_held()
+{
+	local i line
+
+	make "$Q" ack=manual framing=line
+	seq 1 12 >"/dev/mq/$Q"
+	exec 5<"/dev/mq/$Q"
+	read -r line <&5
+	read -r line <&5
+	for line in ack release retry reject extend defer; do
+		mq settle --fd=5 $line
+		expect 1 '' "$Q: cannot $line without an id: 2 deliveries are held: 1 2"
+	done
+	for ((i = 3; i <= 12; i++)); do read -r line <&5; done
+	mq settle --fd=5 ack
+	expect 1 '' "$Q: cannot ack without an id: 12 deliveries are held: 1 2 3 4 5 6 7 8 ..."
+	counters "$Q" in_flight=12 acked=0
+	mq settle --fd=5 1-11 ack
+	expect 0
+	mq settle --fd=5 ack
+	expect 0
+	counters "$Q" in_flight=0 acked=12
+	exec 5<&-
+}
+
+# The only one that is held is not the one that came last.
+test_settle_without_id_means_the_last()
 {
 	local line
 
+	make "$Q" ack=manual framing=line
+	seq 1 2 >"/dev/mq/$Q"
+	exec 5<"/dev/mq/$Q"
+	read -r line <&5
+	read -r line <&5
+	mq settle --fd=5 2 ack
+	expect 0
+	mq settle --fd=5 ack
+	expect 1 '' "$Q: cannot ack 2: no such delivery is held"
+	counters "$Q" in_flight=1 acked=1
+	exec 5<&-
+}
+
+test_settle_without_id_where_the_last_is_half_read()
+{
+	local line
+
+	make "$Q" ack=manual framing=line
+	printf 'one\ntwo' | "$MQCTL" send "$Q" >/dev/null
+	exec 5<"/dev/mq/$Q"
+	read -r line <&5
+	expect_same one "$line"
+	mq settle --fd=5 ack
+	expect 1 '' "$Q: cannot ack without an id: 1 is only half read"
+	counters "$Q" in_flight=1 acked=0
+	read -r line <&5
+	expect_same two "$line"
+	mq settle --fd=5 ack
+	expect 0
+	counters "$Q" in_flight=0 acked=1
+	# Who names it means it.
+	printf 'one\ntwo' | "$MQCTL" send "$Q" >/dev/null
+	read -r line <&5
+	mq settle --fd=5 2 ack
+	expect 0
+	counters "$Q" in_flight=0 acked=2
+	exec 5<&-
+}
+
+# Messages without a newline, which bash once glued together.
+test_settle_in_a_loop_of_messages_without_a_newline()
+{
+	local line lines=
+
 	make "$Q" ack=manual framing=line eof=empty
-	printf 'good\nbad\nfine\n' >"/dev/mq/$Q"
+	send "$Q" hello
+	send "$Q" world
+	printf 'last\n' >"/dev/mq/$Q"
 	exec 5<"/dev/mq/$Q"
 	while IFS= read -r line <&5; do
-		if [ "$line" != bad ]; then
-			mq settle --fd=5 ack
-			expect 0
-		fi
+		lines+=$line,
+		mq settle --fd=5 ack
+		expect 0
 	done
-	mq settle --fd=5 2 release
-	expect 0
 	exec 5<&-
-	counters "$Q" acked=2 ready=1
+	expect_same hello,world,last, "$lines"
+	counters "$Q" acked=3 ready=0 redelivered=0
 }
 
 need_module

@@ -453,14 +453,17 @@ struct devmq_settle {
 	__aligned_u64	settled;
 };
 
+/* Show nothing but the deliveries that this open file holds. */
+#define DEVMQ_PEEK_HELD		0x1
+
 /**
  * struct devmq_peek - argument of DEVMQ_IOC_PEEK
  * @size: sizeof(struct devmq_peek)
- * @flags: must be zero
+ * @flags: must be zero, or DEVMQ_PEEK_HELD
  * @buffer: where the records go
  * @buffer_size: bytes there
  * @after_id: show messages with a larger id; zero: from the first
- * @states: mask of states; zero: all of them
+ * @states: mask of states; zero: all of them. With DEVMQ_PEEK_HELD it must be zero
  * @max_count: show at most so many; zero: as many as fit
  * @payload_max: show at most so many bytes of each payload; DEVMQ_FOREVER or
  *	any number not smaller than a payload shows it whole
@@ -515,6 +518,8 @@ enum devmq_ack {
  *	queue's lease_ms
  * @held: out: deliveries that this open file holds
  * @last_id: out: id of the message that this open file received last
+ * @partial_id: out: id of the one that read(2) has begun on it and not finished,
+ *	which is held; zero: there is none
  *
  * Needs a descriptor open for reading, which is a consumer from now on. @ack
  * cannot change while deliveries are held or a message is half read: EBUSY.
@@ -527,6 +532,7 @@ struct devmq_consumer {
 	__aligned_u64	lease_ns;
 	__aligned_u64	held;
 	__aligned_u64	last_id;
+	__aligned_u64	partial_id;
 };
 
 /**
