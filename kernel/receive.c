@@ -14,6 +14,25 @@
 /* Most bytes of a payload that is copied with the queue's lock held. */
 #define MQ_SMALL	256
 
+/*
+ * With framing=line, what is read ends in a newline, so that whoever reads lines
+ * gets each message alone: one that does not end so is read with a newline behind
+ * it. The message itself stays as it is.
+ */
+static bool mq_lacks_newline(const struct mq_queue *q, const struct mq_entry *e)
+{
+	u32 size = mq_size(e);
+
+	return q->opt.framing == MQ_FRAMING_LINE &&
+	       (!size || mq_payload(e)[size - 1] != '\n');
+}
+
+/* Bytes that read(2) gives of a message. */
+static u32 mq_read_size(const struct mq_queue *q, const struct mq_entry *e)
+{
+	return mq_size(e) + mq_lacks_newline(q, e);
+}
+
 /* The half-read message, or the next one; as mq_flight_next_locked(). */
 static struct mq_entry *mq_pick_now(struct mq_file *f)
 {
@@ -73,8 +92,8 @@ static int mq_wait_to_read(struct mq_file *f, bool *called)
 /* A delivery was read up to @done of its bytes. */
 static void mq_delivered(struct mq_file *f, struct mq_entry *e, u32 done)
 {
-	bool whole = done == mq_size(e);
 	struct mq_queue *q = f->q;
+	bool whole = done == mq_read_size(q, e);
 	/* Who was killed meanwhile has not seen it: it comes back at close. */
 	bool ack = likely(whole && !fatal_signal_pending(current));
 
@@ -360,6 +379,20 @@ ssize_t mq_read(struct file *file, char __user *to, size_t size, loff_t *pos)
 			   mq_copy_out(to, e, f->partial_done, size));
 }
 
+/* Copy @size of the bytes that are read of a message, from @done on. */
+static size_t mq_copy_pieces(const struct mq_entry *e, u32 done, size_t size,
+			     struct iov_iter *to)
+{
+	u32 left = mq_size(e) - min(done, mq_size(e));
+	size_t own = min_t(size_t, size, left);
+	size_t copied = copy_to_iter(mq_payload(e) + done, own, to);
+
+	/* Behind the message there is nothing but a newline. */
+	if (own < size && copied == own)
+		copied += copy_to_iter("\n", 1, to);
+	return copied;
+}
+
 /* The same for what goes out in pieces, to the kernel, or to io_uring. */
 ssize_t mq_read_iter(struct mq_file *f, struct kiocb *iocb, struct iov_iter *to)
 {
@@ -381,10 +414,10 @@ ssize_t mq_read_iter(struct mq_file *f, struct kiocb *iocb, struct iov_iter *to)
 	e = mq_read_begin(f, mq_iocb_nowait(iocb));
 	if (IS_ERR_OR_NULL(e))
 		return PTR_ERR_OR_ZERO(e);
-	size = min_t(size_t, mq_size(e) - f->partial_done, iov_iter_count(to));
+	size = min_t(size_t, mq_read_size(f->q, e) - f->partial_done,
+		     iov_iter_count(to));
 	return mq_read_end(f, e, f->partial_done, size,
-			   copy_to_iter(mq_payload(e) + f->partial_done, size,
-					to));
+			   mq_copy_pieces(e, f->partial_done, size, to));
 }
 
 /* FIONREAD: bytes of the next message that this open file would read. */
@@ -399,9 +432,9 @@ u32 mq_next_size(struct mq_file *f)
 	mq_lock_looking(q);
 	e = mq_flight_next_locked(q, f);
 	if (f->partial)
-		size = mq_size(f->partial) - f->partial_done;
+		size = mq_read_size(q, f->partial) - f->partial_done;
 	else if (!IS_ERR_OR_NULL(e) && !mq_is_barred(f))
-		size = mq_size(e);
+		size = mq_read_size(q, e);
 	mq_unlock(q);
 	return size;
 }

@@ -86,7 +86,7 @@ TEST_F(line, tail_becomes_a_message_at_close)
 	self->writer = -1;
 	EXPECT_EQ(2, mq_stat_of(&self->queue, sent));
 	EXPECT_EQ(0, mq_get(self->fd, "line\n"));
-	EXPECT_EQ(0, mq_get(self->fd, "tail"));
+	EXPECT_EQ(0, mq_get(self->fd, "tail\n"));
 	EXPECT_EMPTY();
 }
 
@@ -111,7 +111,7 @@ TEST_F(line, tail_waits_for_the_last_close)
 	EXPECT_EQ(0, mq_get(self->fd, "tail end\n"));
 	ASSERT_EQ(4, mq_put(copy, "more"));
 	close(copy);
-	EXPECT_EQ(0, mq_get(self->fd, "more"));
+	EXPECT_EQ(0, mq_get(self->fd, "more\n"));
 }
 
 TEST_F(line, tails_of_different_opens_do_not_mix)
@@ -145,7 +145,7 @@ TEST_F(line, tail_has_a_place_in_the_bounds)
 	EXPECT_EQ(6, mq_stat_of(&self->queue, bytes));
 	EXPECT_EQ(0, mq_get(self->fd, "x\n"));
 	EXPECT_EQ(2, mq_put(self->fd, "y\n"));
-	EXPECT_EQ(0, mq_get(self->fd, "tail"));
+	EXPECT_EQ(0, mq_get(self->fd, "tail\n"));
 	EXPECT_EQ(0, mq_get(self->fd, "y\n"));
 }
 
@@ -266,7 +266,7 @@ TEST_F(line, writer_of_a_tail_sleeps_until_there_is_room)
 	ASSERT_EQ(0, mq_write_start(&call, self->fd, "y\n", 2));
 	EXPECT_EQ(-EAGAIN, mq_call_result(&call));
 	close(fd);
-	EXPECT_EQ(0, mq_get(self->fd, "tail"));
+	EXPECT_EQ(0, mq_get(self->fd, "tail\n"));
 	EXPECT_EQ(2, mq_put(self->fd, "y\n"));
 }
 
@@ -298,7 +298,7 @@ TEST_F(line, tail_that_grows_waits_for_bytes_alone)
 	EXPECT_EQ(3, mq_stat_of(&self->queue, ready));
 	EXPECT_EQ(-EAGAIN, mq_put(self->fd, "y\n"));
 	EXPECT_EQ(0, mq_get(self->fd, "x\n"));
-	EXPECT_EQ(0, mq_get(self->fd, "r"));
+	EXPECT_EQ(0, mq_get(self->fd, "r\n"));
 	EXPECT_EQ(0, mq_get(self->fd, "abcdef\n"));
 	close(fd);
 	close(other_fd);
@@ -322,7 +322,7 @@ TEST_F(line, signal_while_a_tail_waits_to_grow_leaves_it)
 	close(fd);
 	EXPECT_EQ(10, mq_stat_of(&self->queue, bytes));
 	EXPECT_EQ(0, mq_get(self->fd, "1234567\n"));
-	EXPECT_EQ(0, mq_get(self->fd, "ab"));
+	EXPECT_EQ(0, mq_get(self->fd, "ab\n"));
 }
 
 TEST_F(line, poll_waits_until_a_tail_can_grow)
@@ -371,7 +371,7 @@ TEST_F(line, bounds_that_get_lower_leave_a_tail_its_place)
 	EXPECT_EQ(2, mq_stat_of(&self->queue, ready));
 	EXPECT_EQ(0, mq_get(self->fd, "abcdefg\n"));
 	EXPECT_EQ(-EAGAIN, mq_put(self->fd, "y\n"));
-	EXPECT_EQ(0, mq_get(self->fd, "x"));
+	EXPECT_EQ(0, mq_get(self->fd, "x\n"));
 	EXPECT_EQ(2, mq_put(self->fd, "y\n"));
 }
 
@@ -408,8 +408,8 @@ TEST_F(line, tail_at_close_wakes_a_reader)
 	ASSERT_TRUE(mq_call_sleeps(&call));
 	close(self->writer);
 	self->writer = -1;
-	EXPECT_EQ(4, mq_call_result(&call));
-	EXPECT_STREQ("tail", data);
+	EXPECT_EQ(5, mq_call_result(&call));
+	EXPECT_STREQ("tail\n", data);
 }
 
 TEST_F(line, tail_of_a_killed_writer_is_sent)
@@ -426,7 +426,7 @@ TEST_F(line, tail_of_a_killed_writer_is_sent)
 	}
 	EXPECT_EQ(128 + SIGKILL, mq_wait_child(child));
 	EXPECT_EQ(0, mq_get(self->fd, "line\n"));
-	EXPECT_EQ(0, mq_get(self->fd, "tail"));
+	EXPECT_EQ(0, mq_get(self->fd, "tail\n"));
 }
 
 TEST_F(line, tail_is_stamped_with_its_sender)
@@ -464,8 +464,8 @@ TEST_F(line, tail_goes_before_end_of_file_at_hangup)
 	ASSERT_TRUE(mq_call_sleeps(&call));
 	close(self->writer);
 	self->writer = -1;
-	EXPECT_EQ(4, mq_call_result(&call));
-	EXPECT_STREQ("tail", data);
+	EXPECT_EQ(5, mq_call_result(&call));
+	EXPECT_STREQ("tail\n", data);
 	EXPECT_EQ(0, mq_read(reader, data, sizeof(data)));
 }
 
@@ -733,9 +733,9 @@ TEST_F(line, bad_buffer_sends_no_half_line)
 	if (done >= 6)
 		EXPECT_EQ(0, mq_get(self->fd, "cd\n"));
 	if (done == 8)
-		EXPECT_EQ(0, mq_get(self->fd, "ef"));
+		EXPECT_EQ(0, mq_get(self->fd, "ef\n"));
 	if (done == 7)
-		EXPECT_EQ(0, mq_get(self->fd, "e"));
+		EXPECT_EQ(0, mq_get(self->fd, "e\n"));
 	EXPECT_EQ(-EAGAIN, mq_read(self->fd, got, sizeof(got)));
 }
 
@@ -829,7 +829,7 @@ TEST_F(line, send_ioctl_is_not_framed)
 {
 	ASSERT_EQ(2, mq_put(self->writer, "ab"));
 	EXPECT_EQ(1, mq_send_one(self->writer, "x\ny\nz", 5));
-	EXPECT_EQ(0, mq_get(self->fd, "x\ny\nz"));
+	EXPECT_EQ(0, mq_get(self->fd, "x\ny\nz\n"));
 	ASSERT_EQ(2, mq_put(self->writer, "c\n"));
 	EXPECT_EQ(0, mq_get(self->fd, "abc\n"));
 }
@@ -853,6 +853,184 @@ static void *line_writer_thread(void *argument)
 		if (mq_write(writer->fd, text, writer->size) != writer->size)
 			writer->error++;
 	return NULL;
+}
+
+/* -- the newline that a message lacks ---------------------------------------- */
+
+/* What is sent by DEVMQ_IOC_SEND is read as lines as well. */
+TEST_F(line, message_without_a_newline_is_read_with_one)
+{
+	EXPECT_EQ(1, mq_send_one(self->writer, "hello", 5));
+	EXPECT_EQ(2, mq_send_one(self->writer, "world", 5));
+	EXPECT_EQ(3, mq_send_one(self->writer, "end\n", 4));
+	EXPECT_EQ(0, mq_get(self->fd, "hello\n"));
+	EXPECT_EQ(0, mq_get(self->fd, "world\n"));
+	EXPECT_EQ(0, mq_get(self->fd, "end\n"));
+	EXPECT_EMPTY();
+	EXPECT_EQ(3, mq_stat_of(&self->queue, acked));
+}
+
+TEST_F(line, added_newline_is_no_part_of_the_message)
+{
+	char buffer[1024];
+	struct devmq_recv recv;
+	struct devmq_peek peek;
+
+	ASSERT_EQ(1, mq_send_one(self->writer, "ab", 2));
+	EXPECT_EQ(2, mq_stat_of(&self->queue, bytes));
+	ASSERT_EQ(0, mq_peek(self->fd, buffer, sizeof(buffer), &peek));
+	EXPECT_TRUE(mq_record_is((void *)buffer, "ab"));
+	ASSERT_EQ(0, mq_recv(self->fd, buffer, sizeof(buffer), &recv));
+	EXPECT_TRUE(mq_record_is((void *)buffer, "ab"));
+}
+
+TEST_F(line, added_newline_needs_no_room)
+{
+	RECREATE("max_message_size=4 max_bytes=4");
+	ASSERT_EQ(1, mq_send_one(self->writer, "1234", 4));
+	EXPECT_EQ(0, mq_get(self->fd, "1234\n"));
+	EXPECT_EQ(4, mq_put(self->writer, "123\n"));
+}
+
+TEST_F(line, added_newline_counts_in_fionread)
+{
+	char byte;
+
+	ASSERT_EQ(1, mq_send_one(self->writer, "ab", 2));
+	ASSERT_EQ(2, mq_put(self->writer, "c\n"));
+	EXPECT_EQ(3, mq_fionread(self->fd));
+	ASSERT_EQ(1, mq_read(self->fd, &byte, 1));
+	EXPECT_EQ(2, mq_fionread(self->fd));
+	ASSERT_EQ(1, mq_read(self->fd, &byte, 1));
+	EXPECT_EQ('b', byte);
+	EXPECT_EQ(1, mq_fionread(self->fd));
+	EXPECT_EQ(POLLIN, mq_poll(self->fd, POLLIN));
+	ASSERT_EQ(1, mq_read(self->fd, &byte, 1));
+	EXPECT_EQ('\n', byte);
+	EXPECT_EQ(2, mq_fionread(self->fd));
+}
+
+/* As bash reads: byte by byte, up to the newline. */
+TEST_F(line, message_is_settled_with_its_added_newline_and_not_before)
+{
+	char data[4] = {};
+
+	ASSERT_EQ(1, mq_send_one(self->writer, "ab", 2));
+	EXPECT_EQ(2, mq_read(self->fd, data, 2));
+	EXPECT_EQ(0, mq_stat_of(&self->queue, acked));
+	EXPECT_EQ(1, mq_stat_of(&self->queue, in_flight));
+	EXPECT_EQ(1, mq_read(self->fd, data + 2, 2));
+	EXPECT_STREQ("ab\n", data);
+	EXPECT_EQ(1, mq_stat_of(&self->queue, acked));
+	EXPECT_EMPTY();
+}
+
+TEST_F(line, message_read_but_for_its_newline_goes_back_whole)
+{
+	char data[4];
+	int other = mq_open(&self->queue, O_RDONLY | O_NONBLOCK);
+
+	ASSERT_LE(0, other);
+	ASSERT_EQ(1, mq_send_one(self->writer, "ab", 2));
+	ASSERT_EQ(2, mq_read(other, data, 2));
+	close(other);
+	EXPECT_EQ(0, mq_get(self->fd, "ab\n"));
+}
+
+TEST_F(line, newline_that_cannot_be_copied_is_read_next)
+{
+	char *edge = mq_edge();
+
+	ASSERT_EQ(1, mq_send_one(self->writer, "ab", 2));
+	EXPECT_EQ(2, mq_read(self->fd, edge - 2, 10));
+	EXPECT_EQ(0, memcmp(edge - 2, "ab", 2));
+	EXPECT_EQ(-EFAULT, mq_read(self->fd, edge, 10));
+	EXPECT_EQ(1, mq_stat_of(&self->queue, in_flight));
+	EXPECT_EQ(0, mq_get(self->fd, "\n"));
+	EXPECT_EQ(1, mq_stat_of(&self->queue, acked));
+}
+
+TEST_F(line, bad_buffer_leaves_a_message_without_newline_in_place)
+{
+	ASSERT_EQ(1, mq_send_one(self->writer, "ab", 2));
+	EXPECT_EQ(-EFAULT, mq_read(self->fd, MQ_BAD_POINTER, 10));
+	EXPECT_EQ(1, mq_stat_of(&self->queue, ready));
+	EXPECT_EQ(0, mq_get(self->fd, "ab\n"));
+}
+
+TEST_F(line, readv_gets_the_added_newline_in_its_place)
+{
+	char a[2], b[1], c[4];
+	struct iovec parts[3] = { { a, 2 }, { b, 1 }, { c, 4 } };
+
+	ASSERT_EQ(1, mq_send_one(self->writer, "abc", 3));
+	EXPECT_EQ(4, readv(self->fd, parts, 3));
+	EXPECT_EQ('c', b[0]);
+	EXPECT_EQ('\n', c[0]);
+	ASSERT_EQ(2, mq_send_one(self->writer, "ab", 2));
+	EXPECT_EQ(3, readv(self->fd, parts, 3));
+	EXPECT_EQ('\n', b[0]);
+}
+
+TEST_F(line, splice_gives_the_added_newline)
+{
+	int ends[2];
+
+	ASSERT_EQ(0, pipe2(ends, O_CLOEXEC | O_NONBLOCK));
+	ASSERT_EQ(1, mq_send_one(self->writer, "ab", 2));
+	ASSERT_EQ(2, mq_send_one(self->writer, "cd", 2));
+	EXPECT_EQ(3, splice(self->fd, NULL, ends[1], NULL, 4096, 0));
+	EXPECT_EQ(3, splice(self->fd, NULL, ends[1], NULL, 4096, 0));
+	EXPECT_EQ(0, mq_get(ends[0], "ab\ncd\n"));
+	EXPECT_EQ(2, mq_stat_of(&self->queue, acked));
+	close(ends[0]);
+	close(ends[1]);
+}
+
+/* Not as an end of file, which it is with framing=record. */
+TEST_F(line, empty_message_is_read_as_an_empty_line)
+{
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "allow_empty", "1"));
+	ASSERT_EQ(1, mq_send_one(self->writer, "", 0));
+	EXPECT_EQ(1, mq_fionread(self->fd));
+	EXPECT_EQ(0, mq_get(self->fd, "\n"));
+	EXPECT_EQ(1, mq_stat_of(&self->queue, acked));
+	EXPECT_EMPTY();
+}
+
+TEST_F(line, empty_line_of_a_write_is_no_empty_message)
+{
+	EXPECT_EQ(1, mq_put(self->writer, "\n"));
+	EXPECT_EQ(-EINVAL, mq_send_one(self->writer, "", 0));
+	EXPECT_EQ(1, mq_stat_of(&self->queue, bytes));
+}
+
+TEST_F(line, large_message_without_a_newline_gets_one)
+{
+	char *text = malloc(300000), *got = malloc(300000);
+
+	memset(text, 'x', 299999);
+	ASSERT_EQ(1, mq_send_one(self->writer, text, 299998));
+	EXPECT_EQ(299999, mq_read(self->fd, got, 300000));
+	EXPECT_EQ(0, memcmp(text, got, 299998));
+	EXPECT_EQ('\n', got[299998]);
+}
+
+TEST_F(line, manual_delivery_is_half_read_without_its_newline)
+{
+	struct devmq_consumer consumer;
+	char data[4];
+
+	RECREATE("ack=manual");
+	ASSERT_EQ(1, mq_send_one(self->writer, "ab", 2));
+	ASSERT_EQ(2, mq_read(self->fd, data, 2));
+	ASSERT_EQ(0, mq_consumer_get(self->fd, &consumer));
+	EXPECT_EQ(1, consumer.partial_id);
+	EXPECT_EQ(0, mq_get(self->fd, "\n"));
+	ASSERT_EQ(0, mq_consumer_get(self->fd, &consumer));
+	EXPECT_EQ(0, consumer.partial_id);
+	EXPECT_EQ(1, consumer.held);
+	EXPECT_EQ(1, mq_ack(self->fd, 1));
 }
 
 TEST_F(line, threads_on_one_descriptor_do_not_mix_their_lines)

@@ -103,6 +103,24 @@ TEST_F(uring, read_waits_for_a_message_without_a_worker)
 	EXPECT_EQ(0, workers());
 }
 
+TEST_F(uring, read_with_framing_line_ends_in_a_newline)
+{
+	struct mq_queue lines;
+	int fd;
+
+	ASSERT_EQ(0, mq_create(&lines, "framing=line"));
+	fd = mq_open(&lines, O_RDWR);
+	ASSERT_LE(0, fd);
+	ring_read(&self->ring, fd, self->data[0], 64, 7);
+	ASSERT_EQ(1, ring_submit(&self->ring));
+	EXPECT_EQ(-ENODATA, ring_done(&self->ring, NULL));
+	ASSERT_EQ(1, mq_send_one(fd, "hello", 5));
+	EXPECT_EQ(6, ring_wait(&self->ring, NULL));
+	EXPECT_EQ(0, memcmp(self->data[0], "hello\n", 6));
+	EXPECT_EQ(1, mq_stat_of(&lines, acked));
+	close(fd);
+}
+
 TEST_F(uring, write_waits_for_room_without_a_worker)
 {
 	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "max_messages", "1"));
