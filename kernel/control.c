@@ -19,6 +19,7 @@
 
 /**
  * struct mq_control - an open control node
+ * @nodes: the file system where it was opened (invariant)
  * @lock: serialises its users, protects the rest
  * @fresh: nothing was written or read yet: a read gives the option table
  * @reply: what a read gives
@@ -26,7 +27,8 @@
  * @pos: how many of them have been read
  */
 struct mq_control {
-	struct mutex	lock;	/* all of this */
+	struct super_block *nodes;
+	struct mutex	lock;	/* all that follows */
 	bool		fresh;
 	char		reply[MQ_COMMAND_MAX];
 	size_t		size;
@@ -159,6 +161,25 @@ static int mq_check_owner(struct mq_control *c, const struct mq_options *opt)
 	return 0;
 }
 
+/* Note why mq_create() failed. Return: @err. */
+static int mq_create_fail(struct mq_control *c, int err, const char *name,
+			  const struct mq_options *opt)
+{
+	if (err == -EEXIST)
+		return mq_fail(c, err, "queue '%s' exists already", name);
+	if (err == -EBUSY)
+		return mq_fail(c, err,
+			       "another file stands at /dev/mq/%s: move it away",
+			       name);
+	if (err == -ENXIO)
+		return mq_fail(c, err, "/dev/mq/%s could not be made", name);
+	if (opt->dead_letter[0] && mq_dead_letter_why(err))
+		return mq_fail(c, err, "dead_letter=%s: %s", opt->dead_letter,
+			       mq_dead_letter_why(err));
+	return mq_fail(c, err, "queue '%s' cannot be made: error %d", name,
+		       -err);
+}
+
 static int mq_command_create(struct mq_control *c, char *rest)
 {
 	char *name = mq_word(&rest);
@@ -182,16 +203,8 @@ static int mq_command_create(struct mq_control *c, char *rest)
 	if (opt.overflow == MQ_OVERFLOW_DEAD_LETTER && !opt.dead_letter[0])
 		return mq_fail(c, -EINVAL,
 			       "overflow=dead-letter: there is no dead_letter");
-	err = mq_create(name, &opt);
-	if (err == -EEXIST)
-		return mq_fail(c, err, "queue '%s' exists already", name);
-	if (err && opt.dead_letter[0] && mq_dead_letter_why(err))
-		return mq_fail(c, err, "dead_letter=%s: %s", opt.dead_letter,
-			       mq_dead_letter_why(err));
-	if (err)
-		return mq_fail(c, err, "queue '%s' cannot be made: error %d",
-			       name, -err);
-	return 0;
+	err = mq_create(name, &opt, c->nodes);
+	return err ? mq_create_fail(c, err, name, &opt) : 0;
 }
 
 static int mq_command_remove(struct mq_control *c, char *rest)
@@ -317,6 +330,7 @@ static int mq_control_open(struct inode *inode, struct file *file)
 	if (!c)
 		return -ENOMEM;
 	mutex_init(&c->lock);
+	c->nodes = file->f_path.dentry->d_sb;
 	c->fresh = true;
 	file->private_data = c;
 	return stream_open(inode, file);

@@ -1746,7 +1746,8 @@ int mq_queues_init(void);
 void mq_queues_exit(void);
 int mq_registry_init(void);
 void mq_registry_exit(void);
-int mq_create(const char *name, const struct mq_options *opt);
+int mq_create(const char *name, const struct mq_options *opt,
+	      struct super_block *nodes);
 int mq_remove(const char *name, bool force);
 void mq_reap(struct mq_queue *q, bool closed);
 struct mq_queue *mq_queue_by_origin(const struct mq_text *origin);

@@ -8,7 +8,10 @@
  */
 #include <linux/cdev.h>
 #include <linux/cred.h>
+#include <linux/dcache.h>
 #include <linux/module.h>
+#include <linux/namei.h>
+#include <linux/path.h>
 #include <linux/random.h>
 #include <linux/rbtree.h>
 #include <linux/sched/signal.h>
@@ -311,8 +314,47 @@ static void mq_unlink_sources(struct mq_queue *q)
 	}
 }
 
-/* Give the queue its number and its node. */
-static int mq_publish(struct mq_queue *q)
+/* What devtmpfs has of this name there, all of which it keeps in mind; or NULL. */
+static struct dentry *mq_node_find(struct dentry *dir, const char *name)
+{
+	struct qstr word = QSTR_INIT(name, strlen(name));
+
+	word.hash = full_name_hash(dir, name, word.len);
+	return d_lookup(dir, &word);
+}
+
+/*
+ * Is the node of this name what it should be? The driver core does not say
+ * whether it could be made: if a file stands in its place, it is not.
+ *
+ * @nodes is where it should be. If that is no devtmpfs, or NULL, whoever makes
+ * nodes there may take his time, and nothing is known of them.
+ *
+ * Return: 0; EBUSY, there is another file; ENXIO, there is none.
+ */
+static int mq_node_check(struct super_block *nodes, const char *name,
+			 dev_t devt)
+{
+	struct dentry *dir, *node = NULL;
+	const struct inode *inode;
+	int err = -ENXIO;
+
+	if (!nodes || strcmp(nodes->s_type->name, "devtmpfs"))
+		return 0;
+	dir = mq_node_find(nodes->s_root, "mq");
+	if (dir)
+		node = mq_node_find(dir, name);
+	inode = node ? d_inode(node) : NULL;
+	if (inode)
+		err = S_ISCHR(inode->i_mode) && inode->i_rdev == devt ?
+		      0 : -EBUSY;
+	dput(node);
+	dput(dir);
+	return err;
+}
+
+/* Give the queue its number and its node, which is in @nodes. */
+static int mq_publish(struct mq_queue *q, struct super_block *nodes)
 {
 	int err;
 
@@ -323,6 +365,11 @@ static int mq_publish(struct mq_queue *q)
 		return err == -EBUSY ? -ENOSPC : err;
 	q->dev.devt = MKDEV(MAJOR(mq_devt), q->minor);
 	err = device_add(&q->dev);
+	if (!err) {
+		err = mq_node_check(nodes, q->name, q->dev.devt);
+		if (err)
+			device_del(&q->dev);
+	}
 	if (err) {
 		/* It may have been opened by its number already. */
 		mq_queue_close(q, true);
@@ -337,11 +384,14 @@ static int mq_publish(struct mq_queue *q)
  * mq_create - make a queue
  * @name: its name, checked
  * @opt: its options, checked
+ * @nodes: the file system that the node is to be in, if that is a devtmpfs
  *
- * Return: 0, EEXIST, what mq_link_dead_letter() has, ENOSPC (out of device
+ * Return: 0, EEXIST, what mq_link_dead_letter() has, EBUSY (a file stands where
+ * the node should be), ENXIO (the node could not be made), ENOSPC (out of device
  * numbers), ENODEV (the module is going), ENOMEM, or what the driver core says.
  */
-int mq_create(const char *name, const struct mq_options *opt)
+int mq_create(const char *name, const struct mq_options *opt,
+	      struct super_block *nodes)
 {
 	struct mq_queue *q;
 	int err;
@@ -358,7 +408,7 @@ int mq_create(const char *name, const struct mq_options *opt)
 	if (!mq_find(name))
 		err = mq_link_dead_letter(q, opt->dead_letter, false);
 	if (!err) {
-		err = mq_publish(q);
+		err = mq_publish(q, nodes);
 		if (err)
 			mq_link_dead_letter(q, "", true);
 	}
@@ -507,6 +557,23 @@ void mq_queues_exit(void)
 	kmem_cache_destroy(mq_queue_cache);
 }
 
+/* Is the control node what it should be, as far as the loader can see? */
+static int __init mq_control_check(void)
+{
+	struct path dev;
+	int err;
+
+	if (kern_path("/dev", LOOKUP_FOLLOW, &dev))
+		return 0;
+	err = mq_node_check(dev.dentry->d_sb, "control", mq_devt);
+	path_put(&dev);
+	if (err == -EBUSY)
+		pr_err("devmq: another file stands at /dev/mq/control: move it away\n");
+	else if (err)
+		pr_err("devmq: /dev/mq/control could not be made\n");
+	return err;
+}
+
 int __init mq_registry_init(void)
 {
 	int err;
@@ -529,8 +596,13 @@ int __init mq_registry_init(void)
 	err = PTR_ERR_OR_ZERO(mq_control_dev);
 	if (err)
 		goto out_control;
+	err = mq_control_check();
+	if (err)
+		goto out_device;
 	return 0;
 
+out_device:
+	device_destroy(&mq_class, mq_devt);
 out_control:
 	cdev_del(&mq_control_cdev);
 out_cdev:

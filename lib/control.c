@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "internal.h"
@@ -60,6 +61,39 @@ static int lmq_read_reason(int fd, int err, char *reason, size_t size)
 	return lmq_fail(err, reason, size, "%s", line);
 }
 
+/*
+ * Open the control node. Opening another file may have effects, so look at what
+ * it is before, and again after.
+ */
+static int lmq_open_control(int flags)
+{
+	struct stat st;
+	int fd, err;
+
+	if (stat(LMQ_CONTROL, &st))
+		return -errno;
+	err = lmq_check_control(&st);
+	if (err)
+		return err;
+	fd = open(LMQ_CONTROL, flags | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	err = fstat(fd, &st) ? -errno : lmq_check_control(&st);
+	if (!err)
+		return fd;
+	close(fd);
+	return err;
+}
+
+/* Why the control node could not be opened. */
+static int lmq_fail_open(int err, char *reason, size_t size)
+{
+	if (err != -ENOTTY)
+		return lmq_fail_errno(err, reason, size, LMQ_CONTROL);
+	return lmq_fail(err, reason, size, LMQ_CONTROL " is another file, not "
+			"the module's: move it away and load the module again");
+}
+
 LMQ_EXPORT int devmq_control(const char *command, char *reason,
 			     size_t reason_size)
 {
@@ -74,10 +108,9 @@ LMQ_EXPORT int devmq_control(const char *command, char *reason,
 	if (!length || length > LMQ_COMMAND_MAX)
 		return lmq_fail(length ? -E2BIG : -EINVAL, reason, reason_size,
 				"a command is 1 to %d bytes", LMQ_COMMAND_MAX);
-	fd = open(LMQ_CONTROL, O_RDWR | O_CLOEXEC);
+	fd = lmq_open_control(O_RDWR);
 	if (fd < 0)
-		return lmq_fail_errno(-errno, reason, reason_size,
-				      LMQ_CONTROL);
+		return lmq_fail_open(fd, reason, reason_size);
 	written = write(fd, command, length);
 	if (written < 0)
 		err = lmq_read_reason(fd, -errno, reason, reason_size);
@@ -145,10 +178,10 @@ static int lmq_read_all(int fd, char **text)
 
 LMQ_EXPORT int devmq_option_table(char **table)
 {
-	int fd = open(LMQ_CONTROL, O_RDONLY | O_CLOEXEC), err;
+	int fd = lmq_open_control(O_RDONLY), err;
 
 	if (fd < 0)
-		return -errno;
+		return fd;
 	err = lmq_read_all(fd, table);
 	close(fd);
 	return err;

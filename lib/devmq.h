@@ -1160,9 +1160,14 @@ int devmq_redrive(struct devmq_queue *queue, uint64_t first_id,
  *	fit, empty on success; may be NULL
  * @reason_size: bytes there
  *
- * Return: 0, -EEXIST, -EINVAL (name, option or value), -ENAMETOOLONG, -ERANGE
- * (a number is out of bounds), -E2BIG (longer than a command may be),
- * -EACCES, -ENOENT (the module is not loaded) or -ENOMEM.
+ * A queue that was created has its device node, /dev/mq/NAME: where that cannot
+ * be made, nothing is.
+ *
+ * Return: 0, -EEXIST, -EBUSY (another file stands where the node should be: see
+ * devmq_check_node()), -ENXIO (the node could not be made), -EINVAL (name, option
+ * or value), -ENAMETOOLONG, -ERANGE (a number is out of bounds), -E2BIG (longer
+ * than a command may be), -EACCES, -ENOENT (the module is not loaded), -ENOTTY
+ * (/dev/mq/control is not the module's) or -ENOMEM.
  */
 int devmq_create(const char *name, const char *options, char *reason,
 		 size_t reason_size);
@@ -1190,9 +1195,23 @@ int devmq_remove(const char *name, bool force, char *reason,
  * @reason: as for devmq_create()
  * @reason_size: bytes there
  *
- * Return: 0, -EINVAL, -E2BIG or the command's error.
+ * Return: 0, -EINVAL, -E2BIG, -ENOTTY (/dev/mq/control is not the module's) or
+ * the command's error.
  */
 int devmq_control(const char *command, char *reason, size_t reason_size);
+
+/**
+ * devmq_check_node() - does a queue have its device node?
+ * @name: the queue's name
+ *
+ * Looks at /dev/mq/NAME and at sysfs; opens neither. Without its node nobody can
+ * use a queue, and who writes to another file of its name sends nothing.
+ *
+ * Return: 0, -ENOENT (there is no queue of this name), -ENXIO (there is a queue,
+ * and nothing at /dev/mq/NAME), -ENOTTY (there is a queue, and /dev/mq/NAME is
+ * another file), -EINVAL or -ENAMETOOLONG (the name).
+ */
+int devmq_check_node(const char *name);
 
 /**
  * devmq_option_table() - which options this kernel module has
@@ -1200,7 +1219,8 @@ int devmq_control(const char *command, char *reason, size_t reason_size);
  *	bounds, "live" or "fixed", and a description. The caller ends it with
  *	free(3)
  *
- * Return: 0, -ENOENT (the module is not loaded), -EACCES or -ENOMEM.
+ * Return: 0, -ENOENT (the module is not loaded), -ENOTTY (/dev/mq/control is not
+ * the module's), -EACCES or -ENOMEM.
  */
 int devmq_option_table(char **table);
 

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "devmq.h"
 
@@ -64,6 +65,8 @@ struct devmq_buffer {
 /* queue.c */
 int lmq_ioctl(const struct devmq_queue *queue, unsigned long command,
 	      void *arg);
+/* 0, or -ENOTTY: this file is not the control node. */
+int lmq_check_control(const struct stat *st);
 
 /* buffer.c */
 void lmq_buffer_reset(struct devmq_buffer *buffer);

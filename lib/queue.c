@@ -47,8 +47,8 @@ static int lmq_link_word(const char *path, char *word, size_t size)
 /* The major number of queues, or 0: it is not known yet. */
 static unsigned int lmq_major;
 
-/* Is this file a queue? Ask sysfs, which knows it by its device number. */
-static int lmq_identify(const struct stat *st, char name[DEVMQ_NAME_SIZE])
+/* The name of a device of ours: ask sysfs, which knows it by its number. */
+static int lmq_device_name(const struct stat *st, char name[DEVMQ_NAME_SIZE])
 {
 	char path[96], class[8];
 	int err;
@@ -66,11 +66,51 @@ static int lmq_identify(const struct stat *st, char name[DEVMQ_NAME_SIZE])
 	err = lmq_link_word(path, name, DEVMQ_NAME_SIZE);
 	if (err)
 		return err == -ENOENT ? -ENODEV : -ENOTTY;
+	return 0;
+}
+
+int lmq_check_control(const struct stat *st)
+{
+	char name[DEVMQ_NAME_SIZE];
+	int err = lmq_device_name(st, name);
+
+	/* Sysfs need not be there: opening it finds out. */
+	if (err == -ENODEV)
+		return 0;
+	return err || strcmp(name, "control") ? -ENOTTY : 0;
+}
+
+/* Is this file a queue? */
+static int lmq_identify(const struct stat *st, char name[DEVMQ_NAME_SIZE])
+{
+	int err = lmq_device_name(st, name);
+
+	if (err)
+		return err;
 	/* The control node is of the class, too, and no queue. */
 	if (devmq_check_name(name))
 		return -ENOTTY;
 	__atomic_store_n(&lmq_major, major(st->st_rdev), __ATOMIC_RELAXED);
 	return 0;
+}
+
+LMQ_EXPORT int devmq_check_node(const char *name)
+{
+	char class[sizeof(LMQ_CLASS_DIR) + DEVMQ_NAME_MAX];
+	char path[sizeof(LMQ_DEV_DIR) + DEVMQ_NAME_MAX];
+	char found[DEVMQ_NAME_SIZE];
+	int err = devmq_check_name(name);
+	struct stat st;
+
+	if (err)
+		return err;
+	snprintf(class, sizeof(class), LMQ_CLASS_DIR "%s", name);
+	if (stat(class, &st))
+		return -errno;
+	snprintf(path, sizeof(path), LMQ_DEV_DIR "%s", name);
+	if (stat(path, &st))
+		return errno == ENOENT ? -ENXIO : -errno;
+	return lmq_identify(&st, found) || strcmp(found, name) ? -ENOTTY : 0;
 }
 
 /*

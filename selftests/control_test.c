@@ -5,6 +5,8 @@
 #include "mq_test.h"
 
 #include <sched.h>
+#include <sys/mount.h>
+#include <sys/sysmacros.h>
 
 #define LONG_NAME "n23456789-123456789-123456789-123456789-123456789-123456789-123"
 
@@ -121,6 +123,114 @@ TEST_F(control, create_makes_node_and_sysfs_at_once)
 	ASSERT_EQ(0, mq_sysfs_get(&self->queue, "uevent", text, sizeof(text)));
 	snprintf(path, sizeof(path), "DEVNAME=mq/%s", self->queue.name);
 	EXPECT_NE(NULL, strstr(text, path));
+}
+
+/* What stands at a queue's path before the queue does. */
+enum in_the_way { A_FILE, A_DIRECTORY, A_LINK, A_DEVICE };
+
+static int put_in_the_way(const struct mq_queue *queue, enum in_the_way what)
+{
+	int fd;
+
+	switch (what) {
+	case A_FILE:
+		fd = open(queue->path, O_WRONLY | O_CREAT | O_EXCL, 0600);
+		return fd < 0 ? -errno : close(fd);
+	case A_DIRECTORY:
+		return mkdir(queue->path, 0700) ? -errno : 0;
+	case A_LINK:
+		return symlink(MQ_CONTROL, queue->path) ? -errno : 0;
+	default:
+		return mknod(queue->path, S_IFCHR | 0600, makedev(1, 3)) ?
+		       -errno : 0;
+	}
+}
+
+TEST_F(control, create_fails_and_undoes_itself_where_a_file_is_in_the_way)
+{
+	char command[128], path[128], reason[256];
+	struct stat before, after;
+	int what, count = queues();
+
+	snprintf(command, sizeof(command), "create %s", self->queue.name);
+	snprintf(path, sizeof(path), "%s:", self->queue.path);
+	for (what = A_FILE; what <= A_DEVICE; what++) {
+		ASSERT_EQ(0, put_in_the_way(&self->queue, what));
+		ASSERT_EQ(0, lstat(self->queue.path, &before));
+		EXPECT_EQ(-EBUSY, mq_put(self->fd, command));
+		ASSERT_LT(0, read_all(self->fd, reason, sizeof(reason)));
+		EXPECT_NE(NULL, strstr(reason, path)) {
+			TH_LOG("%s", reason);
+		}
+		EXPECT_EQ(count, queues());
+		ASSERT_EQ(0, lstat(self->queue.path, &after));
+		EXPECT_EQ(before.st_ino, after.st_ino);
+		EXPECT_EQ(before.st_mode, after.st_mode);
+		EXPECT_EQ(0, remove(self->queue.path));
+		EXPECT_EQ(-ENOENT, mq_control("remove %s", self->queue.name));
+	}
+	EXPECT_EQ(strlen(command), mq_put(self->fd, command));
+	EXPECT_TRUE(exists(self->queue.name));
+}
+
+TEST_F(control, create_that_fails_for_a_file_keeps_no_dead_letter_queue)
+{
+	struct mq_queue grave;
+
+	ASSERT_EQ(0, mq_create(&grave, ""));
+	ASSERT_EQ(0, put_in_the_way(&self->queue, A_FILE));
+	EXPECT_EQ(-EBUSY, mq_control("create %s dead_letter=%s",
+				     self->queue.name, grave.name));
+	EXPECT_EQ(0, unlink(self->queue.path));
+	/* It is nobody's any more. */
+	EXPECT_EQ(0, mq_control("remove %s", grave.name));
+}
+
+/* A process whose root has no /dev: what counts is where the control node is. */
+TEST_F(control, file_in_the_way_is_seen_from_another_root)
+{
+	char command[128];
+	pid_t child;
+
+	snprintf(command, sizeof(command), "create %s", self->queue.name);
+	ASSERT_EQ(0, put_in_the_way(&self->queue, A_FILE));
+	child = mq_fork();
+	if (!child)
+		_exit(chroot("/tmp") ||
+		      mq_put(self->fd, command) != -EBUSY);
+	EXPECT_EQ(0, mq_wait_child(child));
+	EXPECT_EQ(0, unlink(self->queue.path));
+	child = mq_fork();
+	if (!child)
+		_exit(chroot("/tmp") ||
+		      mq_put(self->fd, command) != strlen(command));
+	EXPECT_EQ(0, mq_wait_child(child));
+	EXPECT_TRUE(exists(self->queue.name));
+}
+
+/* Where another program makes the nodes, nothing can be said of them yet. */
+TEST_F(control, control_node_elsewhere_looks_for_no_file)
+{
+	char path[] = "/run/control_test.XXXXXX", node[64];
+	struct stat stat_buffer;
+	char command[128];
+	int fd;
+
+	ASSERT_EQ(0, stat(MQ_CONTROL, &stat_buffer));
+	ASSERT_NE(NULL, mkdtemp(path));
+	ASSERT_EQ(0, mount("none", path, "tmpfs", 0, NULL));
+	snprintf(node, sizeof(node), "%s/control", path);
+	ASSERT_EQ(0, mknod(node, S_IFCHR | 0600, stat_buffer.st_rdev));
+	fd = open(node, O_RDWR);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, put_in_the_way(&self->queue, A_FILE));
+	snprintf(command, sizeof(command), "create %s", self->queue.name);
+	EXPECT_EQ(strlen(command), mq_put(fd, command));
+	EXPECT_EQ(0, unlink(self->queue.path));
+	EXPECT_EQ(0, mq_control("remove %s", self->queue.name));
+	close(fd);
+	EXPECT_EQ(0, umount2(path, MNT_DETACH));
+	EXPECT_EQ(0, rmdir(path));
 }
 
 TEST_F(control, remove_takes_node_and_sysfs_away_at_once)

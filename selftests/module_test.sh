@@ -124,4 +124,32 @@ test_node_of_another_life_opens_nothing() {
 	rm "/run/$queue"
 }
 
+# After a reload the control node is there, or the module is not.
+test_module_does_not_load_where_a_file_is_in_the_way_of_the_control_node() {
+	[ -e $module ] || skip "there is no $module"
+	rmmod devmq || fail "the module is in use"
+	mkdir -p /dev/mq
+	echo 'create orders' >$control
+	insmod $module 2>/dev/null && fail "it was loaded"
+	[ ! -e /sys/module/devmq ] || fail "it is there"
+	[ ! -e $class/control ] || fail "its device is there"
+	equal 'create orders' "$(cat $control)"
+	dmesg | tail -n 3 | grep -q 'another file stands at /dev/mq/control' ||
+		fail "the log does not say why: $(dmesg | tail -n 3)"
+	rm $control
+	insmod $module || fail "it cannot be loaded any more"
+	[ -c $control ] || fail "no control node"
+	echo "create $queue" >$control || fail "no queue can be made"
+}
+
+# A stale file that is no longer in the way of anything, as its queue is gone.
+test_stale_file_in_the_directory_is_no_harm_to_a_reload() {
+	[ -e $module ] || skip "there is no $module"
+	echo "old job" >"/dev/mq/$queue"
+	rmmod devmq && insmod $module || fail "cannot be loaded anew"
+	[ -c $control ] || fail "no control node"
+	equal "old job" "$(cat "/dev/mq/$queue")"
+	rm "/dev/mq/$queue"
+}
+
 run_tests

@@ -7,6 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include "mqctl.h"
 #include "units.h"
@@ -117,36 +120,103 @@ static int complain_control(const char *name, int error, const char *what,
 	return complain(name, error, "%s", what);
 }
 
-static int run_create(struct args *args)
+/* Is this device one of the module's, so that somebody can use it? */
+static bool is_live(const struct stat *st)
+{
+	char path[64], class[256];
+	ssize_t n;
+
+	if (!S_ISCHR(st->st_mode))
+		return false;
+	snprintf(path, sizeof(path), "/sys/dev/char/%u:%u/subsystem",
+		 major(st->st_rdev), minor(st->st_rdev));
+	n = readlink(path, class, sizeof(class));
+	return n > 0 && ends_with(class, (size_t)n, "/mq");
+}
+
+/*
+ * Remove the file that stands where a queue's device file is to be, if that is
+ * nothing more than a file.
+ */
+static int remove_stale(const char *name)
+{
+	char path[sizeof("/dev/mq/") + DEVMQ_NAME_MAX];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/dev/mq/%s", name);
+	if (lstat(path, &st))
+		return errno == ENOENT ? STATUS_DONE :
+		       complain(name, -errno, "cannot replace %s", path);
+	if (S_ISDIR(st.st_mode))
+		return complain(name, 0, "cannot replace %s: it is a "
+				"directory", path);
+	if (is_live(&st))
+		return complain(name, 0, "cannot replace %s: it is the device "
+				"file of another queue", path);
+	if (unlink(path) && errno != ENOENT)
+		return complain(name, -errno, "cannot replace %s", path);
+	return STATUS_DONE;
+}
+
+/* Create it; with @force, in the place of another file. */
+static int create_queue(const char *name, const char *options, bool force)
 {
 	char why[REASON_MAX] = "";
-	const char *name;
-	char *options;
 	int err;
 
-	no_options(args);
-	name = operand_queue(args, 0);
-	options = join_options(args);
-	if (!options)
-		return complain(name, -ENOMEM, "cannot create");
 	err = devmq_create(name, options, why, sizeof(why));
-	free(options);
+	if (err == -EBUSY && force) {
+		if (remove_stale(name))
+			return STATUS_FAILED;
+		err = devmq_create(name, options, why, sizeof(why));
+	}
+	if (err == -EBUSY && !force)
+		return complain(name, 0, "cannot create: %s (--force replaces "
+				"it)", why);
 	if (err)
 		return complain_control(name, err, "cannot create", why);
 	return STATUS_DONE;
 }
 
+static int run_create(struct args *args)
+{
+	bool force = false;
+	const char *name;
+	char *options;
+	int status;
+
+	while (args_next(args))
+		force = true;
+	name = operand_queue(args, 0);
+	options = join_options(args);
+	if (!options)
+		return complain(name, -ENOMEM, "cannot create");
+	status = create_queue(name, options, force);
+	free(options);
+	return status;
+}
+
+static const struct opt create_opts[] = {
+	{ 'f', "force", NULL, "replace a file that is in the way" },
+	OPTS_END
+};
+
 const struct command cmd_create = {
 	.name = "create",
 	.run = run_create,
-	.synopsis = "NAME [option=value]...",
+	.synopsis = "[-f] NAME [option=value]...",
 	.summary = "Create a queue",
 	.text =
 "Sizes (max_bytes, max_message_size) may end in K, M or G, durations\n"
 "(options that end in _ms) in ms, s, m or h; a duration without a unit is in\n"
 "milliseconds. What is wrong with an option is said in the module's words.\n"
-"Reading /dev/mq/control shows all options with their bounds and defaults.",
-	.opts = no_opts,
+"Reading /dev/mq/control shows all options with their bounds and defaults.\n"
+"\n"
+"What is written to /dev/mq/NAME before there is a queue ends up in a regular\n"
+"file, which is then in the way of the queue's device file: nothing is created,\n"
+"unless --force is given, which removes that file with what is in it. It\n"
+"removes no directory, and no device file of another queue.",
+	.opts = create_opts,
 	.min = 1,
 	.max = -1,
 };

@@ -15,7 +15,7 @@
 
 #define DEFAULT_COLUMNS \
 	"name,ready,in_flight,delayed,deferred,dead,bytes,consumers," \
-	"producers,oldest_ms"
+	"producers,oldest_ms,node"
 #define COLUMNS_MAX	64
 
 /* What ls shows, and how; cells are allocated, row after row. */
@@ -268,10 +268,14 @@ const struct command cmd_ls = {
 	.summary = "List queues",
 	.text =
 "Queues come sorted by name. Without --output the columns are name, ready,\n"
-"in_flight, delayed, deferred, dead, bytes, consumers, producers and\n"
-"oldest_ms. Sizes and durations are rounded down to be short, unless --raw\n"
-"or --json is given. JSON has all queues in the array \"queues\", with columns\n"
-"by their names and numbers as numbers. That there is no queue is no error.",
+"in_flight, delayed, deferred, dead, bytes, consumers, producers, oldest_ms\n"
+"and node. Sizes and durations are rounded down to be short, unless --raw or\n"
+"--json is given. JSON has all queues in the array \"queues\", with columns by\n"
+"their names and numbers as numbers. That there is no queue is no error.\n"
+"\n"
+"A node that is not ok means that nobody can use the queue: its device file\n"
+"is missing, or another file stands in its place (wrong), which keeps what is\n"
+"written to it and sends nothing.",
 	.opts = ls_opts,
 	.min = 0,
 	.max = 0,

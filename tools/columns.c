@@ -15,6 +15,8 @@
 
 const struct column columns[] = {
 	{ "name", "NAME", KIND_TEXT, 0, "name of the queue" },
+	{ "node", "NODE", KIND_TEXT, 0,
+	  "its device file: ok, missing, or wrong (another file)" },
 
 	{ "type", "TYPE", KIND_TEXT, 0, "what it is: queue" },
 	{ "mode", "MODE", KIND_TEXT, 0, "permissions of the device file" },
@@ -142,12 +144,15 @@ int facts_get(struct facts *facts, const char *name)
 	 * no inode of that behind, which counts where there are thousands.
 	 */
 	if (!devmq_open(&queue, name, DEVMQ_OPEN_LOOK)) {
-		err = devmq_stat(queue, &facts->stat, sizeof(facts->stat));
+		/* A link may lead to another queue. */
+		err = strcmp(devmq_name(queue), name) ? -ENOTTY :
+		      devmq_stat(queue, &facts->stat, sizeof(facts->stat));
 		facts->has_stat = !err;
 		devmq_close(queue);
 		if (!err)
 			return 0;
 	}
+	facts->node = devmq_check_node(name);
 	err = devmq_get_option(name, "type", value, sizeof(value));
 	return err < 0 ? err : 0;
 }
@@ -160,6 +165,11 @@ int facts_value(const struct facts *facts, const struct column *column,
 
 	if (!strcmp(column->name, "name")) {
 		snprintf(value, COLUMN_VALUE_MAX, "%s", facts->name);
+		return 0;
+	}
+	if (!strcmp(column->name, "node")) {
+		snprintf(value, COLUMN_VALUE_MAX, "%s", !facts->node ? "ok" :
+			 facts->node == -ENOTTY ? "wrong" : "missing");
 		return 0;
 	}
 	if (column->counter && facts->has_stat) {

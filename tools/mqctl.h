@@ -148,9 +148,13 @@ struct column {
 extern const struct column columns[];
 const struct column *find_column(const char *name);
 
-/* What is known of one queue: its counters, if it could be asked for them. */
+/*
+ * What is known of one queue: its counters, if it could be asked for them, and
+ * whether its device file is there, as devmq_check_node() says.
+ */
 struct facts {
 	const char		*name;
+	int			node;
 	bool			has_stat;
 	struct devmq_stat	stat;
 };

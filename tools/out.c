@@ -73,6 +73,12 @@ int complain_open(const char *name, int error)
 	char **names;
 	int n;
 
+	if (error == -ENOTTY)
+		return complain(name, 0, "cannot open: /dev/mq/%s is another "
+				"file, not a queue", name);
+	if (error == -ENOENT && devmq_check_node(name) == -ENXIO)
+		return complain(name, 0, "cannot open: the queue is there, but "
+				"/dev/mq/%s is missing", name);
 	if (error != -ENOENT && error != -ENODEV)
 		return complain(name, error, "cannot open");
 	n = devmq_list(&names);

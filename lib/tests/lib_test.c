@@ -1584,6 +1584,74 @@ TEST_F(queue, create_says_what_was_wrong)
 	EXPECT_EQ(0, devmq_remove(name, false, NULL, 0));
 }
 
+TEST_F(queue, create_undoes_itself_where_a_file_is_in_the_way)
+{
+	char name[DEVMQ_NAME_SIZE], path[DEVMQ_NAME_SIZE + 16], reason[256];
+	int fd;
+
+	snprintf(name, sizeof(name), "%.40s.2", self->name);
+	snprintf(path, sizeof(path), "/dev/mq/%s", name);
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
+	ASSERT_LE(0, fd);
+	close(fd);
+	EXPECT_EQ(-EBUSY, devmq_create(name, NULL, reason, sizeof(reason)));
+	EXPECT_NE(NULL, strstr(reason, path));
+	EXPECT_EQ(-ENOENT, devmq_check_node(name));
+	EXPECT_EQ(0, unlink(path));
+	EXPECT_EQ(0, devmq_create(name, NULL, reason, sizeof(reason)));
+	EXPECT_EQ(0, devmq_check_node(name));
+	EXPECT_EQ(0, devmq_remove(name, false, NULL, 0));
+}
+
+TEST_F(queue, lost_node_is_known)
+{
+	char path[DEVMQ_NAME_SIZE + 16], other[DEVMQ_NAME_SIZE + 32];
+	int fd;
+
+	snprintf(path, sizeof(path), "/dev/mq/%s", self->name);
+	snprintf(other, sizeof(other), "%s.other", path);
+	EXPECT_EQ(0, devmq_check_node(self->name));
+	ASSERT_EQ(0, rename(path, other));
+	EXPECT_EQ(-ENXIO, devmq_check_node(self->name));
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
+	ASSERT_LE(0, fd);
+	close(fd);
+	EXPECT_EQ(-ENOTTY, devmq_check_node(self->name));
+	ASSERT_EQ(0, unlink(path));
+	/* The node of another queue is none of this one. */
+	ASSERT_EQ(0, symlink("control", path));
+	EXPECT_EQ(-ENOTTY, devmq_check_node(self->name));
+	ASSERT_EQ(0, unlink(path));
+	ASSERT_EQ(0, rename(other, path));
+	EXPECT_EQ(0, devmq_check_node(self->name));
+}
+
+/* As after a reload with such a file: see module_test.sh. */
+TEST_F(queue, file_in_the_place_of_the_control_node_gets_no_command)
+{
+	char reason[256], *table, text[8];
+	int fd;
+
+	ASSERT_EQ(0, rename("/dev/mq/control", "/dev/mq/control.kept"));
+	fd = open("/dev/mq/control", O_RDWR | O_CREAT | O_EXCL, 0600);
+	EXPECT_LE(0, fd);
+	EXPECT_EQ(-ENOTTY, devmq_control("create x", reason, sizeof(reason)));
+	EXPECT_NE(NULL, strstr(reason, "/dev/mq/control is another file"));
+	EXPECT_EQ(-ENOTTY, devmq_create("x", NULL, NULL, 0));
+	EXPECT_EQ(-ENOTTY, devmq_remove("x", false, NULL, 0));
+	EXPECT_EQ(-ENOTTY, devmq_option_table(&table));
+	EXPECT_EQ(0, read(fd, text, sizeof(text)));
+	close(fd);
+	EXPECT_EQ(0, unlink("/dev/mq/control"));
+	/* Another device gets none, either. */
+	EXPECT_EQ(0, symlink("/dev/null", "/dev/mq/control"));
+	EXPECT_EQ(-ENOTTY, devmq_control("create x", NULL, 0));
+	EXPECT_EQ(0, unlink("/dev/mq/control"));
+	ASSERT_EQ(0, rename("/dev/mq/control.kept", "/dev/mq/control"));
+	EXPECT_EQ(0, devmq_option_table(&table));
+	free(table);
+}
+
 TEST_F(queue, remove_says_what_was_wrong)
 {
 	char reason[256];

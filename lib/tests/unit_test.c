@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/sysmacros.h>
 #include <time.h>
 
 #include "kselftest_harness.h"
@@ -218,6 +219,29 @@ TEST(commands_are_one_line)
 	huge[4096 - 9] = 'x';
 	huge[4096 - 8] = '\0';
 	EXPECT_EQ(-E2BIG, devmq_create("a", huge, reason, sizeof(reason)));
+}
+
+TEST(control_node_is_known)
+{
+	struct stat st;
+
+	ASSERT_EQ(0, stat("/dev/null", &st));
+	EXPECT_EQ(-ENOTTY, lmq_check_control(&st));
+	ASSERT_EQ(0, stat("/proc/version", &st));
+	EXPECT_EQ(-ENOTTY, lmq_check_control(&st));
+	ASSERT_EQ(0, stat("/", &st));
+	EXPECT_EQ(-ENOTTY, lmq_check_control(&st));
+	/* Nothing is known of a number that nobody has: opening will tell. */
+	st.st_mode = S_IFCHR | 0600;
+	st.st_rdev = makedev(4000, 77);
+	EXPECT_EQ(0, lmq_check_control(&st));
+}
+
+TEST(nodes_are_those_of_queues)
+{
+	EXPECT_EQ(-EINVAL, devmq_check_node("a/b"));
+	EXPECT_EQ(-EINVAL, devmq_check_node("control"));
+	EXPECT_EQ(-ENOENT, devmq_check_node("no-such-queue-here"));
 }
 
 TEST(open_takes_only_queues)

@@ -95,6 +95,70 @@ test_create_names()
 	[ -c "/dev/mq/$P.path" ] || fail "no device"
 }
 
+# What an echo before the create leaves, and all else that may stand there.
+test_create_where_a_file_is_in_the_way()
+{
+	local node=/dev/mq/$Q say="another file stands at /dev/mq/$Q: move it away"
+
+	echo job >"$node"
+	mq create "$Q"
+	expect 1 '' "$Q: cannot create: $say (--force replaces it)"
+	expect_same job "$(cat "$node")"
+	[ ! -e "/sys/class/mq/$Q" ] || fail "there is a queue"
+	mq create --force "$Q" max_messages=7
+	expect 0
+	[ -c "$node" ] || fail "no device"
+	counters "$Q" max_messages=7
+	echo job >"$node"
+	counters "$Q" ready=1
+}
+
+test_create_force_removes_nothing_but_a_file()
+{
+	local node=/dev/mq/$Q
+
+	mkdir "$node"
+	mq create -f "$Q"
+	expect 1 '' "$Q: cannot replace $node: it is a directory"
+	rmdir "$node"
+	# The node of a live queue, by another name.
+	make "$P.b"
+	mv "/dev/mq/$P.b" "$node"
+	mq create -f "$Q"
+	expect 1 '' "$Q: cannot replace $node: it is the device file of another queue"
+	[ -c "$node" ] || fail "removed"
+	mv "$node" "/dev/mq/$P.b"
+	# A queue of this name, which is there.
+	mq create -f "$P.b"
+	expect 1 '' "$P.b: cannot create: *exists*"
+	# A link, even to a live one: it is but a link.
+	ln -s "$P.b" "$node"
+	mq create -f "$Q"
+	expect 0
+	[ ! -L "$node" ] && [ -c "$node" ] || fail "no device"
+	mq rm "$Q"
+	# The number of nothing.
+	mknod "$node" c 4000 77
+	mq create -f "$Q"
+	expect 0
+	mq ls -n -o name,node
+	mine | grep -qx "$Q ok" || fail "$(mine)"
+	# Nothing is in the way.
+	mq rm "$Q"
+	mq create -f "$Q"
+	expect 0
+}
+
+test_control_node_that_is_another_file()
+{
+	mv /dev/mq/control /dev/mq/control.kept
+	: >/dev/mq/control
+	mq create "$Q"
+	mv -f /dev/mq/control.kept /dev/mq/control
+	expect 1 '' "$Q: cannot create: /dev/mq/control is another file, not the module's: *"
+	[ ! -e "/dev/mq/$Q" ] || fail "created"
+}
+
 test_create_needs_permission()
 {
 	as_user "$MQCTL create $Q" 2>"$T/err" && fail "created"
@@ -164,11 +228,45 @@ test_ls()
 	mq ls
 	expect 0 -
 	expect_same 'NAME READY IN-FLIGHT DELAYED DEFERRED DEAD BYTES '\
-'CONSUMERS PRODUCERS OLDEST' "$(head -n 1 "$T/out" | tr -s ' ')"
+'CONSUMERS PRODUCERS OLDEST NODE' "$(head -n 1 "$T/out" | tr -s ' ')"
 	expect_same "$P.a $P.b $P.c" "$(mine | cut -d ' ' -f 1 | tr '\n' ' ' |
 		sed 's/ $//')"
-	expect_same "$P.b 2 0 0 0 0 10 0 0" "$(mine | grep "^$P.b" |
-		cut -d ' ' -f 1-9)"
+	expect_same "$P.b 2 0 0 0 0 10 0 0 ok" "$(mine | grep "^$P.b" |
+		cut -d ' ' -f 1-9,11)"
+}
+
+test_ls_marks_a_queue_without_its_node()
+{
+	make "$P.a"; make "$P.b"; make "$P.c"
+	mv "/dev/mq/$P.a" "/dev/mq/$P.a.kept"
+	mv "/dev/mq/$P.b" "/dev/mq/$P.b.kept"
+	echo job >"/dev/mq/$P.b"
+	mq ls -n -o name,node
+	expect 0 -
+	expect_same "$P.a missing $P.b wrong $P.c ok" \
+		"$(mine | tr '\n' ' ' | sed 's/ $//')"
+	as_user "$MQCTL ls -n -o name,node" >"$T/out" || fail "status"
+	expect_same "$P.a missing $P.b wrong $P.c ok" \
+		"$(mine | tr '\n' ' ' | sed 's/ $//')"
+	mq stat "$P.b"
+	grep -Eqx 'node +wrong' "$T/out" || fail "stat: $(cat "$T/out")"
+	mq stat -J "$P.a"
+	expect_json /node missing
+	mq send "$P.a" x
+	expect 1 '' "$P.a: cannot open: the queue is there, but /dev/mq/$P.a is missing"
+	mq send "$P.b" x
+	expect 1 '' "$P.b: cannot open: /dev/mq/$P.b is another file, not a queue"
+	expect_same job "$(cat "/dev/mq/$P.b")"
+	# A link to another queue's is none, to its own it is one.
+	rm "/dev/mq/$P.b"
+	ln -s "$P.c" "/dev/mq/$P.b"
+	mq ls -n -o name,node
+	mine | grep -qx "$P.b wrong" || fail "link: $(mine)"
+	ln -sf "$P.b.kept" "/dev/mq/$P.b"
+	mq ls -n -o name,node
+	mine | grep -qx "$P.b ok" || fail "its own: $(mine)"
+	mv "/dev/mq/$P.a.kept" "/dev/mq/$P.a"
+	mv "/dev/mq/$P.b.kept" "/dev/mq/$P.b"
 }
 
 test_ls_columns()
@@ -295,11 +393,11 @@ test_stat()
 	send "$Q" hello
 	mq stat "$Q"
 	expect 0 -
-	expect_same "name $Q type queue mode 0600" \
-		"$(head -n 3 "$T/out" | tr -s ' \n' ' ' | sed 's/ $//')"
+	expect_same "name $Q node ok type queue mode 0600" \
+		"$(head -n 4 "$T/out" | tr -s ' \n' ' ' | sed 's/ $//')"
 	grep -Eqx 'max_bytes +3145728' "$T/out" || fail "max_bytes"
 	grep -Eqx 'ready +1' "$T/out" || fail "ready"
-	expect_same 52 "$(wc -l <"$T/out")" "lines"
+	expect_same 54 "$(wc -l <"$T/out")" "lines"
 	mq stat "$P.none"
 	expect 1 '' "$P.none: no such queue"
 }
