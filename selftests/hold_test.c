@@ -16,10 +16,6 @@
 #include "ring.h"
 #include <sys/resource.h>
 
-/* A busy machine needs many tries. */
-#undef TEST_TIMEOUT_DEFAULT
-#define TEST_TIMEOUT_DEFAULT 400
-
 #define FEW	10
 #define MANY	10000
 /* The machine may be busy: one good try of so many will do. */
