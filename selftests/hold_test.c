@@ -408,17 +408,20 @@ static void *opener_thread(void *argument)
 TEST_F(hold, who_does_not_look_does_not_wait_for_what_is_due)
 {
 	uint64_t most_ns = SLACK_NS * (is_debug() ? 10 : 1);
-	uint64_t now, at, best_ns = UINT64_MAX;
+	uint64_t ahead = 4 * MQ_SECOND, now, at, best_ns = UINT64_MAX;
 	struct bystander b;
 	int try;
 
 	for (try = 0; try < TRIES && best_ns > most_ns; try++) {
 		ASSERT_EQ(0, begin(self, ""));
-		at = mq_clock_ns(CLOCK_REALTIME) +
-		     (is_debug() ? 20 : 4) * MQ_SECOND;
+		at = mq_clock_ns(CLOCK_REALTIME) + ahead;
 		ASSERT_EQ(0, delay_many(self, 10 * MANY, at));
 		now = mq_clock_ns(CLOCK_REALTIME);
-		ASSERT_LT(now, at);
+		/* All of it is to be there by then, however long that takes. */
+		if (now + 50 * MQ_MS >= at) {
+			ahead *= 2;
+			continue;
+		}
 		memset(&b, 0, sizeof(b));
 		b.queue = &self->queue;
 		/* Just before it begins, and not long: the machine may be busy. */
@@ -480,7 +483,7 @@ TEST_F(hold, purge_passes_few_messages_at_a_time)
 		ASSERT_EQ(0, reap(self, 10 * MANY));
 		took = mq_now_ns() - from;
 		ASSERT_EQ(0, bystander_end(&b));
-		parts = b.worst_ns < took / 2;
+		parts = beyond_noise(&b, bystander_thread, took) < took / 2;
 	}
 	TH_LOG("the slowest call of another: %llu us, the purge: %llu us",
 	       (unsigned long long)b.worst_ns / 1000,
