@@ -72,6 +72,9 @@ bench:
 check-debug:
 	@selftests/tick selftests/check 6.1-debug
 
+check-releases:
+	@selftests/tick selftests/releases
+
 gates:
 	@selftests/tick selftests/gates
 
@@ -98,5 +101,5 @@ clean:
 	@$(MAKE) -C tools clean
 	@$(MAKE) -C selftests clean
 
-.PHONY: all deps module lib tools demo check bench check-debug gates install \
-	uninstall clean
+.PHONY: all deps module lib tools demo check bench check-debug check-releases \
+	gates install uninstall clean
