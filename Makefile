@@ -48,7 +48,7 @@ deps:
 
 # The kernel builds next to the sources, so each kernel gets its own copy.
 module: deps
-	@test -n "$(release)" || { echo "make: '$(KDIR)' has no kernel to build for; set KDIR" >&2; exit 1; }
+	@test -n "$(release)" || { test -z "$(KDIR)" || echo "make: '$(KDIR)' has no kernel to build for; set KDIR" >&2; exit 1; }
 	@mkdir -p $(BUILD)
 	@cp -ru --parents $(sources) $(BUILD)
 	@$(MAKE) -C $(KDIR) M=$(abspath $(BUILD)) $(KFLAGS) modules
@@ -79,8 +79,10 @@ gates:
 	@selftests/tick selftests/gates
 
 # For the kernel that runs, or the one that KDIR says, and for no other.
-install:
+headers:
 	@test -n "$(kdir_given)" || $(vm)/kdir -r >/dev/null
+
+install: headers
 	@$(MAKE) all
 	@$(MAKE) -C lib install
 	@$(MAKE) -C tools install
@@ -102,4 +104,4 @@ clean:
 	@$(MAKE) -C selftests clean
 
 .PHONY: all deps module lib tools demo check bench check-debug check-releases \
-	gates install uninstall clean
+	gates headers install uninstall clean
