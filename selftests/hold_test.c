@@ -585,6 +585,108 @@ TEST_F(hold, ids_are_forgotten_in_portions)
 	EXPECT_BOUNDED(&attack, 10 * MANY);
 }
 
+/* So many open files have looked at one message in the middle. */
+static int leave_cursors(FIXTURE_DATA(hold) *self, int n)
+{
+	struct devmq_record record;
+	char buffer[256];
+	int i, error;
+
+	error = mq_fill_fast(self->fd, 100) ?:
+		open_many(self, n, O_RDONLY);
+	for (i = 0; i < n && !error; i++) {
+		struct devmq_peek peek;
+
+		mq_peek_init(&peek, buffer, sizeof(buffer));
+		peek.after_id = 49;
+		peek.max_count = 1;
+		error = mq_ioctl(self->fds[i], DEVMQ_IOC_PEEK, &peek);
+		memcpy(&record, buffer, sizeof(record));
+		if (!error && record.id != 50)
+			error = -EBADMSG;
+	}
+	return error;
+}
+
+/* Others' places are in the way of each look, and of each purge. */
+static int look_past_cursors(FIXTURE_DATA(hold) *self, int n)
+{
+	struct devmq_record record;
+	int i, error = 0;
+
+	for (i = 0; i < 50 && !error; i++)
+		error = mq_peek_id(&self->queue, 51 + i % 50, &record);
+	if (!error && mq_purge(self->fd, 40, 60) != 21)
+		error = -EBADMSG;
+	return error;
+}
+
+TEST_F(hold, places_of_others_are_passed_few_at_a_time)
+{
+	static const struct attack attack = {
+		"", true, leave_cursors, look_past_cursors,
+	};
+
+	EXPECT_BOUNDED(&attack, MANY);
+}
+
+/* A message for each of so many keys, of each of which one is in flight. */
+static int fill_keys(FIXTURE_DATA(hold) *self, int n)
+{
+	char key[32];
+	int i;
+
+	for (i = 0; i < 2 * n; i++) {
+		snprintf(key, sizeof(key), "key %d", i % n);
+		if (MQ_SEND(self->fd, .text = "x", .key = key) < 0)
+			return -EIO;
+	}
+	return hold_many(self->fd, n);
+}
+
+/* Each key gets another turn. */
+static int settle_keys(FIXTURE_DATA(hold) *self, int n)
+{
+	if (mq_settle(self->fd, 1, UINT64_MAX, DEVMQ_ACTION_RELEASE) != n)
+		return -EBADMSG;
+	return hold_many(self->fd, n);
+}
+
+TEST_F(hold, keys_take_turns_in_portions)
+{
+	static const struct attack attack = {
+		"order=key fairness=key ack=manual", true,
+		fill_keys, settle_keys,
+	};
+
+	EXPECT_BOUNDED(&attack, MANY);
+}
+
+/* All that somebody holds goes back by another's word. */
+static int revoke_all(FIXTURE_DATA(hold) *self, int n)
+{
+	struct devmq_revoke revoke = { .size = sizeof(revoke) };
+	int error;
+
+	mq_settlement(&revoke.how, 1, UINT64_MAX, DEVMQ_ACTION_RELEASE);
+	error = mq_ioctl(self->fd, DEVMQ_IOC_REVOKE, &revoke);
+	return error ?: revoke.how.settled == n ? 0 : -EBADMSG;
+}
+
+static int hold_all(FIXTURE_DATA(hold) *self, int n)
+{
+	return mq_fill_fast(self->fd, n) ?: hold_many(self->fd, n);
+}
+
+TEST_F(hold, revoking_settles_few_at_a_time)
+{
+	static const struct attack attack = {
+		"ack=manual", true, hold_all, revoke_all,
+	};
+
+	EXPECT_BOUNDED(&attack, 10 * MANY);
+}
+
 /* -- ends ------------------------------------------------------------------ */
 
 /*
