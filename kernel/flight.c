@@ -522,22 +522,28 @@ static u64 mq_backoff(const struct mq_queue *q, u32 failures)
 	return min(delay, most) * NSEC_PER_MSEC;
 }
 
-/* It went wrong once more: back after @delay, unless that was once too often. */
-static void mq_fail(struct mq_queue *q, struct mq_entry *e,
-		    enum devmq_failure failure, u64 delay)
+/*
+ * It went wrong once more: back after @delay, unless that was once too often. The
+ * note is the last failure's. Return: whether it died.
+ */
+static bool mq_fail(struct mq_queue *q, struct mq_entry *e,
+		    enum devmq_failure failure, struct mq_text *note, u64 delay)
 {
 	bool dies = mq_is_last_chance(q, e);
 
 	mq_msg(e)->failures++;
 	mq_msg(e)->failure = failure;
+	if (mq_msg(e)->more)
+		mq_note_locked(e, note);
 	if (dies)
-		mq_die_locked(q, e, DEVMQ_REASON_FAILURES, NULL,
-			      delay ?: mq_backoff(q, mq_failures_here(e)));
-	else if (delay)
+		return mq_die_locked(q, e, DEVMQ_REASON_FAILURES,
+				     delay ?: mq_backoff(q, mq_failures_here(e)));
+	if (delay)
 		mq_delay_locked(q, e, MQ_BOOTTIME,
 				mq_later(mq_now(MQ_BOOTTIME), delay));
 	else
 		mq_back_locked(q, e);
+	return false;
 }
 
 /* The consumer's file was closed. */
@@ -545,7 +551,7 @@ static void mq_flight_crash_locked(struct mq_file *f, struct mq_entry *e)
 {
 	mq_land(f, e);
 	trace_mq_return(f->q, e);
-	mq_fail(f->q, e, DEVMQ_FAILURE_CRASH, 0);
+	mq_fail(f->q, e, DEVMQ_FAILURE_CRASH, NULL, 0);
 }
 
 /* Has the lease of a delivery that is held run out, though it is there? */
@@ -565,7 +571,7 @@ void mq_flight_lapse_locked(struct mq_queue *q, struct mq_entry *e)
 	mq_flight_unhold_locked(f, e);
 	mq_land(f, e);
 	trace_mq_lease(q, e);
-	mq_fail(q, e, DEVMQ_FAILURE_LEASE, 0);
+	mq_fail(q, e, DEVMQ_FAILURE_LEASE, NULL, 0);
 	/* It may hold another one now, or has something to tell. */
 	mq_tell_locked(f);
 }
@@ -581,42 +587,52 @@ void mq_flight_purge_locked(struct mq_file *f, struct mq_entry *e)
 	mq_out_locked(q, e);
 }
 
-/* Somebody else settles a delivery that is held, which has what that needs. */
-void mq_flight_revoke_locked(struct mq_entry *e,
+/*
+ * Somebody else settles a delivery that is held, which has what that needs. Return:
+ * whether the message is dead.
+ */
+bool mq_flight_revoke_locked(struct mq_entry *e,
 			     const struct devmq_settlement *how,
 			     struct mq_text *note)
 {
 	struct mq_file *f = mq_msg(e)->holder;
+	bool dead;
 
 	if (how->action == DEVMQ_ACTION_EXTEND) {
 		mq_flight_extend_locked(f, e, how->delay_ns);
-		return;
+		return false;
 	}
 	if (f->partial == e)
 		WRITE_ONCE(f->lost, true);
 	mq_flight_unhold_locked(f, e);
-	mq_settle_one_locked(f, e, how, note);
+	dead = mq_settle_one_locked(f, e, how, note);
 	mq_tell_locked(f);
+	return dead;
 }
 
-/* The consumer could not do it: again after @delay, 0: as the queue says. */
-void mq_flight_retry_locked(struct mq_file *f, struct mq_entry *e, u64 delay)
+/*
+ * The consumer could not do it, and may say why: again after @delay, 0: as the
+ * queue says. Return: whether that was once too often, and it is dead.
+ */
+bool mq_flight_retry_locked(struct mq_file *f, struct mq_entry *e, u64 delay,
+			    struct mq_text *note)
 {
 	struct mq_queue *q = f->q;
 
 	mq_land(f, e);
 	trace_mq_retry(q, e);
 	delay = delay ?: mq_backoff(q, mq_failures_here(e) + 1);
-	mq_fail(q, e, DEVMQ_FAILURE_RETRY, delay);
+	return mq_fail(q, e, DEVMQ_FAILURE_RETRY, note, delay);
 }
 
-/* The consumer says that it is no good, and why. */
-void mq_flight_reject_locked(struct mq_file *f, struct mq_entry *e, u16 reason,
+/* The consumer says that it is no good, and why. Return: whether it is dead. */
+bool mq_flight_reject_locked(struct mq_file *f, struct mq_entry *e, u16 reason,
 			     struct mq_text *note)
 {
 	mq_land(f, e);
-	mq_die_locked(f->q, e, reason ?: DEVMQ_REASON_REJECTED, note,
-		      mq_backoff(f->q, mq_failures_here(e) + 1));
+	mq_note_locked(e, note);
+	return mq_die_locked(f->q, e, reason ?: DEVMQ_REASON_REJECTED,
+			     mq_backoff(f->q, mq_failures_here(e) + 1));
 }
 
 /* The lease of a delivery that is held begins anew. */

@@ -260,7 +260,7 @@ struct mq_text {
  *	queue yet: the same, 0: as the queue says
  * @origin: queue that it came from as dead, or NULL
  * @origin_id: number that it had there
- * @note: what it was rejected with, or NULL
+ * @note: what came with its last failure, or what it was rejected with, or NULL
  * @forgiven: how many failures do not count towards max_deliveries here
  * @reason: enum devmq_reason, or what a consumer said
  * @buried: it came here as dead, and counts in mq_queue.buried
@@ -1427,11 +1427,10 @@ void mq_delay_locked(struct mq_queue *q, struct mq_entry *e,
 		     enum mq_clocks clock, u64 due);
 void mq_due_locked(struct mq_queue *q, struct mq_entry *e);
 void mq_expire_locked(struct mq_queue *q, struct mq_entry *e);
-void mq_die_locked(struct mq_queue *q, struct mq_entry *e, u16 reason,
-		   struct mq_text *note, u64 delay);
+void mq_note_locked(struct mq_entry *e, struct mq_text *note);
+bool mq_die_locked(struct mq_queue *q, struct mq_entry *e, u16 reason, u64 delay);
 void mq_absolve_locked(struct mq_queue *q, struct mq_entry *e);
-void mq_dead_letter_locked(struct mq_queue *q, struct mq_entry *e, u16 reason,
-			   struct mq_text *note);
+void mq_dead_letter_locked(struct mq_queue *q, struct mq_entry *e, u16 reason);
 void mq_arrive(struct mq_queue *q, struct mq_entry *e, bool anew);
 void mq_dispose(struct list_head *out);
 
@@ -1475,15 +1474,16 @@ void mq_flight_unhold_locked(struct mq_file *f, struct mq_entry *e);
 void mq_flight_finish_locked(struct mq_file *f, struct mq_entry *e);
 void mq_flight_ack_locked(struct mq_file *f, struct mq_entry *e);
 void mq_flight_release_locked(struct mq_file *f, struct mq_entry *e);
-void mq_flight_retry_locked(struct mq_file *f, struct mq_entry *e, u64 delay);
-void mq_flight_reject_locked(struct mq_file *f, struct mq_entry *e, u16 reason,
+bool mq_flight_retry_locked(struct mq_file *f, struct mq_entry *e, u64 delay,
+			    struct mq_text *note);
+bool mq_flight_reject_locked(struct mq_file *f, struct mq_entry *e, u16 reason,
 			     struct mq_text *note);
 void mq_flight_extend_locked(struct mq_file *f, struct mq_entry *e, u64 lease);
 void mq_flight_defer_locked(struct mq_file *f, struct mq_entry *e);
 bool mq_flight_is_over(const struct mq_entry *e);
 void mq_flight_lapse_locked(struct mq_queue *q, struct mq_entry *e);
 void mq_flight_purge_locked(struct mq_file *f, struct mq_entry *e);
-void mq_flight_revoke_locked(struct mq_entry *e,
+bool mq_flight_revoke_locked(struct mq_entry *e,
 			     const struct devmq_settlement *how,
 			     struct mq_text *note);
 void mq_flight_undeliver_locked(struct mq_file *f, struct mq_entry *e);
@@ -1698,7 +1698,7 @@ int mq_ioc_redrive(struct mq_ioc *ioc);
 int mq_ioc_revoke(struct mq_ioc *ioc);
 int mq_settlement_check(const struct devmq_settlement *s, u32 last_action);
 struct mq_text *mq_settlement_note(const struct devmq_settlement *s);
-void mq_settle_one_locked(struct mq_file *f, struct mq_entry *e,
+bool mq_settle_one_locked(struct mq_file *f, struct mq_entry *e,
 			  const struct devmq_settlement *s,
 			  struct mq_text *note);
 struct mq_cursor *mq_look_begin(struct mq_file *f, struct mq_cursor *own);

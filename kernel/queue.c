@@ -197,7 +197,7 @@ static int mq_move_locked(struct mq_queue *q, struct mq_entry *e)
 	if (!mq_grave_reserve(q->dead_letter, mq_msg_bytes(mq_msg(e))))
 		return -ENOSPC;
 	mq_leave_locked(q, e);
-	mq_dead_letter_locked(q, e, DEVMQ_REASON_OVERFLOW, NULL);
+	mq_dead_letter_locked(q, e, DEVMQ_REASON_OVERFLOW);
 	return 0;
 }
 

@@ -230,7 +230,7 @@ static u64 mq_to_realtime(u64 time)
 	return time == MQ_NEVER ? 0 : time + ahead;
 }
 
-/* Fill in what PEEK, or RECV of a message that has been dead, says besides. */
+/* Fill in what PEEK, or RECV of a message that has a history, says besides. */
 static void mq_extra_fill(struct devmq_extra *x, const struct mq_entry *e,
 			  const struct mq_more *m)
 {
@@ -250,7 +250,7 @@ static void mq_extra_fill(struct devmq_extra *x, const struct mq_entry *e,
 	x->note_size = mq_text_size(m->note);
 }
 
-/* What PEEK shows of a message, or RECV of one that has been dead. */
+/* What PEEK shows of a message, or RECV of one that has a history. */
 void mq_show_fill(struct mq_show *s, const struct mq_entry *e)
 {
 	/* A RECV that is at work on it may have put that aside. */

@@ -50,7 +50,7 @@ struct mq_known {
  * @r: the record's header
  * @x: the extra block
  * @origin: the name of the queue where it died, or NULL
- * @note: what it was rejected with, or NULL
+ * @note: what came with its last failure or a reject, or NULL
  */
 struct mq_show {
 	const struct mq_entry	*e;
@@ -106,7 +106,7 @@ static inline bool mq_has_extra(const struct mq_entry *e)
 {
 	const struct mq_more *more = mq_msg(e)->more;
 
-	return unlikely(more) && (more->reason || more->origin);
+	return unlikely(more) && (more->reason || more->origin || more->note);
 }
 
 /* Bytes that the record of an entry takes in a buffer. */

@@ -14,9 +14,10 @@
  * @last: the last id to look at
  * @pid: only what this process holds, 0: whoever holds it
  * @how: what is to become of it
- * @note: the note of a reject, or NULL
+ * @note: the note of a retry or a reject, or NULL
  * @spare: as for mq_flight_prepare_locked()
  * @n: how many were taken from their holders
+ * @dead: how many of them are dead now
  * @busy: how many could not be
  */
 struct mq_revoke {
@@ -28,6 +29,7 @@ struct mq_revoke {
 	struct mq_text			*note;
 	struct mq_more			*spare;
 	u64				n;
+	u64				dead;
 	u64				busy;
 };
 
@@ -50,7 +52,7 @@ static bool mq_revoke_one(struct mq_queue *q, struct mq_revoke *r,
 		mq_flight_lapse_locked(q, e);
 		return true;
 	}
-	mq_flight_revoke_locked(e, r->how, r->note);
+	r->dead += mq_flight_revoke_locked(e, r->how, r->note);
 	r->n++;
 	return true;
 }
@@ -136,6 +138,7 @@ int mq_ioc_revoke(struct mq_ioc *ioc)
 	mq_text_put(r.note);
 	a->how.error = 0;
 	a->how.settled = min_t(u64, r.n, U32_MAX);
+	a->how.dead = min_t(u64, r.dead, U32_MAX);
 	a->busy = r.busy;
 	return err;
 }

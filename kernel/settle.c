@@ -15,13 +15,14 @@ int mq_settlement_check(const struct devmq_settlement *s, u32 last_action)
 {
 	bool delays = s->action == DEVMQ_ACTION_RETRY ||
 		      s->action == DEVMQ_ACTION_EXTEND;
-	bool says = s->action == DEVMQ_ACTION_REJECT;
+	bool rejects = s->action == DEVMQ_ACTION_REJECT;
+	bool says = rejects || s->action == DEVMQ_ACTION_RETRY;
 
-	if (!s->first_id || s->last_id < s->first_id ||
+	if (!s->first_id || s->last_id < s->first_id || s->reserved ||
 	    s->action < DEVMQ_ACTION_ACK || s->action > last_action)
 		return -EINVAL;
 	if ((s->delay_ns && !delays) ||
-	    ((s->note || s->note_size || s->reason) && !says))
+	    ((s->note || s->note_size) && !says) || (s->reason && !rejects))
 		return -EINVAL;
 	if (s->note_size > DEVMQ_NOTE_MAX || !s->note != !s->note_size ||
 	    (s->reason && s->reason < DEVMQ_REASON_USER))
@@ -29,7 +30,7 @@ int mq_settlement_check(const struct devmq_settlement *s, u32 last_action)
 	return 0;
 }
 
-/* The note that comes with a reject; NULL: there is none. */
+/* The note that comes with a retry or a reject; NULL: there is none. */
 struct mq_text *mq_settlement_note(const struct devmq_settlement *s)
 {
 	struct mq_payer *p;
@@ -60,8 +61,8 @@ static int mq_settling_check_one(const struct devmq_settlement *s)
 	return err;
 }
 
-/* Finish a delivery in hand. */
-void mq_settle_one_locked(struct mq_file *f, struct mq_entry *e,
+/* Finish a delivery in hand. Return: whether the message is dead. */
+bool mq_settle_one_locked(struct mq_file *f, struct mq_entry *e,
 			  const struct devmq_settlement *s,
 			  struct mq_text *note)
 {
@@ -73,25 +74,24 @@ void mq_settle_one_locked(struct mq_file *f, struct mq_entry *e,
 		mq_flight_release_locked(f, e);
 		break;
 	case DEVMQ_ACTION_RETRY:
-		mq_flight_retry_locked(f, e, s->delay_ns);
-		break;
+		return mq_flight_retry_locked(f, e, s->delay_ns, note);
 	case DEVMQ_ACTION_REJECT:
-		mq_flight_reject_locked(f, e, s->reason, note);
-		break;
+		return mq_flight_reject_locked(f, e, s->reason, note);
 	case DEVMQ_ACTION_PURGE:
 		mq_flight_purge_locked(f, e);
 		break;
 	default:
 		mq_flight_defer_locked(f, e);
 	}
+	return false;
 }
 
 /**
  * mq_settle_some - settle what a consumer holds, a portion of it
  * @f: the consumer
- * @s: says which, and how
+ * @s: says which, and how; counts those that are dead
  * @id: from this one on; moves on
- * @note: the note of a reject, or NULL
+ * @note: the note of a retry or a reject, or NULL
  * @spare: as for mq_flight_prepare_locked()
  * @more: set if there is more to be settled, with a spare
  *
@@ -99,8 +99,8 @@ void mq_settle_one_locked(struct mq_file *f, struct mq_entry *e,
  *
  * Return: how many were settled.
  */
-static u32 mq_settle_some(struct mq_file *f, const struct devmq_settlement *s,
-			  u64 *id, struct mq_text *note, struct mq_more **spare,
+static u32 mq_settle_some(struct mq_file *f, struct devmq_settlement *s, u64 *id,
+			  struct mq_text *note, struct mq_more **spare,
 			  bool *more)
 {
 	u32 steps = 0, n = 0;
@@ -124,7 +124,7 @@ static u32 mq_settle_some(struct mq_file *f, const struct devmq_settlement *s,
 			continue;
 		}
 		mq_flight_unhold_locked(f, e);
-		mq_settle_one_locked(f, e, s, note);
+		s->dead += mq_settle_one_locked(f, e, s, note);
 	}
 	return n;
 }
@@ -274,6 +274,7 @@ static int mq_settling_some(struct mq_settling *c)
 		struct devmq_settlement *s = &c->s[i];
 
 		s->settled = 0;
+		s->dead = 0;
 		s->error = mq_settlement_check(s, DEVMQ_ACTION_DEFER);
 		if (!s->error)
 			mq_settle_noted(c->ioc->f, s);

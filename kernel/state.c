@@ -137,7 +137,7 @@ static void mq_expired(struct mq_queue *q, struct mq_entry *e)
 {
 	trace_mq_expire(q, e);
 	if (READ_ONCE(q->opt.on_expiry) == MQ_EXPIRY_DEAD) {
-		mq_die_locked(q, e, DEVMQ_REASON_EXPIRED, NULL, 0);
+		mq_die_locked(q, e, DEVMQ_REASON_EXPIRED, 0);
 		return;
 	}
 	q->stat.expired++;
@@ -190,15 +190,27 @@ void mq_due_locked(struct mq_queue *q, struct mq_entry *e)
 	mq_back_locked(q, e);
 }
 
-/* It is dead: say what of. A note takes the place of an earlier one. */
-static void mq_set_reason(struct mq_entry *e, u16 reason, struct mq_text *note)
+/**
+ * mq_note_locked - what a consumer says of a failure takes an earlier one's place
+ * @e: the entry, with more
+ * @note: what it says, or NULL
+ */
+void mq_note_locked(struct mq_entry *e, struct mq_text *note)
+{
+	struct mq_more *m = mq_msg(e)->more;
+	struct mq_text *old = m->note;
+
+	m->note = mq_text_get(note);
+	mq_text_put(old);
+}
+
+/* It is dead: say what of. */
+static void mq_set_reason(struct mq_entry *e, u16 reason)
 {
 	struct mq_more *m = mq_msg(e)->more;
 
 	m->expires = MQ_NEVER;
 	m->reason = reason;
-	mq_text_put(m->note);
-	m->note = mq_text_get(note);
 }
 
 /**
@@ -207,16 +219,14 @@ static void mq_set_reason(struct mq_entry *e, u16 reason, struct mq_text *note)
  * @e: the entry, in no state, with more, and with a place there that
  *	mq_grave_reserve() gave
  * @reason: as for mq_die_locked()
- * @note: the same
  *
  * mq_dispose() takes it there.
  */
-void mq_dead_letter_locked(struct mq_queue *q, struct mq_entry *e, u16 reason,
-			   struct mq_text *note)
+void mq_dead_letter_locked(struct mq_queue *q, struct mq_entry *e, u16 reason)
 {
 	struct mq_queue *target = q->dead_letter;
 
-	mq_set_reason(e, reason, note);
+	mq_set_reason(e, reason);
 	if (!mq_msg(e)->more->origin) {
 		mq_msg(e)->more->origin = mq_text_get(q->origin);
 		mq_msg(e)->more->origin_id = mq_msg(e)->id;
@@ -234,21 +244,21 @@ void mq_dead_letter_locked(struct mq_queue *q, struct mq_entry *e, u16 reason,
  * @q: the queue
  * @e: the entry, in no state, with more
  * @reason: enum devmq_reason, or what a consumer said
- * @note: what it said besides, or NULL; takes the place of an earlier one
  * @delay: how long it waits if it lives on
  *
  * It goes to the dead-letter queue if there is room, else it stays. If there are
  * as many dead here as there may be, it lives on: without a time to live, as that
  * may be over, and not at once, as it may fail each time.
+ *
+ * Return: false if it lives on.
  */
-void mq_die_locked(struct mq_queue *q, struct mq_entry *e, u16 reason,
-		   struct mq_text *note, u64 delay)
+bool mq_die_locked(struct mq_queue *q, struct mq_entry *e, u16 reason, u64 delay)
 {
 	lockdep_assert_held(&q->lock);
 	if (q->dead_letter &&
 	    mq_grave_reserve(q->dead_letter, mq_msg_bytes(mq_msg(e)))) {
-		mq_dead_letter_locked(q, e, reason, note);
-		return;
+		mq_dead_letter_locked(q, e, reason);
+		return true;
 	}
 	if (q->stat.dead >= READ_ONCE(q->opt.max_dead)) {
 		q->stat.dead_refused++;
@@ -258,13 +268,14 @@ void mq_die_locked(struct mq_queue *q, struct mq_entry *e, u16 reason,
 					mq_later(mq_now(MQ_BOOTTIME), delay));
 		else
 			mq_ready_locked(q, e);
-		return;
+		return false;
 	}
-	mq_set_reason(e, reason, note);
+	mq_set_reason(e, reason);
 	if (unlikely(q->order))
 		mq_order_done_locked(q, e);
 	mq_enter_locked(q, e, DEVMQ_STATE_DEAD);
 	trace_mq_dead(q, e);
+	return true;
 }
 
 /* As if nothing had ever happened to it. */

@@ -143,10 +143,14 @@ FIXTURE_VARIANT_ADD(ioctl, revoke)
 {
 	.command = DEVMQ_IOC_REVOKE, .size = sizeof(struct devmq_revoke),
 	.reading = true, .looking = true,
-	.reserved = { MEMBER(devmq_revoke, reserved) },
+	.reserved = {
+		MEMBER(devmq_revoke, reserved),
+		MEMBER(devmq_revoke, how.reserved),
+	},
 	.out = {
 		MEMBER(devmq_revoke, how.settled),
-		MEMBER(devmq_revoke, how.error), MEMBER(devmq_revoke, busy),
+		MEMBER(devmq_revoke, how.error),
+		MEMBER(devmq_revoke, how.dead), MEMBER(devmq_revoke, busy),
 	},
 };
 
@@ -608,7 +612,7 @@ TEST_F(command, structures_are_laid_out_the_same_everywhere)
 	EXPECT_EQ(4, sizeof(struct devmq_header));
 	EXPECT_EQ(48, sizeof(struct devmq_send));
 	EXPECT_EQ(64, sizeof(struct devmq_recv));
-	EXPECT_EQ(48, sizeof(struct devmq_settlement));
+	EXPECT_EQ(56, sizeof(struct devmq_settlement));
 	EXPECT_EQ(32, sizeof(struct devmq_settle));
 	EXPECT_EQ(72, sizeof(struct devmq_peek));
 	EXPECT_EQ(48, sizeof(struct devmq_consumer));
@@ -616,7 +620,7 @@ TEST_F(command, structures_are_laid_out_the_same_everywhere)
 	EXPECT_EQ(48, sizeof(struct devmq_purge));
 	EXPECT_EQ(48, sizeof(struct devmq_redrive));
 	EXPECT_EQ(24, offsetof(struct devmq_redrive, target_fd));
-	EXPECT_EQ(72, sizeof(struct devmq_revoke));
+	EXPECT_EQ(80, sizeof(struct devmq_revoke));
 	EXPECT_EQ(16, offsetof(struct devmq_revoke, how));
 }
 
@@ -789,11 +793,11 @@ TEST_F(command, settlement_has_only_what_its_action_takes)
 {
 	static const struct {
 		unsigned int action;
-		bool delay, note;
+		bool delay, note, reason;
 	} actions[] = {
 		{ DEVMQ_ACTION_ACK }, { DEVMQ_ACTION_RELEASE },
-		{ DEVMQ_ACTION_RETRY, .delay = true },
-		{ DEVMQ_ACTION_REJECT, .note = true },
+		{ DEVMQ_ACTION_RETRY, .delay = true, .note = true },
+		{ DEVMQ_ACTION_REJECT, .note = true, .reason = true },
 		{ DEVMQ_ACTION_EXTEND, .delay = true },
 		{ DEVMQ_ACTION_DEFER },
 	};
@@ -817,9 +821,14 @@ TEST_F(command, settlement_has_only_what_its_action_takes)
 		}
 		mq_settlement(&settlement, 1, 1, actions[i].action);
 		settlement.reason = DEVMQ_REASON_USER;
-		EXPECT_EQ(actions[i].note ? -ESTALE : -EINVAL,
+		EXPECT_EQ(actions[i].reason ? -ESTALE : -EINVAL,
 			  mq_settle_one(self->fd, &settlement)) {
 			TH_LOG("reason with action %u", actions[i].action);
+		}
+		mq_settlement(&settlement, 1, 1, actions[i].action);
+		settlement.reserved = 1;
+		EXPECT_EQ(-EINVAL, mq_settle_one(self->fd, &settlement)) {
+			TH_LOG("reserved with action %u", actions[i].action);
 		}
 	}
 }

@@ -677,6 +677,29 @@ TEST_F(memory, notes_count)
 	EXPECT_EQ(1000, mq_purge(self->fd, 0, 0));
 }
 
+TEST_F(memory, note_of_a_retry_counts_until_the_next_takes_its_place)
+{
+	char note[DEVMQ_NOTE_MAX + 1] = "", data[64];
+	long long before, with_one;
+	unsigned int i;
+
+	CREATE("max_deliveries=0");
+	memset(note, 'n', DEVMQ_NOTE_MAX);
+	ASSERT_EQ(0, mq_fill_fast(self->fd, 1));
+	before = used();
+	for (i = 0; i < 100; i++) {
+		ASSERT_LT(0, mq_read(self->fd, data, sizeof(data)));
+		ASSERT_EQ(1, mq_retry_with(self->fd, 1, 1, note));
+		if (!i)
+			with_one = used();
+	}
+	EXPECT_LE(before + DEVMQ_NOTE_MAX, with_one);
+	EXPECT_EQ(with_one, used());
+	ASSERT_LT(0, mq_read(self->fd, data, sizeof(data)));
+	ASSERT_EQ(1, mq_retry(self->fd, 1, 1));
+	EXPECT_EQ(before, used());
+}
+
 TEST_F(memory, note_without_memory_for_it_changes_nothing)
 {
 	char note[DEVMQ_NOTE_MAX + 1] = "", data[1000] = {};
@@ -690,6 +713,7 @@ TEST_F(memory, note_without_memory_for_it_changes_nothing)
 		;
 	ASSERT_EQ(0, mq_write_file(MQ_TOTAL_BYTES, "64K"));
 	EXPECT_EQ(-EDQUOT, mq_reject_with(self->fd, 1, 0, note));
+	EXPECT_EQ(-EDQUOT, mq_retry_with(self->fd, 1, 1, note));
 	EXPECT_EQ(1, mq_held(self->fd));
 	/* What needs no more than was charged with the message does not fail. */
 	EXPECT_EQ(1, mq_reject(self->fd, 1));

@@ -475,6 +475,7 @@ static inline void mq_settlement(struct devmq_settlement *settlement,
 	settlement->action = action;
 	memset(&settlement->settled, MQ_POISON, sizeof(settlement->settled));
 	memset(&settlement->error, MQ_POISON, sizeof(settlement->error));
+	memset(&settlement->dead, MQ_POISON, sizeof(settlement->dead));
 }
 
 static inline int mq_settle_many(int fd, struct devmq_settlement *settlements,
@@ -575,6 +576,19 @@ static inline int mq_reject_with(int fd, uint64_t id, unsigned int reason,
 
 	mq_settlement(&settlement, id, id, DEVMQ_ACTION_REJECT);
 	settlement.reason = reason;
+	settlement.note = (uintptr_t)note;
+	settlement.note_size = note ? strlen(note) : 0;
+	return mq_settle_one(fd, &settlement);
+}
+
+/* The same for a retry; zero: as the queue's back-off says, 1: at once. */
+static inline int mq_retry_with(int fd, uint64_t id, uint64_t delay_ns,
+				const char *note)
+{
+	struct devmq_settlement settlement;
+
+	mq_settlement(&settlement, id, id, DEVMQ_ACTION_RETRY);
+	settlement.delay_ns = delay_ns;
 	settlement.note = (uintptr_t)note;
 	settlement.note_size = note ? strlen(note) : 0;
 	return mq_settle_one(fd, &settlement);

@@ -462,6 +462,183 @@ TEST_F(retry, message_that_was_never_looked_at_does_not_fail_at_close)
 	MQ_EXPECT(&self->queue, 1, READY, 0, 0, NONE);
 }
 
+/* -- what it says of why ------------------------------------------------------- */
+
+TEST_F(retry, note_is_shown_with_the_failure)
+{
+	CREATE("");
+	ASSERT_EQ(0, mq_fill(self->fd, 1));
+	ASSERT_EQ(0, mq_get(self->fd, "m1"));
+	ASSERT_EQ(1, mq_retry_with(self->fd, 1, MQ_HOUR, "no route"));
+	MQ_EXPECT(&self->queue, 1, DELAYED, 1, 1, RETRY);
+	ASSERT_EQ(0, mq_look_id(&self->queue, 1, &self->look));
+	EXPECT_EQ(8, self->look.extra.note_size);
+	EXPECT_STREQ("no route", self->look.note);
+	EXPECT_EQ(DEVMQ_REASON_NONE, self->look.extra.reason);
+	EXPECT_EQ(0, self->look.extra.origin_size);
+}
+
+TEST_F(retry, note_comes_with_the_next_delivery)
+{
+	CREATE("");
+	ASSERT_EQ(0, mq_fill(self->fd, 2));
+	ASSERT_EQ(0, mq_get(self->fd, "m1"));
+	ASSERT_EQ(1, mq_retry_with(self->fd, 1, 1, "no route"));
+	ASSERT_EQ(0, mq_take(self->fd, &self->look));
+	EXPECT_EQ(1, self->look.record.id);
+	EXPECT_STREQ("no route", self->look.note);
+	EXPECT_STREQ("m1", self->look.payload);
+	/* One that has not failed has nothing of it. */
+	ASSERT_EQ(0, mq_take(self->fd, &self->look));
+	EXPECT_EQ(2, self->look.record.id);
+	EXPECT_EQ(0, self->look.record.extra_size);
+}
+
+TEST_F(retry, note_is_of_the_last_failure)
+{
+	CREATE("");
+	ASSERT_EQ(0, mq_fill(self->fd, 1));
+	ASSERT_EQ(0, mq_get(self->fd, "m1"));
+	ASSERT_EQ(1, mq_retry_with(self->fd, 1, 1, "first"));
+	ASSERT_EQ(0, mq_get(self->fd, "m1"));
+	ASSERT_EQ(1, mq_retry_with(self->fd, 1, 1, "second"));
+	ASSERT_EQ(0, mq_look_id(&self->queue, 1, &self->look));
+	EXPECT_STREQ("second", self->look.note);
+	ASSERT_EQ(0, fail(self->fd, 1, 1));
+	ASSERT_EQ(0, mq_look_id(&self->queue, 1, &self->look));
+	EXPECT_EQ(0, self->look.extra.note_size);
+}
+
+TEST_F(retry, crash_says_nothing_and_takes_the_notes_place)
+{
+	CREATE("");
+	ASSERT_EQ(0, mq_fill(self->fd, 1));
+	ASSERT_EQ(0, mq_get(self->fd, "m1"));
+	ASSERT_EQ(1, mq_retry_with(self->fd, 1, 1, "no route"));
+	ASSERT_EQ(0, crash(&self->queue));
+	MQ_EXPECT(&self->queue, 1, READY, 2, 2, CRASH);
+	ASSERT_EQ(0, mq_look_id(&self->queue, 1, &self->look));
+	EXPECT_EQ(0, self->look.extra.note_size);
+}
+
+TEST_F(retry, lease_says_nothing_and_takes_the_notes_place)
+{
+	CREATE("");
+	ASSERT_EQ(0, mq_fill(self->fd, 1));
+	ASSERT_EQ(0, mq_get(self->fd, "m1"));
+	ASSERT_EQ(1, mq_retry_with(self->fd, 1, 1, "no route"));
+	ASSERT_EQ(0, lose(&self->queue));
+	MQ_EXPECT(&self->queue, 1, READY, 2, 2, LEASE);
+	ASSERT_EQ(0, mq_look_id(&self->queue, 1, &self->look));
+	EXPECT_EQ(0, self->look.extra.note_size);
+}
+
+TEST_F(retry, release_leaves_the_note)
+{
+	CREATE("");
+	ASSERT_EQ(0, mq_fill(self->fd, 1));
+	ASSERT_EQ(0, mq_get(self->fd, "m1"));
+	ASSERT_EQ(1, mq_retry_with(self->fd, 1, 1, "no route"));
+	ASSERT_EQ(0, mq_get(self->fd, "m1"));
+	ASSERT_EQ(1, mq_release(self->fd, 1));
+	ASSERT_EQ(0, mq_look_id(&self->queue, 1, &self->look));
+	EXPECT_STREQ("no route", self->look.note);
+}
+
+TEST_F(retry, note_of_the_failure_that_was_one_too_many_is_kept)
+{
+	CREATE("max_deliveries=2");
+	ASSERT_EQ(0, mq_fill(self->fd, 1));
+	ASSERT_EQ(0, fail(self->fd, 1, 1));
+	ASSERT_EQ(0, mq_get(self->fd, "m1"));
+	ASSERT_EQ(1, mq_retry_with(self->fd, 1, 1, "no route"));
+	MQ_EXPECT(&self->queue, 1, DEAD, 2, 2, RETRY);
+	ASSERT_EQ(0, mq_look_id(&self->queue, 1, &self->look));
+	EXPECT_EQ(DEVMQ_REASON_FAILURES, self->look.extra.reason);
+	EXPECT_STREQ("no route", self->look.note);
+}
+
+TEST_F(retry, expiry_leaves_the_note_of_the_last_failure)
+{
+	CREATE("on_expiry=dead");
+	ASSERT_EQ(1, MQ_SEND(self->fd, .text = "m1", .ttl_ns = 50000000));
+	if (mq_get(self->fd, "m1"))
+		SKIP(return, "it expired before it could be taken");
+	ASSERT_EQ(1, mq_retry_with(self->fd, 1, MQ_HOUR, "no route"));
+	ASSERT_TRUE(mq_wait_until(mq_stat_of(&self->queue, dead) == 1));
+	ASSERT_EQ(0, mq_look_id(&self->queue, 1, &self->look));
+	EXPECT_EQ(DEVMQ_REASON_EXPIRED, self->look.extra.reason);
+	EXPECT_STREQ("no route", self->look.note);
+}
+
+TEST_F(retry, reject_without_a_note_takes_the_notes_place)
+{
+	CREATE("");
+	ASSERT_EQ(0, mq_fill(self->fd, 1));
+	ASSERT_EQ(0, mq_get(self->fd, "m1"));
+	ASSERT_EQ(1, mq_retry_with(self->fd, 1, 1, "no route"));
+	ASSERT_EQ(0, mq_get(self->fd, "m1"));
+	ASSERT_EQ(1, mq_reject(self->fd, 1));
+	ASSERT_EQ(0, mq_look_id(&self->queue, 1, &self->look));
+	EXPECT_EQ(DEVMQ_REASON_REJECTED, self->look.extra.reason);
+	EXPECT_EQ(0, self->look.extra.note_size);
+}
+
+TEST_F(retry, note_has_up_to_256_bytes)
+{
+	struct devmq_settlement settlement;
+	static char note[DEVMQ_NOTE_MAX + 2];
+
+	CREATE("");
+	memset(note, 'n', sizeof(note) - 1);
+	ASSERT_EQ(0, mq_fill(self->fd, 1));
+	ASSERT_EQ(0, mq_get(self->fd, "m1"));
+	EXPECT_EQ(-EINVAL, mq_retry_with(self->fd, 1, 1, note));
+	mq_settlement(&settlement, 1, 1, DEVMQ_ACTION_RETRY);
+	settlement.note_size = 1;
+	EXPECT_EQ(-EINVAL, mq_settle_one(self->fd, &settlement));
+	settlement.note_size = 0;
+	settlement.note = (uintptr_t)note;
+	EXPECT_EQ(-EINVAL, mq_settle_one(self->fd, &settlement));
+	settlement.note = (uintptr_t)MQ_BAD_POINTER;
+	settlement.note_size = 1;
+	EXPECT_EQ(-EFAULT, mq_settle_one(self->fd, &settlement));
+	EXPECT_EQ(1, mq_held(self->fd));
+	note[DEVMQ_NOTE_MAX] = '\0';
+	EXPECT_EQ(1, mq_retry_with(self->fd, 1, 1, note));
+	ASSERT_EQ(0, mq_look_id(&self->queue, 1, &self->look));
+	EXPECT_EQ(DEVMQ_NOTE_MAX, self->look.extra.note_size);
+}
+
+TEST_F(retry, settlement_says_how_many_are_dead)
+{
+	struct devmq_settlement settlement;
+
+	CREATE("max_deliveries=2");
+	ASSERT_EQ(0, mq_fill(self->fd, 3));
+	ASSERT_EQ(0, fail(self->fd, 1, 1));
+	ASSERT_EQ(0, mq_get(self->fd, "m1"));
+	ASSERT_EQ(0, mq_get(self->fd, "m2"));
+	ASSERT_EQ(0, mq_get(self->fd, "m3"));
+	mq_settlement(&settlement, 1, 2, DEVMQ_ACTION_RETRY);
+	ASSERT_EQ(2, mq_settle_one(self->fd, &settlement));
+	EXPECT_EQ(1, settlement.dead);
+	mq_settlement(&settlement, 3, 3, DEVMQ_ACTION_REJECT);
+	ASSERT_EQ(1, mq_settle_one(self->fd, &settlement));
+	EXPECT_EQ(1, settlement.dead);
+	ASSERT_EQ(0, mq_get(self->fd, "m2"));
+	mq_settlement(&settlement, 2, 2, DEVMQ_ACTION_ACK);
+	ASSERT_EQ(1, mq_settle_one(self->fd, &settlement));
+	EXPECT_EQ(0, settlement.dead);
+	/* Where one may not die, it is not dead. */
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "max_dead", "0"));
+	ASSERT_LT(0, mq_put(self->fd, "x"));
+	ASSERT_EQ(0, mq_get(self->fd, "x"));
+	mq_settlement(&settlement, 4, 4, DEVMQ_ACTION_REJECT);
+	ASSERT_EQ(1, mq_settle_one(self->fd, &settlement));
+	EXPECT_EQ(0, settlement.dead);
+}
+
 /* -- when it is enough ------------------------------------------------------------ */
 
 TEST_F(retry, message_is_dead_at_max_deliveries)

@@ -95,7 +95,7 @@
 #define DEVMQ_PARKED_MAX	1024
 /** DEVMQ_SETTLE_MAX - most settlements in one DEVMQ_IOC_SETTLE. */
 #define DEVMQ_SETTLE_MAX	4096
-/** DEVMQ_NOTE_MAX - most bytes of the note that comes with a reject. */
+/** DEVMQ_NOTE_MAX - most bytes of the note that comes with a retry or a reject. */
 #define DEVMQ_NOTE_MAX		256
 /** DEVMQ_PRIORITIES_MAX - most levels of priority that a queue can have. */
 #define DEVMQ_PRIORITIES_MAX	256
@@ -250,13 +250,14 @@ struct devmq_record {
  *	was sent to this one
  * @reason: enum devmq_reason, or the number that a consumer rejected it with
  * @origin_size: bytes of the name of the queue that it came from as dead
- * @note_size: bytes of the note that it was rejected with
+ * @note_size: bytes of the note that came with the last failure, a retry's, or
+ *	that it was rejected with
  * @reserved: zero
  *
  * The origin's name (no NUL) and the note follow at once, and extra_size counts
  * them. It stands directly behind the record's header, in all that
  * DEVMQ_IOC_PEEK shows, and where DEVMQ_IOC_RECV gives a message that has been
- * dead. Further members may follow in later versions, before the name, so go
+ * dead or has a note. Further members may follow in later versions, before the name, so go
  * by extra_size - origin_size - note_size.
  */
 struct devmq_extra {
@@ -376,7 +377,7 @@ struct devmq_recv {
  * @DEVMQ_ACTION_RELEASE: undo: back in its place at once, the attempt not
  *	counted
  * @DEVMQ_ACTION_RETRY: it failed: back in its place after a while; dead, if
- *	that was one time too many
+ *	that was one time too many. A note says why
  * @DEVMQ_ACTION_REJECT: it is no good: dead, and it goes to the dead-letter
  *	queue, if there is one and room in it for one more that comes as dead
  * @DEVMQ_ACTION_EXTEND: not finished: the lease begins anew
@@ -401,10 +402,10 @@ enum devmq_action {
  *	for not at all); extend: the lease from now on, zero for as long as
  *	this consumer's deliveries get, DEVMQ_FOREVER for without end;
  *	CLOCK_BOOTTIME. Else must be zero
- * @note: reject: address of a text that says why; else must be zero
+ * @note: retry, reject: address of a text that says why; else must be zero
  * @action: enum devmq_action
- * @note_size: reject: bytes of the note, at most DEVMQ_NOTE_MAX; else must be
- *	zero
+ * @note_size: retry, reject: bytes of the note, at most DEVMQ_NOTE_MAX; else
+ *	must be zero
  * @reason: reject: zero, or a number from DEVMQ_REASON_USER on; else must be
  *	zero
  * @settled: out: how many deliveries this settled
@@ -412,9 +413,16 @@ enum devmq_action {
  *	delivery in the range; -ENOMEM or -EDQUOT if there is no memory for its
  *	note; -EINTR if the caller was killed before all of it was settled
  *	(@settled says how much was), or begun
+ * @dead: out: how many of those settled are dead now: rejected, or retried one
+ *	time too many. They stay here or went to the dead-letter queue
+ * @reserved: must be zero
  *
  * A range settles every delivery that this open file holds within it; ids in
  * between that others hold are not touched.
+ *
+ * A message has one note, that of its last failure: a later retry's or reject's
+ * takes its place, and so does a failure without one. Its memory is charged to
+ * who settles.
  */
 struct devmq_settlement {
 	__aligned_u64	first_id;
@@ -426,6 +434,8 @@ struct devmq_settlement {
 	__u16		reason;
 	__u32		settled;
 	__s32		error;
+	__u32		dead;
+	__u32		reserved;
 };
 
 /**
@@ -670,8 +680,8 @@ struct devmq_redrive {
  *	holder_pid in struct devmq_extra has it; zero: whoever holds it
  * @reserved: must be zero
  * @how: which deliveries, and what is to become of them, as in a settlement;
- *	its last_id may be any number not below its first_id, and settled is how
- *	many they were
+ *	its last_id may be any number not below its first_id, settled is how many
+ *	they were, and dead how many of them are dead now
  * @busy: out: how many were left alone, as they are being copied to their
  *	consumer at this moment
  *
