@@ -607,7 +607,7 @@ uint64_t devmq_msg_expires_ns(const struct devmq_msg *msg);
 unsigned int devmq_msg_reason(const struct devmq_msg *msg);
 
 /**
- * devmq_msg_note() - the note that the message was rejected with
+ * devmq_msg_note() - the note of its last failure, or that it was rejected with
  * @msg: as for devmq_msg_reason()
  * @size: where its size goes, or NULL
  *
@@ -784,6 +784,24 @@ int devmq_release(struct devmq_queue *queue, uint64_t id);
  * Return: as devmq_ack().
  */
 int devmq_retry(struct devmq_queue *queue, uint64_t id, uint64_t delay_ns);
+
+/**
+ * devmq_retry_note() - the same, and say why
+ * @queue: as for devmq_ack()
+ * @id: its id
+ * @delay_ns: as for devmq_retry()
+ * @note: a text that says why, for whoever looks at the message or receives it
+ *	next; may be NULL if @note_size is zero
+ * @note_size: its bytes, at most DEVMQ_NOTE_MAX
+ *
+ * A message has one note, its last failure's: that of the next one takes its
+ * place, also where it has none.
+ *
+ * Return: as devmq_ack(), or -EINVAL (note), -EDQUOT or -ENOMEM (no memory for
+ * the note; the delivery is held on).
+ */
+int devmq_retry_note(struct devmq_queue *queue, uint64_t id, uint64_t delay_ns,
+		     const void *note, size_t note_size);
 
 /**
  * devmq_reject() - say that a message is no good: it is dead

@@ -114,6 +114,19 @@ LMQ_EXPORT int devmq_retry(struct devmq_queue *queue, uint64_t id,
 	return lmq_settle_one(queue, id, lmq_retry(delay_ns));
 }
 
+LMQ_EXPORT int devmq_retry_note(struct devmq_queue *queue, uint64_t id,
+				uint64_t delay_ns, const void *note,
+				size_t note_size)
+{
+	struct devmq_settlement how = lmq_retry(delay_ns);
+
+	if (note_size > DEVMQ_NOTE_MAX)
+		return -EINVAL;
+	how.note = note_size ? (uintptr_t)note : 0;
+	how.note_size = note_size;
+	return lmq_settle_one(queue, id, how);
+}
+
 LMQ_EXPORT int devmq_reject(struct devmq_queue *queue, uint64_t id,
 			    unsigned int reason, const void *note,
 			    size_t note_size)

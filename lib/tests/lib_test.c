@@ -890,7 +890,9 @@ static const struct devmq_msg *next(struct devmq_queue *q,
 
 TEST_F(queue, a_retry_comes_back_after_its_delay)
 {
+	const void *note;
 	uint64_t start;
+	size_t size;
 
 	ASSERT_EQ(0, devmq_set_option(self->name, "retry_ms", "3600000"));
 	ASSERT_EQ(0, send_numbers(self->out, 2));
@@ -908,6 +910,14 @@ TEST_F(queue, a_retry_comes_back_after_its_delay)
 	EXPECT_EQ(2, devmq_msg_attempt(self->msg));
 	EXPECT_EQ(1, devmq_msg_failures(self->msg));
 	EXPECT_EQ(DEVMQ_FAILURE_RETRY, devmq_msg_failure(self->msg));
+	/* Why it failed comes with it the next time. */
+	EXPECT_EQ(0, devmq_retry_note(self->in, 1, 1, "no\0route", 8));
+	self->msg = next(self->in, self->buffer);
+	ASSERT_NE(NULL, self->msg);
+	note = devmq_msg_note(self->msg, &size);
+	ASSERT_EQ(8, size);
+	EXPECT_EQ(0, memcmp(note, "no\0route", 8));
+	EXPECT_EQ(DEVMQ_REASON_NONE, devmq_msg_reason(self->msg));
 	/* One is as good as none. */
 	EXPECT_EQ(0, devmq_retry_buffer(self->in, self->buffer, 1, NULL));
 	EXPECT_EQ(1, devmq_recv(self->in, self->buffer, 0, 0));

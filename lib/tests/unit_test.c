@@ -1510,6 +1510,8 @@ TEST_F(batch, every_action_has_what_belongs_to_it)
 
 	/* What does not fit its member is refused, and not cut off. */
 	EXPECT_EQ(-EINVAL, devmq_reject(&queue, 2, 65536 + 300, NULL, 0));
+	EXPECT_EQ(-EINVAL, devmq_retry_note(&queue, 2, 0, note, 65536 + 3));
+	EXPECT_EQ(-EINVAL, devmq_retry_note(&queue, 2, 0, note, sizeof(note)));
 	EXPECT_EQ(-EINVAL, devmq_reject(&queue, 2, 0, note, 65536 + 3));
 	EXPECT_EQ(-EINVAL, devmq_reject(&queue, 2, 0, note, sizeof(note)));
 	EXPECT_EQ(5, seen_count);
