@@ -194,6 +194,7 @@ int mq_ioc_peek(struct mq_ioc *ioc)
  * @last: the last id to look at
  * @before_ns: what was sent later stays
  * @states: mask of states that go
+ * @reason: what they died of, or 0
  * @n: how many went
  */
 struct mq_purge {
@@ -202,6 +203,7 @@ struct mq_purge {
 	u64			last;
 	u64			before_ns;
 	u32			states;
+	u32			reason;
 	u64			n;
 };
 
@@ -225,7 +227,8 @@ static int mq_purge_some(struct mq_queue *q, struct mq_purge *p)
 		if (!e || mq_msg(e)->id > p->last)
 			return 0;
 		p->after = mq_msg(e)->id;
-		if (mq_msg(e)->time_ns > p->before_ns)
+		if (mq_msg(e)->time_ns > p->before_ns ||
+		    (p->reason && p->reason != mq_reason(e)))
 			continue;
 		mq_queue_purge_locked(q, e);
 		p->n++;
@@ -254,11 +257,12 @@ static int mq_purge_begin(struct mq_queue *q, const struct devmq_purge *a,
 {
 	u64 now = ktime_get_real_ns();
 
-	if (a->flags || a->reserved || a->states & ~MQ_STATES ||
+	if (a->flags || a->reason > U16_MAX || a->states & ~MQ_STATES ||
 	    (a->last_id && a->last_id < a->first_id))
 		return -EINVAL;
 	p->states = (a->states ?: MQ_STATES) &
 		    ~DEVMQ_STATE_MASK(DEVMQ_STATE_IN_FLIGHT);
+	p->reason = a->reason;
 	p->after = a->first_id ? a->first_id - 1 : 0;
 	p->before_ns = U64_MAX;
 	if (a->older_than_ns)

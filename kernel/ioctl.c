@@ -43,8 +43,9 @@ MQ_OFFSET(devmq_peek, count, 48);
 MQ_LAYOUT(devmq_purge, 48);
 MQ_OFFSET(devmq_purge, states, 32);
 MQ_LAYOUT(devmq_stat, 168);
-MQ_LAYOUT(devmq_redrive, 48);
+MQ_LAYOUT(devmq_redrive, 56);
 MQ_OFFSET(devmq_redrive, target_fd, 24);
+MQ_OFFSET(devmq_redrive, reason, 48);
 MQ_LAYOUT(devmq_revoke, 80);
 MQ_OFFSET(devmq_revoke, how, 16);
 MQ_LAYOUT(devmq_uring_cmd, 16);
@@ -93,7 +94,7 @@ static const struct mq_ioc_op mq_ioc_ops[] = {
 	MQ_IOC(CONSUMER, MQ_READS, consumer, last_id, 0),
 	MQ_IOC(PEEK, MQ_LOOKS, peek, need, -EMSGSIZE),
 	MQ_IOC(PURGE, MQ_LOOKS, purge, purged, 0),
-	MQ_IOC(REDRIVE, MQ_LOOKS, redrive, stranded, 0),
+	MQ_IOC(REDRIVE, MQ_LOOKS, redrive, stranded, -ENOSPC),
 	MQ_IOC(REVOKE, MQ_LOOKS, revoke, busy, 0),
 	MQ_IOC(STAT, MQ_ANY, stat, oldest_ms, 0),
 };

@@ -204,13 +204,37 @@ int mq_entry_grow(struct mq_entry **e, u32 before, u32 room)
  */
 struct mq_entry *mq_entry_copy(struct mq_queue *q, const struct mq_entry *old)
 {
-	bool more = mq_queue_times(q);
+	bool more = mq_queue_times(q) || old->own_more;
 	struct mq_entry *e;
 
 	e = mq_entry_again(old, more, q->order, mq_chunk_alone);
 	if (!IS_ERR(e) && more)
 		mq_msg(e)->more->expires = MQ_NEVER;
 	return e;
+}
+
+/**
+ * mq_entry_bequeath - what time has in store for an entry goes to its copy
+ * @e: from mq_entry_copy()
+ * @old: the entry, in hand and in no state
+ */
+void mq_entry_bequeath(struct mq_entry *e, struct mq_entry *old)
+{
+	struct mq_more *from = mq_msg(old)->more, *m = mq_msg(e)->more;
+
+	mq_msg(e)->state = mq_msg(old)->state;
+	e->fresh = old->fresh;
+	e->clock = old->clock;
+	if (!from)
+		return;
+	if (m) {
+		m->when = from->when;
+		m->expires = from->expires;
+		return;
+	}
+	mq_msg(old)->more = NULL;
+	mq_msg(e)->more = from;
+	from->e = e;
 }
 
 /* What an entry has besides its message, for one that takes its place. */

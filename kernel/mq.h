@@ -561,6 +561,15 @@ struct mq_held {
 };
 
 /**
+ * enum mq_arrival - how a message comes from another queue
+ * @MQ_ARRIVES_DEAD: as dead
+ * @MQ_ARRIVES_ANEW: it has been redriven: as if it had just been sent
+ * @MQ_ARRIVES_MOVED: the same, to a place that mq_queue_hold() reserved, and what
+ *	was said of its times holds
+ */
+enum mq_arrival { MQ_ARRIVES_DEAD, MQ_ARRIVES_ANEW, MQ_ARRIVES_MOVED };
+
+/**
  * struct mq_grave - what comes to a queue from others (grave.c)
  * @lock: protects the rest
  * @closed: the queue is gone, nothing more comes
@@ -754,7 +763,8 @@ enum { MQ_PAUSED_NONE, MQ_PAUSED_SEND, MQ_PAUSED_RECEIVE, MQ_PAUSED_BOTH };
  * @buried: how many of them came as dead, and do not count in what senders may
  *	store
  * @buried_bytes: bytes of those
- * @tails: unfinished lines, each of which has its place reserved
+ * @tails: unfinished lines and messages that are being moved here, each of which
+ *	has its place reserved
  * @tail_bytes: bytes of those
  * @aside: what is delayed, deferred or dead, by id
  * @clocks: what time will do
@@ -1108,6 +1118,7 @@ struct mq_entry *mq_entry_lift(struct mq_entry *old);
 struct mq_entry *mq_entry_refuge(const struct mq_entry *old);
 void mq_entry_discard(struct mq_entry *e);
 struct mq_entry *mq_entry_copy(struct mq_queue *q, const struct mq_entry *old);
+void mq_entry_bequeath(struct mq_entry *e, struct mq_entry *old);
 int mq_entry_grow(struct mq_entry **e, u32 before, u32 room);
 void mq_entry_free(struct mq_entry *e);
 void mq_entries_free(struct list_head *list);
@@ -1200,6 +1211,14 @@ static inline struct mq_text *mq_origin(const struct mq_entry *e)
 	const struct mq_more *more = mq_msg(e)->more;
 
 	return unlikely(more) ? more->origin : NULL;
+}
+
+/* Why it is dead, or was elsewhere; or zero. */
+static inline u16 mq_reason(const struct mq_entry *e)
+{
+	const struct mq_more *more = mq_msg(e)->more;
+
+	return unlikely(more) ? more->reason : DEVMQ_REASON_NONE;
 }
 
 /* When its time to live is over, or MQ_NEVER. */
@@ -1391,6 +1410,9 @@ bool mq_queue_is_full(const struct mq_queue *q);
 u64 mq_queue_droppable(struct mq_queue *q);
 int mq_queue_admit_locked(struct mq_queue *q, const struct mq_msg *m);
 int mq_queue_grow_locked(struct mq_queue *q, u64 before, u64 size);
+int mq_queue_hold(struct mq_queue *q, const struct mq_msg *msg);
+void mq_queue_unhold_locked(struct mq_queue *q, const struct mq_msg *msg);
+void mq_queue_unhold(struct mq_queue *q, const struct mq_msg *msg);
 void mq_queue_spare(struct mq_queue *q);
 void mq_queue_add_locked(struct mq_queue *q, struct mq_entry *e, u64 now);
 bool mq_queue_takes_run_locked(struct mq_queue *q, const struct mq_batch *b);
@@ -1431,7 +1453,7 @@ void mq_note_locked(struct mq_entry *e, struct mq_text *note);
 bool mq_die_locked(struct mq_queue *q, struct mq_entry *e, u16 reason, u64 delay);
 void mq_absolve_locked(struct mq_queue *q, struct mq_entry *e);
 void mq_dead_letter_locked(struct mq_queue *q, struct mq_entry *e, u16 reason);
-void mq_arrive(struct mq_queue *q, struct mq_entry *e, bool anew);
+void mq_arrive(struct mq_queue *q, struct mq_entry *e, enum mq_arrival how);
 void mq_dispose(struct list_head *out);
 
 /* grave.c: what comes from other queues */

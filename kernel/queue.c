@@ -322,6 +322,55 @@ int mq_queue_grow_locked(struct mq_queue *q, u64 before, u64 size)
 	return mq_overflow(q, messages, size - before);
 }
 
+/**
+ * mq_queue_hold - reserve a place for a message that is to be moved here
+ * @q: the queue
+ * @msg: the message
+ *
+ * As for a sender who does not wait and for whom nobody has to go.
+ *
+ * Return: 0, ENODEV, EMSGSIZE, or ENOSPC.
+ */
+int mq_queue_hold(struct mq_queue *q, const struct mq_msg *msg)
+{
+	u64 bytes = mq_msg_bytes(msg);
+	int err = 0;
+
+	mq_lock(q);
+	if (q->gone) {
+		err = -ENODEV;
+	} else if (!mq_size_ok(q, mq_msg_size(msg), bytes - mq_msg_size(msg))) {
+		err = -EMSGSIZE;
+	} else if (mq_paused(q, MQ_PAUSED_SEND) ||
+		   !mq_would_fit(q, 1, bytes, 0, 0)) {
+		err = -ENOSPC;
+	} else {
+		q->tails++;
+		q->tail_bytes += bytes;
+		mq_queue_room_locked(q);
+	}
+	mq_unlock(q);
+	return err;
+}
+
+/* The place is taken, or not needed any more. */
+void mq_queue_unhold_locked(struct mq_queue *q, const struct mq_msg *msg)
+{
+	lockdep_assert_held(&q->lock);
+	q->tails--;
+	q->tail_bytes -= mq_msg_bytes(msg);
+	mq_queue_room_locked(q);
+}
+
+/* It is not needed: others may have it. */
+void mq_queue_unhold(struct mq_queue *q, const struct mq_msg *msg)
+{
+	mq_lock(q);
+	mq_freed_locked(q, 0, 0);
+	mq_queue_unhold_locked(q, msg);
+	mq_unlock(q);
+}
+
 /* What its sender, or the queue, says of times begins to count. */
 static void mq_begin(struct mq_queue *q, struct mq_entry *e)
 {

@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * DEVMQ_IOC_REDRIVE: another attempt for the dead.
+ * DEVMQ_IOC_REDRIVE: another attempt for the dead, and another queue for any.
  *
  * One that goes to another queue goes as it is, unless that has an order: then
  * it needs a larger entry, which is made before anything happens. What is in
  * this queue is looked for once more then: somebody may have been faster.
+ *
+ * What is moved though it is not dead has its place in the other queue's bounds
+ * before it leaves this one (mq_queue_hold()). From when it leaves until it is
+ * there nothing sleeps and nothing fails, so whoever is killed loses none of it and
+ * makes none of it two.
  */
 #include <linux/file.h>
 #include <linux/mount.h>
@@ -18,6 +23,8 @@
 #define MQ_REDRIVEN	(DEVMQ_STATE_MASK(DEVMQ_STATE_READY) | \
 			 DEVMQ_STATE_MASK(DEVMQ_STATE_DEFERRED) | \
 			 DEVMQ_STATE_MASK(DEVMQ_STATE_DEAD))
+/* And those that can be moved. */
+#define MQ_MOVABLE	(MQ_REDRIVEN | DEVMQ_STATE_MASK(DEVMQ_STATE_DELAYED))
 
 /**
  * struct mq_redrive - a redrive under way
@@ -26,6 +33,9 @@
  * @cursor: where it is
  * @after: the last id that was looked at
  * @last: the last id to look at
+ * @states: mask of the states to look at
+ * @moves: all in these states are moved, not only what has been dead
+ * @reason: only what is or was dead for this, or 0
  * @e: what is to go to another queue, with a reference to its chunk
  * @origin: the origin of that, with a reference, if there is no @to
  * @priority: its level
@@ -36,6 +46,9 @@ struct mq_redrive {
 	struct mq_cursor	cursor;
 	u64			after;
 	u64			last;
+	u32			states;
+	bool			moves;
+	u32			reason;
 	const struct mq_entry	*e;
 	struct mq_text		*origin;
 	u8			priority;
@@ -51,6 +64,14 @@ static bool mq_is_foreign(const struct mq_queue *q, const struct mq_entry *e)
 static bool mq_is_redriven(const struct mq_entry *e)
 {
 	return mq_msg(e)->state == DEVMQ_STATE_DEAD || mq_is_buried(e);
+}
+
+/* Is it one of those that are asked for? */
+static bool mq_is_meant(const struct mq_redrive *r, const struct mq_entry *e)
+{
+	if (r->reason && r->reason != mq_reason(e))
+		return false;
+	return r->moves || mq_is_redriven(e);
 }
 
 /* Ready once more, in its place, as if nothing had happened to it. */
@@ -81,14 +102,14 @@ static int mq_redrive_next(struct mq_redrive *r)
 
 	mq_lock(q);
 	e = q->gone ? ERR_PTR(-ENODEV) :
-		      mq_walk_locked(q, &r->cursor, MQ_REDRIVEN, &r->after,
+		      mq_walk_locked(q, &r->cursor, r->states, &r->after,
 				     &left);
 	if (IS_ERR(e)) {
 		ret = PTR_ERR(e);
 	} else if (e && mq_msg(e)->id <= r->last) {
 		r->after = mq_msg(e)->id;
 		ret = -EAGAIN;
-		if (!mq_is_redriven(e)) {
+		if (!mq_is_meant(r, e)) {
 			/* Not concerned. */
 		} else if (mq_stays_here(r, e)) {
 			mq_revive_locked(q, e);
@@ -119,7 +140,7 @@ static struct mq_entry *mq_redrive_find(struct mq_redrive *r)
 		unsigned int left = MQ_WALK_STEPS;
 
 		e = q->gone ? NULL :
-			      mq_walk_locked(q, &r->cursor, MQ_REDRIVEN,
+			      mq_walk_locked(q, &r->cursor, r->states,
 					     &before, &left);
 		if (e != ERR_PTR(-EAGAIN))
 			return e;
@@ -137,7 +158,7 @@ static struct mq_entry *mq_redrive_take(struct mq_redrive *r)
 
 	mq_lock(q);
 	e = mq_redrive_find(r);
-	if (!e || mq_msg(e)->id != r->after || !mq_is_redriven(e) ||
+	if (!e || mq_msg(e)->id != r->after || !mq_is_meant(r, e) ||
 	    (!r->to && mq_origin(e) != r->origin)) {
 		e = NULL;
 	} else {
@@ -152,6 +173,13 @@ static struct mq_entry *mq_redrive_take(struct mq_redrive *r)
 	return e;
 }
 
+/* The level that it has in @target. */
+static u8 mq_redrive_level(const struct mq_redrive *r,
+			   const struct mq_queue *target)
+{
+	return min_t(u64, r->priority, target->opt.priorities - 1);
+}
+
 /* Make an entry for @target, which has an order. */
 static struct mq_entry *mq_redrive_entry(struct mq_redrive *r,
 					 struct mq_queue *target)
@@ -161,8 +189,7 @@ static struct mq_entry *mq_redrive_entry(struct mq_redrive *r,
 
 	if (IS_ERR(e))
 		return e;
-	mq_msg(e)->priority = min_t(u64, r->priority, target->opt.priorities - 1);
-	mq_ready_prepare(&target->ready, mq_msg(e)->priority);
+	mq_msg(e)->priority = mq_redrive_level(r, target);
 	err = mq_order_prepare(target, e);
 	if (likely(!err))
 		return e;
@@ -170,29 +197,56 @@ static struct mq_entry *mq_redrive_entry(struct mq_redrive *r,
 	return ERR_PTR(err);
 }
 
+/* Have a place in @target. Return: 0, ENODEV, EMSGSIZE or ENOSPC. */
+static int mq_redrive_reserve(struct mq_redrive *r, struct mq_queue *target)
+{
+	int err = 0;
+
+	if (r->moves)
+		err = mq_queue_hold(target, mq_msg(r->e));
+	if (err || mq_grave_expect(target))
+		return err;
+	if (r->moves)
+		mq_queue_unhold(target, mq_msg(r->e));
+	return -ENODEV;
+}
+
+/* It is not needed. */
+static void mq_redrive_cancel(struct mq_redrive *r, struct mq_queue *target)
+{
+	mq_grave_arrived(target);
+	if (r->moves)
+		mq_queue_unhold(target, mq_msg(r->e));
+}
+
 /*
- * Move what is in @r to @target. Return: 1; 0, somebody else was faster, or
- * ENODEV, ENOMEM, EDQUOT.
+ * Move what is in @r to @target. Return: 1; EAGAIN, somebody else was faster; or
+ * what mq_redrive_reserve() has, ENOMEM, EDQUOT.
  */
 static int mq_redrive_move(struct mq_redrive *r, struct mq_queue *target)
 {
+	enum mq_arrival how = r->moves ? MQ_ARRIVES_MOVED : MQ_ARRIVES_ANEW;
 	struct mq_entry *old, *e = NULL;
-	int ret = -ENODEV;
+	int ret;
 
+	mq_ready_prepare(&target->ready, mq_redrive_level(r, target));
 	if (target->order) {
 		e = mq_redrive_entry(r, target);
 		if (IS_ERR(e))
 			return PTR_ERR(e);
 	}
-	if (!mq_grave_expect(target))
+	ret = mq_redrive_reserve(r, target);
+	if (ret)
 		goto out_free;
-	ret = 0;
 	old = mq_redrive_take(r);
 	if (!old) {
-		mq_grave_arrived(target);
+		mq_redrive_cancel(r, target);
+		ret = -EAGAIN;
 		goto out_free;
 	}
-	mq_arrive(target, e ?: old, true);
+	if (e && r->moves)
+		mq_entry_bequeath(e, old);
+	mq_arrive(target, e ?: old, how);
 	if (e)
 		mq_entry_free(old);
 	return 1;
@@ -256,7 +310,8 @@ static int mq_redrive_all(struct mq_redrive *r, struct devmq_redrive *a)
 		}
 		if (ret == 1)
 			a->moved++;
-		else if (ret == -ENODEV && !r->to && !READ_ONCE(r->q->gone))
+		else if (ret == -EMSGSIZE ||
+			 (ret == -ENODEV && !r->to && !READ_ONCE(r->q->gone)))
 			a->stranded++;
 		else if (ret && ret != -EAGAIN)
 			return ret;
@@ -284,23 +339,44 @@ static struct mq_queue *mq_redrive_target(int fd, struct file **file)
 	return READ_ONCE(f->q->gone) ? ERR_PTR(-ENODEV) : f->q;
 }
 
+static int mq_redrive_check(const struct devmq_redrive *a)
+{
+	bool to = a->flags & DEVMQ_REDRIVE_TO;
+
+	if (a->flags & ~DEVMQ_REDRIVE_TO || a->reserved ||
+	    a->reason > U16_MAX || a->states & ~MQ_MOVABLE ||
+	    ((a->target_fd || a->states) && !to) ||
+	    (a->last_id && a->last_id < a->first_id))
+		return -EINVAL;
+	return 0;
+}
+
 int mq_ioc_redrive(struct mq_ioc *ioc)
 {
 	struct devmq_redrive *a = &ioc->arg.redrive;
-	struct mq_redrive r = { .q = ioc->f->q, .last = a->last_id };
+	struct mq_redrive r = {
+		.q = ioc->f->q,
+		.last = a->last_id,
+		.states = a->states ?: MQ_REDRIVEN,
+		.moves = a->states,
+		.reason = a->reason,
+	};
 	struct file *file = NULL;
 	int err;
 
-	if (a->flags & ~DEVMQ_REDRIVE_TO || a->reserved ||
-	    (a->target_fd && !(a->flags & DEVMQ_REDRIVE_TO)) ||
-	    (a->last_id && a->last_id < a->first_id))
-		return -EINVAL;
+	err = mq_redrive_check(a);
+	if (err)
+		return err;
 	r.after = a->first_id ? a->first_id - 1 : 0;
 	a->moved = 0;
 	a->stranded = 0;
 	if (a->flags & DEVMQ_REDRIVE_TO)
 		r.to = mq_redrive_target(a->target_fd, &file);
-	err = IS_ERR(r.to) ? PTR_ERR(r.to) : mq_last_now(r.q, &r.last);
+	err = PTR_ERR_OR_ZERO(r.to);
+	if (!err && r.moves && r.to == r.q)
+		err = -EINVAL;
+	if (!err)
+		err = mq_last_now(r.q, &r.last);
 	if (!err) {
 		mq_cursor_init(&r.cursor);
 		err = mq_redrive_all(&r, a);

@@ -301,19 +301,34 @@ void mq_absolve_locked(struct mq_queue *q, struct mq_entry *e)
 	m->expires = MQ_NEVER;
 }
 
+/* The same, but for what time has in store for it. */
+static void mq_settle_in_locked(struct mq_queue *q, struct mq_entry *e)
+{
+	struct mq_more *m = mq_msg(e)->more;
+	u64 when = m ? m->when : MQ_NEVER, expires = mq_expires(e);
+
+	mq_absolve_locked(q, e);
+	if (m) {
+		m->when = when;
+		m->expires = expires;
+	}
+}
+
 /**
  * mq_arrive - an entry from another queue comes in, to a place that it has
  * @q: the queue
  * @e: the entry; mq_grave_reserve() or mq_grave_expect() said that it comes
- * @anew: it gets another attempt; else it comes as dead
+ * @how: as what
  *
  * If the queue has been removed meanwhile, it goes with what was in that.
  */
-void mq_arrive(struct mq_queue *q, struct mq_entry *e, bool anew)
+void mq_arrive(struct mq_queue *q, struct mq_entry *e, enum mq_arrival how)
 {
 	/* Not mq_lock(): this is called by the mq_unlock() of another queue. */
 	spin_lock(&q->lock);
 	mq_grave_arrived(q);
+	if (how == MQ_ARRIVES_MOVED)
+		mq_queue_unhold_locked(q, mq_msg(e));
 	if (q->gone) {
 		mq_unlock(q);
 		mq_entry_free(e);
@@ -321,10 +336,12 @@ void mq_arrive(struct mq_queue *q, struct mq_entry *e, bool anew)
 	}
 	mq_msg(e)->id = q->next_id++;
 	mq_msg(e)->attempt = 0;
-	if (anew)
+	if (how == MQ_ARRIVES_DEAD)
+		mq_bury_locked(q, e);
+	else if (how == MQ_ARRIVES_ANEW)
 		mq_absolve_locked(q, e);
 	else
-		mq_bury_locked(q, e);
+		mq_settle_in_locked(q, e);
 	if (mq_msg(e)->more)
 		mq_msg(e)->more->forgiven = mq_msg(e)->failures;
 	mq_msg(e)->priority = min_t(u64, mq_msg(e)->priority, q->opt.priorities - 1);
@@ -335,8 +352,13 @@ void mq_arrive(struct mq_queue *q, struct mq_entry *e, bool anew)
 	q->stat.sent++;
 	if (unlikely(q->order))
 		mq_order_join_locked(q, e);
-	mq_ready_locked(q, e);
 	trace_mq_send(q, e);
+	if (how != MQ_ARRIVES_MOVED)
+		mq_ready_locked(q, e);
+	else if (mq_msg(e)->state == DEVMQ_STATE_DELAYED)
+		mq_delay_locked(q, e, e->clock, mq_msg(e)->more->when);
+	else
+		mq_back_locked(q, e);
 	mq_unlock(q);
 }
 
@@ -347,7 +369,7 @@ static void mq_carry(struct mq_entry *e)
 
 	e->leaving = false;
 	e = mq_entry_lift(e);
-	mq_arrive(target, e, false);
+	mq_arrive(target, e, MQ_ARRIVES_DEAD);
 	mq_queue_put(target);
 }
 

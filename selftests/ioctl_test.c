@@ -122,7 +122,6 @@ FIXTURE_VARIANT_ADD(ioctl, purge)
 {
 	.command = DEVMQ_IOC_PURGE, .size = sizeof(struct devmq_purge),
 	.reading = true, .looking = true,
-	.reserved = { MEMBER(devmq_purge, reserved) },
 	.out = { MEMBER(devmq_purge, purged) },
 };
 
@@ -133,10 +132,12 @@ FIXTURE_VARIANT_ADD(ioctl, redrive)
 	.reserved = {
 		MEMBER(devmq_redrive, reserved),
 		MEMBER(devmq_redrive, target_fd),
+		MEMBER(devmq_redrive, states),
 	},
 	.out = {
 		MEMBER(devmq_redrive, moved), MEMBER(devmq_redrive, stranded),
 	},
+	.first_size = offsetof(struct devmq_redrive, reason),
 };
 
 FIXTURE_VARIANT_ADD(ioctl, revoke)
@@ -301,10 +302,11 @@ TEST_F(ioctl, smaller_than_the_first_version_is_einval)
 
 TEST_F(ioctl, any_size_since_the_first_version_works)
 {
-	size_t i, size;
+	size_t i, size, first = variant->first_size ?: variant->size;
 
-	for (size = variant->first_size ?: variant->size;
-	     size < variant->size; size++) {
+	for (size = first; size < variant->size; size++) {
+		/* What counts of what is new is zero, what does not is not. */
+		memset(self->argument.bytes + first, 0, size - first);
 		memset(self->argument.bytes + size, MQ_POISON, 64);
 		self->argument.size = size;
 		ASSERT_EQ(0, mq_ioctl(self->fd, variant->command,
@@ -618,7 +620,7 @@ TEST_F(command, structures_are_laid_out_the_same_everywhere)
 	EXPECT_EQ(48, sizeof(struct devmq_consumer));
 	EXPECT_EQ(168, sizeof(struct devmq_stat));
 	EXPECT_EQ(48, sizeof(struct devmq_purge));
-	EXPECT_EQ(48, sizeof(struct devmq_redrive));
+	EXPECT_EQ(56, sizeof(struct devmq_redrive));
 	EXPECT_EQ(24, offsetof(struct devmq_redrive, target_fd));
 	EXPECT_EQ(80, sizeof(struct devmq_revoke));
 	EXPECT_EQ(16, offsetof(struct devmq_revoke, how));
@@ -645,6 +647,26 @@ TEST_F(command, states_that_do_not_exist_are_einval)
 		EXPECT_EQ(known ? 0 : -EINVAL,
 			  mq_ioctl(self->fd, DEVMQ_IOC_PURGE, &purge)) {
 			TH_LOG("purge of state %u", bit);
+		}
+	}
+}
+
+TEST_F(command, reasons_that_do_not_exist_are_einval)
+{
+	struct devmq_purge purge = { .size = sizeof(purge) };
+	struct devmq_redrive redrive = { .size = sizeof(redrive) };
+	unsigned int bit;
+
+	for (bit = 0; bit < 32; bit++) {
+		purge.reason = 1U << bit;
+		redrive.reason = 1U << bit;
+		EXPECT_EQ(bit < 16 ? 0 : -EINVAL,
+			  mq_ioctl(self->fd, DEVMQ_IOC_PURGE, &purge)) {
+			TH_LOG("bit %u", bit);
+		}
+		EXPECT_EQ(bit < 16 ? 0 : -EINVAL,
+			  mq_ioctl(self->fd, DEVMQ_IOC_REDRIVE, &redrive)) {
+			TH_LOG("bit %u", bit);
 		}
 	}
 }

@@ -633,6 +633,8 @@ static inline long long mq_redrive(int fd, uint64_t first, uint64_t last,
 	redrive.first_id = first;
 	redrive.last_id = last;
 	redrive.target_fd = target >= 0 ? target : 0;
+	redrive.states = 0;
+	redrive.reason = 0;
 	redrive.reserved = 0;
 	error = mq_ioctl(fd, DEVMQ_IOC_REDRIVE, &redrive);
 	if (stranded)

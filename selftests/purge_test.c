@@ -332,4 +332,25 @@ TEST_F(purge, age_is_since_the_send_in_every_state)
 	EXPECT_EQ(DEVMQ_STATE_IN_FLIGHT, mq_state(&self->queue, 4));
 }
 
+TEST_F(purge, reason_selects)
+{
+	struct devmq_purge purge = { .size = sizeof(purge), .reason = 300 };
+
+	ASSERT_EQ(0, mq_fill(self->fd, 4));
+	ASSERT_EQ(0, mq_get(self->fd, "m1"));
+	ASSERT_EQ(0, mq_get(self->fd, "m2"));
+	ASSERT_EQ(0, mq_get(self->fd, "m3"));
+	ASSERT_EQ(1, mq_reject_with(self->fd, 1, 300, NULL));
+	ASSERT_EQ(1, mq_reject_with(self->fd, 2, 301, NULL));
+	ASSERT_EQ(1, mq_reject(self->fd, 3));
+	ASSERT_EQ(0, mq_ioctl(self->fd, DEVMQ_IOC_PURGE, &purge));
+	EXPECT_EQ(1, purge.purged);
+	EXPECT_EQ(-ENOENT, mq_state(&self->queue, 1));
+	purge.reason = DEVMQ_REASON_REJECTED;
+	ASSERT_EQ(0, mq_ioctl(self->fd, DEVMQ_IOC_PURGE, &purge));
+	EXPECT_EQ(1, purge.purged);
+	EXPECT_EQ(DEVMQ_STATE_DEAD, mq_state(&self->queue, 2));
+	EXPECT_EQ(DEVMQ_STATE_READY, mq_state(&self->queue, 4));
+}
+
 TEST_HARNESS_MAIN

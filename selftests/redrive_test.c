@@ -762,4 +762,20 @@ TEST_F(redrive, priority_fits_the_queue_it_goes_to)
 	close(low_fd);
 }
 
+TEST_F(redrive, reason_selects)
+{
+	struct devmq_redrive redrive = {
+		.size = sizeof(redrive), .reason = 777,
+	};
+
+	KILL(self->fd, 2, 1);
+	ASSERT_EQ(0, mq_get(self->fd, "m2"));
+	ASSERT_EQ(1, mq_reject(self->fd, 2));
+	ASSERT_EQ(0, mq_ioctl(self->grave_fd, DEVMQ_IOC_REDRIVE, &redrive));
+	EXPECT_EQ(1, redrive.moved);
+	EXPECT_EQ(0, redrive.stranded);
+	EXPECT_EQ(0, mq_get(self->fd, "m1"));
+	EXPECT_EQ(1, mq_stat_of(&self->grave, ready));
+}
+
 TEST_HARNESS_MAIN

@@ -612,7 +612,8 @@ struct devmq_stat {
  * @last_id: drop messages with this id or a smaller one; zero: to the last
  * @older_than_ns: drop messages sent longer ago than this; zero: of any age
  * @states: mask of states; zero: all. What is in flight always stays
- * @reserved: must be zero
+ * @reason: drop messages that are, or were elsewhere, dead for this reason (enum
+ *	devmq_reason, or a consumer's number); zero: whatever it is
  * @purged: out: how many messages were dropped
  *
  * Needs a descriptor open for reading, or one opened with access mode 3. A
@@ -627,7 +628,7 @@ struct devmq_purge {
 	__aligned_u64	last_id;
 	__aligned_u64	older_than_ns;
 	__u32		states;
-	__u32		reserved;
+	__u32		reason;
 	__aligned_u64	purged;
 };
 
@@ -639,10 +640,15 @@ struct devmq_purge {
  * @last_id: move messages with this id or a smaller one; zero: to the last
  * @target_fd: with DEVMQ_REDRIVE_TO: a descriptor, open for writing, of the
  *	queue that they go to; else must be zero
- * @reserved: must be zero
+ * @states: zero, or with DEVMQ_REDRIVE_TO a mask of the states of messages to
+ *	be moved, dead or not
  * @moved: out: how many messages were moved
  * @stranded: out: how many were not, as the queue that they came from is gone
- *	(another one of its name is not it), or the caller may not write to it
+ *	(another one of its name is not it), or the caller may not write to it;
+ *	with @states: as they are larger than the queue given takes
+ * @reason: move messages that are, or were elsewhere, dead for this reason (enum
+ *	devmq_reason, or a consumer's number); zero: whatever it is
+ * @reserved: must be zero
  *
  * Makes another attempt of messages that are dead here, or that came here as
  * dead from another queue and are ready, deferred or dead. Without
@@ -653,6 +659,17 @@ struct devmq_purge {
  * they get ready in their place, and belong here from now on. Failures count from
  * zero again, reason, note and origin are gone, and no bound of the receiving queue
  * keeps them out.
+ *
+ * With @states, all messages in one of these states are moved, whether they have
+ * been dead or not, to the queue given, which must be another one. What is in
+ * flight stays. They keep their order, their times of sending and to live, and
+ * those that are delayed stay so; attempts and failures count from zero. Here the
+ * bounds of the receiving queue hold as for a sender: what is larger than it
+ * takes is stranded, and where it is full, or paused for senders, the call ends
+ * with ENOSPC, with all "out" members written; nothing is dropped there for what
+ * is moved, and the call does not wait. Each message is at every instant in one of
+ * the two queues, or on its way in this call, which a signal that kills does not
+ * interrupt between them.
  *
  * Needs a descriptor open for reading, or one opened with access mode 3. On
  * ENOMEM and ENODEV (of the queue given), and where the caller is killed, some
@@ -665,9 +682,11 @@ struct devmq_redrive {
 	__aligned_u64	first_id;
 	__aligned_u64	last_id;
 	__s32		target_fd;
-	__u32		reserved;
+	__u32		states;
 	__aligned_u64	moved;
 	__aligned_u64	stranded;
+	__u32		reason;
+	__u32		reserved;
 };
 
 #define DEVMQ_REDRIVE_TO	0x1
