@@ -1142,6 +1142,17 @@ int devmq_revoke(struct devmq_queue *queue, const struct devmq_settlement *how,
 		 uint32_t holder_pid, uint64_t *settled, uint64_t *busy);
 
 /**
+ * devmq_purge_by() - the same, by all that can be selected by
+ * @queue: as for devmq_purge()
+ * @purge: what is to go, see there; its size is set here
+ * @size: bytes of the caller's structure
+ *
+ * Return: as devmq_purge().
+ */
+int devmq_purge_by(struct devmq_queue *queue, struct devmq_purge *purge,
+		   size_t size);
+
+/**
  * devmq_redrive() - give dead messages another chance
  * @queue: open for reading or to look
  * @first_id: from this id; zero: from the first
@@ -1165,6 +1176,41 @@ int devmq_revoke(struct devmq_queue *queue, const struct devmq_settlement *how,
 int devmq_redrive(struct devmq_queue *queue, uint64_t first_id,
 		  uint64_t last_id, const struct devmq_queue *target,
 		  uint64_t *moved, uint64_t *stranded);
+
+/**
+ * devmq_redrive_by() - the same, by all that can be selected by
+ * @queue: as for devmq_redrive()
+ * @redrive: what is to be moved and where, see there; its size is set here
+ * @size: bytes of the caller's structure
+ *
+ * Return: as devmq_redrive(), or -ENOSPC as devmq_move().
+ */
+int devmq_redrive_by(struct devmq_queue *queue, struct devmq_redrive *redrive,
+		     size_t size);
+
+/**
+ * devmq_move() - move messages to another queue, dead or not
+ * @queue: open for reading or to look
+ * @first_id: from this id; zero: from the first
+ * @last_id: to this id; zero: to the last
+ * @states: DEVMQ_STATE_MASK() of the states, or'ed: ready, delayed, deferred,
+ *	dead; zero: those that are ready
+ * @target: another queue, open for writing
+ * @moved: where the number of messages moved goes, on failure as well, or NULL
+ * @stranded: where the number of messages goes that are larger than @target
+ *	takes, likewise
+ *
+ * Each message is in one of the two queues, whoever is killed meanwhile. It gets a
+ * new id; what its sender gave it, its times included, stays with it. Attempts and
+ * failures count from zero.
+ *
+ * Return: 0, -ENOSPC (@target is full, or paused for senders), -EINTR (part may
+ * have been moved), -EINVAL, -EBADF (one of the two is not open as it must be),
+ * -ENODEV, -ENOMEM or -EDQUOT.
+ */
+int devmq_move(struct devmq_queue *queue, uint64_t first_id, uint64_t last_id,
+	       unsigned int states, const struct devmq_queue *target,
+	       uint64_t *moved, uint64_t *stranded);
 
 /* ------------------------------------------------------------------ */
 /* Control: need permission for /dev/mq/control or the option's file  */

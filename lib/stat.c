@@ -52,6 +52,47 @@ LMQ_EXPORT int devmq_revoke(struct devmq_queue *queue,
 	return err;
 }
 
+LMQ_EXPORT int devmq_purge_by(struct devmq_queue *queue,
+			      struct devmq_purge *purge, size_t size)
+{
+	if (size < offsetof(struct devmq_purge, first_id) || size > UINT32_MAX)
+		return -EINVAL;
+	purge->size = size;
+	return lmq_ioctl(queue, DEVMQ_IOC_PURGE, purge);
+}
+
+LMQ_EXPORT int devmq_redrive_by(struct devmq_queue *queue,
+				struct devmq_redrive *redrive, size_t size)
+{
+	if (size < offsetof(struct devmq_redrive, first_id) ||
+	    size > UINT32_MAX)
+		return -EINVAL;
+	redrive->size = size;
+	return lmq_ioctl(queue, DEVMQ_IOC_REDRIVE, redrive);
+}
+
+LMQ_EXPORT int devmq_move(struct devmq_queue *queue, uint64_t first_id,
+			  uint64_t last_id, unsigned int states,
+			  const struct devmq_queue *target, uint64_t *moved,
+			  uint64_t *stranded)
+{
+	struct devmq_redrive a = {
+		.flags = DEVMQ_REDRIVE_TO,
+		.first_id = first_id,
+		.last_id = last_id,
+		.target_fd = target->fd,
+		.states = states ? states : DEVMQ_STATE_MASK(DEVMQ_STATE_READY),
+	};
+	int err = devmq_redrive_by(queue, &a, sizeof(a));
+
+	/* Where the target is full, some may have got in. */
+	if (moved)
+		*moved = a.moved;
+	if (stranded)
+		*stranded = a.stranded;
+	return err;
+}
+
 LMQ_EXPORT int devmq_redrive(struct devmq_queue *queue, uint64_t first_id,
 			     uint64_t last_id,
 			     const struct devmq_queue *target,

@@ -1558,6 +1558,56 @@ TEST_F(queue, purge_drops_what_it_is_told)
 	EXPECT_EQ(0, devmq_ack(self->in, 1));
 }
 
+TEST_F(queue, purge_by_reason)
+{
+	struct devmq_purge purge = { .reason = 300 };
+
+	ASSERT_EQ(0, send_numbers(self->out, 2));
+	ASSERT_EQ(0, devmq_set_ack(self->in, DEVMQ_ACK_MANUAL, 0));
+	ASSERT_EQ(2, devmq_recv(self->in, self->buffer, 0, 0));
+	ASSERT_EQ(0, devmq_reject(self->in, 1, 300, NULL, 0));
+	ASSERT_EQ(0, devmq_reject(self->in, 2, 301, NULL, 0));
+	EXPECT_EQ(0, devmq_purge_by(self->in, &purge, sizeof(purge)));
+	EXPECT_EQ(1, purge.purged);
+	EXPECT_EQ(1, COUNTER(self->in, dead));
+	EXPECT_EQ(-EINVAL, devmq_purge_by(self->in, &purge, 4));
+	purge.reason = 65536;
+	EXPECT_EQ(-EINVAL, devmq_purge_by(self->in, &purge, sizeof(purge)));
+}
+
+TEST_F(queue, move_takes_what_is_ready_and_tells_of_a_full_target)
+{
+	struct devmq_redrive redrive = { .reserved = 1 };
+	uint64_t moved = 99, stranded = 99;
+	struct devmq_queue *to, *look;
+	char name[64];
+
+	snprintf(name, sizeof(name), "%.50s.to", self->name);
+	ASSERT_EQ(0, devmq_create(name, "max_messages=2 max_message_size=1000",
+				  NULL, 0));
+	ASSERT_EQ(0, devmq_open(&to, name,
+				DEVMQ_OPEN_READ | DEVMQ_OPEN_WRITE));
+	ASSERT_EQ(0, devmq_open(&look, self->name, DEVMQ_OPEN_LOOK));
+	ASSERT_EQ(0, send_numbers(self->out, 4));
+	EXPECT_EQ(0, devmq_move(look, 1, 1, 0, to, &moved, &stranded));
+	EXPECT_EQ(1, moved);
+	EXPECT_EQ(0, stranded);
+	EXPECT_EQ(-ENOSPC, devmq_move(look, 0, 0, READY, to, &moved, NULL));
+	EXPECT_EQ(1, moved);
+	EXPECT_EQ(2, COUNTER(self->in, ready));
+	EXPECT_EQ(2, COUNTER(to, ready));
+	EXPECT_EQ(-EINVAL, devmq_move(look, 0, 0, READY, self->out, &moved,
+				      &stranded));
+	EXPECT_EQ(0, moved);
+	EXPECT_EQ(-EBADF, devmq_move(look, 0, 0, READY, look, NULL, NULL));
+	EXPECT_EQ(-EBADF, devmq_move(self->out, 0, 0, READY, to, NULL, NULL));
+	EXPECT_EQ(-EINVAL, devmq_redrive_by(look, &redrive, sizeof(redrive)));
+	EXPECT_EQ(-EINVAL, devmq_redrive_by(look, &redrive, 4));
+	devmq_close(look);
+	devmq_close(to);
+	EXPECT_EQ(0, devmq_remove(name, true, NULL, 0));
+}
+
 /* -- control --------------------------------------------------------------- */
 
 TEST_F(queue, create_says_what_was_wrong)

@@ -1616,6 +1616,14 @@ TEST(redrive_names_its_target)
 	EXPECT_EQ(0, devmq_redrive(&queue, 0, 0, &target, NULL, NULL));
 	EXPECT_EQ(DEVMQ_REDRIVE_TO, redriven.flags);
 	EXPECT_EQ(17, redriven.target_fd);
+	EXPECT_EQ(0, redriven.states);
+	EXPECT_EQ(0, devmq_move(&queue, 3, 4, 0, &target, &moved, NULL));
+	EXPECT_EQ(DEVMQ_REDRIVE_TO, redriven.flags);
+	EXPECT_EQ(17, redriven.target_fd);
+	EXPECT_EQ(DEVMQ_STATE_MASK(DEVMQ_STATE_READY), redriven.states);
+	EXPECT_EQ(3, redriven.first_id);
+	EXPECT_EQ(4, redriven.last_id);
+	EXPECT_EQ(5, moved);
 }
 
 /* -- requests and replies -------------------------------------------------- */
