@@ -29,6 +29,7 @@ static const struct unit duration_units[] = {
 	{ "s",	NSEC_PER_SEC },
 	{ "m",	60 * NSEC_PER_SEC },
 	{ "h",	3600 * NSEC_PER_SEC },
+	{ "d",	86400 * NSEC_PER_SEC },
 	{ NULL,	0 },
 };
 
@@ -51,24 +52,58 @@ static int take_digits(const char **text, uint64_t *number)
 	return err;
 }
 
-/* A number too large is still "not a number" if what follows is wrong. */
-static int take_units(const char *text, const struct unit *unit,
+/* So many tenths, hundredths... of a unit; -EINVAL for less than one in all. */
+static int add_fraction(const char *digits, size_t count, uint64_t unit,
+			uint64_t *n)
+{
+	for (; count; count--, digits++) {
+		if (unit % 10)
+			return -EINVAL;
+		unit /= 10;
+		if (__builtin_add_overflow(*n, unit * (uint64_t)(*digits - '0'),
+					   n))
+			return -ERANGE;
+	}
+	return 0;
+}
+
+/* The point at *text, if it may stand there, and the digits behind it. */
+static int take_point(const char **text, const char **digits, size_t *count)
+{
+	*count = 0;
+	if (**text != '.')
+		return 0;
+	*digits = *text + 1;
+	*count = strspn(*digits, "0123456789");
+	*text = *digits + *count;
+	return *count ? 0 : -EINVAL;
+}
+
+/*
+ * A number too large is still "not a number" if what follows is wrong. With
+ * @point it may have a fraction.
+ */
+static int take_units(const char *text, const struct unit *unit, bool point,
 		      uint64_t *result)
 {
+	const char *digits = NULL;
+	size_t count = 0;
 	uint64_t n;
 	int err;
 
 	err = take_digits(&text, &n);
-	if (err == -EINVAL)
-		return err;
+	if (err == -EINVAL || (point && take_point(&text, &digits, &count)))
+		return -EINVAL;
 	while (unit->suffix && strcmp(text, unit->suffix) != 0)
 		unit++;
 	if (!unit->suffix)
 		return -EINVAL;
 	if (err || __builtin_mul_overflow(n, unit->factor, &n))
 		return -ERANGE;
-	*result = n;
-	return 0;
+	err = add_fraction(digits, count, unit->factor, &n);
+	if (!err)
+		*result = n;
+	return err;
 }
 
 int parse_number(const char *text, uint64_t max, uint64_t *number)
@@ -87,7 +122,7 @@ int parse_number(const char *text, uint64_t max, uint64_t *number)
 
 int parse_size(const char *text, uint64_t *bytes)
 {
-	return take_units(text, size_units, bytes);
+	return take_units(text, size_units, false, bytes);
 }
 
 int parse_duration(const char *text, uint64_t *ns)
@@ -96,7 +131,7 @@ int parse_duration(const char *text, uint64_t *ns)
 		*ns = 0;
 		return 0;
 	}
-	return take_units(text, duration_units, ns);
+	return take_units(text, duration_units, true, ns);
 }
 
 /* So many digits and no more, as a number; moves *text behind them. */
@@ -249,6 +284,28 @@ void format_duration(uint64_t ms, char text[UNITS_TEXT_MAX])
 	else
 		ms /= scale[i].ms;
 	snprintf(text, UNITS_TEXT_MAX, "%" PRIu64 "%s", ms, scale[i].suffix);
+}
+
+static const char *exact(uint64_t number, const struct unit *units,
+			 uint64_t scale, char text[UNITS_TEXT_MAX])
+{
+	const struct unit *unit = units;
+
+	while (unit[1].suffix && number && !(number % (unit[1].factor / scale)))
+		unit++;
+	snprintf(text, UNITS_TEXT_MAX, "%" PRIu64 "%s",
+		 number / (unit->factor / scale), number ? unit->suffix : "");
+	return text;
+}
+
+const char *exact_size(uint64_t bytes, char text[UNITS_TEXT_MAX])
+{
+	return exact(bytes, size_units, 1, text);
+}
+
+const char *exact_duration(uint64_t ms, char text[UNITS_TEXT_MAX])
+{
+	return exact(ms, duration_units, NSEC_PER_MSEC, text);
 }
 
 void format_time(uint64_t ns, char text[UNITS_TEXT_MAX])

@@ -22,7 +22,10 @@ int parse_number(const char *text, uint64_t max, uint64_t *number);
 /* Bytes: a number, with K, M or G behind it for powers of 1024. */
 int parse_size(const char *text, uint64_t *bytes);
 
-/* A number with ms, s, m or h behind it, or 0 alone; in nanoseconds. */
+/*
+ * A number with ms, s, m, h or d behind it, or 0 alone; in nanoseconds. It may have
+ * a fraction, of whole nanoseconds.
+ */
 int parse_duration(const char *text, uint64_t *ns);
 
 /*
@@ -39,6 +42,13 @@ void format_size(uint64_t bytes, char text[UNITS_TEXT_MAX]);
 
 /* 0, 250ms, 12s, 5m, 3h, 12d: rounded down to one unit. */
 void format_duration(uint64_t ms, char text[UNITS_TEXT_MAX]);
+
+/*
+ * The same in the largest unit of which they are a whole number, as one would write
+ * them. Returns the text.
+ */
+const char *exact_size(uint64_t bytes, char text[UNITS_TEXT_MAX]);
+const char *exact_duration(uint64_t ms, char text[UNITS_TEXT_MAX]);
 
 /* 2026-11-22T19:30:00.123Z: rounded down to milliseconds. */
 void format_time(uint64_t ns, char text[UNITS_TEXT_MAX]);
