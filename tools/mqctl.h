@@ -5,9 +5,17 @@
  *	main.c		the commands, and finding the one that is asked for
  *	args.c		options and operands, driven by the commands' tables
  *	doc.c		--help, the man page and lists for completion, likewise
+ *	complete.c	what completion in a shell offers, likewise
+ *	options.c	the options that a queue can have, from the kernel's table
  *	columns.c	what there is to know of a queue: options and counters
  *	out.c		messages as text and JSON, and complaints
- *	units.c, text.c	sizes, durations, times, ids; UTF-8 and base64
+ *	select.c	messages by key, header, reason and age
+ *	watch.c		the same again and again
+ *	says.c		what the commands of consume say on standard error
+ *	runner.c	"still working": what extend says to consume
+ *	limits.c	which bound a message met
+ *	input.c		what a message is made of
+ *	units.c, text.c	sizes, durations, times, ids; UTF-8, base64, escapes
  *	cmd_*.c		the commands
  *
  * Every command is described by one struct command. What is in it is all that
@@ -32,6 +40,9 @@ enum {
 	STATUS_FAILED	= 1,
 	STATUS_USAGE	= 2,
 	STATUS_NOTHING	= 3,
+	STATUS_EXISTS	= 4,	/* create */
+	STATUS_OPTION	= 5,	/* there is no such option, or it takes no such value */
+	STATUS_TRIED	= 6,	/* consume: it ended in order, but something failed */
 };
 
 /* ------------------------------------------------------------------ */
@@ -57,11 +68,29 @@ struct opt {
 
 struct args;
 
+/* What stands where an operand or an option's value is asked for. */
+enum completes {
+	COMPLETES_NOTHING,	/* or nothing that is known here */
+	COMPLETES_QUEUE,
+	COMPLETES_OPTION,	/* option=value of a queue */
+	COMPLETES_OPTION_NAME,
+	COMPLETES_COLUMN,
+	COMPLETES_COLUMNS,	/* with commas between */
+	COMPLETES_STATES,	/* likewise */
+	COMPLETES_REASON,
+	COMPLETES_ACTION,
+	COMPLETES_COMMAND,	/* of mqctl */
+	COMPLETES_PROGRAM,	/* of the system: the shell's own business */
+};
+
+#define OPERANDS_MAX	3
+
 /*
  * A command. Text has paragraphs separated by an empty line. Operands beyond
  * max are refused (a negative max: any number). Options may stand before,
  * between and behind operands, unless tail is set: then they end at the
- * second operand, so that the options of a command there are its own.
+ * second operand, so that the options of a command there are its own. The last
+ * of its kinds of operands is that of all that follow.
  */
 struct command {
 	const char		*name;
@@ -70,6 +99,7 @@ struct command {
 	const char		*summary;
 	const char		*text;
 	const struct opt	*opts;
+	enum completes		operands[OPERANDS_MAX];
 	int			min;
 	int			max;
 	bool			tail;
@@ -77,11 +107,15 @@ struct command {
 
 extern const struct command cmd_create, cmd_rm, cmd_ls, cmd_stat, cmd_get,
 			    cmd_set, cmd_send, cmd_recv, cmd_consume,
-			    cmd_peek, cmd_purge, cmd_redrive, cmd_settle;
+			    cmd_peek, cmd_purge, cmd_redrive, cmd_settle,
+			    cmd_move, cmd_call, cmd_reply, cmd_extend,
+			    cmd_options, cmd_help;
 
 /* All of them; ends with NULL. */
 extern const struct command *const commands[];
 const struct command *find_command(const char *name);
+/* There is none of that name: say so. Returns STATUS_USAGE. */
+int complain_command(const char *word);
 
 struct args {
 	const struct command	*command;
@@ -103,12 +137,17 @@ int args_next(struct args *args);
 void usage(const struct args *args, const char *format, ...)
 	NORETURN PRINTF(2, 3);
 
+/* The same for an option of a queue, with its own exit status. */
+void bad_queue_option(const struct args *args, const char *format, ...)
+	NORETURN PRINTF(2, 3);
+
 /* The current option's value, or a usage error that names the option. */
 uint64_t value_number(struct args *args, uint64_t min, uint64_t max);
 uint64_t value_duration(struct args *args);
 uint64_t value_time(struct args *args);
 void value_range(struct args *args, uint64_t *first, uint64_t *last);
 unsigned int value_states(struct args *args);
+unsigned int value_reason(struct args *args);
 
 /* An operand that must be a queue's name; /dev/mq/NAME is taken as well. */
 const char *operand_queue(const struct args *args, int index);
@@ -118,8 +157,11 @@ const char *operand_queue(const struct args *args, int index);
 
 void show_help(const struct command *command);
 void show_overview(void);
-/* An undocumented request of completion or the build; or -1. */
+/* An undocumented request of the build; or -1. */
 int show_list(int argc, char **argv);
+
+/* complete.c: what may stand where the last of these words is, a line each. */
+int show_completions(int argc, char **argv);
 
 /* ------------------------------------------------------------------ */
 /* Options and counters of queues: columns.c                          */
@@ -147,6 +189,13 @@ struct column {
 
 extern const struct column columns[];
 const struct column *find_column(const char *name);
+
+/*
+ * An option or a counter of a queue by its name: 0, or a negative errno. Mode and
+ * owner are those that the device file has now.
+ */
+int option_value(const char *name, const char *option,
+		 char value[COLUMN_VALUE_MAX]);
 
 /*
  * What is known of one queue: its counters, if it could be asked for them, and
@@ -191,6 +240,13 @@ int complain_output(const char *subject, int error, const char *what);
 /* The same for a queue that could not be opened or found. */
 int complain_open(const char *name, int error);
 
+/*
+ * limits.c: a queue is full, or was for a moment, or a message of so many bytes is
+ * too large for it: which bound it is. Return STATUS_FAILED.
+ */
+int complain_full(const char *name, const char *what);
+int complain_too_large(const char *name, const char *what, uint64_t size);
+
 /* memory.c: what messages take of the machine's. */
 const char *memory_reason(void);
 int show_memory(bool json);
@@ -232,6 +288,12 @@ int print_json(struct json_object *object);
 struct json_object *json_value(const struct column *column,
 			       const char *value);
 
+/*
+ * Bytes that others chose, to standard output. A terminal acts on control
+ * characters, so where that is one they are escaped; all else gets the bytes.
+ */
+void print_bytes(const void *bytes, size_t size);
+
 /* Flush standard output; 0 or a negative errno. */
 int flush_output(void);
 
@@ -244,5 +306,12 @@ int open_to_look(struct devmq_queue **queue, const char *name);
 
 /* What --state takes, and JSON shows; NULL if there is no such state. */
 const char *state_name(unsigned int state);
+
+/* What --reason takes, and JSON shows: a name or a number; zero: neither. */
+unsigned int parse_reason(const char *text);
+const char *reason_name(unsigned int why);
+
+/* The words for what settle can do; ends with NULL. */
+extern const char *const settle_actions[];
 
 #endif /* MQCTL_H */

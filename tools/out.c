@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "mqctl.h"
 #include "text.h"
@@ -36,15 +37,24 @@ static const char *reason(int error)
 }
 
 /* It stays one line, and a terminal's, whatever a name or value has in it. */
+static void make_plain(char *line)
+{
+	size_t left = strlen(line), n;
+	bool escaped;
+
+	for (; left; left -= n, line += n) {
+		n = next_character(line, left, &escaped);
+		if (escaped || *line == '\n' || *line == '\t')
+			memset(line, '?', n);
+	}
+}
+
 void say(const char *subject, const char *format, va_list ap, const char *why)
 {
-	char line[1024], *p;
+	char line[1024];
 
 	vsnprintf(line, sizeof(line), format, ap);
-	for (p = line; *p; p++) {
-		if ((*p >= 0 && *p < ' ') || *p == '\x7f')
-			*p = '?';
-	}
+	make_plain(line);
 	fflush(stdout);
 	fprintf(stderr, "mqctl: %s%s%s%s\n", subject ? subject : "",
 		subject ? ": " : "", line, why);
@@ -125,7 +135,7 @@ static const char *failure_name(unsigned int failure)
 }
 
 /* What the kernel gives as a reason; a consumer's own has no name. */
-static const char *reason_name(unsigned int why)
+const char *reason_name(unsigned int why)
 {
 	static const char *const names[] = {
 		[DEVMQ_REASON_FAILURES]	= "failures",
@@ -135,6 +145,21 @@ static const char *reason_name(unsigned int why)
 	};
 
 	return why < ARRAY_SIZE(names) ? names[why] : NULL;
+}
+
+unsigned int parse_reason(const char *text)
+{
+	unsigned int why;
+	uint64_t number;
+
+	for (why = 1; reason_name(why); why++) {
+		if (!strcmp(reason_name(why), text))
+			return why;
+	}
+	if (parse_number(text, UINT16_MAX, &number) ||
+	    number < DEVMQ_REASON_USER)
+		return DEVMQ_REASON_NONE;
+	return (unsigned int)number;
 }
 
 bool format_option(struct args *args, int code, enum message_format *format)
@@ -348,6 +373,29 @@ struct json_object *json_value(const struct column *column,
 	return checked(json_object_new_uint64(strtoull(value, NULL, 10)));
 }
 
+/*
+ * The library leaves characters alone that JSON allows in a string and that a
+ * terminal acts on; they are all of the Basic Multilingual Plane.
+ */
+static void print_json_text(const char *text, size_t size)
+{
+	const unsigned char *p = (const unsigned char *)text;
+	bool escaped;
+	size_t n;
+
+	for (; size; size -= n, p += n) {
+		n = next_character(p, size, &escaped);
+		if (!escaped)
+			fwrite(p, 1, n, stdout);
+		else if (n == 3)
+			printf("\\u%04x", (p[0] & 0x0f) << 12 |
+			       (p[1] & 0x3f) << 6 | (p[2] & 0x3f));
+		else
+			printf("\\u%04x", n == 2 ? (p[0] & 0x1f) << 6 |
+			       (p[1] & 0x3f) : p[0]);
+	}
+}
+
 int print_json(struct json_object *object)
 {
 	const char *text;
@@ -358,9 +406,9 @@ int print_json(struct json_object *object)
 			JSON_C_TO_STRING_NOSLASHESCAPE, &size);
 	checked((void *)(uintptr_t)text);
 	errno = EIO;
-	size -= fwrite(text, 1, size, stdout);
+	print_json_text(text, size);
 	json_object_put(object);
-	return size || putchar('\n') == EOF ? -errno : 0;
+	return ferror(stdout) || putchar('\n') == EOF ? -errno : 0;
 }
 
 int print_sent_json(uint64_t id, bool duplicate)
@@ -454,6 +502,38 @@ static void print_line(const struct devmq_msg *msg)
 	printf(" size=%zu\n", devmq_msg_full_size(msg));
 }
 
+/* Does somebody read it whose terminal acts on what it gets? */
+static bool on_terminal(void)
+{
+	static int terminal = -1;
+
+	if (terminal < 0)
+		terminal = isatty(STDOUT_FILENO);
+	return terminal;
+}
+
+static void print_escaped(const unsigned char *p, size_t size)
+{
+	bool escaped;
+	size_t n, i;
+
+	for (; size; size -= n, p += n) {
+		n = next_character(p, size, &escaped);
+		for (i = 0; i < n && escaped; i++)
+			printf("\\x%02x", p[i]);
+		if (!escaped)
+			fwrite(p, 1, n, stdout);
+	}
+}
+
+void print_bytes(const void *bytes, size_t size)
+{
+	if (on_terminal())
+		print_escaped(bytes, size);
+	else
+		fwrite(bytes, 1, size, stdout);
+}
+
 int print_message(const struct devmq_msg *msg, enum message_format format)
 {
 	const char *payload;
@@ -470,7 +550,11 @@ int print_message(const struct devmq_msg *msg, enum message_format format)
 	if (format == FORMAT_LONG)
 		print_line(msg);
 	errno = EIO;
-	if (fwrite(payload, 1, size, stdout) < size)
-		return -errno;
-	return end != EOF && putchar(end) == EOF ? -errno : 0;
+	if (format == FORMAT_RAW || format == FORMAT_NULL)
+		fwrite(payload, 1, size, stdout);
+	else
+		print_bytes(payload, size);
+	if (end != EOF)
+		putchar(end);
+	return ferror(stdout) ? -errno : 0;
 }

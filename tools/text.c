@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "text.h"
 
@@ -83,4 +85,89 @@ char *base64_encode(const void *bytes, size_t size)
 	}
 	*out = '\0';
 	return text;
+}
+
+/* The code of a character of UTF-8 that is all there. */
+static uint32_t decode(const unsigned char *p, size_t size)
+{
+	static const unsigned char mask[] = { 0, 0x7f, 0x1f, 0x0f, 0x07 };
+	uint32_t code = p[0] & mask[size];
+	size_t i;
+
+	for (i = 1; i < size; i++)
+		code = code << 6 | (p[i] & 0x3f);
+	return code;
+}
+
+size_t next_character(const void *bytes, size_t size, bool *escaped)
+{
+	const unsigned char *p = bytes;
+	uint32_t code;
+	size_t n;
+
+	for (n = 1; n <= 4 && n <= size; n++) {
+		if (!utf8_valid(p, n))
+			continue;
+		code = decode(p, n);
+		*escaped = (code < ' ' && code != '\n' && code != '\t') ||
+			   (code >= 0x7f && code < 0xa0) ||
+			   code == 0x2028 || code == 0x2029;
+		return n;
+	}
+	*escaped = true;
+	return 1;
+}
+
+#define WORD_MAX	64
+
+static unsigned int least(unsigned int a, unsigned int b)
+{
+	return a < b ? a : b;
+}
+
+/* By rows of the table of distances, of which the last three are kept. */
+unsigned int word_distance(const char *a, const char *b)
+{
+	unsigned int rows[3][WORD_MAX + 1], *old, *row, *next, change;
+	size_t m = strlen(a), n = strlen(b), i, j;
+
+	if (m > WORD_MAX || n > WORD_MAX)
+		return ~0U;
+	for (j = 0; j <= n; j++)
+		rows[0][j] = (unsigned int)j;
+	for (i = 1; i <= m; i++) {
+		old = rows[(i + 1) % 3];
+		row = rows[(i + 2) % 3];
+		next = rows[i % 3];
+		next[0] = (unsigned int)i;
+		for (j = 1; j <= n; j++) {
+			change = a[i - 1] != b[j - 1];
+			next[j] = least(row[j - 1] + change,
+					least(row[j], next[j - 1]) + 1);
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] &&
+			    a[i - 2] == b[j - 1])
+				next[j] = least(next[j], old[j - 2] + 1);
+		}
+	}
+	return rows[m % 3][n];
+}
+
+/* One letter in three may be wrong, but there is no guess at less than that. */
+void guess_try(struct guess *guess, const char *name)
+{
+	unsigned int distance = word_distance(guess->word, name);
+
+	if (distance >= guess->distance ||
+	    distance > (strlen(name) + 1) / 3)
+		return;
+	guess->distance = distance;
+	snprintf(guess->best, sizeof(guess->best), "%s", name);
+}
+
+const char *guess_hint(struct guess *guess)
+{
+	if (*guess->best)
+		snprintf(guess->hint, sizeof(guess->hint),
+			 ", did you mean '%s'?", guess->best);
+	return guess->hint;
 }
