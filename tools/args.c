@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "mqctl.h"
+#include "text.h"
 #include "units.h"
 
 #define OPTS_MAX	32
@@ -25,6 +26,16 @@ void usage(const struct args *args, const char *format, ...)
 	say(name, format, ap, hint);
 	va_end(ap);
 	exit(STATUS_USAGE);
+}
+
+void bad_queue_option(const struct args *args, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	say(args->command->name, format, ap, " (see mqctl options)");
+	va_end(ap);
+	exit(STATUS_OPTION);
 }
 
 /*
@@ -62,6 +73,25 @@ static const struct opt *find_opt(const struct command *command, int code)
 	return opt->name ? opt : NULL;
 }
 
+/* There is none of that name, or more than one begins so. */
+static void NORETURN no_option(const struct args *args, const char *word)
+{
+	int size = (int)strcspn(word, "=");
+	const struct opt *opt;
+	struct guess guess;
+	char name[64];
+
+	snprintf(name, sizeof(name), "%.*s", size, word);
+	guess = (struct guess)GUESS(name);
+	for (opt = args->command->opts; opt->name; opt++) {
+		char full[64];
+
+		snprintf(full, sizeof(full), "--%s", opt->name);
+		guess_try(&guess, full);
+	}
+	usage(args, "no option '%.*s'%s", size, word, guess_hint(&guess));
+}
+
 static void NORETURN bad_option(const struct args *args, int code)
 {
 	const struct opt *opt = find_opt(args->command, optopt);
@@ -73,7 +103,7 @@ static void NORETURN bad_option(const struct args *args, int code)
 		usage(args, "--%s takes no value", opt->name);
 	if (optopt && optopt < OPT_HELP)
 		usage(args, "no option '-%c'", optopt);
-	usage(args, "no option '%.*s'", (int)strcspn(word, "="), word);
+	no_option(args, word);
 }
 
 /* Whether getopt stopped at a "--" that is no option's value. */
@@ -161,7 +191,7 @@ uint64_t value_duration(struct args *args)
 
 	err = parse_duration(args->value, &ns);
 	if (err)
-		bad_value(args, err, "a duration such as 500ms, 30s, 5m, 2h");
+		bad_value(args, err, "a duration such as 500ms, 30s, 1.5h, 2d");
 	return ns;
 }
 
@@ -184,6 +214,16 @@ void value_range(struct args *args, uint64_t *first, uint64_t *last)
 	err = parse_range(args->value, first, last);
 	if (err)
 		bad_value(args, err, "an id or a range of ids such as 3-7");
+}
+
+unsigned int value_reason(struct args *args)
+{
+	unsigned int reason = parse_reason(args->value);
+
+	if (!reason)
+		bad_value(args, -EINVAL, "a reason: failures, rejected, expired, "
+			  "overflow or a number from 256 to 65535");
+	return reason;
 }
 
 /* One state, as a mask of one; zero if there is none with that name. */

@@ -3,7 +3,9 @@
  * Making, removing and changing queues: create, rm, get, set.
  */
 #include <errno.h>
+#include <grp.h>
 #include <inttypes.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,9 +14,13 @@
 #include <unistd.h>
 
 #include "mqctl.h"
+#include "options.h"
+#include "text.h"
 #include "units.h"
 
 #define REASON_MAX	512
+
+#define OPT_EXIST_OK	(OPT_LONG + 0)
 
 static const struct opt no_opts[] = { OPTS_END };
 
@@ -31,10 +37,32 @@ static bool ends_with(const char *word, size_t size, const char *end)
 	return size >= n && !memcmp(word + size - n, end, n);
 }
 
+/* A user's or group's number, if it is not one already; NULL: no memory. */
+static char *owner_number(const struct args *args, const char *word,
+			  const char *value, bool group)
+{
+	const struct passwd *pw = NULL;
+	const struct group *gr = NULL;
+	char *plain;
+
+	if (!value[strspn(value, "0123456789")])
+		return strdup(value);
+	if (group)
+		gr = getgrnam(value);
+	else
+		pw = getpwnam(value);
+	if (!gr && !pw)
+		bad_queue_option(args, "'%s': no such %s", word,
+				 group ? "group" : "user");
+	if (asprintf(&plain, "%u", group ? gr->gr_gid : pw->pw_uid) < 0)
+		return NULL;
+	return plain;
+}
+
 /*
  * The value of an "option=value" word as the module takes it: sizes in bytes,
- * durations in milliseconds. What is no number of a unit that is known here
- * is left to the module, which knows the options.
+ * durations in milliseconds, users and groups as numbers. What is no number of a
+ * unit that is known here is left to the module, which knows the options.
  */
 static char *plain_value(const struct args *args, const char *word)
 {
@@ -49,17 +77,24 @@ static char *plain_value(const struct args *args, const char *word)
 	if (ends_with(word, name_size, "_ms") &&
 	    value[strspn(value, "0123456789")]) {
 		err = parse_duration(value, &number);
+		if (!err && number % 1000000)
+			bad_queue_option(args, "'%s': not a whole number of "
+					 "milliseconds", word);
 		number /= 1000000;
 	} else if (ends_with(word, name_size, "_bytes") ||
 		   ends_with(word, name_size, "_size")) {
 		err = parse_size(value, &number);
 	} else {
-		plain = strdup(value);
+		if (!strncmp(word, "uid=", 4) || !strncmp(word, "gid=", 4))
+			plain = owner_number(args, word, value, *word == 'g');
+		else
+			plain = strdup(value);
 		goto out;
 	}
 	if (err)
-		usage(args, "'%s': %s", word, err == -ERANGE ?
-		      "out of range" : "not a number with a known unit");
+		bad_queue_option(args, "'%s': %s", word, err == -ERANGE ?
+				 "out of range" :
+				 "not a number with a known unit");
 	if (asprintf(&plain, "%" PRIu64, number) < 0)
 		plain = NULL;
 out:
@@ -105,16 +140,34 @@ static char *join_options(const struct args *args)
 	return options;
 }
 
+/* An option that there is not: what may have been meant instead. */
+static void guess_option(struct guess *guess)
+{
+	char *text = option_text(), *p = text;
+	struct option_row row;
+
+	while (p && option_next(&p, &row))
+		guess_try(guess, row.name);
+	free(text);
+}
+
+/* Without the module there are no queues. */
+static bool is_loaded(void)
+{
+	char **names;
+
+	if (devmq_list(&names) < 0)
+		return false;
+	free(names);
+	return true;
+}
+
 /* What the module says of a command that it refused, if it is there. */
 static int complain_control(const char *name, int error, const char *what,
 			    const char *why)
 {
-	char **names;
-
-	if (error == -ENOENT && devmq_list(&names) < 0)
+	if (error == -ENOENT && !is_loaded())
 		return complain_open(name, error);
-	if (error == -ENOENT)
-		free(names);
 	if (*why)
 		return complain(name, 0, "%s: %s", what, why);
 	return complain(name, error, "%s", what);
@@ -158,8 +211,106 @@ static int remove_stale(const char *name)
 	return STATUS_DONE;
 }
 
-/* Create it; with @force, in the place of another file. */
-static int create_queue(const char *name, const char *options, bool force)
+/* The first word of the command whose option the module does not have. */
+static const char *unknown_option(const struct args *args, struct guess *guess)
+{
+	char *text = option_text(), *p, *copy;
+	struct option_row row;
+	const char *found = NULL;
+	bool known;
+	int i;
+
+	for (i = 1; text && !found && i < args->count; i++) {
+		size_t size = strcspn(args->operands[i], "=");
+
+		known = false;
+		copy = strdup(text);
+		for (p = copy; p && option_next(&p, &row);)
+			known = known || (strlen(row.name) == size &&
+				!memcmp(row.name, args->operands[i], size));
+		free(copy);
+		if (!known && copy)
+			found = strndup(args->operands[i], size);
+	}
+	free(text);
+	if (found) {
+		*guess = (struct guess)GUESS(found);
+		guess_option(guess);
+	}
+	return found;
+}
+
+/* The module refused it: an option there is not, a value it does not take. */
+static int complain_create(const struct args *args, const char *name, int err,
+			   const char *why)
+{
+	const char *unknown;
+	struct guess guess;
+
+	if (err == -EEXIST) {
+		complain_control(name, err, "cannot create", why);
+		return STATUS_EXISTS;
+	}
+	if (err != -EINVAL && err != -ERANGE && err != -ENAMETOOLONG &&
+	    err != -ELOOP && (err != -ENOENT || !is_loaded()))
+		return complain_control(name, err, "cannot create", why);
+	unknown = err == -EINVAL ? unknown_option(args, &guess) : NULL;
+	complain(name, 0, "cannot create: %s%s", why,
+		 unknown ? guess_hint(&guess) : "");
+	free((char *)unknown);
+	return STATUS_OPTION;
+}
+
+/* Numbers are the same however they are written. */
+static bool same_value(const char *option, const char *a, const char *b)
+{
+	int base = !strcmp(option, "mode") ? 8 : 10;
+	char *end_a, *end_b;
+	unsigned long long x, y;
+
+	if (!strcmp(a, b))
+		return true;
+	x = strtoull(a, &end_a, base);
+	y = strtoull(b, &end_b, base);
+	return end_a != a && end_b != b && !*end_a && !*end_b && x == y;
+}
+
+/*
+ * There is a queue of that name. Is it as it was to be made? Names all options
+ * given that are not as they were given.
+ */
+static int compare_options(const struct args *args, const char *name)
+{
+	char value[COLUMN_VALUE_MAX], *plain, *option, *differs = NULL;
+	size_t size;
+	FILE *out = open_memstream(&differs, &size);
+	int i, n = 0, err = out ? 0 : -ENOMEM;
+
+	for (i = 1; !err && i < args->count; i++) {
+		plain = plain_value(args, args->operands[i]);
+		option = strndup(args->operands[i],
+				 strcspn(args->operands[i], "="));
+		err = option ? option_value(name, option, value) : -ENOMEM;
+		if (!err && !same_value(option, plain, value))
+			fprintf(out, "%s%s is %s, not %s", n++ ? "; " : "",
+				option, value, plain);
+		free(option);
+		free(plain);
+	}
+	if (out)
+		fclose(out);
+	if (err)
+		err = complain(name, err, "it exists already; cannot compare "
+			       "its options");
+	else if (n)
+		complain(name, 0, "it exists already, and differs: %s", differs);
+	free(differs);
+	return err ? err : n ? STATUS_EXISTS : STATUS_DONE;
+}
+
+/* Create it; with @force in the place of another file, with @exist_ok if need be. */
+static int create_queue(const struct args *args, const char *name,
+			const char *options, bool force, bool exist_ok)
 {
 	char why[REASON_MAX] = "";
 	int err;
@@ -173,50 +324,62 @@ static int create_queue(const char *name, const char *options, bool force)
 	if (err == -EBUSY && !force)
 		return complain(name, 0, "cannot create: %s (--force replaces "
 				"it)", why);
+	if (err == -EEXIST && exist_ok)
+		return compare_options(args, name);
 	if (err)
-		return complain_control(name, err, "cannot create", why);
+		return complain_create(args, name, err, why);
 	return STATUS_DONE;
 }
 
 static int run_create(struct args *args)
 {
-	bool force = false;
+	bool force = false, exist_ok = false;
 	const char *name;
 	char *options;
-	int status;
+	int code, status;
 
-	while (args_next(args))
-		force = true;
+	while ((code = args_next(args))) {
+		force = force || code == 'f';
+		exist_ok = exist_ok || code == OPT_EXIST_OK;
+	}
 	name = operand_queue(args, 0);
 	options = join_options(args);
 	if (!options)
 		return complain(name, -ENOMEM, "cannot create");
-	status = create_queue(name, options, force);
+	status = create_queue(args, name, options, force, exist_ok);
 	free(options);
 	return status;
 }
 
 static const struct opt create_opts[] = {
 	{ 'f', "force", NULL, "replace a file that is in the way" },
+	{ OPT_EXIST_OK, "exist-ok", NULL,
+	  "succeed if it exists and has the options given" },
 	OPTS_END
 };
 
 const struct command cmd_create = {
 	.name = "create",
 	.run = run_create,
-	.synopsis = "[-f] NAME [option=value]...",
+	.synopsis = "[OPTION]... NAME [option=value]...",
 	.summary = "Create a queue",
 	.text =
-"Sizes (max_bytes, max_message_size) may end in K, M or G, durations\n"
-"(options that end in _ms) in ms, s, m or h; a duration without a unit is in\n"
-"milliseconds. What is wrong with an option is said in the module's words.\n"
-"Reading /dev/mq/control shows all options with their bounds and defaults.\n"
+"\"mqctl options\" shows all options with their bounds and defaults. Sizes\n"
+"(max_bytes, max_message_size) may end in K, M or G, durations (options that\n"
+"end in _ms) in ms, s, m, h or d, with a fraction if need be; a duration\n"
+"without a unit is in milliseconds. uid and gid may be names. What is wrong\n"
+"with an option is said in the module's words, and the exit status is 5.\n"
+"\n"
+"If there is a queue of that name, the exit status is 4. With --exist-ok it is 0\n"
+"if the options given are those of that queue, whatever the others are; those\n"
+"that are not are named, nothing is changed, and the exit status is 4.\n"
 "\n"
 "What is written to /dev/mq/NAME before there is a queue ends up in a regular\n"
 "file, which is then in the way of the queue's device file: nothing is created,\n"
 "unless --force is given, which removes that file with what is in it. It\n"
 "removes no directory, and no device file of another queue.",
 	.opts = create_opts,
+	.operands = { COMPLETES_NOTHING, COMPLETES_OPTION },
 	.min = 1,
 	.max = -1,
 };
@@ -227,7 +390,7 @@ static int remove_queue(const char *name, bool force)
 	int err;
 
 	err = devmq_remove(name, force, why, sizeof(why));
-	if (!err)
+	if (!err || (force && err == -ENOENT && is_loaded()))
 		return STATUS_DONE;
 	if (err == -ENOTEMPTY)
 		return complain(name, 0, "cannot remove: it still stores "
@@ -255,7 +418,8 @@ static int run_rm(struct args *args)
 }
 
 static const struct opt rm_opts[] = {
-	{ 'f', "force", NULL, "also if messages are stored, which are lost" },
+	{ 'f', "force", NULL,
+	  "also if messages are stored, which are lost, or it is missing" },
 	OPTS_END
 };
 
@@ -266,9 +430,11 @@ const struct command cmd_rm = {
 	.summary = "Remove queues",
 	.text =
 "A queue that still stores messages is only removed with -f. Programs that\n"
-"have it open get an error from then on. If one of several cannot be\n"
-"removed, the others are, and the exit status is 1.",
+"have it open get an error from then on. With -f it is no error if there is no\n"
+"such queue. If one of several cannot be removed, the others are, and the exit\n"
+"status is 1.",
 	.opts = rm_opts,
+	.operands = { COMPLETES_QUEUE },
 	.min = 1,
 	.max = -1,
 };
@@ -276,11 +442,11 @@ const struct command cmd_rm = {
 static int print_option(const char *name, const char *option, bool with_name)
 {
 	char value[COLUMN_VALUE_MAX];
-	int n;
+	int err;
 
-	n = devmq_get_option(name, option, value, sizeof(value));
-	if (n < 0)
-		return n;
+	err = option_value(name, option, value);
+	if (err)
+		return err;
 	if (with_name)
 		printf("%s=%s\n", option, value);
 	else
@@ -293,13 +459,21 @@ static int complain_option(const char *name, const char *option, int error,
 			   const char *what)
 {
 	char value[COLUMN_VALUE_MAX];
+	struct guess guess;
 
 	if (error == -ENOENT &&
 	    devmq_get_option(name, "type", value, sizeof(value)) < 0)
 		return complain_open(name, error);
-	if (error == -ENOENT)
-		return complain(name, 0, "%s %s: no such option", what,
-				option);
+	if (error == -ENOENT) {
+		const struct column *c;
+
+		guess = (struct guess)GUESS(option);
+		for (c = columns; c->name; c++)
+			guess_try(&guess, c->name);
+		complain(name, 0, "%s %s: no such option%s", what, option,
+			 guess_hint(&guess));
+		return STATUS_OPTION;
+	}
 	return complain(name, error, "%s %s", what, option);
 }
 
@@ -347,8 +521,10 @@ const struct command cmd_get = {
 	.text =
 "Without OPTION: all options as option=value, one a line, as create takes\n"
 "them. With OPTION, which may also be a counter: the value alone, one a\n"
-"line.",
+"line. mode, uid and gid are those of the device file as it is now. The exit\n"
+"status is 5 if there is no such option.",
 	.opts = no_opts,
+	.operands = { COMPLETES_QUEUE, COMPLETES_COLUMN },
 	.min = 1,
 	.max = -1,
 };
@@ -376,6 +552,53 @@ static const char *why_not(const char *name, const char *option,
 	return NULL;
 }
 
+/* The option's row of the table, which is to be freed with *text. */
+static bool find_row(const char *option, char **text, struct option_row *row)
+{
+	char *p;
+
+	*text = option_text();
+	for (p = *text; p && option_next(&p, row);) {
+		if (!strcmp(row->name, option))
+			return true;
+	}
+	return false;
+}
+
+/* It can be read, and not written: by nobody, or not by this user. */
+static int complain_fixed(const char *name, const char *option)
+{
+	struct option_row row;
+	char *text;
+	bool fixed = find_row(option, &text, &row) &&
+		     !strcmp(row.live, "fixed");
+
+	free(text);
+	if (find_column(option) && find_column(option)->counter) {
+		complain(name, 0, "cannot set %s: it is a counter", option);
+		return STATUS_OPTION;
+	}
+	if (!fixed)
+		return complain(name, -EACCES, "cannot set %s", option);
+	complain(name, 0, "cannot set %s: it is fixed when a queue is created",
+		 option);
+	return STATUS_OPTION;
+}
+
+static int complain_value(const char *name, const char *option,
+			  const char *value, int err)
+{
+	struct option_row row = { .bounds = NULL };
+	char *text;
+	bool found = find_row(option, &text, &row);
+
+	complain(name, 0, "cannot set %s: %s is %s%s%s", option, value,
+		 err == -ERANGE ? "out of bounds" : "not a value of it",
+		 found ? ", which are " : "", found ? row.bounds : "");
+	free(text);
+	return STATUS_OPTION;
+}
+
 static int set_option(const struct args *args, const char *name,
 		      const char *word)
 {
@@ -388,19 +611,18 @@ static int set_option(const struct args *args, const char *name,
 	err = option ? devmq_set_option(name, option, value) : -ENOMEM;
 	if (err && option)
 		why = why_not(name, option, value, err);
-	if (why)
-		err = complain(name, 0, "cannot set %s=%s: %s", option,
-			       word + size + 1, why);
-	else if (err == -EACCES)
-		err = complain(name, 0, "cannot set %s: it is fixed, or no "
-			       "permission", option);
-	else if (err == -EINVAL || err == -ERANGE)
-		err = complain(name, 0, "cannot set %s: %s is %s", option,
-			       word + size + 1, err == -ERANGE ?
-			       "out of bounds" : "not a value of it");
-	else if (err)
+	if (why) {
+		complain(name, 0, "cannot set %s=%s: %s", option,
+			 word + size + 1, why);
+		err = STATUS_OPTION;
+	} else if (err == -EACCES) {
+		err = complain_fixed(name, option);
+	} else if (err == -EINVAL || err == -ERANGE) {
+		err = complain_value(name, option, word + size + 1, err);
+	} else if (err) {
 		err = complain_option(name, option ? option : word, err,
 				      "cannot set");
+	}
 	free(option);
 	free(value);
 	return err;
@@ -431,8 +653,10 @@ const struct command cmd_set = {
 	.text =
 "The options are changed in the order given, up to the first that is\n"
 "refused. Values are written as for create. Options that are fixed when a\n"
-"queue is created cannot be changed.",
+"queue is created cannot be changed. The exit status is 5 if there is no such\n"
+"option, it is fixed, or the value is none of its.",
 	.opts = no_opts,
+	.operands = { COMPLETES_QUEUE, COMPLETES_OPTION },
 	.min = 2,
 	.max = -1,
 };

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "mqctl.h"
+#include "text.h"
 #include "units.h"
 
 #define OPT_FD		(OPT_LONG + 0)
@@ -18,28 +19,28 @@
 #define OPT_REASON	(OPT_LONG + 3)
 #define OPT_NOTE	(OPT_LONG + 4)
 
-static const struct {
-	const char	*word;
-	uint32_t	action;
-} actions[] = {
-	{ "ack",	DEVMQ_ACTION_ACK },
-	{ "release",	DEVMQ_ACTION_RELEASE },
-	{ "retry",	DEVMQ_ACTION_RETRY },
-	{ "reject",	DEVMQ_ACTION_REJECT },
-	{ "extend",	DEVMQ_ACTION_EXTEND },
-	{ "defer",	DEVMQ_ACTION_DEFER },
+/* In the order of enum devmq_action. */
+const char *const settle_actions[] = {
+	"ack", "release", "retry", "reject", "extend", "defer", NULL
 };
+
+_Static_assert(DEVMQ_ACTION_ACK == 1 && DEVMQ_ACTION_RELEASE == 2 &&
+	       DEVMQ_ACTION_RETRY == 3 && DEVMQ_ACTION_REJECT == 4 &&
+	       DEVMQ_ACTION_EXTEND == 5 && DEVMQ_ACTION_DEFER == 6,
+	       "the words stand in their order");
 
 static uint32_t parse_action(const struct args *args, const char *word)
 {
-	size_t i;
+	struct guess guess = GUESS(word);
+	uint32_t i;
 
-	for (i = 0; i < ARRAY_SIZE(actions); i++) {
-		if (!strcmp(actions[i].word, word))
-			return actions[i].action;
+	for (i = 0; settle_actions[i]; i++) {
+		if (!strcmp(settle_actions[i], word))
+			return i + 1;
+		guess_try(&guess, settle_actions[i]);
 	}
 	usage(args, "'%s' is none of ack, release, retry, reject, extend and "
-	      "defer", word);
+	      "defer%s", word, guess_hint(&guess));
 }
 
 /* To the kernel, zero is its own choice: of a retry's delay, of a lease. */
@@ -61,7 +62,6 @@ static void take_option(struct args *args, struct devmq_settlement *how,
 						     UINT16_MAX);
 		break;
 	default:
-		how->action = DEVMQ_ACTION_REJECT;
 		how->note = (uintptr_t)args->value;
 		how->note_size = (uint16_t)strnlen(args->value,
 						   DEVMQ_NOTE_MAX + 1);
@@ -83,10 +83,13 @@ static void parse_how(struct args *args, struct devmq_settlement *how, int *fd)
 			*fd = (int)value_number(args, 0, INT_MAX);
 			continue;
 		}
+		how->action = meant;
 		take_option(args, how, code);
 		if (meant && meant != how->action)
 			usage(args, "--%s and --%s exclude each other", opt,
 			      args->opt->name);
+		if (code == OPT_NOTE)
+			continue;
 		meant = how->action;
 		opt = args->opt->name;
 	}
@@ -95,6 +98,10 @@ static void parse_how(struct args *args, struct devmq_settlement *how, int *fd)
 	action = parse_action(args, args->operands[args->count - 1]);
 	if (meant && meant != action)
 		usage(args, "--%s does not go with %s", opt,
+		      args->operands[args->count - 1]);
+	if (how->note && action != DEVMQ_ACTION_RETRY &&
+	    action != DEVMQ_ACTION_REJECT)
+		usage(args, "--note does not go with %s",
 		      args->operands[args->count - 1]);
 	how->action = action;
 }
@@ -243,7 +250,8 @@ static const struct opt settle_opts[] = {
 	{ OPT_LEASE, "lease", "DURATION",
 	  "extend: how long from now (default: as before)" },
 	{ OPT_REASON, "reason", "N", "reject: a number from 256 to 65535" },
-	{ OPT_NOTE, "note", "TEXT", "reject: says why, at most 256 bytes" },
+	{ OPT_NOTE, "note", "TEXT",
+	  "retry, reject: says why, at most 256 bytes" },
 	OPTS_END
 };
 
@@ -276,6 +284,7 @@ const struct command cmd_settle = {
 "\n"
 "defer: it is set aside, until somebody receives it by its id.",
 	.opts = settle_opts,
+	.operands = { COMPLETES_ACTION },
 	.min = 1,
 	.max = -1,
 };

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "mqctl.h"
 
@@ -18,65 +19,8 @@ const struct column columns[] = {
 	{ "node", "NODE", KIND_TEXT, 0,
 	  "its device file: ok, missing, or wrong (another file)" },
 
-	{ "type", "TYPE", KIND_TEXT, 0, "what it is: queue" },
-	{ "mode", "MODE", KIND_TEXT, 0, "permissions of the device file" },
-	{ "uid", "UID", KIND_NUMBER, 0, "owner of the device file" },
-	{ "gid", "GID", KIND_NUMBER, 0, "group of the device file" },
-	{ "max_messages", "MAX-MESSAGES", KIND_NUMBER, 0,
-	  "most messages stored" },
-	{ "max_bytes", "MAX-BYTES", KIND_BYTES, 0, "most bytes stored" },
-	{ "max_message_size", "MAX-SIZE", KIND_BYTES, 0,
-	  "most bytes of one message" },
-	{ "overflow", "OVERFLOW", KIND_TEXT, 0,
-	  "when full: block, reject, drop-head, dead-letter" },
-	{ "framing", "FRAMING", KIND_TEXT, 0,
-	  "a message is a write (record) or a line" },
-	{ "eof", "EOF", KIND_TEXT, 0,
-	  "end of file when empty: never, empty or hangup" },
-	{ "allow_empty", "ALLOW-EMPTY", KIND_NUMBER, 0,
-	  "1: it takes messages without payload" },
-	{ "ack", "ACK", KIND_TEXT, 0,
-	  "how a file is acknowledged: auto or manual" },
-	{ "prefetch", "PREFETCH", KIND_NUMBER, 0,
-	  "most deliveries that a consumer holds, 0: no bound" },
-
-	{ "lease_ms", "LEASE", KIND_MS, 0,
-	  "how long a consumer may hold a delivery, 0: no bound" },
-	{ "max_deliveries", "MAX-DELIVERIES", KIND_NUMBER, 0,
-	  "after so many failures it is dead, 0: never" },
-	{ "max_dead", "MAX-DEAD", KIND_NUMBER, 0,
-	  "most dead messages kept in place" },
-	{ "dead_letter", "DEAD-LETTER", KIND_TEXT, 0,
-	  "queue to which the dead go, or none" },
-	{ "on_expiry", "ON-EXPIRY", KIND_TEXT, 0,
-	  "what becomes of the expired: drop or dead" },
-	{ "retry_ms", "RETRY", KIND_MS, 0,
-	  "how long a retry waits after the first failure" },
-	{ "retry_backoff", "BACKOFF", KIND_NUMBER, 0,
-	  "by what the wait grows with each failure" },
-	{ "retry_max_ms", "RETRY-MAX", KIND_MS, 0,
-	  "what it grows to, 0: no bound" },
-	{ "delay_ms", "DELAY", KIND_MS, 0,
-	  "how long a message waits that does not say" },
-	{ "ttl_ms", "TTL", KIND_MS, 0,
-	  "its time to live, likewise, 0: no end" },
-	{ "priorities", "PRIORITIES", KIND_NUMBER, 0, "levels of priority" },
-	{ "order", "ORDER", KIND_TEXT, 0,
-	  "fifo, or key: one message of a key at a time" },
-	{ "dedup_window_ms", "DEDUP-WINDOW", KIND_MS, 0,
-	  "how long dedup ids are remembered, 0: not" },
-	{ "dedup_max", "DEDUP-MAX", KIND_NUMBER, 0,
-	  "most dedup ids remembered" },
-	{ "single_active", "SINGLE-ACTIVE", KIND_NUMBER, 0,
-	  "1: only the oldest consumer receives" },
-	{ "fairness", "FAIRNESS", KIND_TEXT, 0,
-	  "who takes turns: none, key or uid" },
-	{ "paused", "PAUSED", KIND_TEXT, 0,
-	  "what is held off: none, send, receive or both" },
-	{ "auto_delete", "AUTO-DELETE", KIND_NUMBER, 0,
-	  "1: it is removed when the last file closes" },
-	{ "expires_ms", "EXPIRES", KIND_MS, 0,
-	  "it is removed when unused for so long, 0: never" },
+	/* The options, from the kernel's table: see options.awk. */
+#include "columns.inc"
 
 	{ "ready", "READY", KIND_NUMBER, COUNTER(ready),
 	  "messages waiting for a consumer" },
@@ -132,6 +76,43 @@ const struct column *find_column(const char *name)
 	return NULL;
 }
 
+/*
+ * Mode and owner of the device file as they are now, which chmod(1) and chown(1)
+ * change; the options say what they were at first. False: it is none of these, or
+ * there is no device file.
+ */
+static bool node_value(const char *name, const char *option,
+		       char value[COLUMN_VALUE_MAX])
+{
+	char path[sizeof("/dev/mq/") + DEVMQ_NAME_MAX];
+	bool mode = !strcmp(option, "mode"), uid = !strcmp(option, "uid");
+	struct stat st;
+
+	if (!mode && !uid && strcmp(option, "gid") != 0)
+		return false;
+	snprintf(path, sizeof(path), "/dev/mq/%s", name);
+	if (lstat(path, &st) || !S_ISCHR(st.st_mode))
+		return false;
+	if (mode)
+		snprintf(value, COLUMN_VALUE_MAX, "%04o", st.st_mode & 07777);
+	else
+		snprintf(value, COLUMN_VALUE_MAX, "%u",
+			 uid ? st.st_uid : st.st_gid);
+	return true;
+}
+
+int option_value(const char *name, const char *option,
+		 char value[COLUMN_VALUE_MAX])
+{
+	int n;
+
+	n = devmq_get_option(name, option, value, COLUMN_VALUE_MAX);
+	if (n < 0)
+		return n;
+	node_value(name, option, value);
+	return 0;
+}
+
 int facts_get(struct facts *facts, const char *name)
 {
 	char value[COLUMN_VALUE_MAX];
@@ -161,7 +142,6 @@ int facts_value(const struct facts *facts, const struct column *column,
 		char value[COLUMN_VALUE_MAX])
 {
 	uint64_t number;
-	int n;
 
 	if (!strcmp(column->name, "name")) {
 		snprintf(value, COLUMN_VALUE_MAX, "%s", facts->name);
@@ -178,7 +158,5 @@ int facts_value(const struct facts *facts, const struct column *column,
 		snprintf(value, COLUMN_VALUE_MAX, "%" PRIu64, number);
 		return 0;
 	}
-	n = devmq_get_option(facts->name, column->name, value,
-			     COLUMN_VALUE_MAX);
-	return n < 0 ? n : 0;
+	return option_value(facts->name, column->name, value);
 }

@@ -1,23 +1,46 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the tables say, for people (--help), for the man page (its part on the
- * commands is made when it is built) and for completion. The last two are
- * asked for by options that are not documented.
+ * What the tables say, for people (--help) and for the man page, whose part on
+ * commands, columns and options is made when it is built; that is asked for by
+ * options that are not documented.
  */
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "mqctl.h"
+#include "options.h"
 
 #define OPTION_WIDTH	26
+
+#define LINE_WIDTH	80
+
+/* Text in a column of its own that begins where the line is now. */
+static void print_wrapped(const char *text)
+{
+	const char *end;
+	size_t room = LINE_WIDTH - OPTION_WIDTH;
+
+	while (strlen(text) > room) {
+		for (end = text + room; end > text && *end != ' '; end--)
+			;
+		if (end == text)
+			break;
+		printf("%.*s\n%*s", (int)(end - text), text, OPTION_WIDTH, "");
+		text = end + 1;
+	}
+	puts(text);
+}
 
 static void print_columns(void)
 {
 	const struct column *c;
 
-	for (c = columns; c->name; c++)
-		printf("  %-*s%s\n", OPTION_WIDTH - 2, c->name, c->help);
+	for (c = columns; c->name; c++) {
+		printf("  %-*s", OPTION_WIDTH - 2, c->name);
+		print_wrapped(c->help);
+	}
 }
 
 static void print_option(const struct opt *opt)
@@ -34,7 +57,8 @@ static void print_option(const struct opt *opt)
 		putchar('\n');
 		n = 0;
 	}
-	printf("%*s%s\n", OPTION_WIDTH - n, "", opt->help);
+	printf("%*s", OPTION_WIDTH - n, "");
+	print_wrapped(opt->help);
 }
 
 void show_help(const struct command *command)
@@ -64,9 +88,10 @@ void show_overview(void)
 	     "Options:\n"
 	     "  -h, --help     show this help; behind a command: its own\n"
 	     "  -V, --version  show the version\n\n"
-	     "Sizes may end in K, M or G, durations end in ms, s, m or h.\n"
+	     "Sizes may end in K, M or G, durations end in ms, s, m, h or d.\n"
 	     "Exit status: 0 done, 1 failed, 2 wrong usage, 3 nothing there\n"
-	     "or it would have had to wait.");
+	     "or it would have had to wait, 4 create: it exists already, 5 no such\n"
+	     "option of a queue, or not a value of it, 6 consume: something failed.");
 }
 
 /* Text in the language of man pages. */
@@ -141,39 +166,23 @@ static void print_roff_columns(void)
 	}
 }
 
-static int list_commands(void)
+/* The options of a queue, as they are in this version. */
+static int print_roff_queue_options(void)
 {
-	const struct command *const *c;
+	char *text = option_text_built_in(), *p = text;
+	struct option_row row;
 
-	for (c = commands; *c; c++)
-		puts((*c)->name);
-	return STATUS_DONE;
-}
-
-/* Those with a value end in '=', so that completion knows them. */
-static int list_options(const char *name)
-{
-	const struct command *command = find_command(name);
-	const struct opt *opt;
-
-	if (!command)
-		return STATUS_NOTHING;
-	for (opt = command->opts; opt->name; opt++) {
-		printf("--%s%s\n", opt->name, opt->value ? "=" : "");
-		if (opt->code < OPT_HELP)
-			printf("-%c%s\n", opt->code, opt->value ? "=" : "");
+	if (!text)
+		return STATUS_FAILED;
+	while (option_next(&p, &row)) {
+		printf(".TP\n\\fB%s\\fR=\\fI", row.name);
+		print_roff(row.bounds);
+		fputs("\\fR (", stdout);
+		print_roff(row.def);
+		puts(!strcmp(row.live, "live") ? ")" : ", fixed)");
+		print_roff_sentence(row.help);
 	}
-	return STATUS_DONE;
-}
-
-static int list_columns(bool counters)
-{
-	const struct column *c;
-
-	for (c = columns; c->name; c++) {
-		if (counters || (!c->counter && strcmp(c->name, "name") != 0))
-			puts(c->name);
-	}
+	free(text);
 	return STATUS_DONE;
 }
 
@@ -181,14 +190,9 @@ int show_list(int argc, char **argv)
 {
 	const struct command *const *c;
 
-	if (!strcmp(argv[1], "--list-commands"))
-		return list_commands();
-	if (!strcmp(argv[1], "--list-options") && argc == 3)
-		return list_options(argv[2]);
-	if (!strcmp(argv[1], "--list-columns"))
-		return list_columns(true);
-	if (!strcmp(argv[1], "--list-queue-options"))
-		return list_columns(false);
+	(void)argc;
+	if (!strcmp(argv[1], "--roff-options"))
+		return print_roff_queue_options();
 	if (!strcmp(argv[1], "--roff-columns")) {
 		print_roff_columns();
 		return STATUS_DONE;

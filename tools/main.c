@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "mqctl.h"
+#include "text.h"
 
 const struct command *const commands[] = {
 	&cmd_create,
@@ -25,6 +26,8 @@ const struct command *const commands[] = {
 	&cmd_purge,
 	&cmd_redrive,
 	&cmd_settle,
+	&cmd_options,
+	&cmd_help,
 	NULL,
 };
 
@@ -37,6 +40,18 @@ const struct command *find_command(const char *name)
 			return *c;
 	}
 	return NULL;
+}
+
+int complain_command(const char *word)
+{
+	struct guess guess = GUESS(word);
+	const struct command *const *c;
+
+	for (c = commands; *c; c++)
+		guess_try(&guess, (*c)->name);
+	complain(NULL, 0, "no command '%s'%s (see mqctl --help)", word,
+		 guess_hint(&guess));
+	return STATUS_USAGE;
 }
 
 /* What stands where a command is expected, and is none. */
@@ -57,13 +72,47 @@ static int run_global(int argc, char **argv)
 		printf("mqctl %s\n", devmq_version());
 		return STATUS_DONE;
 	}
+	if (!strcmp(word, "--complete"))
+		return show_completions(argc - 2, argv + 2);
 	status = show_list(argc, argv);
 	if (status >= 0)
 		return status;
-	complain(NULL, 0, "no %s '%s' (see mqctl --help)",
-		 word[0] == '-' ? "option" : "command", word);
+	if (word[0] != '-')
+		return complain_command(word);
+	complain(NULL, 0, "no option '%s' (see mqctl --help)", word);
 	return STATUS_USAGE;
 }
+
+static int run_help(struct args *args)
+{
+	const struct command *command;
+
+	while (args_next(args))
+		;
+	if (!args->count) {
+		show_overview();
+		return STATUS_DONE;
+	}
+	command = find_command(args->operands[0]);
+	if (!command)
+		return complain_command(args->operands[0]);
+	show_help(command);
+	return STATUS_DONE;
+}
+
+static const struct opt help_opts[] = { OPTS_END };
+
+const struct command cmd_help = {
+	.name = "help",
+	.run = run_help,
+	.synopsis = "[COMMAND]",
+	.summary = "Show what a command does, or which there are",
+	.text = "The same as \"mqctl COMMAND --help\" and \"mqctl --help\".",
+	.opts = help_opts,
+	.operands = { COMPLETES_COMMAND },
+	.min = 0,
+	.max = 1,
+};
 
 static int run_command(const struct command *command, int argc, char **argv)
 {
