@@ -3,6 +3,7 @@
  * Looking at queues as a whole: ls, stat.
  */
 #include <errno.h>
+#include <fnmatch.h>
 #include <inttypes.h>
 #include <json-c/json.h>
 #include <stdio.h>
@@ -10,24 +11,49 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "mqctl.h"
+#include "text.h"
 #include "units.h"
+#include "watch.h"
 
 #define DEFAULT_COLUMNS \
 	"name,ready,in_flight,delayed,deferred,dead,bytes,consumers," \
 	"producers,oldest_ms,node"
 #define COLUMNS_MAX	64
+/* What is sorted by. */
+#define HIDDEN_MAX	2
+
+#define OPT_SORT	(OPT_LONG + 0)
+#define OPT_TOTAL	(OPT_LONG + 1)
 
 /* What ls shows, and how; cells are allocated, row after row. */
 struct listing {
-	const struct column	*column[COLUMNS_MAX];
+	const struct column	*column[COLUMNS_MAX + HIDDEN_MAX];
 	size_t			columns;
+	size_t			hidden;		/* and more, to sort by */
+	const struct column	*sort;		/* NULL: by name */
+	bool			reverse;
+	bool			total;
 	bool			json;
 	bool			raw;
 	bool			no_headings;
+	char			**patterns;	/* NULL: all queues */
 	char			(*cells)[COLUMN_VALUE_MAX];
 	size_t			rows;
 };
+
+static void NORETURN no_column(const struct args *args, const char *name,
+			       size_t size)
+{
+	char word[64];
+	struct guess guess;
+	const struct column *c;
+
+	snprintf(word, sizeof(word), "%.*s", (int)size, name);
+	guess = (struct guess)GUESS(word);
+	for (c = columns; c->name; c++)
+		guess_try(&guess, c->name);
+	usage(args, "no column '%.*s'%s", (int)size, name, guess_hint(&guess));
+}
 
 static void choose_columns(const struct args *args, struct listing *l,
 			   const char *list)
@@ -42,7 +68,7 @@ static void choose_columns(const struct args *args, struct listing *l,
 		snprintf(name, sizeof(name), "%.*s", (int)size, list);
 		c = find_column(name);
 		if (!c || size >= sizeof(name))
-			usage(args, "no column '%.*s'", (int)size, list);
+			no_column(args, list, size);
 		if (l->columns == COLUMNS_MAX)
 			usage(args, "more than %d columns", COLUMNS_MAX);
 		l->column[l->columns++] = c;
@@ -50,6 +76,17 @@ static void choose_columns(const struct args *args, struct listing *l,
 			return;
 		list += size + 1;
 	}
+}
+
+/* By a column, the largest number first if there is a '-' before it. */
+static void choose_order(const struct args *args, struct listing *l,
+			 const char *name)
+{
+	l->reverse = *name == '-';
+	name += l->reverse;
+	l->sort = find_column(name);
+	if (!l->sort)
+		no_column(args, name, strlen(name));
 }
 
 /* Sizes and ages are for people, unless numbers are asked for. */
@@ -96,6 +133,11 @@ static bool lacks(const char *name, const struct column *column)
 	return before && !there && find_file(name, "dev") == before;
 }
 
+static char (*row_of(const struct listing *l, size_t row))[COLUMN_VALUE_MAX]
+{
+	return l->cells + row * (l->columns + l->hidden);
+}
+
 /*
  * One queue's row. What its module does not have is empty: a "-" in the table,
  * and left out of JSON. A queue that goes away meanwhile (-ENOENT) has no row,
@@ -103,7 +145,7 @@ static bool lacks(const char *name, const struct column *column)
  */
 static int fill_row(struct listing *l, const char *name)
 {
-	char (*row)[COLUMN_VALUE_MAX] = l->cells + l->rows * l->columns;
+	char (*row)[COLUMN_VALUE_MAX] = row_of(l, l->rows);
 	struct facts facts;
 	size_t i;
 	int err;
@@ -111,17 +153,72 @@ static int fill_row(struct listing *l, const char *name)
 	err = facts_get(&facts, name);
 	if (err)
 		return err;
-	for (i = 0; i < l->columns; i++) {
+	for (i = 0; i < l->columns + l->hidden; i++) {
 		err = facts_value(&facts, l->column[i], row[i]);
 		if (err == -ENOENT && lacks(name, l->column[i]))
 			row[i][0] = '\0';
 		else if (err)
 			return err;
-		else if (!l->raw && !l->json)
-			make_readable(l->column[i], row[i]);
 	}
 	l->rows++;
 	return 0;
+}
+
+/* Once nobody reckons with them any more. */
+static void make_all_readable(struct listing *l)
+{
+	size_t row, i;
+
+	for (row = 0; row < l->rows && !l->raw && !l->json; row++) {
+		for (i = 0; i < l->columns; i++)
+			make_readable(l->column[i], row_of(l, row)[i]);
+	}
+}
+
+/* Which of two rows comes first; those that are the same stand by name. */
+static int compare_rows(const void *a, const void *b, void *arg)
+{
+	const struct listing *l = arg;
+	const char (*x)[COLUMN_VALUE_MAX] = a, (*y)[COLUMN_VALUE_MAX] = b;
+	uint64_t m, n;
+	int order;
+
+	if (!parse_number(x[l->columns], UINT64_MAX, &m) &&
+	    !parse_number(y[l->columns], UINT64_MAX, &n))
+		order = m < n ? -1 : m > n;
+	else
+		order = strcmp(x[l->columns], y[l->columns]);
+	if (order)
+		return l->reverse ? -order : order;
+	return strcmp(x[l->columns + 1], y[l->columns + 1]);
+}
+
+/* A sum makes sense of counters; of ages, the oldest is that of all. */
+static void add_total(struct listing *l)
+{
+	char (*total)[COLUMN_VALUE_MAX] = row_of(l, l->rows);
+	uint64_t sum, n;
+	size_t row, i;
+
+	for (i = 0; i < l->columns; i++) {
+		const struct column *c = l->column[i];
+
+		if (!c->counter) {
+			strcpy(total[i], strcmp(c->name, "name") ? "" :
+					 "total");
+			continue;
+		}
+		for (sum = 0, row = 0; row < l->rows; row++) {
+			if (parse_number(row_of(l, row)[i], UINT64_MAX, &n))
+				continue;
+			if (c->kind == KIND_MS)
+				sum = n > sum ? n : sum;
+			else
+				sum += n;
+		}
+		snprintf(total[i], COLUMN_VALUE_MAX, "%" PRIu64, sum);
+	}
+	l->rows++;
 }
 
 static void print_row(const struct listing *l, const int *widths,
@@ -152,7 +249,7 @@ static const char *heading(const struct listing *l, size_t row, size_t i)
 
 static const char *cell(const struct listing *l, size_t row, size_t i)
 {
-	return l->cells[row * l->columns + i];
+	return row_of(l, row)[i];
 }
 
 static void print_table(const struct listing *l)
@@ -175,47 +272,93 @@ static void print_table(const struct listing *l)
 		print_row(l, widths, cell, row);
 }
 
+static int fill_object(const struct listing *l, size_t row,
+		       struct json_object *object)
+{
+	size_t i;
+
+	for (i = 0; i < l->columns; i++) {
+		if (!*cell(l, row, i))
+			continue;
+		if (json_object_object_add(object, l->column[i]->name,
+				json_value(l->column[i], cell(l, row, i))))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* The total is no queue, so it stands beside them, and has no name. */
 static int print_array(const struct listing *l)
 {
 	struct json_object *top = json_object_new_object();
 	struct json_object *array = json_object_new_array();
 	struct json_object *object;
-	size_t row, i;
+	size_t row;
+	int err = 0;
 
 	if (!top || !array || json_object_object_add(top, "queues", array))
 		return -ENOMEM;
-	for (row = 0; row < l->rows; row++) {
+	for (row = 0; !err && row < l->rows; row++) {
 		object = json_object_new_object();
-		if (!object || json_object_array_add(array, object))
+		if (!object)
 			return -ENOMEM;
-		for (i = 0; i < l->columns; i++) {
-			if (!*cell(l, row, i))
-				continue;
-			if (json_object_object_add(object, l->column[i]->name,
-					json_value(l->column[i],
-						   cell(l, row, i))))
-				return -ENOMEM;
-		}
+		if (l->total && row + 1 == l->rows)
+			err = json_object_object_add(top, "total", object);
+		else
+			err = json_object_array_add(array, object);
+		err = err ? -ENOMEM : fill_object(l, row, object);
+		if (l->total && row + 1 == l->rows)
+			json_object_object_del(object, "name");
 	}
-	return print_json(top);
+	return err ? err : print_json(top);
+}
+
+static bool is_listed(const struct listing *l, const char *name)
+{
+	char **pattern = l->patterns;
+
+	if (!pattern || !*pattern)
+		return true;
+	for (; *pattern; pattern++) {
+		if (!fnmatch(*pattern, name, 0))
+			return true;
+	}
+	return false;
+}
+
+static int fill_rows(struct listing *l, char **names)
+{
+	size_t wide;
+	int err;
+
+	for (; *names; names++) {
+		err = is_listed(l, *names) ? fill_row(l, *names) : 0;
+		if (err && err != -ENOENT)
+			return complain(*names, err, "cannot look at it");
+	}
+	wide = (l->columns + l->hidden) * sizeof(*l->cells);
+	if (l->sort)
+		qsort_r(l->cells, l->rows, wide, compare_rows, l);
+	if (l->total)
+		add_total(l);
+	make_all_readable(l);
+	return STATUS_DONE;
 }
 
 static int show_listing(struct listing *l, char **names, size_t count)
 {
-	size_t i;
+	size_t wide = l->columns + l->hidden;
 	int err;
 
-	l->cells = calloc(count * l->columns + 1, sizeof(*l->cells));
+	l->rows = 0;
+	l->cells = calloc((count + 1) * wide, sizeof(*l->cells));
 	if (!l->cells)
 		return complain(NULL, -ENOMEM, "cannot list queues");
-	for (i = 0; i < count; i++) {
-		err = fill_row(l, names[i]);
-		if (err && err != -ENOENT) {
-			free(l->cells);
-			return complain(names[i], err, "cannot look at it");
-		}
+	err = fill_rows(l, names);
+	if (err) {
+		free(l->cells);
+		return err;
 	}
-	err = 0;
 	if (l->json)
 		err = print_array(l);
 	else
@@ -225,35 +368,78 @@ static int show_listing(struct listing *l, char **names, size_t count)
 		   : STATUS_DONE;
 }
 
-static int run_ls(struct args *args)
+static int list_queues(void *arg)
 {
-	struct listing listing = { .columns = 0 };
+	struct listing *listing = arg;
 	char **names;
-	int code, n, status;
+	int n, status;
 
-	choose_columns(args, &listing, DEFAULT_COLUMNS);
-	while ((code = args_next(args))) {
-		if (code == 'o')
-			choose_columns(args, &listing, args->value);
-		else if (code == 'n')
-			listing.no_headings = true;
-		else if (code == 'r')
-			listing.raw = true;
-		else
-			listing.json = true;
-	}
 	n = devmq_list(&names);
 	if (n == -ENOENT)
 		return complain(NULL, 0, "cannot list queues: "
 				"the devmq module is not loaded");
 	if (n < 0)
 		return complain(NULL, n, "cannot list queues");
-	status = show_listing(&listing, names, (size_t)n);
+	status = show_listing(listing, names, (size_t)n);
 	free(names);
 	return status;
 }
 
+/* What is sorted by may not be shown; and what is the same there is by name. */
+static void add_hidden(struct listing *l)
+{
+	if (!l->sort)
+		return;
+	l->column[l->columns] = l->sort;
+	l->column[l->columns + 1] = find_column("name");
+	l->hidden = HIDDEN_MAX;
+}
+
+static void ls_option(struct args *args, struct listing *l, int code)
+{
+	switch (code) {
+	case 'o':
+		choose_columns(args, l, args->value);
+		break;
+	case 'n':
+		l->no_headings = true;
+		break;
+	case 'r':
+		l->raw = true;
+		break;
+	case OPT_SORT:
+		choose_order(args, l, args->value);
+		break;
+	case OPT_TOTAL:
+		l->total = true;
+		break;
+	default:
+		l->json = true;
+	}
+}
+
+static int run_ls(struct args *args)
+{
+	struct listing listing = { .columns = 0 };
+	struct watch repeat = { .on = false };
+	int code;
+
+	choose_columns(args, &listing, DEFAULT_COLUMNS);
+	while ((code = args_next(args))) {
+		if (!watch_option(args, code, &repeat))
+			ls_option(args, &listing, code);
+	}
+	listing.patterns = args->operands;
+	repeat.dense = listing.json;
+	add_hidden(&listing);
+	return watch(&repeat, list_queues, &listing);
+}
+
 static const struct opt ls_opts[] = {
+	{ OPT_SORT, "sort", "COL",
+	  "sort by this column; with '-' before it from the largest down" },
+	{ OPT_TOTAL, "total", NULL, "a line with the sums at the end" },
+	OPTS_WATCH,
 	{ 'o', "output", "COL,COL...", "show these columns, in this order" },
 	{ 'n', "noheadings", NULL, "no line of headings" },
 	{ 'r', "raw", NULL, "sizes in bytes and durations in milliseconds" },
@@ -264,21 +450,26 @@ static const struct opt ls_opts[] = {
 const struct command cmd_ls = {
 	.name = "ls",
 	.run = run_ls,
-	.synopsis = "[OPTION]...",
+	.synopsis = "[OPTION]... [PATTERN...]",
 	.summary = "List queues",
 	.text =
-"Queues come sorted by name. Without --output the columns are name, ready,\n"
+"All queues, or those whose names match a shell's PATTERN such as 'job*', sorted\n"
+"by name unless --sort is given. Without --output the columns are name, ready,\n"
 "in_flight, delayed, deferred, dead, bytes, consumers, producers, oldest_ms\n"
 "and node. Sizes and durations are rounded down to be short, unless --raw or\n"
 "--json is given. JSON has all queues in the array \"queues\", with columns by\n"
 "their names and numbers as numbers. That there is no queue is no error.\n"
 "\n"
+"--total adds up the counters of the queues shown; of an age it is the oldest.\n"
+"In JSON it is the object \"total\". With --watch, JSON is an object a line.\n"
+"\n"
 "A node that is not ok means that nobody can use the queue: its device file\n"
 "is missing, or another file stands in its place (wrong), which keeps what is\n"
 "written to it and sends nothing.",
 	.opts = ls_opts,
+	.operands = { COMPLETES_QUEUE },
 	.min = 0,
-	.max = 0,
+	.max = -1,
 };
 
 static int print_stat_json(const struct facts *facts)
@@ -320,28 +511,47 @@ static int print_stat_text(const struct facts *facts)
 	return 0;
 }
 
-static int run_stat(struct args *args)
+/* What stat shows: a queue, or with no name the memory of all. */
+struct stat_of {
+	const char	*name;
+	bool		json;
+};
+
+static int show_stat(void *arg)
 {
+	const struct stat_of *s = arg;
 	struct facts facts;
-	bool json = false;
-	const char *name;
 	int err;
 
-	while (args_next(args))
-		json = true;
-	if (!args->count)
-		return show_memory(json);
-	name = operand_queue(args, 0);
-	err = facts_get(&facts, name);
+	if (!s->name)
+		return show_memory(s->json);
+	err = facts_get(&facts, s->name);
 	if (err)
-		return complain_open(name, err);
-	err = json ? print_stat_json(&facts) : print_stat_text(&facts);
+		return complain_open(s->name, err);
+	err = s->json ? print_stat_json(&facts) : print_stat_text(&facts);
 	if (err)
-		return complain(name, err, "cannot look at it");
+		return complain(s->name, err, "cannot look at it");
 	return STATUS_DONE;
 }
 
+static int run_stat(struct args *args)
+{
+	struct watch repeat = { .on = false };
+	struct stat_of s = { .name = NULL };
+	int code;
+
+	while ((code = args_next(args))) {
+		if (!watch_option(args, code, &repeat))
+			s.json = true;
+	}
+	if (args->count)
+		s.name = operand_queue(args, 0);
+	repeat.dense = s.json;
+	return watch(&repeat, show_stat, &s);
+}
+
 static const struct opt stat_opts[] = {
+	OPTS_WATCH,
 	{ 'J', "json", NULL, "one JSON object" },
 	OPTS_END
 };
@@ -349,7 +559,7 @@ static const struct opt stat_opts[] = {
 const struct command cmd_stat = {
 	.name = "stat",
 	.run = run_stat,
-	.synopsis = "[-J] [NAME]",
+	.synopsis = "[OPTION]... [NAME]",
 	.summary = "Show options and counters of a queue, or the memory of all",
 	.text =
 "One a line, its name and its value, numbers in full. The counters are one\n"
@@ -358,6 +568,7 @@ const struct command cmd_stat = {
 "queues and those of one user may take, how much is used, and by which users;\n"
 "all in bytes.",
 	.opts = stat_opts,
+	.operands = { COMPLETES_QUEUE },
 	.min = 0,
 	.max = 1,
 };
