@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "input.h"
 #include "mqctl.h"
 
 #define INPUT_MIN	(64 << 10)
@@ -60,8 +61,6 @@ static int set_time(struct sender *s)
 
 static int set_attributes(struct sender *s)
 {
-	const char *header, *value;
-	size_t i;
 	int err;
 
 	err = devmq_batch_set_priority(s->batch, s->priority);
@@ -74,23 +73,9 @@ static int set_attributes(struct sender *s)
 	if (!err && s->dedup_id)
 		err = devmq_batch_set_dedup_id(s->batch, s->dedup_id,
 					       strlen(s->dedup_id));
-	for (i = 0; i < s->n_headers && !err; i++) {
-		/* "NAME=VALUE" with a NUL for the '=' */
-		header = s->headers[i];
-		value = header + strlen(header) + 1;
-		err = devmq_batch_add_header(s->batch, header, value,
-					     strlen(value));
-	}
+	if (!err)
+		err = add_headers_to(s->batch, s->headers, s->n_headers);
 	return err;
-}
-
-static bool is_paused(const struct sender *s)
-{
-	char value[COLUMN_VALUE_MAX];
-
-	if (devmq_get_option(s->name, "paused", value, sizeof(value)) < 0)
-		return false;
-	return !strcmp(value, "send") || !strcmp(value, "both");
 }
 
 static bool refuses_empty(const struct sender *s)
@@ -105,16 +90,19 @@ static bool refuses_empty(const struct sender *s)
 static int complain_send(const struct sender *s, int err, size_t size)
 {
 	if (err == -EAGAIN) {
-		complain(s->name, 0, "cannot send: the queue is %s",
-			 is_paused(s) ? "paused" : "full");
+		complain_full(s->name, "cannot send");
 		return STATUS_NOTHING;
 	}
 	if (err == -EINVAL && !size && refuses_empty(s))
 		return complain(s->name, 0, "cannot send: the message is "
 				"empty, and the queue has allow_empty=0");
+	if (err == -ENOSPC)
+		return complain_full(s->name, "cannot send");
+	if (err == -EMSGSIZE)
+		return complain_too_large(s->name, "cannot send", size);
 	if (err == -EINVAL && s->priority)
 		return complain(s->name, 0, "cannot send: the queue has no "
-				"priority %u", s->priority);
+				"priority %u (priorities)", s->priority);
 	return complain(s->name, err, "cannot send");
 }
 
@@ -306,20 +294,6 @@ static int send_to(struct sender *s, const char *message)
 	return status;
 }
 
-static void add_header(struct args *args, struct sender *s)
-{
-	char *header = args->value, *equals = strchr(header, '=');
-	const char *p;
-
-	for (p = header; p != equals && *p > ' ' && *p <= '~'; p++)
-		;
-	if (!equals || p != equals || p == header || p - header > 255)
-		usage(args, "--header: '%s' is not NAME=VALUE with a "
-		      "printable NAME", header);
-	*equals = '\0';
-	s->headers[s->n_headers++] = header;
-}
-
 static char *short_word(struct args *args)
 {
 	if (!*args->value || strlen(args->value) > DEVMQ_KEY_MAX)
@@ -335,7 +309,7 @@ static void send_option(struct args *args, struct sender *s, int code)
 		s->key = short_word(args);
 		break;
 	case 'H':
-		add_header(args, s);
+		s->headers[s->n_headers++] = value_header(args);
 		break;
 	case 'l':
 		s->line = true;
@@ -434,6 +408,7 @@ const struct command cmd_send = {
 "exit status is 0. With --json, each line is an object with the members id\n"
 "and duplicate, which is true then.",
 	.opts = send_opts,
+	.operands = { COMPLETES_QUEUE, COMPLETES_NOTHING },
 	.min = 1,
 	.max = 2,
 };
