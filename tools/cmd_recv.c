@@ -9,12 +9,12 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "mqctl.h"
+#include "select.h"
 
 #define OPT_WAIT	(OPT_LONG + 0)
-#define OPT_STATE	(OPT_LONG + 1)
-#define OPT_ID		(OPT_LONG + 2)
-#define OPT_OLDER	(OPT_LONG + 3)
+
+/* How often peek --follow looks for more; nothing tells of all that comes. */
+#define FOLLOW_NS	100000000L
 
 #define NSEC_PER_MSEC	1000000ULL
 
@@ -28,7 +28,8 @@ struct reader {
 	uint64_t		count;
 	uint64_t		deadline_ns;	/* recv; DEVMQ_FOREVER */
 	uint64_t		id;		/* recv: the deferred one */
-	unsigned int		states;		/* peek */
+	struct select		select;		/* peek: which */
+	bool			follow;		/* peek: and what comes */
 };
 
 /* Most messages to ask for next; zero: as many as fit. */
@@ -220,6 +221,7 @@ const struct command cmd_recv = {
 "exit status is 3 if none with that id is deferred. \"peek --state=deferred\"\n"
 "shows those that are.",
 	.opts = recv_opts,
+	.operands = { COMPLETES_QUEUE },
 	.min = 1,
 	.max = 1,
 };
@@ -236,20 +238,47 @@ int open_to_look(struct devmq_queue **queue, const char *name)
 	return err;
 }
 
+/* Those in the buffer that are meant to standard output: 0 or an error. */
+static int show_buffer(struct reader *r, uint64_t *last_id)
+{
+	const struct devmq_msg *msg;
+	int err;
+
+	while ((err = devmq_buffer_next(r->buffer, &msg)) > 0) {
+		*last_id = devmq_msg_id(msg);
+		if (r->select.last && *last_id > r->select.last)
+			break;
+		if (at_limit(r) || !select_takes(&r->select, msg))
+			continue;
+		err = print_message(msg, r->format);
+		if (err)
+			return err;
+		r->count++;
+	}
+	return err < 0 ? err : flush_output();
+}
+
+static bool at_end(const struct reader *r, uint64_t last_id)
+{
+	return at_limit(r) || (r->select.last && last_id >= r->select.last);
+}
+
 static int peek_all(struct reader *r)
 {
-	uint64_t last_id = 0;
+	uint64_t last_id = r->select.first ? r->select.first - 1 : 0;
 	int n, err;
 
-	while (!at_limit(r)) {
-		n = devmq_peek(r->queue, r->buffer, last_id, r->states,
-			       next_max(r), DEVMQ_FOREVER);
-		if (n == 0)
+	while (!at_end(r, last_id)) {
+		n = devmq_peek(r->queue, r->buffer, last_id, r->select.states,
+			       0, DEVMQ_FOREVER);
+		if (n == 0 && !r->follow)
 			break;
+		if (n == 0)
+			nanosleep(&(struct timespec){ .tv_nsec = FOLLOW_NS },
+				  NULL);
 		if (n < 0)
 			return complain(r->name, n, "cannot peek");
-		r->count += (unsigned int)n;
-		err = print_buffer(r, &last_id);
+		err = show_buffer(r, &last_id);
 		if (err)
 			return complain_output(r->name, err, "cannot write");
 	}
@@ -262,12 +291,13 @@ static int run_peek(struct args *args)
 	int code, err, status;
 
 	while ((code = args_next(args))) {
-		if (format_option(args, code, &reader.format))
+		if (format_option(args, code, &reader.format) ||
+		    select_option(args, code, &reader.select))
 			continue;
 		if (code == 'n')
 			reader.limit = value_number(args, 0, UINT64_MAX);
 		else
-			reader.states = value_states(args);
+			reader.follow = true;
 	}
 	reader.name = operand_queue(args, 0);
 	err = open_to_look(&reader.queue, reader.name);
@@ -287,6 +317,9 @@ static const struct opt peek_opts[] = {
 	{ 'n', "number", "N", "show at most N messages (default 0: all)" },
 	{ OPT_STATE, "state", "STATE,...",
 	  "only these: ready, in-flight, delayed, deferred, dead" },
+	OPT_ID_RANGE,
+	OPTS_SELECT,
+	{ 'f', "follow", NULL, "go on with what comes, until interrupted" },
 	{ 'l', "long", NULL, "a line about each message before its payload" },
 	OPTS_FORMAT,
 	OPTS_END
@@ -310,50 +343,71 @@ const struct command cmd_peek = {
 "a consumer gave), the note, and its origin as QUEUE/ID. What does not apply\n"
 "is left out. Times are UTC. --json has the same and more.\n"
 "\n"
+"--follow shows what comes, too, in the order of ids; but looks for it ten times\n"
+"a second, and takes nothing, so that others may have had a message before.\n"
+"\n"
 "With permission only to read, peek counts as a consumer while it runs.",
 	.opts = peek_opts,
+	.operands = { COMPLETES_QUEUE },
 	.min = 1,
 	.max = 1,
 };
 
 /* ------------------------------------------------------------------ */
 
+struct purge {
+	struct devmq_queue	*queue;
+	struct select		select;
+	uint64_t		purged;
+};
+
+static int purge_range(uint64_t first, uint64_t last, void *arg)
+{
+	struct purge *p = arg;
+	struct devmq_purge a = {
+		.first_id = first,
+		.last_id = last,
+		.older_than_ns = p->select.older_ns,
+		.states = p->select.states,
+		.reason = p->select.reason,
+	};
+	int err;
+
+	err = devmq_purge_by(p->queue, &a, sizeof(a));
+	if (!err)
+		p->purged += a.purged;
+	return err;
+}
+
 static int run_purge(struct args *args)
 {
-	uint64_t first = 0, last = 0, older_ns = 0, purged = 0;
-	struct devmq_queue *queue;
-	unsigned int states = 0;
+	struct purge p = { .queue = NULL };
 	const char *name;
 	int code, err;
 
-	while ((code = args_next(args))) {
-		if (code == OPT_ID)
-			value_range(args, &first, &last);
-		else if (code == OPT_OLDER)
-			older_ns = value_duration(args);
-		else
-			states = value_states(args);
-	}
-	if (states & DEVMQ_STATE_MASK(DEVMQ_STATE_IN_FLIGHT))
+	while ((code = args_next(args)))
+		select_option(args, code, &p.select);
+	if (p.select.states & DEVMQ_STATE_MASK(DEVMQ_STATE_IN_FLIGHT))
 		usage(args, "what is in flight cannot be purged");
 	name = operand_queue(args, 0);
-	err = open_to_look(&queue, name);
+	err = open_to_look(&p.queue, name);
 	if (err)
 		return complain_open(name, err);
-	err = devmq_purge(queue, first, last, older_ns, states, &purged);
-	devmq_close(queue);
-	if (err)
-		return complain(name, err, "cannot purge");
-	printf("%" PRIu64 "\n", purged);
-	return STATUS_DONE;
+	if (select_looks(&p.select))
+		err = select_each(p.queue, &p.select, purge_range, &p);
+	else
+		err = purge_range(p.select.first, p.select.last, &p);
+	devmq_close(p.queue);
+	if (!err || p.purged)
+		printf("%" PRIu64 "\n", p.purged);
+	return err ? complain(name, err, "cannot purge") : STATUS_DONE;
 }
 
 static const struct opt purge_opts[] = {
-	{ OPT_ID, "id", "A[-B]", "only this id, or those from A to B" },
-	{ OPT_OLDER, "older-than", "DURATION",
-	  "only what was sent longer ago than that" },
+	OPT_ID_RANGE,
 	{ OPT_STATE, "state", "STATE,...",
 	  "only these: ready, delayed, deferred, dead" },
+	OPTS_SELECT,
 	OPTS_END
 };
 
@@ -365,8 +419,10 @@ const struct command cmd_purge = {
 	.text =
 "Drops all messages, or those that match every option given, and prints how\n"
 "many. What is in flight stays. To drop a message that is delayed is how it\n"
-"is cancelled.",
+"is cancelled. REASON is failures, rejected, expired, overflow, or the number\n"
+"from 256 on that a consumer gave.",
 	.opts = purge_opts,
+	.operands = { COMPLETES_QUEUE },
 	.min = 1,
 	.max = 1,
 };
@@ -377,39 +433,63 @@ struct redrive {
 	const char		*name;
 	const char		*to;		/* NULL: where they came from */
 	struct devmq_queue	*target;
-	uint64_t		first;
-	uint64_t		last;
+	struct devmq_queue	*queue;
+	struct select		select;
+	uint64_t		moved;
+	uint64_t		stranded;
 };
 
-static int redrive(const struct redrive *r)
+static int redrive_range(uint64_t first, uint64_t last, void *arg)
 {
-	uint64_t moved = 0, stranded = 0;
-	struct devmq_queue *queue;
+	struct redrive *r = arg;
+	struct devmq_redrive a = {
+		.flags = r->target ? DEVMQ_REDRIVE_TO : 0,
+		.first_id = first,
+		.last_id = last,
+		.target_fd = r->target ? devmq_fd(r->target) : 0,
+		.reason = r->select.reason,
+	};
 	int err;
 
-	err = open_to_look(&queue, r->name);
+	err = devmq_redrive_by(r->queue, &a, sizeof(a));
+	if (!err) {
+		r->moved += a.moved;
+		r->stranded += a.stranded;
+	}
+	return err;
+}
+
+static int redrive(struct redrive *r)
+{
+	int err;
+
+	err = open_to_look(&r->queue, r->name);
 	if (err)
 		return complain_open(r->name, err);
-	err = devmq_redrive(queue, r->first, r->last, r->target, &moved,
-			    &stranded);
-	devmq_close(queue);
+	/* How old a message is, the kernel does not ask here. */
+	if (select_looks(&r->select) || r->select.older_ns)
+		err = select_each(r->queue, &r->select, redrive_range, r);
+	else
+		err = redrive_range(r->select.first, r->select.last, r);
+	devmq_close(r->queue);
+	if (!err || r->moved)
+		printf("%" PRIu64 "\n", r->moved);
 	if (err)
 		return complain(r->name, err, "cannot redrive");
-	printf("%" PRIu64 "\n", moved);
-	if (stranded)
+	if (r->stranded)
 		return complain(r->name, 0, "%" PRIu64 " not moved: the queue "
 				"that they came from is gone, or you may not "
-				"write to it", stranded);
+				"write to it", r->stranded);
 	return STATUS_DONE;
 }
 
 static int run_redrive(struct args *args)
 {
 	struct redrive r = { .to = NULL };
-	int err, status;
+	int code, err, status;
 
-	while (args_next(args))
-		value_range(args, &r.first, &r.last);
+	while ((code = args_next(args)))
+		select_option(args, code, &r.select);
 	r.name = operand_queue(args, 0);
 	if (args->count > 1)
 		r.to = operand_queue(args, 1);
@@ -424,14 +504,15 @@ static int run_redrive(struct args *args)
 }
 
 static const struct opt redrive_opts[] = {
-	{ OPT_ID, "id", "A[-B]", "only this id, or those from A to B" },
+	OPT_ID_RANGE,
+	OPTS_SELECT,
 	OPTS_END
 };
 
 const struct command cmd_redrive = {
 	.name = "redrive",
 	.run = run_redrive,
-	.synopsis = "NAME [TARGET] [--id=A[-B]]",
+	.synopsis = "NAME [TARGET] [OPTION]...",
 	.summary = "Give dead messages another chance",
 	.text =
 "Moves the messages that are dead in the queue NAME, and those that came\n"
@@ -441,8 +522,10 @@ const struct command cmd_redrive = {
 "zero again, and no bound of a queue keeps them out. If the queue that a\n"
 "message came from is gone, or you may not write to it, it stays where it is,\n"
 "and the exit status is 1. Another queue of the same name is not the one that\n"
-"it came from: give that as TARGET.",
+"it came from: give that as TARGET. With options, only those messages are moved\n"
+"that match every one of them.",
 	.opts = redrive_opts,
+	.operands = { COMPLETES_QUEUE },
 	.min = 1,
 	.max = 2,
 };

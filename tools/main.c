@@ -26,6 +26,7 @@ const struct command *const commands[] = {
 	&cmd_purge,
 	&cmd_redrive,
 	&cmd_settle,
+	&cmd_move,
 	&cmd_options,
 	&cmd_help,
 	NULL,

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Which messages are meant. The kernel selects by id, state, reason and age. Key and
+ * headers are looked at here, and the messages then named by their ids: neither
+ * can change, and no id is used twice, so what is named is what was seen. What can
+ * change meanwhile, state and reason, is for the kernel to look at again.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "select.h"
+
+static void add_header(struct args *args, struct select *s)
+{
+	char *equals = strchr(args->value, '=');
+
+	if (!*args->value || equals == args->value)
+		usage(args, "--header: '%s' is not NAME or NAME=VALUE",
+		      args->value);
+	if (s->n_headers == HEADERS_MAX)
+		usage(args, "more than %d times --header", HEADERS_MAX);
+	s->headers[s->n_headers].name = args->value;
+	if (equals) {
+		*equals = '\0';
+		s->headers[s->n_headers].value = equals + 1;
+	}
+	s->n_headers++;
+}
+
+bool select_option(struct args *args, int code, struct select *s)
+{
+	switch (code) {
+	case OPT_STATE:
+		s->states = value_states(args);
+		return true;
+	case OPT_ID:
+		value_range(args, &s->first, &s->last);
+		return true;
+	case OPT_KEY:
+		if (!*args->value || strlen(args->value) > DEVMQ_KEY_MAX)
+			usage(args, "--key takes 1 to %d bytes", DEVMQ_KEY_MAX);
+		s->key = args->value;
+		return true;
+	case OPT_HEADER:
+		add_header(args, s);
+		return true;
+	case OPT_REASON:
+		s->reason = value_reason(args);
+		return true;
+	case OPT_OLDER:
+		s->older_ns = value_duration(args);
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool same(const void *bytes, size_t size, const char *text)
+{
+	return strlen(text) == size && !memcmp(bytes, text, size);
+}
+
+/* A header that comes more than once has each of its values. */
+static bool has_header(const struct devmq_msg *msg, const char *name,
+		       const char *value)
+{
+	struct devmq_header_view header;
+	size_t cursor = 0;
+
+	while (devmq_msg_next_header(msg, &cursor, &header)) {
+		if (same(header.name, header.name_size, name) &&
+		    (!value || same(header.value, header.value_size, value)))
+			return true;
+	}
+	return false;
+}
+
+static bool is_older(const struct devmq_msg *msg, uint64_t ns)
+{
+	struct timespec ts;
+	uint64_t now;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	now = (uint64_t)ts.tv_sec * 1000000000ULL + (uint64_t)ts.tv_nsec;
+	return now > ns && devmq_msg_time_ns(msg) <= now - ns;
+}
+
+bool select_takes(const struct select *s, const struct devmq_msg *msg)
+{
+	const void *key;
+	size_t size, i;
+
+	if (s->key) {
+		key = devmq_msg_key(msg, &size);
+		if (!key || !same(key, size, s->key))
+			return false;
+	}
+	for (i = 0; i < s->n_headers; i++) {
+		if (!has_header(msg, s->headers[i].name, s->headers[i].value))
+			return false;
+	}
+	if (s->reason && s->reason != devmq_msg_reason(msg))
+		return false;
+	return !s->older_ns || is_older(msg, s->older_ns);
+}
+
+bool select_looks(const struct select *s)
+{
+	return s->key || s->n_headers;
+}
+
+/* What has been found and not been given to the caller yet. */
+struct run {
+	uint64_t	first;
+	uint64_t	last;
+	int		(*each)(uint64_t first, uint64_t last, void *arg);
+	void		*arg;
+};
+
+static int end_run(struct run *run)
+{
+	uint64_t first = run->first;
+
+	run->first = 0;
+	return first ? run->each(first, run->last, run->arg) : 0;
+}
+
+static int add_to_run(struct run *run, uint64_t id)
+{
+	int err = 0;
+
+	if (run->first && id != run->last + 1)
+		err = end_run(run);
+	if (!run->first)
+		run->first = id;
+	run->last = id;
+	return err;
+}
+
+/*
+ * Look at some. What is not meant ends a run, so that ids between are not named
+ * with it. Return: 1, 0 at the end, or an error.
+ */
+static int look(struct devmq_queue *queue, struct devmq_buffer *buffer,
+		const struct select *s, uint64_t *after, uint64_t last,
+		struct run *run)
+{
+	const struct devmq_msg *msg;
+	int n, err = 0;
+
+	n = devmq_peek(queue, buffer, *after, s->states, 0, 0);
+	if (n <= 0)
+		return n;
+	while (!err && devmq_buffer_next(buffer, &msg) > 0) {
+		*after = devmq_msg_id(msg);
+		if (*after > last)
+			return end_run(run);
+		err = select_takes(s, msg) ? add_to_run(run, *after) :
+					     end_run(run);
+	}
+	return err ? err : 1;
+}
+
+int select_each(struct devmq_queue *queue, const struct select *s,
+		int (*each)(uint64_t first, uint64_t last, void *arg),
+		void *arg)
+{
+	struct run run = { .each = each, .arg = arg };
+	uint64_t after = s->first ? s->first - 1 : 0, last;
+	struct devmq_buffer *buffer;
+	struct devmq_stat stat;
+	int err;
+
+	/* Ids count what was sent, so what comes from now on has a larger one. */
+	err = devmq_stat(queue, &stat, sizeof(stat));
+	if (err)
+		return err;
+	last = s->last && s->last < stat.sent ? s->last : stat.sent;
+	err = devmq_buffer_new(&buffer, 0);
+	if (err)
+		return err;
+	do {
+		err = look(queue, buffer, s, &after, last, &run);
+	} while (err > 0);
+	if (!err)
+		err = end_run(&run);
+	devmq_buffer_free(buffer);
+	return err;
+}
