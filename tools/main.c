@@ -27,6 +27,8 @@ const struct command *const commands[] = {
 	&cmd_redrive,
 	&cmd_settle,
 	&cmd_move,
+	&cmd_call,
+	&cmd_reply,
 	&cmd_options,
 	&cmd_help,
 	NULL,
