@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "child.h"
+#include "runner.h"
 
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL		0x0008U
@@ -206,7 +207,7 @@ static void set_ids(struct devmq_buffer *buffer)
 }
 
 static void set_environment(const char *queue, struct devmq_buffer *buffer,
-			    enum child_input input)
+			    enum child_input input, const char *runner)
 {
 	static const char *const names[] = {
 		"DEVMQ_ID", "DEVMQ_ATTEMPT", "DEVMQ_FAILURES", "DEVMQ_UID",
@@ -220,6 +221,7 @@ static void set_environment(const char *queue, struct devmq_buffer *buffer,
 		unsetenv(names[i]);
 	unset_headers();
 	setenv("DEVMQ_QUEUE", queue, 1);
+	setenv(RUNNER_VARIABLE, runner, 1);
 	devmq_buffer_rewind(buffer);
 	if (input != INPUT_EXACT)
 		set_ids(buffer);
@@ -234,15 +236,16 @@ static void set_environment(const char *queue, struct devmq_buffer *buffer,
  * the kernel hands the message to the next consumer, and a command that would
  * tidy up first would do it at the same time as its successor works.
  */
-static int become(char *const argv[], int stdin_fd, pid_t parent,
-		  const struct child_signals *signals)
+static int become(char *const argv[], int stdin_fd, int stderr_fd,
+		  pid_t parent, const struct child_signals *signals)
 {
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL))
 		return -errno;
 	if (getppid() != parent)
 		_exit(127);
 	setpgid(0, 0);
-	if (dup2(stdin_fd, STDIN_FILENO) < 0)
+	if (dup2(stdin_fd, STDIN_FILENO) < 0 ||
+	    dup2(stderr_fd, STDERR_FILENO) < 0)
 		return -errno;
 	sigaction(SIGPIPE, &signals->pipe, NULL);
 	sigprocmask(SIG_SETMASK, &signals->mask, NULL);
@@ -262,38 +265,79 @@ static int exec_error(int fd)
 	return n == sizeof(err) ? err : 0;
 }
 
-pid_t child_start(char *const argv[], const char *queue,
-		  struct devmq_buffer *buffer, enum child_input input,
-		  const struct child_signals *signals)
+static void close_pair(const int fds[2])
+{
+	close(fds[0]);
+	close(fds[1]);
+}
+
+/* One pipe for the error of exec, another for what the command says later. */
+static int make_pipes(int report[2], int errors[2])
+{
+	int err;
+
+	if (pipe2(report, O_CLOEXEC))
+		return -errno;
+	if (!pipe2(errors, O_CLOEXEC)) {
+		if (!fcntl(errors[0], F_SETFL, O_NONBLOCK))
+			return 0;
+		close_pair(errors);
+	}
+	err = -errno;
+	close_pair(report);
+	return err;
+}
+
+/* With both pipes: the process id, or an error; closes the ends of the child. */
+static pid_t start(char *const argv[], const char *queue,
+		   struct devmq_buffer *buffer, enum child_input input,
+		   const char *runner, const struct child_signals *signals,
+		   int message, const int report[2], const int errors[2])
 {
 	pid_t parent = getpid(), pid;
-	int message, report[2], err;
+	int err;
 
-	message = message_file(buffer, input);
-	if (message < 0)
-		return message;
-	if (pipe2(report, O_CLOEXEC)) {
-		err = -errno;
-		close(message);
-		return err;
-	}
 	pid = fork();
 	if (!pid) {
-		set_environment(queue, buffer, input);
-		err = become(argv, message, parent, signals);
+		set_environment(queue, buffer, input, runner);
+		err = become(argv, message, errors[1], parent, signals);
 		_exit(write(report[1], &err, sizeof(err)) < 0 ? 126 : 127);
 	}
 	err = pid < 0 ? -errno : 0;
 	close(report[1]);
-	if (!err) {
-		setpgid(pid, pid);
-		err = exec_error(report[0]);
-		if (err)
-			waitpid(pid, NULL, 0);
-	}
-	close(report[0]);
-	close(message);
+	close(errors[1]);
+	if (err)
+		return err;
+	setpgid(pid, pid);
+	err = exec_error(report[0]);
+	if (err)
+		waitpid(pid, NULL, 0);
 	return err ? err : pid;
+}
+
+pid_t child_start(char *const argv[], const char *queue,
+		  struct devmq_buffer *buffer, enum child_input input,
+		  const char *runner, const struct child_signals *signals,
+		  int *errors)
+{
+	int message, report[2], said[2];
+	pid_t pid;
+
+	message = message_file(buffer, input);
+	if (message < 0)
+		return message;
+	pid = make_pipes(report, said);
+	if (!pid) {
+		pid = start(argv, queue, buffer, input, runner, signals,
+			    message, report, said);
+		close(report[0]);
+		if (pid < 0)
+			close(said[0]);
+		else
+			*errors = said[0];
+	}
+	close(message);
+	return pid;
 }
 
 bool child_may_start(int error)

@@ -24,15 +24,18 @@ enum child_input {
 };
 
 /*
- * Start a command with all messages of a buffer. It is killed if this process dies, and leads a process
- * group of its own, so that a terminal's signals do not reach it.
+ * Start a command with all messages of a buffer, and with @runner for what
+ * RUNNER_VARIABLE is. It is killed if this process dies, and leads a process
+ * group of its own, so that a terminal's signals do not reach it. *errors becomes
+ * a descriptor for what it writes to its standard error, which does not block.
  *
  * Returns its process id, or a negative errno: of what it takes to start any
  * command (see child_may_start()) or of this command.
  */
 pid_t child_start(char *const argv[], const char *queue,
 		  struct devmq_buffer *buffer, enum child_input input,
-		  const struct child_signals *signals);
+		  const char *runner, const struct child_signals *signals,
+		  int *errors);
 
 /* Whether that error may be gone when it is tried again. */
 bool child_may_start(int error);

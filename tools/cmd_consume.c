@@ -6,7 +6,8 @@
  * deliveries from the moment they are received until they are settled, which is
  * when the command has ended. If it runs longer than their lease, the kernel
  * has given them to the next consumer by then; the command is ended, and what
- * is left to do is to say so.
+ * is left to do is to say so. It can ask for more time (runner.c), and with --keep
+ * it need not.
  *
  * Everything happens in one loop around poll(2), signals included.
  */
@@ -23,6 +24,9 @@
 #include <unistd.h>
 
 #include "child.h"
+#include "runner.h"
+#include "says.h"
+#include "text.h"
 
 #define JOBS_MAX	1024
 #define BATCH_MAX	DEVMQ_BATCH_MAX
@@ -47,6 +51,17 @@
 #define OPT_LEASE	(OPT_LONG + 1)
 #define OPT_RETRY	(OPT_LONG + 2)
 #define OPT_BATCH	(OPT_LONG + 3)
+#define OPT_KEEP	(OPT_LONG + 4)
+
+/* What shells, and programs that run others, say of one that they cannot run. */
+#define EXIT_NOT_EXECUTABLE	126
+#define EXIT_NOT_FOUND		127
+
+/*
+ * What a command left running may still write to the standard error that it was
+ * given, and would be killed if nobody read that; but not for more than so many.
+ */
+#define ORPHANS_MAX	64
 
 /*
  * A command that runs, if there is a process id. When the time is up it is
@@ -57,7 +72,10 @@ struct slot {
 	uint64_t	*ids;
 	size_t		count;
 	uint64_t	end_ms;		/* zero: it has all the time */
+	uint64_t	keep_ms;	/* --keep: when to ask for more */
 	bool		asked;
+	struct says	says;
+	char		secret[RUNNER_NAME];
 };
 
 struct consume {
@@ -67,6 +85,11 @@ struct consume {
 	char			**argv;
 	struct slot		*slots;
 	uint64_t		*ids;		/* of all slots */
+	struct devmq_settlement	*settlements;	/* for one of them */
+	struct pollfd		*fds;
+	struct says		orphans[ORPHANS_MAX];
+	unsigned int		next_orphan;
+	struct runner		runner;
 	unsigned int		jobs;
 	unsigned int		batch;		/* messages for a command */
 	enum child_input	input;
@@ -78,6 +101,8 @@ struct consume {
 	unsigned int		releases;	/* since the last success */
 	uint64_t		pause_ms;	/* until then, take nothing */
 	bool			lease_given;
+	bool			keep;
+	bool			failed;		/* a command, or its message */
 	bool			until_empty;
 	bool			empty;		/* the last time we looked */
 	bool			eof;		/* likewise: end of file */
@@ -124,25 +149,57 @@ static void pause_taking(struct consume *c)
 	c->empty = false;
 }
 
-/*
- * Settle what a slot holds, and make it free. Whether it could be: what the
- * lease took away is not ours any more, and no reason to give up.
- */
-static bool settle_slot(struct consume *c, struct slot *slot,
-			enum devmq_action action)
+/* What became of a slot's messages. */
+struct outcome {
+	enum devmq_action	action;
+	bool			settled;	/* false: lost to their lease */
+	unsigned int		dead;		/* so many of them are */
+	char			note[DEVMQ_NOTE_MAX];
+	size_t			note_size;
+};
+
+/* Once for each id, so that what is said of each is of that one. */
+static int settle_ids(struct consume *c, const struct slot *slot,
+		      const struct outcome *o, bool with_note)
 {
-	struct devmq_settlement how = { .action = action };
+	struct devmq_settlement how = { .action = o->action };
+	size_t i;
+
+	if (o->action == DEVMQ_ACTION_RETRY)
+		how.delay_ns = c->retry_ns;
+	if (with_note) {
+		how.note = (uintptr_t)o->note;
+		how.note_size = (uint16_t)o->note_size;
+	}
+	for (i = 0; i < slot->count; i++) {
+		c->settlements[i] = how;
+		c->settlements[i].first_id = slot->ids[i];
+		c->settlements[i].last_id = slot->ids[i];
+	}
+	return devmq_settle(c->queue, c->settlements, slot->count, NULL);
+}
+
+/*
+ * Settle what a slot holds, and make it free. What the lease took away is not ours
+ * any more, and no reason to give up. For want of memory the note is left out.
+ */
+static void settle_slot(struct consume *c, struct slot *slot,
+			struct outcome *o)
+{
+	size_t i;
 	int err;
 
-	if (action == DEVMQ_ACTION_RETRY)
-		how.delay_ns = c->retry_ns;
-	err = devmq_settle_ids(c->queue, slot->ids, slot->count, &how, NULL);
+	err = settle_ids(c, slot, o, o->note_size);
+	if (o->note_size && (err == -EDQUOT || err == -ENOMEM))
+		err = settle_ids(c, slot, o, false);
+	for (i = 0; i < slot->count; i++)
+		o->dead += c->settlements[i].dead;
+	o->settled = !err;
 	slot->pid = 0;
 	c->busy--;
 	if (err && err != -ESTALE)
-		give_up(c, err, action == DEVMQ_ACTION_ACK ?
+		give_up(c, err, o->action == DEVMQ_ACTION_ACK ?
 			"cannot acknowledge" : "cannot give back");
-	return !err;
 }
 
 /* Which messages it was about, for a line that says what came of them. */
@@ -164,57 +221,155 @@ static void name_end(int status, char *text, size_t size)
 			 WTERMSIG(status), strsignal(WTERMSIG(status)));
 	else
 		snprintf(text, size, "exit status %d%s", code,
-			 code == EX_TEMPFAIL ? " (try again)" : "");
+			 code == EX_TEMPFAIL ? " (try again)" :
+			 code == EX_DATAERR ? " (no good)" : "");
+}
+
+/* In what state the messages are now. */
+static void name_result(const struct slot *slot, const struct outcome *o,
+			char *text, size_t size)
+{
+	if (!o->settled)
+		snprintf(text, size, "lost to its lease");
+	else if (o->action == DEVMQ_ACTION_RELEASE)
+		snprintf(text, size, "released");
+	else if (o->dead == slot->count)
+		snprintf(text, size, "dead");
+	else if (o->dead)
+		snprintf(text, size, "%u dead, the others to be retried",
+			 o->dead);
+	else
+		snprintf(text, size, "to be retried%s",
+			 o->action == DEVMQ_ACTION_REJECT ?
+			 ", as there are max_dead already" : "");
 }
 
 /* What is settled as the command said; or not, which is worth a line as well. */
 static void tell(struct consume *c, const struct slot *slot, int status,
-		 enum devmq_action action, bool settled)
+		 const struct outcome *o)
 {
-	char messages[64], end[64];
-	const char *result = "lost to its lease";
+	char messages[64], end[64], result[64];
 
-	if (settled && action == DEVMQ_ACTION_ACK)
+	if (o->settled && o->action == DEVMQ_ACTION_ACK)
 		return;
-	if (settled)
-		result = action == DEVMQ_ACTION_RETRY ? "to be retried"
-						      : "released";
 	name_messages(slot, messages, sizeof(messages));
 	name_end(status, end, sizeof(end));
+	name_result(slot, o, result, sizeof(result));
 	complain(c->name, 0, "%s: %s, %s", messages, end, result);
 }
 
-/* Commands that we killed ourselves, to stop, have not failed. */
-static enum devmq_action outcome(const struct consume *c, int status)
+/* The note says why: how it ended, and the last that it said. */
+static void make_note(const struct slot *slot, int status, struct outcome *o)
 {
-	if (WIFEXITED(status) && !WEXITSTATUS(status))
+	const char *line;
+	size_t size = says_last(&slot->says, &line), n, room;
+	bool escaped;
+	int length;
+
+	if (WIFSIGNALED(status))
+		length = snprintf(o->note, sizeof(o->note), "signal %d (%s)",
+				  WTERMSIG(status), strsignal(WTERMSIG(status)));
+	else
+		length = snprintf(o->note, sizeof(o->note), "exit status %d",
+				  WEXITSTATUS(status));
+	o->note_size = (size_t)length;
+	if (!size)
+		return;
+	memcpy(o->note + o->note_size, ": ", 2);
+	o->note_size += 2;
+	/* No character is cut in two. */
+	for (room = sizeof(o->note) - o->note_size; size; line += n, size -= n) {
+		n = next_character(line, size, &escaped);
+		if (n > room)
+			break;
+		memcpy(o->note + o->note_size, line, n);
+		o->note_size += n;
+		room -= n;
+	}
+}
+
+static bool exited_with(int status, int code)
+{
+	return WIFEXITED(status) && WEXITSTATUS(status) == code;
+}
+
+/* The program is not there, or is none: that is no message's fault. */
+static bool is_missing(int status)
+{
+	return exited_with(status, EXIT_NOT_EXECUTABLE) ||
+	       exited_with(status, EXIT_NOT_FOUND);
+}
+
+/* Commands that we killed ourselves, to stop, have not failed. */
+static enum devmq_action action_for(const struct consume *c, int status)
+{
+	if (exited_with(status, 0))
 		return DEVMQ_ACTION_ACK;
 	if (c->killed && WIFSIGNALED(status))
 		return DEVMQ_ACTION_RELEASE;
-	if (WIFEXITED(status) && WEXITSTATUS(status) == EX_TEMPFAIL)
+	if (exited_with(status, EX_TEMPFAIL) || is_missing(status))
 		return DEVMQ_ACTION_RELEASE;
+	if (exited_with(status, EX_DATAERR))
+		return DEVMQ_ACTION_REJECT;
 	return DEVMQ_ACTION_RETRY;
+}
+
+/* Something that it has left running may say more. */
+static void leave_orphan(struct consume *c, struct slot *slot)
+{
+	struct says *orphan = &c->orphans[c->next_orphan];
+
+	if (slot->says.fd < 0)
+		return;
+	if (orphan->fd >= 0)
+		close(orphan->fd);
+	says_begin(orphan, slot->says.fd);
+	slot->says.fd = -1;
+	c->next_orphan = (c->next_orphan + 1) % ORPHANS_MAX;
+}
+
+/* The next one could not be run either. */
+static void stop_for_missing(struct consume *c, int status)
+{
+	c->stop = true;
+	c->status = complain(c->name, 0, "cannot run %s: exit status %d means "
+			     "that it, or what it runs, is not %s", c->argv[0],
+			     WEXITSTATUS(status),
+			     exited_with(status, EXIT_NOT_FOUND) ?
+			     "there" : "executable");
+}
+
+static void finish(struct consume *c, struct slot *slot, int status)
+{
+	struct outcome o = { .action = action_for(c, status) };
+	bool fails = o.action == DEVMQ_ACTION_RETRY ||
+		     o.action == DEVMQ_ACTION_REJECT;
+
+	says_take(&slot->says);
+	if (fails)
+		make_note(slot, status, &o);
+	settle_slot(c, slot, &o);
+	if (!c->removed)
+		tell(c, slot, status, &o);
+	leave_orphan(c, slot);
+	if (is_missing(status))
+		stop_for_missing(c, status);
+	c->failed = c->failed || fails || !o.settled;
+	if (o.action == DEVMQ_ACTION_ACK)
+		c->releases = 0;
+	else if (o.action == DEVMQ_ACTION_RELEASE)
+		pause_taking(c);
 }
 
 static void reap(struct consume *c)
 {
-	enum devmq_action action;
 	struct slot *slot;
-	bool settled;
 	int status;
 
 	for (slot = c->slots; slot < c->slots + c->jobs; slot++) {
-		if (!slot->pid ||
-		    waitpid(slot->pid, &status, WNOHANG) != slot->pid)
-			continue;
-		action = outcome(c, status);
-		settled = settle_slot(c, slot, action);
-		if (!c->removed)
-			tell(c, slot, status, action, settled);
-		if (action == DEVMQ_ACTION_ACK)
-			c->releases = 0;
-		else if (action == DEVMQ_ACTION_RELEASE)
-			pause_taking(c);
+		if (slot->pid &&
+		    waitpid(slot->pid, &status, WNOHANG) == slot->pid)
+			finish(c, slot, status);
 	}
 }
 
@@ -226,6 +381,61 @@ static void kill_all(struct consume *c)
 		if (slot->pid)
 			kill(-slot->pid, SIGKILL);
 	}
+}
+
+/* When the lease that begins now ends, a little late rather than early. */
+static uint64_t lease_end(uint64_t lease_ns)
+{
+	if (!lease_ns || lease_ns == DEVMQ_FOREVER)
+		return 0;
+	return now_ms() + lease_ns / 1000000 + 1;
+}
+
+/* With --keep more time is asked for when half of it is over. */
+static uint64_t keep_time(const struct consume *c)
+{
+	return c->keep && c->lease_ns ? now_ms() + c->lease_ns / 2000000 : 0;
+}
+
+/* Its command is still working. Zero: for as long as before. */
+static int extend_slot(struct consume *c, struct slot *slot, uint64_t lease_ns)
+{
+	struct devmq_settlement how = {
+		.action = DEVMQ_ACTION_EXTEND, .delay_ns = lease_ns,
+	};
+	int err;
+
+	if (slot->asked)
+		return -ESTALE;
+	err = devmq_settle_ids(c->queue, slot->ids, slot->count, &how, NULL);
+	if (!err)
+		slot->end_ms = lease_end(lease_ns ? lease_ns : c->lease_ns);
+	return err;
+}
+
+/* What has been lost is ended by end_overdue(). */
+static void keep_all(struct consume *c)
+{
+	struct slot *slot;
+
+	for (slot = c->slots; slot < c->slots + c->jobs; slot++) {
+		if (!slot->pid || !slot->keep_ms || now_ms() < slot->keep_ms)
+			continue;
+		slot->keep_ms = extend_slot(c, slot, 0) ? 0 : keep_time(c);
+	}
+}
+
+/* A command asks for more time. */
+static int answer(void *arg, const struct runner_request *request)
+{
+	struct consume *c = arg;
+	struct slot *slot;
+
+	for (slot = c->slots; slot < c->slots + c->jobs; slot++) {
+		if (slot->pid && !strcmp(slot->secret, request->secret))
+			return extend_slot(c, slot, request->lease_ns);
+	}
+	return -ENOENT;
 }
 
 /* Commands that have outlived their lease work on what others may have now. */
@@ -268,31 +478,49 @@ static void fill_slot(struct consume *c, struct slot *slot)
 
 	slot->count = 0;
 	slot->asked = false;
-	slot->end_ms = 0;
-	if (c->lease_ns)
-		slot->end_ms = now_ms() + c->lease_ns / 1000000 + 1;
+	slot->end_ms = lease_end(c->lease_ns);
+	slot->keep_ms = keep_time(c);
 	while (slot->count < c->batch &&
 	       devmq_buffer_next(c->buffer, &msg) > 0)
 		slot->ids[slot->count++] = devmq_msg_id(msg);
 }
 
+/* The process id of the slot's command, or a negative errno. */
+static pid_t start_command(struct consume *c, struct slot *slot)
+{
+	char runner[2 * RUNNER_NAME];
+	int err, errors;
+	pid_t pid;
+
+	err = runner_name(slot->secret);
+	if (err)
+		return err;
+	snprintf(runner, sizeof(runner), "%s:%s", c->runner.address,
+		 slot->secret);
+	pid = child_start(c->argv, c->name, c->buffer, c->input, runner,
+			  &c->signals, &errors);
+	says_begin(&slot->says, pid > 0 ? errors : -1);
+	return pid;
+}
+
 /* A command that cannot be run stops us before the next message. */
 static void start(struct consume *c)
 {
+	struct outcome release = { .action = DEVMQ_ACTION_RELEASE };
 	struct slot *slot = free_slot(c);
 	char messages[64];
 	pid_t pid;
 
 	fill_slot(c, slot);
 	c->busy++;
-	pid = child_start(c->argv, c->name, c->buffer, c->input, &c->signals);
+	pid = start_command(c, slot);
 	if (pid > 0) {
 		slot->pid = pid;
 		c->started++;
 		return;
 	}
 	name_messages(slot, messages, sizeof(messages));
-	settle_slot(c, slot, DEVMQ_ACTION_RELEASE);
+	settle_slot(c, slot, &release);
 	if (child_may_start(pid)) {
 		complain(c->name, 0, "%s: cannot run %s: %s", messages,
 			 c->argv[0], strerror(-pid));
@@ -348,6 +576,8 @@ static int sleep_ms(const struct consume *c, bool look_again)
 	for (slot = c->slots; slot < c->slots + c->jobs; slot++) {
 		if (slot->pid && slot->end_ms)
 			sooner(&least, now, slot->end_ms);
+		if (slot->pid && slot->keep_ms)
+			sooner(&least, now, slot->keep_ms);
 	}
 	if (least == UINT64_MAX)
 		return -1;
@@ -369,29 +599,65 @@ static void take_signals(struct consume *c)
 	}
 }
 
+enum { FD_SIGNALS, FD_QUEUE, FD_RUNNER, FD_SAYS };
+
 /*
  * At the end of file a queue is always readable. It is not watched then: a
  * message that comes while commands still run is seen by looking again.
  */
+static nfds_t watch_all(struct consume *c, bool wanted)
+{
+	nfds_t n = FD_SAYS;
+	unsigned int i;
+
+	c->fds[FD_SIGNALS].fd = c->signal_fd;
+	c->fds[FD_SIGNALS].events = POLLIN;
+	c->fds[FD_QUEUE].fd = c->stop || (wanted && c->eof) ?
+			      -1 : devmq_fd(c->queue);
+	c->fds[FD_QUEUE].events = wanted ? POLLIN : 0;
+	c->fds[FD_RUNNER].fd = c->runner.fd;
+	c->fds[FD_RUNNER].events = POLLIN;
+	for (i = 0; i < c->jobs; i++, n++) {
+		c->fds[n].fd = c->slots[i].pid ? c->slots[i].says.fd : -1;
+		c->fds[n].events = POLLIN;
+	}
+	for (i = 0; i < ORPHANS_MAX; i++, n++) {
+		c->fds[n].fd = c->orphans[i].fd;
+		c->fds[n].events = POLLIN;
+	}
+	return n;
+}
+
+static void take_says(struct consume *c)
+{
+	unsigned int i;
+
+	for (i = 0; i < c->jobs; i++) {
+		if (c->fds[FD_SAYS + i].revents)
+			says_take(&c->slots[i].says);
+	}
+	for (i = 0; i < ORPHANS_MAX; i++) {
+		if (c->fds[FD_SAYS + c->jobs + i].revents)
+			says_take(&c->orphans[i]);
+	}
+}
+
 static void wait_for_work(struct consume *c)
 {
 	bool wanted = may_take(c);
-	struct pollfd fds[] = {
-		{ .fd = c->signal_fd, .events = POLLIN },
-		{ .fd = wanted && c->eof ? -1 : devmq_fd(c->queue),
-		  .events = wanted ? POLLIN : 0 },
-	};
+	nfds_t n = watch_all(c, wanted);
 
-	if (c->stop)
-		fds[1].fd = -1;
-	if (poll(fds, 2, sleep_ms(c, wanted && c->eof)) < 0) {
+	if (poll(c->fds, n, sleep_ms(c, wanted && c->eof)) < 0) {
 		if (errno != EINTR)
 			give_up(c, -errno, "cannot wait");
 		return;
 	}
-	if (fds[0].revents)
+	if (c->fds[FD_SIGNALS].revents)
 		take_signals(c);
-	if (fds[1].revents & (POLLHUP | POLLERR))
+	if (c->fds[FD_RUNNER].revents)
+		runner_serve(&c->runner, answer, c);
+	take_says(c);
+	if (c->fds[FD_QUEUE].revents & (POLLHUP | POLLERR))
 		give_up(c, -ENODEV, "cannot receive");
 }
 
@@ -412,6 +678,7 @@ static void consume(struct consume *c)
 {
 	for (;;) {
 		reap(c);
+		keep_all(c);
 		end_overdue(c);
 		if (may_take(c))
 			take_all(c);
@@ -475,10 +742,15 @@ static int consume_from(struct consume *c)
 				       c->batch > 1 ? BATCH_ROOM : 0);
 	if (!err)
 		err = set_signals(c);
+	if (!err)
+		err = runner_open(&c->runner);
 	if (err)
 		c->status = complain(c->name, err, "cannot consume");
 	else
 		consume(c);
+	if (c->status == STATUS_DONE && c->failed)
+		c->status = STATUS_TRIED;
+	runner_close(&c->runner);
 	devmq_buffer_free(c->buffer);
 	devmq_close(c->queue);
 	return c->status;
@@ -490,10 +762,17 @@ static int make_slots(struct consume *c)
 
 	c->slots = calloc(c->jobs, sizeof(*c->slots));
 	c->ids = calloc((size_t)c->jobs * c->batch, sizeof(*c->ids));
-	if (!c->slots || !c->ids)
+	c->settlements = calloc(c->batch, sizeof(*c->settlements));
+	c->fds = calloc((size_t)FD_SAYS + c->jobs + ORPHANS_MAX,
+			sizeof(*c->fds));
+	if (!c->slots || !c->ids || !c->settlements || !c->fds)
 		return -ENOMEM;
-	for (i = 0; i < c->jobs; i++)
+	for (i = 0; i < c->jobs; i++) {
 		c->slots[i].ids = c->ids + (size_t)i * c->batch;
+		says_begin(&c->slots[i].says, -1);
+	}
+	for (i = 0; i < ORPHANS_MAX; i++)
+		says_begin(&c->orphans[i], -1);
 	return 0;
 }
 
@@ -525,12 +804,15 @@ static void take_option(struct args *args, struct consume *c, int code)
 	case OPT_UNTIL_EMPTY:
 		c->until_empty = true;
 		break;
+	case OPT_KEEP:
+		c->keep = true;
+		break;
 	}
 }
 
 static int run_consume(struct args *args)
 {
-	struct consume c = { .jobs = 1 };
+	static struct consume c = { .jobs = 1, .runner.fd = -1 };
 	int code;
 
 	while ((code = args_next(args)))
@@ -547,6 +829,8 @@ static int run_consume(struct args *args)
 		code = consume_from(&c);
 	free(c.slots);
 	free(c.ids);
+	free(c.settlements);
+	free(c.fds);
 	return code;
 }
 
@@ -555,6 +839,7 @@ static const struct opt consume_opts[] = {
 	{ 'n', "number", "N", "end after N commands (default 0: never)" },
 	{ OPT_LEASE, "lease", "DURATION",
 	  "how long one may run (default: the queue's lease_ms)" },
+	{ OPT_KEEP, "keep", NULL, "let the lease begin anew while it runs" },
 	{ OPT_RETRY, "retry", "DURATION",
 	  "how long a failed one waits (default: the back-off)" },
 	{ OPT_BATCH, "batch", "N",
@@ -582,15 +867,28 @@ const struct command cmd_consume = {
 "Exit status 0 acknowledges the message. 75 releases it: it is in its place\n"
 "again at once, for anybody, and has not failed; consume takes no more\n"
 "messages for 100 ms then, and twice as long after each that follows without\n"
-"a success in between, at most 5 s. With any other status, or death by a\n"
-"signal, the message is retried: it has failed, and waits as long as --retry\n"
-"or the queue's options retry_ms, retry_backoff and retry_max_ms say. After\n"
-"max_deliveries failures it is dead. A COMMAND that cannot be run at all ends\n"
-"consume with exit status 1.\n"
+"a success in between, at most 5 s. 65 rejects it: it is no good, and dead at\n"
+"once. 126 and 127 say that a program is not executable or not there, which is\n"
+"no message's fault: the message is released and consume ends, with exit status\n"
+"1, as it does if COMMAND cannot be run at all. With any other status, or death\n"
+"by a signal, the message is retried: it has failed, and waits as long as\n"
+"--retry or the queue's options retry_ms, retry_backoff and retry_max_ms say.\n"
+"After max_deliveries failures it is dead.\n"
+"\n"
+"What COMMAND writes to its standard error, a pipe, goes on to that of consume.\n"
+"The last line of it, with the exit status or signal before it, is the note of\n"
+"a message that is retried or rejected, at most 256 bytes: peek --long shows it,\n"
+"and the next COMMAND has it in DEVMQ_NOTE. What came of a message that was not\n"
+"acknowledged is said in a line, \"dead\" if it is that. The exit status of\n"
+"consume is 6 if it ended in order and any message was retried, rejected or lost\n"
+"to its lease.\n"
 "\n"
 "A message that is not settled when its lease ends goes to the next consumer,\n"
 "as failed. A COMMAND that runs longer is killed: by SIGTERM to its process\n"
-"group when the lease ends, by SIGKILL a second later. --lease=0 is no end.\n"
+"group when the lease ends, by SIGKILL a second later. --lease=0 is no end. A\n"
+"COMMAND that says \"mqctl extend\" in time gets more of it; with --keep the\n"
+"lease begins anew whenever half of it is over, as long as COMMAND runs, so that\n"
+"it matters only if consume itself hangs or is stopped.\n"
 "\n"
 "With --batch, as many messages as are there, up to N, are the standard input\n"
 "of one COMMAND, each ended by a newline if it has none. It has DEVMQ_COUNT\n"
@@ -601,13 +899,14 @@ const struct command cmd_consume = {
 "Messages that wait for a retry or for their time are not waited for.\n"
 "\n"
 "On SIGTERM, SIGINT or SIGHUP no more messages are taken, commands that run\n"
-"may finish and are settled as they end, and the exit status is 0; a second\n"
-"signal kills them (SIGKILL to their process groups) and releases their\n"
+"may finish and are settled as they end, and the exit status is as without; a\n"
+"second signal kills them (SIGKILL to their process groups) and releases their\n"
 "messages. If consume itself is killed, its messages go to other consumers\n"
 "at once and its commands are killed (SIGKILL to each, but not to processes\n"
 "that they started). Where the queue's option eof reports end of file,\n"
 "consume ends as with --until-empty.",
 	.opts = consume_opts,
+	.operands = { COMPLETES_QUEUE, COMPLETES_PROGRAM },
 	.min = 2,
 	.max = -1,
 	.tail = true,

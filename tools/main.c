@@ -29,6 +29,7 @@ const struct command *const commands[] = {
 	&cmd_move,
 	&cmd_call,
 	&cmd_reply,
+	&cmd_extend,
 	&cmd_options,
 	&cmd_help,
 	NULL,
