@@ -19,6 +19,7 @@ SAME(note_size);
 SAME(reason);
 SAME(settled);
 SAME(error);
+SAME(dead);
 _Static_assert(sizeof(struct shown) == sizeof(struct devmq_settlement), "size");
 
 int main(void)

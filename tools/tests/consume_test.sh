@@ -31,7 +31,7 @@ test_consume_environment()
 	send "$Q" bye
 	# shellcheck disable=SC2016  # not ours to expand
 	DEVMQ_KEY=old DEVMQ_HEADER_OLD=old mq consume "$Q" --until-empty -- \
-		sh -c 'env | grep ^DEVMQ_ | sort; cat; echo'
+		sh -c 'env | grep ^DEVMQ_ | grep -v ^DEVMQ_CONSUME= | sort; cat; echo'
 	expect 0 "DEVMQ_ATTEMPT=1
 DEVMQ_FAILURES=0
 DEVMQ_HEADER_A_B=2
@@ -139,7 +139,7 @@ test_consume_failure()
 		echo \$DEVMQ_ATTEMPT.\$DEVMQ_FAILURES
 		[ -e $T/second ] && exec cat
 		>$T/second; exit 3"
-	expect 0 $'1.0\n2.1\nhello' \
+	expect 6 $'1.0\n2.1\nhello' \
 		"$Q: message 1: exit status 3, to be retried"
 	counters "$Q" acked=1 ready=0
 }
@@ -152,7 +152,7 @@ test_consume_exit_75_and_signals()
 	expect 0 '' "$Q: message 1: exit status 75 (try again), released"
 	counters "$Q" ready=1 in_flight=0 acked=0
 	mq consume "$Q" -n 1 -- sh -c 'kill -SEGV $$'
-	expect 0 '' "$Q: message 1: killed by signal 11 (*), to be retried"
+	expect 6 '' "$Q: message 1: killed by signal 11 (*), to be retried"
 	counters "$Q" ready=1 in_flight=0 acked=0
 	mq recv "$Q" -J
 	expect_json /attempt 2 /failures 1 /failure retry
@@ -197,7 +197,7 @@ test_consume_backs_off()
 	for least in 200 2000 5000; do
 		begin=$(nanoseconds)
 		mq consume "$Q" -n 1 -- false
-		expect 0 '' "$Q: message 1: exit status 1, to be retried"
+		expect 6 '' "$Q: message 1: exit status 1, to be retried"
 		if [ $least != 200 ]; then
 			counters "$Q" delayed=1 ready=0
 			ms=$(due "$begin") || fail "$ms"
@@ -214,14 +214,14 @@ test_consume_retry_delay()
 	send "$Q" hello
 	begin=$(nanoseconds)
 	mq consume "$Q" --retry=2m --until-empty -- false
-	expect 0 '' "$Q: message 1: exit status 1, to be retried"
+	expect 6 '' "$Q: message 1: exit status 1, to be retried"
 	counters "$Q" delayed=1 ready=0 in_flight=0
 	ms=$(due "$begin") || fail "$ms"
 	[ "$ms" -ge 120000 ] && [ "$ms" -lt 600000 ] || fail "$ms ms"
 	# none at all, whatever the queue has
 	send "$Q" world
 	mq consume "$Q" -n 2 --retry=0 -- sh -c 'exit $((DEVMQ_ATTEMPT == 1))'
-	expect 0 '' "$Q: message 2: exit status 1, to be retried"
+	expect 6 '' "$Q: message 2: exit status 1, to be retried"
 	counters "$Q" delayed=1 ready=0 acked=1
 }
 
@@ -231,19 +231,268 @@ test_consume_until_dead()
 	make "$Q" max_deliveries=3
 	send "$Q" hello
 	mq consume "$Q" --until-empty -- false
-	[ "$status" = 0 ] || fail "status $status"
-	expect_same 3 "$(wc -l <"$T/err")" "lines said"
+	[ "$status" = 6 ] || fail "status $status"
+	expect_same "mqctl: $Q: message 1: exit status 1, to be retried
+mqctl: $Q: message 1: exit status 1, to be retried
+mqctl: $Q: message 1: exit status 1, dead" "$(cat "$T/err")"
 	counters "$Q" dead=1 ready=0 delivered=3
 	"$MQCTL" redrive "$Q" >/dev/null || fail "redrive"
 	mq set "$Q" dead_letter="$P.dead"
 	expect 0
 	mq consume "$Q" --until-empty -- false
 	counters "$Q" dead=0 ready=0 dead_lettered=1
+	expect_same "mqctl: $Q: message 1: exit status 1, dead" \
+		"$(tail -n 1 "$T/err")"
 	# shellcheck disable=SC2016  # not ours to expand
 	mq consume "$P.dead" --until-empty -- sh -c \
 		'echo $DEVMQ_REASON $DEVMQ_ORIGIN $DEVMQ_ORIGIN_ID \
-			$DEVMQ_FAILURES ${DEVMQ_NOTE-none}; cat'
-	expect 0 "1 $Q 1 3 none"$'\nhello'
+			$DEVMQ_FAILURES "${DEVMQ_NOTE-none}"; cat'
+	expect 0 "1 $Q 1 3 exit status 1"$'\nhello'
+}
+
+# Where it may not die, it is not dead.
+test_consume_dead_refused()
+{
+	make "$Q" max_deliveries=1 max_dead=0 retry_ms=1h
+	send "$Q" hello
+	mq consume "$Q" -n 1 -- false
+	expect 6 '' "$Q: message 1: exit status 1, to be retried"
+	counters "$Q" dead=0 delayed=1 dead_refused=1
+	send "$Q" hello
+	mq consume "$Q" -n 1 -- sh -c 'exit 65'
+	expect 6 '' "$Q: message 2: exit status 65 (no good), to be retried, as *"
+}
+
+test_consume_exit_65_is_dead_at_once()
+{
+	make "$Q"
+	send "$Q" hello
+	mq consume "$Q" -n 1 -- sh -c 'echo "not a picture" >&2; exit 65'
+	[ "$status" = 6 ] || fail "status $status"
+	expect_same "not a picture
+mqctl: $Q: message 1: exit status 65 (no good), dead" "$(cat "$T/err")"
+	mq peek "$Q" -J
+	expect_json /state dead /reason rejected /failures 0 \
+		/note 'exit status 65: not a picture'
+}
+
+# What was said last is what is known of the failure.
+test_consume_note_is_the_last_line_of_standard_error()
+{
+	make "$Q"
+	send "$Q" hello
+	mq consume "$Q" -n 1 -- sh -c 'echo out; echo first >&2
+		printf "cannot open x\r\n\n  \n" >&2; exit 3'
+	expect_same out "$(cat "$T/out")"
+	grep -qx first "$T/err" || fail "not passed on: $(cat "$T/err")"
+	mq peek "$Q" -J
+	expect_json /failure retry /note 'exit status 3: cannot open x'
+	mq peek "$Q" --long
+	grep -q ' note="exit status 3: cannot open x"' "$T/out" ||
+		fail "$(cat "$T/out")"
+	# the next one has it, and a line need not end
+	# shellcheck disable=SC2016  # not ours to expand
+	mq consume "$Q" -n 1 -- sh -c 'echo "$DEVMQ_NOTE"
+		printf "no newline" >&2; kill -TERM $$'
+	expect_same 'exit status 3: cannot open x' "$(cat "$T/out")"
+	mq peek "$Q" -J
+	expect_json /note 'signal 15 (Terminated): no newline'
+	# nothing said, and nothing left of what was
+	mq consume "$Q" -n 1 -- false
+	mq peek "$Q" -J
+	expect_json /note 'exit status 1' /failures 3
+}
+
+# 256 bytes, and no half of a character at their end.
+test_consume_note_is_cut()
+{
+	make "$Q"
+	send "$Q" hello
+	mq consume "$Q" -n 1 -- sh -c 'printf "x%0300d\n" 0 >&2; exit 1'
+	mq peek "$Q" -J
+	expect_json /note "exit status 1: x$(printf '%0240d' 0)"
+	mq consume "$Q" -n 1 -- sh -c 'i=0; while [ $i -lt 200 ]; do
+		printf "\303\244" >&2; i=$((i + 1)); done; exit 1'
+	mq peek "$Q" -J
+	expect_json /note "exit status 1: $(printf '\303\244%.0s' $(seq 1 120))"
+}
+
+test_consume_passes_all_of_standard_error_on()
+{
+	make "$Q"
+	send "$Q" hello
+	mq consume "$Q" -n 1 -- sh -c 'head -c 1000000 /dev/zero >&2'
+	[ "$status" = 0 ] || fail "status $status"
+	expect_same 1000000 "$(wc -c <"$T/err")"
+}
+
+# What it leaves running may go on to say something.
+test_consume_what_is_left_running_can_write()
+{
+	make "$Q"
+	send "$Q" one
+	send "$Q" two
+	"$MQCTL" consume "$Q" -- sh -c "
+		if [ \$DEVMQ_ID = 1 ]; then
+			(until [ -e $T/go ]; do sleep 0.02; done
+			 echo late >&2; >$T/said) </dev/null >/dev/null &
+		fi" 2>"$T/err" &
+	wait_for has "$Q" acked 2
+	: >"$T/go"
+	wait_for [ -e "$T/said" ]
+	wait_for grep -qx late "$T/err"
+	kill -TERM $!
+	wait $! || fail "status $?"
+}
+
+# A program that is not there is no message's fault, however deep it is asked for.
+test_consume_exit_126_and_127_stop_it()
+{
+	make "$Q"
+	printf '1\n2\n3\n' | "$MQCTL" send --line "$Q" >/dev/null
+	mq consume "$Q" -- sh -c 'no-such-command-at-all 2>/dev/null'
+	[ "$status" = 1 ] || fail "status $status"
+	expect_same "mqctl: $Q: message 1: exit status 127, released
+mqctl: $Q: cannot run sh: exit status 127 means that it, or what it runs, is not \
+there" "$(cat "$T/err")"
+	mq consume "$Q" -j 2 -- env /etc/passwd
+	[ "$status" = 1 ] || fail "status $status"
+	counters "$Q" ready=3 in_flight=0 acked=0
+	mq peek "$Q" -J
+	expect_json -l /failures $'0\n0\n0' /attempt $'0\n0\n0'
+}
+
+test_consume_says_how_many_of_a_batch_are_dead()
+{
+	make "$Q" max_deliveries=2
+	send "$Q" one
+	mq consume "$Q" -n 1 -- false
+	send "$Q" two
+	mq consume "$Q" -n 1 --batch=5 -- false
+	expect 6 '' "$Q: message 1 and 1 more: exit status 1, 1 dead, the others *"
+	counters "$Q" dead=1 ready=1
+}
+
+# ----------------------------------------------------------------- more time
+
+test_consume_extend()
+{
+	make "$Q"
+	send "$Q" hello
+	# three times as long as the lease
+	mq consume "$Q" -n 1 --lease=2s -- sh -c "for i in 1 2 3 4 5 6 7 8 9 10 11 12; do
+		sleep 0.5; $MQCTL extend || exit 9; done"
+	expect 0
+	counters "$Q" acked=1 redelivered=0
+	send "$Q" hello
+	mq consume "$Q" -n 1 --lease=500ms -- sh -c "$MQCTL extend 1h && sleep 1.5"
+	expect 0
+	send "$Q" hello
+	mq consume "$Q" -n 1 --lease=500ms -- sh -c "$MQCTL extend 0 && sleep 1.5"
+	expect 0
+	# without a lease there is nothing to extend, and no harm in it
+	send "$Q" hello
+	mq consume "$Q" -n 1 -- "$MQCTL" extend
+	expect 0
+	counters "$Q" acked=4
+}
+
+# Nothing but the environment leads to consume, and a descriptor to the queue.
+test_consume_extend_needs_no_descriptor()
+{
+	make "$Q"
+	send "$Q" hello
+	mq consume "$Q" -n 1 --lease=1h -- bash -c "for fd in /proc/self/fd/*; do
+		fd=\${fd##*/}; [ \$fd -le 2 ] || eval \"exec \$fd>&-\"; done
+		$MQCTL extend"
+	expect 0
+}
+
+test_consume_extend_in_a_batch()
+{
+	make "$Q"
+	printf '1\n2\n3\n' | "$MQCTL" send --line "$Q" >/dev/null
+	mq consume "$Q" -n 1 --batch=3 --lease=1s -- \
+		sh -c "$MQCTL extend 1h && sleep 2"
+	expect 0
+	counters "$Q" acked=3 redelivered=0
+}
+
+# What is asked while consume is stopped is answered when others have the message.
+test_consume_extend_too_late()
+{
+	local consumer
+
+	make "$Q"
+	send "$Q" hello
+	"$MQCTL" consume "$Q" -n 1 --lease=500ms -- sh -c "
+		echo \$DEVMQ_CONSUME >$T/variable.new
+		mv $T/variable.new $T/variable
+		exec sleep 1000" 2>"$T/said" &
+	consumer=$!
+	# the lease may be over before that is there, which is as good
+	wait_for [ -e "$T/variable" ]
+	kill -STOP $consumer
+	wait_for has "$Q" in_flight 0
+	DEVMQ_CONSUME=$(cat "$T/variable") "$MQCTL" extend 2>"$T/why" &
+	wait_for asleep $!
+	kill -CONT $consumer
+	wait $!
+	expect_same 1 $? status
+	grep -q 'cannot extend: \(the lease is over\|consume does not run\)' \
+		"$T/why" || fail "$(cat "$T/why")"
+	wait $consumer
+	expect_same 6 $? status
+	grep -q 'lost to its lease' "$T/said" || fail "$(cat "$T/said")"
+	counters "$Q" acked=0 ready=1
+}
+
+# Who is not the command, or is one no more, gets nothing.
+test_consume_extend_by_others()
+{
+	local variable
+
+	make "$Q"
+	send "$Q" hello
+	"$MQCTL" consume "$Q" --lease=1h -- sh -c "
+		echo \$DEVMQ_CONSUME >$T/variable.new
+		mv $T/variable.new $T/variable
+		until [ -e $T/go ]; do sleep 0.02; done" &
+	wait_for [ -e "$T/variable" ]
+	variable=$(cat "$T/variable")
+	DEVMQ_CONSUME=$variable mq extend
+	expect 0
+	DEVMQ_CONSUME=${variable%:*}:$(printf '%032d' 0) mq extend
+	expect 1 '' 'cannot extend: consume does not run this command (any more)'
+	: >"$T/go"
+	wait_for has "$Q" acked 1
+	DEVMQ_CONSUME=$variable mq extend
+	expect 1 '' 'cannot extend: consume does not run this command (any more)'
+	kill -TERM $!
+	wait $!
+	DEVMQ_CONSUME=$variable mq extend
+	expect 1 '' 'cannot extend: the consume that ran this command is not *'
+}
+
+test_consume_keep()
+{
+	make "$Q" lease_ms=1s
+	send "$Q" hello
+	mq consume "$Q" -n 1 --keep -- sleep 4
+	expect 0
+	counters "$Q" acked=1 redelivered=0
+	# it keeps what is, not what is hung: a stopped consumer loses it
+	send "$Q" hello
+	"$MQCTL" consume "$Q" --keep --lease=500ms -- sleep 1000 2>"$T/err" &
+	wait_for has "$Q" in_flight 1
+	kill -STOP $!
+	mq recv "$Q" --wait=30s -J
+	expect_json /payload hello /failures 1 /failure lease
+	kill -CONT $!
+	wait_for grep -q 'lost to its lease' "$T/err"
+	kill -TERM $!
+	wait $!
+	expect_same 6 $? status
 }
 
 test_consume_lease()
@@ -251,7 +500,7 @@ test_consume_lease()
 	make "$Q"
 	send "$Q" hello
 	mq consume "$Q" -n 1 --lease=300ms -- sleep 1000
-	expect 0 '' "$Q: message 1: killed by signal 15 (*), lost to its lease"
+	expect 6 '' "$Q: message 1: killed by signal 15 (*), lost to its lease"
 	counters "$Q" ready=1 in_flight=0
 	mq peek "$Q" -J
 	expect_json /failures 1 /failure lease /attempt 1
@@ -259,7 +508,7 @@ test_consume_lease()
 	# (so long that even a slow machine has come to the trap)
 	mq set "$Q" lease_ms=5s
 	mq consume "$Q" -n 1 -- sh -c 'trap "" TERM; sleep 1000'
-	expect 0 '' "$Q: message 1: killed by signal 9 (*), lost to its lease"
+	expect 6 '' "$Q: message 1: killed by signal 9 (*), lost to its lease"
 	# ... nor is it asked where another one is given
 	mq set "$Q" lease_ms=300ms
 	mq consume "$Q" -n 1 --lease=0 -- sleep 0.6
@@ -281,7 +530,7 @@ test_consume_lease_of_a_stopped_consumer()
 	wait_for grep -q 'lost to its lease' "$T/err"
 	kill -TERM $!
 	wait $!
-	expect_same 0 $? status
+	expect_same 6 $? status
 	counters "$Q" acked=1 ready=0 in_flight=0
 }
 
@@ -293,7 +542,7 @@ test_consume_success_after_the_lease()
 	# so long that even a slow machine has come to the trap
 	mq consume "$Q" -n 1 --lease=5s -- \
 		sh -c 'trap "exit 0" TERM; sleep 1000 & wait'
-	expect 0 '' "$Q: message 1: exit status 0, lost to its lease"
+	expect 6 '' "$Q: message 1: exit status 0, lost to its lease"
 	counters "$Q" acked=0 ready=1
 }
 
@@ -304,7 +553,7 @@ test_consume_batch()
 	printf 'f\ng' | "$MQCTL" send "$Q" >/dev/null
 	# shellcheck disable=SC2016  # not ours to expand
 	DEVMQ_ID=7 DEVMQ_HEADER_X=1 mq consume "$Q" --batch=3 --until-empty -- \
-		sh -c 'env | grep ^DEVMQ_ | sort; cat'
+		sh -c 'env | grep ^DEVMQ_ | grep -v ^DEVMQ_CONSUME= | sort; cat'
 	expect 0 "DEVMQ_COUNT=3
 DEVMQ_IDS=1 2 3
 DEVMQ_QUEUE=$Q
@@ -333,7 +582,7 @@ test_consume_batch_is_settled_as_one()
 	make "$Q"
 	seq 1 5 | "$MQCTL" send --line "$Q" >/dev/null
 	mq consume "$Q" --batch=4 -n 1 --retry=1h -- false
-	expect 0 '' "$Q: message 1 and 3 more: exit status 1, to be retried"
+	expect 6 '' "$Q: message 1 and 3 more: exit status 1, to be retried"
 	counters "$Q" delayed=4 ready=1
 	mq consume "$Q" --batch=4 -n 1 -- sh -c 'exit 75'
 	expect 0 '' "$Q: message 5: exit status 75 (try again), released"
@@ -362,7 +611,7 @@ test_consume_keeps_the_order()
 	mq consume "$Q" --until-empty -- sh -c "
 		cat; [ \$DEVMQ_ID != 2 ] || [ -e $T/second ] ||
 		{ >$T/second; exit 1; }"
-	expect 0 $'1\n2\n2\n3' "$Q: message 2: exit status 1, to be retried"
+	expect 6 $'1\n2\n2\n3' "$Q: message 2: exit status 1, to be retried"
 }
 
 test_consume_command_that_is_not_there()
@@ -633,7 +882,7 @@ test_consume_until_empty_retries()
 		[ -e $T/seen/\$DEVMQ_ID ] || [ \$((DEVMQ_ID % 7)) != 0 ] ||
 			{ >$T/seen/\$DEVMQ_ID; exit 1; }
 		cat" >>"$T/all" 2>/dev/null
-	expect_same 0 $? status
+	expect_same 6 $? status
 	expect_same "$(seq 1 20)" "$(sort -n "$T/all")"
 	counters "$Q" acked=20 ready=0 in_flight=0
 }

@@ -24,7 +24,60 @@ test_create()
 		dedup_window_ms=0 dedup_max=65536 single_active=0 \
 		fairness=none paused=none auto_delete=0 expires_ms=0
 	mq create "$Q"
-	expect 1 '' "$Q: cannot create: *exists*"
+	expect 4 '' "$Q: cannot create: *exists*"
+}
+
+test_create_exist_ok()
+{
+	mq create --exist-ok "$Q" max_bytes=2M lease_ms=1.5m mode=0640
+	expect 0
+	mq create "$Q" --exist-ok
+	expect 0
+	mq create --exist-ok "$Q" max_bytes=2048K lease_ms=90000 mode=640 \
+		dead_letter=none overflow=block
+	expect 0
+	mq create --exist-ok "$Q" max_bytes=3M lease_ms=90s overflow=reject
+	expect 4 '' "$Q: it exists already, and differs: max_bytes is 2097152, \
+not 3145728; overflow is block, not reject"
+	counters "$Q" max_bytes=2097152 overflow=block
+	# it is the node that counts, not what it was made with
+	chmod 0600 "/dev/mq/$Q"
+	mq create --exist-ok "$Q" mode=0640
+	expect 4 '' "$Q: it exists already, and differs: mode is 0600, not 0640"
+	mq create --exist-ok "$Q" frobnicate=1
+	expect 5 '' "$Q: cannot create: unknown option 'frobnicate'"
+	mq create --exist-ok "$Q" max_bytes=0
+	expect 5 '' "$Q: cannot create: max_bytes=0: *"
+	mq create "$Q" max_bytes=2M
+	expect 4 '' "$Q: cannot create: *exists*"
+}
+
+# One of two that make it at the same time makes it, and both have it.
+test_create_exist_ok_at_the_same_time()
+{
+	local i pids
+
+	for i in 1 2 3 4 5; do
+		pids=()
+		for _ in 1 2 3; do
+			"$MQCTL" create --exist-ok "$P.$i" max_bytes=2M &
+			pids+=($!)
+		done
+		wait "${pids[0]}" && wait "${pids[1]}" && wait "${pids[2]}" ||
+			fail "one of them failed"
+		[ -c "/dev/mq/$P.$i" ] || fail "no device"
+	done
+}
+
+test_create_with_names_of_users_and_groups()
+{
+	mq create "$Q" uid=root gid=user
+	expect 0
+	expect_same "0 $(id -g user)" "$(stat -c '%u %g' "/dev/mq/$Q")"
+	mq create --exist-ok "$Q" uid=root gid=user
+	expect 0
+	mq create --exist-ok "$Q" uid=user
+	expect 4 '' "$Q: it exists already, and differs: uid is 0, not $(id -u user)"
 }
 
 test_create_with_options()
@@ -55,25 +108,30 @@ test_create_with_options()
 test_create_says_why_not()
 {
 	mq create "$Q" frobnicate=1
-	expect 1 '' "$Q: cannot create: *frobnicate*"
+	expect 5 '' "$Q: cannot create: *frobnicate*"
 	mq create "$Q" eof=sometimes
-	expect 1 '' "$Q: cannot create: *eof=sometimes*never*"
+	expect 5 '' "$Q: cannot create: *eof=sometimes*never*"
 	mq create "$Q" max_messages=0
-	expect 1 '' "$Q: cannot create: *max_messages=0*"
+	expect 5 '' "$Q: cannot create: *max_messages=0*"
 	mq create "$Q" max_messages=1x
-	expect 1 '' "$Q: cannot create: *max_messages=1x*"
+	expect 5 '' "$Q: cannot create: *max_messages=1x*"
 	mq create "$Q" mode=0888
-	expect 1 '' "$Q: cannot create: *mode=0888*"
+	expect 5 '' "$Q: cannot create: *mode=0888*"
 	mq create "$Q" max_bytes=1000000G
-	expect 1 '' "$Q: cannot create: *max_bytes=*"
+	expect 5 '' "$Q: cannot create: *max_bytes=*"
 	mq create "$Q" eof=empty eof=empty
-	expect 1 '' "$Q: cannot create: *eof*twice*"
+	expect 5 '' "$Q: cannot create: *eof*twice*"
 	mq create "$Q" lease_ms=9000h retry_backoff=0
-	expect 1 '' "$Q: cannot create: *retry_backoff=0*"
+	expect 5 '' "$Q: cannot create: *retry_backoff=0*"
 	mq create "$Q" dead_letter="$P.none"
-	expect 1 '' "$Q: cannot create: *$P.none*"
+	expect 5 '' "$Q: cannot create: *$P.none*"
 	mq create "$Q" overflow=dead-letter
-	expect 1 '' "$Q: cannot create: *dead*letter*"
+	expect 5 '' "$Q: cannot create: *dead*letter*"
+	mq create "$Q" max_bites=5
+	expect 5 '' "$Q: cannot create: unknown option 'max_bites', did you mean \
+'max_bytes'?"
+	mq create "$Q" eof=empty xyzzy=5
+	expect 5 '' "$Q: cannot create: unknown option 'xyzzy'"
 	[ ! -e "/dev/mq/$Q" ] || fail "it was created"
 }
 
@@ -177,7 +235,11 @@ test_rm()
 	mq rm "$Q"
 	expect 1 '' "$Q: cannot remove: *does not exist*"
 	mq rm -f "$Q"
-	expect 1 '' "$Q: cannot remove: *does not exist*"
+	expect 0
+	make "$Q"
+	mq rm -f "$P.none" "$Q" "$P.none"
+	expect 0
+	[ ! -e "/dev/mq/$Q" ] || fail "it is still there"
 }
 
 test_rm_with_messages()
@@ -497,17 +559,19 @@ delay_ms=0
 ttl_ms=0
 priorities=1
 order=fifo
+fairness=none
 dedup_window_ms=0
 dedup_max=65536
 single_active=0
-fairness=none
 paused=none
 auto_delete=0
 expires_ms=0"
 	mq get "$Q" overflow max_bytes ready
 	expect 0 $'reject\n1048576\n0'
 	mq get "$Q" overflow nosuch
-	expect 1 reject "$Q: cannot read nosuch: no such option"
+	expect 5 reject "$Q: cannot read nosuch: no such option"
+	mq get "$Q" overflaw
+	expect 5 '' "$Q: cannot read overflaw: no such option, did you mean 'overflow'?"
 	mq get "$P.none"
 	expect 1 '' "$P.none: no such queue"
 	mq get "$P.none" eof
@@ -527,37 +591,42 @@ test_set()
 	counters "$Q" max_bytes=2097152 max_messages=9 overflow=drop-head \
 		eof=empty ack=manual prefetch=3 max_message_size=5120
 	mq set "$Q" max_messages=4 eof=x max_messages=5
-	expect 1 '' "$Q: cannot set eof: x is not a value of it"
+	expect 5 '' "$Q: cannot set eof: x is not a value of it, which are never|*"
 	counters "$Q" max_messages=4 eof=empty
 	mq set "$Q" max_messages=0
-	expect 1 '' "$Q: cannot set max_messages: 0 is out of bounds"
+	expect 5 '' "$Q: cannot set max_messages: 0 is out of bounds, which are 1..*"
 	mq set "$Q" lease_ms=30s retry_ms=1m paused=both
 	expect 0
 	counters "$Q" lease_ms=30000 retry_ms=60000 paused=both
 	mq set "$Q" dead_letter="$P.none"
-	expect 1 '' "$Q: cannot set dead_letter=$P.none: no such queue"
+	expect 5 '' "$Q: cannot set dead_letter=$P.none: no such queue"
 	mq set "$Q" dead_letter="$Q"
-	expect 1 '' "$Q: cannot set dead_letter=$Q: the dead would go round *"
+	expect 5 '' "$Q: cannot set dead_letter=$Q: the dead would go round *"
 	mq set "$Q" overflow=dead-letter
-	expect 1 '' "$Q: cannot set overflow=dead-letter: the queue has no *"
+	expect 5 '' "$Q: cannot set overflow=dead-letter: the queue has no *"
 	make "$P.key" order=key
 	mq set "$Q" dead_letter="$P.key"
-	expect 1 '' "$Q: cannot set dead_letter=$P.key: it has order=key or *"
+	expect 5 '' "$Q: cannot set dead_letter=$P.key: it has order=key or *"
 	make "$P.dead"
 	mq set "$Q" dead_letter="$P.dead" overflow=dead-letter
 	expect 0
 	mq set "$Q" dead_letter=none
-	expect 1 '' "$Q: cannot set dead_letter=none: overflow=dead-letter *"
+	expect 5 '' "$Q: cannot set dead_letter=none: overflow=dead-letter *"
 	mq set "$Q" framing=line
-	expect 1 '' "$Q: cannot set framing: it is fixed, or no permission"
+	expect 5 '' "$Q: cannot set framing: it is fixed when a queue is created"
 	mq set "$Q" ready=1
-	expect 1 '' "$Q: cannot set ready: it is fixed, or no permission"
+	expect 5 '' "$Q: cannot set ready: it is a counter"
 	mq set "$Q" nosuch=1
-	expect 1 '' "$Q: cannot set nosuch: no such option"
+	expect 5 '' "$Q: cannot set nosuch: no such option"
+	mq set "$Q" oef=empty
+	expect 5 '' "$Q: cannot set oef: no such option, did you mean 'eof'?"
+	mq set "$Q" ttl_ms=1.5d
+	expect 0
+	counters "$Q" ttl_ms=129600000
 	mq set "$P.none" eof=empty
 	expect 1 '' "$P.none: no such queue"
 	as_user "$MQCTL set $Q eof=never" 2>"$T/err" && fail "it was set"
-	grep -q "mqctl: $Q: cannot set eof: it is fixed, or no perm" "$T/err" ||
+	grep -q "mqctl: $Q: cannot set eof: Permission denied" "$T/err" ||
 		fail "said $(cat "$T/err")"
 }
 
@@ -672,7 +741,8 @@ test_send_long_line()
 	make "$Q" max_message_size=100
 	{ echo short; printf '%0200d\n' 0; echo last; } >"$T/in"
 	mq send --line "$Q" <"$T/in"
-	expect 1 1 "$Q: cannot send: the message is larger than the queue takes"
+	expect 1 1 "$Q: cannot send: the message has 201 bytes, and the queue takes \
+100 (max_message_size)"
 	counters "$Q" ready=1
 }
 
@@ -702,7 +772,7 @@ test_send_what_the_queue_has_not()
 {
 	make "$Q"
 	mq send "$Q" --priority=1 x
-	expect 1 '' "$Q: cannot send: the queue has no priority 1"
+	expect 1 '' "$Q: cannot send: the queue has no priority 1 (priorities)"
 	mq send "$Q" --sync x
 	expect 1 '' "$Q: cannot sync: the queue has no journal"
 	counters "$Q" sent=0
@@ -717,7 +787,7 @@ test_send_priority()
 	send "$Q" zero
 	send "$Q" --priority=3 three
 	mq send "$Q" -p 4 four
-	expect 1 '' "$Q: cannot send: the queue has no priority 4"
+	expect 1 '' "$Q: cannot send: the queue has no priority 4 (priorities)"
 	mq recv "$Q" -n 0 -J
 	expect_json -l /payload $'three\none\nzero' /priority $'3\n1\n0'
 }
@@ -817,15 +887,19 @@ test_send_to_a_full_queue()
 	make "$Q" max_messages=2
 	printf '1\n2\n3\n' >"$T/in"
 	mq send --nonblock --line "$Q" <"$T/in"
-	expect 3 $'1\n2' "$Q: cannot send: the queue is full"
+	expect 3 $'1\n2' "$Q: cannot send: the queue is full (max_messages is 2)"
 	mq send --nonblock "$Q" x
-	expect 3 '' "$Q: cannot send: the queue is full"
+	expect 3 '' "$Q: cannot send: the queue is full (max_messages is 2)"
 	mq set "$Q" overflow=reject
 	mq send "$Q" x
-	expect 1 '' "$Q: cannot send: the queue is full"
+	expect 1 '' "$Q: cannot send: the queue is full (max_messages is 2)"
 	mq send "$Q" --nonblock x
-	expect 1 '' "$Q: cannot send: the queue is full"
-	mq set "$Q" overflow=drop-head
+	expect 1 '' "$Q: cannot send: the queue is full (max_messages is 2)"
+	mq set "$Q" max_messages=9 max_bytes=4
+	mq send "$Q" x
+	expect 1 '' "$Q: cannot send: the queue is full (max_bytes is 4, of which \
+4 are used)"
+	mq set "$Q" max_messages=2 max_bytes=1M overflow=drop-head
 	mq send "$Q" x
 	expect 0 3
 	mq recv -n 0 "$Q"
@@ -885,7 +959,12 @@ test_send_too_large()
 	mq send "$Q" 0123456789
 	expect 0 1
 	mq send "$Q" 0123456789a
-	expect 1 '' "$Q: cannot send: the message is larger than the queue takes"
+	expect 1 '' "$Q: cannot send: the message has 11 bytes, and the queue takes \
+10 (max_message_size)"
+	mq set "$Q" max_bytes=30
+	mq send "$Q" --key=0123456789012345678901234567890 x
+	expect 1 '' "$Q: cannot send: with its key and headers the message is *\
+(max_bytes is 30)"
 }
 
 # An id must not become a message, as descriptor 1 would be the queue's.
@@ -1206,7 +1285,7 @@ test_peek_dead_letters()
 	mq peek "$P.dead" -J
 	expect_json /payload hello /state ready /reason failures \
 		/origin "$Q" /origin_id 1 /failures 1 /failure retry \
-		/note null /due_ns null
+		/note 'exit status 1' /due_ns null
 	mq peek "$P.dead" -l
 	grep -q "reason=failures origin=$Q/1 " "$T/out" || fail "no origin"
 	mq recv "$P.dead" -J
@@ -1514,4 +1593,385 @@ test_settle_in_a_loop_of_messages_without_a_newline()
 }
 
 need_module
+
+# ------------------------------------------------------------ patterns, totals
+
+test_ls_patterns()
+{
+	make "$P.a1"; make "$P.a2"; make "$P.b"
+	mq ls -n -o name "$P.a*"
+	expect 0 "$P.a1
+$P.a2"
+	mq ls -n -o name "$P.b" "$P.a?" nothing
+	expect 0 "$P.a1
+$P.a2
+$P.b"
+	mq ls -n -o name "$P.c*"
+	expect 0
+}
+
+test_ls_sort_and_total()
+{
+	make "$P.a" max_bytes=1M; make "$P.b" max_bytes=1M; make "$P.c"
+	send "$P.a" one
+	send "$P.c" one
+	send "$P.c" three
+	mq ls -n --sort=ready -o name,ready "$P.*"
+	expect 0 "$P.b  0
+$P.a  1
+$P.c  2"
+	mq ls -n --sort=-ready -o name,ready "$P.*"
+	expect 0 "$P.c  2
+$P.a  1
+$P.b  0"
+	# by what is not shown; the same by name
+	mq ls -n --sort max_bytes -o name "$P.*"
+	expect 0 "$P.a
+$P.b
+$P.c"
+	mq ls -n --sort=-name -o name "$P.*"
+	expect 0 "$P.c
+$P.b
+$P.a"
+	mq ls -n -r --total -o name,ready,bytes,eof,max_bytes "$P.*"
+	expect_same "total 3 11 - -" "$(tail -n 1 "$T/out" | tr -s ' ')"
+	mq ls --total -J -o name,ready "$P.*" --sort=-ready
+	expect_json /queues/0/name "$P.c" /queues/2/ready 0 /total/ready 3
+	mq ls --total -n -o name,ready "$P.none"
+	expect 0 'total  0'
+}
+
+test_watch()
+{
+	make "$Q"
+	"$MQCTL" ls -w --interval=20ms -n -o name,ready "$Q" >"$T/seen" &
+	wait_for grep -qx "$Q  0" "$T/seen"
+	send "$Q" x
+	wait_for grep -qx "$Q  1" "$T/seen"
+	kill $!
+	wait $!
+	"$MQCTL" stat "$Q" --interval=20ms -J >"$T/seen" &
+	wait_for grep -q '"ready":1' "$T/seen"
+	mq rm -f "$Q"
+	wait $!
+	expect_same 1 $? status
+	# on a terminal each takes the place of the one before
+	make "$Q"
+	on_terminal 'timeout 20 head -c 200' ls -w --interval=20ms -n -o name "$Q"
+	grep -q $'^\033\\[H\033\\[J'"$Q" "$T/out" || fail "$(cat -v "$T/out")"
+}
+
+# on_terminal FILTER ARG...: what mqctl writes to a terminal, in $T/out.
+on_terminal()
+{
+	local filter=$1
+
+	shift
+	command -v script >/dev/null || skip "no script(1)"
+	script -qec "$(printf '%q ' "$MQCTL" "$@")" /dev/null </dev/null \
+		2>"$T/err" | $filter | tr -d '\r' >"$T/out"
+}
+
+test_mode_and_owner_as_they_are_now()
+{
+	make "$Q" mode=0600 uid=0
+	chmod 0644 "/dev/mq/$Q"
+	chown 1000:1001 "/dev/mq/$Q"
+	mq get "$Q" mode uid gid
+	expect 0 $'0644\n1000\n1001'
+	mq ls -n -o name,mode,uid,gid "$Q"
+	expect 0 "$Q  0644  1000  1001"
+	mq stat -J "$Q"
+	expect_json /mode 0644 /uid 1000 /gid 1001
+}
+
+test_options_are_those_of_the_module()
+{
+	local name
+
+	mq options
+	expect 0 -
+	cut -d ' ' -f 1 /dev/mq/control | sort >"$T/module"
+	sed -n 's/^\([a-z_]*\)=.*/\1/p' "$T/out" | sort | cmp - "$T/module" ||
+		fail "not those of the module"
+	cp "$T/out" "$T/root"
+	as_user "$MQCTL options" >"$T/user"
+	cmp "$T/root" "$T/user" || fail "built with others than the module has"
+	# every one of them is a column as well
+	while read -r name _; do
+		mq ls -n -o "$name"
+		expect 0 -
+	done <"$T/module"
+}
+
+# ---------------------------------------------------------------- what is meant
+
+# Six messages with keys and headers, the first two of which are dead.
+make_six()
+{
+	make "$Q"
+	send "$Q" -k a -H type=x -H type=y one
+	send "$Q" -k b -H type=x two
+	send "$Q" -k a -H type=z three
+	send "$Q" -H type=x four
+	send "$Q" -k a five
+	send "$Q" -k A six
+	exec 5<"/dev/mq/$Q"
+	mq settle --fd=5 ack
+	mq set "$Q" ack=manual
+	exec 5<"/dev/mq/$Q"
+	head -c 3 <&5 >/dev/null
+	head -c 3 <&5 >/dev/null
+	"$MQCTL" settle --fd=5 --reason=300 1 reject || fail "reject"
+	"$MQCTL" settle --fd=5 2 reject || fail "reject"
+	exec 5<&-
+}
+
+test_peek_selects()
+{
+	make_six
+	mq peek "$Q" --key=a
+	expect 0 $'one\nthree\nfive'
+	mq peek "$Q" --header=type
+	expect 0 $'one\ntwo\nthree\nfour'
+	mq peek "$Q" --header=type=x --header=type=y
+	expect 0 one
+	mq peek "$Q" --header=type=x --key=b
+	expect 0 two
+	mq peek "$Q" --key=a -n 2
+	expect 0 $'one\nthree'
+	mq peek "$Q" --reason=rejected
+	expect 0 two
+	mq peek "$Q" --reason=300
+	expect 0 one
+	mq peek "$Q" --id=2-4 --header=type=x
+	expect 0 $'two\nfour'
+	mq peek "$Q" --key=none
+	expect 3
+	mq peek "$Q" --older-than=1h
+	expect 3
+	mq peek "$Q" --older-than=1ms --key=A
+	expect 0 six
+}
+
+test_purge_selects()
+{
+	make_six
+	mq purge "$Q" --key=a --state=ready
+	expect 0 2
+	mq purge "$Q" --reason=rejected
+	expect 0 1
+	mq purge "$Q" --older-than=1h --header=type
+	expect 0 0
+	mq purge "$Q" --header=type=x --id=2-9
+	expect 0 1
+	mq peek "$Q"
+	expect 0 $'one\nsix'
+	counters "$Q" purged=4 dead=1 ready=1
+}
+
+# Runs of ids leave what is between them alone, and so does what comes meanwhile.
+test_purge_selects_many()
+{
+	local i
+
+	make "$Q"
+	for i in $(seq 1 60); do
+		echo "$i"
+	done | "$MQCTL" send "$Q" --line --key=even >/dev/null
+	send "$Q" -k odd x
+	seq 1 40 | "$MQCTL" send "$Q" --line --key=even >/dev/null
+	mq purge "$Q" --key=even
+	expect 0 100
+	counters "$Q" ready=1
+}
+
+test_redrive_selects()
+{
+	make_six
+	mq redrive "$Q" --reason=300
+	expect 0 1
+	counters "$Q" dead=1 ready=5
+	mq redrive "$Q" --key=a
+	expect 0 0
+	mq redrive "$Q" --older-than=1h
+	expect 0 0
+	make "$P.to"
+	mq redrive "$Q" "$P.to" --key=b --header=type
+	expect 0 1
+	counters "$P.to" ready=1
+}
+
+test_peek_follow()
+{
+	make "$Q"
+	send "$Q" one
+	"$MQCTL" peek "$Q" -f --key=k -n 2 >"$T/seen" &
+	send "$Q" -k k two
+	wait_for grep -qx two "$T/seen"
+	send "$Q" three
+	send "$Q" -k k four
+	wait $!
+	expect_same 0 $? status
+	expect_same $'two\nfour' "$(cat "$T/seen")"
+	counters "$Q" ready=4 consumers=0
+	"$MQCTL" peek "$Q" --follow >"$T/seen" 2>"$T/err" &
+	wait_for grep -qx four "$T/seen"
+	mq rm -f "$Q"
+	wait $!
+	expect_same 1 $? status
+	grep -q 'the queue has been removed' "$T/err" || fail "$(cat "$T/err")"
+}
+
+# ------------------------------------------------------------------------ move
+
+test_move()
+{
+	make_six
+	make "$P.to" max_messages=3
+	mq move "$Q" "$P.to" -n 1
+	expect 0 1
+	mq move "$Q" "$P.to" --key=a --header=type
+	expect 0 0
+	mq move "$Q" "$P.to" --key=a --state=ready,dead
+	expect 0 2
+	mq peek "$P.to"
+	expect 0 $'three\none\nfive'
+	mq move "$Q" "$P.to"
+	expect 1 '' "$P.to: cannot move more there: the queue is full (max_messages \
+is 3)"
+	counters "$Q" ready=2 dead=1
+	mq set "$P.to" max_messages=4
+	mq move "$Q" "$P.to"
+	expect 1 1 "$P.to: cannot move more there: the queue is full *"
+	mq set "$P.to" max_messages=9 max_message_size=2
+	mq move "$Q" "$P.to"
+	expect 1 0 "$Q: 1 not moved: larger than $P.to takes *"
+	mq set "$P.to" paused=send max_message_size=1M
+	mq move "$Q" "$P.to"
+	expect 1 '' "$P.to: cannot move more there: the queue is paused"
+	mq move "$Q" "$P.none"
+	expect 1 '' "$P.none: no such queue"
+	mq move "$P.none" "$Q"
+	expect 1 '' "$P.none: no such queue"
+	counters "$Q" ready=1 dead=1
+}
+
+test_move_needs_permission()
+{
+	make "$Q" mode=0666
+	make "$P.to" mode=0600
+	send "$Q" x
+	as_user "$MQCTL move $Q $P.to" 2>"$T/err" && fail "moved"
+	grep -q "$P.to: cannot open: Permission denied" "$T/err" ||
+		fail "$(cat "$T/err")"
+	counters "$Q" ready=1
+	chmod 0622 "/dev/mq/$P.to"
+	expect_same 1 "$(as_user "$MQCTL move $Q $P.to")"
+}
+
+# A thousand to and fro, by one that is killed again and again.
+test_move_killed_again_and_again()
+{
+	local i
+
+	make "$Q"; make "$P.to"
+	seq 1 1000 | "$MQCTL" send "$Q" --line >/dev/null
+	for i in $(seq 1 40); do
+		if ((i % 2)); then
+			"$MQCTL" move "$Q" "$P.to" --older-than=1ms >/dev/null &
+		else
+			"$MQCTL" move "$P.to" "$Q" >/dev/null &
+		fi
+		sleep "0.00$((RANDOM % 9 + 1))"
+		kill -KILL $! 2>/dev/null
+		wait $! 2>/dev/null
+	done
+	{ "$MQCTL" recv "$Q" -n 0 --wait=0; "$MQCTL" recv "$P.to" -n 0 --wait=0; } |
+		sort -n >"$T/all"
+	seq 1 1000 | cmp - "$T/all" || fail "not each once"
+}
+
+# ---------------------------------------------------------------- call and reply
+
+test_call_and_reply()
+{
+	make "$Q"; make "$P.r"
+	"$MQCTL" consume "$Q" -n 2 -- \
+		sh -c "tr a-z A-Z | $MQCTL reply --prefix=$P. --header=x=y" &
+	mq call "$Q" --replies="$P.r" hello
+	expect 0 HELLO
+	printf 'from stdin\n' >"$T/in"
+	mq call "$Q" --replies="$P.r" -J --header=correlation-id=abc <"$T/in"
+	expect_json /payload 'FROM STDIN' /headers/x y \
+		/headers/correlation-id abc
+	wait $! || fail "consume"
+	counters "$Q" acked=2
+	counters "$P.r" acked=2 ready=0
+	mq call "$Q" --replies="$P.r" --timeout=50ms hello
+	expect 3
+	mq call "$P.none" --replies="$P.r" x
+	expect 1 '' "$P.none: no such queue"
+	mq call "$Q" --replies="$P.none" x
+	expect 1 '' "$P.none: no such queue"
+	mq reply --to="$P.none" x
+	expect 1 '' "$P.none: no such queue"
+}
+
+test_reply_is_for_its_caller()
+{
+	make "$P.r"
+	mq reply --to="$P.r" --correlation-id=mine one
+	expect 0
+	DEVMQ_HEADER_REPLY_TO=$P.r DEVMQ_HEADER_CORRELATION_ID=other mq reply two
+	expect 0
+	mq peek "$P.r" --header=correlation-id=mine
+	expect 0 one
+	mq peek "$P.r" --header=correlation-id=other
+	expect 0 two
+	DEVMQ_HEADER_REPLY_TO=$P.r mq reply --prefix=other. x
+	expect 1 '' "$P.r: cannot reply: its name does not begin with 'other.'"
+}
+
+# -------------------------------------------------------------------- terminals
+
+test_terminal_gets_no_control_characters()
+{
+	make "$Q"
+	printf 'a\033[31mb\tc\nd\302\233e\377f\n' | "$MQCTL" send "$Q" -k "$(printf 'k\033')" \
+		-H "h=$(printf 'v\033')" >/dev/null
+	on_terminal cat peek "$Q"
+	expect_same 'a\x1b[31mb	c
+d\xc2\x9be\xfff' "$(cat "$T/out")"
+	on_terminal cat peek "$Q" --long
+	! grep -q $'\033' "$T/out" || fail "an escape: $(cat -v "$T/out")"
+	on_terminal cat peek "$Q" -J
+	! grep -q $'\033' "$T/out" || fail "an escape: $(cat -v "$T/out")"
+	on_terminal cat peek "$Q" --raw
+	grep -q $'\033' "$T/out" || fail "--raw escapes"
+	on_terminal cat recv "$Q"
+	grep -q '^a\\x1b\[31mb' "$T/out" || fail "$(cat -v "$T/out")"
+	# what is no terminal gets what was sent
+	printf 'a\033b' | "$MQCTL" send "$Q" >/dev/null
+	mq peek "$Q"
+	expect 0 $'a\033b'
+}
+
+test_json_has_no_control_characters()
+{
+	make "$Q"
+	printf 'a\033\177\302\233\342\200\250b' | "$MQCTL" send "$Q" >/dev/null
+	mq peek "$Q" -J
+	grep -q 'a\\u001b\\u007f\\u009b\\u2028b' "$T/out" ||
+		fail "$(cat -v "$T/out")"
+	expect_json /payload $'a\033\177\302\233\342\200\250b'
+}
+
+test_complaints_have_no_control_characters()
+{
+	make "$Q"
+	mq get "$Q" $'x\033y\302\233z'
+	grep -q 'x?y??z' "$T/err" || fail "$(cat -v "$T/err")"
+}
+
 run_tests "$@"

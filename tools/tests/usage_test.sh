@@ -6,7 +6,8 @@
 # shellcheck source=ktap.sh
 . "$(dirname "$0")/ktap.sh"
 
-commands="create rm ls stat get set send recv consume peek purge redrive settle"
+commands="create rm ls stat get set send recv consume peek purge redrive settle move
+	call reply extend options help"
 
 test_help()
 {
@@ -41,6 +42,63 @@ test_no_command()
 	expect 2 '' "no option '--frobnicate' (see mqctl --help)"
 	mq bind orders
 	expect 2 '' "no command 'bind' *"
+	mq help frobnicate
+	expect 2 '' "no command 'frobnicate' (see mqctl --help)"
+}
+
+test_help_without_a_command_is_the_overview()
+{
+	mq --help
+	cp "$T/out" "$T/help"
+	mq help
+	expect 0 "$(cat "$T/help")"
+}
+
+# One letter in three may be wrong.
+test_did_you_mean()
+{
+	mq craete orders
+	expect 2 '' "no command 'craete', did you mean 'create'? *"
+	mq peak orders
+	expect 2 '' "no command 'peak', did you mean 'peek'? *"
+	mq help snd
+	expect 2 '' "no command 'snd', did you mean 'send'? *"
+	mq xyz orders
+	expect 2 '' "no command 'xyz' (see *"
+	mq send q --dealy=5s x
+	expect 2 '' "send: no option '--dealy', did you mean '--delay'? *"
+	mq send q --delya x
+	expect 2 '' "send: no option '--delya', did you mean '--delay'? *"
+	mq ls -o name,raedy
+	expect 2 '' "ls: no column 'raedy', did you mean 'ready'? *"
+	mq ls --sort=oldest
+	expect 2 '' "ls: no column 'oldest', did you mean 'oldest_ms'? *"
+	mq settle --fd=0 realese
+	expect 2 '' "settle: 'realese' is none of *, did you mean 'release'? *"
+	mq options max_byte
+	expect 5 '' "no option 'max_byte', did you mean 'max_bytes'?"
+}
+
+test_options()
+{
+	local option
+
+	mq options
+	expect 0 -
+	for option in type mode max_messages overflow dead_letter retry_ms \
+		      expires_ms; do
+		grep -q "^$option=" "$T/out" || fail "no $option"
+	done
+	grep -A 1 '^max_bytes=64M$' "$T/out" |
+		grep -qx '    1 to 1024G; can be changed' || fail "bounds"
+	mq options overflow mode overflow
+	expect 0 $'mode=0600\n    0000 to 0777; fixed\n    permissions of the '\
+$'node\noverflow=block\n    block, reject, drop-head or dead-letter; can be '\
+$'changed\n    what a send does when the queue is full'
+	mq options eof frobnicate
+	expect 5 - "no option 'frobnicate'"
+	mq options --json
+	expect 2 '' "options: no option '--json' *"
 }
 
 # Every command has complete help, and every option of it is listed there.
@@ -56,9 +114,12 @@ test_help_of_commands()
 			fail "$c: lines are too long"
 		fi
 		cp "$T/out" "$T/help"
-		for o in $("$MQCTL" --list-options "$c" | grep ^--); do
+		grep -q -e ' --help' "$T/help" || fail "$c: no --help"
+		for o in $("$MQCTL" --complete "$c" -- | cut -f 1); do
 			grep -q -e " $o" "$T/help" || fail "$c: no $o"
 		done
+		mq help "$c"
+		expect 0 "$(cat "$T/help")"
 	done
 }
 
@@ -87,7 +148,7 @@ test_operands_are_counted()
 	local c
 
 	for c in create rm get set send recv consume peek purge redrive \
-		 settle; do
+		 settle move; do
 		mq "$c"
 		expect 2 '' "$c: too few operands: *"
 	done
@@ -95,12 +156,22 @@ test_operands_are_counted()
 	expect 2 '' 'set: too few operands: *'
 	mq consume q
 	expect 2 '' 'consume: too few operands: *'
+	mq move a
+	expect 2 '' 'move: too few operands: *'
+	mq move a b c
+	expect 2 '' "move: too many operands: 'c' *"
+	mq call a --replies=b x y
+	expect 2 '' "call: too many operands: 'y' *"
+	mq reply x y
+	expect 2 '' "reply: too many operands: 'y' *"
+	mq extend 5s 6s
+	expect 2 '' "extend: too many operands: '6s' *"
+	mq help a b
+	expect 2 '' "help: too many operands: 'b' *"
 	for c in stat recv peek purge; do
 		mq "$c" a b
 		expect 2 '' "$c: too many operands: 'b' *"
 	done
-	mq ls a
-	expect 2 '' "ls: too many operands: 'a' *"
 	mq redrive a b c
 	expect 2 '' "redrive: too many operands: 'c' *"
 	mq send q one two
@@ -158,7 +229,7 @@ test_durations_are_checked()
 {
 	local bad
 
-	for bad in '' 5 5x 5S 1.5s 5d 10us '5 s' -5s 1h30m; do
+	for bad in '' 5 5x 5S 1.5 .5s 1.s 10us '5 s' -5s 1h30m; do
 		mq recv q "--wait=$bad"
 		expect 2 '' "recv: --wait: '$bad' is not a duration such as *"
 		mq send q "--delay=$bad" x
@@ -207,22 +278,30 @@ test_option_words_are_checked()
 	expect 2 '' "create: 'eof=never?remove x' has a character that *"
 	for bad in 1T 1k 1KB -1 1.5M x ''; do
 		mq create q "max_bytes=$bad"
-		expect 2 '' "create: 'max_bytes=$bad': not a number with *"
+		expect 5 '' "create: 'max_bytes=$bad': not a number with *"
 		mq create q "max_message_size=$bad"
-		expect 2 '' "create: 'max_message_size=$bad': not a number *"
+		expect 5 '' "create: 'max_message_size=$bad': not a number *"
 	done
-	for bad in 1x 5S 1.5s s; do
+	for bad in 1x 5S 1.5 s; do
 		mq create q "lease_ms=$bad"
-		expect 2 '' "create: 'lease_ms=$bad': not a number with *"
+		expect 5 '' "create: 'lease_ms=$bad': not a number with *"
 		mq set q "dedup_window_ms=$bad"
-		expect 2 '' "set: 'dedup_window_ms=$bad': not a number with *"
+		expect 5 '' "set: 'dedup_window_ms=$bad': not a number with *"
 	done
 	mq create q max_bytes=99999999999G
-	expect 2 '' "create: 'max_bytes=99999999999G': out of range *"
+	expect 5 '' "create: 'max_bytes=99999999999G': out of range *"
 	mq set q eof
 	expect 2 '' "set: 'eof' is not option=value *"
+	for bad in 0.5ms 1.0001s; do
+		mq create q "ttl_ms=$bad"
+		expect 5 '' "create: 'ttl_ms=$bad': not a whole number of *"
+	done
+	mq create q uid=no-such-user
+	expect 5 '' "create: 'uid=no-such-user': no such user *"
+	mq create q gid=no-such-group
+	expect 5 '' "create: 'gid=no-such-group': no such group *"
 	mq set q max_bytes=1X
-	expect 2 '' "set: 'max_bytes=1X': not a number with *"
+	expect 5 '''' "set: 'max_bytes=1X': not a number with *"
 }
 
 test_words_of_options_are_checked()
@@ -293,7 +372,13 @@ test_settle_usage()
 	mq settle --fd=0 --note=x --reason=300 extend
 	expect 2 '' 'settle: --reason does not go with extend *'
 	mq settle --fd=0 --note=x --delay=5s reject
-	expect 2 '' 'settle: --note and --delay exclude each other *'
+	expect 2 '' 'settle: --delay does not go with reject *'
+	mq settle --fd=0 --reason=300 --delay=5s reject
+	expect 2 '' 'settle: --reason and --delay exclude each other *'
+	mq settle --fd=0 --note=x ack
+	expect 2 '' 'settle: --note does not go with ack *'
+	mq settle --fd=0 --note=x extend
+	expect 2 '' 'settle: --note does not go with extend *'
 	mq settle --fd=0 --reason=255 reject
 	expect 2 '' 'settle: --reason: 255 is out of range *'
 	mq settle --fd=0 --reason=65536 reject
@@ -308,40 +393,77 @@ test_settle_usage()
 	expect 1 '' 'descriptor 0: cannot use it: this is not a queue'
 }
 
-test_lists_for_completion()
+# offers WORD...: what may stand where the last of them is.
+offers() { "$MQCTL" --complete "$@" | cut -f 1 | sort | tr '\n' ' '; }
+
+test_completion()
 {
-	mq --list-commands
-	# shellcheck disable=SC2086  # words to lines
-	expect 0 "$(printf '%s\n' $commands)"
-	mq --list-options stat
-	expect 0 $'--json\n-J\n--help'
-	mq --list-options recv
-	expect 0 -
-	grep -qx -e --wait= "$T/out" || fail "no --wait="
-	mq --list-options nosuch
-	expect 3
-	mq --list-queue-options
-	expect 0 -
-	grep -qx max_bytes "$T/out" || fail "no max_bytes"
-	! grep -qx -e ready -e name "$T/out" || fail "counters are no options"
-	mq --list-columns
-	expect 0 -
-	grep -qx oldest_ms "$T/out" || fail "no oldest_ms"
-	grep -qx dead_refused "$T/out" || fail "no dead_refused"
+	expect_same 'peek purge ' "$(offers p)"
+	expect_same '--help --version ' "$(offers --)"
+	expect_same '--header= --help ' "$(offers send --he)"
+	expect_same '--json ' "$(offers stat q --js)"
+	expect_same '' "$(offers nosuch --)"
+	expect_same '' "$(offers nosuch x)"
+	expect_same 'create ' "$(offers help cr)"
+	expect_same '' "$(offers help create x)"
 }
 
-# complete WORD...: what completion offers for the last one.
-complete_words()
+test_completion_of_queue_options()
 {
-	local file
+	expect_same 'max_bytes= max_dead= max_deliveries= max_message_size= '\
+'max_messages= ' "$(offers create q ma)"
+	expect_same 'retry_backoff= retry_max_ms= retry_ms= ' \
+		"$(offers set q ret)"
+	expect_same 'eof= ' "$(offers set q eo)"
+	expect_same 'eof=empty eof=hangup eof=never ' "$(offers set q eof=)"
+	expect_same 'overflow=drop-head ' "$(offers create q mode=0600 overflow=dr)"
+	expect_same 'single_active=0 single_active=1 ' \
+		"$(offers create q single_active=)"
+	expect_same 'max_bytes=67108864 ' "$(offers create q max_bytes=)"
+	expect_same '' "$(offers create q nosuch=)"
+	expect_same 'in_flight ' "$(offers get q in)"
+	expect_same 'overflow ' "$(offers options ov)"
+}
 
-	file=$(dirname "$0")/../completion/mqctl
-	[ -e "$file" ] || file=$(dirname "$0")/mqctl.completion
+test_completion_of_values()
+{
+	expect_same 'name,dead name,dead_letter name,dead_lettered '\
+'name,dead_refused ' "$(offers ls -o name,dea)"
+	expect_same '--output=name,oldest_ms ' "$(offers ls --output=name,old)"
+	expect_same '--state=dead --state=deferred --state=delayed ' \
+		"$(offers peek q --state=d)"
+	expect_same 'ready,dead ready,deferred ready,delayed ' \
+		"$(offers peek q --state ready,d)"
+	expect_same '--reason=expired ' "$(offers purge q --reason=ex)"
+	expect_same 'redelivered ' "$(offers ls --sort rede)"
+	expect_same 'ack ' "$(offers settle --fd=3 a)"
+	expect_same 'ack ' "$(offers settle --fd 3 a)"
+	expect_same 'reject release retry ' "$(offers settle --fd=3 1-9 re)"
+	expect_same '' "$(offers send q --header=a --key=)"
+}
+
+# Behind the command that it runs, options are that one's.
+test_completion_of_consume()
+{
+	expect_same '--batch= ' "$(offers consume q --b)"
+	expect_same '' "$(offers consume q -- --b)"
+	expect_same '' "$(offers consume q cat --b)"
+	expect_same '' "$(offers consume q -j 4 -- tru)"
+}
+
+completion_file()
+{
+	file=$(dirname "$0")/../completion/$1
 	[ -e "$file" ] || skip "no completion file"
-	compopt() { :; }
 	mkdir -p "$T/bin"
 	ln -sf "$(realpath "$(command -v "$MQCTL")")" "$T/bin/mqctl"
 	PATH=$T/bin:$PATH
+}
+
+# in_bash WORD...: what bash's completion offers for the last one.
+in_bash()
+{
+	compopt() { :; }
 	# shellcheck source=/dev/null
 	. "$file"
 	COMP_WORDS=(mqctl "$@")
@@ -351,31 +473,145 @@ complete_words()
 	printf '%s\n' "${COMPREPLY[@]}" | sort | tr '\n' ' '
 }
 
-test_completion()
+# readline has the '=' as a word of its own, and wants what is behind it.
+test_completion_in_bash()
 {
-	expect_same 'peek purge ' "$(complete_words p)"
-	expect_same '--help --version ' "$(complete_words --)"
-	expect_same '--header= --help ' "$(complete_words send --he)"
-	expect_same '--json ' "$(complete_words stat q --js)"
-	expect_same 'max_bytes= max_dead= max_deliveries= max_message_size= '\
-'max_messages= ' "$(complete_words create q ma)"
-	expect_same 'retry_backoff= retry_max_ms= retry_ms= ' \
-		"$(complete_words set q ret)"
-	expect_same 'name,dead name,dead_letter name,dead_lettered '\
-'name,dead_refused ' "$(complete_words ls -o name,dea)"
-	expect_same 'name,oldest_ms ' "$(complete_words ls --output = name,old)"
-	expect_same 'dead deferred delayed ' \
-		"$(complete_words peek q --state = d)"
-	expect_same 'ack ' "$(complete_words settle --fd = 3 a)"
-	expect_same 'reject release retry ' \
-		"$(complete_words settle --fd = 3 1-9 re)"
-	expect_same '--batch= ' "$(complete_words consume q --b)"
-	expect_same 'eof= ' "$(complete_words set q eo)"
-	expect_same 'in_flight ' "$(complete_words get q in)"
-	case " $(complete_words consume q -j 4 -- tru)" in
+	local file
+
+	completion_file mqctl.bash
+	expect_same 'peek purge ' "$(in_bash p)"
+	expect_same 'eof= ' "$(in_bash set q eo)"
+	expect_same 'empty hangup never ' "$(in_bash set q eof =)"
+	expect_same 'hangup ' "$(in_bash set q mode = 0600 eof = h)"
+	expect_same 'name,oldest_ms ' "$(in_bash ls --output = name,old)"
+	expect_same 'name,oldest_ms ' "$(in_bash ls -o name,old)"
+	expect_same 'dead deferred delayed ' "$(in_bash peek q --state = d)"
+	expect_same 'ack ' "$(in_bash settle --fd = 3 a)"
+	case " $(in_bash consume q -j 4 -- tru)" in
 	*' true '*) ;;
 	*) fail "no command is offered" ;;
 	esac
+}
+
+# The builtins of completion are replaced by ones that show what they get.
+test_completion_in_zsh()
+{
+	local file
+
+	command -v zsh >/dev/null || skip "no zsh"
+	completion_file _mqctl
+	cat >"$T/in.zsh" <<-'END'
+	file=$1; shift
+	compadd() {
+		while [[ $1 != -a ]]; do
+			case $1 in
+			-S) shift 2 ;;
+			-d) shift 2 ;;
+			*) shift ;;
+			esac
+		done
+		print -l -- "${(@P)2}" | sort | tr '\n' ' '
+	}
+	_command_names() { print -n "a program" }
+	_default() { print -n "a file" }
+	complete_it() {
+		local -a words=(mqctl "$@")
+		local CURRENT=${#words} PREFIX=${words[-1]}
+		source $file
+	}
+	complete_it "$@"
+	END
+	expect_same 'peek purge ' "$(zsh -f "$T/in.zsh" "$file" p)"
+	expect_same 'eof=empty eof=hangup eof=never ' \
+		"$(zsh -f "$T/in.zsh" "$file" set q eof=)"
+	expect_same 'eof= ' "$(zsh -f "$T/in.zsh" "$file" set q eo)"
+	expect_same '--state=dead ' \
+		"$(zsh -f "$T/in.zsh" "$file" peek q --state=dea)"
+	expect_same 'a program' "$(zsh -f "$T/in.zsh" "$file" consume q tru)"
+	expect_same 'a file' "$(zsh -f "$T/in.zsh" "$file" send q x)"
+}
+
+test_completion_in_fish()
+{
+	local file
+
+	command -v fish >/dev/null || skip "no fish"
+	completion_file mqctl.fish
+	export HOME=$T
+	in_fish() {
+		fish --no-config -c "source $file; complete -C '$1'" |
+			cut -f 1 | sort | tr '\n' ' '
+	}
+	expect_same 'peek purge ' "$(in_fish 'mqctl p')"
+	expect_same 'eof=empty eof=hangup eof=never ' \
+		"$(in_fish 'mqctl set q eof=')"
+	expect_same '--state=dead ' "$(in_fish 'mqctl peek q --state=dea')"
+	expect_same 'ready,dead ' "$(in_fish 'mqctl peek q --state ready,dea')"
+}
+
+test_call_and_reply_usage()
+{
+	mq call q x
+	expect 2 '' 'call: --replies is missing *'
+	mq call q --replies=a/b x
+	expect 2 '' "call: --replies: 'a/b' is not a queue's name *"
+	mq call q --replies=r --header=x y
+	expect 2 '' "call: --header: 'x' is not NAME=VALUE *"
+	mq call q --replies=r --timeout=5 y
+	expect 2 '' "call: --timeout: '5' is not a duration *"
+	mq reply x
+	expect 2 '' 'reply: the request has no reply-to *'
+	mq reply --to='a b' x
+	expect 2 '' "reply: --to: 'a b' is not a queue's name *"
+	DEVMQ_HEADER_REPLY_TO=../x mq reply x
+	expect 1 '' "reply: '../x' is not a queue's name"
+	DEVMQ_HEADER_REPLY_TO=orders mq reply --prefix=replies. x
+	expect 1 '' "orders: cannot reply: its name does not begin with *"
+	mq reply --to=q --correlation-id= x
+	expect 2 '' 'reply: --correlation-id takes 1 to 255 bytes *'
+}
+
+test_extend_usage()
+{
+	mq extend
+	expect 2 '' 'extend: this is for commands that consume runs: *'
+	DEVMQ_CONSUME=x mq extend
+	expect 2 '' 'extend: this is for commands that consume runs: *'
+	mq extend 5
+	expect 2 '' "extend: '5' is not a duration *"
+	DEVMQ_CONSUME=$(printf '%032d:%032d' 1 2) mq extend
+	expect 1 '' 'cannot extend: the consume that ran this command is not *'
+}
+
+test_select_usage()
+{
+	local c
+
+	for c in peek purge redrive "move q2"; do
+		# shellcheck disable=SC2086  # two words
+		mq $c q --reason=nonsense
+		expect 2 '' "${c% *}: --reason: 'nonsense' is not a reason: *"
+		# shellcheck disable=SC2086
+		mq $c q --reason=255
+		expect 2 '' "${c% *}: --reason: '255' is not a reason: *"
+		# shellcheck disable=SC2086
+		mq $c q --key=
+		expect 2 '' "${c% *}: --key takes 1 to 255 bytes *"
+		# shellcheck disable=SC2086
+		mq $c q --header==x
+		expect 2 '' "${c% *}: --header: '=x' is not NAME or NAME=VALUE *"
+		# shellcheck disable=SC2086
+		mq $c q --older-than=5
+		expect 2 '' "${c% *}: --older-than: '5' is not a duration *"
+	done
+	mq move q q2 --state=in-flight
+	expect 2 '' 'move: what is in flight cannot be moved *'
+	mq move q q
+	expect 2 '' 'move: q is where they are *'
+	mq ls --interval=0
+	expect 2 '' 'ls: --interval takes more than 0 *'
+	mq ls --interval=5
+	expect 2 '' "ls: --interval: '5' is not a duration *"
 }
 
 test_closed_output()
