@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "select.h"
+#include "revoke.h"
 
 #define OPT_WAIT	(OPT_LONG + 0)
 
@@ -355,9 +355,12 @@ const struct command cmd_peek = {
 
 /* ------------------------------------------------------------------ */
 
+#define FLYING	DEVMQ_STATE_MASK(DEVMQ_STATE_IN_FLIGHT)
+
 struct purge {
 	struct devmq_queue	*queue;
 	struct select		select;
+	struct revoke		revoke;		/* what is in flight */
 	uint64_t		purged;
 };
 
@@ -379,34 +382,58 @@ static int purge_range(uint64_t first, uint64_t last, void *arg)
 	return err;
 }
 
+/* What is in flight goes only if it is asked for. */
+static int purge(struct purge *p)
+{
+	bool flying = p->select.states & FLYING;
+	int err = 0;
+
+	p->select.states &= ~FLYING;
+	if (flying) {
+		p->revoke.queue = p->queue;
+		p->revoke.select = &p->select;
+		p->revoke.how.action = DEVMQ_ACTION_PURGE;
+		err = revoke_selected(&p->revoke);
+		p->purged = p->revoke.settled;
+		if (err || !p->select.states)
+			return err;
+	}
+	if (select_looks(&p->select))
+		return select_each(p->queue, &p->select, purge_range, p);
+	return purge_range(p->select.first, p->select.last, p);
+}
+
 static int run_purge(struct args *args)
 {
 	struct purge p = { .queue = NULL };
 	const char *name;
 	int code, err;
 
-	while ((code = args_next(args)))
-		select_option(args, code, &p.select);
-	if (p.select.states & DEVMQ_STATE_MASK(DEVMQ_STATE_IN_FLIGHT))
-		usage(args, "what is in flight cannot be purged");
+	while ((code = args_next(args))) {
+		if (!select_option(args, code, &p.select))
+			value_holder(args, &p.revoke);
+	}
+	if (p.revoke.holder && p.select.states != FLYING)
+		usage(args, "--holder goes with --state=in-flight only");
 	name = operand_queue(args, 0);
 	err = open_to_look(&p.queue, name);
 	if (err)
 		return complain_open(name, err);
-	if (select_looks(&p.select))
-		err = select_each(p.queue, &p.select, purge_range, &p);
-	else
-		err = purge_range(p.select.first, p.select.last, &p);
+	err = purge(&p);
 	devmq_close(p.queue);
 	if (!err || p.purged)
 		printf("%" PRIu64 "\n", p.purged);
-	return err ? complain(name, err, "cannot purge") : STATUS_DONE;
+	if (err)
+		return complain(name, err, "cannot purge");
+	return complain_busy(name, &p.revoke);
 }
 
 static const struct opt purge_opts[] = {
 	OPT_ID_RANGE,
 	{ OPT_STATE, "state", "STATE,...",
-	  "only these: ready, delayed, deferred, dead" },
+	  "only these: ready, in-flight, delayed, deferred, dead" },
+	{ OPT_HOLDER, "holder", "PID",
+	  "with --state=in-flight: only what this process has received" },
 	OPTS_SELECT,
 	OPTS_END
 };
@@ -418,7 +445,8 @@ const struct command cmd_purge = {
 	.summary = "Drop messages",
 	.text =
 "Drops all messages, or those that match every option given, and prints how\n"
-"many. What is in flight stays. To drop a message that is delayed is how it\n"
+"many. What is in flight stays, unless --state names that; its consumer learns\n"
+"of it when it settles the message. To drop a message that is delayed is how it\n"
 "is cancelled. REASON is failures, rejected, expired, overflow, or the number\n"
 "from 256 on that a consumer gave.",
 	.opts = purge_opts,

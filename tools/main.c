@@ -26,6 +26,8 @@ const struct command *const commands[] = {
 	&cmd_purge,
 	&cmd_redrive,
 	&cmd_settle,
+	&cmd_release,
+	&cmd_reject,
 	&cmd_move,
 	&cmd_call,
 	&cmd_reply,

@@ -108,8 +108,8 @@ struct command {
 extern const struct command cmd_create, cmd_rm, cmd_ls, cmd_stat, cmd_get,
 			    cmd_set, cmd_send, cmd_recv, cmd_consume,
 			    cmd_peek, cmd_purge, cmd_redrive, cmd_settle,
-			    cmd_move, cmd_call, cmd_reply, cmd_extend,
-			    cmd_options, cmd_help;
+			    cmd_release, cmd_reject, cmd_move, cmd_call,
+			    cmd_reply, cmd_extend, cmd_options, cmd_help;
 
 /* All of them; ends with NULL. */
 extern const struct command *const commands[];

@@ -1403,6 +1403,79 @@ test_purge_leaves_what_is_in_flight()
 	expect 0 1
 }
 
+test_purge_of_what_is_in_flight()
+{
+	make_states
+	mq purge "$Q" --state=in-flight
+	expect 0 1
+	counters "$Q" in_flight=0 purged=1 ready=1 delayed=1 deferred=1 dead=1
+	mq settle --fd=5 2 ack
+	expect 1 '' "$Q: cannot ack 2: no such delivery is held"
+	head -c 2 <&5 >/dev/null
+	mq purge "$Q" --state=in-flight,dead
+	expect 0 2
+	counters "$Q" in_flight=0 purged=3 delayed=1 deferred=1 dead=0
+}
+
+# -------------------------------------------------------------- release, reject
+
+test_release_of_what_another_holds()
+{
+	make "$Q" ack=manual
+	printf '1\n2\n3\n4\n' | "$MQCTL" send --line "$Q" >/dev/null
+	exec 5<"/dev/mq/$Q"
+	for i in 1 2 3 4; do head -c 1 <&5 >/dev/null; done
+	counters "$Q" in_flight=4
+	mq release "$Q" --id=2-3
+	expect 0 2
+	counters "$Q" in_flight=2 ready=2
+	mq recv "$Q" --wait=0
+	expect 0 2
+	mq settle --fd=5 3 ack
+	expect 1 '' "$Q: cannot ack 3: no such delivery is held"
+	mq release "$Q" --holder=1
+	expect 0 0
+	mq release "$Q" --holder="$BASHPID"
+	expect 0 2
+	counters "$Q" in_flight=0 ready=3
+	mq release "$P.none" --id=1
+	expect 1 '' "$P.none: no such queue"
+}
+
+test_release_by_key_and_in_a_while()
+{
+	make "$Q" ack=manual retry_ms=0
+	send "$Q" -k a m1
+	send "$Q" -k b m2
+	send "$Q" -k a m3
+	exec 5<"/dev/mq/$Q"
+	for i in 1 2 3; do head -c 2 <&5 >/dev/null; done
+	mq release "$Q" --key=a --in=1h
+	expect 0 2
+	counters "$Q" in_flight=3
+	mq release "$Q" --key=a
+	expect 0 2
+	counters "$Q" in_flight=1 ready=2
+	mq settle --fd=5 2 ack
+	expect 0
+}
+
+test_reject_of_what_another_holds()
+{
+	make "$Q" ack=manual
+	send "$Q" m1
+	send "$Q" m2
+	exec 5<"/dev/mq/$Q"
+	for i in 1 2; do head -c 2 <&5 >/dev/null; done
+	mq reject "$Q" --id=2 --give-reason=300 --note='the worker hangs'
+	expect 0 1
+	mq peek "$Q" --state=dead -J
+	expect_json /id 2 /reason 300 /note 'the worker hangs'
+	mq reject "$Q" --id=1
+	expect 0 1
+	counters "$Q" dead=2 in_flight=0
+}
+
 # ---------------------------------------------------------------------- settle
 
 test_settle()

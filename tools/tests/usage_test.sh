@@ -319,8 +319,24 @@ test_words_of_options_are_checked()
 	expect 2 '' "peek: --state: 'nosuch' is not a state: *"
 	mq peek q --state=ready,
 	expect 2 '' "peek: --state: 'ready,' is not a state: *"
-	mq purge q --state=in-flight
-	expect 2 '' 'purge: what is in flight cannot be purged *'
+	mq purge q --holder=5
+	expect 2 '' 'purge: --holder goes with --state=in-flight only *'
+	mq purge q --state=in-flight,ready --holder=5
+	expect 2 '' 'purge: --holder goes with --state=in-flight only *'
+	mq purge q --state=in-flight --holder=0
+	expect 2 '' 'purge: --holder: 0 is out of range *'
+	mq release q
+	expect 2 '' 'release: say which: *'
+	mq reject q --note=why
+	expect 2 '' 'reject: say which: *'
+	mq release q --id=1 --in=0
+	expect 2 '' 'release: --in takes a duration above zero *'
+	mq release q --id=1 --note=why
+	expect 2 '' "release: no option '--note' *"
+	mq reject q --id=1 --give-reason=255
+	expect 2 '' 'reject: --give-reason: 255 is out of range *'
+	mq reject q --id=1 --note=
+	expect 2 '' 'reject: --note takes 1 to 256 bytes *'
 	mq purge q --id=0
 	expect 2 '' "purge: --id: '0' is not an id or a range *"
 	mq purge q --id=7-3

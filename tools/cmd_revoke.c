@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Settling what others hold: release, reject, and what purge does to that.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "revoke.h"
+
+#define OPT_IN		(OPT_LONG + 1)
+#define OPT_GIVE	(OPT_LONG + 2)
+#define OPT_NOTE	(OPT_LONG + 3)
+
+int revoke_range(uint64_t first, uint64_t last, void *arg)
+{
+	struct revoke *r = arg;
+	struct devmq_settlement how = r->how;
+	uint64_t settled, busy;
+	int err;
+
+	how.first_id = first ? first : 1;
+	how.last_id = last ? last : UINT64_MAX;
+	err = devmq_revoke(r->queue, &how, r->holder, &settled, &busy);
+	if (!err) {
+		r->settled += settled;
+		r->busy += busy;
+	}
+	return err;
+}
+
+int revoke_selected(struct revoke *r)
+{
+	struct select select = *r->select;
+
+	/* The kernel takes ids and the holder only. */
+	if (!select_looks(&select) && !select.older_ns && !select.reason)
+		return revoke_range(select.first, select.last, r);
+	select.states = DEVMQ_STATE_MASK(DEVMQ_STATE_IN_FLIGHT);
+	return select_each(r->queue, &select, revoke_range, r);
+}
+
+void value_holder(struct args *args, struct revoke *r)
+{
+	r->holder = (uint32_t)value_number(args, 1, UINT32_MAX);
+}
+
+int complain_busy(const char *name, const struct revoke *r)
+{
+	if (!r->busy)
+		return STATUS_DONE;
+	return complain(name, 0, "%" PRIu64 " left alone: on their way to their "
+			"consumer at this moment", r->busy);
+}
+
+static void take_option(struct args *args, int code, struct revoke *r)
+{
+	switch (code) {
+	case OPT_HOLDER:
+		value_holder(args, r);
+		break;
+	case OPT_IN:
+		r->how.action = DEVMQ_ACTION_EXTEND;
+		r->how.delay_ns = value_duration(args);
+		if (!r->how.delay_ns)
+			usage(args, "--in takes a duration above zero");
+		break;
+	case OPT_GIVE:
+		r->how.reason = (uint16_t)value_number(args, DEVMQ_REASON_USER,
+						       UINT16_MAX);
+		break;
+	case OPT_NOTE:
+		r->how.note = (uintptr_t)args->value;
+		r->how.note_size = (uint16_t)strnlen(args->value,
+						     DEVMQ_NOTE_MAX + 1);
+		if (!r->how.note_size || r->how.note_size > DEVMQ_NOTE_MAX)
+			usage(args, "--note takes 1 to %d bytes",
+			      DEVMQ_NOTE_MAX);
+	}
+}
+
+static int run_revoke(struct args *args, uint32_t action)
+{
+	struct select select = { .states = 0 };
+	struct revoke r = { .select = &select, .how.action = action };
+	const char *name;
+	int code, err;
+
+	while ((code = args_next(args))) {
+		if (!select_option(args, code, &select))
+			take_option(args, code, &r);
+	}
+	if (!select.first && !r.holder && !select_looks(&select) &&
+	    !select.older_ns && !select.reason)
+		usage(args, "say which: --id, --holder, --key, --header, "
+		      "--older-than, --reason");
+	name = operand_queue(args, 0);
+	err = open_to_look(&r.queue, name);
+	if (err)
+		return complain_open(name, err);
+	err = revoke_selected(&r);
+	devmq_close(r.queue);
+	if (!err || r.settled)
+		printf("%" PRIu64 "\n", r.settled);
+	if (err)
+		return complain(name, err, "cannot %s", args->command->name);
+	return complain_busy(name, &r);
+}
+
+static int run_release(struct args *args)
+{
+	return run_revoke(args, DEVMQ_ACTION_RELEASE);
+}
+
+static int run_reject(struct args *args)
+{
+	return run_revoke(args, DEVMQ_ACTION_REJECT);
+}
+
+static const struct opt release_opts[] = {
+	OPT_ID_RANGE,
+	{ OPT_HOLDER, "holder", "PID", "only what this process has received" },
+	OPTS_SELECT,
+	{ OPT_IN, "in", "DURATION",
+	  "not at once: until then its consumer may settle it" },
+	OPTS_END
+};
+
+const struct command cmd_release = {
+	.name = "release",
+	.run = run_release,
+	.synopsis = "NAME OPTION...",
+	.summary = "Take back what a consumer holds",
+	.text =
+"Takes messages that are in flight from the consumers that hold them, puts them\n"
+"back in their place for others, and prints how many. The delivery does not count\n"
+"as an attempt. Its consumer learns that it has lost a message when it settles it.\n"
+"With --in, the lease of each ends after so much time, as if its consumer had\n"
+"been given that: this counts as a failure then, if it has not been settled.\n"
+"\n"
+"Which messages: those that match every option given, of which there must be one.\n"
+"peek --state=in-flight --long shows who holds what. Needs the same permission as\n"
+"purge.",
+	.opts = release_opts,
+	.operands = { COMPLETES_QUEUE },
+	.min = 1,
+	.max = 1,
+};
+
+static const struct opt reject_opts[] = {
+	OPT_ID_RANGE,
+	{ OPT_HOLDER, "holder", "PID", "only what this process has received" },
+	OPTS_SELECT,
+	{ OPT_GIVE, "give-reason", "NUMBER",
+	  "why, a number from 256 on (default: rejected)" },
+	{ OPT_NOTE, "note", "TEXT", "and in words, up to 256 bytes" },
+	OPTS_END
+};
+
+const struct command cmd_reject = {
+	.name = "reject",
+	.run = run_reject,
+	.synopsis = "NAME OPTION...",
+	.summary = "Reject what a consumer holds",
+	.text =
+"As release, but the messages are dead then, as if their consumers had rejected\n"
+"them: they go to the dead-letter queue, if there is one, or stay as dead.",
+	.opts = reject_opts,
+	.operands = { COMPLETES_QUEUE },
+	.min = 1,
+	.max = 1,
+};
