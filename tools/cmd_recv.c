@@ -263,6 +263,13 @@ static bool at_end(const struct reader *r, uint64_t last_id)
 	return at_limit(r) || (r->select.last && last_id >= r->select.last);
 }
 
+/* Of those that are looked at, not all may be shown: then as many as fit. */
+static unsigned int look_at_most(const struct reader *r)
+{
+	return select_looks(&r->select) || r->select.reason ||
+	       r->select.older_ns ? 0 : next_max(r);
+}
+
 static int peek_all(struct reader *r)
 {
 	uint64_t last_id = r->select.first ? r->select.first - 1 : 0;
@@ -270,7 +277,7 @@ static int peek_all(struct reader *r)
 
 	while (!at_end(r, last_id)) {
 		n = devmq_peek(r->queue, r->buffer, last_id, r->select.states,
-			       0, DEVMQ_FOREVER);
+			       look_at_most(r), DEVMQ_FOREVER);
 		if (n == 0 && !r->follow)
 			break;
 		if (n == 0)
