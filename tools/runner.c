@@ -19,6 +19,9 @@
 #include "runner.h"
 #include "units.h"
 
+/* So many requests at a time: anybody can send some, and there is other work. */
+#define SERVE_MAX	64
+
 /* How often to see whether consume is still there. */
 #define LOOK_MS	500
 
@@ -78,9 +81,13 @@ void runner_serve(const struct runner *r,
 	socklen_t size = sizeof(from);
 	int32_t result;
 	ssize_t n;
+	int i;
 
-	while ((n = recvfrom(r->fd, &request, sizeof(request), 0,
-			     (struct sockaddr *)&from, &size)) >= 0) {
+	for (i = 0; i < SERVE_MAX; i++) {
+		n = recvfrom(r->fd, &request, sizeof(request), 0,
+			     (struct sockaddr *)&from, &size);
+		if (n < 0)
+			return;
 		if (n == sizeof(request) &&
 		    !request.secret[RUNNER_NAME - 1]) {
 			result = answer(arg, &request);

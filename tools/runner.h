@@ -34,7 +34,7 @@ void runner_close(struct runner *runner);
 int runner_name(char name[RUNNER_NAME]);
 
 /*
- * For every request that has come call @answer, whose result (0, or a negative
+ * For every request that has come, or some of many, call @answer, whose result (0, or a negative
  * errno) the command gets.
  */
 void runner_serve(const struct runner *runner,
