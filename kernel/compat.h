@@ -244,6 +244,20 @@ static inline const void *mq_uring_payload(const struct io_uring_cmd *cmd)
 #endif
 }
 
+/*
+ * Does the ring poll for completions? Newer kernels say so only to a file that
+ * can be polled, and take a command as on any other ring.
+ */
+static inline bool mq_uring_polls(struct io_uring_cmd *cmd,
+				  unsigned int issue_flags)
+{
+#if MQ_SINCE(6, 12)
+	return cmd_to_io_kiocb(cmd)->ctx->flags & IORING_SETUP_IOPOLL;
+#else
+	return issue_flags & IO_URING_F_IOPOLL;
+#endif
+}
+
 static inline void mq_uring_done(struct io_uring_cmd *cmd, int ret,
 				 unsigned int issue_flags)
 {

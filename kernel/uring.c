@@ -55,7 +55,7 @@ static int mq_uring_issue(struct io_uring_cmd *cmd, unsigned int issue_flags)
 	u64 addr;
 	int err;
 
-	if (issue_flags & IO_URING_F_IOPOLL)
+	if (mq_uring_polls(cmd, issue_flags))
 		return -EOPNOTSUPP;
 	switch (cmd->cmd_op) {
 	case DEVMQ_IOC_SEND:
