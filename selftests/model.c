@@ -306,8 +306,16 @@ static void move(struct model_queue *q, struct model_entry *e,
 	give_turns(to);
 }
 
-static void die(struct model *m, struct model_queue *q, struct model_entry *e,
-		__u32 reason, __u32 note, __u32 note_size, __u64 delay)
+/* What is said of its last failure, if anything. */
+static void take_note(struct model_entry *e, const struct model_range *r)
+{
+	e->note = r ? r->note : 0;
+	e->note_size = r ? r->note_size : 0;
+}
+
+/* False if it lives on, as there are enough dead. */
+static bool die(struct model *m, struct model_queue *q, struct model_entry *e,
+		__u32 reason, __u64 delay)
 {
 	struct model_queue *to = dead_letter_of(m, q);
 
@@ -324,16 +332,14 @@ static void die(struct model *m, struct model_queue *q, struct model_entry *e,
 		e->due = delay > MODEL_INSTANT ? m->now + delay : 0;
 		q->stat.dead_refused++;
 		give_turns(q);
-		return;
+		return false;
 	}
 	e->reason = reason;
-	e->note = note;
-	e->note_size = note_size;
 	e->has_key = false;
 	if (!to) {
 		e->state = DEVMQ_STATE_DEAD;
 		give_turns(q);
-		return;
+		return true;
 	}
 	if (e->origin < 0 && m->mutation != MUTATION_LOSE_ORIGIN) {
 		e->origin = q - m->queue;
@@ -343,13 +349,14 @@ static void die(struct model *m, struct model_queue *q, struct model_entry *e,
 	e->failures_before = e->failures;
 	q->stat.dead_lettered++;
 	move(q, e, to, true);
+	return true;
 }
 
 static void expire(struct model *m, struct model_queue *q,
 		   struct model_entry *e)
 {
 	if (is_on(q, OPT_ON_EXPIRY, EXPIRY_DEAD)) {
-		die(m, q, e, DEVMQ_REASON_EXPIRED, 0, 0, 0);
+		die(m, q, e, DEVMQ_REASON_EXPIRED, 0);
 		return;
 	}
 	land(q, e);
@@ -395,25 +402,30 @@ static __u64 back_off(const struct model_queue *q, const struct model_entry *e,
 	return (delay < most ? delay : most) * MS;
 }
 
-/* A flight ends badly.  It stays away for @delay. */
-static void fail(struct model *m, struct model_queue *q, struct model_entry *e,
-		 __u32 failure, __u64 delay)
+/*
+ * A flight ends badly, and @r says why, if anybody does.  It stays away for @delay,
+ * unless it dies: true.
+ */
+static bool fail(struct model *m, struct model_queue *q, struct model_entry *e,
+		 __u32 failure, const struct model_range *r, __u64 delay)
 {
 	__u64 most = q->option[OPT_MAX_DELIVERIES];
 	__u32 here;
 
 	e->failures++;
 	e->failure = failure;
+	take_note(e, r);
 	here = e->failures - e->failures_before;
 	if (m->mutation == MUTATION_ONE_MORE)
 		here--;
 	if (most && here >= most)
-		die(m, q, e, DEVMQ_REASON_FAILURES, 0, 0,
-		    delay ? delay : back_off(q, e, e->failures - 1));
-	else if (delay > MODEL_INSTANT)
+		return die(m, q, e, DEVMQ_REASON_FAILURES, delay ? delay :
+			   back_off(q, e, e->failures - 1));
+	if (delay > MODEL_INSTANT)
 		come_back(m, q, e, DEVMQ_STATE_DELAYED, m->now + delay);
 	else
 		come_back(m, q, e, DEVMQ_STATE_READY, 0);
+	return false;
 }
 
 /* -- time ------------------------------------------------------------------ */
@@ -480,7 +492,7 @@ static void on_time(struct model *m, struct model_queue *q,
 
 	if (e->state == DEVMQ_STATE_IN_FLIGHT) {
 		f->stale |= f->partial == e->id;
-		fail(m, q, e, DEVMQ_FAILURE_LEASE, 0);
+		fail(m, q, e, DEVMQ_FAILURE_LEASE, NULL, 0);
 	} else if (is_expired(m, e)) {
 		expire(m, q, e);
 	} else {
@@ -622,7 +634,7 @@ static void call_close(struct model *m, struct model_queue *q,
 
 	while ((e = find_held(q, c->file, id, ~0ULL))) {
 		id = e->id;
-		fail(m, q, e, DEVMQ_FAILURE_CRASH, 0);
+		fail(m, q, e, DEVMQ_FAILURE_CRASH, NULL, 0);
 	}
 	q->stat.consumers -= f->consumes;
 	q->stat.producers -= f->produces;
@@ -675,7 +687,7 @@ static int make_room(struct model *m, struct model_queue *q, __u64 bytes)
 		if (!drop) {
 			if (!has_grave(dead_letter_of(m, q), e->bytes))
 				return -ENOSPC;
-			die(m, q, e, DEVMQ_REASON_OVERFLOW, 0, 0, 0);
+			die(m, q, e, DEVMQ_REASON_OVERFLOW, 0);
 			continue;
 		}
 		q->stat.dropped++;
@@ -1143,7 +1155,10 @@ static bool range_ok(const struct model_range *r)
 	if (r->delay && r->action != DEVMQ_ACTION_RETRY &&
 	    r->action != DEVMQ_ACTION_EXTEND)
 		return false;
-	if ((r->note_size || r->reason) && r->action != DEVMQ_ACTION_REJECT)
+	if (r->reason && r->action != DEVMQ_ACTION_REJECT)
+		return false;
+	if (r->note_size && r->action != DEVMQ_ACTION_REJECT &&
+	    r->action != DEVMQ_ACTION_RETRY)
 		return false;
 	return r->note_size <= DEVMQ_NOTE_MAX &&
 	       (!r->reason || r->reason >= DEVMQ_REASON_USER);
@@ -1154,7 +1169,8 @@ static void extend(struct model *m, struct model_entry *e, __u64 lease)
 	e->lease = lease && lease != DEVMQ_FOREVER ? m->now + lease : 0;
 }
 
-static void settle(struct model *m, struct model_queue *q,
+/* True if the message is dead. */
+static bool settle(struct model *m, struct model_queue *q,
 		   struct model_entry *e, const struct model_range *r)
 {
 	struct model_file *f = &q->file[e->holder];
@@ -1172,12 +1188,11 @@ static void settle(struct model *m, struct model_queue *q,
 	case DEVMQ_ACTION_RETRY:
 		delay = r->delay ? r->delay :
 				     back_off(q, e, e->failures);
-		fail(m, q, e, DEVMQ_FAILURE_RETRY, delay);
-		break;
+		return fail(m, q, e, DEVMQ_FAILURE_RETRY, r, delay);
 	case DEVMQ_ACTION_REJECT:
-		die(m, q, e, r->reason ? r->reason : DEVMQ_REASON_REJECTED,
-		    r->note, r->note_size, back_off(q, e, e->failures));
-		break;
+		take_note(e, r);
+		return die(m, q, e, r->reason ? r->reason :
+			   DEVMQ_REASON_REJECTED, back_off(q, e, e->failures));
 	case DEVMQ_ACTION_EXTEND:
 		extend(m, e, r->delay ? r->delay : f->lease);
 		break;
@@ -1185,6 +1200,7 @@ static void settle(struct model *m, struct model_queue *q,
 		come_back(m, q, e, DEVMQ_STATE_DEFERRED, 0);
 		break;
 	}
+	return false;
 }
 
 static void call_settle(struct model *m, struct model_queue *q,
@@ -1205,7 +1221,7 @@ static void call_settle(struct model *m, struct model_queue *q,
 
 		while ((e = find_held(q, c->file, id, r->last))) {
 			id = e->id;
-			settle(m, q, e, r);
+			o->range[i].dead += settle(m, q, e, r);
 			/* Who was extended first is first to lapse. */
 			m->now++;
 			o->range[i].settled++;

@@ -182,6 +182,7 @@ struct model_outcome {
 	unsigned char		data[MODEL_PAYLOAD];	/* read(2) */
 	struct {
 		__u32		settled;
+		__u32		dead;
 		int		error;
 	}			range[MODEL_RANGES];
 	unsigned int		count;

@@ -575,9 +575,11 @@ static void draw_range(const struct model_queue *q, const struct profile *p,
 	}
 	if (r->action == DEVMQ_ACTION_EXTEND && chance(dice, 8))
 		r->delay = DEVMQ_FOREVER;
-	if (r->action == DEVMQ_ACTION_REJECT) {
+	if (r->action == DEVMQ_ACTION_REJECT)
 		r->reason = chance(dice, 2) ? 0 :
 			    DEVMQ_REASON_USER + roll(dice, 1000);
+	if (r->action == DEVMQ_ACTION_REJECT ||
+	    r->action == DEVMQ_ACTION_RETRY) {
 		r->note = roll64(dice);
 		r->note_size = chance(dice, 2) ? 0 :
 			       4 + roll(dice, DEVMQ_NOTE_MAX - 3);
@@ -1046,6 +1048,7 @@ static void kernel_settle(struct world *w, const struct model_call *c, int fd,
 	o->result = settle.settled;
 	for (i = 0; i < c->count; i++) {
 		o->range[i].settled = settlement[i].settled;
+		o->range[i].dead = settlement[i].dead;
 		o->range[i].error = settlement[i].error;
 	}
 }
@@ -1480,7 +1483,8 @@ static void tell_outcome(const struct world *w, const struct model_call *c,
 	if (c->kind == CALL_CONSUMER)
 		printf(", held %llu", o->held);
 	for (i = 0; c->kind == CALL_SETTLE && i < c->count; i++)
-		printf(" {%u %d}", o->range[i].settled, o->range[i].error);
+		printf(" {%u %u %d}", o->range[i].settled, o->range[i].dead,
+		       o->range[i].error);
 	for (i = 0; c->kind == CALL_READ && i < o->result && i < 8; i++)
 		printf(" %02x", o->data[i]);
 	printf("\n");
@@ -1533,6 +1537,7 @@ static bool same_outcome(const struct model_outcome *a,
 		return false;
 	for (i = 0; i < MODEL_RANGES; i++)
 		if (a->range[i].settled != b->range[i].settled ||
+		    a->range[i].dead != b->range[i].dead ||
 		    a->range[i].error != b->range[i].error)
 			return false;
 	for (i = 0; i < a->count; i++)
