@@ -994,13 +994,13 @@ static inline bool mq_dying(void)
 
 /*
  * May time do anything to the messages of this queue, or death take them
- * elsewhere? Those that are sent from now on have room to say so.
+ * elsewhere? Those that are sent from now on have room to say so. What fails, and
+ * waits for its next attempt, gets that then.
  */
 static inline bool mq_queue_times(const struct mq_queue *q)
 {
 	return READ_ONCE(q->opt.ttl_ms) || READ_ONCE(q->opt.delay_ms) ||
-	       READ_ONCE(q->opt.lease_ms) || READ_ONCE(q->opt.retry_ms) ||
-	       READ_ONCE(q->dead_letter);
+	       READ_ONCE(q->opt.lease_ms) || READ_ONCE(q->dead_letter);
 }
 
 /* chunk.c: memory that messages are cut from */

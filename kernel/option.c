@@ -140,15 +140,15 @@ const struct mq_option mq_option_table[] = {
 		.help = "what becomes of a message whose time to live is over",
 	}, {
 		MQ_FIELD(retry_ms), .kind = MQ_DURATION, .live = true,
-		.max = MQ_MS_MAX,
+		.max = MQ_MS_MAX, .def = 100,
 		.help = "how long a message waits after its first failed try",
 	}, {
 		MQ_FIELD(retry_backoff), .kind = MQ_NUMBER, .live = true,
-		.min = 1, .max = 1000, .def = 1,
+		.min = 1, .max = 1000, .def = 2,
 		.help = "factor to that for each further one",
 	}, {
 		MQ_FIELD(retry_max_ms), .kind = MQ_DURATION, .live = true,
-		.max = MQ_MS_MAX,
+		.max = MQ_MS_MAX, .def = 60000,
 		.help = "the longest that it waits, 0: no bound",
 	}, {
 		MQ_FIELD(delay_ms), .kind = MQ_DURATION, .live = true,

@@ -1524,7 +1524,7 @@ FIXTURE_VARIANT_ADD(option, on_expiry)
 
 FIXTURE_VARIANT_ADD(option, retry_ms)
 {
-	.name = "retry_ms", .initial = "0", .live = true,
+	.name = "retry_ms", .initial = "100", .live = true,
 	.good = { { "0", "0" }, { "1", "1" }, { MS_MAX, MS_MAX } },
 	.invalid = { MS_INVALID },
 	.beyond = { MS_BEYOND },
@@ -1532,7 +1532,7 @@ FIXTURE_VARIANT_ADD(option, retry_ms)
 
 FIXTURE_VARIANT_ADD(option, retry_backoff)
 {
-	.name = "retry_backoff", .initial = "1", .live = true,
+	.name = "retry_backoff", .initial = "2", .live = true,
 	.good = { { "1", "1" }, { "2", "2" }, { "1000", "1000" } },
 	.invalid = { "double", "1x", "1.5", "0x2" },
 	.beyond = { "0", "1001", "4294967297", "18446744073709551617" },
@@ -1540,7 +1540,7 @@ FIXTURE_VARIANT_ADD(option, retry_backoff)
 
 FIXTURE_VARIANT_ADD(option, retry_max_ms)
 {
-	.name = "retry_max_ms", .initial = "0", .live = true,
+	.name = "retry_max_ms", .initial = "60000", .live = true,
 	.good = { { "0", "0" }, { "1", "1" }, { MS_MAX, MS_MAX } },
 	.invalid = { MS_INVALID },
 	.beyond = { MS_BEYOND },

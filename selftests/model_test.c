@@ -82,6 +82,7 @@ static const struct {
 	const char	*name;
 	bool		live;
 	const char	*word[4];
+	bool		told;	/* even if usual: it is not the default */
 	__u64		usual;
 	unsigned int	draws;
 	__u64		draw[8];
@@ -113,11 +114,11 @@ static const struct {
 		.draws = 4, .draw = { 0, 1, 2, 3 } },
 	[OPT_ON_EXPIRY] = { "on_expiry", true, { "drop", "dead" },
 		.draws = 2, .draw = { 0, 1 } },
-	[OPT_RETRY_MS] = { "retry_ms", true,
+	[OPT_RETRY_MS] = { "retry_ms", true, .told = true,
 		.draws = 3, .draw = { 0, LONG_MS, SHORT(1) } },
-	[OPT_RETRY_BACKOFF] = { "retry_backoff", true, .usual = 1,
+	[OPT_RETRY_BACKOFF] = { "retry_backoff", true, .told = true, .usual = 1,
 		.draws = 4, .draw = { 2, 2, 3, 1000 } },
-	[OPT_RETRY_MAX_MS] = { "retry_max_ms", true,
+	[OPT_RETRY_MAX_MS] = { "retry_max_ms", true, .told = true,
 		.draws = 4, .draw = { 0, LONG_MS, SHORT(1), SHORT(2) } },
 	[OPT_DELAY_MS] = { "delay_ms", true,
 		.draws = 4, .draw = { 0, 0, LONG_MS, SHORT(1) } },
@@ -1148,7 +1149,7 @@ static int kernel_option(struct world *w, const struct model_call *c)
 			    text);
 }
 
-/* The options that are not as usual, as a command says them. */
+/* The options that are not the default, as a command says them. */
 static void options_text(const struct world *w, const __u64 *option, char *text,
 			 size_t size)
 {
@@ -1158,7 +1159,7 @@ static void options_text(const struct world *w, const __u64 *option, char *text,
 
 	*text = '\0';
 	for (i = 0; i < MODEL_OPTIONS; i++) {
-		if (option[i] == options[i].usual)
+		if (option[i] == options[i].usual && !options[i].told)
 			continue;
 		option_text(w, i, option[i], value, sizeof(value));
 		used += snprintf(text + used, size - used, " %s=%s",

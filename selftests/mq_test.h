@@ -218,7 +218,10 @@ static inline void mq_name(struct mq_queue *queue)
 		strcpy(mq_names[mq_names_count++], queue->name);
 }
 
-/* Create a queue of a new name with the options given ("" for none). */
+/*
+ * Create a queue of a new name with the options given ("" for none). Unless these
+ * say when, what is retried comes back at once.
+ */
 static inline int __attribute__((format(printf, 2, 3)))
 mq_create(struct mq_queue *queue, const char *options, ...)
 {
@@ -229,7 +232,12 @@ mq_create(struct mq_queue *queue, const char *options, ...)
 	vsnprintf(text, sizeof(text), options, args);
 	va_end(args);
 	mq_name(queue);
-	return mq_control("create %s %s", queue->name, text);
+	return mq_control("create %s %s%s%s%s", queue->name, text,
+			  strstr(text, "retry_ms=") ? "" : " retry_ms=0",
+			  strstr(text, "retry_backoff=") ? "" :
+			  " retry_backoff=1",
+			  strstr(text, "retry_max_ms=") ? "" :
+			  " retry_max_ms=0");
 }
 
 static inline int mq_remove(const struct mq_queue *queue)

@@ -787,4 +787,35 @@ TEST_F(retry, consumers_that_crash_on_a_poison_message_get_rid_of_it)
 	EXPECT_EQ(0, mq_get(self->fd, "good"));
 }
 
+/* -- by default ------------------------------------------------------------------ */
+
+TEST_F(retry, default_waits_longer_after_each_failure_but_not_for_what_crashed)
+{
+	struct devmq_record record;
+	uint64_t before, ms = 100;
+	struct mq_look look;
+	int i;
+
+	mq_name(&self->queue);
+	ASSERT_EQ(0, mq_control("create %s ack=manual", self->queue.name));
+	self->fd = mq_open(&self->queue, O_RDWR | O_NONBLOCK);
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, mq_fill(self->fd, 1));
+	ASSERT_EQ(0, crash(&self->queue));
+	ASSERT_EQ(0, mq_peek_id(&self->queue, 1, &record));
+	EXPECT_EQ(DEVMQ_STATE_READY, record.state);
+	ASSERT_EQ(1, mq_purge(self->fd, 1, 1));
+
+	ASSERT_EQ(0, mq_fill(self->fd, 1));
+	for (i = 1; i < 4; i++, ms *= 2) {
+		ASSERT_TRUE(mq_wait_until(mq_stat_of(&self->queue, ready)));
+		ASSERT_EQ(0, mq_get(self->fd, "m1"));
+		before = mq_clock_ns(CLOCK_REALTIME);
+		ASSERT_EQ(1, mq_retry(self->fd, 2, 0));
+		ASSERT_EQ(0, mq_look_id(&self->queue, 2, &look));
+		EXPECT_EQ(DEVMQ_STATE_DELAYED, look.record.state);
+		EXPECT_LE(before + (ms - 1) * MQ_MS, look.extra.due_ns);
+	}
+}
+
 TEST_HARNESS_MAIN

@@ -398,8 +398,8 @@ enum devmq_action {
  * struct devmq_settlement - what to do with a range of deliveries
  * @first_id: the range's first id, from 1
  * @last_id: its last, not below the first
- * @delay_ns: retry: how long it waits, zero for the queue's back-off (give 1
- *	for not at all); extend: the lease from now on, zero for as long as
+ * @delay_ns: retry: how long it waits, zero for the queue's back-off (retry_ms,
+ *	retry_backoff, retry_max_ms; give 1 for not at all); extend: the lease from now on, zero for as long as
  *	this consumer's deliveries get, DEVMQ_FOREVER for without end;
  *	CLOCK_BOOTTIME. Else must be zero
  * @note: retry, reject: address of a text that says why; else must be zero
