@@ -74,6 +74,7 @@ static struct mq_file *mq_file_new(struct mq_queue *q, struct file *file)
 	f->lease_ns = READ_ONCE(q->opt.lease_ms) * NSEC_PER_MSEC;
 	mq_held_init(&f->held);
 	INIT_LIST_HEAD(&f->keeper);
+	INIT_LIST_HEAD(&f->met);
 	mq_park_init(f);
 	init_waitqueue_head(&f->own);
 	mq_pollers_init_file(f);
@@ -250,6 +251,22 @@ static bool mq_poll_act(struct mq_file *f, const poll_table *wait)
 	return barred;
 }
 
+/*
+ * Would a receive not sleep? What is next may be handed out alone, and not to who
+ * holds others; that is seen under the lock only, and changes mq_can_receive().
+ */
+static bool mq_poll_message(struct mq_file *f)
+{
+	if (!mq_can_receive(f, true))
+		return false;
+	if (likely(!READ_ONCE(f->held_count)))
+		return true;
+	mq_lock(f->q);
+	mq_flight_next_locked(f->q, f);
+	mq_unlock(f->q);
+	return mq_can_receive(f, true);
+}
+
 static __poll_t mq_poll(struct file *file, poll_table *wait)
 {
 	struct mq_file *f = file->private_data;
@@ -265,7 +282,7 @@ static __poll_t mq_poll(struct file *file, poll_table *wait)
 		mq_lock_looking(q);
 		mq_unlock(q);
 	}
-	if (f->mode & FMODE_READ && mq_can_receive(f, true))
+	if (f->mode & FMODE_READ && mq_poll_message(f))
 		events |= EPOLLIN | EPOLLRDNORM;
 	if (mq_poll_wants(f, wait, FMODE_WRITE) && mq_poll_room(f))
 		events |= EPOLLOUT | EPOLLWRNORM;

@@ -14,6 +14,20 @@
 #include "mq.h"
 #include "trace.h"
 
+/*
+ * Messages that are handed out alone
+ *
+ * What has used half of its deliveries may well be what ends its consumers. Then
+ * it is to die alone: no other message is handed out with it, none to who holds
+ * it, and it is not handed to who holds others (mq_comes_alone). It keeps its place
+ * meanwhile, and is not passed over, or a consumer that is never done with all it
+ * holds would never come to it. So a consumer for whom it is next, and who holds
+ * others, receives nothing until he has settled these, or until another one has
+ * taken it. That he "met" it is noted, and takes his credit (mq_has_credit); he is
+ * told when something that he held was settled, and tries again, and when such a
+ * message no longer is next, which each mq_unlock() looks for (mq_unmeet_locked).
+ */
+
 /* How many deliveries are held in a list, before they go to the tree. */
 #define MQ_RUN_MAX	DEVMQ_BATCH_MAX
 
@@ -103,6 +117,82 @@ struct mq_entry *mq_held_after(struct mq_held *h, u64 id)
 	return !tree || (run && mq_msg(run)->id < mq_msg(tree)->id) ? run : tree;
 }
 
+/* How many failures count in this queue. */
+static u32 mq_failures_here(const struct mq_entry *e)
+{
+	const struct mq_more *more = mq_msg(e)->more;
+
+	return mq_msg(e)->failures - (more ? more->forgiven : 0);
+}
+
+/* Has it used half of its deliveries? See the top of this file. */
+bool mq_comes_alone(const struct mq_queue *q, const struct mq_entry *e)
+{
+	u64 most = READ_ONCE(q->opt.max_deliveries);
+
+	return unlikely(mq_msg(e)->failures) && most &&
+	       2 * (u64)mq_failures_here(e) >= most;
+}
+
+/* A consumer is apart, for one more reason. */
+static void mq_apart_locked(struct mq_file *f, enum mq_apart why)
+{
+	if (why == MQ_MET_ALONE)
+		list_move_tail(&f->met, &f->q->met);
+	WRITE_ONCE(f->apart, f->apart | why);
+	mq_file_tune_locked(f);
+}
+
+/* A delivery of a consumer's ended that was apart: it may receive, or try to. */
+static void mq_rejoin_locked(struct mq_file *f)
+{
+	list_del_init(&f->met);
+	WRITE_ONCE(f->apart, 0);
+	mq_file_tune_locked(f);
+	mq_tell_locked(f);
+}
+
+/*
+ * Is what consumers met not next any more? mq_unlock() asks when it looks at what
+ * has changed, and has them look as well: mq_unmeet().
+ */
+bool mq_unmeet_locked(struct mq_queue *q)
+{
+	struct mq_entry *e;
+
+	lockdep_assert_held(&q->lock);
+	if (likely(list_empty(&q->met)))
+		return false;
+	e = q->order ? mq_order_first(q) : mq_ready_first(&q->ready);
+	if (e && mq_comes_alone(q, e))
+		return false;
+	list_splice_tail_init(&q->met, &q->unmet);
+	return true;
+}
+
+/* Without the lock: have them look, one at a time. */
+void mq_unmeet(struct mq_queue *q)
+{
+	struct mq_file *f;
+
+	do {
+		spin_lock(&q->lock);
+		f = list_first_entry_or_null(&q->unmet, struct mq_file, met);
+		if (f) {
+			list_del_init(&f->met);
+			WRITE_ONCE(f->apart, f->apart & ~MQ_MET_ALONE);
+			mq_file_tune_locked(f);
+		}
+		/* The file may be closed now, but its memory stays. */
+		rcu_read_lock();
+		spin_unlock(&q->lock);
+		if (f)
+			mq_wake_file(f);
+		rcu_read_unlock();
+		cond_resched();
+	} while (f);
+}
+
 /* What a consumer finds where nothing can be delivered. */
 static struct mq_entry *mq_nothing(struct mq_queue *q)
 {
@@ -142,8 +232,8 @@ int mq_flight_may_locked(struct mq_queue *q, struct mq_file *f)
  *
  * Return: the entry, still ready; NULL at end of file; or an ERR_PTR: ENODEV,
  * EAGAIN (nothing there, or not before time has gone on, if mq_time_due()), EBUSY
- * (the consumer holds as many deliveries as it may, or another one is active),
- * EINTR (the caller is being killed).
+ * (the consumer holds as many deliveries as it may, or the next is handed out alone,
+ * or another consumer is active), EINTR (the caller is being killed).
  */
 struct mq_entry *mq_flight_next_locked(struct mq_queue *q, struct mq_file *f)
 {
@@ -155,6 +245,10 @@ struct mq_entry *mq_flight_next_locked(struct mq_queue *q, struct mq_file *f)
 	e = likely(!q->order) ? mq_ready_first(&q->ready) : mq_order_first(q);
 	if (e ? mq_is_over(e) : mq_time_due(q))
 		return ERR_PTR(-EAGAIN);
+	if (unlikely(e && mq_comes_alone(q, e)) && f->held_count) {
+		mq_apart_locked(f, MQ_MET_ALONE);
+		return ERR_PTR(-EBUSY);
+	}
 	return e ?: mq_nothing(q);
 }
 
@@ -162,15 +256,21 @@ struct mq_entry *mq_flight_next_locked(struct mq_queue *q, struct mq_file *f)
 struct mq_entry *mq_flight_deferred_locked(struct mq_queue *q,
 					   struct mq_file *f, u64 id)
 {
-	int err = mq_flight_may_locked(q, f);
 	struct mq_entry *e;
+	int err;
 
+	/* What is next does not matter here: whoever waits for that looks again. */
+	if (unlikely(f->apart == MQ_MET_ALONE))
+		mq_rejoin_locked(f);
+	err = mq_flight_may_locked(q, f);
 	if (err)
 		return ERR_PTR(err);
 	e = mq_ids_after(&q->aside, id - 1);
 	if (!e || mq_msg(e)->id != id ||
 	    mq_msg(e)->state != DEVMQ_STATE_DEFERRED || mq_is_over(e))
 		return ERR_PTR(-ENOENT);
+	if (mq_comes_alone(q, e) && f->held_count)
+		return ERR_PTR(-EBUSY);
 	return e;
 }
 
@@ -217,6 +317,8 @@ void mq_flight_take_locked(struct mq_file *f, struct mq_entry *e)
 	m->since_ns = 0;
 	if (unlikely(m->more))
 		mq_lease_begin(f, e);
+	if (mq_comes_alone(q, e))
+		mq_apart_locked(f, MQ_HOLDS_ALONE);
 	q->stat.delivered++;
 	if (m->attempt++)
 		q->stat.redelivered++;
@@ -303,6 +405,8 @@ static void mq_land(struct mq_file *f, struct mq_entry *e)
 	WRITE_ONCE(f->held_count, f->held_count - 1);
 	mq_msg(e)->holder = NULL;
 	e->deferred = false;
+	if (unlikely(f->apart))
+		mq_rejoin_locked(f);
 }
 
 /* They leave the queue, which has an order. */
@@ -325,6 +429,8 @@ void mq_flight_finished_locked(struct mq_file *f, u32 n, u64 bytes)
 	q->stat.acked += n;
 	WRITE_ONCE(q->stat.in_flight, q->stat.in_flight - n);
 	WRITE_ONCE(f->held_count, f->held_count - n);
+	if (unlikely(f->apart))
+		mq_rejoin_locked(f);
 	mq_freed_locked(q, n, bytes);
 }
 
@@ -458,14 +564,6 @@ void mq_flight_release_locked(struct mq_file *f, struct mq_entry *e)
 	mq_land(f, e);
 	trace_mq_release(f->q, e);
 	mq_back_locked(f->q, e);
-}
-
-/* How many failures count in this queue. */
-static u32 mq_failures_here(const struct mq_entry *e)
-{
-	const struct mq_more *more = mq_msg(e)->more;
-
-	return mq_msg(e)->failures - (more ? more->forgiven : 0);
 }
 
 /* Once more, and it is dead? */

@@ -774,7 +774,10 @@ enum { MQ_PAUSED_NONE, MQ_PAUSED_SEND, MQ_PAUSED_RECEIVE, MQ_PAUSED_BOTH };
  * @users: its open files, but for those that only look
  * @consumers: those of them that receive, the oldest consumer first
  * @active: the first of them, or NULL (looked at without)
- * @untold: those of them whose waiters are to look
+ * @met: those of them that hold deliveries and found that the next message is
+ *	handed out alone: see mq_comes_alone()
+ * @unmet: those that had, and whose waiters are to look as it no longer is next
+ * @untold: those of @consumers whose waiters are to look
  * @told: the others
  * @tells: how many mq_unlock() has to tell
  * @stat: its counters, in the form that user space sees. ready, in_flight,
@@ -847,6 +850,8 @@ struct mq_queue {
 	u32			users;
 	struct list_head	consumers;
 	struct mq_file		*active;
+	struct list_head	met;
+	struct list_head	unmet;
 	struct list_head	untold;
 	struct list_head	told;
 	unsigned int		tells;
@@ -854,10 +859,19 @@ struct mq_queue {
 };
 
 /**
+ * enum mq_apart - a consumer and messages that are handed out alone
+ * @MQ_HOLDS_ALONE: what it holds is such a message
+ * @MQ_MET_ALONE: it holds others, and such a message is next: it is in
+ *	mq_queue.met, or was a moment ago
+ */
+enum mq_apart { MQ_HOLDS_ALONE = BIT(0), MQ_MET_ALONE = BIT(1) };
+
+/**
  * struct mq_file - an open file of a queue
  * @q: the queue (invariant, holds a reference)
  * @link: a consumer's, in mq_queue.consumers (mq_queue.lock)
  * @tell: the same, in mq_queue.told or mq_queue.untold (mq_queue.lock)
+ * @met: in mq_queue.met or mq_queue.unmet (mq_queue.lock)
  * @rcu: frees it, a while after it has been detached
  * @mode: FMODE_READ and FMODE_WRITE as it was opened; neither: for looking
  *	only (invariant)
@@ -865,8 +879,10 @@ struct mq_queue {
  *	added and never lost (mq_queue.lock, looked at without)
  * @look: may look and purge without being a consumer (invariant)
  * @exclusive: came with O_EXCL (invariant)
- * @plain: a consumer that acknowledges by receiving and has no lease: see
- *	mq_file_tune_locked() (mq_queue.lock)
+ * @plain: a consumer that acknowledges by receiving, has no lease and is not
+ *	@apart: see mq_file_tune_locked() (mq_queue.lock)
+ * @apart: enum mq_apart, a mask: why it may hold no other delivery
+ *	(mq_queue.lock, looked at without)
  * @pid: process that opened it, in the initial pid namespace (invariant)
  * @rx: serialises read(2), so that a message that is read in parts goes to
  *	one reader at a time; a whole plain one is read without it
@@ -924,12 +940,14 @@ struct mq_file {
 	struct mq_queue		*q;
 	struct list_head	link;
 	struct list_head	tell;
+	struct list_head	met;
 	struct rcu_head		rcu;
 	fmode_t			mode;
 	fmode_t			roles;
 	bool			look;
 	bool			exclusive;
 	bool			plain;
+	u8			apart;
 	u32			pid;
 
 	struct mutex		rx;	/* read(2) */
@@ -1474,6 +1492,9 @@ static inline bool mq_is_buried(const struct mq_entry *e)
 }
 
 /* flight.c: what a consumer has in its hands */
+bool mq_comes_alone(const struct mq_queue *q, const struct mq_entry *e);
+bool mq_unmeet_locked(struct mq_queue *q);
+void mq_unmeet(struct mq_queue *q);
 void mq_held_init(struct mq_held *h);
 void mq_held_replace_locked(struct mq_entry *old, struct mq_entry *e);
 struct mq_entry *mq_held_first(struct mq_held *h);

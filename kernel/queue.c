@@ -124,6 +124,7 @@ static noinline void mq_unlock_dispose(struct mq_queue *q)
 	__releases(&q->lock)
 {
 	struct mq_news news = mq_news_take(q);
+	bool unmeets = mq_unmeet_locked(q);
 	unsigned int tells = q->tells;
 	LIST_HEAD(groups);
 	LIST_HEAD(seen);
@@ -138,6 +139,8 @@ static noinline void mq_unlock_dispose(struct mq_queue *q)
 	spin_unlock(&q->lock);
 	if (tells)
 		mq_tell(q, tells);
+	if (unlikely(unmeets))
+		mq_unmeet(q);
 	mq_news_tell(q, news);
 	mq_dispose(&out);
 	mq_order_free(&groups);
@@ -153,7 +156,7 @@ void mq_unlock(struct mq_queue *q) __releases(&q->lock)
 	struct mq_news news;
 
 	if (unlikely(!list_empty(&q->out) || !list_empty(&q->dedup.old) ||
-		     q->order || q->tells)) {
+		     q->order || q->tells || !list_empty(&q->met))) {
 		mq_unlock_dispose(q);
 		return;
 	}
@@ -516,7 +519,7 @@ void mq_file_tune_locked(struct mq_file *f)
 {
 	lockdep_assert_held(&f->q->lock);
 	f->plain = f->roles & FMODE_READ && f->ack == DEVMQ_ACK_AUTO &&
-		   !f->lease_ns;
+		   !f->lease_ns && !f->apart;
 }
 
 /* Does O_EXCL, its own or another's, keep it from becoming a consumer? */
@@ -607,6 +610,7 @@ static void mq_leave_consumers(struct mq_queue *q, struct mq_file *f)
 {
 	list_del(&f->link);
 	list_del(&f->tell);
+	list_del_init(&f->met);
 	WRITE_ONCE(q->stat.consumers, q->stat.consumers - 1);
 	WRITE_ONCE(q->exclusive, false);
 	if (q->active == f)

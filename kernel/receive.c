@@ -209,7 +209,8 @@ static struct mq_entry *mq_plain_first(struct mq_queue *q, struct mq_file *f,
 	if (unlikely(!e))
 		return NULL;
 	m = mq_msg(e);
-	if (unlikely(m->more || m->sizes ||
+	/* What has failed may be handed out alone. */
+	if (unlikely(m->more || m->sizes | m->failures ||
 		     m->size == sizeof(*m) || m->size - sizeof(*m) > size))
 		return NULL;
 	return e;
@@ -296,7 +297,7 @@ static ssize_t mq_read_large(struct mq_queue *q, struct mq_file *f,
 	bool was_full;
 
 	spin_lock(&q->lock);
-	if (unlikely(copied != size || q->gone || f->ack != DEVMQ_ACK_AUTO ||
+	if (unlikely(copied != size || q->gone || !f->plain ||
 		     fatal_signal_pending(current))) {
 		spin_unlock(&q->lock);
 		return mq_plain_end(f, e, copied);

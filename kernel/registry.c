@@ -178,6 +178,8 @@ static struct mq_queue *mq_queue_new(const char *name,
 	INIT_LIST_HEAD(&q->out);
 	INIT_LIST_HEAD(&q->all);
 	INIT_LIST_HEAD(&q->consumers);
+	INIT_LIST_HEAD(&q->met);
+	INIT_LIST_HEAD(&q->unmet);
 	INIT_LIST_HEAD(&q->untold);
 	INIT_LIST_HEAD(&q->told);
 	mq_dedup_init(q);

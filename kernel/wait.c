@@ -7,9 +7,10 @@
  *   A thread that waits for a message stands in two lines: in its open file's,
  *   mq_file.own, for what concerns that file alone (it may hold another delivery,
  *   it has a half-read message), and exclusively in the queue's, mq_queue.readers,
- *   as long as the file may hold another delivery ("has credit": prefetch, and
- *   single_active). So it eats no wake-up that others could use. Whoever stands in
- *   any line for messages does so on a file that is a consumer by then (mq_act_as).
+ *   as long as the file may hold another delivery ("has credit": prefetch,
+ *   single_active, and messages that are handed out alone, see flight.c). So it
+ *   eats no wake-up that others could use. Whoever stands in any line for messages
+ *   does so on a file that is a consumer by then (mq_act_as).
  *   Commands of io_uring that wait for a message (park.c) stand in their open
  *   file's line, mq_file.waiting, and the file stands in mq_queue.readers for all
  *   of them, once, while it has credit (mq_file.front).
@@ -104,6 +105,9 @@ bool mq_has_credit(const struct mq_file *f)
 		if (active && active != f)
 			return false;
 	}
+	/* It holds a message that is handed out alone, or such a one is next. */
+	if (unlikely(READ_ONCE(f->apart)))
+		return false;
 	return READ_ONCE(f->ack) == DEVMQ_ACK_AUTO || !prefetch ||
 	       READ_ONCE(f->held_count) < prefetch;
 }

@@ -442,11 +442,15 @@ void devmq_buffer_free(struct devmq_buffer *buffer);
  *
  * With ack=auto they are settled by this call. With ack=manual this open file
  * holds them until devmq_ack() or another settlement, or until it is closed.
+ * A message that has failed half of max_deliveries times comes alone: with no
+ * other in one call, and while this open file holds no other; and no other comes
+ * before it is settled.
  *
  * Return: how many messages there are; or 0 for the end of file that the
  * queue's eof option asks for; or -EAGAIN (nothing there, and @timeout_ms is
  * zero or the queue was opened with DEVMQ_OPEN_NONBLOCK, or the prefetch is
- * used up, or the queue is paused), -ETIMEDOUT, -EINTR, -ENODEV (the queue was removed), -EBADF (not
+ * used up, or the queue is paused, or a message that is handed out alone is next
+ * or held), -ETIMEDOUT, -EINTR, -ENODEV (the queue was removed), -EBADF (not
  * open for reading), -EBUSY (it was opened for both sides, has not received yet,
  * and DEVMQ_OPEN_EXCLUSIVE, its own or another's, keeps it from that), or -ENOMEM
  * (a message for which there is no memory; it stays in the queue). After 0 and errors the buffer is empty.

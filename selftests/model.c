@@ -925,13 +925,32 @@ static __u64 record_step(const struct model_seen *s, size_t name_size)
 	return DEVMQ_ALIGN(DEVMQ_ALIGN(size) + s->shown);
 }
 
+/* Has it used half of its deliveries? Then nothing is handed out with it. */
+static bool is_alone(const struct model_queue *q, const struct model_entry *e)
+{
+	__u64 most = q->option[OPT_MAX_DELIVERIES];
+
+	return most && 2ULL * (e->failures - e->failures_before) >= most;
+}
+
+static bool holds_alone(const struct model_queue *q, int file)
+{
+	unsigned int i;
+
+	for (i = 0; i < q->count; i++)
+		if (q->entry[i].state == DEVMQ_STATE_IN_FLIGHT &&
+		    q->entry[i].holder == file && q->entry[i].alone)
+			return true;
+	return false;
+}
+
 /* May the file receive anything at all? */
 static bool may_receive(const struct model_queue *q, int file)
 {
 	const struct model_file *f = &q->file[file];
 	int i;
 
-	if (pauses(q, PAUSED_RECEIVE))
+	if (pauses(q, PAUSED_RECEIVE) || holds_alone(q, file))
 		return false;
 	for (i = 0; is_on(q, OPT_SINGLE_ACTIVE, 1) && i < MODEL_FILES; i++)
 		if (q->file[i].open && q->file[i].consumes &&
@@ -958,6 +977,8 @@ static struct model_entry *next_for(struct model_queue *q, int file, int *error)
 	if (!may_receive(q, file))
 		return NULL;
 	e = next_ready(q);
+	if (e && is_alone(q, e) && held_count(q, file))
+		return NULL;
 	if (e || at_end(q))
 		*error = 0;
 	return e;
@@ -989,6 +1010,7 @@ static void take(struct model *m, struct model_queue *q, int file,
 	m->now++;
 	e->state = DEVMQ_STATE_IN_FLIGHT;
 	e->holder = file;
+	e->alone = is_alone(q, e);
 	e->lease = f->lease ? m->now + f->lease : 0;
 	e->has_key = begins_key(q, e);
 	if (e->turn > q->turn[e->priority])
@@ -1100,6 +1122,10 @@ static void call_recv_id(struct model *m, struct model_queue *q,
 	}
 	if (!e || e->state != DEVMQ_STATE_DEFERRED) {
 		o->error = -ENOENT;
+		return;
+	}
+	if (is_alone(q, e) && held_count(q, c->file)) {
+		o->error = -EAGAIN;
 		return;
 	}
 	s = add_seen(o, e);

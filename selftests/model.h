@@ -218,6 +218,7 @@ struct model_entry {
 	__u64	ttl;		/* until it is ready first; 0: none */
 	__u64	expires;	/* 0: never, or its time has not begun */
 	int	holder;		/* in flight: which file */
+	bool	alone;		/* in flight: that gets nothing else */
 	bool	has_key;	/* order=key: others of its key wait for it */
 	__u64	turn;		/* fairness */
 };

@@ -47,7 +47,9 @@
  *  EBADF       the descriptor is not open for reading (receiving, settling,
  *              peeking, purging) or for writing (sending)
  *  EAGAIN      the call would sleep, and the descriptor or the deadline says
- *              not to
+ *              not to; so it is also where messages are there that this open
+ *              file may not receive now: as it holds as many as its prefetch
+ *              says, for instance, or what is next is handed out alone
  *  ETIMEDOUT   the deadline passed with nothing to receive
  *  EINTR       a signal came while the call slept
  *  EMSGSIZE    sending: a message is larger than max_message_size or could
@@ -354,8 +356,10 @@ struct devmq_send {
  * are ready and fit, at most DEVMQ_BATCH_MAX. With ack=auto they are settled once they have been
  * copied out, with ack=manual this open file holds them until it settles
  * them. Success with a count of zero is the end of file that the queue's eof
- * option asks for. A message that read(2) has begun on this descriptor stays
- * with read(2). On EMSGSIZE the structure is written (need); an EFAULT in a
+ * option asks for. A message that has failed half of the queue's max_deliveries
+ * times is handed out alone: with no other in one call, to an open file that
+ * holds none, and that gets none before it is settled. A message that read(2) has
+ * begun on this descriptor stays with read(2). On EMSGSIZE the structure is written (need); an EFAULT in a
  * record behind the first ends the batch, and that message stays in place.
  */
 struct devmq_recv {
