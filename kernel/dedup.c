@@ -28,7 +28,8 @@ siphash_key_t mq_hash_key __read_mostly;
 /**
  * struct mq_seen - an id that was seen
  * @node: in mq_dedup.tree
- * @list: in mq_dedup.list or mq_dedup.old
+ * @number: in mq_dedup.numbers
+ * @list: in mq_dedup.old
  * @hash: of the id; what the tree is sorted by
  * @id: number of the message
  * @time: when it was sent, CLOCK_BOOTTIME
@@ -38,7 +39,10 @@ siphash_key_t mq_hash_key __read_mostly;
  */
 struct mq_seen {
 	struct rb_node		node;
-	struct list_head	list;
+	union {
+		struct rb_node	number;
+		struct list_head list;
+	};
 	u64			hash;
 	u64			id;
 	u64			time;
@@ -110,17 +114,32 @@ static bool mq_seen_less(struct rb_node *a, const struct rb_node *b)
 			       rb_entry(b, struct mq_seen, node)) < 0;
 }
 
+static bool mq_number_less(struct rb_node *a, const struct rb_node *b)
+{
+	return rb_entry(a, struct mq_seen, number)->id <
+	       rb_entry(b, struct mq_seen, number)->id;
+}
+
+static int mq_number_order(const void *id, const struct rb_node *node)
+{
+	u64 other = rb_entry(node, struct mq_seen, number)->id;
+
+	return *(const u64 *)id < other ? -1 : *(const u64 *)id > other;
+}
+
 static void mq_forget(struct mq_queue *q, struct mq_seen *s)
 {
 	rb_erase(&s->node, &q->dedup.tree);
-	list_move_tail(&s->list, &q->dedup.old);
+	rb_erase_cached(&s->number, &q->dedup.numbers);
+	list_add_tail(&s->list, &q->dedup.old);
 	q->dedup.count--;
 	q->dedup.forgotten++;
 }
 
 static struct mq_seen *mq_oldest(struct mq_queue *q)
 {
-	return list_first_entry_or_null(&q->dedup.list, struct mq_seen, list);
+	return rb_entry_safe(rb_first_cached(&q->dedup.numbers), struct mq_seen,
+			     number);
 }
 
 static u64 mq_window_end(const struct mq_queue *q, const struct mq_seen *s)
@@ -151,7 +170,7 @@ bool mq_dedup_trim_locked(struct mq_queue *q)
 	u64 now;
 
 	lockdep_assert_held(&q->lock);
-	if (list_empty(&q->dedup.list))
+	if (!q->dedup.count)
 		return false;
 	now = mq_now(MQ_BOOTTIME);
 	while ((s = mq_oldest(q)) && mq_window_end(q, s) <= now) {
@@ -180,6 +199,17 @@ u64 mq_dedup_find_locked(struct mq_queue *q, struct mq_seen *s)
 	return 0;
 }
 
+/* A message was purged: what it came with may be sent once more. */
+void mq_dedup_purge_locked(struct mq_queue *q, u64 id)
+{
+	struct rb_node *node;
+
+	lockdep_assert_held(&q->lock);
+	node = rb_find(&id, &q->dedup.numbers.rb_root, mq_number_order);
+	if (node)
+		mq_forget(q, rb_entry(node, struct mq_seen, number));
+}
+
 /* Remember one that mq_dedup_find_locked() has just not found. */
 void mq_dedup_add_locked(struct mq_queue *q, struct mq_seen *s, u64 id)
 {
@@ -194,7 +224,7 @@ void mq_dedup_add_locked(struct mq_queue *q, struct mq_seen *s, u64 id)
 	s->id = id;
 	s->time = mq_now(MQ_BOOTTIME);
 	rb_add(&s->node, &q->dedup.tree, mq_seen_less);
-	list_add_tail(&s->list, &q->dedup.list);
+	rb_add_cached(&s->number, &q->dedup.numbers, mq_number_less);
 	if (++q->dedup.count == 1)
 		mq_time_arm_locked(q);
 	/* Some more each time, where the bound was set lower. */
@@ -217,13 +247,16 @@ void mq_dedup_free(struct list_head *old)
 void mq_dedup_init(struct mq_queue *q)
 {
 	q->dedup.tree = RB_ROOT;
-	INIT_LIST_HEAD(&q->dedup.list);
+	q->dedup.numbers = RB_ROOT_CACHED;
 	INIT_LIST_HEAD(&q->dedup.old);
 }
 
 /* The queue goes, with all it remembers. */
 void mq_dedup_exit(struct mq_queue *q)
 {
-	mq_dedup_free(&q->dedup.list);
+	struct mq_seen *s, *next;
+
+	rbtree_postorder_for_each_entry_safe(s, next, &q->dedup.tree, node)
+		mq_seen_free(s);
 	mq_dedup_free(&q->dedup.old);
 }

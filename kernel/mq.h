@@ -605,14 +605,14 @@ struct mq_clock {
 /**
  * struct mq_dedup - the de-duplication ids that were seen
  * @tree: by their hash
- * @list: by time, the oldest first
+ * @numbers: by the number of the message, which is by time as well
  * @count: how many there are
  * @old: forgotten, for mq_unlock() to free
  * @forgotten: how many those are
  */
 struct mq_dedup {
 	struct rb_root		tree;
-	struct list_head	list;
+	struct rb_root_cached	numbers;
 	u64			count;
 	struct list_head	old;
 	unsigned int		forgotten;
@@ -1353,6 +1353,7 @@ u8 *mq_seen_bytes(struct mq_seen *s);
 void mq_seen_hash(struct mq_seen *s);
 void mq_seen_free(struct mq_seen *s);
 u64 mq_dedup_find_locked(struct mq_queue *q, struct mq_seen *s);
+void mq_dedup_purge_locked(struct mq_queue *q, u64 id);
 void mq_dedup_add_locked(struct mq_queue *q, struct mq_seen *s, u64 id);
 bool mq_dedup_trim_locked(struct mq_queue *q);
 u64 mq_dedup_next(struct mq_queue *q);

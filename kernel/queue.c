@@ -470,6 +470,8 @@ void mq_queue_purge_locked(struct mq_queue *q, struct mq_entry *e)
 	mq_leave_locked(q, e);
 	q->stat.purged++;
 	trace_mq_purge(q, e);
+	if (unlikely(q->dedup.count))
+		mq_dedup_purge_locked(q, mq_msg(e)->id);
 	mq_out_locked(q, e);
 }
 

@@ -1118,6 +1118,8 @@ int devmq_stat(struct devmq_queue *queue, struct devmq_stat *stat,
  * @states: DEVMQ_STATE_MASK() of the states, or'ed; zero: all
  * @purged: where the number of messages dropped goes, or NULL
  *
+ * The de-duplication id of what is dropped can be sent once more.
+ *
  * Return: 0, -EINTR (part may have been dropped), -EINVAL, -EBADF, -ENODEV.
  */
 int devmq_purge(struct devmq_queue *queue, uint64_t first_id,

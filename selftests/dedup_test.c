@@ -190,18 +190,27 @@ TEST_F(dedup, receiver_sees_no_id)
 
 /* -- the window -------------------------------------------------------------------- */
 
-TEST_F(dedup, id_outlives_its_message)
+TEST_F(dedup, id_outlives_its_message_unless_that_is_purged)
 {
 	EXPECT_NEW(1, "x", "acked");
 	EXPECT_NEW(2, "y", "purged");
+	EXPECT_NEW(3, "z", "kept");
 	ASSERT_EQ(0, mq_get(self->fd, "x"));
-	ASSERT_EQ(1, mq_purge(self->fd, 0, 0));
+	ASSERT_EQ(1, mq_purge(self->fd, 2, 2));
 	EXPECT_DUPLICATE(1, "x", "acked");
-	EXPECT_DUPLICATE(2, "y", "purged");
+	EXPECT_DUPLICATE(3, "z", "kept");
+	EXPECT_NEW(4, "y", "purged");
+	EXPECT_DUPLICATE(4, "y", "purged");
+	ASSERT_EQ(2, mq_purge(self->fd, 0, 0));
+	EXPECT_DUPLICATE(1, "x", "acked");
+	EXPECT_NEW(5, "z", "kept");
+	EXPECT_NEW(6, "y", "purged");
+	EXPECT_EQ(0, mq_stat_of(&self->queue, dedup_forgotten));
+	ASSERT_EQ(2, mq_purge(self->fd, 0, 0));
 	STAT();
 	EXPECT_EQ(0, self->stat.ready);
-	EXPECT_EQ(2, self->stat.sent);
-	EXPECT_EQ(2, self->stat.deduplicated);
+	EXPECT_EQ(6, self->stat.sent);
+	EXPECT_EQ(4, self->stat.deduplicated);
 }
 
 TEST_F(dedup, id_outlives_an_expired_a_dead_and_a_dropped_message)
@@ -228,7 +237,7 @@ TEST_F(dedup, delayed_message_counts_from_its_send)
 			     .delay_ns = MQ_HOUR));
 	EXPECT_DUPLICATE(1, "x", "id");
 	EXPECT_EQ(1, mq_purge(self->fd, 1, 1));
-	EXPECT_DUPLICATE(1, "x", "id");
+	EXPECT_NEW(2, "x", "id");
 }
 
 TEST_F(dedup, id_is_free_after_the_window)
@@ -487,7 +496,8 @@ TEST_F(dedup, batch_cut_off_by_the_bounds_remembers_only_what_was_stored)
 	add(self, "3", "c");
 	ASSERT_EQ(0, send_rest(self, 0));
 	EXPECT_EQ(2, self->send.count);
-	EXPECT_EQ(2, mq_purge(self->fd, 0, 0));
+	EXPECT_EQ(0, mq_get(self->fd, "1"));
+	EXPECT_EQ(0, mq_get(self->fd, "2"));
 	EXPECT_DUPLICATE(1, "x", "a");
 	EXPECT_DUPLICATE(2, "x", "b");
 	EXPECT_NEW(3, "x", "c");

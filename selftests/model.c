@@ -733,6 +733,17 @@ static void remember(struct model *m, struct model_queue *q, int name, __u64 id)
 	q->dedups = n;
 }
 
+/* It was purged: what it came with may be sent once more. */
+static void unremember(struct model_queue *q, __u64 id)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < q->dedups; i++)
+		if (q->dedup[i].id != id)
+			q->dedup[n++] = q->dedup[i];
+	q->dedups = n;
+}
+
 static const struct model_dedup *seen_before(const struct model *m,
 					     const struct model_queue *q,
 					     int name)
@@ -1343,6 +1354,7 @@ static void call_purge(struct model *m, struct model_queue *q,
 		}
 		q->stat.purged++;
 		o->result++;
+		unremember(q, e->id);
 		forget(q, e);
 	}
 }

@@ -621,7 +621,8 @@ struct devmq_stat {
  * @purged: out: how many messages were dropped
  *
  * Needs a descriptor open for reading, or one opened with access mode 3. A
- * message that is sent while the call runs is not dropped. The call does not
+ * message that is sent while the call runs is not dropped. The de-duplication id of
+ * one that is dropped can be sent once more. The call does not
  * sleep, so no signal ends it but one that kills the caller; some may have been
  * dropped then, and the queue's counter "purged" knows.
  */
