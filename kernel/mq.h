@@ -658,6 +658,7 @@ struct mq_options {
 	u64	ttl_ms;
 	u64	dedup_window_ms;
 	u64	expires_ms;
+	u64	dead_ttl_ms;
 	u32	max_messages;
 	u32	max_deliveries;
 	u32	max_dead;
@@ -1468,6 +1469,7 @@ void mq_delay_locked(struct mq_queue *q, struct mq_entry *e,
 		     enum mq_clocks clock, u64 due);
 void mq_due_locked(struct mq_queue *q, struct mq_entry *e);
 void mq_expire_locked(struct mq_queue *q, struct mq_entry *e);
+void mq_dead_over_locked(struct mq_queue *q, struct mq_entry *e);
 void mq_note_locked(struct mq_entry *e, struct mq_text *note);
 bool mq_die_locked(struct mq_queue *q, struct mq_entry *e, u16 reason, u64 delay);
 void mq_absolve_locked(struct mq_queue *q, struct mq_entry *e);

@@ -139,6 +139,10 @@ const struct mq_option mq_option_table[] = {
 		.words = mq_expiries,
 		.help = "what becomes of a message whose time to live is over",
 	}, {
+		MQ_FIELD(dead_ttl_ms), .kind = MQ_DURATION, .live = true,
+		.max = MQ_MS_MAX,
+		.help = "how long a dead message is kept in place, 0: for ever",
+	}, {
 		MQ_FIELD(retry_ms), .kind = MQ_DURATION, .live = true,
 		.max = MQ_MS_MAX, .def = 100,
 		.help = "how long a message waits after its first failed try",

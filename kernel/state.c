@@ -151,6 +151,15 @@ void mq_expire_locked(struct mq_queue *q, struct mq_entry *e)
 	mq_expired(q, e);
 }
 
+/* It was dead, and kept in place, for as long as that was to be. */
+void mq_dead_over_locked(struct mq_queue *q, struct mq_entry *e)
+{
+	mq_leave_locked(q, e);
+	q->stat.expired++;
+	trace_mq_expire(q, e);
+	mq_out_locked(q, e);
+}
+
 /* It may be delivered again, from no state, if its time is not over. */
 void mq_back_locked(struct mq_queue *q, struct mq_entry *e)
 {
@@ -202,6 +211,12 @@ void mq_note_locked(struct mq_entry *e, struct mq_text *note)
 
 	m->note = mq_text_get(note);
 	mq_text_put(old);
+}
+
+/* When what begins to live for so long now expires; 0 milliseconds: never. */
+static u64 mq_expiry(u64 ms)
+{
+	return ms ? mq_later(mq_now(MQ_BOOTTIME), ms * NSEC_PER_MSEC) : MQ_NEVER;
 }
 
 /* It is dead: say what of. */
@@ -274,6 +289,8 @@ bool mq_die_locked(struct mq_queue *q, struct mq_entry *e, u16 reason, u64 delay
 	if (unlikely(q->order))
 		mq_order_done_locked(q, e);
 	mq_enter_locked(q, e, DEVMQ_STATE_DEAD);
+	mq_msg(e)->more->expires = mq_expiry(READ_ONCE(q->opt.dead_ttl_ms));
+	mq_timer_set_locked(q, e, MQ_BOOTTIME, mq_msg(e)->more->expires);
 	trace_mq_dead(q, e);
 	return true;
 }
@@ -336,12 +353,15 @@ void mq_arrive(struct mq_queue *q, struct mq_entry *e, enum mq_arrival how)
 	}
 	mq_msg(e)->id = q->next_id++;
 	mq_msg(e)->attempt = 0;
-	if (how == MQ_ARRIVES_DEAD)
+	if (how == MQ_ARRIVES_DEAD) {
 		mq_bury_locked(q, e);
-	else if (how == MQ_ARRIVES_ANEW)
+		/* However long it had elsewhere. */
+		mq_msg(e)->more->expires = mq_expiry(READ_ONCE(q->opt.ttl_ms));
+	} else if (how == MQ_ARRIVES_ANEW) {
 		mq_absolve_locked(q, e);
-	else
+	} else {
 		mq_settle_in_locked(q, e);
+	}
 	if (mq_msg(e)->more)
 		mq_msg(e)->more->forgiven = mq_msg(e)->failures;
 	mq_msg(e)->priority = min_t(u64, mq_msg(e)->priority, q->opt.priorities - 1);

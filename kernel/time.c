@@ -147,6 +147,9 @@ static void mq_time_comes(struct mq_queue *q, struct mq_entry *e)
 	case DEVMQ_STATE_DELAYED:
 		mq_due_locked(q, e);
 		break;
+	case DEVMQ_STATE_DEAD:
+		mq_dead_over_locked(q, e);
+		break;
 	default:
 		mq_expire_locked(q, e);
 	}

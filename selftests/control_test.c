@@ -845,7 +845,7 @@ TEST_F(control, fresh_descriptor_reads_the_option_table)
 		"max_message_size", "overflow", "framing", "eof",
 		"allow_empty", "ack", "prefetch", "lease_ms",
 		"max_deliveries", "max_dead", "dead_letter", "on_expiry",
-		"retry_ms", "retry_backoff", "retry_max_ms", "delay_ms",
+		"dead_ttl_ms", "retry_ms", "retry_backoff", "retry_max_ms", "delay_ms",
 		"ttl_ms", "priorities", "order",
 		"fairness", "dedup_window_ms", "dedup_max", "single_active",
 		"paused", "auto_delete", "expires_ms",
@@ -1520,6 +1520,14 @@ FIXTURE_VARIANT_ADD(option, on_expiry)
 	.name = "on_expiry", .initial = "drop", .live = true,
 	.good = { { "drop", "drop" }, { "dead", "dead" } },
 	.invalid = { "none", "Dead", "dead-letter", "0", "d" },
+};
+
+FIXTURE_VARIANT_ADD(option, dead_ttl_ms)
+{
+	.name = "dead_ttl_ms", .initial = "0", .live = true,
+	.good = { { "0", "0" }, { "1", "1" }, { MS_MAX, MS_MAX } },
+	.invalid = { MS_INVALID },
+	.beyond = { MS_BEYOND },
 };
 
 FIXTURE_VARIANT_ADD(option, retry_ms)

@@ -60,6 +60,79 @@ static int kill_next(int fd, uint64_t id)
 	EXPECT_TRUE(mq_conserved(&self->stat));				\
 } while (0)
 
+/* -- how long it is kept ---------------------------------------------------------- */
+
+TEST_F(dead, message_is_kept_in_place_for_so_long)
+{
+	uint64_t before;
+
+	CREATE("dead_ttl_ms=3600000 on_expiry=dead");
+	ASSERT_EQ(0, mq_fill(self->fd, 3));
+	ASSERT_EQ(1, kill_next(self->fd, 1));
+	ASSERT_EQ(0, mq_look_id(&self->queue, 1, &self->look));
+	EXPECT_TRUE(mq_is_from_now(self->look.extra.expires_ns, MQ_HOUR));
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "dead_ttl_ms", "50"));
+	before = mq_boot_ns();
+	ASSERT_EQ(1, kill_next(self->fd, 2));
+	ASSERT_TRUE(mq_wait_until(mq_stat_of(&self->queue, expired) == 1));
+	EXPECT_LE(before + 50 * MQ_MS, mq_boot_ns());
+	STAT(&self->queue);
+	EXPECT_EQ(1, self->stat.dead);
+	EXPECT_EQ(1, self->stat.ready);
+	EXPECT_EQ(-ENOENT, mq_state(&self->queue, 2));
+	MQ_EXPECT(&self->queue, 1, DEAD, 1, 0, NONE);
+}
+
+TEST_F(dead, redriven_message_is_not_gone_when_its_time_as_dead_is_over)
+{
+	struct devmq_redrive redrive = { .size = sizeof(redrive) };
+
+	CREATE("dead_ttl_ms=3600000");
+	ASSERT_EQ(0, mq_fill(self->fd, 1));
+	ASSERT_EQ(1, kill_next(self->fd, 1));
+	ASSERT_EQ(0, mq_ioctl(self->fd, DEVMQ_IOC_REDRIVE, &redrive));
+	EXPECT_EQ(1, redrive.moved);
+	ASSERT_EQ(0, mq_look_id(&self->queue, 1, &self->look));
+	EXPECT_EQ(DEVMQ_STATE_READY, self->look.record.state);
+	EXPECT_EQ(0, self->look.extra.expires_ns);
+}
+
+TEST_F(dead, dead_letter_queues_own_time_to_live_begins_at_the_arrival)
+{
+	uint64_t before;
+
+	ASSERT_EQ(0, mq_create(&self->grave, "ttl_ms=50"));
+	ASSERT_EQ(0, mq_create(&self->queue, "ack=manual dead_letter=%s",
+			       self->grave.name));
+	self->fd = mq_open(&self->queue, O_RDWR | O_NONBLOCK);
+	ASSERT_LE(0, self->fd);
+	ASSERT_LT(0, MQ_SEND(self->fd, .text = "a", .ttl_ns = MQ_HOUR));
+	ASSERT_LT(0, MQ_SEND(self->fd, .text = "b"));
+	mq_sleep_ms(100);
+	before = mq_boot_ns();
+	ASSERT_EQ(1, kill_next(self->fd, 1));
+	ASSERT_EQ(1, kill_next(self->fd, 2));
+	ASSERT_TRUE(mq_wait_until(mq_stat_of(&self->grave, expired) == 2));
+	EXPECT_LE(before + 50 * MQ_MS, mq_boot_ns());
+	STAT(&self->grave);
+	EXPECT_EQ(2, self->stat.sent);
+	EXPECT_EQ(0, self->stat.ready);
+}
+
+TEST_F(dead, dead_letter_queue_without_a_time_to_live_keeps_what_arrives)
+{
+	ASSERT_EQ(0, mq_create(&self->grave, "dead_ttl_ms=1"));
+	ASSERT_EQ(0, mq_create(&self->queue, "ack=manual dead_letter=%s",
+			       self->grave.name));
+	self->fd = mq_open(&self->queue, O_RDWR | O_NONBLOCK);
+	ASSERT_LE(0, self->fd);
+	ASSERT_LT(0, MQ_SEND(self->fd, .text = "a", .ttl_ns = MQ_HOUR));
+	ASSERT_EQ(1, kill_next(self->fd, 1));
+	ASSERT_EQ(0, mq_look_id(&self->grave, 1, &self->look));
+	EXPECT_EQ(DEVMQ_STATE_READY, self->look.record.state);
+	EXPECT_EQ(0, self->look.extra.expires_ns);
+}
+
 /* -- in place ------------------------------------------------------------------ */
 
 TEST_F(dead, rejected_message_is_dead_in_its_queue)
@@ -1257,7 +1330,7 @@ TEST_F(dead, room_in_the_queue_is_free_when_a_message_has_moved)
 
 TEST_F(dead, settings_for_senders_do_not_concern_the_dead)
 {
-	BURY("paused=send delay_ms=3600000 ttl_ms=3600000");
+	BURY("paused=send delay_ms=3600000");
 	ASSERT_EQ(0, mq_fill(self->fd, 1));
 	ASSERT_EQ(1, kill_next(self->fd, 1));
 	ASSERT_EQ(0, mq_look_id(&self->grave, 1, &self->look));

@@ -286,8 +286,8 @@ static void get_ready(struct model *m, struct model_queue *q,
 }
 
 /* Move it to another queue, as if it was sent there now. */
-static void move(struct model_queue *q, struct model_entry *e,
-		 struct model_queue *to, bool buried)
+static void move(const struct model *m, struct model_queue *q,
+		 struct model_entry *e, struct model_queue *to, bool buried)
 {
 	struct model_entry copy = *e;
 
@@ -296,7 +296,8 @@ static void move(struct model_queue *q, struct model_entry *e,
 	copy.attempt = 0;
 	copy.due = 0;
 	copy.ttl = 0;
-	copy.expires = 0;
+	copy.expires = buried && to->option[OPT_TTL_MS] ?
+		       m->now + to->option[OPT_TTL_MS] * MS : 0;
 	copy.has_key = false;
 	copy.turn = 0;
 	copy.buried = buried;
@@ -348,7 +349,7 @@ static bool die(struct model *m, struct model_queue *q, struct model_entry *e,
 	}
 	e->failures_before = e->failures;
 	q->stat.dead_lettered++;
-	move(q, e, to, true);
+	move(m, q, e, to, true);
 	return true;
 }
 
@@ -1414,7 +1415,7 @@ static void call_redrive(struct model *m, struct model_queue *q,
 			continue;
 		}
 		q->stat.purged++;
-		move(q, e, &m->queue[to], false);
+		move(m, q, e, &m->queue[to], false);
 	}
 }
 

@@ -19,7 +19,7 @@ test_create()
 		framing=record eof=never allow_empty=0 ack=auto prefetch=0 \
 		lease_ms=0 \
 		max_deliveries=20 max_dead=65536 dead_letter=none \
-		on_expiry=drop retry_ms=100 retry_backoff=2 retry_max_ms=60000 \
+		on_expiry=drop dead_ttl_ms=0 retry_ms=100 retry_backoff=2 retry_max_ms=60000 \
 		delay_ms=0 ttl_ms=0 priorities=1 order=fifo \
 		dedup_window_ms=0 dedup_max=65536 single_active=0 \
 		fairness=none paused=none auto_delete=0 expires_ms=0
@@ -552,6 +552,7 @@ max_deliveries=20
 max_dead=65536
 dead_letter=none
 on_expiry=drop
+dead_ttl_ms=0
 retry_ms=100
 retry_backoff=2
 retry_max_ms=60000
