@@ -368,6 +368,7 @@ static int mq_batch_take(struct mq_ioc *ioc, struct mq_hand *h)
 	int n = 0, err = 0;
 
 	mq_lock(q);
+	ioc->f->pid = task_tgid_nr(current);
 	if (likely(!a->id))
 		n = mq_span_take_locked(ioc->f, h, max, &space);
 	for (; n < max; n++) {
@@ -412,6 +413,7 @@ static void mq_hand_close(struct mq_hand *h)
 static int mq_batch_wait(struct mq_ioc *ioc, struct mq_hand *h)
 {
 	u64 deadline_ns = ioc->arg.recv.deadline_ns;
+	struct mq_wait wait = {};
 	bool called = false;
 	int ret;
 
@@ -431,10 +433,12 @@ static int mq_batch_wait(struct mq_ioc *ioc, struct mq_hand *h)
 			ret = -EAGAIN;
 			break;
 		}
+		mq_wait_begin(&ioc->f->q->rx, &wait);
 		ret = mq_wait_message(ioc->f, false, deadline_ns, &called);
 		if (ret)
 			break;
 	}
+	mq_wait_end(&ioc->f->q->rx, &wait);
 	mq_answer_message(ioc->f->q, &called);
 	return ret;
 }

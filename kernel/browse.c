@@ -32,7 +32,8 @@ static void mq_view_fill(struct mq_show *v, const struct mq_entry *e)
 		return;
 	/* One that is being handed over at this moment has no time yet. */
 	holder = READ_ONCE(m->holder);
-	v->x.since_ns = (holder ? m->since_ns : 0) ?: ktime_get_real_ns();
+	v->x.since_ns = holder && m->since_ns ? mq_to_realtime(m->since_ns) :
+						ktime_get_real_ns();
 	v->x.holder_pid = holder ? mq_record_pid(holder->pid) : 0;
 }
 
@@ -192,7 +193,7 @@ int mq_ioc_peek(struct mq_ioc *ioc)
  * @c: where it is
  * @after: the last id that was looked at
  * @last: the last id to look at
- * @before_ns: what was sent later stays
+ * @older_ns: what has not been in its state for so long stays
  * @states: mask of states that go
  * @reason: what they died of, or 0
  * @n: how many went
@@ -201,11 +202,19 @@ struct mq_purge {
 	struct mq_cursor	*c;
 	u64			after;
 	u64			last;
-	u64			before_ns;
+	u64			older_ns;
 	u32			states;
 	u32			reason;
 	u64			n;
 };
+
+/* Has it been in its state for longer than that? A tick less may be none. */
+static bool mq_is_older(const struct mq_entry *e, u64 ns)
+{
+	u64 age = mq_ticks_age(mq_msg(e)->since);
+
+	return age > TICK_NSEC && age - TICK_NSEC >= ns;
+}
 
 /*
  * Take out what @p names, a portion of it: one that goes counts as much as two
@@ -227,7 +236,7 @@ static int mq_purge_some(struct mq_queue *q, struct mq_purge *p)
 		if (!e || mq_msg(e)->id > p->last)
 			return 0;
 		p->after = mq_msg(e)->id;
-		if (mq_msg(e)->time_ns > p->before_ns ||
+		if ((p->older_ns && !mq_is_older(e, p->older_ns)) ||
 		    (p->reason && p->reason != mq_reason(e)))
 			continue;
 		mq_queue_purge_locked(q, e);
@@ -255,8 +264,6 @@ int mq_last_now(struct mq_queue *q, u64 *last_id)
 static int mq_purge_begin(struct mq_queue *q, const struct devmq_purge *a,
 			  struct mq_purge *p)
 {
-	u64 now = ktime_get_real_ns();
-
 	if (a->flags || a->reason > U16_MAX || a->states & ~MQ_STATES ||
 	    (a->last_id && a->last_id < a->first_id))
 		return -EINVAL;
@@ -264,10 +271,7 @@ static int mq_purge_begin(struct mq_queue *q, const struct devmq_purge *a,
 		    ~DEVMQ_STATE_MASK(DEVMQ_STATE_IN_FLIGHT);
 	p->reason = a->reason;
 	p->after = a->first_id ? a->first_id - 1 : 0;
-	p->before_ns = U64_MAX;
-	if (a->older_than_ns)
-		p->before_ns = now > a->older_than_ns ? now - a->older_than_ns :
-							0;
+	p->older_ns = a->older_than_ns;
 	p->last = a->last_id;
 	return mq_last_now(q, &p->last);
 }

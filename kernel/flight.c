@@ -332,7 +332,7 @@ void mq_flight_take_locked(struct mq_file *f, struct mq_entry *e)
  */
 static void mq_held_add_run(struct mq_file *f, struct list_head *batch)
 {
-	u64 now = ktime_get_real_ns(), last_id = 0;
+	u64 now = mq_now(MQ_BOOTTIME), last_id = 0;
 	struct mq_held *h = &f->held;
 	struct mq_entry *e;
 	LIST_HEAD(run);
@@ -354,6 +354,8 @@ static void mq_held_add_run(struct mq_file *f, struct list_head *batch)
 	list_cut_position(&run, batch, e->list.prev);
 	list_splice_tail(&run, &h->run);
 	h->count += n;
+	if (n)
+		mq_ages_add(&f->q->flights, now, n);
 	while (unlikely(h->count > MQ_RUN_MAX))
 		mq_held_settle_down(h);
 }
@@ -380,8 +382,9 @@ void mq_flight_hold_locked(struct mq_file *f, struct mq_entry *e)
 	lockdep_assert_held(&f->q->lock);
 	if (!m->holder || !m->since_ns) {
 		m->holder = f;
-		m->since_ns = ktime_get_real_ns();
+		m->since_ns = mq_now(MQ_BOOTTIME);
 	}
+	mq_ages_add(&f->q->flights, m->since_ns, 1);
 	mq_held_add(&f->held, e);
 	if (unlikely(m->more) && !f->q->gone)
 		mq_timer_set_locked(f->q, e, MQ_BOOTTIME, m->more->when);
@@ -392,6 +395,7 @@ void mq_flight_unhold_locked(struct mq_file *f, struct mq_entry *e)
 {
 	lockdep_assert_held(&f->q->lock);
 	mq_held_del(&f->held, e);
+	mq_ages_del(&f->q->flights, mq_msg(e)->since_ns, 1);
 	if (unlikely(e->timed))
 		mq_timer_clear_locked(f->q, e);
 	if (f->partial == e)
@@ -407,6 +411,26 @@ static void mq_land(struct mq_file *f, struct mq_entry *e)
 	e->deferred = false;
 	if (unlikely(f->apart))
 		mq_rejoin_locked(f);
+}
+
+/* They are held no more. Those that came together were held at once. */
+static void mq_ages_del_run(struct mq_ages *a, const struct list_head *batch)
+{
+	const struct mq_entry *e;
+	u64 since = 0;
+	u32 n = 0;
+
+	list_for_each_entry(e, batch, list) {
+		u64 began = mq_msg(e)->since_ns;
+
+		if (began != since && n) {
+			mq_ages_del(a, since, n);
+			n = 0;
+		}
+		since = began;
+		n++;
+	}
+	mq_ages_del(a, since, n);
 }
 
 /* They leave the queue, which has an order. */
@@ -533,6 +557,7 @@ u32 mq_flight_ack_run_locked(struct mq_file *f, u64 first_id, u64 last_id,
 	if (!done.n)
 		return 0;
 	list_cut_position(batch, &h->run, last);
+	mq_ages_del_run(&f->q->flights, batch);
 	h->count -= done.n;
 	mq_flight_finished_locked(f, done.n, done.bytes);
 	*rare = done.rare;

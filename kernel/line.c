@@ -347,7 +347,8 @@ static int mq_tail_wait(struct mq_lines *l)
 		return -EAGAIN;
 	}
 	mq_chunk_forgo(f);
-	mq_turn_end(f->q, &l->turn);
+	mq_turn_answer(f->q, &l->turn);
+	mq_wait_begin(&f->q->tx, &l->turn.wait);
 	return mq_wait_growth(f->q, f->tail_held, l->need, &l->turn);
 }
 

@@ -249,6 +249,7 @@ static void mq_entry_inherit(struct mq_entry *e, struct mq_entry *old)
 	m->state = from->state;
 	m->failure = from->failure;
 	m->target = from->target;
+	m->since = from->since;
 	e->leaving = old->leaving;
 	if (m->more) {
 		*m->more = *from->more;

@@ -26,6 +26,7 @@
  *                                of its open files that say so
  *   mq_grave.lock      spinlock  what comes from other queues (grave.c); that
  *                                of one queue inside the lock of another
+ *   mq_side.lock       spinlock  who waits in a call, for the counters
  *   mq_starved_lock    spinlock  whose pollers wait for memory (account.c)
  *   mq_accounts_lock   spinlock  who pays for memory (account.c)
  *   mq_keepers_lock    spinlock  memory that is kept (chunk.c)
@@ -59,6 +60,7 @@
 #include <linux/device.h>
 #include <linux/fs.h>
 #include <linux/hrtimer.h>
+#include <linux/jiffies.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/rbtree.h>
@@ -105,7 +107,8 @@ struct poll_table_struct;
  * @more: what is rare, or NULL
  * @no_ttl: the same, 0 in a record that goes out
  * @since_ns: in flight, if there is a @holder: when it was handed out,
- *	CLOCK_REALTIME, 0: just now
+ *	CLOCK_BOOTTIME, 0: just now
+ * @since: in any other state: when it came to that, and to the queue, mq_ticks()
  * @ids: of no meaning, as the next one: see mq_sender_of(); uid and gid in a
  *	record that goes out
  * @pid: the same
@@ -147,6 +150,7 @@ struct mq_msg {
 	};
 	union {
 		u64		since_ns;
+		u64		since;
 		u64		ids;
 	};
 	u32	pid;
@@ -618,6 +622,38 @@ struct mq_dedup {
 	unsigned int		forgotten;
 };
 
+#define MQ_AGES		32
+
+/**
+ * struct mq_ages - how old are those of a changing number of things
+ * @base: what the first of @count stands for, in steps
+ * @shift: a step is so many nanoseconds, as a power of two
+ * @total: how many things there are
+ * @count: how many have begun in each step; those that began earlier count in the
+ *	first
+ *
+ * The steps get longer as what is counted gets older: so whatever comes and goes,
+ * in any order, the age of the oldest is known to a sixteenth of the time between
+ * that and the youngest, in O(1).
+ */
+struct mq_ages {
+	u64	base;
+	u32	shift;
+	u32	total;
+	u32	count[MQ_AGES];
+};
+
+/**
+ * struct mq_wait - somebody waits for a message or for room, from one try to the
+ *		    next
+ * @link: in mq_side.waits
+ * @since: when that began, CLOCK_BOOTTIME; 0: it has not
+ */
+struct mq_wait {
+	struct list_head	link;
+	u64			since;
+};
+
 /**
  * struct mq_side - the readers or the writers of a queue: who is about to act
  * @spins: bit 0: somebody looks for a while before he sleeps (atomic)
@@ -629,6 +665,9 @@ struct mq_dedup {
  * @late: how many commands of io_uring were woken, but their tasks have not come
  *	in time (atomic)
  * @watched: there are pollers, or commands of io_uring (set once)
+ * @lock: protects the next two; nothing is locked inside of it
+ * @waits: who waits in a call, or as a command, in the order of their coming
+ * @waiting: how many those are
  *
  * @misses, @rest and @called_at are hints, written by whoever comes by.
  */
@@ -640,6 +679,9 @@ struct mq_side {
 	unsigned long	called_at;
 	atomic_t	late;
 	bool		watched;
+	spinlock_t	lock;	/* the next two */
+	struct list_head waits;
+	u32		waiting;
 };
 
 /*
@@ -769,6 +811,7 @@ enum { MQ_PAUSED_NONE, MQ_PAUSED_SEND, MQ_PAUSED_RECEIVE, MQ_PAUSED_BOTH };
  * @tail_bytes: bytes of those
  * @aside: what is delayed, deferred or dead, by id
  * @clocks: what time will do
+ * @flights: how long what is held has been
  * @idle_since: when the last consumer or producer went, CLOCK_BOOTTIME
  * @dedup: what was seen
  * @next_id: the id that the next message gets
@@ -845,6 +888,7 @@ struct mq_queue {
 	u64			tail_bytes;
 	struct rb_root_cached	aside;
 	struct mq_clock		clocks[MQ_CLOCKS];
+	struct mq_ages		flights;
 	u64			idle_since;
 	struct mq_dedup		dedup;
 	u64			next_id;
@@ -884,7 +928,8 @@ enum mq_apart { MQ_HOLDS_ALONE = BIT(0), MQ_MET_ALONE = BIT(1) };
  *	@apart: see mq_file_tune_locked() (mq_queue.lock)
  * @apart: enum mq_apart, a mask: why it may hold no other delivery
  *	(mq_queue.lock, looked at without)
- * @pid: process that opened it, in the initial pid namespace (invariant)
+ * @pid: process that received with it last, or opened it, in the initial pid
+ *	namespace (mq_queue.lock)
  * @rx: serialises read(2), so that a message that is read in parts goes to
  *	one reader at a time; a whole plain one is read without it
  * @partial: half-read message, in @held between reads (mq_queue.lock; changed
@@ -1327,6 +1372,8 @@ void mq_time_start(struct mq_queue *q);
 void mq_time_stop(struct mq_queue *q);
 void mq_time_arm_locked(struct mq_queue *q);
 void mq_queue_kick(struct mq_queue *q);
+extern u64 mq_slept;
+u64 mq_ticks_age(u64 since);
 u64 mq_now(enum mq_clocks clock);
 u64 mq_later(u64 now, u64 ns);
 bool mq_time_due(const struct mq_queue *q);
@@ -1338,6 +1385,15 @@ void mq_timer_replace_locked(struct mq_queue *q, struct mq_entry *old,
 			     struct mq_entry *e);
 u64 mq_idle_end(const struct mq_queue *q);
 void mq_idle_locked(struct mq_queue *q);
+
+/*
+ * A coarse clock that costs next to nothing to read, in jiffies: it goes on while
+ * the machine sleeps, as CLOCK_BOOTTIME does, and no step moves it.
+ */
+static inline u64 mq_ticks(void)
+{
+	return get_jiffies_64() + READ_ONCE(mq_slept);
+}
 
 /* Is the time to live of what is ready or deferred over, though it is there? */
 static inline bool mq_is_over(const struct mq_entry *e)
@@ -1494,6 +1550,11 @@ static inline bool mq_is_buried(const struct mq_entry *e)
 	return unlikely(more) && more->buried;
 }
 
+/* ages.c: the age of the oldest of many */
+void mq_ages_add(struct mq_ages *a, u64 since, u32 n);
+void mq_ages_del(struct mq_ages *a, u64 since, u32 n);
+u64 mq_ages_oldest(const struct mq_ages *a);
+
 /* flight.c: what a consumer has in its hands */
 bool mq_comes_alone(const struct mq_queue *q, const struct mq_entry *e);
 bool mq_unmeet_locked(struct mq_queue *q);
@@ -1607,8 +1668,10 @@ bool mq_spin_room(struct mq_queue *q, u64 bytes, bool *called);
  * @called: others rely on him to try
  * @ticket: his place in line, 0: none yet
  * @memory: the same, where he waited for memory
+ * @wait: since when he waits
  */
 struct mq_turn {
+	struct mq_wait		wait;
 	bool			called;
 	u64			ticket;
 	struct mq_account_turn	memory;
@@ -1628,6 +1691,9 @@ int mq_wait_growth(struct mq_queue *q, u64 before, u64 size,
 		   struct mq_turn *turn);
 void mq_answer_room(struct mq_queue *q, bool *called);
 void mq_grace_begin(struct mq_queue *q);
+void mq_wait_begin(struct mq_side *side, struct mq_wait *w);
+void mq_wait_end(struct mq_side *side, struct mq_wait *w);
+void mq_wait_stat(struct mq_side *side, u64 *waiting, u64 *first_ms);
 void mq_wait_init(struct mq_queue *q);
 void mq_wait_exit(struct mq_queue *q);
 void mq_want_room(struct mq_file *f, u64 bytes);
@@ -1676,6 +1742,7 @@ void mq_send_others(struct mq_file *f);
 bool mq_send_changes(const struct mq_queue *q, int err);
 int mq_send_more(struct mq_queue *q);
 int mq_send(struct mq_file *f, struct mq_batch *b, struct mq_sent *sent);
+void mq_turn_answer(struct mq_queue *q, struct mq_turn *turn);
 void mq_turn_end(struct mq_queue *q, struct mq_turn *turn);
 int mq_send_wait(struct mq_file *f, u64 payload, u64 meta, bool nowait, int err,
 		 struct mq_turn *turn);

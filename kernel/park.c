@@ -77,6 +77,7 @@ enum mq_parked_state {
  * @late: its task has not come within its grace (the timer's, then its task's)
  * @timer: the deadline, or the end of a rest, while it is MQ_PARKED; MQ_GRACE
  *	when it is MQ_WOKEN
+ * @wait: since when it waits (the ring's lock)
  * @tries: how often in a row it was tried for nothing (the ring's lock; looked
  *	at without); from MQ_TRIES on it rests
  * @payload: a SEND's: bytes of the first message's payload (written when it is
@@ -94,6 +95,7 @@ struct mq_parked {
 	struct mq_waiter	turn;
 	bool			late;
 	struct hrtimer		timer;
+	struct mq_wait		wait;
 	unsigned int		tries;
 	u64			payload;
 	u64			meta;
@@ -503,6 +505,7 @@ static void mq_parked_finish(struct mq_parked *p, int err,
 	list_del(&p->link);
 	p->ioc.f->parked_count--;
 	spin_unlock(&q->lock);
+	mq_wait_end(mq_parked_side(p), &p->wait);
 	mq_parked_free(p);
 	mq_uring_done(cmd, err, issue_flags);
 }
@@ -589,6 +592,7 @@ int mq_park(struct io_uring_cmd *cmd, const struct mq_ioc *ioc,
 		return -ENOBUFS;
 	}
 	io_uring_cmd_mark_cancelable(cmd, issue_flags);
+	mq_wait_begin(mq_parked_side(p), &p->wait);
 	if (!mq_parked_wait(p))
 		mq_parked_finish(p, -ECANCELED, issue_flags);
 	return -EIOCBQUEUED;

@@ -438,7 +438,7 @@ bool mq_queue_takes_run_locked(struct mq_queue *q, const struct mq_batch *b)
 void mq_queue_add_run_locked(struct mq_queue *q, struct mq_batch *b, u64 now)
 {
 	struct list_head *last = q->all.prev;
-	u64 id = q->next_id;
+	u64 id = q->next_id, since = mq_ticks();
 	struct mq_entry *e;
 
 	lockdep_assert_held(&q->lock);
@@ -447,6 +447,7 @@ void mq_queue_add_run_locked(struct mq_queue *q, struct mq_batch *b, u64 now)
 
 		m->time_ns = now;
 		m->id = id++;
+		m->since = since;
 		m->state = DEVMQ_STATE_READY;
 		last->next = &e->all;
 		e->all.prev = last;
@@ -552,12 +553,12 @@ static int mq_join_locked(struct mq_queue *q, struct mq_file *f, fmode_t role)
 	/* Two threads may act for the first time at once. */
 	if (f->roles & role)
 		return 0;
-	if (role == FMODE_WRITE)
-		WRITE_ONCE(q->stat.producers, q->stat.producers + 1);
-	else if (mq_is_barred(f))
+	if (role == FMODE_READ && mq_is_barred(f))
 		return -EBUSY;
-	else
+	if (role == FMODE_READ)
 		mq_join_consumers(q, f);
+	else
+		WRITE_ONCE(q->stat.producers, q->stat.producers + 1);
 	WRITE_ONCE(f->roles, f->roles | role);
 	mq_file_tune_locked(f);
 	return 0;
@@ -694,7 +695,6 @@ void mq_queue_drain(struct mq_queue *q)
 int mq_queue_stat(struct mq_queue *q, struct devmq_stat *s)
 {
 	u32 size = s->size, flags = s->flags;
-	u64 now = ktime_get_real_ns();
 	struct mq_entry *e;
 	bool gone;
 
@@ -702,9 +702,14 @@ int mq_queue_stat(struct mq_queue *q, struct devmq_stat *s)
 	gone = q->gone;
 	*s = q->stat;
 	e = q->order ? mq_order_first(q) : mq_ready_first(&q->ready);
-	if (e && mq_msg(e)->time_ns < now)
-		s->oldest_ms = div_u64(now - mq_msg(e)->time_ns, NSEC_PER_MSEC);
+	if (e)
+		s->oldest_ms = div_u64(mq_ticks_age(mq_msg(e)->since),
+				       NSEC_PER_MSEC);
+	s->oldest_in_flight_ms = div_u64(mq_ages_oldest(&q->flights),
+					 NSEC_PER_MSEC);
 	mq_unlock(q);
+	mq_wait_stat(&q->tx, &s->waiting_senders, &s->sender_wait_ms);
+	mq_wait_stat(&q->rx, &s->waiting_receivers, &s->receiver_wait_ms);
 	s->size = size;
 	s->flags = flags;
 	return gone ? -ENODEV : 0;

@@ -55,6 +55,7 @@ static struct mq_entry *mq_pick_now(struct mq_file *f)
 		if (!IS_ERR_OR_NULL(e)) {
 			mq_flight_take_locked(f, e);
 			mq_msg(e)->holder = f;
+			f->pid = task_tgid_nr(current);
 		}
 	}
 	f->reading = !IS_ERR_OR_NULL(e);
@@ -141,19 +142,21 @@ static void mq_not_delivered(struct mq_file *f, struct mq_entry *e, u32 done)
  */
 static noinline struct mq_entry *mq_pick_wait(struct mq_file *f, bool nowait)
 {
+	struct mq_wait wait = {};
 	bool called = false;
 	struct mq_entry *e;
 	int err;
 
+	if (nowait)
+		return ERR_PTR(-EAGAIN);
+	mq_wait_begin(&f->q->rx, &wait);
 	do {
-		if (nowait)
-			return ERR_PTR(-EAGAIN);
 		err = mq_wait_to_read(f, &called);
-		if (err)
-			return ERR_PTR(err);
-		e = mq_pick(f);
+		e = err ? ERR_PTR(err) : mq_pick(f);
 	} while (e == ERR_PTR(-EAGAIN) || e == ERR_PTR(-EBUSY));
-	mq_answer_message(f->q, &called);
+	mq_wait_end(&f->q->rx, &wait);
+	if (!err)
+		mq_answer_message(f->q, &called);
 	return e;
 }
 
@@ -332,6 +335,7 @@ static ssize_t mq_read_plain(struct mq_queue *q, struct mq_file *f,
 		m->state = DEVMQ_STATE_IN_FLIGHT;
 		m->holder = f;
 		m->since_ns = 0;
+		f->pid = task_tgid_nr(current);
 		mq_count(&q->stat.in_flight, 1);
 		mq_count(&f->held_count, 1);
 		spin_unlock(&q->lock);

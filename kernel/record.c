@@ -222,7 +222,7 @@ void mq_known_learn(struct mq_known *known, const struct mq_entry *e)
  * An instant of CLOCK_BOOTTIME, as CLOCK_REALTIME goes now. By how far the two are
  * apart and not by what they show: an interrupt may come between two readings.
  */
-static u64 mq_to_realtime(u64 time)
+u64 mq_to_realtime(u64 time)
 {
 	s64 ahead = ktime_mono_to_any(0, TK_OFFS_REAL) -
 		    ktime_mono_to_any(0, TK_OFFS_BOOT);

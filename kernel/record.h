@@ -69,6 +69,7 @@ void mq_show_fill(struct mq_show *s, const struct mq_entry *e);
 u64 mq_show_step(const struct mq_show *s, u32 size);
 int mq_show_put(void __user *to, struct mq_show *s, u32 size);
 u32 mq_record_pid(u32 pid);
+u64 mq_to_realtime(u64 time);
 
 /* The size of a record, and above that its flags. */
 static inline u64 mq_record_head(const struct devmq_record *r)

@@ -286,10 +286,17 @@ static int mq_send_short(struct mq_file *f, u64 bytes, bool nowait,
 }
 
 /* Who waited has tried: if room or memory is left, it is for the next. */
-void mq_turn_end(struct mq_queue *q, struct mq_turn *turn)
+void mq_turn_answer(struct mq_queue *q, struct mq_turn *turn)
 {
 	mq_answer_room(q, &turn->called);
 	mq_account_answer(&turn->memory);
+}
+
+/* And he does not wait again. */
+void mq_turn_end(struct mq_queue *q, struct mq_turn *turn)
+{
+	mq_turn_answer(q, turn);
+	mq_wait_end(&q->tx, &turn->wait);
 }
 
 /**
@@ -320,7 +327,9 @@ int mq_send_wait(struct mq_file *f, u64 payload, u64 meta, bool nowait, int err,
 	}
 	mq_chunk_forgo(f);
 	/* WAIT(turn:end) */
-	mq_turn_end(q, turn);
+	mq_turn_answer(q, turn);
+	if (!nowait)
+		mq_wait_begin(&q->tx, &turn->wait);
 	if (err == -EDQUOT)
 		return mq_send_short(f, payload + meta, nowait, turn);
 	if (mq_spin_room(q, payload + meta, &turn->called))
@@ -406,6 +415,7 @@ static bool mq_plain_add(struct mq_queue *q, struct mq_entry *e, u32 size)
 		return false;
 	}
 	m->id = q->next_id++;
+	m->since = mq_ticks();
 	m->state = DEVMQ_STATE_READY;
 	mq_list_append(&e->all, &q->all);
 	mq_list_append(&e->list, &q->ready.fifo[0]);

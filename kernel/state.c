@@ -56,12 +56,14 @@ void mq_enter_locked(struct mq_queue *q, struct mq_entry *e,
 	mq_count(mq_counter(q, state), 1);
 	switch (state) {
 	case DEVMQ_STATE_READY:
+		mq_msg(e)->since = mq_ticks();
 		q->ready_bytes += mq_msg_bytes(mq_msg(e));
 		mq_ready_insert(&q->ready, e);
 		break;
 	case DEVMQ_STATE_IN_FLIGHT:
 		break;
 	default:
+		mq_msg(e)->since = mq_ticks();
 		mq_ids_insert(&q->aside, e);
 	}
 }

@@ -49,6 +49,11 @@ static const struct {
 	MQ_COUNTER(oldest_ms),
 	MQ_COUNTER(dead_refused),
 	MQ_COUNTER(dedup_forgotten),
+	MQ_COUNTER(oldest_in_flight_ms),
+	MQ_COUNTER(waiting_senders),
+	MQ_COUNTER(waiting_receivers),
+	MQ_COUNTER(sender_wait_ms),
+	MQ_COUNTER(receiver_wait_ms),
 };
 
 static struct mq_attr *mq_attrs;

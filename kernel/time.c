@@ -18,12 +18,34 @@
  * lease is over, though that has not been done yet. Who finds nothing to take, or
  * no room, while something is due tries again: each time a portion is done.
  */
+#include <linux/notifier.h>
 #include <linux/rbtree.h>
 #include <linux/ktime.h>
+#include <linux/suspend.h>
 
 #include "mq.h"
 
 static struct workqueue_struct *mq_workqueue;
+
+/* How long the machine has slept since it was booted, in jiffies: see mq_ticks(). */
+u64 mq_slept __read_mostly;
+
+/* Nanoseconds since an instant of mq_ticks(). */
+u64 mq_ticks_age(u64 since)
+{
+	u64 now = mq_ticks();
+
+	return now > since ? jiffies64_to_nsecs(now - since) : 0;
+}
+
+static int mq_woke_up(struct notifier_block *nb, unsigned long event, void *data)
+{
+	WRITE_ONCE(mq_slept, nsecs_to_jiffies64(ktime_get_boottime_ns() -
+						ktime_get_ns()));
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block mq_pm_notifier = { .notifier_call = mq_woke_up };
 
 u64 mq_now(enum mq_clocks clock)
 {
@@ -289,11 +311,16 @@ void mq_time_stop(struct mq_queue *q)
 int __init mq_time_init(void)
 {
 	mq_workqueue = alloc_workqueue("devmq", WQ_UNBOUND, 0);
-	return mq_workqueue ? 0 : -ENOMEM;
+	if (!mq_workqueue)
+		return -ENOMEM;
+	register_pm_notifier(&mq_pm_notifier);
+	mq_woke_up(NULL, 0, NULL);
+	return 0;
 }
 
 /* Work that is under way has a reference to its queue, but not to the module. */
 void mq_time_exit(void)
 {
+	unregister_pm_notifier(&mq_pm_notifier);
 	destroy_workqueue(mq_workqueue);
 }

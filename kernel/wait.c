@@ -271,8 +271,54 @@ static void mq_grace_over(struct timer_list *timer)
 		mq_pass_room_on(q, writers);
 }
 
+/* Somebody begins to wait in a call, or as a command, or still does. */
+void mq_wait_begin(struct mq_side *side, struct mq_wait *w)
+{
+	if (w->since)
+		return;
+	w->since = mq_now(MQ_BOOTTIME);
+	spin_lock(&side->lock);
+	list_add_tail(&w->link, &side->waits);
+	side->waiting++;
+	spin_unlock(&side->lock);
+}
+
+/* He waits no more, if he did. */
+void mq_wait_end(struct mq_side *side, struct mq_wait *w)
+{
+	if (!w->since)
+		return;
+	spin_lock(&side->lock);
+	list_del(&w->link);
+	side->waiting--;
+	spin_unlock(&side->lock);
+	w->since = 0;
+}
+
+/* How many wait, and for how long the first has. */
+void mq_wait_stat(struct mq_side *side, u64 *waiting, u64 *first_ms)
+{
+	u64 now = mq_now(MQ_BOOTTIME);
+	const struct mq_wait *w;
+
+	spin_lock(&side->lock);
+	*waiting = side->waiting;
+	w = list_first_entry_or_null(&side->waits, struct mq_wait, link);
+	*first_ms = w && w->since < now ? div_u64(now - w->since,
+						  NSEC_PER_MSEC) : 0;
+	spin_unlock(&side->lock);
+}
+
+static void mq_side_init(struct mq_side *side)
+{
+	spin_lock_init(&side->lock);
+	INIT_LIST_HEAD(&side->waits);
+}
+
 void mq_wait_init(struct mq_queue *q)
 {
+	mq_side_init(&q->rx);
+	mq_side_init(&q->tx);
 	init_waitqueue_head(&q->readers);
 	mq_pollers_init(q);
 	mq_waiters_init(&q->room);

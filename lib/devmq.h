@@ -572,9 +572,9 @@ enum devmq_state devmq_msg_state(const struct devmq_msg *msg);
 /**
  * devmq_msg_holder() - who holds a message in flight that devmq_peek() showed
  * @msg: the message
- * @pid: where the id of the process that opened the holding file goes (zero
- *	to a caller in another pid namespace, and while the message is being
- *	handed over), or NULL
+ * @pid: where the id of the process that received last with the holding file goes
+ *	(zero to a caller in another pid namespace, and while the message is
+ *	being handed over), or NULL
  * @since_ns: where the time of delivery (CLOCK_REALTIME) goes, or NULL
  *
  * Return: whether the message says so; if not, nothing is stored.
@@ -1114,7 +1114,8 @@ int devmq_stat(struct devmq_queue *queue, struct devmq_stat *stat,
  * @queue: open for reading or to look
  * @first_id: from this id; zero: from the first
  * @last_id: to this id; zero: to the last
- * @older_than_ns: only what was sent longer ago; zero: of any age
+ * @older_than_ns: only what came to this queue, and to its state, longer ago; zero:
+ *	of any age. No step of the machine's clock makes a message older
  * @states: DEVMQ_STATE_MASK() of the states, or'ed; zero: all
  * @purged: where the number of messages dropped goes, or NULL
  *

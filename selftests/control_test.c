@@ -1150,7 +1150,8 @@ TEST_F(control, counters_are_read_only_numbers)
 		"sent", "delivered", "acked", "redelivered", "expired",
 		"dead_lettered", "dropped", "purged", "deduplicated",
 		"consumers", "producers", "oldest_ms", "dead_refused",
-		"dedup_forgotten",
+		"dedup_forgotten", "oldest_in_flight_ms", "waiting_senders",
+		"waiting_receivers", "sender_wait_ms", "receiver_wait_ms",
 	};
 	struct stat stat_buffer;
 	char path[256];

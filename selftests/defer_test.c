@@ -173,6 +173,7 @@ TEST_F(defer, what_is_not_deferred_is_enoent)
 	EXPECT_EQ(-ENOENT, RECV_ID(self->fd, ~0ULL));
 	STAT();
 	before.oldest_ms = self->stat.oldest_ms;
+	before.oldest_in_flight_ms = self->stat.oldest_in_flight_ms;
 	EXPECT_EQ(0, memcmp(&before, &self->stat, sizeof(before)));
 }
 

@@ -129,6 +129,7 @@ static bool disarm(FIXTURE_DATA(fault) *self)
 static bool unchanged(FIXTURE_DATA(fault) *self)
 {
 	self->after.oldest_ms = self->before.oldest_ms;
+	self->after.oldest_in_flight_ms = self->before.oldest_in_flight_ms;
 	return !memcmp(&self->before, &self->after, sizeof(self->before));
 }
 

@@ -45,7 +45,7 @@ FIXTURE_VARIANT(ioctl) {
 	} reserved[4];			/* must be zero */
 	struct {
 		size_t offset, size;
-	} out[10];
+	} out[12];
 	size_t first_size;		/* of its first version, if less */
 };
 
@@ -166,6 +166,8 @@ FIXTURE_VARIANT_ADD(ioctl, stat)
 		MEMBER(devmq_stat, consumers), MEMBER(devmq_stat, producers),
 		MEMBER(devmq_stat, oldest_ms),
 		MEMBER(devmq_stat, dedup_forgotten),
+		MEMBER(devmq_stat, oldest_in_flight_ms),
+		MEMBER(devmq_stat, receiver_wait_ms),
 	},
 };
 
@@ -241,6 +243,7 @@ static bool unchanged(FIXTURE_DATA(ioctl) *self)
 	if (mq_stat(&self->queue, &stat))
 		return false;
 	stat.oldest_ms = self->before.oldest_ms;
+	stat.oldest_in_flight_ms = self->before.oldest_in_flight_ms;
 	if (memcmp(&stat, &self->before, sizeof(stat)))
 		return false;
 	return !mq_consumer_get(self->fd, &consumer) &&
@@ -618,7 +621,7 @@ TEST_F(command, structures_are_laid_out_the_same_everywhere)
 	EXPECT_EQ(32, sizeof(struct devmq_settle));
 	EXPECT_EQ(72, sizeof(struct devmq_peek));
 	EXPECT_EQ(48, sizeof(struct devmq_consumer));
-	EXPECT_EQ(168, sizeof(struct devmq_stat));
+	EXPECT_EQ(208, sizeof(struct devmq_stat));
 	EXPECT_EQ(48, sizeof(struct devmq_purge));
 	EXPECT_EQ(56, sizeof(struct devmq_redrive));
 	EXPECT_EQ(24, offsetof(struct devmq_redrive, target_fd));

@@ -209,12 +209,12 @@ TEST_F(order, fionread_and_oldest_are_of_the_next_in_line)
 	CREATE("priorities=2");
 	ASSERT_EQ(1, SEND_AT("low", 0));
 	mq_sleep_ms(50);
-	EXPECT_LE(50, mq_stat_of(&self->queue, oldest_ms));
+	EXPECT_LE(40, mq_stat_of(&self->queue, oldest_ms));
 	ASSERT_EQ(2, SEND_AT("the top one", 1));
 	EXPECT_EQ(11, mq_fionread(self->fd));
 	EXPECT_EQ(0, mq_get(self->fd, "the top one"));
 	EXPECT_EQ(3, mq_fionread(self->fd));
-	EXPECT_LE(50, mq_stat_of(&self->queue, oldest_ms));
+	EXPECT_LE(40, mq_stat_of(&self->queue, oldest_ms));
 }
 
 TEST_F(order, peek_is_by_id_whatever_the_priority)

@@ -102,6 +102,7 @@ TEST_F(peek, shows_all_in_the_order_of_ids_and_changes_nothing)
 	EXPECT_TRUE(untouched(self->buffer + self->peek.used, 4096));
 	ASSERT_EQ(0, mq_stat(&self->queue, &after));
 	after.oldest_ms = before.oldest_ms;
+	after.oldest_in_flight_ms = before.oldest_in_flight_ms;
 	EXPECT_EQ(0, memcmp(&before, &after, sizeof(before)));
 	EXPECT_EQ(1, mq_held(self->fd));
 	EXPECT_EQ(0, mq_get(self->fd, "m3"));
@@ -387,17 +388,24 @@ TEST_F(peek, message_in_flight_tells_its_holder)
 	EXPECT_EQ(128 + SIGKILL, mq_wait_child(child));
 }
 
-TEST_F(peek, holder_is_who_opened_the_file)
+TEST_F(peek, holder_is_who_received_last_not_who_opened_the_file)
 {
 	struct devmq_record *record = (void *)self->buffer;
 	struct devmq_extra extra;
+	struct devmq_recv recv;
 	pid_t child;
 
-	ASSERT_EQ(0, mq_fill(self->fd, 1));
+	ASSERT_EQ(0, mq_fill(self->fd, 2));
 	child = mq_fork();
 	if (!child)
 		_exit(mq_get(self->fd, "m1") ? 1 : 0);
 	ASSERT_EQ(0, mq_wait_child(child));
+	prepare(self, sizeof(self->buffer));
+	ASSERT_EQ(0, PEEK());
+	memcpy(&extra, record + 1, sizeof(extra));
+	EXPECT_EQ(child, extra.holder_pid);
+	ASSERT_EQ(0, mq_recv(self->fd, self->buffer, sizeof(self->buffer),
+			     &recv));
 	prepare(self, sizeof(self->buffer));
 	ASSERT_EQ(0, PEEK());
 	memcpy(&extra, record + 1, sizeof(extra));

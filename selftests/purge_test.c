@@ -316,7 +316,7 @@ TEST_F(purge, several_states_can_be_purged_at_once)
 	EXPECT_EQ(2, mq_purge(self->fd, 0, 0));
 }
 
-TEST_F(purge, age_is_since_the_send_in_every_state)
+TEST_F(purge, age_is_how_long_it_has_been_in_its_state)
 {
 	ASSERT_EQ(0, mq_fill_states(self->fd));
 	self->purge.older_than_ns = MQ_HOUR;
@@ -351,6 +351,19 @@ TEST_F(purge, reason_selects)
 	EXPECT_EQ(1, purge.purged);
 	EXPECT_EQ(DEVMQ_STATE_DEAD, mq_state(&self->queue, 2));
 	EXPECT_EQ(DEVMQ_STATE_READY, mq_state(&self->queue, 4));
+}
+
+TEST_F(purge, what_has_just_died_is_not_old)
+{
+	ASSERT_EQ(0, mq_consumer_set(self->fd, DEVMQ_ACK_MANUAL, 0));
+	ASSERT_EQ(0, mq_fill(self->fd, 2));
+	mq_sleep_ms(300);
+	ASSERT_EQ(0, mq_get(self->fd, "m1"));
+	ASSERT_EQ(1, mq_reject(self->fd, 1));
+	self->purge.older_than_ns = 250 * MQ_MS;
+	ASSERT_EQ(0, PURGE());
+	EXPECT_EQ(1, self->purge.purged);
+	EXPECT_EQ(DEVMQ_STATE_DEAD, mq_state(&self->queue, 1));
 }
 
 TEST_HARNESS_MAIN

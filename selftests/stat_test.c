@@ -196,6 +196,9 @@ TEST_F(stat, refused_calls_count_nothing)
 	EXPECT_EQ(0, memcmp(&before, &self->stat, sizeof(before)));
 }
 
+/* A tick of the kernel's, at most: ages are known to one. */
+#define TICK_MS	10
+
 TEST_F(stat, oldest_ms_is_the_age_of_the_next_in_line)
 {
 	uint64_t start, second, now;
@@ -209,29 +212,194 @@ TEST_F(stat, oldest_ms_is_the_age_of_the_next_in_line)
 	ASSERT_EQ(1, mq_put(self->fd, "x"));
 	STAT();
 	now = mq_now_ms();
-	EXPECT_LE(100, self->stat.oldest_ms);
-	EXPECT_GE(now - start + 1, self->stat.oldest_ms);
-	EXPECT_LE(100, mq_sysfs_number(&self->queue, "oldest_ms"));
+	EXPECT_LE(100 - TICK_MS, self->stat.oldest_ms);
+	EXPECT_GE(now - start + 1 + TICK_MS, self->stat.oldest_ms);
+	EXPECT_LE(100 - TICK_MS, mq_sysfs_number(&self->queue, "oldest_ms"));
 	ASSERT_EQ(0, mq_get(self->fd, "m1"));
 	STAT();
-	now = mq_now_ms();
-	EXPECT_GE(now - second + 1, self->stat.oldest_ms);
+	EXPECT_GE(mq_now_ms() - second + 1 + TICK_MS, self->stat.oldest_ms);
 	ASSERT_EQ(0, mq_get(self->fd, "x"));
 	STAT();
 	EXPECT_EQ(0, self->stat.oldest_ms);
 }
 
-TEST_F(stat, message_that_came_back_is_the_oldest_again)
+TEST_F(stat, age_of_a_message_that_came_back_begins_anew)
 {
+	uint64_t back;
+
 	ASSERT_EQ(0, mq_consumer_set(self->fd, DEVMQ_ACK_MANUAL, 0));
 	ASSERT_EQ(0, mq_fill(self->fd, 1));
 	mq_sleep_ms(50);
+	STAT();
+	EXPECT_LE(50 - TICK_MS, self->stat.oldest_ms);
 	ASSERT_EQ(0, mq_get(self->fd, "m1"));
 	STAT();
 	EXPECT_EQ(0, self->stat.oldest_ms);
+	mq_sleep_ms(50);
+	back = mq_now_ms();
 	ASSERT_EQ(1, mq_release(self->fd, 1));
 	STAT();
-	EXPECT_LE(50, self->stat.oldest_ms);
+	EXPECT_GE(mq_now_ms() - back + 1 + TICK_MS, self->stat.oldest_ms);
+}
+
+TEST_F(stat, age_of_a_delayed_message_begins_when_it_is_ready)
+{
+	uint64_t start = mq_now_ms();
+
+	ASSERT_LT(0, MQ_SEND(self->fd, .text = "x", .delay_ns = 100 * MQ_MS));
+	ASSERT_TRUE(mq_wait_until(mq_stat_of(&self->queue, ready)));
+	STAT();
+	EXPECT_GE(mq_now_ms() - start - 100 + 1 + TICK_MS,
+		  self->stat.oldest_ms);
+}
+
+static int step_clock(long long seconds)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_REALTIME, &time);
+	time.tv_sec += seconds;
+	return clock_settime(CLOCK_REALTIME, &time) ? -errno : 0;
+}
+
+/* One step of NTP, on a machine that had booted with no clock. */
+TEST_F(stat, step_of_the_clock_makes_no_message_older_and_purges_none)
+{
+	static const long long day = 86400, steps[] = { 20000, -3650 };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(steps); i++) {
+		struct devmq_purge purge = {
+			.size = sizeof(purge), .older_than_ns = MQ_HOUR,
+		};
+
+		ASSERT_EQ(0, mq_fill(self->fd, 2));
+		ASSERT_EQ(0, step_clock(steps[i] * day));
+		ASSERT_EQ(0, mq_stat(&self->queue, &self->stat));
+		EXPECT_EQ(0, mq_ioctl(self->fd, DEVMQ_IOC_PURGE, &purge));
+		ASSERT_EQ(1, mq_put(self->fd, "x"));
+		ASSERT_EQ(0, step_clock(-steps[i] * day));
+		EXPECT_GT(3600 * 1000, self->stat.oldest_ms);
+		EXPECT_EQ(0, purge.purged);
+		STAT();
+		EXPECT_GT(3600 * 1000, self->stat.oldest_ms);
+		ASSERT_EQ(3, mq_purge(self->fd, 0, 0));
+	}
+}
+
+TEST_F(stat, oldest_in_flight_is_what_has_been_held_for_longest)
+{
+	uint64_t start, now, first;
+
+	ASSERT_EQ(0, mq_consumer_set(self->fd, DEVMQ_ACK_MANUAL, 0));
+	ASSERT_EQ(0, mq_fill(self->fd, 3));
+	STAT();
+	EXPECT_EQ(0, self->stat.oldest_in_flight_ms);
+	start = mq_now_ms();
+	ASSERT_EQ(0, mq_get(self->fd, "m1"));
+	first = mq_now_ms();
+	mq_sleep_ms(400);
+	ASSERT_EQ(0, mq_get(self->fd, "m2"));
+	STAT();
+	now = mq_now_ms();
+	EXPECT_GE(now - start + 1, self->stat.oldest_in_flight_ms);
+	EXPECT_LE((now - first) * 7 / 8 - 20,
+		  self->stat.oldest_in_flight_ms + now - first - 400);
+	ASSERT_EQ(1, mq_ack(self->fd, 1));
+	STAT();
+	EXPECT_GE(mq_now_ms() - first - 400 + 60,
+		  self->stat.oldest_in_flight_ms);
+	ASSERT_EQ(1, mq_ack(self->fd, 2));
+	STAT();
+	EXPECT_EQ(0, self->stat.oldest_in_flight_ms);
+}
+
+/* Whatever comes and goes, in any order, nothing is left of it. */
+TEST_F(stat, oldest_in_flight_is_right_after_many_have_come_and_gone)
+{
+	uint64_t before;
+	unsigned int i;
+
+	ASSERT_EQ(0, mq_consumer_set(self->fd, DEVMQ_ACK_MANUAL, 0));
+	ASSERT_EQ(0, mq_fill(self->fd, 301));
+	for (i = 1; i <= 300; i++) {
+		ASSERT_LT(0, mq_read(self->fd, (char [8]){}, 8));
+		mq_sleep_ms(1);
+		if (i % 3)
+			ASSERT_EQ(1, mq_ack(self->fd, i));
+	}
+	STAT();
+	/* The third has been held all the time. */
+	EXPECT_LE(240, self->stat.oldest_in_flight_ms);
+	for (i = 300; i; i -= 3)
+		ASSERT_EQ(1, mq_ack(self->fd, i));
+	STAT();
+	EXPECT_EQ(0, self->stat.oldest_in_flight_ms);
+	before = mq_now_ms();
+	ASSERT_EQ(0, mq_get(self->fd, "m301"));
+	mq_sleep_ms(30);
+	STAT();
+	EXPECT_LE(20, self->stat.oldest_in_flight_ms);
+	EXPECT_GE(mq_now_ms() - before + 1, self->stat.oldest_in_flight_ms);
+}
+
+TEST_F(stat, those_who_wait_are_counted_with_how_long_the_first_has)
+{
+	struct mq_call readers[2], writer;
+	char data[2][8];
+	int in, out, i;
+
+	in = mq_open(&self->queue, O_RDONLY);
+	out = mq_open(&self->queue, O_WRONLY);
+	ASSERT_LE(0, out);
+	STAT();
+	EXPECT_EQ(0, self->stat.waiting_receivers);
+	EXPECT_EQ(0, self->stat.receiver_wait_ms);
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, mq_read_start(&readers[i], in, data[i], 8));
+		ASSERT_TRUE(mq_call_sleeps(&readers[i]));
+		mq_sleep_ms(50);
+	}
+	STAT();
+	EXPECT_EQ(2, self->stat.waiting_receivers);
+	EXPECT_LE(100, self->stat.receiver_wait_ms);
+	EXPECT_EQ(0, self->stat.waiting_senders);
+	EXPECT_EQ(0, self->stat.sender_wait_ms);
+	EXPECT_EQ(2, mq_sysfs_number(&self->queue, "waiting_receivers"));
+	ASSERT_EQ(0, mq_fill(self->fd, 2));
+	for (i = 0; i < 2; i++)
+		EXPECT_EQ(2, mq_call_result(&readers[i]));
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "max_messages", "1"));
+	ASSERT_EQ(0, mq_fill(self->fd, 1));
+	ASSERT_EQ(0, mq_write_start(&writer, out, "x", 1));
+	ASSERT_TRUE(mq_call_sleeps(&writer));
+	mq_sleep_ms(50);
+	STAT();
+	EXPECT_EQ(0, self->stat.waiting_receivers);
+	EXPECT_EQ(0, self->stat.receiver_wait_ms);
+	EXPECT_EQ(1, self->stat.waiting_senders);
+	EXPECT_LE(50, self->stat.sender_wait_ms);
+	ASSERT_EQ(0, mq_get(self->fd, "m1"));
+	EXPECT_EQ(1, mq_call_result(&writer));
+	STAT();
+	EXPECT_EQ(0, self->stat.waiting_senders);
+	close(in);
+	close(out);
+}
+
+TEST_F(stat, one_who_is_killed_waits_no_more)
+{
+	pid_t child = mq_fork();
+
+	if (!child) {
+		mq_read(mq_open(&self->queue, O_RDONLY), (char [8]){}, 8);
+		_exit(1);
+	}
+	ASSERT_TRUE(mq_wait_asleep(child, child, SYS_read));
+	EXPECT_EQ(1, mq_stat_of(&self->queue, waiting_receivers));
+	ASSERT_EQ(0, kill(child, SIGKILL));
+	EXPECT_EQ(128 + SIGKILL, mq_wait_child(child));
+	EXPECT_EQ(0, mq_stat_of(&self->queue, waiting_receivers));
 }
 
 TEST_F(stat, sysfs_tells_the_same)

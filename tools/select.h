@@ -19,7 +19,7 @@
 	{ OPT_REASON, "reason", "REASON", \
 	  "only what is or was dead for this reason" }, \
 	{ OPT_OLDER, "older-than", "DURATION", \
-	  "only what was sent longer ago than that" }
+	  "only what has been there, in its state, for longer" }
 #define OPT_ID_RANGE \
 	{ OPT_ID, "id", "A[-B]", "only this id, or those from A to B" }
 

@@ -477,6 +477,8 @@ test_stat_json()
 		/acked 0 /redelivered 0 /expired 0 /dead_lettered 0 \
 		/dropped 0 /purged 0 /deduplicated 0 /consumers 0 \
 		/producers 0 /dead_refused 0 /dedup_forgotten 0 \
+		/oldest_in_flight_ms 0 /waiting_senders 0 \
+		/waiting_receivers 0 /sender_wait_ms 0 /receiver_wait_ms 0 \
 		/lease_ms 0 /dead_letter none /priorities 1
 	grep -Eq '"oldest_ms":[0-9]+' "$T/out" || fail "oldest_ms"
 	mq stat "$Q" --json
@@ -1201,16 +1203,21 @@ test_peek_many()
 
 test_peek_in_flight()
 {
+	local pid
+
 	make "$Q" ack=manual
 	send "$Q" one
 	send "$Q" two
 	exec 5<"/dev/mq/$Q"
-	head -c 3 <&5 >"$T/got"
+	head -c 3 <&5 >"$T/got" &
+	pid=$!
+	wait $pid
 	expect_same one "$(cat "$T/got")"
+	# the process that received, though this one has it open
 	mq peek "$Q" --state=in-flight -J
 	expect 0 -
 	expect_json /id 1 /payload one /state in-flight /attempt 1 \
-		/holder_pid "$BASHPID"
+		/holder_pid "$pid"
 	grep -Eq '"since_ns":1[0-9]{18}' "$T/out" || fail "since_ns"
 	mq peek "$Q" --state=ready -J
 	expect_json /id 2 /payload two /state ready /attempt 0 \

@@ -238,8 +238,8 @@ struct devmq_record {
  * struct devmq_extra - what only some records have to say
  * @since_ns: DEVMQ_IOC_PEEK, in flight: when it was delivered, CLOCK_REALTIME;
  *	else zero
- * @holder_pid: DEVMQ_IOC_PEEK, in flight: process that opened the file which
- *	holds it, seen as @pid of struct devmq_record is; else zero, as also
+ * @holder_pid: DEVMQ_IOC_PEEK, in flight: process that received last with the
+ *	open file which holds it, seen as @pid of struct devmq_record is; else zero, as also
  *	while DEVMQ_IOC_RECV is handing it over
  * @payload_size: bytes of the whole payload, of which DEVMQ_IOC_PEEK may show
  *	less
@@ -572,14 +572,22 @@ struct devmq_consumer {
  * @deduplicated: sends that stored nothing, having been seen before
  * @consumers: open files that are consumers now, see the top of this file
  * @producers: open files that are producers now
- * @oldest_ms: age in milliseconds of the message that is next in line, zero
- *	if none is ready
+ * @oldest_ms: for how many milliseconds the message that is next in line has
+ *	been ready in this queue, to a tick of the kernel's; zero if none is
  * @dead_refused: times that a message was to die and stayed ready, as max_dead
  *	were dead already
  * @dedup_forgotten: de-duplication ids forgotten before the window was over, as
  *	there were more than dedup_max
+ * @oldest_in_flight_ms: for how many milliseconds, or somewhat fewer, the delivery
+ *	has been held that has been for longest; zero if none is
+ * @waiting_senders: how many calls and io_uring commands wait for room, or for
+ *	memory, now; polls are not counted
+ * @waiting_receivers: how many wait for a message
+ * @sender_wait_ms: for how many milliseconds the first of the senders has
+ * @receiver_wait_ms: for how many the first of the receivers has
  *
- * Works on any descriptor of the queue. At every instant sent = ready +
+ * No time here is moved by a step of the machine's clock, and all go on while it
+ * sleeps. Works on any descriptor of the queue. At every instant sent = ready +
  * in_flight + delayed + deferred + dead + acked + expired + dead_lettered +
  * dropped + purged.
  */
@@ -606,6 +614,11 @@ struct devmq_stat {
 	__aligned_u64	oldest_ms;
 	__aligned_u64	dead_refused;
 	__aligned_u64	dedup_forgotten;
+	__aligned_u64	oldest_in_flight_ms;
+	__aligned_u64	waiting_senders;
+	__aligned_u64	waiting_receivers;
+	__aligned_u64	sender_wait_ms;
+	__aligned_u64	receiver_wait_ms;
 };
 
 /**
@@ -614,7 +627,10 @@ struct devmq_stat {
  * @flags: must be zero
  * @first_id: drop messages with this id or a larger one; zero: from the first
  * @last_id: drop messages with this id or a smaller one; zero: to the last
- * @older_than_ns: drop messages sent longer ago than this; zero: of any age
+ * @older_than_ns: drop messages that came to this queue, and to the state in which
+ *	they are, longer ago than this; zero: of any age. No step of the
+ *	machine's clock makes a message older. Times are known to a tick of
+ *	the kernel's, and what might be younger than this stays
  * @states: mask of states; zero: all. What is in flight always stays
  * @reason: drop messages that are, or were elsewhere, dead for this reason (enum
  *	devmq_reason, or a consumer's number); zero: whatever it is
