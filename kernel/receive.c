@@ -362,15 +362,16 @@ ssize_t mq_read(struct file *file, char __user *to, size_t size, loff_t *pos)
 
 	if (unlikely(!size))
 		return 0;
+	/* Called in one place, so that it is not a call. */
+again:
 	ret = mq_read_plain(f->q, f, to, size);
 	if (likely(ret))
 		return ret;
 	if (unlikely(!(READ_ONCE(f->roles) & FMODE_READ))) {
 		ret = mq_act_as(f, FMODE_READ);
-		/* As any other from now on. */
-		ret = ret ?: mq_read_plain(f->q, f, to, size);
 		if (ret)
 			return ret;
+		goto again;
 	}
 	if (READ_ONCE(f->ack) == DEVMQ_ACK_MANUAL)
 		mq_own(f);
