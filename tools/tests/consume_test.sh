@@ -375,26 +375,69 @@ test_consume_says_how_many_of_a_batch_are_dead()
 
 # ----------------------------------------------------------------- more time
 
+# In $due: when the lease of the only delivery ends, in nanoseconds since 1970.
+lease_due()
+{
+	mq peek "$Q" --state=in-flight -J
+	due=$("$JSON_CHECK" /due_ns <"$T/out")
+}
+
+due_is_after() { lease_due; [ "$due" -gt "$1" ]; }
+
+# A command that says in $T/variable how to reach consume, and waits for $T/go.
+waiter()
+{
+	echo "echo \$DEVMQ_CONSUME >$T/variable.new
+		mv $T/variable.new $T/variable
+		until [ -e $T/go ]; do sleep 0.02; done"
+}
+
 test_consume_extend()
 {
+	local due first
+
 	make "$Q"
 	send "$Q" hello
-	# three times as long as the lease
-	mq consume "$Q" -n 1 --lease=2s -- sh -c "for i in 1 2 3 4 5 6 7 8 9 10 11 12; do
-		sleep 0.5; $MQCTL extend || exit 9; done"
+	"$MQCTL" consume "$Q" -n 1 --lease=1h -- sh -c "$(waiter)" &
+	wait_for [ -e "$T/variable" ]
+	lease_due
+	first=$due
+	export DEVMQ_CONSUME
+	DEVMQ_CONSUME=$(cat "$T/variable")
+	mq extend 2h
 	expect 0
+	lease_due
+	[ "$due" -gt $((first + 3000 * 1000000000)) ] || fail "$first to $due"
+	mq extend 0
+	expect 0
+	lease_due
+	expect_same null "$due"
+	mq extend
+	expect 0
+	lease_due
+	[ "$due" -gt "$first" ] || fail "$first to $due"
+	: >"$T/go"
+	wait $! || fail "status $?"
 	counters "$Q" acked=1 redelivered=0
-	send "$Q" hello
-	mq consume "$Q" -n 1 --lease=500ms -- sh -c "$MQCTL extend 1h && sleep 1.5"
-	expect 0
-	send "$Q" hello
-	mq consume "$Q" -n 1 --lease=500ms -- sh -c "$MQCTL extend 0 && sleep 1.5"
-	expect 0
 	# without a lease there is nothing to extend, and no harm in it
 	send "$Q" hello
 	mq consume "$Q" -n 1 -- "$MQCTL" extend
 	expect 0
-	counters "$Q" acked=4
+}
+
+# The command is not ended when the lease would have been over without.
+test_consume_extend_lets_the_command_go_on()
+{
+	make "$Q"
+	send "$Q" hello
+	"$MQCTL" consume "$Q" -n 1 --lease=10s -- sh -c "$(waiter)" &
+	wait_for [ -e "$T/variable" ]
+	DEVMQ_CONSUME=$(cat "$T/variable") mq extend 1h
+	expect 0
+	sleep 12
+	: >"$T/go"
+	wait $! || fail "status $?"
+	counters "$Q" acked=1 redelivered=0
 }
 
 # Nothing but the environment leads to consume, and a descriptor to the queue.
@@ -410,11 +453,17 @@ test_consume_extend_needs_no_descriptor()
 
 test_consume_extend_in_a_batch()
 {
+	local now
+
 	make "$Q"
 	printf '1\n2\n3\n' | "$MQCTL" send --line "$Q" >/dev/null
-	mq consume "$Q" -n 1 --batch=3 --lease=1s -- \
-		sh -c "$MQCTL extend 1h && sleep 2"
-	expect 0
+	now=$(nanoseconds)
+	mq consume "$Q" -n 1 --batch=3 --lease=1h -- sh -c "$MQCTL extend 3h &&
+		$MQCTL peek $Q --state=in-flight -J"
+	expect 0 -
+	for due in $("$JSON_CHECK" -l /due_ns <"$T/out"); do
+		[ "$due" -gt $((now + 7200 * 1000000000)) ] || fail "$now to $due"
+	done
 	counters "$Q" acked=3 redelivered=0
 }
 
@@ -425,12 +474,11 @@ test_consume_extend_too_late()
 
 	make "$Q"
 	send "$Q" hello
-	"$MQCTL" consume "$Q" -n 1 --lease=500ms -- sh -c "
+	"$MQCTL" consume "$Q" -n 1 --lease=10s -- sh -c "
 		echo \$DEVMQ_CONSUME >$T/variable.new
 		mv $T/variable.new $T/variable
 		exec sleep 1000" 2>"$T/said" &
 	consumer=$!
-	# the lease may be over before that is there, which is as good
 	wait_for [ -e "$T/variable" ]
 	kill -STOP $consumer
 	wait_for has "$Q" in_flight 0
@@ -476,10 +524,16 @@ test_consume_extend_by_others()
 
 test_consume_keep()
 {
-	make "$Q" lease_ms=1s
+	local due
+
+	make "$Q" lease_ms=20s
 	send "$Q" hello
-	mq consume "$Q" -n 1 --keep -- sleep 4
-	expect 0
+	"$MQCTL" consume "$Q" -n 1 --keep -- sh -c "$(waiter)" &
+	wait_for [ -e "$T/variable" ]
+	lease_due
+	wait_for due_is_after "$due"
+	: >"$T/go"
+	wait $! || fail "status $?"
 	counters "$Q" acked=1 redelivered=0
 	# it keeps what is, not what is hung: a stopped consumer loses it
 	send "$Q" hello

@@ -1745,6 +1745,7 @@ test_watch()
 	wait_for grep -q $'\033\\[H\033\\[Jname ' "$T/seen"
 	mq rm -f "$Q"
 	wait $!
+	expect_same 1 $? status
 }
 
 # on_terminal ARG...: what mqctl writes to a terminal, in $T/out.
