@@ -245,9 +245,9 @@ inline mq_want_room(f, bytes)
 {
 	if
 	:: atomic { !wants[f] && bytes -> wants[f] = bytes; blocked++ }
+	/* WAIT(want:none) */
 	:: atomic { wants[f] && !bytes -> wants[f] = 0; blocked-- };
 #ifndef BREAK_WANT
-		/* WAIT(want:none) */
 		mq_wake_pollers()
 #endif
 	:: atomic { !wants[f] == !bytes -> wants[f] = bytes }
