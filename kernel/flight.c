@@ -639,6 +639,8 @@ static u64 mq_backoff(const struct mq_queue *q, u32 failures)
 	u64 factor = READ_ONCE(q->opt.retry_backoff);
 	u64 most = READ_ONCE(q->opt.retry_max_ms) ?: MQ_MS_MAX;
 
+	/* Whoever asks for a long first delay need not know of the ceiling. */
+	most = max(most, delay);
 	if (factor > 1)
 		while (failures-- > 1 && delay && delay < most)
 			delay *= factor;

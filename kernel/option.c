@@ -153,7 +153,7 @@ const struct mq_option mq_option_table[] = {
 	}, {
 		MQ_FIELD(retry_max_ms), .kind = MQ_DURATION, .live = true,
 		.max = MQ_MS_MAX, .def = 60000,
-		.help = "the longest that it waits, 0: no bound",
+		.help = "the longest that it grows to, 0: no bound",
 	}, {
 		MQ_FIELD(delay_ms), .kind = MQ_DURATION, .live = true,
 		.max = MQ_MS_MAX,

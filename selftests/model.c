@@ -398,6 +398,7 @@ static __u64 back_off(const struct model_queue *q, const struct model_entry *e,
 	__u32 i;
 
 	most = most ? most : MODEL_MS_MAX;
+	most = most < delay ? delay : most;
 	for (i = e->failures_before; i < failures && delay < most; i++)
 		delay *= q->option[OPT_RETRY_BACKOFF];
 	return (delay < most ? delay : most) * MS;

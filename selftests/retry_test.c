@@ -308,11 +308,11 @@ TEST_F(retry, backoff_equal_to_its_ceiling_is_not_cut)
 	EXPECT_BACKOFF(3, 1200 * MQ_SECOND);
 }
 
-TEST_F(retry, ceiling_below_the_first_delay_is_obeyed)
+TEST_F(retry, first_delay_above_the_ceiling_is_kept_and_does_not_grow)
 {
-	CREATE("retry_ms=7200000 retry_max_ms=600000");
-	EXPECT_BACKOFF(1, 600 * MQ_SECOND);
-	EXPECT_BACKOFF(2, 600 * MQ_SECOND);
+	CREATE("retry_ms=7200000 retry_backoff=3 retry_max_ms=600000");
+	EXPECT_BACKOFF(1, 7200 * MQ_SECOND);
+	EXPECT_BACKOFF(2, 7200 * MQ_SECOND);
 }
 
 TEST_F(retry, steepest_backoff_ends_at_its_ceiling)

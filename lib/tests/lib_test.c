@@ -1263,7 +1263,8 @@ TEST_F(queue, duplicates_are_sent_and_not_stored)
 	}
 	EXPECT_EQ(5, i);
 	/* Neither room nor the first message is needed for that. */
-	EXPECT_EQ(0, devmq_purge(self->in, 0, 0, 0, 0, NULL));
+	while (devmq_recv(self->in, self->buffer, 0, 0) > 0)
+		;
 	ASSERT_EQ(0, add_letters(self->batch, "b"));
 	EXPECT_EQ(0, devmq_send_batch(self->out, self->batch, NULL, &first,
 				      NULL));
