@@ -914,6 +914,13 @@ static void show(const struct model_entry *e, struct model_seen *s)
 	};
 }
 
+/* What a delivery says of times, where it says more than of any message. */
+static void show_times(const struct model_entry *e, struct model_seen *s)
+{
+	s->due = s->extra ? e->lease : 0;
+	s->expires = s->extra ? e->expires : 0;
+}
+
 static struct model_seen *add_seen(struct model_outcome *o,
 				   const struct model_entry *e)
 {
@@ -1107,7 +1114,7 @@ static void call_recv(struct model *m, struct model_queue *q,
 		used += step;
 		take(m, q, c->file, e);
 		show(e, s);
-		s->due = s->extra ? e->lease : 0;
+		show_times(e, s);
 		ids[o->count - 1] = e->id;
 		f->last_id = e->id;
 	}
@@ -1152,7 +1159,7 @@ static void call_recv_id(struct model *m, struct model_queue *q,
 	o->result = step;
 	take(m, q, c->file, e);
 	show(e, s);
-	s->due = s->extra ? e->lease : 0;
+	show_times(e, s);
 	f->last_id = e->id;
 	if (f->ack == DEVMQ_ACK_AUTO)
 		acknowledge(q, e);
