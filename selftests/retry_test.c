@@ -614,12 +614,14 @@ TEST_F(retry, settlement_says_how_many_are_dead)
 {
 	struct devmq_settlement settlement;
 
-	CREATE("max_deliveries=2");
+	CREATE("max_deliveries=100");
 	ASSERT_EQ(0, mq_fill(self->fd, 3));
 	ASSERT_EQ(0, fail(self->fd, 1, 1));
 	ASSERT_EQ(0, mq_get(self->fd, "m1"));
 	ASSERT_EQ(0, mq_get(self->fd, "m2"));
 	ASSERT_EQ(0, mq_get(self->fd, "m3"));
+	/* With so few to come, it would have come alone. */
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "max_deliveries", "2"));
 	mq_settlement(&settlement, 1, 2, DEVMQ_ACTION_RETRY);
 	ASSERT_EQ(2, mq_settle_one(self->fd, &settlement));
 	EXPECT_EQ(1, settlement.dead);
