@@ -454,10 +454,10 @@ const struct command cmd_purge = {
 "Drops all messages, or those that match every option given, and prints how\n"
 "many. What is in flight stays, unless --state names that; its consumer learns\n"
 "of it when it settles the message. To drop a message that is delayed is how it\n"
-"is cancelled; its de-duplication id can be sent once more. How old a message\n"
-"is goes by when it came to this queue and to its state, and no step of the\n"
-"machine's clock changes that. REASON is failures, rejected, expired, overflow, or the number\n"
-"from 256 on that a consumer gave.",
+"is cancelled; its de-duplication id can be sent once more. How old a message is\n"
+"goes by when it came to this queue and to its state, and no step of the\n"
+"machine's clock changes that. REASON is failures, rejected, expired, overflow,\n"
+"or the number from 256 on that a consumer gave.",
 	.opts = purge_opts,
 	.operands = { COMPLETES_QUEUE },
 	.min = 1,

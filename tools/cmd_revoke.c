@@ -134,10 +134,11 @@ const struct command cmd_release = {
 	.summary = "Take back what a consumer holds",
 	.text =
 "Takes messages that are in flight from the consumers that hold them, puts them\n"
-"back in their place for others, and prints how many. The delivery does not count\n"
-"as an attempt. Its consumer learns that it has lost a message when it settles it.\n"
-"With --in, the lease of each ends after so much time, as if its consumer had\n"
-"been given that: this counts as a failure then, if it has not been settled.\n"
+"back in their place for others, and prints how many. The delivery does not\n"
+"count as an attempt. Its consumer learns that it has lost a message when it\n"
+"settles it. With --in, the lease of each ends after so much time, as if its\n"
+"consumer had been given that: this counts as a failure then, if it has not\n"
+"been settled.\n"
 "\n"
 "Which messages: those that match every option given, of which there must be one.\n"
 "peek --state=in-flight --long shows who holds what. Needs the same permission as\n"

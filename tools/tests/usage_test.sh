@@ -444,8 +444,8 @@ test_completion_of_queue_options()
 test_completion_of_values()
 {
 	expect_same 'name,dead name,dead_letter name,dead_lettered '\
-'name,dead_refused ' "$(offers ls -o name,dea)"
-	expect_same '--output=name,oldest_ms ' "$(offers ls --output=name,old)"
+'name,dead_refused name,dead_ttl_ms ' "$(offers ls -o name,dea)"
+	expect_same '--output=name,oldest_in_flight_ms --output=name,oldest_ms ' "$(offers ls --output=name,old)"
 	expect_same '--state=dead --state=deferred --state=delayed ' \
 		"$(offers peek q --state=d)"
 	expect_same 'ready,dead ready,deferred ready,delayed ' \
@@ -499,8 +499,8 @@ test_completion_in_bash()
 	expect_same 'eof= ' "$(in_bash set q eo)"
 	expect_same 'empty hangup never ' "$(in_bash set q eof =)"
 	expect_same 'hangup ' "$(in_bash set q mode = 0600 eof = h)"
-	expect_same 'name,oldest_ms ' "$(in_bash ls --output = name,old)"
-	expect_same 'name,oldest_ms ' "$(in_bash ls -o name,old)"
+	expect_same 'name,oldest_in_flight_ms name,oldest_ms ' "$(in_bash ls --output = name,old)"
+	expect_same 'name,oldest_in_flight_ms name,oldest_ms ' "$(in_bash ls -o name,old)"
 	expect_same 'dead deferred delayed ' "$(in_bash peek q --state = d)"
 	expect_same 'ack ' "$(in_bash settle --fd = 3 a)"
 	case " $(in_bash consume q -j 4 -- tru)" in
