@@ -353,14 +353,15 @@ struct devmq_send {
  * @need: out: zero; with EMSGSIZE: the bytes that the next record takes
  *
  * Needs a descriptor open for reading. Takes messages in order, as many as
- * are ready and fit, at most DEVMQ_BATCH_MAX. With ack=auto they are settled once they have been
- * copied out, with ack=manual this open file holds them until it settles
- * them. Success with a count of zero is the end of file that the queue's eof
- * option asks for. A message that has failed half of the queue's max_deliveries
- * times is handed out alone: with no other in one call, to an open file that
- * holds none, and that gets none before it is settled. A message that read(2) has
- * begun on this descriptor stays with read(2). On EMSGSIZE the structure is written (need); an EFAULT in a
- * record behind the first ends the batch, and that message stays in place.
+ * are ready and fit, at most DEVMQ_BATCH_MAX. With ack=auto they are settled once
+ * they have been copied out, with ack=manual this open file holds them until it
+ * settles them. Success with a count of zero is the end of file that the queue's
+ * eof option asks for. A message that has failed half of the queue's
+ * max_deliveries times is handed out alone: with no other in one call, to an open
+ * file that holds none, and that gets none before it is settled. A message that
+ * read(2) has begun on this descriptor stays with read(2). On EMSGSIZE the
+ * structure is written (need); an EFAULT in a record behind the first ends the
+ * batch, and that message stays in place.
  */
 struct devmq_recv {
 	__u32		size;
@@ -403,9 +404,9 @@ enum devmq_action {
  * @first_id: the range's first id, from 1
  * @last_id: its last, not below the first
  * @delay_ns: retry: how long it waits, zero for the queue's back-off (retry_ms,
- *	retry_backoff, retry_max_ms; give 1 for not at all); extend: the lease from now on, zero for as long as
- *	this consumer's deliveries get, DEVMQ_FOREVER for without end;
- *	CLOCK_BOOTTIME. Else must be zero
+ *	retry_backoff, retry_max_ms; give 1 for not at all); extend: the lease
+ *	from now on, zero for as long as this consumer's deliveries get,
+ *	DEVMQ_FOREVER for without end; CLOCK_BOOTTIME. Else must be zero
  * @note: retry, reject: address of a text that says why; else must be zero
  * @action: enum devmq_action
  * @note_size: retry, reject: bytes of the note, at most DEVMQ_NOTE_MAX; else
