@@ -676,7 +676,7 @@ test_send_empty()
 	mq send "$Q" --priority=2 ''
 	expect 1 '' "$Q: cannot send: the queue has no priority 2 (priorities)"
 	mq set "$Q" allow_empty=2
-	expect 1 '' "$Q: cannot set allow_empty: 2 is out of bounds"
+	expect 5 '' "$Q: cannot set allow_empty: 2 is out of bounds, which are 0..1"
 	mq recv "$Q" --null
 	expect 0 @
 }
