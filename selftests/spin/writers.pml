@@ -243,9 +243,9 @@ inline mq_pass_room_on(n)
 /* mq_want_room() */
 inline mq_want_room(f, bytes)
 {
+	/* WAIT(want:none) the second way: spin has all of them on the first one's line */
 	if
 	:: atomic { !wants[f] && bytes -> wants[f] = bytes; blocked++ }
-	/* WAIT(want:none) */
 	:: atomic { wants[f] && !bytes -> wants[f] = 0; blocked-- };
 #ifndef BREAK_WANT
 		mq_wake_pollers()
