@@ -63,6 +63,14 @@ extern "C" {
 #define DEVMQ_VERSION_PATCH	0
 #define DEVMQ_VERSION		"0.1.0"
 
+/*
+ * Times here are nanoseconds, but for timeouts, which are milliseconds. These are
+ * constant expressions where @n is one: DEVMQ_MS(1500), DEVMQ_SECONDS(30).
+ */
+#define DEVMQ_MS(n)		((n) * UINT64_C(1000000))
+#define DEVMQ_SECONDS(n)	((n) * UINT64_C(1000000000))
+#define DEVMQ_MINUTES(n)	((n) * UINT64_C(60000000000))
+
 /** DEVMQ_NAME_SIZE - bytes of a buffer for any queue's name, NUL included. */
 #define DEVMQ_NAME_SIZE		(DEVMQ_NAME_MAX + 1)
 
@@ -306,8 +314,9 @@ int devmq_batch_set_priority(struct devmq_batch *batch, uint8_t priority);
 /**
  * devmq_batch_set_delay() - set how long the last message waits at first
  * @batch: the batch
- * @delay_ns: nanoseconds after sending before it is ready, of CLOCK_BOOTTIME;
- *	zero: as long as the queue's option delay_ms says
+ * @delay_ns: nanoseconds after sending before it is ready, of CLOCK_BOOTTIME,
+ *	such as DEVMQ_SECONDS(5); zero: as long as the queue's option delay_ms
+ *	says
  *
  * Takes the place of devmq_batch_set_at().
  *
@@ -330,9 +339,9 @@ int devmq_batch_set_at(struct devmq_batch *batch, uint64_t time_ns);
 /**
  * devmq_batch_set_ttl() - set how long the last message may wait
  * @batch: the batch
- * @ttl_ns: nanoseconds, from when it is ready for the first time, after which
- *	it expires if nobody has received it; zero: as the queue's option
- *	ttl_ms says; DEVMQ_FOREVER: never
+ * @ttl_ns: nanoseconds, such as DEVMQ_MS(200), from when it is ready for the first
+ *	time, after which it expires if nobody has received it; zero: as the
+ *	queue's option ttl_ms says; DEVMQ_FOREVER: never
  *
  * Return: 0 or -EINVAL (the batch is empty).
  */
@@ -735,8 +744,9 @@ int devmq_set_ack(struct devmq_queue *queue, enum devmq_ack ack,
 /**
  * devmq_set_lease() - say how long this open file may hold a delivery
  * @queue: open for reading
- * @lease_ns: nanoseconds of CLOCK_BOOTTIME, after which a delivery that has not
- *	been settled goes back and counts as failed; zero: as long as it likes
+ * @lease_ns: nanoseconds of CLOCK_BOOTTIME, such as DEVMQ_MINUTES(1), after which
+ *	a delivery that has not been settled goes back and counts as failed;
+ *	zero: as long as it likes
  *
  * A lease does not end while the kernel is copying the message, however long
  * that waits for a page of memory, but as soon as that is over. Counts for deliveries from now on. An open file begins with what the queue's

@@ -15,7 +15,7 @@
 #include "devmq.h"
 
 #define AT_ONCE		16
-#define LEASE_NS	(30 * 1000000000ULL)
+#define LEASE_NS	DEVMQ_SECONDS(30)
 /* A number of our own for what this program cannot read. */
 #define NOT_TEXT	(DEVMQ_REASON_USER + 1)
 

@@ -1974,4 +1974,26 @@ TEST(version_is_that_of_the_header)
 	EXPECT_STREQ(text, devmq_version());
 }
 
+/* -- times ----------------------------------------------------------------- */
+
+/* Constant enough for an initializer and for the preprocessor. */
+#if DEVMQ_MS(2) != 2000000
+#error "DEVMQ_MS() is no constant expression"
+#endif
+
+TEST(times_are_constant_expressions)
+{
+	static const uint64_t times[] = {
+		DEVMQ_MS(1500), DEVMQ_SECONDS(30), DEVMQ_MINUTES(2),
+	};
+	int years = 100 * 365 * 24 * 60;
+
+	EXPECT_EQ(1500000000, times[0]);
+	EXPECT_EQ(30000000000, times[1]);
+	EXPECT_EQ(120000000000, times[2]);
+	/* Nor does an int overflow. */
+	EXPECT_EQ(3153600000000000000, DEVMQ_MINUTES(years));
+	EXPECT_EQ(3000000, DEVMQ_MS(1 + 2));
+}
+
 TEST_HARNESS_MAIN
