@@ -83,6 +83,18 @@ extern "C" {
  */
 const char *devmq_version(void);
 
+/**
+ * devmq_strerror() - what an error means for a queue
+ * @error: what a function of this library returned, or the number without its
+ *	sign
+ *
+ * Any thread may call it at any time. An error that has no meaning of its own here
+ * is called what the C library calls it, in English.
+ *
+ * Return: a static string, such as "the queue is full" for -ENOSPC; never NULL.
+ */
+const char *devmq_strerror(int error);
+
 /* ------------------------------------------------------------------ */
 /* Queues                                                             */
 

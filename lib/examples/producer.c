@@ -68,7 +68,7 @@ int main(int argc, char **argv)
 	if (!err)
 		err = produce(queue, batch, argv[2]);
 	if (err)
-		fprintf(stderr, "producer: %s: %s\n", argv[1], strerror(-err));
+		fprintf(stderr, "producer: %s: %s\n", argv[1], devmq_strerror(err));
 	devmq_batch_free(batch);
 	devmq_close(queue);
 	return err ? 1 : 0;

@@ -36,7 +36,7 @@ static int answer(const struct devmq_msg *request)
 	if (err)
 		fprintf(stderr, "reqrep: request %llu: %s\n",
 			(unsigned long long)devmq_msg_id(request),
-			strerror(-err));
+			devmq_strerror(err));
 	return devmq_ack(in, devmq_msg_id(request));
 }
 
@@ -81,7 +81,7 @@ int main(int argc, char **argv)
 	else if (!err)
 		err = argc == 5 ? ask(argv[2], argv[3], argv[4]) : -EINVAL;
 	if (err < 0)
-		fprintf(stderr, "reqrep: %s\n", strerror(-err));
+		fprintf(stderr, "reqrep: %s\n", devmq_strerror(err));
 	devmq_close(in);
 	devmq_close(out);
 	devmq_batch_free(batch);

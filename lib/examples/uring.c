@@ -175,7 +175,7 @@ int main(int argc, char **argv)
 	if (!err)
 		err = consume(devmq_fd(queue), &ring);
 	if (err)
-		fprintf(stderr, "uring: %s\n", strerror(-err));
+		fprintf(stderr, "uring: %s\n", devmq_strerror(err));
 	devmq_close(queue);
 	return err ? 1 : 0;
 }

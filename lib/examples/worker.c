@@ -106,7 +106,7 @@ int main(int argc, char **argv)
 	if (!err)
 		err = work_all(queue, buffer);
 	if (err)
-		fprintf(stderr, "worker: %s\n", strerror(-err));
+		fprintf(stderr, "worker: %s\n", devmq_strerror(err));
 	devmq_buffer_free(buffer);
 	devmq_close(queue);
 	return err ? 1 : 0;

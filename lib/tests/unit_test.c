@@ -5,6 +5,7 @@
  * Built with sanitizers, and every buffer is as large as what is in it.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -1974,7 +1975,41 @@ TEST(version_is_that_of_the_header)
 	EXPECT_STREQ(text, devmq_version());
 }
 
-/* -- times ----------------------------------------------------------------- */
+/* -- errors and times ------------------------------------------------------ */
+
+TEST(errors_say_what_they_mean_for_a_queue)
+{
+	EXPECT_STREQ("the queue is full", devmq_strerror(-ENOSPC));
+	EXPECT_STREQ("the queue has been removed", devmq_strerror(-ENODEV));
+	EXPECT_STREQ("no such delivery is held", devmq_strerror(-ESTALE));
+	EXPECT_STREQ("the time is over", devmq_strerror(-ETIMEDOUT));
+	EXPECT_STREQ("no error", devmq_strerror(0));
+}
+
+TEST(errors_may_have_lost_their_sign)
+{
+	int i;
+
+	for (i = 0; i < 4096; i++) {
+		ASSERT_NE(NULL, devmq_strerror(i));
+		/* Static: the same string, and not one that was made. */
+		ASSERT_EQ(devmq_strerror(i), devmq_strerror(-i));
+		ASSERT_NE('\0', devmq_strerror(i)[0]);
+	}
+}
+
+TEST(errors_of_others_are_called_what_the_system_calls_them)
+{
+	EXPECT_STREQ("Permission denied", devmq_strerror(-EACCES));
+	EXPECT_STREQ("Interrupted system call", devmq_strerror(-EINTR));
+}
+
+TEST(numbers_that_are_no_errors_have_a_text)
+{
+	EXPECT_STREQ("unknown error", devmq_strerror(-4095));
+	EXPECT_STREQ("unknown error", devmq_strerror(INT_MAX));
+	EXPECT_STREQ("unknown error", devmq_strerror(INT_MIN));
+}
 
 /* Constant enough for an initializer and for the preprocessor. */
 #if DEVMQ_MS(2) != 2000000

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* What errors mean for a queue, in words. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <errno.h>
+#include <string.h>
+
+#include "internal.h"
+
+/* Where the meaning for a queue is not what strerror(3) calls it. */
+static const char *const lmq_errors[] = {
+	[0]		= "no error",
+	[E2BIG]		= "the command is longer than it may be",
+	[EAGAIN]	= "the call would have to wait",
+	[EBADF]		= "the descriptor is not open, or not open for this",
+	[EBADMSG]	= "what is in the buffer is malformed",
+	[EBUSY]		= "others use it, or this open file holds deliveries",
+	[EDQUOT]	= "messages take all the memory that they may",
+	[EEXIST]	= "there is a queue with this name already",
+	[EMSGSIZE]	= "the message is larger than the queue takes",
+	[ENAMETOOLONG]	= "the name is longer than a queue's may be",
+	[ENODEV]	= "the queue has been removed",
+	[ENOENT]	= "there is no such queue, option or message",
+	[ENOSPC]	= "the queue is full",
+	[ENOTEMPTY]	= "the queue still stores messages",
+	[ENOTTY]	= "this is not a queue",
+	[ENXIO]		= "the queue has no device node",
+	[ESRCH]		= "holders have no process ids in this pid namespace",
+	[ESTALE]	= "no such delivery is held",
+	[ETIMEDOUT]	= "the time is over",
+};
+
+/* Unlike strerror(3), this is the same text in every thread and locale. */
+static const char *lmq_system_error(unsigned int number)
+{
+#ifdef __GLIBC__
+	const char *text = strerrordesc_np((int)number);
+#else
+	const char *text = strerror((int)number);
+#endif
+
+	return text ? text : "unknown error";
+}
+
+LMQ_EXPORT const char *devmq_strerror(int error)
+{
+	unsigned int number = error < 0 ? -(unsigned int)error :
+					  (unsigned int)error;
+
+	if (number < sizeof(lmq_errors) / sizeof(*lmq_errors) &&
+	    lmq_errors[number])
+		return lmq_errors[number];
+	return lmq_system_error(number);
+}

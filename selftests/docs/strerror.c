@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Who finds a queue full and says so as devmq_strerror(3) shows. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <devmq.h>
+
+int main(void)
+{
+	struct devmq_queue *queue;
+	int err = devmq_open(&queue, "full", DEVMQ_OPEN_WRITE);
+
+	if (err)
+		return 1;
+@BLOCK@
+	devmq_close(queue);
+	return err == -ENOSPC ? 0 : 1;
+}
