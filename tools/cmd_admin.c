@@ -199,7 +199,8 @@ static int remove_stale(const char *name)
 	snprintf(path, sizeof(path), "/dev/mq/%s", name);
 	if (lstat(path, &st))
 		return errno == ENOENT ? STATUS_DONE :
-		       complain(name, -errno, "cannot replace %s", path);
+		       complain(name, 0, "cannot replace %s: %s", path,
+				strerror(errno));
 	if (S_ISDIR(st.st_mode))
 		return complain(name, 0, "cannot replace %s: it is a "
 				"directory", path);
@@ -207,7 +208,8 @@ static int remove_stale(const char *name)
 		return complain(name, 0, "cannot replace %s: it is the device "
 				"file of another queue", path);
 	if (unlink(path) && errno != ENOENT)
-		return complain(name, -errno, "cannot replace %s", path);
+		return complain(name, 0, "cannot replace %s: %s", path,
+				strerror(errno));
 	return STATUS_DONE;
 }
 

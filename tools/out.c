@@ -15,25 +15,10 @@
 #include "text.h"
 #include "units.h"
 
-/* Where a queue's meaning of an error is not what strerror(3) calls it. */
+/* What the library calls it, and for memory which bound it is. */
 static const char *reason(int error)
 {
-	switch (-error) {
-	case ENODEV:
-		return "the queue has been removed";
-	case ENOSPC:
-		return "the queue is full";
-	case EDQUOT:
-		return memory_reason();
-	case ENOTTY:
-		return "this is not a queue";
-	case EMSGSIZE:
-		return "the message is larger than the queue takes";
-	case ESTALE:
-		return "no such delivery is held";
-	default:
-		return strerror(-error);
-	}
+	return error == -EDQUOT ? memory_reason() : devmq_strerror(error);
 }
 
 /* It stays one line, and a terminal's, whatever a name or value has in it. */

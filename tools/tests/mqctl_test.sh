@@ -1580,7 +1580,7 @@ test_settle_needs_a_reader()
 	make "$Q" ack=manual
 	exec 5>"/dev/mq/$Q"
 	mq settle --fd=5 1 ack
-	expect 1 '' "$Q: cannot ack*: Bad file descriptor"
+	expect 1 '' "$Q: cannot ack*: the descriptor is not open, or not open for this"
 	exec 5>&-
 }
 

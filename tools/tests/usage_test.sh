@@ -404,7 +404,7 @@ test_settle_usage()
 	mq settle --fd=0 "--note=$(printf '%0257d' 0)" reject
 	expect 2 '' 'settle: --note takes 1 to 256 bytes *'
 	mq settle --fd=99 ack
-	expect 1 '' 'descriptor 99: cannot use it: Bad file descriptor'
+	expect 1 '' 'descriptor 99: cannot use it: the descriptor is not open*'
 	mq settle --fd=0 ack </dev/null
 	expect 1 '' 'descriptor 0: cannot use it: this is not a queue'
 }
