@@ -236,6 +236,26 @@ static int lmq_hold_replies(struct devmq_queue *replies)
 	return devmq_set_ack(replies, DEVMQ_ACK_MANUAL, 0);
 }
 
+/*
+ * Nobody is to take up a request that nobody waits for any more. What its sender
+ * said of its time counts, and what is said here does not stay in a request that
+ * was not sent, as the next call may have another timeout.
+ */
+static int lmq_send_request(struct devmq_queue *queue,
+			    struct devmq_batch *request, int timeout_ms)
+{
+	const struct devmq_msg *msg = lmq_batch_msg(request);
+	bool ours = timeout_ms > 0 && !devmq_msg_record(msg)->ttl_ns;
+	int err;
+
+	if (ours)
+		devmq_batch_set_ttl(request, DEVMQ_MS((uint64_t)timeout_ms));
+	err = devmq_send_batch(queue, request, NULL, NULL, NULL);
+	if (err && ours)
+		devmq_batch_set_ttl(request, 0);
+	return err;
+}
+
 LMQ_EXPORT int devmq_call(struct devmq_queue *queue,
 			  struct devmq_batch *request,
 			  struct devmq_queue *replies,
@@ -253,7 +273,7 @@ LMQ_EXPORT int devmq_call(struct devmq_queue *queue,
 	if (!err)
 		err = lmq_address(&c, request);
 	if (!err)
-		err = devmq_send_batch(queue, request, NULL, NULL, NULL);
+		err = lmq_send_request(queue, request, timeout_ms);
 	if (err)
 		return err;
 	c.deadline_ns = lmq_deadline(timeout_ms);

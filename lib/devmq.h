@@ -1028,7 +1028,8 @@ int devmq_release_rest(struct devmq_queue *queue,
  *	reply-to with the name of @replies, and correlation-id with a random
  *	text, unless it has such headers. Empty on success, and as soon as the
  *	request was sent; so if it is not empty after an error, calling again
- *	sends the same request
+ *	sends the same request. It gets a time to live of @timeout_ms, if that is
+ *	positive and the request has none (see devmq_batch_set_ttl())
  * @replies: the queue where the reply will come; open for reading
  * @buffer: where the reply goes
  * @timeout_ms: how long to wait for it, once the request has been sent:
@@ -1042,8 +1043,12 @@ int devmq_release_rest(struct devmq_queue *queue,
  * has to be taken to get at it is released, attempts not counted. So callers
  * may share a queue for replies; but one that has it for itself is told of its
  * reply at once, while others, where a reply to somebody else is waiting, look
- * again after 16 ms at the latest. Replies to calls that gave up stay in the
- * queue: a ttl_ms there makes them go away.
+ * again after 16 ms at the latest.
+ *
+ * A request that nobody has taken up when the call gives up expires then, and so
+ * is answered to nobody. A reply to one that was taken up comes all the same: no
+ * later call takes it for its own, as each has another correlation id, and it
+ * stays in the queue until a ttl_ms there ends it.
  *
  * The handle @replies is set to DEVMQ_ACK_MANUAL with no bound on deliveries
  * held, if it was DEVMQ_ACK_AUTO, and stays so. Threads may share both handles

@@ -59,11 +59,9 @@ static int ask(const char *queue, const char *replies, const char *text)
 	size_t size;
 	int err;
 
-	/* Nobody needs a request that is taken up too late. */
 	err = devmq_open(&in, replies, DEVMQ_OPEN_READ) ?:
 	      devmq_open(&out, queue, DEVMQ_OPEN_WRITE) ?:
 	      devmq_batch_add(batch, text, strlen(text)) ?:
-	      devmq_batch_set_ttl(batch, DEVMQ_MS(PATIENCE_MS)) ?:
 	      devmq_call(out, batch, in, buffer, PATIENCE_MS, &reply);
 	if (err)
 		return err;

@@ -1413,6 +1413,8 @@ TEST_F(queue, a_call_without_a_reply_ends)
 				DEVMQ_OPEN_WRITE));
 	ASSERT_EQ(0, send_text(replies, "to somebody else"));
 	ASSERT_EQ(0, devmq_batch_add(self->batch, "request", 7));
+	/* It is received below, however long that takes. */
+	ASSERT_EQ(0, devmq_batch_set_ttl(self->batch, DEVMQ_FOREVER));
 	start = now_ns(CLOCK_MONOTONIC);
 	EXPECT_EQ(-ETIMEDOUT, devmq_call(self->out, self->batch, replies,
 					 self->buffer, 100, &self->msg));
@@ -1434,6 +1436,94 @@ TEST_F(queue, a_call_without_a_reply_ends)
 	ASSERT_EQ(1, devmq_buffer_next(self->buffer, &self->msg));
 	EXPECT_TRUE(payload_is(self->msg, "answer"));
 	EXPECT_NE(NULL, devmq_msg_correlation_id(self->msg, NULL));
+	devmq_close(replies);
+	EXPECT_EQ(0, devmq_remove(name, true, NULL, 0));
+}
+
+TEST_F(queue, a_request_ends_with_the_patience_of_its_caller)
+{
+	char name[DEVMQ_NAME_SIZE];
+	struct devmq_queue *replies;
+
+	snprintf(name, sizeof(name), "%.40s.replies", self->name);
+	ASSERT_EQ(0, devmq_create(name, NULL, NULL, 0));
+	ASSERT_EQ(0, devmq_open(&replies, name, DEVMQ_OPEN_READ));
+	ASSERT_EQ(0, devmq_batch_add(self->batch, "request", 7));
+	EXPECT_EQ(-ETIMEDOUT, devmq_call(self->out, self->batch, replies,
+					 self->buffer, 20, &self->msg));
+	/* The caller's clock and the queue's are not read at one instant. */
+	while (!COUNTER(self->in, expired))
+		usleep(1000);
+	EXPECT_EQ(-EAGAIN, devmq_recv(self->in, self->buffer, 0, 0));
+	devmq_close(replies);
+	EXPECT_EQ(0, devmq_remove(name, true, NULL, 0));
+}
+
+/* Send a request that nobody waits for, and receive it as the one who answers. */
+static int abandon_call(struct devmq_queue *out, struct devmq_queue *in,
+			struct devmq_queue *replies, struct devmq_batch *batch,
+			struct devmq_buffer *buffer)
+{
+	const struct devmq_msg *reply;
+	int err = devmq_batch_add(batch, "request", 7) ?:
+		  devmq_call(out, batch, replies, buffer, 0, &reply);
+
+	return err == -ETIMEDOUT ? devmq_recv(in, buffer, 1, 0) : err;
+}
+
+TEST_F(queue, a_late_answer_is_nobodys)
+{
+	char name[DEVMQ_NAME_SIZE];
+	struct devmq_queue *replies;
+	struct server server = { .count = 1 };
+	pthread_t thread;
+
+	snprintf(name, sizeof(name), "%.40s.replies", self->name);
+	ASSERT_EQ(0, devmq_create(name, NULL, NULL, 0));
+	ASSERT_EQ(0, devmq_open(&replies, name, DEVMQ_OPEN_READ));
+	ASSERT_EQ(1, abandon_call(self->out, self->in, replies, self->batch,
+				  self->buffer));
+	ASSERT_EQ(1, devmq_buffer_next(self->buffer, &self->msg));
+	ASSERT_EQ(0, devmq_batch_add(self->batch, "late", 4));
+	ASSERT_EQ(0, devmq_reply(self->msg, self->batch, NULL, 0));
+	/* The next call takes its own answer and leaves that one as it was. */
+	devmq_close(self->in);
+	self->in = NULL;
+	ASSERT_EQ(0, devmq_open(&server.queue, self->name, DEVMQ_OPEN_READ));
+	ASSERT_EQ(0, devmq_set_ack(server.queue, DEVMQ_ACK_MANUAL, 0));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, serve, &server));
+	ASSERT_EQ(0, devmq_batch_add(self->batch, "mine", 4));
+	EXPECT_EQ(0, devmq_call(self->out, self->batch, replies, self->buffer,
+				-1, &self->msg));
+	EXPECT_TRUE(payload_is(self->msg, "mine"));
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	EXPECT_EQ(0, server.errors);
+	EXPECT_EQ(1, COUNTER(replies, ready));
+	ASSERT_EQ(1, devmq_recv(replies, self->buffer, 0, 0));
+	ASSERT_EQ(1, devmq_buffer_next(self->buffer, &self->msg));
+	EXPECT_TRUE(payload_is(self->msg, "late"));
+	EXPECT_EQ(1, devmq_msg_attempt(self->msg));
+	devmq_close(server.queue);
+	devmq_close(replies);
+	EXPECT_EQ(0, devmq_remove(name, true, NULL, 0));
+}
+
+TEST_F(queue, late_answers_go_where_the_queue_for_replies_says_so)
+{
+	char name[DEVMQ_NAME_SIZE];
+	struct devmq_queue *replies;
+
+	snprintf(name, sizeof(name), "%.40s.replies", self->name);
+	ASSERT_EQ(0, devmq_create(name, "ttl_ms=20", NULL, 0));
+	ASSERT_EQ(0, devmq_open(&replies, name, DEVMQ_OPEN_READ));
+	ASSERT_EQ(1, abandon_call(self->out, self->in, replies, self->batch,
+				  self->buffer));
+	ASSERT_EQ(1, devmq_buffer_next(self->buffer, &self->msg));
+	ASSERT_EQ(0, devmq_batch_add(self->batch, "late", 4));
+	ASSERT_EQ(0, devmq_reply(self->msg, self->batch, NULL, 0));
+	while (!COUNTER(replies, expired))
+		usleep(1000);
+	EXPECT_EQ(0, COUNTER(replies, ready));
 	devmq_close(replies);
 	EXPECT_EQ(0, devmq_remove(name, true, NULL, 0));
 }

@@ -1639,6 +1639,7 @@ static struct {
 	bool		held[8], gone[8];
 	int		count, received, peeked, acked, sent;
 	bool		nonblock;
+	uint64_t	ttl_ns;
 	struct devmq_batch *batch;
 } inbox;
 
@@ -1659,6 +1660,7 @@ static int inbox_send(struct devmq_send *a)
 			inbox.ids[i][size] = '\0';
 		}
 	inbox.sent++;
+	inbox.ttl_ns = devmq_msg_record(msg)->ttl_ns;
 	a->count = 1;
 	a->first_id = a->last_id = 1;
 	return 0;
@@ -1888,6 +1890,59 @@ TEST_F(call, sends_the_same_again_after_an_error)
 	EXPECT_EQ(0, devmq_call(&queue, self->request, &queue, self->buffer,
 				-1, &self->msg));
 	EXPECT_EQ(0, memcmp(first, inbox.ids[0], 32));
+}
+
+TEST_F(call, request_lives_as_long_as_its_caller_waits)
+{
+	static const char *const ids[] = { "-" };
+
+	set_inbox(self->records, 1, ids);
+	EXPECT_EQ(0, devmq_call(&queue, self->request, &queue, self->buffer,
+				1500, &self->msg));
+	EXPECT_EQ(DEVMQ_MS(1500), inbox.ttl_ns);
+}
+
+TEST_F(call, request_keeps_a_time_to_live_of_its_own)
+{
+	static const char *const ids[] = { "-" };
+
+	set_inbox(self->records, 1, ids);
+	ASSERT_EQ(0, devmq_batch_set_ttl(self->request, DEVMQ_FOREVER));
+	EXPECT_EQ(0, devmq_call(&queue, self->request, &queue, self->buffer,
+				1500, &self->msg));
+	EXPECT_EQ(DEVMQ_FOREVER, inbox.ttl_ns);
+}
+
+/* Who waits without end or not at all has not said how long it may live. */
+TEST_F(call, request_of_no_timeout_lives_as_the_queue_says)
+{
+	static const char *const ids[] = { "-" };
+
+	set_inbox(self->records, 1, ids);
+	inbox.ttl_ns = 1;
+	EXPECT_EQ(0, devmq_call(&queue, self->request, &queue, self->buffer,
+				-1, &self->msg));
+	EXPECT_EQ(0, inbox.ttl_ns);
+	set_inbox(self->records, 1, ids);
+	inbox.ttl_ns = 1;
+	ASSERT_EQ(0, devmq_batch_add(self->request, "again", 5));
+	EXPECT_EQ(0, devmq_call(&queue, self->request, &queue, self->buffer,
+				0, &self->msg));
+	EXPECT_EQ(0, inbox.ttl_ns);
+}
+
+TEST_F(call, request_that_was_not_sent_gets_the_next_calls_time_to_live)
+{
+	static const char *const ids[] = { "-" };
+
+	kernel = refuses_to_send;
+	EXPECT_EQ(-EAGAIN, devmq_call(&queue, self->request, &queue,
+				      self->buffer, 1500, &self->msg));
+	EXPECT_EQ(0, devmq_msg_record(lmq_batch_msg(self->request))->ttl_ns);
+	set_inbox(self->records, 1, ids);
+	EXPECT_EQ(0, devmq_call(&queue, self->request, &queue, self->buffer,
+				2500, &self->msg));
+	EXPECT_EQ(DEVMQ_MS(2500), inbox.ttl_ns);
 }
 
 TEST_F(call, takes_exactly_one_request)
