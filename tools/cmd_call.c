@@ -200,9 +200,10 @@ const struct command cmd_call = {
 "reply-to (the QUEUE given) and correlation-id (random), and prints the message\n"
 "that comes to QUEUE with the same correlation-id; what is for others stays\n"
 "there. A correlation-id that is given by --header is taken as it is. The exit\n"
-"status is 3 if no reply came in time; the request may be answered later, to\n"
-"nobody. Needs permission to write to NAME and to read QUEUE, and who answers\n"
-"needs permission to write to QUEUE.",
+"status is 3 if no reply came in time; a request that nobody has taken up by\n"
+"then expires, and one that was may be answered later, to nobody. Needs\n"
+"permission to write to NAME and to read QUEUE, and who answers needs permission\n"
+"to write to QUEUE.",
 	.opts = call_opts,
 	.operands = { COMPLETES_QUEUE, COMPLETES_NOTHING },
 	.min = 1,

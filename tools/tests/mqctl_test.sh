@@ -1994,6 +1994,8 @@ test_call_and_reply()
 	counters "$P.r" acked=2 ready=0
 	mq call "$Q" --replies="$P.r" --timeout=50ms hello
 	expect 3
+	until [ "$(cat "/sys/class/mq/$Q/expired")" = 1 ]; do sleep 0.01; done
+	counters "$Q" ready=0
 	mq call "$P.none" --replies="$P.r" x
 	expect 1 '' "$P.none: no such queue"
 	mq call "$Q" --replies="$P.none" x
