@@ -6,7 +6,6 @@
  * get at it goes back.
  */
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,19 +41,6 @@ struct lmq_call {
 	uint64_t		seen;
 	uint64_t		reply;
 };
-
-/* Milliseconds that are left, rounded up; negative: without end. */
-static int lmq_left_ms(const struct lmq_call *c)
-{
-	uint64_t now = lmq_now(), ms;
-
-	if (c->deadline_ns == DEVMQ_FOREVER)
-		return -1;
-	if (c->deadline_ns <= now)
-		return 0;
-	ms = (c->deadline_ns - now + 999999) / 1000000;
-	return ms < INT32_MAX ? (int)ms : INT32_MAX;
-}
 
 static bool lmq_is_reply(const struct lmq_call *c, const struct devmq_msg *msg)
 {
@@ -135,8 +121,7 @@ static int lmq_take_past_others(struct lmq_call *c,
  */
 static int lmq_wait(struct lmq_call *c, const struct devmq_msg **msg)
 {
-	int left = lmq_left_ms(c), n = lmq_take(c, left, msg);
-	struct pollfd in = { .fd = c->replies->fd, .events = POLLIN };
+	int left = lmq_left_ms(c->deadline_ns), n = lmq_take(c, left, msg);
 
 	if (n == 0)
 		devmq_release(c->replies, devmq_msg_id(*msg));
@@ -144,12 +129,13 @@ static int lmq_wait(struct lmq_call *c, const struct devmq_msg **msg)
 		return 0;
 	if (n != -EAGAIN)
 		return n;
-	return poll(&in, 1, left) < 0 ? -errno : 0;
+	n = lmq_poll(c->replies, left);
+	return n < 0 ? n : 0;
 }
 
 static int lmq_pause(const struct lmq_call *c, int ms)
 {
-	int left = lmq_left_ms(c);
+	int left = lmq_left_ms(c->deadline_ns);
 	struct timespec t;
 
 	if (!left)

@@ -41,8 +41,9 @@
  * Sleeping
  *
  *  Only sending and receiving sleep, if the queue was not opened with
- *  DEVMQ_OPEN_NONBLOCK, and devmq_call(), which does both. A signal handler without SA_RESTART ends the sleep
- *  with -EINTR; the library does not try again by itself. To wait for many
+ *  DEVMQ_OPEN_NONBLOCK, and devmq_call(), which does both. A signal handler
+ *  without SA_RESTART ends the sleep with -EINTR; the library does not try
+ *  again by itself. Another thread ends it by devmq_wake(). To wait for many
  *  things at once, use poll(2) or epoll(7) with devmq_fd().
  */
 #ifndef DEVMQ_H
@@ -471,13 +472,47 @@ void devmq_buffer_free(struct devmq_buffer *buffer);
  * queue's eof option asks for; or -EAGAIN (nothing there, and @timeout_ms is
  * zero or the queue was opened with DEVMQ_OPEN_NONBLOCK, or the prefetch is
  * used up, or the queue is paused, or a message that is handed out alone is next
- * or held), -ETIMEDOUT, -EINTR, -ENODEV (the queue was removed), -EBADF (not
- * open for reading), -EBUSY (it was opened for both sides, has not received yet,
- * and DEVMQ_OPEN_EXCLUSIVE, its own or another's, keeps it from that), or -ENOMEM
- * (a message for which there is no memory; it stays in the queue). After 0 and errors the buffer is empty.
+ * or held), -ETIMEDOUT, -EINTR, -ECANCELED (devmq_wake()), -ENODEV (the queue was
+ * removed), -EBADF (not open for reading), -EBUSY (it was opened for both sides,
+ * has not received yet, and DEVMQ_OPEN_EXCLUSIVE, its own or another's, keeps it
+ * from that), or -ENOMEM (a message for which there is no memory; it stays in the
+ * queue). After 0 and errors the buffer is empty.
  */
 int devmq_recv(struct devmq_queue *queue, struct devmq_buffer *buffer,
 	       unsigned int max, int timeout_ms);
+
+/**
+ * devmq_enable_wake() - make it possible to wake who sleeps in devmq_recv()
+ * @queue: open for reading
+ *
+ * To be called before the threads that are to be woken call devmq_recv(): one that
+ * sleeps already is not woken. Any signal handler ends the sleep of this handle
+ * from then on, with SA_RESTART or without, as it does that of poll(2); and who
+ * sleeps is not counted as waiting_receivers in struct devmq_stat. Calling it again
+ * changes nothing. It costs a descriptor, and each devmq_recv() of this handle one
+ * or more system calls; other handles pay nothing.
+ *
+ * Return: 0, -EMFILE, -ENFILE or -ENOMEM.
+ */
+int devmq_enable_wake(struct devmq_queue *queue);
+
+/**
+ * devmq_wake() - end one devmq_recv()
+ * @queue: a handle for which devmq_enable_wake() was called
+ *
+ * One devmq_recv() of this handle returns -ECANCELED for each call: one that
+ * sleeps now, or else the next one that is called, whether there are messages or
+ * not. It has taken no message then. So a wake-up that comes before the thread
+ * sleeps is not lost; to end n threads, call it n times. devmq_call() with this
+ * handle as @replies ends as well.
+ *
+ * Any thread, and any signal handler, may call it: it does not sleep and leaves
+ * errno alone.
+ *
+ * Return: 0, -EINVAL (devmq_enable_wake() was not called), or -EAGAIN (so many
+ * wake-ups are waiting as 64 bits can count).
+ */
+int devmq_wake(struct devmq_queue *queue);
 
 /**
  * devmq_recv_deferred() - receive the message that was deferred, by its id
@@ -1045,8 +1080,8 @@ int devmq_release_rest(struct devmq_queue *queue,
  * reply at once, while others, where a reply to somebody else is waiting, look
  * again after 16 ms at the latest.
  *
- * A request that nobody has taken up when the call gives up expires then, and so
- * is answered to nobody. A reply to one that was taken up comes all the same: no
+ * A request that nobody has taken up when the call gives up expires then, so that
+ * nobody works on it in vain. A reply to one that was taken up comes all the same: no
  * later call takes it for its own, as each has another correlation id, and it
  * stays in the queue until a ttl_ms there ends it.
  *
@@ -1060,8 +1095,8 @@ int devmq_release_rest(struct devmq_queue *queue,
  * Return: 0; -EINVAL (there is not exactly one message in @request, or its
  * correlation id is empty or longer than 255 bytes); an error of
  * devmq_send_batch() or devmq_batch_add_header(), and nothing was sent; or,
- * after it was sent, -ETIMEDOUT, -EINTR, -ENODEV, -ENOMEM, -EBADF (@replies is
- * not open for reading; nothing was sent).
+ * after it was sent, -ETIMEDOUT, -EINTR, -ECANCELED (devmq_wake()), -ENODEV,
+ * -ENOMEM, -EBADF (@replies is not open for reading; nothing was sent).
  */
 int devmq_call(struct devmq_queue *queue, struct devmq_batch *request,
 	       struct devmq_queue *replies, struct devmq_buffer *buffer,

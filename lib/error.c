@@ -16,6 +16,7 @@ static const char *const lmq_errors[] = {
 	[EBADF]		= "the descriptor is not open, or not open for this",
 	[EBADMSG]	= "what is in the buffer is malformed",
 	[EBUSY]		= "others use it, or this open file holds deliveries",
+	[ECANCELED]	= "the call was ended by devmq_wake()",
 	[EDQUOT]	= "messages take all the memory that they may",
 	[EEXIST]	= "there is a queue with this name already",
 	[EMSGSIZE]	= "the message is larger than the queue takes",

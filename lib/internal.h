@@ -17,12 +17,15 @@
 #define LMQ_CLASS_DIR	"/sys/class/mq/"
 
 /**
- * struct devmq_queue - an open queue; nothing changes after opening
+ * struct devmq_queue - an open queue; but for @wake_fd nothing changes after opening
  * @fd: the descriptor, ours to close
+ * @wake_fd: the eventfd of devmq_wake(), ours to close; -1: there is none, and
+ *	there may be one at any time. Read by lmq_wake_fd()
  * @name: the queue's name
  */
 struct devmq_queue {
 	int	fd;
+	int	wake_fd;
 	char	name[DEVMQ_NAME_SIZE];
 };
 
@@ -81,6 +84,26 @@ void lmq_batch_sent(struct devmq_batch *batch, size_t count);
 /* recv.c */
 uint64_t lmq_now(void);
 uint64_t lmq_deadline(int timeout_ms);
+int lmq_left_ms(uint64_t deadline_ns);
+int lmq_recv(struct devmq_queue *queue, struct devmq_buffer *buffer,
+	     struct devmq_recv *a);
+
+/* wake.c */
+/* Wait for a message or a wake-up: 1 or 2; or 0: the time is over; or an error. */
+int lmq_poll(const struct devmq_queue *queue, int timeout_ms);
+/* As lmq_recv(), or -ECANCELED: devmq_wake() was called. */
+int lmq_recv_or_wake(struct devmq_queue *queue, struct devmq_buffer *buffer,
+		     struct devmq_recv *a);
+
+static inline int lmq_wake_fd(const struct devmq_queue *queue)
+{
+	return __atomic_load_n(&queue->wake_fd, __ATOMIC_ACQUIRE);
+}
+
+static inline bool lmq_can_be_woken(const struct devmq_queue *queue)
+{
+	return lmq_wake_fd(queue) >= 0;
+}
 
 /* msg.c */
 bool lmq_record_meta_ok(const struct devmq_record *r);

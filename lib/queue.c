@@ -207,6 +207,7 @@ LMQ_EXPORT int devmq_open(struct devmq_queue **queue, const char *name,
 	if (!q)
 		return -ENOMEM;
 	snprintf(q->name, sizeof(q->name), "%s", is_path ? "" : name);
+	q->wake_fd = -1;
 	q->fd = lmq_open_path(is_path ? name : path, open_flags, q->name);
 	if (q->fd < 0) {
 		err = q->fd;
@@ -230,6 +231,7 @@ LMQ_EXPORT int devmq_open_fd(struct devmq_queue **queue, int fd)
 	if (!q)
 		return -ENOMEM;
 	q->fd = fd;
+	q->wake_fd = -1;
 	err = lmq_identify(&st, q->name);
 	/* A removed queue's number may already be another one's. */
 	if (!err)
@@ -246,6 +248,8 @@ LMQ_EXPORT void devmq_close(struct devmq_queue *queue)
 {
 	if (!queue)
 		return;
+	if (lmq_can_be_woken(queue))
+		close(queue->wake_fd);
 	close(queue->fd);
 	free(queue);
 }

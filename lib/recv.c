@@ -23,8 +23,21 @@ uint64_t lmq_deadline(int timeout_ms)
 	return lmq_now() + (uint64_t)timeout_ms * 1000000;
 }
 
-static int lmq_recv(struct devmq_queue *queue, struct devmq_buffer *buffer,
-		    struct devmq_recv *a)
+/* Milliseconds that are left, rounded up; negative: without end. */
+int lmq_left_ms(uint64_t deadline_ns)
+{
+	uint64_t now = lmq_now(), ms;
+
+	if (deadline_ns == DEVMQ_FOREVER)
+		return -1;
+	if (deadline_ns <= now)
+		return 0;
+	ms = (deadline_ns - now + 999999) / 1000000;
+	return ms < INT32_MAX ? (int)ms : INT32_MAX;
+}
+
+int lmq_recv(struct devmq_queue *queue, struct devmq_buffer *buffer,
+	     struct devmq_recv *a)
 {
 	int err;
 
@@ -54,6 +67,8 @@ LMQ_EXPORT int devmq_recv(struct devmq_queue *queue,
 		.max_count = max,
 	};
 
+	if (lmq_can_be_woken(queue))
+		return lmq_recv_or_wake(queue, buffer, &a);
 	return lmq_recv(queue, buffer, &a);
 }
 

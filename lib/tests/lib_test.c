@@ -649,6 +649,162 @@ TEST_F(queue, signals_end_the_sleep)
 	devmq_close(q);
 }
 
+static void *wake_late(void *arg)
+{
+	let_it_sleep();
+	return (void *)(long)devmq_wake(arg);
+}
+
+TEST_F(queue, a_sleeping_receiver_is_woken_without_a_message)
+{
+	struct devmq_queue *q;
+	pthread_t thread;
+	void *err;
+
+	ASSERT_EQ(0, devmq_open(&q, self->name, DEVMQ_OPEN_READ));
+	EXPECT_EQ(-EINVAL, devmq_wake(q));
+	ASSERT_EQ(0, devmq_enable_wake(q));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, wake_late, q));
+	EXPECT_EQ(-ECANCELED, devmq_recv(q, self->buffer, 0, -1));
+	ASSERT_EQ(0, pthread_join(thread, &err));
+	EXPECT_EQ(0, (long)err);
+	EXPECT_EQ(0, devmq_buffer_count(self->buffer));
+	devmq_close(q);
+}
+
+TEST_F(queue, a_handle_that_can_be_woken_receives_as_others_do)
+{
+	struct late late = { self->out, "late" };
+	struct devmq_queue *q;
+	pthread_t thread;
+
+	ASSERT_EQ(0, devmq_open(&q, self->name, DEVMQ_OPEN_READ));
+	ASSERT_EQ(0, devmq_enable_wake(q));
+	EXPECT_EQ(-EAGAIN, devmq_recv(q, self->buffer, 0, 0));
+	EXPECT_EQ(-ETIMEDOUT, devmq_recv(q, self->buffer, 0, 20));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, send_late, &late));
+	EXPECT_EQ(1, devmq_recv(q, self->buffer, 0, -1));
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	ASSERT_EQ(0, devmq_set_option(self->name, "eof", "empty"));
+	EXPECT_EQ(0, devmq_recv(q, self->buffer, 0, -1));
+	ASSERT_EQ(0, devmq_set_option(self->name, "eof", "never"));
+	ASSERT_EQ(0, devmq_remove(self->name, true, NULL, 0));
+	self->name[0] = '\0';
+	EXPECT_EQ(-ENODEV, devmq_recv(q, self->buffer, 0, -1));
+	devmq_close(q);
+}
+
+static struct devmq_queue *to_wake;
+
+static void on_alarm_wake(int number)
+{
+	devmq_wake(to_wake);
+}
+
+/* One signal is enough: whether it comes before the sleep or in it, it counts. */
+TEST_F(queue, a_signal_handler_may_wake)
+{
+	struct sigaction action = { .sa_handler = on_alarm_wake,
+				    .sa_flags = SA_RESTART };
+	struct itimerval once = { { 0 }, { 0, 1000 } };
+	struct devmq_queue *q;
+	int i, err;
+
+	ASSERT_EQ(0, devmq_open(&q, self->name, DEVMQ_OPEN_READ));
+	ASSERT_EQ(0, devmq_enable_wake(q));
+	to_wake = q;
+	ASSERT_EQ(0, sigaction(SIGALRM, &action, NULL));
+	for (i = 0; i < 100; i++) {
+		ASSERT_EQ(0, setitimer(ITIMER_REAL, &once, NULL));
+		err = devmq_recv(q, self->buffer, 0, -1);
+		if (err == -EINTR)
+			err = devmq_recv(q, self->buffer, 0, -1);
+		ASSERT_EQ(-ECANCELED, err);
+	}
+	EXPECT_EQ(-EAGAIN, devmq_recv(q, self->buffer, 0, 0));
+	devmq_close(q);
+}
+
+/* A consumer that goes on until it is woken. */
+struct worker {
+	struct devmq_queue	*queue;
+	pthread_t		thread;
+	int			received, error;
+};
+
+static void *work_until_woken(void *arg)
+{
+	struct worker *w = arg;
+	struct devmq_buffer *buffer;
+	int n = devmq_buffer_new(&buffer, 0);
+
+	if (!n)
+		while ((n = devmq_recv(w->queue, buffer, 3, -1)) > 0)
+			w->received += n;
+	w->error = n;
+	devmq_buffer_free(buffer);
+	return NULL;
+}
+
+TEST_F(queue, each_wake_up_ends_one_thread_and_no_message_is_lost)
+{
+	struct worker w[4] = { 0 };
+	int i, k, received = 0, n;
+	struct devmq_queue *q;
+
+	ASSERT_EQ(0, devmq_set_option(self->name, "max_messages", "5000"));
+	ASSERT_EQ(0, devmq_open(&q, self->name, DEVMQ_OPEN_READ));
+	ASSERT_EQ(0, devmq_enable_wake(q));
+	for (i = 0; i < 4; i++) {
+		w[i].queue = q;
+		ASSERT_EQ(0, pthread_create(&w[i].thread, NULL,
+					    work_until_woken, &w[i]));
+	}
+	/* While messages come, one thread after the other is told to go. */
+	for (i = 0; i < 4; i++) {
+		for (k = 0; k < 500; k++)
+			ASSERT_EQ(0, send_text(self->out, "x"));
+		ASSERT_EQ(0, devmq_wake(q));
+	}
+	for (i = 0; i < 4; i++) {
+		ASSERT_EQ(0, pthread_join(w[i].thread, NULL));
+		EXPECT_EQ(-ECANCELED, w[i].error);
+		received += w[i].received;
+	}
+	while ((n = devmq_recv(q, self->buffer, 0, 0)) > 0)
+		received += n;
+	EXPECT_EQ(-EAGAIN, n);
+	EXPECT_EQ(2000, received);
+	EXPECT_EQ(2000, COUNTER(q, acked));
+	devmq_close(q);
+}
+
+TEST_F(queue, a_wake_up_ends_a_call)
+{
+	char name[DEVMQ_NAME_SIZE];
+	struct devmq_queue *replies;
+	unsigned int flags;
+	pthread_t thread;
+
+	snprintf(name, sizeof(name), "%.40s.replies", self->name);
+	ASSERT_EQ(0, devmq_create(name, NULL, NULL, 0));
+	/* One that waits in devmq_recv(), and one that cannot, and polls. */
+	for (flags = 0; flags <= DEVMQ_OPEN_NONBLOCK;
+	     flags += DEVMQ_OPEN_NONBLOCK) {
+		ASSERT_EQ(0, devmq_open(&replies, name,
+					DEVMQ_OPEN_READ | flags));
+		ASSERT_EQ(0, devmq_enable_wake(replies));
+		ASSERT_EQ(0, devmq_batch_add(self->batch, "request", 7));
+		ASSERT_EQ(0, pthread_create(&thread, NULL, wake_late, replies));
+		EXPECT_EQ(-ECANCELED, devmq_call(self->out, self->batch,
+						 replies, self->buffer, -1,
+						 &self->msg));
+		ASSERT_EQ(0, pthread_join(thread, NULL));
+		devmq_close(replies);
+	}
+	EXPECT_EQ(0, devmq_remove(name, true, NULL, 0));
+}
+
 TEST_F(queue, poll_works_on_the_descriptor)
 {
 	struct pollfd in = { devmq_fd(self->in), POLLIN, 0 };

@@ -5,10 +5,12 @@
  * Built with sanitizers, and every buffer is as large as what is in it.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/sysmacros.h>
 #include <time.h>
 
@@ -69,7 +71,9 @@ void *__wrap_realloc(void *p, size_t size)
 	return allocation_fails() ? NULL : __real_realloc(p, size);
 }
 
-static struct devmq_queue queue = { .fd = -1, .name = "pretended" };
+static struct devmq_queue queue = {
+	.fd = -1, .wake_fd = -1, .name = "pretended",
+};
 
 /* Put bytes into a buffer of just that size, as if received. */
 static struct devmq_buffer *load(const void *bytes, size_t size, size_t count)
@@ -1604,7 +1608,9 @@ static int redrives(unsigned long command, void *arg)
 
 TEST(redrive_names_its_target)
 {
-	struct devmq_queue target = { .fd = 17, .name = "target" };
+	struct devmq_queue target = {
+		.fd = 17, .wake_fd = -1, .name = "target",
+	};
 	uint64_t moved, stranded;
 
 	kernel = redrives;
@@ -2028,6 +2034,161 @@ TEST(version_is_that_of_the_header)
 		 DEVMQ_VERSION_MINOR, DEVMQ_VERSION_PATCH);
 	EXPECT_STREQ(text, DEVMQ_VERSION);
 	EXPECT_STREQ(text, devmq_version());
+}
+
+/* -- waking ---------------------------------------------------------------- */
+
+/* A queue that has so many messages, which a pipe stands for where it is polled. */
+static int messages, blocking_calls;
+
+static int has_messages(unsigned long command, void *arg)
+{
+	struct devmq_recv *a = arg;
+	struct devmq_record r = { .size = sizeof(r) };
+
+	if (command != DEVMQ_IOC_RECV)
+		return -EINVAL;
+	if (a->deadline_ns)
+		blocking_calls++;
+	if (!messages)
+		return -EAGAIN;
+	r.id = messages--;
+	memcpy((void *)(uintptr_t)a->buffer, &r, sizeof(r));
+	a->count = 1;
+	a->used = sizeof(r);
+	return 0;
+}
+
+FIXTURE(wake) {
+	struct devmq_queue queue;
+	struct devmq_buffer *buffer;
+	int pipe[2];
+};
+
+FIXTURE_SETUP(wake)
+{
+	ASSERT_EQ(0, pipe(self->pipe));
+	self->queue.fd = self->pipe[0];
+	self->queue.wake_fd = -1;
+	ASSERT_EQ(0, devmq_buffer_new(&self->buffer, 0));
+	kernel = has_messages;
+	kernel_calls = 0;
+	messages = 0;
+	blocking_calls = 0;
+}
+
+FIXTURE_TEARDOWN(wake)
+{
+	devmq_buffer_free(self->buffer);
+	close(self->pipe[0]);
+	close(self->pipe[1]);
+	if (self->queue.wake_fd >= 0)
+		close(self->queue.wake_fd);
+}
+
+TEST_F(wake, has_to_be_enabled)
+{
+	EXPECT_EQ(-EINVAL, devmq_wake(&self->queue));
+	ASSERT_EQ(0, devmq_enable_wake(&self->queue));
+	EXPECT_EQ(0, devmq_wake(&self->queue));
+}
+
+TEST_F(wake, costs_nothing_where_it_is_not_enabled)
+{
+	messages = 1;
+	EXPECT_EQ(1, devmq_recv(&self->queue, self->buffer, 0, -1));
+	EXPECT_EQ(1, kernel_calls);
+	EXPECT_EQ(1, blocking_calls);
+}
+
+TEST_F(wake, is_enabled_once)
+{
+	int fd;
+
+	ASSERT_EQ(0, devmq_enable_wake(&self->queue));
+	fd = self->queue.wake_fd;
+	ASSERT_EQ(0, devmq_enable_wake(&self->queue));
+	EXPECT_EQ(fd, self->queue.wake_fd);
+	EXPECT_EQ(FD_CLOEXEC, fcntl(fd, F_GETFD));
+}
+
+TEST_F(wake, needs_a_descriptor)
+{
+	struct rlimit limit, none;
+
+	ASSERT_EQ(0, getrlimit(RLIMIT_NOFILE, &limit));
+	none = limit;
+	none.rlim_cur = 0;
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &none));
+	EXPECT_EQ(-EMFILE, devmq_enable_wake(&self->queue));
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &limit));
+	EXPECT_EQ(-EINVAL, devmq_wake(&self->queue));
+}
+
+/* It stays until a receive has returned, also one that would find a message. */
+TEST_F(wake, ends_the_next_receive_which_takes_nothing)
+{
+	ASSERT_EQ(0, devmq_enable_wake(&self->queue));
+	messages = 1;
+	ASSERT_EQ(0, devmq_wake(&self->queue));
+	EXPECT_EQ(-ECANCELED, devmq_recv(&self->queue, self->buffer, 0, -1));
+	EXPECT_EQ(0, devmq_buffer_count(self->buffer));
+	EXPECT_EQ(0, kernel_calls);
+	EXPECT_EQ(1, devmq_recv(&self->queue, self->buffer, 0, -1));
+}
+
+TEST_F(wake, ends_as_many_receives_as_it_was_called_times)
+{
+	ASSERT_EQ(0, devmq_enable_wake(&self->queue));
+	messages = 1;
+	ASSERT_EQ(0, devmq_wake(&self->queue));
+	ASSERT_EQ(0, devmq_wake(&self->queue));
+	EXPECT_EQ(-ECANCELED, devmq_recv(&self->queue, self->buffer, 0, -1));
+	EXPECT_EQ(-ECANCELED, devmq_recv(&self->queue, self->buffer, 0, 0));
+	EXPECT_EQ(1, devmq_recv(&self->queue, self->buffer, 0, -1));
+	EXPECT_EQ(-EAGAIN, devmq_recv(&self->queue, self->buffer, 0, 0));
+}
+
+TEST_F(wake, leaves_timeouts_as_they_are)
+{
+	uint64_t start = lmq_now();
+
+	ASSERT_EQ(0, devmq_enable_wake(&self->queue));
+	EXPECT_EQ(-EAGAIN, devmq_recv(&self->queue, self->buffer, 0, 0));
+	EXPECT_EQ(-ETIMEDOUT, devmq_recv(&self->queue, self->buffer, 0, 30));
+	EXPECT_LE(DEVMQ_MS(30), lmq_now() - start);
+	EXPECT_EQ(0, blocking_calls);
+	/* A handle that does not sleep does not begin to. */
+	ASSERT_EQ(0, fcntl(self->queue.fd, F_SETFL, O_NONBLOCK));
+	EXPECT_EQ(-EAGAIN, devmq_recv(&self->queue, self->buffer, 0, -1));
+}
+
+TEST_F(wake, leaves_errno_alone)
+{
+	ASSERT_EQ(0, devmq_enable_wake(&self->queue));
+	errno = EXDEV;
+	EXPECT_EQ(0, devmq_wake(&self->queue));
+	EXPECT_EQ(EXDEV, errno);
+	/* More than that it cannot count. */
+	ASSERT_EQ(8, write(self->queue.wake_fd, &(uint64_t){ UINT64_MAX - 2 },
+			   8));
+	errno = EXDEV;
+	EXPECT_EQ(-EAGAIN, devmq_wake(&self->queue));
+	EXPECT_EQ(EXDEV, errno);
+}
+
+TEST_F(call, is_ended_by_a_wake_up)
+{
+	struct devmq_queue replies = queue;
+
+	set_inbox(self->records, 0, NULL);
+	ASSERT_EQ(0, devmq_enable_wake(&replies));
+	ASSERT_EQ(0, devmq_wake(&replies));
+	EXPECT_EQ(-ECANCELED, devmq_call(&queue, self->request, &replies,
+					 self->buffer, -1, &self->msg));
+	EXPECT_EQ(NULL, self->msg);
+	EXPECT_EQ(1, inbox.sent);
+	close(replies.wake_fd);
 }
 
 /* -- errors and times ------------------------------------------------------ */

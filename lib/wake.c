@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Waking a thread that waits for a message. The kernel knows nothing of it: a
+ * handle that can be woken has an eventfd besides, and waits for both by poll(2).
+ * What is written there stays until somebody has read it, so that a wake-up that
+ * comes before the wait is not lost.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+LMQ_EXPORT int devmq_enable_wake(struct devmq_queue *queue)
+{
+	int none = -1, fd;
+
+	if (lmq_can_be_woken(queue))
+		return 0;
+	fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE);
+	if (fd < 0)
+		return -errno;
+	/* Another thread may have been faster. */
+	if (!__atomic_compare_exchange_n(&queue->wake_fd, &none, fd, false,
+					 __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		close(fd);
+	return 0;
+}
+
+/* Nothing here but write(2), and errno stays: a signal handler may call it. */
+LMQ_EXPORT int devmq_wake(struct devmq_queue *queue)
+{
+	int fd = lmq_wake_fd(queue), saved = errno, err = 0;
+	const uint64_t one = 1;
+
+	if (fd < 0)
+		return -EINVAL;
+	if (write(fd, &one, sizeof(one)) < 0)
+		err = -errno;
+	errno = saved;
+	return err;
+}
+
+/* Take one wake-up, if there is one. */
+static bool lmq_take_wake(const struct devmq_queue *queue)
+{
+	uint64_t one;
+
+	return read(lmq_wake_fd(queue), &one, sizeof(one)) == sizeof(one);
+}
+
+int lmq_poll(const struct devmq_queue *queue, int timeout_ms)
+{
+	/* poll(2) takes no notice of a descriptor that is -1. */
+	struct pollfd fds[] = {
+		{ .fd = queue->fd, .events = POLLIN },
+		{ .fd = lmq_wake_fd(queue), .events = POLLIN },
+	};
+	int n = poll(fds, 2, timeout_ms);
+
+	return n < 0 ? -errno : n;
+}
+
+static bool lmq_may_wait(const struct devmq_queue *queue, uint64_t deadline_ns)
+{
+	return deadline_ns && !(fcntl(queue->fd, F_GETFL) & O_NONBLOCK);
+}
+
+int lmq_recv_or_wake(struct devmq_queue *queue, struct devmq_buffer *buffer,
+		     struct devmq_recv *a)
+{
+	uint64_t deadline_ns = a->deadline_ns;
+	int n;
+
+	a->deadline_ns = 0;
+	do {
+		lmq_buffer_reset(buffer);
+		if (lmq_take_wake(queue))
+			return -ECANCELED;
+		n = lmq_recv(queue, buffer, a);
+		if (n != -EAGAIN || !lmq_may_wait(queue, deadline_ns))
+			return n;
+		n = lmq_poll(queue, lmq_left_ms(deadline_ns));
+	} while (n > 0);
+	return n ? n : -ETIMEDOUT;
+}
