@@ -44,7 +44,7 @@
  *  DEVMQ_OPEN_NONBLOCK, and devmq_call(), which does both. A signal handler
  *  without SA_RESTART ends the sleep with -EINTR; the library does not try
  *  again by itself. Another thread ends it by devmq_wake(). To wait for many
- *  things at once, use poll(2) or epoll(7) with devmq_fd().
+ *  things at once, use poll(2) or epoll(7) with devmq_fd(): see devmq-epoll(7).
  */
 #ifndef DEVMQ_H
 #define DEVMQ_H
