@@ -1076,11 +1076,13 @@ TEST_F(time, queue_in_use_by_one_that_neither_sent_nor_received_stays)
 {
 	int fd;
 
-	CREATE("auto_delete=1 expires_ms=1");
+	/* It must not expire before it is open. */
+	CREATE("auto_delete=1");
 	fd = mq_open(&self->queue, O_RDWR);
 	ASSERT_LE(0, fd);
 	close(self->fd);
 	self->fd = fd;
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "expires_ms", "1"));
 	mq_sleep_ms(20);
 	EXPECT_FALSE(is_gone(&self->queue));
 	close(self->fd);
