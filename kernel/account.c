@@ -367,17 +367,32 @@ static void mq_account_freed(struct mq_user *u)
 	schedule_delayed_work(&mq_account_work, MQ_ACCOUNT_DELAY);
 }
 
+/*
+ * Add to a user's counter and to that of all, or to neither. If the second one is
+ * full, what only the same user can have seen is taken back: ENOSPC, else EDQUOT.
+ */
+static int mq_counters_add(atomic_long_t *user, unsigned long user_max,
+			   atomic_long_t *total, unsigned long total_max,
+			   unsigned long bytes)
+{
+	if (!mq_counter_add(user, bytes, user_max))
+		return -EDQUOT;
+	if (mq_counter_add(total, bytes, total_max))
+		return 0;
+	atomic_long_sub(bytes, user);
+	return -ENOSPC;
+}
+
 static bool mq_charge_bounds(struct mq_user *u, unsigned long bytes,
 			     unsigned long user_max, unsigned long total_max)
 {
-	if (!mq_counter_add(&u->used, bytes, user_max))
-		return false;
-	if (mq_counter_add(&mq_total_used, bytes, total_max))
-		return true;
-	atomic_long_sub(bytes, &u->used);
-	/* WAIT(account:back) only the same user can have seen it */
-	mq_account_freed(u);
-	return false;
+	int err = mq_counters_add(&u->used, user_max, &mq_total_used, total_max,
+				  bytes);
+
+	/* WAIT(account:back) some was taken back */
+	if (unlikely(err == -ENOSPC))
+		mq_account_freed(u);
+	return !err;
 }
 
 /**
@@ -444,12 +459,8 @@ static unsigned long mq_beside_max(unsigned long max)
 static bool mq_beside_add(struct mq_user *u, unsigned long bytes,
 			  unsigned long user_max, unsigned long total_max)
 {
-	if (!mq_counter_add(&u->beside, bytes, user_max))
-		return false;
-	if (mq_counter_add(&mq_total_beside, bytes, total_max))
-		return true;
-	atomic_long_sub(bytes, &u->beside);
-	return false;
+	return !mq_counters_add(&u->beside, user_max, &mq_total_beside,
+				total_max, bytes);
 }
 
 /**

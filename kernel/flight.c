@@ -170,12 +170,24 @@ bool mq_unmeet_locked(struct mq_queue *q)
 	return true;
 }
 
-/* Without the lock: have them look, one at a time. */
-void mq_unmeet(struct mq_queue *q)
+/**
+ * mq_unmeet - have those look whom mq_unmeet_locked() found, one at a time
+ * @q: the queue, its lock not held
+ * @most: so many of them
+ *
+ * Each of them has tried to receive once since this was done for it. As they may
+ * be many, whoever changed what is next has a few of them look, and the queue's
+ * work the rest.
+ *
+ * Return: there may be more.
+ */
+bool mq_unmeet(struct mq_queue *q, unsigned int most)
 {
 	struct mq_file *f;
 
 	do {
+		if (!most--)
+			return true;
 		spin_lock(&q->lock);
 		f = list_first_entry_or_null(&q->unmet, struct mq_file, met);
 		if (f) {
@@ -191,6 +203,7 @@ void mq_unmeet(struct mq_queue *q)
 		rcu_read_unlock();
 		cond_resched();
 	} while (f);
+	return false;
 }
 
 /* What a consumer finds where nothing can be delivered. */
@@ -704,12 +717,8 @@ void mq_flight_lapse_locked(struct mq_queue *q, struct mq_entry *e)
 /* Whoever may purge the queue wants it gone. */
 void mq_flight_purge_locked(struct mq_file *f, struct mq_entry *e)
 {
-	struct mq_queue *q = f->q;
-
 	mq_land(f, e);
-	q->stat.purged++;
-	trace_mq_purge(q, e);
-	mq_out_locked(q, e);
+	mq_purged_locked(f->q, e);
 }
 
 /*

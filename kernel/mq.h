@@ -1524,6 +1524,7 @@ void mq_back_locked(struct mq_queue *q, struct mq_entry *e);
 void mq_delay_locked(struct mq_queue *q, struct mq_entry *e,
 		     enum mq_clocks clock, u64 due);
 void mq_due_locked(struct mq_queue *q, struct mq_entry *e);
+void mq_purged_locked(struct mq_queue *q, struct mq_entry *e);
 void mq_expire_locked(struct mq_queue *q, struct mq_entry *e);
 void mq_dead_over_locked(struct mq_queue *q, struct mq_entry *e);
 void mq_note_locked(struct mq_entry *e, struct mq_text *note);
@@ -1558,7 +1559,7 @@ u64 mq_ages_oldest(const struct mq_ages *a);
 /* flight.c: what a consumer has in its hands */
 bool mq_comes_alone(const struct mq_queue *q, const struct mq_entry *e);
 bool mq_unmeet_locked(struct mq_queue *q);
-void mq_unmeet(struct mq_queue *q);
+bool mq_unmeet(struct mq_queue *q, unsigned int most);
 void mq_held_init(struct mq_held *h);
 void mq_held_replace_locked(struct mq_entry *old, struct mq_entry *e);
 struct mq_entry *mq_held_first(struct mq_held *h);

@@ -119,6 +119,9 @@ static void mq_news_tell(struct mq_queue *q, struct mq_news news)
 		mq_wake_readers(q, news.ready);
 }
 
+/* How many files that met a message look before others go on: see mq_unmeet(). */
+#define MQ_UNMEETS	16
+
 /* As mq_unlock(), where something has left or may have, or files are to look. */
 static noinline void mq_unlock_dispose(struct mq_queue *q)
 	__releases(&q->lock)
@@ -139,8 +142,8 @@ static noinline void mq_unlock_dispose(struct mq_queue *q)
 	spin_unlock(&q->lock);
 	if (tells)
 		mq_tell(q, tells);
-	if (unlikely(unmeets))
-		mq_unmeet(q);
+	if (unlikely(unmeets) && mq_unmeet(q, MQ_UNMEETS))
+		mq_queue_kick(q);
 	mq_news_tell(q, news);
 	mq_dispose(&out);
 	mq_order_free(&groups);
@@ -469,11 +472,7 @@ void mq_queue_add_run_locked(struct mq_queue *q, struct mq_batch *b, u64 now)
 void mq_queue_purge_locked(struct mq_queue *q, struct mq_entry *e)
 {
 	mq_leave_locked(q, e);
-	q->stat.purged++;
-	trace_mq_purge(q, e);
-	if (unlikely(q->dedup.count))
-		mq_dedup_purge_locked(q, mq_msg(e)->id);
-	mq_out_locked(q, e);
+	mq_purged_locked(q, e);
 }
 
 /* What dropping all that is ready would give back, if it were all alike. */

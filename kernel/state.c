@@ -123,6 +123,16 @@ void mq_out_locked(struct mq_queue *q, struct mq_entry *e)
 	list_add_tail(&e->list, &q->out);
 }
 
+/* It is purged, from no state: what it came with may be sent once more. */
+void mq_purged_locked(struct mq_queue *q, struct mq_entry *e)
+{
+	q->stat.purged++;
+	trace_mq_purge(q, e);
+	if (unlikely(q->dedup.count))
+		mq_dedup_purge_locked(q, mq_msg(e)->id);
+	mq_out_locked(q, e);
+}
+
 /* It can be delivered, in its place by id; from no state. */
 void mq_ready_locked(struct mq_queue *q, struct mq_entry *e)
 {

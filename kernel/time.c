@@ -236,6 +236,7 @@ static void mq_time_work(struct work_struct *work)
 	bool idle;
 
 	mq_pollers_work(q);
+	mq_unmeet(q, UINT_MAX);
 	mq_lock_looking(q);
 	while (mq_dedup_trim_locked(q)) {
 		mq_unlock(q);

@@ -104,8 +104,8 @@ struct devmq_queue;
 
 /*
  * What a queue is opened for: receive, send, or both; or to look only, which
- * is enough for devmq_stat(), devmq_peek(), devmq_purge() and devmq_redrive()
- * and counts neither as a consumer nor as a producer. What is opened for both is
+ * is enough for devmq_stat(), devmq_peek(), devmq_purge(), devmq_redrive() and
+ * devmq_revoke(), and counts neither as a consumer nor as a producer. What is opened for both is
  * a consumer from when it first receives, polls for input or is asked or told
  * how it receives, and a producer from when it first sends or polls for output.
  */

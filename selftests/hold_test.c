@@ -687,6 +687,53 @@ TEST_F(hold, revoking_settles_few_at_a_time)
 	EXPECT_BOUNDED(&attack, 10 * MANY);
 }
 
+/*
+ * So many consumers hold a message each, and have met another one that comes alone,
+ * as it may have killed its consumer: they wait until somebody has taken it.
+ */
+static int meet_many(FIXTURE_DATA(hold) *self, int n)
+{
+	char data[64];
+	int i, error;
+
+	error = mq_fill_fast(self->fd, n + 1) ?:
+		open_many(self, n, O_RDONLY);
+	for (i = 0; i < n && !error; i++)
+		error = mq_read(self->fds[i], data, sizeof(data)) > 0 ?
+			0 : -EIO;
+	if (error)
+		return error;
+	/* The last one has failed once, of twice. */
+	if (mq_read(self->fd, data, sizeof(data)) <= 0 ||
+	    mq_retry(self->fd, n + 1, 1) != 1)
+		return -EIO;
+	for (i = 0; i < n && !error; i++)
+		if (mq_read(self->fds[i], data, sizeof(data)) != -EAGAIN)
+			error = -EBADMSG;
+	return error;
+}
+
+static int take_alone(FIXTURE_DATA(hold) *self, int n)
+{
+	char data[64];
+
+	if (mq_read(self->fd, data, sizeof(data)) <= 0 ||
+	    mq_last_id(self->fd) != n + 1)
+		return -EBADMSG;
+	mq_sleep_ms(100);
+	return 0;
+}
+
+TEST_F(hold, consumers_that_waited_for_one_to_be_taken_are_told_in_portions)
+{
+	static const struct attack attack = {
+		"ack=manual max_deliveries=2 retry_ms=0", true,
+		meet_many, take_alone,
+	};
+
+	EXPECT_BOUNDED(&attack, MANY);
+}
+
 /* -- ends ------------------------------------------------------------------ */
 
 /*

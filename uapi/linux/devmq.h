@@ -32,7 +32,7 @@
  *  poll for output on, even if that call fails, but for a malformed argument, a
  *  read or write of no bytes, or a buffer that cannot be used. To look
  *  (DEVMQ_IOC_STAT, DEVMQ_IOC_PEEK, DEVMQ_IOC_PURGE, DEVMQ_IOC_REDRIVE,
- *  FIONREAD) or to settle makes it neither. Roles are what O_EXCL and the
+ *  DEVMQ_IOC_REVOKE, FIONREAD) or to settle makes it neither. Roles are what O_EXCL and the
  *  options single_active and eof=hangup go by.
  *
  * Errors
@@ -71,6 +71,7 @@
  *              open file, which is open for both sides, would be a consumer
  *              from now on, and O_EXCL, its own or another's, says that there
  *              is one only; read(2) and readv(2) give that as well
+ *  ESRCH       a holder is named, and the caller sees none of their process ids
  *  ECANCELED   io_uring: it was told to end, and nothing has happened
  *  EOPNOTSUPP  io_uring: a command that does not come this way
  *  ELOOP       a chain of dead-letter queues would close on itself
@@ -568,8 +569,8 @@ struct devmq_consumer {
  * @expired: messages whose time to live ran out
  * @dead_lettered: messages that went to another queue as dead
  * @dropped: messages dropped to make room (overflow=drop-head)
- * @purged: messages removed by DEVMQ_IOC_PURGE, or moved elsewhere by
- *	DEVMQ_IOC_REDRIVE
+ * @purged: messages removed by DEVMQ_IOC_PURGE or DEVMQ_IOC_REVOKE, or moved
+ *	elsewhere by DEVMQ_IOC_REDRIVE
  * @deduplicated: sends that stored nothing, having been seen before
  * @consumers: open files that are consumers now, see the top of this file
  * @producers: open files that are producers now
@@ -728,8 +729,8 @@ struct devmq_redrive {
  *
  * Settles what others hold, as if they had done so: for them it is as if a lease
  * had run out, so that a settlement of theirs is ESTALE, and so is the next
- * read(2) of one that was half read. DEVMQ_ACTION_PURGE drops it, and it counts as
- * purged. DEVMQ_ACTION_EXTEND leaves it where it is; with a delay_ns of zero it
+ * read(2) of one that was half read. DEVMQ_ACTION_PURGE drops it, it counts as
+ * purged, and its de-duplication id can be sent once more. DEVMQ_ACTION_EXTEND leaves it where it is; with a delay_ns of zero it
  * is held as long again as the holder's deliveries are.
  *
  * Needs a descriptor open for reading, or one opened with access mode 3. What is
