@@ -141,7 +141,6 @@ static void mq_settle_range(struct mq_file *f, struct devmq_settlement *s,
 	u64 id = s->first_id;
 	bool more = true;
 
-	s->settled = 0;
 	while (more && !mq_dying()) {
 		LIST_HEAD(done);
 		bool rare = false;
@@ -173,13 +172,12 @@ static void mq_settle_range(struct mq_file *f, struct devmq_settlement *s,
 			   READ_ONCE(q->gone) ? -ENODEV : -ESTALE;
 }
 
-/* Settle a range; there may be no memory for its note. */
+/* Settle a range, none of which is settled yet; there may be no memory for its note. */
 static void mq_settle_noted(struct mq_file *f, struct devmq_settlement *s)
 {
 	struct mq_text *note = mq_settlement_note(s);
 
 	if (IS_ERR(note)) {
-		s->settled = 0;
 		s->error = PTR_ERR(note);
 		return;
 	}

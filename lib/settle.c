@@ -36,7 +36,8 @@ LMQ_EXPORT int devmq_settle(struct devmq_queue *queue,
 		err = lmq_settle_some(queue, settlements, n, &done);
 		if (!first)
 			first = err;
-		if (err && err != -ESTALE)
+		/* What concerns single settlements does not end the call. */
+		if (err && err != -ESTALE && err != -EDQUOT && err != -ENOMEM)
 			break;
 		settlements += n;
 		count -= n;

@@ -160,14 +160,15 @@ struct outcome {
 
 /* Once for each id, so that what is said of each is of that one. */
 static int settle_ids(struct consume *c, const struct slot *slot,
-		      const struct outcome *o, bool with_note)
+		      const struct outcome *o)
 {
-	struct devmq_settlement how = { .action = o->action };
+	/* The error is that of a call which could not look at any of them. */
+	struct devmq_settlement how = { .action = o->action, .error = -ENOMEM };
 	size_t i;
 
 	if (o->action == DEVMQ_ACTION_RETRY)
 		how.delay_ns = c->retry_ns;
-	if (with_note) {
+	if (o->note_size) {
 		how.note = (uintptr_t)o->note;
 		how.note_size = (uint16_t)o->note_size;
 	}
@@ -177,6 +178,29 @@ static int settle_ids(struct consume *c, const struct slot *slot,
 		c->settlements[i].last_id = slot->ids[i];
 	}
 	return devmq_settle(c->queue, c->settlements, slot->count, NULL);
+}
+
+static bool lacks_memory(int err)
+{
+	return err == -EDQUOT || err == -ENOMEM;
+}
+
+/* Those that there was no memory for go without a note. The first error. */
+static int settle_without_note(struct consume *c, const struct slot *slot)
+{
+	struct devmq_settlement *s = c->settlements;
+	int first = 0, err;
+
+	for (; s < c->settlements + slot->count; s++) {
+		err = s->error;
+		if (lacks_memory(err)) {
+			s->note = 0;
+			s->note_size = 0;
+			err = devmq_settle(c->queue, s, 1, NULL);
+		}
+		first = first ? first : err;
+	}
+	return first;
 }
 
 /*
@@ -189,9 +213,9 @@ static void settle_slot(struct consume *c, struct slot *slot,
 	size_t i;
 	int err;
 
-	err = settle_ids(c, slot, o, o->note_size);
-	if (o->note_size && (err == -EDQUOT || err == -ENOMEM))
-		err = settle_ids(c, slot, o, false);
+	err = settle_ids(c, slot, o);
+	if (o->note_size && lacks_memory(err))
+		err = settle_without_note(c, slot);
 	for (i = 0; i < slot->count; i++)
 		o->dead += c->settlements[i].dead;
 	o->settled = !err;

@@ -375,6 +375,25 @@ test_consume_says_how_many_of_a_batch_are_dead()
 	counters "$Q" dead=1 ready=1
 }
 
+test_consume_leaves_out_notes_that_there_is_no_memory_for()
+{
+	local bound=/sys/module/devmq/parameters/max_total_bytes most
+
+	most=$(<"$bound")
+	make "$Q"
+	send "$Q" one
+	send "$Q" two
+	# Notes would be the only thing that wants memory.
+	mq consume "$Q" -n 2 --batch=2 --retry=1h -- sh -c \
+		"echo 4096 >$bound; exit 1"
+	echo "$most" >"$bound"
+	expect 6 '' "$Q: message 1 and 1 more: exit status 1, to be retried"
+	counters "$Q" delayed=2
+	mq peek "$Q" --state=delayed -J
+	grep -q '"note"' "$T/out" && fail "a note: $(cat "$T/out")"
+	return 0
+}
+
 # ----------------------------------------------------------------- more time
 
 # In $due: when the lease of the only delivery ends, in nanoseconds since 1970.
