@@ -225,28 +225,6 @@ TEST_F(poll, those_that_do_not_listen_leave_the_message_to_a_reader)
 /* -- what a message costs ------------------------------------------------------- */
 
 /*
- * Nanoseconds of this thread for a message that is sent and received, in the best
- * of many tries.
- */
-static uint64_t cost(int fd)
-{
-	uint64_t best = UINT64_MAX, begin;
-	char data[8];
-	int i, n;
-
-	for (i = 0; i < 50; i++) {
-		begin = mq_clock_ns(CLOCK_THREAD_CPUTIME_ID);
-		for (n = 0; n < 20; n++)
-			if (mq_put(fd, "x") != 1 ||
-			    mq_read(fd, data, sizeof(data)) != 1)
-				return UINT64_MAX;
-		begin = (mq_clock_ns(CLOCK_THREAD_CPUTIME_ID) - begin) / 20;
-		best = begin < best ? begin : best;
-	}
-	return best;
-}
-
-/*
  * A message beside ten pollers tells each of them; beside many it tells a few, and
  * waits for a portion that the queue's work tells in one hold. Telling all would
  * be hundreds of times as much.
@@ -255,10 +233,10 @@ static uint64_t cost(int fd)
 	uint64_t __few, __many;						\
 									\
 	ASSERT_EQ(0, poll_many(self, 10, events, variant->apart));	\
-	__few = cost(self->fd);						\
+	__few = mq_message_cost(self->fd);						\
 	ASSERT_EQ(0, poll_many(self, variant->apart ? MANY / 2 : MANY,	\
 			       events, variant->apart));		\
-	__many = cost(self->fd);					\
+	__many = mq_message_cost(self->fd);					\
 	ASSERT_NE(UINT64_MAX, __few);					\
 	ASSERT_NE(UINT64_MAX, __many);					\
 	TH_LOG("%llu ns beside 10, %llu ns beside %d",			\

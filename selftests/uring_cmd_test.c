@@ -1484,25 +1484,6 @@ TEST_F(parked, too_many_on_one_open_file_are_told)
 
 #define CROWD_FILES	16
 
-/* Nanoseconds that a message takes that is sent and received, at best. */
-static uint64_t cost(int fd)
-{
-	uint64_t best = UINT64_MAX, begin;
-	char data[8];
-	int i, n;
-
-	for (i = 0; i < 20; i++) {
-		begin = mq_now_ns();
-		for (n = 0; n < 50; n++)
-			if (mq_put(fd, "x") != 1 ||
-			    mq_read(fd, data, sizeof(data)) != 1)
-				return UINT64_MAX;
-		begin = (mq_now_ns() - begin) / 50;
-		best = begin < best ? begin : best;
-	}
-	return best;
-}
-
 /* What a message costs beside so many that wait, at most, of what it costs alone. */
 #define CROWD_RATIO	4
 
@@ -1512,7 +1493,7 @@ TEST_F(parked, message_costs_the_same_beside_many_without_credit)
 	uint64_t alone, beside;
 	char data[8];
 
-	alone = cost(self->other);
+	alone = mq_message_cost(self->other);
 	ASSERT_NE(UINT64_MAX, alone);
 	for (i = 0; i < CROWD_FILES; i++) {
 		fds[i] = mq_open(&self->queue, O_RDONLY);
@@ -1523,7 +1504,7 @@ TEST_F(parked, message_costs_the_same_beside_many_without_credit)
 		ASSERT_EQ(0, park_many(&self->ring, fds[i], NULL,
 				       DEVMQ_PARKED_MAX));
 	}
-	EXPECT_TRUE(mq_wait_until((beside = cost(self->other)) <=
+	EXPECT_TRUE(mq_wait_until((beside = mq_message_cost(self->other)) <=
 				  CROWD_RATIO * alone));
 	TH_LOG("%llu ns alone, %llu ns beside %d", (unsigned long long)alone,
 	       (unsigned long long)beside, CROWD_FILES * DEVMQ_PARKED_MAX);
@@ -1542,7 +1523,7 @@ TEST_F(parked, message_costs_the_same_beside_many_that_do_not_fit)
 	ASSERT_EQ(0, mq_consumer_set(self->fd, DEVMQ_ACK_MANUAL, 0));
 	ASSERT_EQ(300, mq_write(self->other, big, 300));
 	ASSERT_EQ(300, mq_read(self->fd, big, sizeof(big)));
-	alone = cost(self->other);
+	alone = mq_message_cost(self->other);
 	ASSERT_NE(UINT64_MAX, alone);
 	mq_batch_add_full(&self->batch, NULL, 0, NULL, 0, big, sizeof(big));
 	for (i = 0; i < CROWD_FILES; i++) {
@@ -1551,7 +1532,7 @@ TEST_F(parked, message_costs_the_same_beside_many_that_do_not_fit)
 		ASSERT_EQ(0, park_many(&self->ring, fds[i], &self->batch,
 				       DEVMQ_PARKED_MAX));
 	}
-	EXPECT_TRUE(mq_wait_until((beside = cost(self->other)) <=
+	EXPECT_TRUE(mq_wait_until((beside = mq_message_cost(self->other)) <=
 				  CROWD_RATIO * alone));
 	TH_LOG("%llu ns alone, %llu ns beside %d", (unsigned long long)alone,
 	       (unsigned long long)beside, CROWD_FILES * DEVMQ_PARKED_MAX);

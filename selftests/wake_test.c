@@ -611,25 +611,6 @@ TEST_F(wake, exclusive_poller_without_credit_eats_no_message)
 	close(fd);
 }
 
-/* Nanoseconds that a message takes that is sent and received, at best. */
-static uint64_t cost(int fd)
-{
-	uint64_t best = UINT64_MAX, begin;
-	char data[8];
-	int i, n;
-
-	for (i = 0; i < 20; i++) {
-		begin = mq_now_ns();
-		for (n = 0; n < 50; n++)
-			if (mq_put(fd, "x") != 1 ||
-			    mq_read(fd, data, sizeof(data)) != 1)
-				return UINT64_MAX;
-		begin = (mq_now_ns() - begin) / 50;
-		best = begin < best ? begin : best;
-	}
-	return best;
-}
-
 #define CROWD		1500
 #define CROWD_RATIO	4
 
@@ -670,7 +651,7 @@ TEST_F(wake, message_costs_the_same_beside_many_writers_that_do_not_fit)
 	ASSERT_EQ(0, mq_consumer_set(holder, DEVMQ_ACK_MANUAL, 0));
 	ASSERT_EQ(300, mq_write(self->fd, data, 300));
 	ASSERT_EQ(300, mq_read(holder, data, 300));
-	alone = cost(self->fd);
+	alone = mq_message_cost(self->fd);
 	ASSERT_NE(UINT64_MAX, alone);
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, 65536);
@@ -679,7 +660,7 @@ TEST_F(wake, message_costs_the_same_beside_many_writers_that_do_not_fit)
 					    &fd));
 	/* When all are asleep, and the machine lets it be seen. */
 	ASSERT_TRUE(mq_wait_until(count_asleep(SYS_write) == CROWD));
-	EXPECT_TRUE(mq_wait_until((beside = cost(self->fd)) <=
+	EXPECT_TRUE(mq_wait_until((beside = mq_message_cost(self->fd)) <=
 				  CROWD_RATIO * alone));
 	TH_LOG("%llu ns alone, %llu ns beside %d", (unsigned long long)alone,
 	       (unsigned long long)beside, CROWD);
