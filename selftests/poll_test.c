@@ -233,10 +233,10 @@ TEST_F(poll, those_that_do_not_listen_leave_the_message_to_a_reader)
 	uint64_t __few, __many;						\
 									\
 	ASSERT_EQ(0, poll_many(self, 10, events, variant->apart));	\
-	__few = mq_message_cost(self->fd);						\
+	__few = mq_message_cost(self->fd);				\
 	ASSERT_EQ(0, poll_many(self, variant->apart ? MANY / 2 : MANY,	\
 			       events, variant->apart));		\
-	__many = mq_message_cost(self->fd);					\
+	__many = mq_message_cost(self->fd);				\
 	ASSERT_NE(UINT64_MAX, __few);					\
 	ASSERT_NE(UINT64_MAX, __many);					\
 	TH_LOG("%llu ns beside 10, %llu ns beside %d",			\

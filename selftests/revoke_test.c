@@ -165,7 +165,8 @@ TEST_F(revoke, purged_message_frees_its_dedup_id)
 {
 	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "dedup_window_ms", "3600000"));
 	ASSERT_EQ(7, MQ_SEND(self->fd, .text = "m7", .dedup = "once"));
-	ASSERT_EQ(7, MQ_SEND(self->fd, .text = "m7", .dedup = "once"));
+	MQ_SEND(self->fd, .text = "m7", .dedup = "once");
+	ASSERT_EQ(1, mq_stat_of(&self->queue, deduplicated));
 	ASSERT_EQ(0, mq_get(self->fd, "m6"));
 	ASSERT_EQ(0, mq_get(self->fd, "m7"));
 	EXPECT_EQ(1, REVOKE(7, 7, DEVMQ_ACTION_PURGE));
@@ -173,7 +174,9 @@ TEST_F(revoke, purged_message_frees_its_dedup_id)
 	/* Another end does not. */
 	ASSERT_EQ(0, mq_get(self->fd, "m8"));
 	EXPECT_EQ(1, REVOKE(8, 8, DEVMQ_ACTION_ACK));
-	EXPECT_EQ(8, MQ_SEND(self->fd, .text = "m9", .dedup = "once"));
+	MQ_SEND(self->fd, .text = "m9", .dedup = "once");
+	EXPECT_EQ(2, mq_stat_of(&self->queue, deduplicated));
+	EXPECT_EQ(8, mq_stat_of(&self->queue, sent));
 }
 
 TEST_F(revoke, acknowledged_retried_and_deferred_as_by_its_holder)
