@@ -32,8 +32,8 @@
  *  poll for output on, even if that call fails, but for a malformed argument, a
  *  read or write of no bytes, or a buffer that cannot be used. To look
  *  (DEVMQ_IOC_STAT, DEVMQ_IOC_PEEK, DEVMQ_IOC_PURGE, DEVMQ_IOC_REDRIVE,
- *  DEVMQ_IOC_REVOKE, FIONREAD) or to settle makes it neither. Roles are what O_EXCL and the
- *  options single_active and eof=hangup go by.
+ *  DEVMQ_IOC_REVOKE, FIONREAD) or to settle makes it neither. Roles are what
+ *  O_EXCL and the options single_active and eof=hangup go by.
  *
  * Errors
  *
@@ -240,8 +240,8 @@ struct devmq_record {
  * @since_ns: DEVMQ_IOC_PEEK, in flight: when it was delivered, CLOCK_REALTIME;
  *	else zero
  * @holder_pid: DEVMQ_IOC_PEEK, in flight: process that received last with the
- *	open file which holds it, seen as @pid of struct devmq_record is; else zero, as also
- *	while DEVMQ_IOC_RECV is handing it over
+ *	open file which holds it, seen as @pid of struct devmq_record is; else
+ *	zero, as also while DEVMQ_IOC_RECV is handing it over
  * @payload_size: bytes of the whole payload, of which DEVMQ_IOC_PEEK may show
  *	less
  * @due_ns: delayed: when it will be ready, or when its time to live ends if
@@ -260,8 +260,8 @@ struct devmq_record {
  * The origin's name (no NUL) and the note follow at once, and extra_size counts
  * them. It stands directly behind the record's header, in all that
  * DEVMQ_IOC_PEEK shows, and where DEVMQ_IOC_RECV gives a message that has been
- * dead or has a note. Further members may follow in later versions, before the name, so go
- * by extra_size - origin_size - note_size.
+ * dead or has a note. Further members may follow in later versions, before the
+ * name, so go by extra_size - origin_size - note_size.
  */
 struct devmq_extra {
 	__aligned_u64	since_ns;
@@ -730,8 +730,9 @@ struct devmq_redrive {
  * Settles what others hold, as if they had done so: for them it is as if a lease
  * had run out, so that a settlement of theirs is ESTALE, and so is the next
  * read(2) of one that was half read. DEVMQ_ACTION_PURGE drops it, it counts as
- * purged, and its de-duplication id can be sent once more. DEVMQ_ACTION_EXTEND leaves it where it is; with a delay_ns of zero it
- * is held as long again as the holder's deliveries are.
+ * purged, and its de-duplication id can be sent once more. DEVMQ_ACTION_EXTEND
+ * leaves it where it is; with a delay_ns of zero it is held as long again as the
+ * holder's deliveries are.
  *
  * Needs a descriptor open for reading, or one opened with access mode 3. What is
  * handed out while the call runs may be left alone. ESRCH: @holder_pid is not
