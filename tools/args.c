@@ -48,7 +48,7 @@ static void build_tables(const struct opt *opt, char *letters,
 	*letters++ = '+';
 	*letters++ = ':';
 	for (; opt->name; opt++, longs++) {
-		if (opt->code < OPT_HELP) {
+		if (opt->code < OPT_LONG) {
 			*letters++ = (char)opt->code;
 			if (opt->value)
 				*letters++ = ':';
@@ -101,7 +101,7 @@ static void NORETURN bad_option(const struct args *args, int code)
 		usage(args, "--%s needs a value", opt->name);
 	if (opt && !opt->value)
 		usage(args, "--%s takes no value", opt->name);
-	if (optopt && optopt < OPT_HELP)
+	if (optopt && optopt < OPT_LONG)
 		usage(args, "no option '-%c'", optopt);
 	no_option(args, word);
 }

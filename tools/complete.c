@@ -216,7 +216,7 @@ static const struct opt *opt_of_word(const struct command *command,
 		    strlen(opt->name) == size - 2 &&
 		    !memcmp(word + 2, opt->name, size - 2))
 			return opt;
-		if (opt->code < OPT_HELP && word[0] == '-' &&
+		if (opt->code < OPT_LONG && word[0] == '-' &&
 		    word[1] == opt->code && !word[2])
 			return opt;
 	}

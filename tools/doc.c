@@ -47,7 +47,7 @@ static void print_option(const struct opt *opt)
 {
 	int n;
 
-	if (opt->code < OPT_HELP)
+	if (opt->code < OPT_LONG)
 		n = printf("  -%c, --%s", opt->code, opt->name);
 	else
 		n = printf("      --%s", opt->name);
@@ -128,7 +128,7 @@ static void print_roff_sentence(const char *phrase)
 static void print_roff_option(const struct opt *opt)
 {
 	fputs(".TP\n\\fB", stdout);
-	if (opt->code < OPT_HELP)
+	if (opt->code < OPT_LONG)
 		printf("\\-%c\\fR, \\fB", opt->code);
 	fputs("\\-\\-", stdout);
 	print_roff(opt->name);

@@ -60,11 +60,11 @@ struct opt {
 };
 
 /* The last row of every table of options. */
-#define OPT_HELP	256
+#define OPT_HELP	'h'
 #define OPTS_END	{ OPT_HELP, "help", NULL, "show this help" }, \
 			{ 0, NULL, NULL, NULL }
 /* Codes of options that have no letter. */
-#define OPT_LONG	257
+#define OPT_LONG	256
 
 struct args;
 

@@ -120,6 +120,8 @@ test_help_of_commands()
 		done
 		mq help "$c"
 		expect 0 "$(cat "$T/help")"
+		mq "$c" -h
+		expect 0 "$(cat "$T/help")"
 	done
 }
 
