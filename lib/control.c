@@ -44,7 +44,7 @@ static int lmq_check_name(const char *name, char *reason, size_t size)
 	if (!err)
 		return 0;
 	return lmq_fail(err, reason, size, "%s: not a queue's name, which is "
-			"1 to %d of A-Z a-z 0-9 . _ -, and not ., .. or control",
+			"1 to %d of A-Z a-z 0-9 . _ -, but not ., .., control or none",
 			name, DEVMQ_NAME_MAX);
 }
 

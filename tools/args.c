@@ -266,7 +266,6 @@ const char *operand_queue(const struct args *args, int index)
 	if (!strncmp(name, dir, sizeof(dir) - 1))
 		name += sizeof(dir) - 1;
 	if (devmq_check_name(name))
-		usage(args, "'%s' is not a queue's name (1 to %d of "
-		      "A-Z a-z 0-9 . _ -)", name, DEVMQ_NAME_MAX);
+		usage(args, "'%s' is not a queue's name " NAME_RULE, name);
 	return name;
 }

@@ -48,8 +48,8 @@ static int value_timeout(struct args *args)
 static const char *value_queue(struct args *args)
 {
 	if (devmq_check_name(args->value))
-		usage(args, "--%s: '%s' is not a queue's name", args->opt->name,
-		      args->value);
+		usage(args, "--%s: '%s' is not a queue's name " NAME_RULE,
+		      args->opt->name, args->value);
 	return args->value;
 }
 
@@ -271,8 +271,8 @@ static int run_reply(struct args *args)
 	ask_environment(args, &c);
 	/* A name that the sender of the request chose. */
 	if (devmq_check_name(c.name))
-		status = complain(NULL, 0, "reply: '%s' is not a queue's name",
-				  c.name);
+		status = complain(NULL, 0, "reply: '%s' is not a queue's name "
+				  NAME_RULE, c.name);
 	else if (strncmp(c.name, c.prefix, strlen(c.prefix)) != 0)
 		status = complain(c.name, 0, "cannot reply: its name does not "
 				  "begin with '%s'", c.prefix);

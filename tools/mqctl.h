@@ -66,6 +66,9 @@ struct opt {
 /* Codes of options that have no letter. */
 #define OPT_LONG	256
 
+/* What a queue's name must be, as devmq_check_name(3) checks it. */
+#define NAME_RULE	"(1 to 63 of A-Z a-z 0-9 . _ -, but not ., .., control or none)"
+
 struct args;
 
 /* What stands where an operand or an option's value is asked for. */

@@ -186,15 +186,15 @@ test_names_are_checked()
 
 	long=$(printf '%064d' 0)
 	for c in create rm stat get send recv peek purge redrive; do
-		for name in 'a b' '' . .. control a/b "$long" 'ä'; do
+		for name in 'a b' '' . .. control none a/b "$long" 'ä'; do
 			mq "$c" "$name"
-			expect 2 '' "$c: '$name' is not a queue's name *"
+			expect 2 '' "$c: '$name' is not a queue's name (*but not ., .., control or none) *"
 		done
 	done
 	mq set 'a b' eof=never
 	expect 2 '' "set: 'a b' is not a queue's name *"
 	mq redrive q a/b
-	expect 2 '' "redrive: 'a/b' is not a queue's name *"
+	expect 2 '' "redrive: 'a/b' is not a queue's name (*"
 	mq consume 'a b' -- true
 	expect 2 '' "consume: 'a b' is not a queue's name *"
 }
@@ -572,7 +572,7 @@ test_call_and_reply_usage()
 	mq call q x
 	expect 2 '' 'call: --replies is missing *'
 	mq call q --replies=a/b x
-	expect 2 '' "call: --replies: 'a/b' is not a queue's name *"
+	expect 2 '' "call: --replies: 'a/b' is not a queue's name (*"
 	mq call q --replies=r --header=x y
 	expect 2 '' "call: --header: 'x' is not NAME=VALUE *"
 	mq call q --replies=r --timeout=5 y
@@ -580,9 +580,9 @@ test_call_and_reply_usage()
 	mq reply x
 	expect 2 '' 'reply: the request has no reply-to *'
 	mq reply --to='a b' x
-	expect 2 '' "reply: --to: 'a b' is not a queue's name *"
+	expect 2 '' "reply: --to: 'a b' is not a queue's name (*"
 	DEVMQ_HEADER_REPLY_TO=../x mq reply x
-	expect 1 '' "reply: '../x' is not a queue's name"
+	expect 1 '' "reply: '../x' is not a queue's name (*)"
 	DEVMQ_HEADER_REPLY_TO=orders mq reply --prefix=replies. x
 	expect 1 '' "orders: cannot reply: its name does not begin with *"
 	mq reply --to=q --correlation-id= x
