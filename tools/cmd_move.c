@@ -111,7 +111,7 @@ static int run_move(struct args *args)
 	m.name = operand_queue(args, 0);
 	m.to = operand_queue(args, 1);
 	if (!strcmp(m.name, m.to))
-		usage(args, "%s is where they are", m.to);
+		usage(args, "NAME and TARGET are both '%s'", m.to);
 	return move(&m);
 }
 

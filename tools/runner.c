@@ -189,8 +189,8 @@ static int run_extend(struct args *args)
 	secret = variable ? strchr(variable, ':') : NULL;
 	if (!secret || secret - variable != RUNNER_NAME - 1 ||
 	    strlen(secret + 1) != RUNNER_NAME - 1)
-		usage(args, "this is for commands that consume runs: "
-		      RUNNER_VARIABLE " is not set by it");
+		usage(args, "works only in a command that consume runs, which gets "
+		      RUNNER_VARIABLE " from it");
 	snprintf(address, sizeof(address), "%.*s", RUNNER_NAME - 1, variable);
 	memcpy(request.secret, secret + 1, RUNNER_NAME);
 	return say_extend(address, &request);

@@ -592,9 +592,9 @@ test_call_and_reply_usage()
 test_extend_usage()
 {
 	mq extend
-	expect 2 '' 'extend: this is for commands that consume runs: *'
+	expect 2 '' 'extend: works only in a command that consume runs, *'
 	DEVMQ_CONSUME=x mq extend
-	expect 2 '' 'extend: this is for commands that consume runs: *'
+	expect 2 '' 'extend: works only in a command that consume runs, *'
 	mq extend 5
 	expect 2 '' "extend: '5' is not a duration *"
 	DEVMQ_CONSUME=$(printf '%032d:%032d' 1 2) mq extend
@@ -625,7 +625,7 @@ test_select_usage()
 	mq move q q2 --state=in-flight
 	expect 2 '' 'move: what is in flight cannot be moved *'
 	mq move q q
-	expect 2 '' 'move: q is where they are *'
+	expect 2 '' "move: NAME and TARGET are both 'q' *"
 	mq ls --interval=0
 	expect 2 '' 'ls: --interval takes more than 0 *'
 	mq ls --interval=5
