@@ -72,12 +72,16 @@ static int ask(const char *queue, const char *replies, const char *text)
 
 int main(int argc, char **argv)
 {
-	int err = devmq_batch_new(&batch) ?: devmq_buffer_new(&buffer, 0);
+	bool serves = argc == 3 && !strcmp(argv[1], "serve");
+	int err;
 
-	if (!err && argc == 3 && !strcmp(argv[1], "serve"))
-		err = serve(argv[2]);
-	else if (!err)
-		err = argc == 5 ? ask(argv[2], argv[3], argv[4]) : -EINVAL;
+	if (!serves && (argc != 5 || strcmp(argv[1], "ask"))) {
+		fprintf(stderr, "usage: reqrep serve QUEUE | ask QUEUE REPLIES TEXT\n");
+		return 2;
+	}
+	err = devmq_batch_new(&batch) ?: devmq_buffer_new(&buffer, 0);
+	if (!err)
+		err = serves ? serve(argv[2]) : ask(argv[2], argv[3], argv[4]);
 	if (err < 0)
 		fprintf(stderr, "reqrep: %s\n", devmq_strerror(err));
 	devmq_close(in);

@@ -167,7 +167,11 @@ int main(int argc, char **argv)
 	struct ring ring = { .fd = -1 };
 	int err;
 
-	err = devmq_open(&queue, argc == 2 ? argv[1] : "", DEVMQ_OPEN_READ);
+	if (argc != 2) {
+		fprintf(stderr, "usage: uring QUEUE\n");
+		return 2;
+	}
+	err = devmq_open(&queue, argv[1], DEVMQ_OPEN_READ);
 	if (!err)
 		err = devmq_set_ack(queue, DEVMQ_ACK_MANUAL, 0);
 	if (!err)
@@ -175,7 +179,7 @@ int main(int argc, char **argv)
 	if (!err)
 		err = consume(devmq_fd(queue), &ring);
 	if (err)
-		fprintf(stderr, "uring: %s\n", devmq_strerror(err));
+		fprintf(stderr, "uring: %s: %s\n", argv[1], devmq_strerror(err));
 	devmq_close(queue);
 	return err ? 1 : 0;
 }

@@ -95,8 +95,12 @@ int main(int argc, char **argv)
 	struct devmq_buffer *buffer = NULL;
 	int err;
 
+	if (argc != 2) {
+		fprintf(stderr, "usage: worker QUEUE\n");
+		return 2;
+	}
 	sigaction(SIGTERM, &action, NULL);
-	err = devmq_open(&queue, argc == 2 ? argv[1] : "", DEVMQ_OPEN_READ);
+	err = devmq_open(&queue, argv[1], DEVMQ_OPEN_READ);
 	if (!err)
 		err = devmq_set_ack(queue, DEVMQ_ACK_MANUAL, AT_ONCE);
 	if (!err)
@@ -106,7 +110,7 @@ int main(int argc, char **argv)
 	if (!err)
 		err = work_all(queue, buffer);
 	if (err)
-		fprintf(stderr, "worker: %s\n", devmq_strerror(err));
+		fprintf(stderr, "worker: %s: %s\n", argv[1], devmq_strerror(err));
 	devmq_buffer_free(buffer);
 	devmq_close(queue);
 	return err ? 1 : 0;
