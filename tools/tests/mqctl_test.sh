@@ -513,6 +513,9 @@ test_send_without_memory()
 
 	make "$Q" mode=0666 overflow=reject
 	total=$(cat $parameters/max_total_bytes)
+	# shellcheck disable=SC2064  # what it is now
+	trap "echo $total >$parameters/max_total_bytes
+		echo 0 >$parameters/max_user_bytes" EXIT
 	echo 256K >$parameters/max_user_bytes
 	as_user "while echo line; do :; done | $MQCTL send $Q --line" \
 		>/dev/null 2>"$T/err"
