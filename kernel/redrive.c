@@ -2,9 +2,10 @@
 /*
  * DEVMQ_IOC_REDRIVE: another attempt for the dead, and another queue for any.
  *
- * One that goes to another queue goes as it is, unless that has an order: then
- * it needs a larger entry, which is made before anything happens. What is in
- * this queue is looked for once more then: somebody may have been faster.
+ * A message that goes to another queue is copied first, to memory of its own: a
+ * queue that has an order needs a larger entry, and a chunk is compacted by the
+ * queue that it was sent to, which does not find what has left. The message is then
+ * looked for once more in this queue: somebody may have been faster.
  *
  * What is moved though it is not dead has its place in the other queue's bounds
  * before it leaves this one (mq_queue_hold()). From when it leaves until it is
@@ -180,15 +181,22 @@ static u8 mq_redrive_level(const struct mq_redrive *r,
 	return min_t(u64, r->priority, target->opt.priorities - 1);
 }
 
-/* Make an entry for @target, which has an order. */
+/*
+ * Make the entry that the message is to have in @target. NULL: it keeps the one
+ * that it has, as that is memory of its own, or as there is no memory for another
+ * and @target can do without.
+ */
 static struct mq_entry *mq_redrive_entry(struct mq_redrive *r,
 					 struct mq_queue *target)
 {
-	struct mq_entry *e = mq_entry_copy(target, r->e);
+	struct mq_entry *e;
 	int err;
 
+	if (!target->order && mq_chunk_of(r->e)->order == MQ_LARGE)
+		return NULL;
+	e = mq_entry_copy(target, r->e);
 	if (IS_ERR(e))
-		return e;
+		return target->order ? e : NULL;
 	mq_msg(e)->priority = mq_redrive_level(r, target);
 	err = mq_order_prepare(target, e);
 	if (likely(!err))
@@ -226,15 +234,13 @@ static void mq_redrive_cancel(struct mq_redrive *r, struct mq_queue *target)
 static int mq_redrive_move(struct mq_redrive *r, struct mq_queue *target)
 {
 	enum mq_arrival how = r->moves ? MQ_ARRIVES_MOVED : MQ_ARRIVES_ANEW;
-	struct mq_entry *old, *e = NULL;
+	struct mq_entry *old, *e;
 	int ret;
 
 	mq_ready_prepare(&target->ready, mq_redrive_level(r, target));
-	if (target->order) {
-		e = mq_redrive_entry(r, target);
-		if (IS_ERR(e))
-			return PTR_ERR(e);
-	}
+	e = mq_redrive_entry(r, target);
+	if (IS_ERR(e))
+		return PTR_ERR(e);
 	ret = mq_redrive_reserve(r, target);
 	if (ret)
 		goto out_free;

@@ -330,14 +330,17 @@ void mq_absolve_locked(struct mq_queue *q, struct mq_entry *e)
 	m->expires = MQ_NEVER;
 }
 
-/* The same, but for what time has in store for it. */
+/*
+ * The same, but its delay and its time to live stay. How long a dead message was to
+ * be kept is no time to live: it ends with the message's being dead.
+ */
 static void mq_settle_in_locked(struct mq_queue *q, struct mq_entry *e)
 {
 	struct mq_more *m = mq_msg(e)->more;
 	u64 when = m ? m->when : MQ_NEVER, expires = mq_expires(e);
 
 	mq_absolve_locked(q, e);
-	if (m) {
+	if (m && mq_msg(e)->state != DEVMQ_STATE_DEAD) {
 		m->when = when;
 		m->expires = expires;
 	}

@@ -110,6 +110,42 @@ static int leave_one(int fd, unsigned int i, bool keyed)
 	return mq_settle(fd, first, last, DEVMQ_ACTION_ACK) == LARGE ? 0 : -EIO;
 }
 
+/* The same, but the small one goes to another queue before the others are done. */
+static int leave_one_elsewhere(int fd, int to, unsigned int i)
+{
+	char small[32], large[1001] = "";
+	struct devmq_redrive redrive = {
+		.size = sizeof(redrive),
+		.flags = DEVMQ_REDRIVE_TO,
+		.target_fd = to,
+		.states = DEVMQ_STATE_MASK(DEVMQ_STATE_READY),
+	};
+	long long id;
+	int n, error;
+
+	memset(large, 'l', sizeof(large) - 1);
+	snprintf(small, sizeof(small), "small %u", i);
+	for (n = 0; n < LARGE; n++) {
+		if (n == LARGE / 2) {
+			id = MQ_SEND(fd, .text = small);
+			if (id < 0)
+				return id;
+			redrive.first_id = id;
+			redrive.last_id = id;
+		}
+		id = MQ_SEND(fd, .text = large, .priority = 1);
+		if (id < 0)
+			return id;
+	}
+	error = mq_ioctl(fd, DEVMQ_IOC_REDRIVE, &redrive);
+	if (error || redrive.moved != 1)
+		return error ?: -EIO;
+	for (n = 0; n < LARGE; n++)
+		if (mq_read(fd, large, sizeof(large)) != sizeof(large) - 1)
+			return -EBADMSG;
+	return mq_settle(fd, 1, UINT64_MAX, DEVMQ_ACTION_ACK) == LARGE ? 0 : -EIO;
+}
+
 /* The next small message, for whoever wants it in another state: its id. */
 static long long take_small(int fd)
 {
@@ -156,6 +192,25 @@ TEST_F(memory, messages_that_wait_keep_little)
 	IS_COMPACT();
 	EXPECT_EQ(ROUNDS, mq_stat_of(&self->queue, ready));
 	EXPECT_EQ(0, all_small(self->fd));
+}
+
+/* Their chunks belong to the queue that they left, which does not find them. */
+TEST_F(memory, messages_that_were_moved_keep_little)
+{
+	struct mq_queue other;
+	unsigned int i;
+	int to;
+
+	CREATE("priorities=2");
+	ASSERT_EQ(0, mq_create(&other, "ack=manual"));
+	to = mq_open(&other, O_RDWR | O_NONBLOCK);
+	ASSERT_LE(0, to);
+	for (i = 0; i < ROUNDS; i++)
+		ASSERT_EQ(0, leave_one_elsewhere(self->fd, to, i));
+	IS_COMPACT();
+	EXPECT_EQ(ROUNDS, mq_stat_of(&other, ready));
+	EXPECT_EQ(0, all_small(to));
+	close(to);
 }
 
 TEST_F(memory, messages_with_an_order_keep_little)

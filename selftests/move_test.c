@@ -610,4 +610,19 @@ TEST_F(move, taking_and_moving_at_the_same_time_deliver_each_once)
 	EXPECT_EQ(0, mq_stat_of(&self->to, ready));
 }
 
+TEST_F(move, end_of_keeping_the_dead_is_no_time_to_live)
+{
+	CREATE_FROM("dead_ttl_ms=3600000");
+	CREATE_TO("");
+	ASSERT_EQ(0, mq_fill(self->fd, 1));
+	ASSERT_EQ(0, mq_get(self->fd, "m1"));
+	ASSERT_EQ(1, mq_reject(self->fd, 1));
+	ASSERT_EQ(0, mq_look_id(&self->from, 1, &self->look));
+	ASSERT_TRUE(mq_is_from_now(self->look.extra.expires_ns, MQ_HOUR));
+	EXPECT_EQ(1, move(self, ONLY(DEAD)));
+	ASSERT_EQ(0, mq_look_id(&self->to, 1, &self->look));
+	EXPECT_EQ(DEVMQ_STATE_READY, self->look.record.state);
+	EXPECT_EQ(0, self->look.extra.expires_ns);
+}
+
 TEST_HARNESS_MAIN
