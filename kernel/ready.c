@@ -215,10 +215,12 @@ void mq_ready_remove(struct mq_ready *r, struct mq_entry *e)
 void mq_ready_replace(struct mq_ready *r, struct mq_entry *old,
 		      struct mq_entry *e)
 {
-	if (old->returned)
-		rb_replace_node_cached(&old->node, &e->node, &r->returned);
-	else
+	if (!old->returned)
 		list_replace(&old->list, &e->list);
+	else
+		rb_replace_node_cached(&old->node, &e->node,
+				       mq_is_buried(e) ? &r->buried :
+							 &r->returned);
 }
 
 /* The first in the fifo of @level, which is r->levels if there is none. */

@@ -213,6 +213,107 @@ TEST_F(memory, messages_that_were_moved_keep_little)
 	close(to);
 }
 
+#define FEW		200	/* messages, of some chunks */
+#define KEEP		40	/* one of so many stays */
+
+/* Send some small messages on a new open file, and settle most of them. */
+static int leave_some(const struct mq_queue *queue, int fd)
+{
+	int i, from = mq_open(queue, O_WRONLY);
+	char data[100] = {}, taken[100];
+
+	if (from < 0)
+		return from;
+	for (i = 0; i < FEW; i++)
+		if (mq_write(from, data, sizeof(data)) != sizeof(data))
+			return -EIO;
+	close(from);
+	for (i = 0; i < FEW; i++) {
+		if (mq_read(fd, taken, sizeof(taken)) != sizeof(taken))
+			return -EBADMSG;
+		if (i % KEEP != KEEP - 1 && mq_ack(fd, mq_last_id(fd)) != 1)
+			return -ESTALE;
+	}
+	return 0;
+}
+
+/* Use up all memory that the caller may have, with messages to a queue. */
+static int use_up(const struct mq_queue *queue)
+{
+	static char data[60000];
+	size_t size = sizeof(data);
+	ssize_t done;
+	int fd;
+
+	do {
+		/* The first of an open file take what they need and no more. */
+		fd = mq_open(queue, O_WRONLY);
+		if (fd < 0)
+			return fd;
+		done = mq_write(fd, data, size);
+		close(fd);
+		if (done < 0)
+			size /= 2;
+	} while (size);
+	return done == -EDQUOT ? 0 : -EIO;
+}
+
+/*
+ * What dies where its sender has no memory left stands in the dead-letter queue
+ * where it stood, amid what has gone, and is moved when that queue is compacted.
+ */
+static int die_without_memory(const struct mq_queue *from,
+			      const struct mq_queue *to,
+			      const struct mq_queue *fill)
+{
+	int i, out = mq_open(from, O_RDONLY | O_NONBLOCK);
+	int in = mq_open(to, O_RDWR | O_NONBLOCK);
+
+	if (out < 0 || in < 0)
+		return -EIO;
+	if (mq_become(MQ_NOBODY, MQ_NOBODY) || leave_some(from, out))
+		return -EPERM;
+	for (i = 0; i < 8; i++)
+		if (leave_some(to, in))
+			return -EBADMSG;
+	if (use_up(fill))
+		return -ENOMEM;
+	if (mq_settle(out, 1, FEW, DEVMQ_ACTION_REJECT) != FEW / KEEP)
+		return -ESTALE;
+	/* There is memory for this one when the queue has been compacted. */
+	return mq_put(in, "x") == 1 ? 0 : -EDQUOT;
+}
+
+TEST_F(memory, dead_messages_that_could_not_get_memory_of_their_own_are_moved_in_their_order)
+{
+	struct mq_queue fill, dead;
+	struct mq_look look;
+	uint64_t last = 0;
+	pid_t child;
+	int n, fd;
+
+	ASSERT_EQ(0, mq_write_file(MQ_TOTAL_BYTES, "64M"));
+	ASSERT_EQ(0, mq_write_file(USER_BYTES, "4M"));
+	ASSERT_EQ(0, mq_create(&dead, "mode=0666 ack=manual overflow=reject"));
+	ASSERT_EQ(0, mq_create(&fill, "mode=0666 overflow=reject max_bytes=1G"));
+	CREATE("mode=0666 ack=manual dead_letter=%s", dead.name);
+	fd = mq_open(&dead, O_RDONLY | O_NONBLOCK);
+	ASSERT_LE(0, fd);
+	child = mq_fork();
+	if (!child)
+		_exit(-die_without_memory(&self->queue, &dead, &fill));
+	ASSERT_EQ(0, mq_wait_child(child));
+	/* What the child held, those that died, and the last one. */
+	for (n = 0; !mq_take(fd, &look); n++) {
+		EXPECT_LT(last, look.record.id);
+		last = look.record.id;
+	}
+	EXPECT_EQ(9 * (FEW / KEEP) + 1, n);
+	EXPECT_EQ(n, mq_settle(fd, 1, UINT64_MAX, DEVMQ_ACTION_ACK));
+	EXPECT_EQ(0, mq_stat_of(&dead, ready));
+	close(fd);
+}
+
 TEST_F(memory, messages_with_an_order_keep_little)
 {
 	unsigned int i;
