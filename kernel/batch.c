@@ -430,6 +430,7 @@ static int mq_batch_wait(struct mq_ioc *ioc, struct mq_hand *h)
 		if (ret != -EAGAIN && ret != -EBUSY)
 			break;
 		if (ioc->nowait || !deadline_ns || ioc->arg.recv.id) {
+			mq_leave_to_others(ioc->f);
 			ret = -EAGAIN;
 			break;
 		}

@@ -267,6 +267,16 @@ static bool mq_poll_message(struct mq_file *f)
 	return mq_can_receive(f, true);
 }
 
+/* The same, and who comes back to look may have been the only one to be told. */
+static bool mq_poll_receive(struct mq_file *f, const poll_table *wait)
+{
+	if (mq_poll_message(f))
+		return true;
+	if (mq_poll_looks(wait) && mq_poll_wants(f, wait, FMODE_READ))
+		mq_leave_to_others(f);
+	return false;
+}
+
 static __poll_t mq_poll(struct file *file, poll_table *wait)
 {
 	struct mq_file *f = file->private_data;
@@ -282,7 +292,7 @@ static __poll_t mq_poll(struct file *file, poll_table *wait)
 		mq_lock_looking(q);
 		mq_unlock(q);
 	}
-	if (f->mode & FMODE_READ && mq_poll_message(f))
+	if (f->mode & FMODE_READ && mq_poll_receive(f, wait))
 		events |= EPOLLIN | EPOLLRDNORM;
 	if (mq_poll_wants(f, wait, FMODE_WRITE) && mq_poll_room(f))
 		events |= EPOLLOUT | EPOLLWRNORM;

@@ -147,8 +147,10 @@ static noinline struct mq_entry *mq_pick_wait(struct mq_file *f, bool nowait)
 	struct mq_entry *e;
 	int err;
 
-	if (nowait)
+	if (nowait) {
+		mq_leave_to_others(f);
 		return ERR_PTR(-EAGAIN);
+	}
 	mq_wait_begin(&f->q->rx, &wait);
 	do {
 		err = mq_wait_to_read(f, &called);

@@ -613,6 +613,20 @@ void mq_pass_on(struct mq_queue *q, unsigned int n)
 		mq_wake_readers(q, 1);
 }
 
+/**
+ * mq_leave_to_others - a consumer that does not wait may not receive what is there
+ * @f: the consumer
+ *
+ * Who polls alone (EPOLLEXCLUSIVE) is told of a message in place of others, and its
+ * file may have received something else since, or meet what is handed out alone
+ * only now. Others have not been told then, and nobody but the poller can do so.
+ */
+void mq_leave_to_others(const struct mq_file *f)
+{
+	if (unlikely(READ_ONCE(f->q->rx.watched)) && !mq_has_credit(f))
+		mq_pass_on(f->q, 1);
+}
+
 /*
  * The largest message that there is room for, or by how much one that has a place
  * may grow; false: none, not even an empty one.

@@ -993,6 +993,103 @@ TEST_F(retry, poller_that_holds_others_is_told_when_what_comes_alone_is_purged)
 	close(fd);
 }
 
+/* Somebody in epoll_wait(), with an open file that wants to be the only one told. */
+struct waiter {
+	int epoll;
+	pid_t tid;
+	int result;		/* of epoll_wait() */
+	pthread_t thread;
+};
+
+static void *wait_alone(void *arg)
+{
+	struct waiter *w = arg;
+	struct epoll_event event;
+
+	__atomic_store_n(&w->tid, (pid_t)syscall(SYS_gettid), __ATOMIC_RELEASE);
+	w->result = epoll_wait(w->epoll, &event, 1, MQ_PATIENCE_MS);
+	return NULL;
+}
+
+/* Wait until it sleeps: 0, or a negative errno. */
+static int waiter_start(struct waiter *w, int fd)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLEXCLUSIVE };
+	int error;
+
+	w->tid = 0;
+	w->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (epoll_ctl(w->epoll, EPOLL_CTL_ADD, fd, &event))
+		return -errno;
+	error = -pthread_create(&w->thread, NULL, wait_alone, w);
+	if (error)
+		return error;
+	return mq_wait_until(__atomic_load_n(&w->tid, __ATOMIC_ACQUIRE) &&
+			     mq_is_asleep(getpid(), w->tid, SYS_epoll_wait)) ?
+	       0 : -ETIME;
+}
+
+/* The first in line is told, and cannot receive it: then the next one is. */
+TEST_F(retry, what_comes_alone_is_not_lost_on_an_exclusive_poller_that_holds_others)
+{
+	struct waiter first, second;
+	int fd, other, third;
+	uint64_t id;
+
+	CREATE_FAILED(2, 2, 2, "max_deliveries=4");
+	fd = mq_open(&self->queue, O_RDONLY);
+	other = mq_open(&self->queue, O_RDONLY);
+	third = mq_open(&self->queue, O_RDONLY | O_NONBLOCK);
+	ASSERT_LE(0, third);
+	ASSERT_EQ(0, mq_get(fd, "m1"));
+	ASSERT_EQ(1, take(third, self->buffer, sizeof(self->buffer), &id));
+	ASSERT_EQ(0, waiter_start(&first, fd));
+	ASSERT_EQ(0, waiter_start(&second, other));
+	ASSERT_EQ(1, mq_release(third, id));
+	ASSERT_EQ(0, pthread_join(second.thread, NULL));
+	EXPECT_EQ(1, second.result);
+	/* The first is told when it can receive it. */
+	ASSERT_EQ(1, mq_ack(fd, 1));
+	ASSERT_EQ(0, pthread_join(first.thread, NULL));
+	EXPECT_EQ(1, first.result);
+	close(first.epoll);
+	close(second.epoll);
+	close(fd);
+	close(other);
+	close(third);
+}
+
+/* Somebody looks with its open file before it comes, and finds that it cannot. */
+TEST_F(retry, what_comes_alone_is_not_lost_on_one_whose_file_met_it_otherwise)
+{
+	struct mq_call call;
+	struct waiter first;
+	int fd, other, third;
+	uint64_t id;
+
+	CREATE_FAILED(2, 2, 2, "max_deliveries=4");
+	fd = mq_open(&self->queue, O_RDONLY);
+	other = mq_open(&self->queue, O_RDONLY);
+	third = mq_open(&self->queue, O_RDONLY | O_NONBLOCK);
+	ASSERT_LE(0, third);
+	ASSERT_EQ(0, mq_get(fd, "m1"));
+	ASSERT_EQ(1, take(third, self->buffer, sizeof(self->buffer), &id));
+	ASSERT_EQ(0, waiter_start(&first, fd));
+	ASSERT_EQ(0, mq_read_start(&call, other, self->buffer, 10));
+	ASSERT_TRUE(mq_call_sleeps(&call));
+	ASSERT_EQ(1, mq_release(third, id));
+	EXPECT_EQ(0, mq_fionread(fd));
+	EXPECT_EQ(2, mq_call_result(&call));
+	ASSERT_EQ(1, mq_ack(fd, 1));
+	ASSERT_EQ(1, mq_put(self->fd, "x"));
+	ASSERT_EQ(0, pthread_join(first.thread, NULL));
+	EXPECT_EQ(1, first.result);
+	close(first.epoll);
+	close(fd);
+	close(other);
+	close(third);
+}
+
 TEST_F(retry, reader_that_holds_others_gets_an_urgent_one_before_what_comes_alone)
 {
 	struct mq_call call;

@@ -10,6 +10,7 @@
 #include "mq_test.h"
 #include <sched.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
 
 #define SLEEPERS 8
@@ -609,6 +610,86 @@ TEST_F(wake, exclusive_poller_without_credit_eats_no_message)
 	close(p.epoll);
 	close(p.fd);
 	close(fd);
+}
+
+/* Somebody who waits in epoll_wait() and receives without waiting. */
+struct epoller {
+	int epoll;
+	int fd;
+	pid_t tid;
+	pthread_t thread;
+};
+
+/* Until there is something but messages in its epoll. */
+static void *poll_and_take(void *arg)
+{
+	struct epoller *t = arg;
+	struct epoll_event event = {};
+	char data[8];
+
+	__atomic_store_n(&t->tid, (pid_t)syscall(SYS_gettid), __ATOMIC_RELEASE);
+	while (epoll_wait(t->epoll, &event, 1, -1) == 1 && !event.data.u32)
+		mq_read(t->fd, data, sizeof(data));
+	return NULL;
+}
+
+static int epoller_start(struct epoller *t, int fd, int stop)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLEXCLUSIVE };
+	struct epoll_event last = { .events = EPOLLIN, .data.u32 = 1 };
+
+	t->epoll = epoll_create1(EPOLL_CLOEXEC);
+	t->fd = fd;
+	if (epoll_ctl(t->epoll, EPOLL_CTL_ADD, fd, &event) ||
+	    epoll_ctl(t->epoll, EPOLL_CTL_ADD, stop, &last))
+		return -errno;
+	return -pthread_create(&t->thread, NULL, poll_and_take, t);
+}
+
+static bool epoller_sleeps(struct epoller *t)
+{
+	return mq_wait_until(__atomic_load_n(&t->tid, __ATOMIC_ACQUIRE) &&
+			     mq_is_asleep(getpid(), t->tid, SYS_epoll_wait));
+}
+
+#define TAKE_ROUNDS	50
+
+/*
+ * Both pollers of an open file that may hold one delivery are told of a message
+ * each, and one of the messages is for somebody else.
+ */
+TEST_F(wake, exclusive_pollers_of_one_file_leave_what_it_may_not_hold)
+{
+	struct epoller epollers[2] = {};
+	int i, n, fd, other, stop = eventfd(0, EFD_CLOEXEC);
+	struct mq_call call;
+	char data[8];
+
+	fd = mq_open(&self->queue, O_RDONLY | O_NONBLOCK);
+	other = mq_open(&self->queue, O_RDONLY);
+	ASSERT_LE(0, other);
+	ASSERT_EQ(0, mq_consumer_set(fd, DEVMQ_ACK_MANUAL, 1));
+	for (i = 0; i < 2; i++)
+		ASSERT_EQ(0, epoller_start(&epollers[i], fd, stop));
+	for (n = 0; n < TAKE_ROUNDS; n++) {
+		ASSERT_EQ(0, mq_read_start(&call, other, data, sizeof(data)));
+		ASSERT_TRUE(mq_call_sleeps(&call));
+		ASSERT_TRUE(epoller_sleeps(&epollers[0]));
+		ASSERT_TRUE(epoller_sleeps(&epollers[1]));
+		ASSERT_EQ(1, mq_put(self->fd, "a"));
+		ASSERT_EQ(1, mq_put(self->fd, "b"));
+		ASSERT_EQ(1, mq_call_result(&call));
+		ASSERT_TRUE(mq_wait_until(mq_held(fd) == 1));
+		ASSERT_EQ(1, mq_settle(fd, 1, UINT64_MAX, DEVMQ_ACTION_ACK));
+	}
+	ASSERT_EQ(0, eventfd_write(stop, 1));
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, pthread_join(epollers[i].thread, NULL));
+		close(epollers[i].epoll);
+	}
+	close(stop);
+	close(fd);
+	close(other);
 }
 
 #define CROWD		1500
