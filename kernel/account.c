@@ -31,7 +31,10 @@
 /* Who moves messages to free what is mostly unused may exceed by a 32nd. */
 #define MQ_MOVE_SHIFT	5
 
-/* What is kept beside messages may be another 32nd, or this where that is more. */
+/*
+ * What is kept beside messages may be another 32nd, or this where that is more: for
+ * one user; for all it is twice as much, so that one user alone does not use it up.
+ */
 #define MQ_BESIDE_SHIFT	5
 #define MQ_BESIDE_LEAST	(128UL * SZ_1K)
 
@@ -451,9 +454,15 @@ void mq_uncharge(struct mq_payer *p, unsigned long bytes)
 
 /* -- what is kept beside messages -------------------------------------------------- */
 
-static unsigned long mq_beside_max(unsigned long max)
+static unsigned long mq_beside_max_of_user(void)
 {
-	return max(max >> MQ_BESIDE_SHIFT, MQ_BESIDE_LEAST);
+	return max(mq_max_of_user() >> MQ_BESIDE_SHIFT, MQ_BESIDE_LEAST);
+}
+
+static unsigned long mq_beside_max(void)
+{
+	return max(READ_ONCE(mq_total_max) >> MQ_BESIDE_SHIFT,
+		   2 * MQ_BESIDE_LEAST);
 }
 
 static bool mq_beside_add(struct mq_user *u, unsigned long bytes,
@@ -477,8 +486,8 @@ static bool mq_beside_add(struct mq_user *u, unsigned long bytes,
  */
 bool mq_charge_beside(struct mq_payer *p, unsigned long bytes)
 {
-	if (!mq_beside_add(p->user, bytes, mq_beside_max(mq_max_of_user()),
-			   mq_beside_max(READ_ONCE(mq_total_max))) &&
+	if (!mq_beside_add(p->user, bytes, mq_beside_max_of_user(),
+			   mq_beside_max()) &&
 	    (!mq_is_exempt() ||
 	     !mq_beside_add(p->user, bytes, LONG_MAX, LONG_MAX)))
 		return false;

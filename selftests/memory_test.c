@@ -739,6 +739,57 @@ TEST_F(memory, user_has_no_more_open_files_than_memory)
 	EXPECT_EQ(-EDQUOT, nobody_opens(&self->queue));
 }
 
+/* Open a queue once as somebody: 0 or a negative errno. */
+static int opens_as(const struct mq_queue *queue, uid_t uid)
+{
+	pid_t child = mq_fork();
+
+	if (!child) {
+		int fd;
+
+		if (mq_become(uid, uid))
+			_exit(99);
+		fd = mq_open(queue, O_RDONLY);
+		_exit(fd < 0 ? -fd : 0);
+	}
+	return -mq_wait_child(child);
+}
+
+/* The bounds are so low that what is beside messages has the least there is. */
+TEST_F(memory, open_files_of_one_user_leave_some_to_another)
+{
+	struct rlimit limit = { 100000, 100000 };
+	int pipes[2];
+	pid_t child;
+	char byte;
+
+	CREATE("mode=0666");
+	ASSERT_EQ(0, mq_write_file(MQ_TOTAL_BYTES, "2M"));
+	ASSERT_EQ(0, pipe(pipes));
+	child = mq_fork();
+	if (!child) {
+		int fd;
+
+		if (setrlimit(RLIMIT_NOFILE, &limit) ||
+		    mq_become(MQ_NOBODY, MQ_NOBODY))
+			_exit(99);
+		do {
+			fd = mq_open(&self->queue, O_RDONLY);
+		} while (fd >= 0);
+		if (write(pipes[1], "x", 1) != 1)
+			_exit(99);
+		pause();
+	}
+	ASSERT_EQ(1, read(pipes[0], &byte, 1));
+	EXPECT_LE(64 * 1024, used_by(MQ_NOBODY));
+	EXPECT_EQ(-EDQUOT, nobody_opens(&self->queue));
+	EXPECT_EQ(0, opens_as(&self->queue, MQ_NOBODY - 1));
+	ASSERT_EQ(0, kill(child, SIGKILL));
+	EXPECT_EQ(128 + SIGKILL, mq_wait_child(child));
+	close(pipes[0]);
+	close(pipes[1]);
+}
+
 TEST_F(memory, queue_can_be_opened_where_messages_take_all)
 {
 	char data[1000] = {};
