@@ -144,6 +144,7 @@ static int mq_release(struct inode *inode, struct file *file)
 	mq_free_held(f);
 	mq_queue_detach(q, f);
 	mq_pollers_leave(f);
+	mq_leave_all_to_others(f);
 	if (f->mode)
 		mq_reap(q, true);
 	mq_chunk_drop(f);

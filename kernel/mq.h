@@ -1701,6 +1701,7 @@ void mq_want_room(struct mq_file *f, u64 bytes);
 bool mq_has_credit(const struct mq_file *f);
 void mq_pass_on(struct mq_queue *q, unsigned int n);
 void mq_leave_to_others(const struct mq_file *f);
+void mq_leave_all_to_others(const struct mq_file *f);
 void mq_pass_room_on(struct mq_queue *q, unsigned int n);
 bool mq_paused(const struct mq_queue *q, u64 side);
 void mq_wake_sleeping_readers(struct mq_queue *q, unsigned int n);

@@ -66,7 +66,9 @@
  *   somebody comes grows with the logarithm of how many do not, and each of these
  *   is in the way once: woken, it stands in no line any more. Pollers may not come
  *   either, as who polls is not asked; so where there are any, or commands
- *   (mq_side.watched), each message wakes one.
+ *   (mq_side.watched), each message wakes one. A poller that was told alone and
+ *   comes, but may not receive, wakes the next (mq_leave_to_others), and so does
+ *   the last close of its file, if it does not come (mq_leave_all_to_others).
  *
  * The labels WAIT(...) mark the steps that the model in selftests/spin has.
  */
@@ -625,6 +627,23 @@ void mq_leave_to_others(const struct mq_file *f)
 {
 	if (unlikely(READ_ONCE(f->q->rx.watched)) && !mq_has_credit(f))
 		mq_pass_on(f->q, 1);
+}
+
+/**
+ * mq_leave_all_to_others - an open file goes, and nobody polls it any more
+ * @f: the file, which has left all lines
+ *
+ * One of its pollers may have been told alone of a message, or of room, and has
+ * ended before it could try.
+ */
+void mq_leave_all_to_others(const struct mq_file *f)
+{
+	struct mq_queue *q = f->q;
+
+	if (f->roles & FMODE_READ && unlikely(READ_ONCE(q->rx.watched)))
+		mq_pass_on(q, 1);
+	if (f->roles & FMODE_WRITE && unlikely(READ_ONCE(q->tx.watched)))
+		mq_wake_writers(q, false);
 }
 
 /*

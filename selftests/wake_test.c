@@ -692,6 +692,70 @@ TEST_F(wake, exclusive_pollers_of_one_file_leave_what_it_may_not_hold)
 	close(other);
 }
 
+/* A child that polls a queue alone, and is gone as soon as it is told. */
+static pid_t poll_and_die(const struct mq_queue *queue, int flags,
+			  uint32_t events)
+{
+	struct epoll_event event = { .events = events | EPOLLEXCLUSIVE };
+	pid_t child = mq_fork();
+	int epoll, fd;
+
+	if (!child) {
+		fd = mq_open(queue, flags | O_NONBLOCK);
+		epoll = epoll_create1(0);
+		if (fd < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event))
+			_exit(1);
+		_exit(epoll_wait(epoll, &event, 1, -1) == 1 ? 0 : 2);
+	}
+	return mq_wait_asleep(child, child, SYS_epoll_wait) ? child : -ETIME;
+}
+
+TEST_F(wake, exclusive_poller_that_dies_leaves_the_message_to_the_next)
+{
+	struct mq_call call;
+	char data[8];
+	pid_t child;
+	int fd;
+
+	fd = mq_open(&self->queue, O_RDONLY);
+	ASSERT_LE(0, fd);
+	child = poll_and_die(&self->queue, O_RDONLY, EPOLLIN);
+	ASSERT_LT(0, child);
+	ASSERT_EQ(0, mq_read_start(&call, fd, data, sizeof(data)));
+	ASSERT_TRUE(mq_call_sleeps(&call));
+	ASSERT_EQ(1, mq_put(self->fd, "a"));
+	EXPECT_EQ(0, mq_wait_child(child));
+	EXPECT_EQ(1, mq_call_result(&call));
+	close(fd);
+}
+
+TEST_F(wake, exclusive_poller_that_dies_leaves_the_room_to_the_next)
+{
+	struct epoll_event event = { .events = EPOLLOUT | EPOLLEXCLUSIVE };
+	struct poller p = { .epoll = epoll_create1(0) };
+	pthread_t thread;
+	pid_t child;
+	char data[8];
+
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "max_messages", "1"));
+	ASSERT_EQ(1, mq_put(self->fd, "a"));
+	p.fd = mq_open(&self->queue, O_WRONLY | O_NONBLOCK);
+	ASSERT_LE(0, p.fd);
+	child = poll_and_die(&self->queue, O_WRONLY, EPOLLOUT);
+	ASSERT_LT(0, child);
+	ASSERT_EQ(0, epoll_ctl(p.epoll, EPOLL_CTL_ADD, p.fd, &event));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, poll_and_put, &p));
+	ASSERT_TRUE(mq_wait_until(__atomic_load_n(&p.tid, __ATOMIC_ACQUIRE) &&
+				  mq_is_asleep(getpid(), p.tid,
+					       SYS_epoll_wait)));
+	ASSERT_EQ(1, mq_read(self->fd, data, sizeof(data)));
+	EXPECT_EQ(0, mq_wait_child(child));
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	EXPECT_EQ(1, p.result);
+	close(p.epoll);
+	close(p.fd);
+}
+
 #define CROWD		1500
 #define CROWD_RATIO	4
 
