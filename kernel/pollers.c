@@ -132,16 +132,23 @@ static void mq_tell_later(struct mq_queue *q, unsigned int whom)
 
 /* -- who polls a file --------------------------------------------------------------- */
 
+/* The last of them, or NULL. The mark of the queue's work may stand behind it. */
 static struct wait_queue_entry *mq_polls_last(struct mq_file *f)
 {
-	return list_last_entry(&f->polls.head, struct wait_queue_entry, entry);
+	struct wait_queue_entry *last;
+
+	list_for_each_entry_reverse(last, &f->polls.head, entry)
+		if (last->func != mq_mark_wake)
+			return last;
+	return NULL;
 }
 
 /* Does one of them want to be the only one? Those stand behind the others. */
 static bool mq_polls_exclusive(struct mq_file *f)
 {
-	return !list_empty(&f->polls.head) &&
-	       mq_polls_last(f)->flags & WQ_FLAG_EXCLUSIVE;
+	const struct wait_queue_entry *last = mq_polls_last(f);
+
+	return last && last->flags & WQ_FLAG_EXCLUSIVE;
 }
 
 /* Tell those who poll a file of what @t says. Return: false if some are left. */
