@@ -46,9 +46,18 @@ all: module lib tools
 deps:
 	@$(vm)/deps -n build
 
+# The kernel's makefiles take no path with a space or a colon in it.
+usable = case "$$(realpath -m -- "$(1)")" in *[[:space:]:]*) \
+	echo "make: the kernel's makefiles cannot build in '$$(realpath -m -- "$(1)")':" \
+		"it has a space or a colon in its name" >&2; exit 1 ;; esac
+
+path:
+	@$(call usable,build)
+
 # The kernel builds next to the sources, so each kernel gets its own copy.
 module: deps
 	@test -n "$(release)" || { test -z "$(KDIR)" || echo "make: '$(KDIR)' has no kernel to build for; set KDIR" >&2; exit 1; }
+	@$(call usable,$(BUILD))
 	@mkdir -p $(BUILD)
 	@cp -ru --parents $(sources) $(BUILD)
 	@$(MAKE) -C $(KDIR) M=$(abspath $(BUILD)) $(KFLAGS) modules
@@ -60,22 +69,22 @@ lib: deps
 tools: lib
 	@$(MAKE) -C tools all
 
-demo:
+demo: path
 	@selftests/tick selftests/demo
 
-check:
+check: path
 	@selftests/tick selftests/check $(KERNEL)
 
-bench:
+bench: path
 	@selftests/tick selftests/bench
 
-check-debug:
+check-debug: path
 	@selftests/tick selftests/check 6.1-debug
 
-check-releases:
+check-releases: path
 	@selftests/tick selftests/releases
 
-gates:
+gates: path
 	@selftests/tick selftests/gates
 
 # For the kernel that runs, or the one that KDIR says, and for no other.
@@ -103,5 +112,5 @@ clean:
 	@$(MAKE) -C tools clean
 	@$(MAKE) -C selftests clean
 
-.PHONY: all deps module lib tools demo check bench check-debug check-releases \
+.PHONY: all path deps module lib tools demo check bench check-debug check-releases \
 	gates headers install uninstall clean
