@@ -498,15 +498,19 @@ static int print_stat_text(const struct facts *facts)
 {
 	char value[COLUMN_VALUE_MAX];
 	const struct column *c;
+	int width = 0;
 	int err;
 
+	for (c = columns; c->name; c++)
+		if (width < (int)strlen(c->name))
+			width = strlen(c->name);
 	for (c = columns; c->name; c++) {
 		err = facts_value(facts, c, value);
 		if (err == -ENOENT)
 			continue;
 		if (err)
 			return err;
-		printf("%-18s%s\n", c->name, value);
+		printf("%-*s  %s\n", width, c->name, value);
 	}
 	return 0;
 }

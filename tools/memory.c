@@ -79,7 +79,7 @@ static int print_user(unsigned int uid, uint64_t bytes, void *arg)
 
 	(void)arg;
 	snprintf(name, sizeof(name), "used by %u", uid);
-	printf("%-18s%" PRIu64 "\n", name, bytes);
+	printf("%-18s  %" PRIu64 "\n", name, bytes);
 	return 0;
 }
 
@@ -123,7 +123,7 @@ static int print_memory_text(void)
 		err = parameter(memory_names[i], &value);
 		if (err)
 			return err;
-		printf("%-18s%" PRIu64 "\n", memory_names[i], value);
+		printf("%-18s  %" PRIu64 "\n", memory_names[i], value);
 	}
 	return each_user(print_user, NULL);
 }

@@ -460,6 +460,7 @@ test_stat()
 	grep -Eqx 'max_bytes +3145728' "$T/out" || fail "max_bytes"
 	grep -Eqx 'ready +1' "$T/out" || fail "ready"
 	expect_same 60 "$(wc -l <"$T/out")" "lines"
+	expect_same '' "$(awk 'NF != 2' "$T/out")" "lines that are not two words"
 	mq stat "$P.none"
 	expect 1 '' "$P.none: no such queue"
 }
@@ -504,6 +505,14 @@ test_stat_memory()
 	expect_json /used_bytes "$(cat $used)"
 	grep -Eq '"used_by":\{"0":[0-9]+,"1000":[0-9]+\}' "$T/out" ||
 		fail "used_by"
+	# However long a user's number is, it stands apart from what is used.
+	if type -P perl >/dev/null; then
+		LC_ALL=C perl -e '$> = 4294967290; open my $q, ">", $ARGV[0] or die $!;
+			syswrite $q, "more" or die $!' "/dev/mq/$Q" || fail "status"
+		mq stat
+		grep -Eqx "used by 4294967290 +[1-9][0-9]*" "$T/out" ||
+			fail "the user's with a long number: $(cat "$T/out")"
+	fi
 }
 
 # Who has no memory left is told whose it is that is used up.
