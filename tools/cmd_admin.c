@@ -68,6 +68,7 @@ static char *plain_value(const struct args *args, const char *word)
 {
 	size_t name_size = strcspn(word, "=");
 	const char *value = word + name_size + 1;
+	const char *kind = "";
 	uint64_t number;
 	char *plain;
 	int err = 0;
@@ -76,6 +77,7 @@ static char *plain_value(const struct args *args, const char *word)
 		usage(args, "'%s' is not option=value", word);
 	if (ends_with(word, name_size, "_ms") &&
 	    value[strspn(value, "0123456789")]) {
+		kind = "duration such as 500ms, 30s, 1.5h, 2d";
 		err = parse_duration(value, &number);
 		if (!err && number % 1000000)
 			bad_queue_option(args, "'%s': not a whole number of "
@@ -83,6 +85,7 @@ static char *plain_value(const struct args *args, const char *word)
 		number /= 1000000;
 	} else if (ends_with(word, name_size, "_bytes") ||
 		   ends_with(word, name_size, "_size")) {
+		kind = "size such as 512, 64K, 1M, 2G";
 		err = parse_size(value, &number);
 	} else {
 		if (!strncmp(word, "uid=", 4) || !strncmp(word, "gid=", 4))
@@ -91,10 +94,10 @@ static char *plain_value(const struct args *args, const char *word)
 			plain = strdup(value);
 		goto out;
 	}
+	if (err == -ERANGE)
+		bad_queue_option(args, "'%s': out of range", word);
 	if (err)
-		bad_queue_option(args, "'%s': %s", word, err == -ERANGE ?
-				 "out of range" :
-				 "not a number with a known unit");
+		bad_queue_option(args, "'%s': not a %s", word, kind);
 	if (asprintf(&plain, "%" PRIu64, number) < 0)
 		plain = NULL;
 out:

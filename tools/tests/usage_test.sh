@@ -6,8 +6,8 @@
 # shellcheck source=ktap.sh
 . "$(dirname "$0")/ktap.sh"
 
-commands="create rm ls stat get set send recv consume peek purge redrive settle move
-	call reply extend options help"
+commands="create rm ls stat get set send recv consume peek purge redrive settle
+	release reject move call reply extend options help"
 
 test_help()
 {
@@ -280,15 +280,15 @@ test_option_words_are_checked()
 	expect 2 '' "create: 'eof=never?remove x' has a character that *"
 	for bad in 1T 1k 1KB -1 1.5M x ''; do
 		mq create q "max_bytes=$bad"
-		expect 5 '' "create: 'max_bytes=$bad': not a number with *"
+		expect 5 '' "create: 'max_bytes=$bad': not a size such as 512, 64K, *"
 		mq create q "max_message_size=$bad"
-		expect 5 '' "create: 'max_message_size=$bad': not a number *"
+		expect 5 '' "create: 'max_message_size=$bad': not a size such as *"
 	done
 	for bad in 1x 5S 1.5 s; do
 		mq create q "lease_ms=$bad"
-		expect 5 '' "create: 'lease_ms=$bad': not a number with *"
+		expect 5 '' "create: 'lease_ms=$bad': not a duration such as 500ms, *"
 		mq set q "dedup_window_ms=$bad"
-		expect 5 '' "set: 'dedup_window_ms=$bad': not a number with *"
+		expect 5 '' "set: 'dedup_window_ms=$bad': not a duration such as *"
 	done
 	mq create q max_bytes=99999999999G
 	expect 5 '' "create: 'max_bytes=99999999999G': out of range *"
@@ -303,7 +303,7 @@ test_option_words_are_checked()
 	mq create q gid=no-such-group
 	expect 5 '' "create: 'gid=no-such-group': no such group *"
 	mq set q max_bytes=1X
-	expect 5 '''' "set: 'max_bytes=1X': not a number with *"
+	expect 5 '''' "set: 'max_bytes=1X': not a size such as *"
 }
 
 test_words_of_options_are_checked()
