@@ -3,19 +3,20 @@
 #
 #   make            the module, the library and the tools
 #   make demo       see it work, in a virtual machine
+#   make shell      the module and mqctl to try by hand, there as well
 #   make check      all tests, in a virtual machine
 #   make bench      devmq and its peers measured side by side, there as well
 #   make install    the module (through DKMS where it is there), library, tools,
 #                   and what is to be read
 #   make uninstall  takes all of it away, and all older versions of the module
 #
-# demo, check, bench and gates install what they need; the others install
+# demo, shell, check, bench and gates install what they need; the others install
 # nothing, and say what is missing.
 #
 # KDIR     the kernel to build the module for: a build directory of its headers
 #          (default: the running kernel's, else the newest installed, else the
 #          one that demo or check has fetched; to install: the running kernel's)
-# KERNEL   the kernel that demo and check boot: distro, 6.1, 6.12, 7.2,
+# KERNEL   the kernel that demo, shell and check boot: distro, 6.1, 6.12, 7.2,
 #          6.1-debug, ... (see selftests/vm/README; default: distro, the cloud
 #          kernel of this Debian release)
 # BUILD    where the module is built (default: build/RELEASE)
@@ -72,6 +73,10 @@ tools: lib
 demo: path
 	@selftests/tick selftests/demo
 
+# Not through tick: it is typed into.
+shell: path
+	@selftests/demo shell
+
 check: path
 	@selftests/tick selftests/check $(KERNEL)
 
@@ -112,5 +117,5 @@ clean:
 	@$(MAKE) -C tools clean
 	@$(MAKE) -C selftests clean
 
-.PHONY: all path deps module lib tools demo check bench check-debug check-releases \
+.PHONY: all path deps module lib tools demo shell check bench check-debug check-releases \
 	gates headers install uninstall clean
