@@ -1378,6 +1378,7 @@ static void pardon(struct model_entry *e)
 	e->note_size = 0;
 	e->origin = -1;
 	e->origin_id = 0;
+	e->expires = 0;
 	e->buried = false;
 }
 

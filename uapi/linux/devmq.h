@@ -680,8 +680,8 @@ struct devmq_purge {
  * there, under a new number, if the caller could open its node, /dev/mq/NAME, for
  * writing now. With it all go to the queue given, which may be this one: there
  * they get ready in their place, and belong here from now on. Failures count from
- * zero again, reason, note and origin are gone, and no bound of the receiving queue
- * keeps them out.
+ * zero again, reason, note and origin are gone, they have no time to live, and no
+ * bound of the receiving queue keeps them out.
  *
  * With @states, all messages in one of these states are moved, whether they have
  * been dead or not, to the queue given, which must be another one. What is in
