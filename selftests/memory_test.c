@@ -691,23 +691,28 @@ TEST_F(memory, user_who_waits_goes_on_when_that_user_has_memory_again)
 
 /* -- all that is kept counts --------------------------------------------------- */
 
+/* In a child: become nobody and open the queue until that fails: its errno. */
+static int open_until_refused(const struct mq_queue *queue)
+{
+	struct rlimit limit = { 100000, 100000 };
+	int fd;
+
+	if (setrlimit(RLIMIT_NOFILE, &limit) ||
+	    mq_become(MQ_NOBODY, MQ_NOBODY))
+		_exit(99);
+	do {
+		fd = mq_open(queue, O_RDONLY);
+	} while (fd >= 0);
+	return -fd;
+}
+
 /* As nobody, open the queue until that fails: the error. */
 static int nobody_opens(const struct mq_queue *queue)
 {
-	struct rlimit limit = { 100000, 100000 };
 	pid_t child = mq_fork();
 
-	if (!child) {
-		int fd;
-
-		if (setrlimit(RLIMIT_NOFILE, &limit) ||
-		    mq_become(MQ_NOBODY, MQ_NOBODY))
-			_exit(99);
-		do {
-			fd = mq_open(queue, O_RDONLY);
-		} while (fd >= 0);
-		_exit(-fd);
-	}
+	if (!child)
+		_exit(open_until_refused(queue));
 	return -mq_wait_child(child);
 }
 
@@ -758,7 +763,6 @@ static int opens_as(const struct mq_queue *queue, uid_t uid)
 /* The bounds are so low that what is beside messages has the least there is. */
 TEST_F(memory, open_files_of_one_user_leave_some_to_another)
 {
-	struct rlimit limit = { 100000, 100000 };
 	int pipes[2];
 	pid_t child;
 	char byte;
@@ -768,14 +772,7 @@ TEST_F(memory, open_files_of_one_user_leave_some_to_another)
 	ASSERT_EQ(0, pipe(pipes));
 	child = mq_fork();
 	if (!child) {
-		int fd;
-
-		if (setrlimit(RLIMIT_NOFILE, &limit) ||
-		    mq_become(MQ_NOBODY, MQ_NOBODY))
-			_exit(99);
-		do {
-			fd = mq_open(&self->queue, O_RDONLY);
-		} while (fd >= 0);
+		open_until_refused(&self->queue);
 		if (write(pipes[1], "x", 1) != 1)
 			_exit(99);
 		pause();
