@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "internal.h"
+#include "batch.h"
+#include "record.h"
 
 /* A record's size and its step must both fit 32 bits. */
 #define LMQ_RECORD_MAX	(UINT32_MAX - 7U)

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "internal.h"
+#include "buffer.h"
 
 #define LMQ_DEFAULT_ROOM	(64 * 1024)
 #define LMQ_PAGE		4096ULL

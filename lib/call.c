@@ -12,7 +12,11 @@
 #include <sys/random.h>
 #include <time.h>
 
-#include "internal.h"
+#include "batch.h"
+#include "buffer.h"
+#include "deadline.h"
+#include "queue.h"
+#include "wake.h"
 
 /* How long to pause between looks while there are only replies to others. */
 #define LMQ_PAUSE_MIN_MS	1

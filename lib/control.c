@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include "node.h"
 
 /* Most bytes of a command, and of the line that says what is wrong with it. */
 #define LMQ_COMMAND_MAX	4096

@@ -7,81 +7,7 @@
 #include <string.h>
 
 #include "internal.h"
-
-/* Bytes of the members that every version of struct devmq_extra has. */
-#define LMQ_EXTRA_FIRST	(offsetof(struct devmq_extra, reserved) + 2)
-
-/* The header at *@p, of @space bytes; moves *@p behind it. */
-static bool lmq_header_get(const char **p, size_t space,
-			   struct devmq_header_view *view)
-{
-	struct devmq_header h;
-
-	if (space < sizeof(h))
-		return false;
-	memcpy(&h, *p, sizeof(h));
-	if (!h.name_size ||
-	    (size_t)h.name_size + h.value_size > space - sizeof(h))
-		return false;
-	view->name = *p + sizeof(h);
-	view->name_size = h.name_size;
-	view->value = view->name + h.name_size;
-	view->value_size = h.value_size;
-	*p = view->name + h.name_size + h.value_size;
-	return true;
-}
-
-static const char *lmq_headers(const struct devmq_record *r)
-{
-	return (const char *)(r + 1) + r->extra_size + r->key_size +
-	       r->dedup_size;
-}
-
-/*
- * The extra block as this version knows it; what is not there is zero. Its
- * members may become more, so what stands behind them is found from its end.
- * The sizes of that are among the members of the first version.
- */
-static struct devmq_extra lmq_extra(const struct devmq_record *r)
-{
-	struct devmq_extra extra = { 0 };
-	size_t members = r->extra_size;
-
-	if (members >= LMQ_EXTRA_FIRST) {
-		memcpy(&extra, r + 1, LMQ_EXTRA_FIRST);
-		members -= (size_t)extra.origin_size + extra.note_size;
-	}
-	memcpy(&extra, r + 1, members < sizeof(extra) ?
-	       members : sizeof(extra));
-	return extra;
-}
-
-/* Are the name and the note behind the members, and not among them? */
-static bool lmq_extra_ok(const struct devmq_record *r)
-{
-	struct devmq_extra extra;
-
-	if (r->extra_size < LMQ_EXTRA_FIRST)
-		return true;
-	memcpy(&extra, r + 1, LMQ_EXTRA_FIRST);
-	return (size_t)extra.origin_size + extra.note_size <=
-	       r->extra_size - LMQ_EXTRA_FIRST;
-}
-
-bool lmq_record_meta_ok(const struct devmq_record *r)
-{
-	struct devmq_header_view view;
-	const char *p, *end;
-
-	if (r->size < DEVMQ_RECORD_PAYLOAD(r) || !lmq_extra_ok(r))
-		return false;
-	p = lmq_headers(r);
-	end = p + r->headers_size;
-	while (p < end)
-		if (!lmq_header_get(&p, end - p, &view))
-			return false;
-	return true;
-}
+#include "record.h"
 
 LMQ_EXPORT const struct devmq_record *
 devmq_msg_record(const struct devmq_msg *msg)
@@ -89,7 +15,7 @@ devmq_msg_record(const struct devmq_msg *msg)
 	return (const void *)msg;
 }
 
-/* Give @p and its size, or NULL if there is nothing. */
+/* A part of a record and its size: NULL and zero if the record has none. */
 static const void *lmq_part(const char *p, size_t size, size_t *size_out)
 {
 	if (size_out)
@@ -212,7 +138,7 @@ LMQ_EXPORT unsigned int devmq_msg_reason(const struct devmq_msg *msg)
 	return lmq_extra(devmq_msg_record(msg)).reason;
 }
 
-/* A part at the end of the extra block, with @behind bytes behind it. */
+/* A part of the extra block that ends @behind bytes before the block does. */
 static const void *lmq_extra_part(const struct devmq_record *r, size_t part,
 				  size_t behind, size_t *size)
 {

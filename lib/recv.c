@@ -1,60 +1,71 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Receiving and browsing, with buffers that grow to what there is. */
+/* Receiving and browsing, into buffers that grow to fit a large message. */
 #include <errno.h>
-#include <time.h>
+#include <fcntl.h>
 
-#include "internal.h"
+#include "buffer.h"
+#include "deadline.h"
+#include "queue.h"
+#include "wake.h"
 
-uint64_t lmq_now(void)
+/*
+ * Fill the buffer by one command, which is tried again after the buffer has grown
+ * if there is no room for a single record. RECV and PEEK have the same members for
+ * that, at other places in their structures. Result: how many messages there are, or
+ * an error.
+ */
+#define lmq_fill(_queue, _buffer, _command, _a)				\
+({									\
+	struct devmq_buffer *_b = (_buffer);				\
+	__typeof__(_a) _arg = (_a);					\
+	int _err;							\
+									\
+	lmq_buffer_reset(_b);						\
+	do {								\
+		_arg->buffer = (uintptr_t)_b->data;			\
+		_arg->buffer_size = _b->room;				\
+		_arg->count = 0;					\
+		_arg->used = 0;						\
+		_arg->need = 0;						\
+		_err = lmq_ioctl(_queue, _command, _arg);		\
+		if (_err == -EMSGSIZE)					\
+			_err = lmq_buffer_grow(_b, _arg->need) ?: 1;	\
+	} while (_err > 0);						\
+	_err ? _err : lmq_buffer_take(_b, _arg->used, _arg->count);	\
+})
+
+static int lmq_recv(struct devmq_queue *queue, struct devmq_buffer *buffer,
+		    struct devmq_recv *a)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+	return lmq_fill(queue, buffer, DEVMQ_IOC_RECV, a);
 }
 
-/* The time of CLOCK_MONOTONIC in so many milliseconds. */
-uint64_t lmq_deadline(int timeout_ms)
+static bool lmq_may_wait(const struct devmq_queue *queue, uint64_t deadline_ns)
 {
-	if (timeout_ms < 0)
-		return DEVMQ_FOREVER;
-	if (!timeout_ms)
-		return 0;
-	return lmq_now() + (uint64_t)timeout_ms * 1000000;
+	return deadline_ns && !(fcntl(queue->fd, F_GETFL) & O_NONBLOCK);
 }
 
-/* Milliseconds that are left, rounded up; negative: without end. */
-int lmq_left_ms(uint64_t deadline_ns)
+/*
+ * Receive through a handle that can be woken: as lmq_recv(), or -ECANCELED after
+ * devmq_wake(). The kernel does not wait here, poll(2) does.
+ */
+static int lmq_recv_or_wake(struct devmq_queue *queue,
+			    struct devmq_buffer *buffer, struct devmq_recv *a)
 {
-	uint64_t now = lmq_now(), ms;
+	uint64_t deadline_ns = a->deadline_ns;
+	int n;
 
-	if (deadline_ns == DEVMQ_FOREVER)
-		return -1;
-	if (deadline_ns <= now)
-		return 0;
-	ms = (deadline_ns - now + 999999) / 1000000;
-	return ms < INT32_MAX ? (int)ms : INT32_MAX;
-}
-
-int lmq_recv(struct devmq_queue *queue, struct devmq_buffer *buffer,
-	     struct devmq_recv *a)
-{
-	int err;
-
-	lmq_buffer_reset(buffer);
+	a->deadline_ns = 0;
 	do {
-		a->buffer = (uintptr_t)buffer->data;
-		a->buffer_size = buffer->room;
-		a->count = 0;
-		a->used = 0;
-		a->need = 0;
-		err = lmq_ioctl(queue, DEVMQ_IOC_RECV, a);
-		if (!err)
-			return lmq_buffer_take(buffer, a->used, a->count);
-		if (err == -EMSGSIZE)
-			err = lmq_buffer_grow(buffer, a->need);
-	} while (!err);
-	return err;
+		lmq_buffer_reset(buffer);
+		if (lmq_take_wake(queue))
+			return -ECANCELED;
+		n = lmq_recv(queue, buffer, a);
+		if (n != -EAGAIN || !lmq_may_wait(queue, deadline_ns))
+			return n;
+		n = lmq_poll(queue, lmq_left_ms(deadline_ns));
+	} while (n > 0);
+	return n ? n : -ETIMEDOUT;
 }
 
 LMQ_EXPORT int devmq_recv(struct devmq_queue *queue,
@@ -80,7 +91,7 @@ LMQ_EXPORT int devmq_recv_deferred(struct devmq_queue *queue,
 		.id = id,
 	};
 
-	/* To the kernel, zero is no id, but any message. */
+	/* To the kernel, an id of zero means any message. */
 	if (!id) {
 		lmq_buffer_reset(buffer);
 		return -EINVAL;
@@ -91,22 +102,7 @@ LMQ_EXPORT int devmq_recv_deferred(struct devmq_queue *queue,
 static int lmq_peek(struct devmq_queue *queue, struct devmq_buffer *buffer,
 		    struct devmq_peek *a)
 {
-	int err;
-
-	lmq_buffer_reset(buffer);
-	do {
-		a->buffer = (uintptr_t)buffer->data;
-		a->buffer_size = buffer->room;
-		a->count = 0;
-		a->used = 0;
-		a->need = 0;
-		err = lmq_ioctl(queue, DEVMQ_IOC_PEEK, a);
-		if (!err)
-			return lmq_buffer_take(buffer, a->used, a->count);
-		if (err == -EMSGSIZE)
-			err = lmq_buffer_grow(buffer, a->need);
-	} while (!err);
-	return err;
+	return lmq_fill(queue, buffer, DEVMQ_IOC_PEEK, a);
 }
 
 LMQ_EXPORT int devmq_peek(struct devmq_queue *queue,

@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "internal.h"
+#include "batch.h"
+#include "queue.h"
 
 /* A message so small is built on the stack. */
 #define LMQ_SMALL	1024

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Settling deliveries, and the consumer's mode that makes it needed. */
+/* Settling deliveries. */
 #include <errno.h>
 #include <string.h>
 
-#include "internal.h"
+#include "buffer.h"
+#include "queue.h"
 
 /* Settlements of one call when a buffer is settled. */
 #define LMQ_RANGES	256
@@ -316,59 +317,4 @@ LMQ_EXPORT int devmq_release_rest(struct devmq_queue *queue,
 	struct lmq_ids from = { .buffer = buffer, .at = buffer->next };
 
 	return lmq_settle_all(queue, from, &lmq_release, settled);
-}
-
-LMQ_EXPORT int devmq_get_consumer(struct devmq_queue *queue,
-				  struct devmq_consumer *consumer, size_t size)
-{
-	if (size < offsetof(struct devmq_consumer, ack) || size > UINT32_MAX)
-		return -EINVAL;
-	memset(consumer, 0, size);
-	consumer->size = size;
-	return lmq_ioctl(queue, DEVMQ_IOC_CONSUMER, consumer);
-}
-
-LMQ_EXPORT int devmq_set_consumer(struct devmq_queue *queue,
-				  struct devmq_consumer *consumer, size_t size)
-{
-	if (size < offsetof(struct devmq_consumer, ack) || size > UINT32_MAX)
-		return -EINVAL;
-	consumer->size = size;
-	consumer->flags = DEVMQ_CONSUMER_SET;
-	return lmq_ioctl(queue, DEVMQ_IOC_CONSUMER, consumer);
-}
-
-/* The kernel takes all at once, so what is to stay has to be asked for. */
-LMQ_EXPORT int devmq_set_ack(struct devmq_queue *queue, enum devmq_ack ack,
-			     unsigned int prefetch)
-{
-	struct devmq_consumer consumer;
-	int err = devmq_get_consumer(queue, &consumer, sizeof(consumer));
-
-	if (err)
-		return err;
-	consumer.ack = ack;
-	consumer.prefetch = prefetch;
-	return devmq_set_consumer(queue, &consumer, sizeof(consumer));
-}
-
-LMQ_EXPORT int devmq_set_lease(struct devmq_queue *queue, uint64_t lease_ns)
-{
-	struct devmq_consumer consumer;
-	int err = devmq_get_consumer(queue, &consumer, sizeof(consumer));
-
-	if (err)
-		return err;
-	consumer.lease_ns = lease_ns;
-	return devmq_set_consumer(queue, &consumer, sizeof(consumer));
-}
-
-LMQ_EXPORT int devmq_get_lease(struct devmq_queue *queue, uint64_t *lease_ns)
-{
-	struct devmq_consumer consumer;
-	int err = devmq_get_consumer(queue, &consumer, sizeof(consumer));
-
-	if (!err)
-		*lease_ns = consumer.lease_ns;
-	return err;
 }

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "internal.h"
+#include "queue.h"
 
 LMQ_EXPORT int devmq_stat(struct devmq_queue *queue, struct devmq_stat *stat,
 			  size_t size)

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Waking a thread that waits for a message. The kernel knows nothing of it: a
- * handle that can be woken has an eventfd besides, and waits for both by poll(2).
- * What is written there stays until somebody has read it, so that a wake-up that
- * comes before the wait is not lost.
+ * Waking a thread that waits for a message. The kernel's part of a queue has no
+ * call for that. So a handle that can be woken has an eventfd as well, and a thread
+ * waits for both by poll(2). The eventfd keeps a wake-up until a thread reads
+ * it, so a wake-up that comes before the wait is not lost.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +11,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include "queue.h"
+#include "wake.h"
 
 LMQ_EXPORT int devmq_enable_wake(struct devmq_queue *queue)
 {
@@ -22,14 +23,14 @@ LMQ_EXPORT int devmq_enable_wake(struct devmq_queue *queue)
 	fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE);
 	if (fd < 0)
 		return -errno;
-	/* Another thread may have been faster. */
+	/* Another thread may have set its own in the meantime. */
 	if (!__atomic_compare_exchange_n(&queue->wake_fd, &none, fd, false,
 					 __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 		close(fd);
 	return 0;
 }
 
-/* Nothing here but write(2), and errno stays: a signal handler may call it. */
+/* Calls only write(2), and leaves errno alone: a signal handler may call it. */
 LMQ_EXPORT int devmq_wake(struct devmq_queue *queue)
 {
 	int fd = lmq_wake_fd(queue), saved = errno, err = 0;
@@ -43,8 +44,7 @@ LMQ_EXPORT int devmq_wake(struct devmq_queue *queue)
 	return err;
 }
 
-/* Take one wake-up, if there is one. */
-static bool lmq_take_wake(const struct devmq_queue *queue)
+bool lmq_take_wake(const struct devmq_queue *queue)
 {
 	uint64_t one;
 
@@ -61,28 +61,4 @@ int lmq_poll(const struct devmq_queue *queue, int timeout_ms)
 	int n = poll(fds, 2, timeout_ms);
 
 	return n < 0 ? -errno : n;
-}
-
-static bool lmq_may_wait(const struct devmq_queue *queue, uint64_t deadline_ns)
-{
-	return deadline_ns && !(fcntl(queue->fd, F_GETFL) & O_NONBLOCK);
-}
-
-int lmq_recv_or_wake(struct devmq_queue *queue, struct devmq_buffer *buffer,
-		     struct devmq_recv *a)
-{
-	uint64_t deadline_ns = a->deadline_ns;
-	int n;
-
-	a->deadline_ns = 0;
-	do {
-		lmq_buffer_reset(buffer);
-		if (lmq_take_wake(queue))
-			return -ECANCELED;
-		n = lmq_recv(queue, buffer, a);
-		if (n != -EAGAIN || !lmq_may_wait(queue, deadline_ns))
-			return n;
-		n = lmq_poll(queue, lmq_left_ms(deadline_ns));
-	} while (n > 0);
-	return n ? n : -ETIMEDOUT;
 }

@@ -16,7 +16,11 @@
 
 #include "kselftest_harness.h"
 
-#include "internal.h"
+#include "batch.h"
+#include "buffer.h"
+#include "deadline.h"
+#include "node.h"
+#include "queue.h"
 
 /* -- a pretended kernel ---------------------------------------------------- */
 
