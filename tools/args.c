@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Options and operands, as a command's table describes them.
- */
+/* Options and operands of a command, parsed by its table. */
 #include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
@@ -9,7 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mqctl.h"
+#include "args.h"
+#include "complain.h"
+#include "help.h"
+#include "names.h"
 #include "text.h"
 #include "units.h"
 
@@ -39,8 +40,8 @@ void bad_queue_option(const struct args *args, const char *format, ...)
 }
 
 /*
- * The table as getopt_long(3) wants it. The '+' makes it stop at an operand,
- * the ':' tells a missing value from an option that there is not.
+ * The table of options as getopt_long(3) takes it. The '+' makes it stop at an
+ * operand; with the ':' it tells a missing value from an unknown option.
  */
 static void build_tables(const struct opt *opt, char *letters,
 			 struct option *longs)
@@ -73,7 +74,7 @@ static const struct opt *find_opt(const struct command *command, int code)
 	return opt->name ? opt : NULL;
 }
 
-/* There is none of that name, or more than one begins so. */
+/* No option has that name, or several begin with it. */
 static void NORETURN no_option(const struct args *args, const char *word)
 {
 	int size = (int)strcspn(word, "=");
@@ -106,7 +107,7 @@ static void NORETURN bad_option(const struct args *args, int code)
 	no_option(args, word);
 }
 
-/* Whether getopt stopped at a "--" that is no option's value. */
+/* Did getopt stop at a "--" that is not the value of an option? */
 static bool stopped_by_dashes(const struct args *args)
 {
 	char *last = args->argv[optind - 1];
@@ -226,7 +227,7 @@ unsigned int value_reason(struct args *args)
 	return reason;
 }
 
-/* One state, as a mask of one; zero if there is none with that name. */
+/* The mask of one state; zero if no state has that name. */
 static unsigned int parse_state(const char *word, size_t size)
 {
 	unsigned int state;
@@ -256,6 +257,33 @@ unsigned int value_states(struct args *args)
 			return states;
 		word += size + 1;
 	}
+}
+
+const char *value_key(struct args *args)
+{
+	if (!*args->value || strlen(args->value) > DEVMQ_KEY_MAX)
+		usage(args, "--%s takes 1 to %d bytes", args->opt->name,
+		      DEVMQ_KEY_MAX);
+	return args->value;
+}
+
+const char *value_queue(struct args *args)
+{
+	if (devmq_check_name(args->value))
+		usage(args, "--%s: '%s' is not a queue's name " NAME_RULE,
+		      args->opt->name, args->value);
+	return args->value;
+}
+
+void value_note(struct args *args, struct devmq_settlement *how)
+{
+	size_t size = strnlen(args->value, DEVMQ_NOTE_MAX + 1);
+
+	if (!size || size > DEVMQ_NOTE_MAX)
+		usage(args, "--%s takes 1 to %d bytes", args->opt->name,
+		      DEVMQ_NOTE_MAX);
+	how->note = (uintptr_t)args->value;
+	how->note_size = (uint16_t)size;
 }
 
 const char *operand_queue(const struct args *args, int index)

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A command that runs with a message, or several, as its standard input.
+ * Starting a command with a message, or several, as its standard input.
  *
- * They are in a sealed file in memory: a command may read as much of it
- * as it likes, or seek in it, and neither of us has to wait for the other.
+ * The messages are in a sealed file in memory: a command may read as much of it
+ * as it likes, or seek in it, and neither process waits for the other.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "child.h"
+#include "mqctl.h"
 #include "runner.h"
 
 #ifndef MFD_NOEXEC_SEAL
@@ -31,7 +32,7 @@
 /* ------------------------------------------------------------------ */
 /* Standard input                                                     */
 
-/* Kernels before 6.3 do not know the flag, later ones like to see it. */
+/* Kernels before 6.3 do not have the flag; later ones may insist on it. */
 static int memory_file(void)
 {
 	int fd;
@@ -100,7 +101,7 @@ static int message_file(struct devmq_buffer *buffer, enum child_input input)
 }
 
 /* ------------------------------------------------------------------ */
-/* Environment. A value with a NUL in it cannot stand there.          */
+/* Environment. A value with a NUL cannot be in it.                   */
 
 static void set_bytes(const char *name, const void *bytes, size_t size)
 {
@@ -122,7 +123,7 @@ static void set_number(const char *name, uint64_t number)
 	setenv(name, value, 1);
 }
 
-/* What the process before us was given is not about this message. */
+/* Headers that consume itself was given do not belong to this message. */
 static void unset_headers(void)
 {
 	char name[HEADER_VARIABLE_MAX];
@@ -157,7 +158,7 @@ static void set_header(const struct devmq_header_view *header)
 	set_bytes(name, header->value, header->value_size);
 }
 
-/* What is said of one message. */
+/* The metadata of one message. */
 static void set_metadata(const struct devmq_msg *msg)
 {
 	struct devmq_header_view header;
@@ -185,7 +186,7 @@ static void set_metadata(const struct devmq_msg *msg)
 		set_header(&header);
 }
 
-/* What is said of several: how many there are, and which. */
+/* Of several messages: how many there are, and their ids. */
 static void set_ids(struct devmq_buffer *buffer)
 {
 	const struct devmq_msg *msg;
@@ -232,9 +233,9 @@ static void set_environment(const char *queue, struct devmq_buffer *buffer,
 /* ------------------------------------------------------------------ */
 
 /*
- * The new process. The signal to come when the parent dies is SIGKILL: by then
- * the kernel hands the message to the next consumer, and a command that would
- * tidy up first would do it at the same time as its successor works.
+ * In the new process: run the command. If the parent dies, the command gets
+ * SIGKILL: the kernel hands the message to the next consumer at that moment, and a
+ * command that tidied up first would work at the same time as the next one.
  */
 static int become(char *const argv[], int stdin_fd, int stderr_fd,
 		  pid_t parent, const struct child_signals *signals)
@@ -253,7 +254,7 @@ static int become(char *const argv[], int stdin_fd, int stderr_fd,
 	return -errno;
 }
 
-/* The pipe closes by exec, or brings the error because of which it did not. */
+/* exec closes the pipe; if it fails, the pipe brings the error. */
 static int exec_error(int fd)
 {
 	ssize_t n;
@@ -271,7 +272,7 @@ static void close_pair(const int fds[2])
 	close(fds[1]);
 }
 
-/* One pipe for the error of exec, another for what the command says later. */
+/* One pipe for the error of exec, another for the standard error. */
 static int make_pipes(int report[2], int errors[2])
 {
 	int err;
@@ -288,7 +289,7 @@ static int make_pipes(int report[2], int errors[2])
 	return err;
 }
 
-/* With both pipes: the process id, or an error; closes the ends of the child. */
+/* Fork and run. Closes the ends of the pipes that the command has. */
 static pid_t start(char *const argv[], const char *queue,
 		   struct devmq_buffer *buffer, enum child_input input,
 		   const char *runner, const struct child_signals *signals,

@@ -1,22 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * A command that runs with a message, or several, as its standard input.
- */
+/* Starting a command with a message, or several, as its standard input. */
 #ifndef MQCTL_CHILD_H
 #define MQCTL_CHILD_H
 
 #include <signal.h>
+#include <stdbool.h>
 #include <sys/types.h>
 
-#include "mqctl.h"
+#include <devmq.h>
 
-/* What a command gets back that its parent has changed for itself. */
+/* Signals that consume has changed for itself, as a command is to have them. */
 struct child_signals {
 	sigset_t		mask;
 	struct sigaction	pipe;
 };
 
-/* What it gets: one message as it is, or several with an end to each. */
+/* Standard input: one message as it is, or several with an end to each. */
 enum child_input {
 	INPUT_EXACT,
 	INPUT_LINES,
@@ -24,20 +23,20 @@ enum child_input {
 };
 
 /*
- * Start a command with all messages of a buffer, and with @runner for what
- * RUNNER_VARIABLE is. It is killed if this process dies, and leads a process
- * group of its own, so that a terminal's signals do not reach it. *errors becomes
- * a descriptor for what it writes to its standard error, which does not block.
+ * Start a command with all messages of a buffer, and with RUNNER_VARIABLE set to
+ * @runner. The kernel kills the command if this process dies. The command leads a
+ * process group of its own, so that signals of a terminal do not reach it.
+ * *@errors becomes a descriptor, which does not block, to read the standard error of
+ * the command from.
  *
- * Returns its process id, or a negative errno: of what it takes to start any
- * command (see child_may_start()) or of this command.
+ * Returns its process id, or a negative errno: see child_may_start().
  */
 pid_t child_start(char *const argv[], const char *queue,
 		  struct devmq_buffer *buffer, enum child_input input,
 		  const char *runner, const struct child_signals *signals,
 		  int *errors);
 
-/* Whether that error may be gone when it is tried again. */
+/* May the error be gone when it is tried again, as memory was short or the like? */
 bool child_may_start(int error);
 
 #endif /* MQCTL_CHILD_H */

@@ -2,8 +2,8 @@
 /*
  * Requests and their replies: call, reply.
  *
- * A request says in its headers to which queue the reply goes, and by which
- * correlation id it is known there.
+ * The headers of a request name the queue that the reply goes to, and the
+ * correlation id that the reply has there.
  */
 #include <errno.h>
 #include <limits.h>
@@ -12,8 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "args.h"
+#include "complain.h"
+#include "format.h"
 #include "input.h"
-#include "mqctl.h"
+#include "message.h"
+#include "output.h"
 
 #define OPT_REPLIES	(OPT_LONG + 0)
 #define OPT_TIMEOUT	(OPT_LONG + 1)
@@ -23,7 +27,7 @@
 
 #define NSEC_PER_MSEC	1000000ULL
 
-/* What call and reply are told. */
+/* What call and reply were asked for. */
 struct call {
 	const char		*name;		/* of the queue to send to */
 	const char		*replies;
@@ -36,29 +40,13 @@ struct call {
 	enum message_format	format;
 };
 
-/* Milliseconds as the library takes them, no less than was asked for. */
+/* A duration in milliseconds, as the library takes it, rounded up. */
 static int value_timeout(struct args *args)
 {
 	uint64_t ms;
 
 	ms = (value_duration(args) + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC;
 	return ms < INT_MAX ? (int)ms : INT_MAX;
-}
-
-static const char *value_queue(struct args *args)
-{
-	if (devmq_check_name(args->value))
-		usage(args, "--%s: '%s' is not a queue's name " NAME_RULE,
-		      args->opt->name, args->value);
-	return args->value;
-}
-
-static const char *value_id(struct args *args)
-{
-	if (!*args->value || strlen(args->value) > DEVMQ_KEY_MAX)
-		usage(args, "--%s takes 1 to %d bytes", args->opt->name,
-		      DEVMQ_KEY_MAX);
-	return args->value;
 }
 
 /* The only message of a batch, from the operand or from standard input. */
@@ -124,7 +112,7 @@ static int call(const struct call *c, const char *text)
 	struct devmq_batch *request = NULL;
 	int err, status;
 
-	/* To a reader that has gone: an error that is said. */
+	/* If the reader has gone, write(2) is to fail, so that it can be said. */
 	signal(SIGPIPE, SIG_IGN);
 	err = devmq_open(&queue, c->name, DEVMQ_OPEN_WRITE);
 	if (err)
@@ -153,7 +141,7 @@ static void call_option(struct args *args, struct call *c, int code)
 		c->timeout_ms = value_timeout(args);
 		break;
 	case 'k':
-		c->key = value_id(args);
+		c->key = value_key(args);
 		break;
 	default:
 		c->headers[c->n_headers++] = value_header(args);
@@ -236,7 +224,7 @@ static void reply_option(struct args *args, struct call *c, int code)
 		c->name = value_queue(args);
 		break;
 	case OPT_CORRELATION:
-		c->id = value_id(args);
+		c->id = value_key(args);
 		break;
 	case OPT_PREFIX:
 		c->prefix = args->value;
@@ -246,7 +234,7 @@ static void reply_option(struct args *args, struct call *c, int code)
 	}
 }
 
-/* Where to, and to what, as consume has it in the environment. */
+/* The defaults, which consume puts into the environment of a command. */
 static void ask_environment(const struct args *args, struct call *c)
 {
 	if (!c->name)
@@ -269,7 +257,7 @@ static int run_reply(struct args *args)
 	while ((code = args_next(args)))
 		reply_option(args, &c, code);
 	ask_environment(args, &c);
-	/* A name that the sender of the request chose. */
+	/* The sender of the request chose this name. */
 	if (devmq_check_name(c.name))
 		status = complain(NULL, 0, "reply: '%s' is not a queue's name "
 				  NAME_RULE, c.name);

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * From one queue to another: move.
- */
+/* Moving messages from one queue to another: move. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "args.h"
+#include "bounds.h"
+#include "complain.h"
+#include "look.h"
 #include "select.h"
 
 /* What can be moved. */
@@ -26,7 +28,7 @@ struct move {
 	uint64_t		stranded;
 };
 
-/* As many as it may still be; -ECANCELED when that is none. */
+/* Move at most as many as the limit leaves; -ECANCELED if it leaves none. */
 static int move_range(uint64_t first, uint64_t last, void *arg)
 {
 	struct move *m = arg;

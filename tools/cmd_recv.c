@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Taking, seeing, dropping and moving messages: recv, peek, purge, redrive.
- */
+/* Receiving and browsing messages: recv, peek. */
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -9,16 +7,22 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "revoke.h"
+#include "args.h"
+#include "complain.h"
+#include "format.h"
+#include "look.h"
+#include "message.h"
+#include "output.h"
+#include "select.h"
 
 #define OPT_WAIT	(OPT_LONG + 0)
 
-/* How often peek --follow looks for more; nothing tells of all that comes. */
+/* How often peek --follow looks: poll(2) does not tell of every message. */
 #define FOLLOW_NS	100000000L
 
 #define NSEC_PER_MSEC	1000000ULL
 
-/* What recv and peek are asked for, and how far they are. */
+/* What recv and peek were asked for, and how far they are. */
 struct reader {
 	struct devmq_queue	*queue;
 	struct devmq_buffer	*buffer;
@@ -47,7 +51,7 @@ static bool at_limit(const struct reader *r)
 	return r->limit && r->count >= r->limit;
 }
 
-/* All that was received to standard output, and out of this process. */
+/* Print all messages of the buffer, and flush. */
 static int print_buffer(struct reader *r, uint64_t *last_id)
 {
 	const struct devmq_msg *msg;
@@ -62,8 +66,6 @@ static int print_buffer(struct reader *r, uint64_t *last_id)
 	return err ? err : flush_output();
 }
 
-/* ------------------------------------------------------------------ */
-
 static uint64_t now_ns(void)
 {
 	struct timespec ts;
@@ -72,7 +74,7 @@ static uint64_t now_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000ULL + (uint64_t)ts.tv_nsec;
 }
 
-/* Longer than time itself is for ever. */
+/* A wait that overflows the clock has no end. */
 static uint64_t deadline(uint64_t wait_ns)
 {
 	uint64_t ns;
@@ -82,7 +84,7 @@ static uint64_t deadline(uint64_t wait_ns)
 	return ns;
 }
 
-/* The time that is left, in the library's milliseconds. */
+/* The time that is left, as the library takes it. */
 static int timeout_ms(const struct reader *r)
 {
 	uint64_t now = now_ns(), left_ms;
@@ -112,8 +114,8 @@ static int receive(struct reader *r)
 }
 
 /*
- * A message is acknowledged when it has left this process, and not before. If
- * it cannot be written it goes back to its place, as if it had not been taken.
+ * Acknowledge messages only after they have been written. If they cannot be
+ * written, release them: they go back to their place.
  */
 static int deliver(struct reader *r)
 {
@@ -155,7 +157,7 @@ static int receive_from(struct reader *r)
 {
 	int err, status;
 
-	/* To a reader that has gone: an error, so that nothing is lost. */
+	/* If the reader has gone, write(2) is to fail, so that nothing is lost. */
 	signal(SIGPIPE, SIG_IGN);
 	err = devmq_open(&r->queue, r->name, DEVMQ_OPEN_READ);
 	if (err)
@@ -226,19 +228,7 @@ const struct command cmd_recv = {
 	.max = 1,
 };
 
-/* ------------------------------------------------------------------ */
-
-int open_to_look(struct devmq_queue **queue, const char *name)
-{
-	int err;
-
-	err = devmq_open(queue, name, DEVMQ_OPEN_LOOK);
-	if (err == -EACCES)
-		err = devmq_open(queue, name, DEVMQ_OPEN_READ);
-	return err;
-}
-
-/* Those in the buffer that are meant to standard output: 0 or an error. */
+/* Print the messages of the buffer that match: 0 or an error. */
 static int show_buffer(struct reader *r, uint64_t *last_id)
 {
 	const struct devmq_msg *msg;
@@ -263,7 +253,7 @@ static bool at_end(const struct reader *r, uint64_t last_id)
 	return at_limit(r) || (r->select.last && last_id >= r->select.last);
 }
 
-/* Of those that are looked at, not all may be shown: then as many as fit. */
+/* Where not all that are compared match, ask for as many as fit. */
 static unsigned int look_at_most(const struct reader *r)
 {
 	return select_looks(&r->select) || r->select.reason ||
@@ -358,211 +348,4 @@ const struct command cmd_peek = {
 	.operands = { COMPLETES_QUEUE },
 	.min = 1,
 	.max = 1,
-};
-
-/* ------------------------------------------------------------------ */
-
-#define FLYING	DEVMQ_STATE_MASK(DEVMQ_STATE_IN_FLIGHT)
-
-struct purge {
-	struct devmq_queue	*queue;
-	struct select		select;
-	struct revoke		revoke;		/* what is in flight */
-	uint64_t		purged;
-};
-
-static int purge_range(uint64_t first, uint64_t last, void *arg)
-{
-	struct purge *p = arg;
-	struct devmq_purge a = {
-		.first_id = first,
-		.last_id = last,
-		.older_than_ns = p->select.older_ns,
-		.states = p->select.states,
-		.reason = p->select.reason,
-	};
-	int err;
-
-	err = devmq_purge_by(p->queue, &a, sizeof(a));
-	if (!err)
-		p->purged += a.purged;
-	return err;
-}
-
-/* What is in flight goes only if it is asked for. */
-static int purge(struct purge *p)
-{
-	bool flying = p->select.states & FLYING;
-	int err = 0;
-
-	p->select.states &= ~FLYING;
-	if (flying) {
-		p->revoke.queue = p->queue;
-		p->revoke.select = &p->select;
-		p->revoke.how.action = DEVMQ_ACTION_PURGE;
-		err = revoke_selected(&p->revoke);
-		p->purged = p->revoke.settled;
-		if (err || !p->select.states)
-			return err;
-	}
-	if (select_looks(&p->select))
-		return select_each(p->queue, &p->select, purge_range, p);
-	return purge_range(p->select.first, p->select.last, p);
-}
-
-static int run_purge(struct args *args)
-{
-	struct purge p = { .queue = NULL };
-	const char *name;
-	int code, err;
-
-	while ((code = args_next(args))) {
-		if (!select_option(args, code, &p.select))
-			value_holder(args, &p.revoke);
-	}
-	if (p.revoke.holder && p.select.states != FLYING)
-		usage(args, "--holder goes with --state=in-flight only");
-	name = operand_queue(args, 0);
-	err = open_to_look(&p.queue, name);
-	if (err)
-		return complain_open(name, err);
-	err = purge(&p);
-	devmq_close(p.queue);
-	if (!err || p.purged)
-		printf("%" PRIu64 "\n", p.purged);
-	if (err)
-		return complain(name, err, "cannot purge");
-	return complain_busy(name, &p.revoke);
-}
-
-static const struct opt purge_opts[] = {
-	OPT_ID_RANGE,
-	{ OPT_STATE, "state", "STATE,...",
-	  "only these: ready, in-flight, delayed, deferred, dead" },
-	{ OPT_HOLDER, "holder", "PID",
-	  "with --state=in-flight: only what this process has received" },
-	OPTS_SELECT,
-	OPTS_END
-};
-
-const struct command cmd_purge = {
-	.name = "purge",
-	.run = run_purge,
-	.synopsis = "NAME [OPTION]...",
-	.summary = "Drop messages",
-	.text =
-"Drops all messages, or those that match every option given, and prints how\n"
-"many. What is in flight stays, unless --state names that; its consumer learns\n"
-"of it when it settles the message. To drop a message that is delayed is how it\n"
-"is cancelled; its de-duplication id can be sent once more. How old a message is\n"
-"goes by when it came to this queue and to its state, and no step of the\n"
-"machine's clock changes that. REASON is failures, rejected, expired, overflow,\n"
-"or the number from 256 on that a consumer gave.",
-	.opts = purge_opts,
-	.operands = { COMPLETES_QUEUE },
-	.min = 1,
-	.max = 1,
-};
-
-/* ------------------------------------------------------------------ */
-
-struct redrive {
-	const char		*name;
-	const char		*to;		/* NULL: where they came from */
-	struct devmq_queue	*target;
-	struct devmq_queue	*queue;
-	struct select		select;
-	uint64_t		moved;
-	uint64_t		stranded;
-};
-
-static int redrive_range(uint64_t first, uint64_t last, void *arg)
-{
-	struct redrive *r = arg;
-	struct devmq_redrive a = {
-		.flags = r->target ? DEVMQ_REDRIVE_TO : 0,
-		.first_id = first,
-		.last_id = last,
-		.target_fd = r->target ? devmq_fd(r->target) : 0,
-		.reason = r->select.reason,
-	};
-	int err;
-
-	err = devmq_redrive_by(r->queue, &a, sizeof(a));
-	if (!err) {
-		r->moved += a.moved;
-		r->stranded += a.stranded;
-	}
-	return err;
-}
-
-static int redrive(struct redrive *r)
-{
-	int err;
-
-	err = open_to_look(&r->queue, r->name);
-	if (err)
-		return complain_open(r->name, err);
-	/* How old a message is, the kernel does not ask here. */
-	if (select_looks(&r->select) || r->select.older_ns)
-		err = select_each(r->queue, &r->select, redrive_range, r);
-	else
-		err = redrive_range(r->select.first, r->select.last, r);
-	devmq_close(r->queue);
-	if (!err || r->moved)
-		printf("%" PRIu64 "\n", r->moved);
-	if (err)
-		return complain(r->name, err, "cannot redrive");
-	if (r->stranded)
-		return complain(r->name, 0, "%" PRIu64 " not moved: the queue "
-				"that they came from is gone, or you may not "
-				"write to it", r->stranded);
-	return STATUS_DONE;
-}
-
-static int run_redrive(struct args *args)
-{
-	struct redrive r = { .to = NULL };
-	int code, err, status;
-
-	while ((code = args_next(args)))
-		select_option(args, code, &r.select);
-	r.name = operand_queue(args, 0);
-	if (args->count > 1)
-		r.to = operand_queue(args, 1);
-	if (r.to) {
-		err = devmq_open(&r.target, r.to, DEVMQ_OPEN_WRITE);
-		if (err)
-			return complain_open(r.to, err);
-	}
-	status = redrive(&r);
-	devmq_close(r.target);
-	return status;
-}
-
-static const struct opt redrive_opts[] = {
-	OPT_ID_RANGE,
-	OPTS_SELECT,
-	OPTS_END
-};
-
-const struct command cmd_redrive = {
-	.name = "redrive",
-	.run = run_redrive,
-	.synopsis = "NAME [TARGET] [OPTION]...",
-	.summary = "Give dead messages another chance",
-	.text =
-"Moves the messages that are dead in the queue NAME, and those that came\n"
-"there as dead from other queues, and prints how many. Each goes back to\n"
-"where it came from: in its own queue it is ready in its place, in another\n"
-"one under a new id. With TARGET, all go to that queue. Failures count from\n"
-"zero again, and no bound of a queue keeps them out. If the queue that a\n"
-"message came from is gone, or you may not write to it, it stays where it is,\n"
-"and the exit status is 1. Another queue of the same name is not the one that\n"
-"it came from: give that as TARGET. With options, only those messages are moved\n"
-"that match every one of them.",
-	.opts = redrive_opts,
-	.operands = { COMPLETES_QUEUE },
-	.min = 1,
-	.max = 2,
 };

@@ -1,58 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Settling what others hold: release, reject, and what purge does to that.
- */
-#include <errno.h>
+/* Settling deliveries of other consumers: release, reject. */
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
+#include "args.h"
+#include "complain.h"
+#include "look.h"
 #include "revoke.h"
+#include "select.h"
 
 #define OPT_IN		(OPT_LONG + 1)
 #define OPT_GIVE	(OPT_LONG + 2)
 #define OPT_NOTE	(OPT_LONG + 3)
-
-int revoke_range(uint64_t first, uint64_t last, void *arg)
-{
-	struct revoke *r = arg;
-	struct devmq_settlement how = r->how;
-	uint64_t settled, busy;
-	int err;
-
-	how.first_id = first ? first : 1;
-	how.last_id = last ? last : UINT64_MAX;
-	err = devmq_revoke(r->queue, &how, r->holder, &settled, &busy);
-	if (!err) {
-		r->settled += settled;
-		r->busy += busy;
-	}
-	return err;
-}
-
-int revoke_selected(struct revoke *r)
-{
-	struct select select = *r->select;
-
-	/* The kernel takes ids and the holder only. */
-	if (!select_looks(&select) && !select.older_ns && !select.reason)
-		return revoke_range(select.first, select.last, r);
-	select.states = DEVMQ_STATE_MASK(DEVMQ_STATE_IN_FLIGHT);
-	return select_each(r->queue, &select, revoke_range, r);
-}
-
-void value_holder(struct args *args, struct revoke *r)
-{
-	r->holder = (uint32_t)value_number(args, 1, UINT32_MAX);
-}
-
-int complain_busy(const char *name, const struct revoke *r)
-{
-	if (!r->busy)
-		return STATUS_DONE;
-	return complain(name, 0, "%" PRIu64 " left alone: on their way to their "
-			"consumer at this moment", r->busy);
-}
 
 static void take_option(struct args *args, int code, struct revoke *r)
 {
@@ -71,12 +30,7 @@ static void take_option(struct args *args, int code, struct revoke *r)
 						       UINT16_MAX);
 		break;
 	case OPT_NOTE:
-		r->how.note = (uintptr_t)args->value;
-		r->how.note_size = (uint16_t)strnlen(args->value,
-						     DEVMQ_NOTE_MAX + 1);
-		if (!r->how.note_size || r->how.note_size > DEVMQ_NOTE_MAX)
-			usage(args, "--note takes 1 to %d bytes",
-			      DEVMQ_NOTE_MAX);
+		value_note(args, &r->how);
 	}
 }
 

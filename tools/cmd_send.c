@@ -2,9 +2,9 @@
 /*
  * Sending: send.
  *
- * Standard input is one message, or with --line one message a line. Each is
- * sent by a call of its own: the ids of a batch can have gaps where others send
- * as well, and every id is to be printed.
+ * Standard input is one message, or with --line one message a line. Each message is
+ * sent by a call of its own: if other processes send as well, the ids of a batch
+ * have gaps, and the id of each message is to be printed.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,12 +14,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "args.h"
+#include "bounds.h"
+#include "complain.h"
+#include "facts.h"
 #include "input.h"
-#include "mqctl.h"
-
-#define INPUT_MIN	(64 << 10)
-/* No queue takes a larger message. */
-#define MESSAGE_MAX	(256ULL << 20)
+#include "json.h"
+#include "output.h"
 
 #define OPT_DEDUP	(OPT_LONG + 0)
 #define OPT_NONBLOCK	(OPT_LONG + 1)
@@ -45,13 +46,11 @@ struct sender {
 	bool			sync;
 	bool			nonblock;
 	/* what has been read of standard input */
-	char			*input;
-	size_t			input_size;
-	size_t			scanned;	/* has no newline */
-	size_t			input_room;
+	struct input		input;
+	size_t			scanned;	/* bytes without a newline */
 };
 
-/* A delay of zero is none, while to the kernel it is the queue's default. */
+/* --delay=0 means none; to the kernel, a delay of zero is the queue's default. */
 static int set_time(struct sender *s)
 {
 	if (s->at || (s->delay && !s->delay_ns))
@@ -86,7 +85,7 @@ static bool refuses_empty(const struct sender *s)
 				sizeof(value)) > 0 && !strcmp(value, "0");
 }
 
-/* Which of the things that were asked for the queue refuses. */
+/* Say which property of the message the queue refuses. */
 static int complain_send(const struct sender *s, int err, size_t size)
 {
 	if (err == -EAGAIN) {
@@ -107,8 +106,8 @@ static int complain_send(const struct sender *s, int err, size_t size)
 }
 
 /*
- * The descriptor does not block, so that we know when it would, and can say
- * before it does which messages have been sent.
+ * The descriptor does not block. If the send would have to wait, print the ids of
+ * the messages that have been sent first, and then wait.
  */
 static int send_batch(struct sender *s, uint64_t *id, bool *duplicate)
 {
@@ -128,6 +127,16 @@ static int send_batch(struct sender *s, uint64_t *id, bool *duplicate)
 	return err;
 }
 
+static void print_id_json(uint64_t id, bool duplicate)
+{
+	struct json_object *object = json_checked(json_object_new_object());
+
+	json_add_number(object, "id", id);
+	json_add(object, "duplicate",
+		 json_checked(json_object_new_boolean(duplicate)));
+	print_json(object);
+}
+
 static int send_message(struct sender *s, const void *payload, size_t size)
 {
 	bool duplicate;
@@ -142,15 +151,15 @@ static int send_message(struct sender *s, const void *payload, size_t size)
 		err = send_batch(s, &id, &duplicate);
 	if (err)
 		return complain_send(s, err, size);
-	/* What cannot be written shows when it is flushed. */
+	/* An error of these shows when the output is flushed. */
 	if (s->json)
-		print_sent_json(id, duplicate);
+		print_id_json(id, duplicate);
 	else
 		printf("%" PRIu64 "\n", id);
 	return STATUS_DONE;
 }
 
-/* The ids that were printed are where they belong. */
+/* Flush the ids that were printed. */
 static int flush_ids(const struct sender *s)
 {
 	int err = flush_output();
@@ -164,33 +173,10 @@ static int flush_ids(const struct sender *s)
 /* ------------------------------------------------------------------ */
 /* Standard input                                                     */
 
-/* Read once more: 1, or 0 at the end, or a negative errno. */
-static int read_more(struct sender *s)
-{
-	ssize_t n;
-	char *p;
-
-	if (s->input_size == s->input_room) {
-		p = realloc(s->input, s->input_room * 2 + INPUT_MIN);
-		if (!p)
-			return -ENOMEM;
-		s->input = p;
-		s->input_room = s->input_room * 2 + INPUT_MIN;
-	}
-	do {
-		n = read(STDIN_FILENO, s->input + s->input_size,
-			 s->input_room - s->input_size);
-	} while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return -errno;
-	s->input_size += (size_t)n;
-	return n > 0;
-}
-
-/* Send the lines that are complete; what is behind them stays. */
+/* Send the lines that are complete, and keep the rest. */
 static int send_complete(struct sender *s)
 {
-	char *line = s->input, *end = s->input + s->input_size, *newline;
+	char *line = s->input.bytes, *end = line + s->input.size, *newline;
 	char *from = line + s->scanned;
 	int status = STATUS_DONE;
 
@@ -202,9 +188,9 @@ static int send_complete(struct sender *s)
 		line = newline + 1;
 		from = line;
 	}
-	s->input_size = (size_t)(end - line);
-	s->scanned = s->input_size;
-	memmove(s->input, line, s->input_size);
+	s->input.size = (size_t)(end - line);
+	s->scanned = s->input.size;
+	memmove(s->input.bytes, line, s->input.size);
 	return status;
 }
 
@@ -212,35 +198,33 @@ static int send_lines(struct sender *s)
 {
 	int more, status;
 
-	while ((more = read_more(s)) > 0) {
+	while ((more = input_read(&s->input)) > 0) {
 		status = send_complete(s);
 		if (status == STATUS_DONE)
 			status = flush_ids(s);
 		if (status != STATUS_DONE)
 			return status;
-		if (s->input_size > MESSAGE_MAX)
+		if (s->input.size > INPUT_MAX)
 			return complain(s->name, -EMSGSIZE, "cannot send");
 	}
 	if (more < 0)
 		return complain_output(s->name, more,
 				       "cannot read standard input");
-	if (!s->input_size)
+	if (!s->input.size)
 		return STATUS_DONE;
-	return send_message(s, s->input, s->input_size);
+	return send_message(s, s->input.bytes, s->input.size);
 }
 
 static int send_input(struct sender *s)
 {
-	int more;
+	int err = input_read_all(&s->input);
 
-	while ((more = read_more(s)) > 0) {
-		if (s->input_size > MESSAGE_MAX)
-			return complain(s->name, -EMSGSIZE, "cannot send");
-	}
-	if (more < 0)
-		return complain_output(s->name, more,
+	if (err == -EMSGSIZE)
+		return complain(s->name, err, "cannot send");
+	if (err)
+		return complain_output(s->name, err,
 				       "cannot read standard input");
-	return send_message(s, s->input, s->input_size);
+	return send_message(s, s->input.bytes, s->input.size);
 }
 
 /* ------------------------------------------------------------------ */
@@ -259,8 +243,8 @@ static int send_all(struct sender *s, const char *message)
 }
 
 /*
- * With --sync, ask before anything is sent whether the queue can promise it,
- * and do not report success before it has kept it.
+ * With --sync, make sure that the queue can be synced before anything is sent, and
+ * report success only after the messages are on stable storage.
  */
 static int send_synced(struct sender *s, const char *message)
 {
@@ -294,19 +278,11 @@ static int send_to(struct sender *s, const char *message)
 	return status;
 }
 
-static char *short_word(struct args *args)
-{
-	if (!*args->value || strlen(args->value) > DEVMQ_KEY_MAX)
-		usage(args, "--%s takes 1 to %d bytes", args->opt->name,
-		      DEVMQ_KEY_MAX);
-	return args->value;
-}
-
 static void send_option(struct args *args, struct sender *s, int code)
 {
 	switch (code) {
 	case 'k':
-		s->key = short_word(args);
+		s->key = value_key(args);
 		break;
 	case 'H':
 		s->headers[s->n_headers++] = value_header(args);
@@ -335,7 +311,7 @@ static void send_option(struct args *args, struct sender *s, int code)
 		s->sync = true;
 		break;
 	case OPT_DEDUP:
-		s->dedup_id = short_word(args);
+		s->dedup_id = value_key(args);
 		break;
 	case OPT_NONBLOCK:
 		s->nonblock = true;
@@ -359,7 +335,7 @@ static int run_send(struct args *args)
 		usage(args, "--delay and --at exclude each other");
 	sender.name = operand_queue(args, 0);
 	status = send_to(&sender, args->operands[1]);
-	free(sender.input);
+	free(sender.input.bytes);
 	free(sender.headers);
 	return status;
 }

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Finishing deliveries of a descriptor that was passed on: settle.
- */
+/* Settling deliveries that an inherited descriptor holds: settle. */
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -9,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mqctl.h"
+#include "args.h"
+#include "complain.h"
+#include "names.h"
 #include "text.h"
 #include "units.h"
 
@@ -18,16 +18,6 @@
 #define OPT_LEASE	(OPT_LONG + 2)
 #define OPT_REASON	(OPT_LONG + 3)
 #define OPT_NOTE	(OPT_LONG + 4)
-
-/* In the order of enum devmq_action. */
-const char *const settle_actions[] = {
-	"ack", "release", "retry", "reject", "extend", "defer", NULL
-};
-
-_Static_assert(DEVMQ_ACTION_ACK == 1 && DEVMQ_ACTION_RELEASE == 2 &&
-	       DEVMQ_ACTION_RETRY == 3 && DEVMQ_ACTION_REJECT == 4 &&
-	       DEVMQ_ACTION_EXTEND == 5 && DEVMQ_ACTION_DEFER == 6,
-	       "the words stand in their order");
 
 static uint32_t parse_action(const struct args *args, const char *word)
 {
@@ -43,7 +33,7 @@ static uint32_t parse_action(const struct args *args, const char *word)
 	      "defer%s", word, guess_hint(&guess));
 }
 
-/* To the kernel, zero is its own choice: of a retry's delay, of a lease. */
+/* To the kernel, zero means its default: for the delay of a retry, for a lease. */
 static void take_option(struct args *args, struct devmq_settlement *how,
 			int code)
 {
@@ -62,16 +52,11 @@ static void take_option(struct args *args, struct devmq_settlement *how,
 						     UINT16_MAX);
 		break;
 	default:
-		how->note = (uintptr_t)args->value;
-		how->note_size = (uint16_t)strnlen(args->value,
-						   DEVMQ_NOTE_MAX + 1);
-		if (!how->note_size || how->note_size > DEVMQ_NOTE_MAX)
-			usage(args, "--note takes 1 to %d bytes",
-			      DEVMQ_NOTE_MAX);
+		value_note(args, how);
 	}
 }
 
-/* Each option belongs to one action, which is to be the one that is asked. */
+/* Each option belongs to one action, which must be the one that is named. */
 static void parse_how(struct args *args, struct devmq_settlement *how, int *fd)
 {
 	uint32_t meant = 0, action;
@@ -131,7 +116,7 @@ static int complain_settlement(const char *name, const char *action,
 /* Most ids that a complaint names. */
 #define IDS_NAMED	8
 
-/* Several are held: say which, so that one of them can be named. */
+/* Several deliveries are held: say which, so that the user can name one. */
 static int complain_held(struct devmq_queue *queue, const char *action,
 			 uint64_t held)
 {
@@ -156,8 +141,8 @@ static int complain_held(struct devmq_queue *queue, const char *action,
 }
 
 /*
- * Without an id it is the delivery that came last, where there can be no doubt
- * which one is meant: it is the only one, and was read to its end.
+ * Without an id, settle the delivery that came last; but only if it is the only
+ * one and was read to its end, so that there can be no doubt which is meant.
  */
 static int settle_last(struct devmq_queue *queue, struct devmq_settlement *s,
 		       const char *action)

@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What there is to know of a queue: its name, options and counters. What a
- * module does not have is passed over.
+ * What can be known of a queue: its name, its node, its options and its counters.
  */
-#include <errno.h>
-#include <inttypes.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
-#include "mqctl.h"
+#include <devmq.h>
+
+#include "columns.h"
 
 #define COUNTER(member)	offsetof(struct devmq_stat, member)
 
@@ -19,7 +16,7 @@ const struct column columns[] = {
 	{ "node", "NODE", KIND_TEXT, 0,
 	  "its device file: ok, missing, or wrong (another file)" },
 
-	/* The options, from the kernel's table: see options.awk. */
+	/* The options, which options.awk takes from the kernel's table. */
 #include "columns.inc"
 
 	{ "ready", "READY", KIND_NUMBER, COUNTER(ready),
@@ -86,89 +83,4 @@ const struct column *find_column(const char *name)
 			return c;
 	}
 	return NULL;
-}
-
-/*
- * Mode and owner of the device file as they are now, which chmod(1) and chown(1)
- * change; the options say what they were at first. False: it is none of these, or
- * there is no device file.
- */
-static bool node_value(const char *name, const char *option,
-		       char value[COLUMN_VALUE_MAX])
-{
-	char path[sizeof("/dev/mq/") + DEVMQ_NAME_MAX];
-	bool mode = !strcmp(option, "mode"), uid = !strcmp(option, "uid");
-	struct stat st;
-
-	if (!mode && !uid && strcmp(option, "gid") != 0)
-		return false;
-	snprintf(path, sizeof(path), "/dev/mq/%s", name);
-	if (lstat(path, &st) || !S_ISCHR(st.st_mode))
-		return false;
-	if (mode)
-		snprintf(value, COLUMN_VALUE_MAX, "%04o", st.st_mode & 07777);
-	else
-		snprintf(value, COLUMN_VALUE_MAX, "%u",
-			 uid ? st.st_uid : st.st_gid);
-	return true;
-}
-
-int option_value(const char *name, const char *option,
-		 char value[COLUMN_VALUE_MAX])
-{
-	int n;
-
-	n = devmq_get_option(name, option, value, COLUMN_VALUE_MAX);
-	if (n < 0)
-		return n;
-	node_value(name, option, value);
-	return 0;
-}
-
-int facts_get(struct facts *facts, const char *name)
-{
-	char value[COLUMN_VALUE_MAX];
-	struct devmq_queue *queue;
-	int err;
-
-	*facts = (struct facts) { .name = name };
-	/*
-	 * A look costs half of what a single file of sysfs does, and leaves
-	 * no inode of that behind, which counts where there are thousands.
-	 */
-	if (!devmq_open(&queue, name, DEVMQ_OPEN_LOOK)) {
-		/* A link may lead to another queue. */
-		err = strcmp(devmq_name(queue), name) ? -ENOTTY :
-		      devmq_stat(queue, &facts->stat, sizeof(facts->stat));
-		facts->has_stat = !err;
-		devmq_close(queue);
-		if (!err)
-			return 0;
-	}
-	facts->node = devmq_check_node(name);
-	err = devmq_get_option(name, "type", value, sizeof(value));
-	return err < 0 ? err : 0;
-}
-
-int facts_value(const struct facts *facts, const struct column *column,
-		char value[COLUMN_VALUE_MAX])
-{
-	uint64_t number;
-
-	if (!strcmp(column->name, "name")) {
-		snprintf(value, COLUMN_VALUE_MAX, "%s", facts->name);
-		return 0;
-	}
-	if (!strcmp(column->name, "node")) {
-		snprintf(value, COLUMN_VALUE_MAX, "%s", !facts->node ? "ok" :
-			 facts->node == -ENOTTY ? "wrong" : "missing");
-		return 0;
-	}
-	if (column->counter && facts->has_stat) {
-		memcpy(&number, (const char *)&facts->stat + column->counter,
-		       sizeof(number));
-		snprintf(value, COLUMN_VALUE_MAX, "%" PRIu64, number);
-		return 0;
-	}
-	return option_value(facts->name, column->name, value);
 }

@@ -1,31 +1,37 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What may stand where a shell's user asks for completion, made from the tables.
- * "mqctl --complete WORD..." gets the words behind "mqctl" up to the one that is
- * to be completed, and prints what that may be, a line each: the whole word and,
- * behind a tab, what it is. The scripts for the shells do no more than ask.
+ * Completion in a shell, from the tables. "mqctl --complete WORD..." gets the words
+ * behind "mqctl" up to the one that is to be completed. It prints a line for each
+ * word that this may become: the whole word and, behind a tab, what it means. The
+ * scripts for the shells only call it.
  *
- * What ends in '=' or ',' is to be continued.
+ * A word that ends in '=' or ',' goes on; no space is to follow it.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <devmq.h>
+
+#include "columns.h"
+#include "commands.h"
+#include "complete.h"
 #include "mqctl.h"
+#include "names.h"
 #include "options.h"
 
-/* Where the words are: a command, and how many of its operands there were. */
+/* Where the word to be completed stands. */
 struct place {
 	const struct command	*command;
-	int			operands;
-	const struct opt	*opt;	/* the last word is its value */
-	bool			ended;	/* a "--": no options follow */
-	bool			tail;	/* it is of another command */
+	int			operands;	/* how many are before it */
+	const struct opt	*opt;		/* it is the value of this */
+	bool			ended;		/* after "--": it is no option */
+	bool			tail;		/* a program's own word */
 };
 
 /*
- * One that begins as the word does, if it does. The prefix is what stands before
- * it in the word already and is not a part of the name.
+ * Offer a name if it begins as the word does. The prefix is a part of the word
+ * that stands before the name, such as "--output=".
  */
 static void offer(const char *prefix, const char *name, const char *end,
 		  const char *word, const char *help)
@@ -60,7 +66,7 @@ static void offer_commands(const char *word)
 		offer("", (*c)->name, "", word, (*c)->summary);
 }
 
-/* The values that an option of a queue can have, if they are words. */
+/* The values that an option of a queue can have; a number: its default. */
 static void offer_values(const char *word, size_t name_size)
 {
 	char *text = option_text(), *p = text, *value, prefix[128];
@@ -127,7 +133,7 @@ static void offer_reasons(const char *prefix, const char *word)
 		offer(prefix, reason_name(why), "", word, NULL);
 }
 
-/* What stands before the last of a list with commas, the option's name included. */
+/* The part of a word before the last item of a list, with the option's name. */
 static const char *list_prefix(const char *prefix, const char *word,
 			       char *buffer, size_t size)
 {
@@ -139,7 +145,7 @@ static const char *list_prefix(const char *prefix, const char *word,
 	return buffer;
 }
 
-/* A word of some kind, of which there is a prefix already. */
+/* Offer the words of a kind; the word to be completed begins with a prefix. */
 static void offer_kind(enum completes kind, const char *prefix,
 		       const char *word)
 {
@@ -183,7 +189,7 @@ static void offer_kind(enum completes kind, const char *prefix,
 	}
 }
 
-/* What the value of an option is, by what help calls it. */
+/* The kind of an option's value, by the word that help has for it. */
 static enum completes value_kind(const struct opt *opt)
 {
 	static const struct {
@@ -223,7 +229,7 @@ static const struct opt *opt_of_word(const struct command *command,
 	return NULL;
 }
 
-/* Go through all words but the last, as args_next() will. */
+/* Go through all words but the last, as args_next() does. */
 static void find_place(struct place *place, int argc, char **argv)
 {
 	const struct opt *opt;
@@ -243,7 +249,7 @@ static void find_place(struct place *place, int argc, char **argv)
 			place->operands++;
 			continue;
 		}
-		/* Its value is the next word, which is no operand. */
+		/* Its value is the next word, which is not an operand. */
 		if (place->opt && i < argc - 2) {
 			place->opt = NULL;
 			i++;

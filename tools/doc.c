@@ -1,100 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the tables say, for people (--help) and for the man page, whose part on
- * commands, columns and options is made when it is built; that is asked for by
- * options that are not documented.
+ * The parts of the manual pages that come from the tables: commands, columns and
+ * the options of queues. The build asks for them by options that are not
+ * documented.
  */
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "columns.h"
+#include "commands.h"
+#include "doc.h"
 #include "mqctl.h"
 #include "options.h"
 
-#define OPTION_WIDTH	26
-
-#define LINE_WIDTH	80
-
-/* Text in a column of its own that begins where the line is now. */
-static void print_wrapped(const char *text)
-{
-	const char *end;
-	size_t room = LINE_WIDTH - OPTION_WIDTH;
-
-	while (strlen(text) > room) {
-		for (end = text + room; end > text && *end != ' '; end--)
-			;
-		if (end == text)
-			break;
-		printf("%.*s\n%*s", (int)(end - text), text, OPTION_WIDTH, "");
-		text = end + 1;
-	}
-	puts(text);
-}
-
-static void print_columns(void)
-{
-	const struct column *c;
-
-	for (c = columns; c->name; c++) {
-		printf("  %-*s", OPTION_WIDTH - 2, c->name);
-		print_wrapped(c->help);
-	}
-}
-
-static void print_option(const struct opt *opt)
-{
-	int n;
-
-	if (opt->code < OPT_LONG)
-		n = printf("  -%c, --%s", opt->code, opt->name);
-	else
-		n = printf("      --%s", opt->name);
-	if (opt->value)
-		n += printf("=%s", opt->value);
-	if (n > OPTION_WIDTH - 2) {
-		putchar('\n');
-		n = 0;
-	}
-	printf("%*s", OPTION_WIDTH - n, "");
-	print_wrapped(opt->help);
-}
-
-void show_help(const struct command *command)
-{
-	const struct opt *opt;
-
-	printf("Usage: mqctl %s %s\n\n", command->name, command->synopsis);
-	printf("%s.\n\n%s\n\nOptions:\n", command->summary, command->text);
-	for (opt = command->opts; opt->name; opt++)
-		print_option(opt);
-	if (find_command("ls") == command) {
-		puts("\nColumns:");
-		print_columns();
-	}
-}
-
-void show_overview(void)
-{
-	const struct command *const *c;
-
-	puts("Usage: mqctl COMMAND [OPTION]... [OPERAND]...\n\n"
-	     "Work with devmq queues, message queues as device files.\n\n"
-	     "Commands:");
-	for (c = commands; *c; c++)
-		printf("  %-10s%s\n", (*c)->name, (*c)->summary);
-	puts("\n"
-	     "Options:\n"
-	     "  -h, --help     show this help; behind a command: its own\n"
-	     "  -V, --version  show the version\n\n"
-	     "Sizes may end in K, M or G, durations end in ms, s, m, h or d.\n"
-	     "Exit status: 0 done, 1 failed, 2 wrong usage, 3 nothing there\n"
-	     "or it would have had to wait, 4 create: it exists already, 5 no such\n"
-	     "option of a queue, or not a value of it, 6 consume: something failed.");
-}
-
-/* Text in the language of man pages. */
+/* Print text with what roff(7) would interpret escaped. */
 static void print_roff(const char *text)
 {
 	bool start = true;
@@ -166,7 +87,7 @@ static void print_roff_columns(void)
 	}
 }
 
-/* The options of a queue, as they are in this version. */
+/* The options of a queue in this version, whatever module is loaded. */
 static int print_roff_queue_options(void)
 {
 	char *text = option_text_built_in(), *p = text;

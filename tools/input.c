@@ -8,43 +8,38 @@
 #include "input.h"
 
 #define INPUT_MIN	((size_t)64 << 10)
-/* No queue takes a larger message. */
-#define MESSAGE_MAX	((size_t)256 << 20)
 
-static int make_room(struct input *input, size_t *room)
+int input_read(struct input *input)
 {
 	char *more;
+	ssize_t n;
 
-	if (input->size < *room)
-		return 0;
-	if (input->size > MESSAGE_MAX)
-		return -EMSGSIZE;
-	more = realloc(input->bytes, *room * 2 + INPUT_MIN);
-	if (!more)
-		return -ENOMEM;
-	input->bytes = more;
-	*room = *room * 2 + INPUT_MIN;
-	return 0;
+	if (input->size == input->room) {
+		more = realloc(input->bytes, input->room * 2 + INPUT_MIN);
+		if (!more)
+			return -ENOMEM;
+		input->bytes = more;
+		input->room = input->room * 2 + INPUT_MIN;
+	}
+	do {
+		n = read(STDIN_FILENO, input->bytes + input->size,
+			 input->room - input->size);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	input->size += (size_t)n;
+	return n > 0;
 }
 
 int input_read_all(struct input *input)
 {
-	size_t room = 0;
-	ssize_t n;
-	int err;
+	int more;
 
-	do {
-		err = make_room(input, &room);
-		if (err)
-			return err;
-		n = read(STDIN_FILENO, input->bytes + input->size,
-			 room - input->size);
-		if (n > 0)
-			input->size += (size_t)n;
-		else if (n < 0 && errno != EINTR)
-			return -errno;
-	} while (n);
-	return 0;
+	while ((more = input_read(input)) > 0) {
+		if (input->size > INPUT_MAX)
+			return -EMSGSIZE;
+	}
+	return more;
 }
 
 char *value_header(struct args *args)

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * The commands of mqctl, and finding the one that is asked for.
- */
+/* Finding the command that was asked for, and running it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -9,58 +7,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "mqctl.h"
-#include "text.h"
+#include "args.h"
+#include "commands.h"
+#include "complain.h"
+#include "complete.h"
+#include "doc.h"
+#include "output.h"
 
-const struct command *const commands[] = {
-	&cmd_create,
-	&cmd_rm,
-	&cmd_ls,
-	&cmd_stat,
-	&cmd_get,
-	&cmd_set,
-	&cmd_send,
-	&cmd_recv,
-	&cmd_consume,
-	&cmd_peek,
-	&cmd_purge,
-	&cmd_redrive,
-	&cmd_settle,
-	&cmd_release,
-	&cmd_reject,
-	&cmd_move,
-	&cmd_call,
-	&cmd_reply,
-	&cmd_extend,
-	&cmd_options,
-	&cmd_help,
-	NULL,
-};
-
-const struct command *find_command(const char *name)
-{
-	const struct command *const *c;
-
-	for (c = commands; *c; c++) {
-		if (!strcmp((*c)->name, name))
-			return *c;
-	}
-	return NULL;
-}
-
-int complain_command(const char *word)
-{
-	struct guess guess = GUESS(word);
-	const struct command *const *c;
-
-	for (c = commands; *c; c++)
-		guess_try(&guess, (*c)->name);
-	complain(NULL, 0, "no command '%s'%s (see mqctl --help)", word,
-		 guess_hint(&guess));
-	return STATUS_USAGE;
-}
-
-/* What stands where a command is expected, and is none. */
+/* The first word is not a command: an option of mqctl itself, or a mistake. */
 static int run_global(int argc, char **argv)
 {
 	const char *word = argc > 1 ? argv[1] : NULL;
@@ -89,37 +43,6 @@ static int run_global(int argc, char **argv)
 	return STATUS_USAGE;
 }
 
-static int run_help(struct args *args)
-{
-	const struct command *command;
-
-	while (args_next(args))
-		;
-	if (!args->count) {
-		show_overview();
-		return STATUS_DONE;
-	}
-	command = find_command(args->operands[0]);
-	if (!command)
-		return complain_command(args->operands[0]);
-	show_help(command);
-	return STATUS_DONE;
-}
-
-static const struct opt help_opts[] = { OPTS_END };
-
-const struct command cmd_help = {
-	.name = "help",
-	.run = run_help,
-	.synopsis = "[COMMAND]",
-	.summary = "Show what a command does, or which there are",
-	.text = "The same as \"mqctl COMMAND --help\" and \"mqctl --help\".",
-	.opts = help_opts,
-	.operands = { COMPLETES_COMMAND },
-	.min = 0,
-	.max = 1,
-};
-
 static int run_command(const struct command *command, int argc, char **argv)
 {
 	struct args args = {
@@ -138,8 +61,9 @@ static int run_command(const struct command *command, int argc, char **argv)
 }
 
 /*
- * A standard stream that is closed must not become a queue's descriptor, into
- * which ids would then be printed. What stands in for it fails when used.
+ * If a standard stream is closed, a queue that is opened would get its number, and
+ * ids that are printed would be sent there. So open /dev/null in its place, in the
+ * direction in which using it fails.
  */
 static void hold_standard_streams(void)
 {
@@ -165,7 +89,7 @@ int main(int argc, char **argv)
 	else
 		status = run_global(argc, argv);
 
-	/* What could not be written has not been done. */
+	/* If the output could not be written, the command has failed. */
 	err = flush_output();
 	if (err && status != STATUS_FAILED)
 		status = complain_output(NULL, err, "cannot write the output");

@@ -4,11 +4,14 @@
 #define MQCTL_OPTIONS_H
 
 #include <stdbool.h>
+#include <stddef.h>
+
+#include "text.h"
 
 /*
- * What there is to say of an option, as the module says it when its control node
- * is read: sizes are in bytes and durations in milliseconds, and the bounds are
- * MIN..MAX, or words with '|' between them.
+ * An option, as the module describes it when its control node is read: sizes are in
+ * bytes and durations in milliseconds; bounds are MIN..MAX, or words with '|'
+ * between them.
  */
 struct option_row {
 	char	*name;
@@ -20,15 +23,28 @@ struct option_row {
 };
 
 /*
- * The table: that of the module, if it is loaded and may be asked, else as it was
- * when mqctl was built. To be freed; or NULL if there is no memory.
+ * All options, a line each: those of the module, if it is loaded and its control
+ * node may be read, else those of this version. To be freed; NULL if there is no
+ * memory.
  */
 char *option_text(void);
 
-/* The same, never asking the module. */
+/* All options of this version, likewise. */
 char *option_text_built_in(void);
 
-/* The next option, in place: *text moves on. False at the end. */
+/*
+ * Take the next line off *text, which is written to: the row points into it.
+ * Returns false at the end.
+ */
 bool option_next(char **text, struct option_row *row);
+
+/*
+ * Find an option. The row points into *text, which is to be freed in any case.
+ */
+bool option_find(const char *name, size_t name_size, char **text,
+		 struct option_row *row);
+
+/* Try all options as a guess. */
+void option_guess(struct guess *guess);
 
 #endif /* MQCTL_OPTIONS_H */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Settling what others hold. */
+/* Settling deliveries of other consumers. */
 #ifndef MQCTL_REVOKE_H
 #define MQCTL_REVOKE_H
 
@@ -11,10 +11,10 @@
  * struct revoke - a revocation
  * @queue: open to look
  * @select: which messages
- * @holder: only what this process has received, 0: whoever has
- * @how: what is to become of them; its ids are not looked at
- * @settled: so many were settled
- * @busy: so many were left alone
+ * @holder: only deliveries of this process; 0: of any process
+ * @how: what is to become of them; its ids are ignored
+ * @settled: how many were settled
+ * @busy: how many were left alone, as they were being handed to their consumers
  */
 struct revoke {
 	struct devmq_queue	*queue;
@@ -25,13 +25,16 @@ struct revoke {
 	uint64_t		busy;
 };
 
+/* Take the value of OPT_HOLDER. */
 void value_holder(struct args *args, struct revoke *r);
-int revoke_range(uint64_t first, uint64_t last, void *arg);
 
-/* Settle what is selected and in flight: 0, or an error; some may be settled then. */
+/*
+ * Settle the deliveries that are selected: 0, or an error, when some may have been
+ * settled.
+ */
 int revoke_selected(struct revoke *r);
 
-/* Say how many were left alone, if any: an exit status. */
+/* Say how many were left alone, if any. Returns an exit status. */
 int complain_busy(const char *name, const struct revoke *r);
 
 #endif /* MQCTL_REVOKE_H */

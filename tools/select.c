@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Which messages are meant. The kernel selects by id, state, reason and age. Key and
- * headers are looked at here, and the messages then named by their ids: neither
- * can change, and no id is used twice, so what is named is what was seen. What can
- * change meanwhile, state and reason, is for the kernel to look at again.
+ * Selecting messages. The kernel selects by id, state, reason and age. Key and
+ * headers are compared here, and the kernel then gets the ids of the messages that
+ * match: key and headers of a message never change, and no id is used twice. State
+ * and reason can change in the meantime, so the kernel compares them again.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -39,9 +39,7 @@ bool select_option(struct args *args, int code, struct select *s)
 		value_range(args, &s->first, &s->last);
 		return true;
 	case OPT_KEY:
-		if (!*args->value || strlen(args->value) > DEVMQ_KEY_MAX)
-			usage(args, "--key takes 1 to %d bytes", DEVMQ_KEY_MAX);
-		s->key = args->value;
+		s->key = value_key(args);
 		return true;
 	case OPT_HEADER:
 		add_header(args, s);
@@ -111,7 +109,7 @@ bool select_looks(const struct select *s)
 	return s->key || s->n_headers;
 }
 
-/* What has been found and not been given to the caller yet. */
+/* Consecutive ids that match, which have not been given to the caller yet. */
 struct run {
 	uint64_t	first;
 	uint64_t	last;
@@ -140,8 +138,8 @@ static int add_to_run(struct run *run, uint64_t id)
 }
 
 /*
- * Look at some. What is not meant ends a run, so that ids between are not named
- * with it. Return: 1, 0 at the end, or an error.
+ * Compare some messages. One that does not match ends the run, so that no run
+ * contains its id. Return: 1, 0 at the end, or an error.
  */
 static int look(struct devmq_queue *queue, struct devmq_buffer *buffer,
 		const struct select *s, uint64_t *after, uint64_t last,
@@ -173,7 +171,7 @@ int select_each(struct devmq_queue *queue, const struct select *s,
 	struct devmq_stat stat;
 	int err;
 
-	/* Ids count what was sent, so what comes from now on has a larger one. */
+	/* Ids count what was sent: a message that comes later has a larger one. */
 	err = devmq_stat(queue, &stat, sizeof(stat));
 	if (err)
 		return err;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Which messages are meant: by id, state, key, header, reason and age. */
+/* Selecting messages: by id, state, key, header, reason and age. */
 #ifndef MQCTL_SELECT_H
 #define MQCTL_SELECT_H
 
-#include "mqctl.h"
+#include <devmq.h>
+
+#include "args.h"
 
 #define OPT_STATE	320
 #define OPT_ID		321
@@ -43,18 +45,17 @@ struct select {
 bool select_option(struct args *args, int code, struct select *select);
 
 /*
- * Is the message one of those that are meant? Its id and state are not looked at,
- * as that is for whoever asks the kernel for it.
+ * Does the message match? Id and state are not compared: the kernel does that.
  */
 bool select_takes(const struct select *select, const struct devmq_msg *msg);
 
-/* Does it take a look at messages, which the kernel does not select by? */
+/* Do messages have to be compared here, as the kernel does not select so? */
 bool select_looks(const struct select *select);
 
 /*
- * Call @each for every message that is meant and is there when this begins, with
- * its id, or with the ids of several that stand behind each other; up to the first
- * error, which is returned.
+ * Call @each for every message that matches and is there when this begins: with
+ * its id as @first and @last, or once for several with consecutive ids. Ends at the
+ * first error of @each, which is returned.
  */
 int select_each(struct devmq_queue *queue, const struct select *select,
 		int (*each)(uint64_t first, uint64_t last, void *arg),

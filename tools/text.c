@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+/* Bytes as text, and what somebody may have meant. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -87,7 +88,7 @@ char *base64_encode(const void *bytes, size_t size)
 	return text;
 }
 
-/* The code of a character of UTF-8 that is all there. */
+/* The code point of a character that is valid UTF-8. */
 static uint32_t decode(const unsigned char *p, size_t size)
 {
 	static const unsigned char mask[] = { 0, 0x7f, 0x1f, 0x0f, 0x07 };
@@ -118,6 +119,13 @@ size_t next_character(const void *bytes, size_t size, bool *escaped)
 	return 1;
 }
 
+bool ends_with(const char *word, size_t size, const char *end)
+{
+	size_t n = strlen(end);
+
+	return size >= n && !memcmp(word + size - n, end, n);
+}
+
 #define WORD_MAX	64
 
 static unsigned int least(unsigned int a, unsigned int b)
@@ -125,7 +133,7 @@ static unsigned int least(unsigned int a, unsigned int b)
 	return a < b ? a : b;
 }
 
-/* By rows of the table of distances, of which the last three are kept. */
+/* The rows of the table of distances, of which the last three are kept. */
 unsigned int word_distance(const char *a, const char *b)
 {
 	unsigned int rows[3][WORD_MAX + 1], *old, *row, *next, change;
@@ -152,7 +160,7 @@ unsigned int word_distance(const char *a, const char *b)
 	return rows[m % 3][n];
 }
 
-/* One letter in three may be wrong, but there is no guess at less than that. */
+/* One letter in three may be wrong; what differs more is no guess. */
 void guess_try(struct guess *guess, const char *name)
 {
 	unsigned int distance = word_distance(guess->word, name);

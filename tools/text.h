@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Bytes as text: what may stand in JSON as it is, and what needs base64.
+ * Bytes as text: UTF-8, base64, and guessing what a mistyped word was meant to be.
  */
 #ifndef MQCTL_TEXT_H
 #define MQCTL_TEXT_H
@@ -15,20 +15,16 @@
 bool utf8_valid(const void *bytes, size_t size);
 
 /*
- * The next character to be written to a terminal: how many bytes it takes. If it
- * would be acted on, or is none, @escaped is set: a control character of ASCII or
- * of Latin-1, the mark of the end of a line or paragraph, or a byte that is not
- * UTF-8. A newline and a tab are as good as letters.
+ * How many bytes the next character takes. *@escaped says whether it must not go to
+ * a terminal as it is: a control character of ASCII or Latin-1, a line or paragraph
+ * separator, or a byte that is not UTF-8; but a newline and a tab may.
  */
 size_t next_character(const void *bytes, size_t size, bool *escaped);
 
-/* How many letters have to be changed, left out, put in or swapped. */
+/* How many letters have to be changed, removed, added or swapped. */
 unsigned int word_distance(const char *a, const char *b);
 
-/*
- * What somebody may have meant: the nearest of the names that were tried, if one
- * is near.
- */
+/* The name that is most like a word, among those that were tried. */
 struct guess {
 	const char	*word;
 	char		best[64];
@@ -41,6 +37,9 @@ struct guess {
 void guess_try(struct guess *guess, const char *name);
 /* ", did you mean 'NAME'?", or nothing. */
 const char *guess_hint(struct guess *guess);
+
+/* Does the word, of @size bytes, end so? */
+bool ends_with(const char *word, size_t size, const char *end);
 
 /* Base64 with padding (RFC 4648), ended by a NUL; to be freed. */
 char *base64_encode(const void *bytes, size_t size);

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * The same again and again, until somebody has seen enough.
- */
+/* --watch: showing something again and again. */
 #include <errno.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "mqctl.h"
+#include "complain.h"
+#include "output.h"
 #include "watch.h"
 
 #define NSEC_PER_SEC	1000000000ULL
@@ -45,7 +44,7 @@ int watch(const struct watch *watch, int (*show)(void *arg), void *arg)
 	int status, err;
 
 	for (;;) {
-		/* To the top of the screen, and nothing below it. */
+		/* Go to the top of the screen, and clear it. */
 		if (terminal)
 			fputs("\033[H\033[J", stdout);
 		else if (!first && !watch->dense)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Commands that show something can show it again and again. */
+/* --watch: showing something again and again. */
 #ifndef MQCTL_WATCH_H
 #define MQCTL_WATCH_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "mqctl.h"
+#include "args.h"
 
 #define OPT_INTERVAL	310
 #define OPTS_WATCH \
@@ -23,8 +23,8 @@ struct watch {
 bool watch_option(struct args *args, int code, struct watch *watch);
 
 /*
- * Show it once, or again and again until that fails. On a terminal each takes the
- * place of the one before.
+ * Call @show once, or again and again until it fails. On a terminal, each output
+ * replaces the one before. Returns an exit status.
  */
 int watch(const struct watch *watch, int (*show)(void *arg), void *arg);
 

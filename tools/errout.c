@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What commands write to their standard error. */
+/* The standard error of the commands that consume runs. */
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "says.h"
+#include "errout.h"
 
-void says_begin(struct says *s, int fd)
+void errout_begin(struct errout *s, int fd)
 {
 	s->fd = fd;
 	s->last_size = 0;
 	s->line_size = 0;
 }
 
-/* Ours may be gone, or full: then it is lost, as it would be without us. */
+/* If it cannot be written, it is lost, as it would be without consume. */
 static void pass_on(const char *bytes, size_t size)
 {
 	ssize_t n;
@@ -38,7 +38,7 @@ static bool is_blank(const char *line, size_t size)
 	return !size;
 }
 
-static void end_line(struct says *s)
+static void end_line(struct errout *s)
 {
 	if (!is_blank(s->line, s->line_size)) {
 		memcpy(s->last, s->line, s->line_size);
@@ -47,17 +47,17 @@ static void end_line(struct says *s)
 	s->line_size = 0;
 }
 
-static void note(struct says *s, const char *bytes, size_t size)
+static void note(struct errout *s, const char *bytes, size_t size)
 {
 	for (; size; bytes++, size--) {
 		if (*bytes == '\n')
 			end_line(s);
-		else if (s->line_size < SAYS_LINE)
+		else if (s->line_size < ERROUT_LINE)
 			s->line[s->line_size++] = *bytes;
 	}
 }
 
-void says_take(struct says *s)
+void errout_read(struct errout *s)
 {
 	char bytes[4096];
 	ssize_t n;
@@ -78,7 +78,7 @@ void says_take(struct says *s)
 	}
 }
 
-size_t says_last(const struct says *s, const char **line)
+size_t errout_last(const struct errout *s, const char **line)
 {
 	bool open = !is_blank(s->line, s->line_size);
 	size_t size = open ? s->line_size : s->last_size;

@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Which bound it was: what the kernel says of a refused message is that the queue is
- * full, or the message too large.
+ * Which bound refused a message: the kernel only says that the queue is full, or
+ * that the message is too large.
  */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "bounds.h"
+#include "complain.h"
+#include "facts.h"
 #include "mqctl.h"
 #include "units.h"
 
-/* An option or a counter that is a number; zero if it cannot be had. */
+/* An option or a counter that is a number; zero if it cannot be read. */
 static uint64_t number_of(const char *name, const char *option)
 {
 	char value[COLUMN_VALUE_MAX];
@@ -31,7 +34,7 @@ static bool is_paused(const char *name)
 	return !strcmp(value, "send") || !strcmp(value, "both");
 }
 
-/* What it stores, whatever its state. */
+/* How many messages it stores, in all states. */
 static uint64_t stored(const char *name)
 {
 	static const char *const states[] = {

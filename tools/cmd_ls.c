@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Looking at queues as a whole: ls, stat.
- */
+/* Listing queues: ls. */
 #include <errno.h>
 #include <fnmatch.h>
 #include <inttypes.h>
-#include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "args.h"
+#include "columns.h"
+#include "complain.h"
+#include "facts.h"
+#include "json.h"
 #include "text.h"
 #include "units.h"
 #include "watch.h"
@@ -19,13 +21,13 @@
 	"name,ready,in_flight,delayed,deferred,dead,bytes,consumers," \
 	"producers,oldest_ms,node"
 #define COLUMNS_MAX	64
-/* What is sorted by. */
+/* Columns to sort by, which are not shown. */
 #define HIDDEN_MAX	2
 
 #define OPT_SORT	(OPT_LONG + 0)
 #define OPT_TOTAL	(OPT_LONG + 1)
 
-/* What ls shows, and how; cells are allocated, row after row. */
+/* What ls shows, and how. The cells of a row follow those of the row before. */
 struct listing {
 	const struct column	*column[COLUMNS_MAX + HIDDEN_MAX];
 	size_t			columns;
@@ -78,7 +80,7 @@ static void choose_columns(const struct args *args, struct listing *l,
 	}
 }
 
-/* By a column, the largest number first if there is a '-' before it. */
+/* Sort by a column; if there is a '-' before its name, from the largest down. */
 static void choose_order(const struct args *args, struct listing *l,
 			 const char *name)
 {
@@ -89,7 +91,7 @@ static void choose_order(const struct args *args, struct listing *l,
 		no_column(args, name, strlen(name));
 }
 
-/* Sizes and ages are for people, unless numbers are asked for. */
+/* Write a size or an age as people read it. */
 static void make_readable(const struct column *column,
 			  char value[COLUMN_VALUE_MAX])
 {
@@ -107,7 +109,7 @@ static void make_readable(const struct column *column,
 	strcpy(value, text);
 }
 
-/* A file of a queue's in sysfs: its inode, 0 if it is not there. */
+/* The inode of a queue's file in sysfs; 0 if there is no such file. */
 static ino_t find_file(const char *name, const char *file)
 {
 	struct stat st;
@@ -122,8 +124,9 @@ static ino_t find_file(const char *name, const char *file)
 }
 
 /*
- * It does not have this column, and never had. "dev" is the last file of a queue
- * to come and the first to go, so while it is there, and the same, all are.
+ * Does the queue lack this column, as its module does not have it? The file "dev"
+ * is the last one that a queue gets and the first one that it loses. So while that
+ * is the same file, the queue has all its files.
  */
 static bool lacks(const char *name, const struct column *column)
 {
@@ -139,9 +142,9 @@ static char (*row_of(const struct listing *l, size_t row))[COLUMN_VALUE_MAX]
 }
 
 /*
- * One queue's row. What its module does not have is empty: a "-" in the table,
- * and left out of JSON. A queue that goes away meanwhile (-ENOENT) has no row,
- * rather than half of one.
+ * Fill the row of a queue. A column that its module does not have stays empty: a
+ * "-" in the table, left out of JSON. A queue that is removed in the meantime
+ * (-ENOENT) gets no row.
  */
 static int fill_row(struct listing *l, const char *name)
 {
@@ -164,7 +167,7 @@ static int fill_row(struct listing *l, const char *name)
 	return 0;
 }
 
-/* Once nobody reckons with them any more. */
+/* Call this last: numbers are compared and added before. */
 static void make_all_readable(struct listing *l)
 {
 	size_t row, i;
@@ -175,7 +178,7 @@ static void make_all_readable(struct listing *l)
 	}
 }
 
-/* Which of two rows comes first; those that are the same stand by name. */
+/* Compare two rows; rows with the same value are sorted by name. */
 static int compare_rows(const void *a, const void *b, void *arg)
 {
 	const struct listing *l = arg;
@@ -193,7 +196,7 @@ static int compare_rows(const void *a, const void *b, void *arg)
 	return strcmp(x[l->columns + 1], y[l->columns + 1]);
 }
 
-/* A sum makes sense of counters; of ages, the oldest is that of all. */
+/* Add up the counters; of ages, the total is the largest. */
 static void add_total(struct listing *l)
 {
 	char (*total)[COLUMN_VALUE_MAX] = row_of(l, l->rows);
@@ -275,19 +278,21 @@ static void print_table(const struct listing *l)
 static int fill_object(const struct listing *l, size_t row,
 		       struct json_object *object)
 {
+	const struct column *c;
 	size_t i;
 
 	for (i = 0; i < l->columns; i++) {
+		c = l->column[i];
 		if (!*cell(l, row, i))
 			continue;
-		if (json_object_object_add(object, l->column[i]->name,
-				json_value(l->column[i], cell(l, row, i))))
+		if (json_object_object_add(object, c->name,
+					   json_value(c, cell(l, row, i))))
 			return -ENOMEM;
 	}
 	return 0;
 }
 
-/* The total is no queue, so it stands beside them, and has no name. */
+/* The total is not a queue: it is a member of its own, without a name. */
 static int print_array(const struct listing *l)
 {
 	struct json_object *top = json_object_new_object();
@@ -385,7 +390,7 @@ static int list_queues(void *arg)
 	return status;
 }
 
-/* What is sorted by may not be shown; and what is the same there is by name. */
+/* Keep the column to sort by, and the name, beside those that are shown. */
 static void add_hidden(struct listing *l)
 {
 	if (!l->sort)
@@ -470,109 +475,5 @@ const struct command cmd_ls = {
 	.operands = { COMPLETES_QUEUE },
 	.min = 0,
 	.max = -1,
-};
-
-static int print_stat_json(const struct facts *facts)
-{
-	struct json_object *object = json_object_new_object();
-	char value[COLUMN_VALUE_MAX];
-	const struct column *c;
-	int err;
-
-	if (!object)
-		return -ENOMEM;
-	for (c = columns; c->name; c++) {
-		err = facts_value(facts, c, value);
-		if (err == -ENOENT)
-			continue;
-		if (err)
-			return err;
-		if (json_object_object_add(object, c->name,
-					   json_value(c, value)))
-			return -ENOMEM;
-	}
-	return print_json(object);
-}
-
-static int print_stat_text(const struct facts *facts)
-{
-	char value[COLUMN_VALUE_MAX];
-	const struct column *c;
-	int width = 0;
-	int err;
-
-	for (c = columns; c->name; c++)
-		if (width < (int)strlen(c->name))
-			width = strlen(c->name);
-	for (c = columns; c->name; c++) {
-		err = facts_value(facts, c, value);
-		if (err == -ENOENT)
-			continue;
-		if (err)
-			return err;
-		printf("%-*s  %s\n", width, c->name, value);
-	}
-	return 0;
-}
-
-/* What stat shows: a queue, or with no name the memory of all. */
-struct stat_of {
-	const char	*name;
-	bool		json;
-};
-
-static int show_stat(void *arg)
-{
-	const struct stat_of *s = arg;
-	struct facts facts;
-	int err;
-
-	if (!s->name)
-		return show_memory(s->json);
-	err = facts_get(&facts, s->name);
-	if (err)
-		return complain_open(s->name, err);
-	err = s->json ? print_stat_json(&facts) : print_stat_text(&facts);
-	if (err)
-		return complain(s->name, err, "cannot look at it");
-	return STATUS_DONE;
-}
-
-static int run_stat(struct args *args)
-{
-	struct watch repeat = { .on = false };
-	struct stat_of s = { .name = NULL };
-	int code;
-
-	while ((code = args_next(args))) {
-		if (!watch_option(args, code, &repeat))
-			s.json = true;
-	}
-	if (args->count)
-		s.name = operand_queue(args, 0);
-	repeat.dense = s.json;
-	return watch(&repeat, show_stat, &s);
-}
-
-static const struct opt stat_opts[] = {
-	OPTS_WATCH,
-	{ 'J', "json", NULL, "one JSON object" },
-	OPTS_END
-};
-
-const struct command cmd_stat = {
-	.name = "stat",
-	.run = run_stat,
-	.synopsis = "[OPTION]... [NAME]",
-	.summary = "Show options and counters of a queue, or the memory of all",
-	.text =
-"One a line, its name and its value, numbers in full. The counters are one\n"
-"consistent snapshot if you may open the queue for reading and writing, else\n"
-"they are read one by one. Without NAME: how much memory the messages of all\n"
-"queues and those of one user may take, how much is used, and by which users;\n"
-"all in bytes.",
-	.opts = stat_opts,
-	.operands = { COMPLETES_QUEUE },
-	.min = 0,
-	.max = 1,
+	.lists_columns = true,
 };
