@@ -1,17 +1,25 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# The options of a queue are described once, in kernel/option.c. This makes what
-# mqctl knows of them, from kernel/mq.h, kernel/option.h and kernel/option.c:
+# The options of a queue are described once, in the kernel's sources. This takes
+# from them what mqctl needs:
 #
-#	awk -v what=table	the table itself, with what it is written with
+#	awk -v what=table	the table, the types that it is written with, and the
+#				functions that print it
 #	awk -v what=columns	a row of columns.c for each option
 
-what == "table" && /^#define MQ_MS_MAX/ { print }
+what == "table" && /^#define MQ_(MS_MAX|NO_QUEUE)/ { print }
 what == "table" && /^enum \{/, /\};/ { print }
 what == "table" && /^enum mq_option_kind/, /^};/ { print }
+what == "table" && /^struct mq_option \{/, /^};/ { print }
 what == "table" && /^static const char \* const mq_/, /\};/ { print }
 what == "table" && /^const struct mq_option mq_option_table/, /^};/ {
 	sub(/^const/, "static const")
+	print
+}
+what == "table" && /^const unsigned int mq_option_count/ { print "static " $0 }
+what == "table" && FILENAME ~ /\.c$/ &&
+/^(int|size_t) mq_option_(print|bounds|describe)\(/, /^}/ {
+	sub(/^(int|size_t) /, "static &")
 	print
 }
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The options that a queue can have. The table is the kernel's own, of which
- * options.awk makes a copy when mqctl is built; where the module can be asked, it
- * is.
+ * The options that a queue can have. The table and the functions that print it are
+ * the kernel's own, which options.awk takes from its sources; a module that is
+ * loaded prints its own table, which may be of another version.
  */
-#include <inttypes.h>
+#include <stdarg.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,95 +16,55 @@
 #include "mqctl.h"
 #include "options.h"
 
-/* What the table is written with in the kernel. */
-#define SZ_1K		0x400
-#define SZ_4K		0x1000
-#define SZ_64K		0x10000
-#define SZ_1M		0x100000
-#define SZ_16M		0x1000000
-#define SZ_64M		0x4000000
-#define SZ_256M		0x10000000
-#define SZ_1G		0x40000000
-#define U16_MAX		UINT16_MAX
-#define U32_MAX		UINT32_MAX
-#define INT_MAX		INT32_MAX
-#define MQ_FIELD(_name)	.name = #_name
+/* What the kernel's sources use of other headers. */
+#define SZ_64K			0x10000
+#define SZ_1M			0x100000
+#define SZ_16M			0x1000000
+#define SZ_64M			0x4000000
+#define SZ_256M			0x10000000
+#define U16_MAX			UINT16_MAX
+#define U32_MAX			UINT32_MAX
+#define INT_MAX			INT32_MAX
+#define sizeof_field(_t, _m)	sizeof(((_t *)0)->_m)
+/* mqctl has no struct mq_options: where an option is in it does not matter. */
+#define MQ_FIELD(_name)		.name = #_name
 
-struct mq_option {
-	const char		*name;
-	const char		*help;
-	unsigned int		kind;
-	bool			live;
-	uint64_t		min;
-	uint64_t		max;
-	uint64_t		def;
-	const char *const	*words;
-};
+typedef uint16_t u16;
+typedef unsigned long long u64;
+
+/* snprintf(3) that returns how many characters it has written. */
+PRINTF(3, 4)
+static int scnprintf(char *text, size_t size, const char *format, ...)
+{
+	va_list ap;
+	int n;
+
+	va_start(ap, format);
+	n = vsnprintf(text, size, format, ap);
+	va_end(ap);
+	if (n < 0 || !size)
+		return 0;
+	return (size_t)n < size ? n : (int)size - 1;
+}
 
 #include "options.inc"
 
-static const char *const kinds[] = {
-	[MQ_NUMBER] = "number", [MQ_SIZE] = "size", [MQ_OCTAL] = "octal",
-	[MQ_CREATOR] = "number", [MQ_ENUM] = "word",
-	[MQ_DURATION] = "duration", [MQ_QUEUE] = "queue",
-};
-
-static void print_value(FILE *out, const struct mq_option *o, uint64_t value)
-{
-	if (o->kind == MQ_ENUM)
-		fprintf(out, "%s", o->words[value]);
-	else
-		fprintf(out, o->kind == MQ_OCTAL ? "%04" PRIo64 : "%" PRIu64,
-			value);
-}
-
-static void print_default(FILE *out, const struct mq_option *o)
-{
-	if (o->kind == MQ_CREATOR)
-		fputs("creator", out);
-	else if (o->kind == MQ_QUEUE)
-		fputs("none", out);
-	else
-		print_value(out, o, o->def);
-}
-
-static void print_bounds(FILE *out, const struct mq_option *o)
-{
-	size_t i;
-
-	if (o->kind == MQ_QUEUE) {
-		fputs("none|QUEUE", out);
-	} else if (o->kind == MQ_ENUM) {
-		for (i = 0; o->words[i]; i++)
-			fprintf(out, "%s%s", i ? "|" : "", o->words[i]);
-	} else {
-		print_value(out, o, o->min);
-		fputs("..", out);
-		print_value(out, o, o->max);
-	}
-}
-
 char *option_text_built_in(void)
 {
-	const struct mq_option *o = mq_option_table;
-	char *text = NULL;
-	size_t size;
-	FILE *out;
+	size_t size = 4096;
+	char *text = NULL, *more;
 
-	out = open_memstream(&text, &size);
-	if (!out)
-		return NULL;
-	for (; o < mq_option_table + ARRAY_SIZE(mq_option_table); o++) {
-		fprintf(out, "%s %s ", o->name, kinds[o->kind]);
-		print_default(out, o);
-		fputc(' ', out);
-		print_bounds(out, o);
-		fprintf(out, " %s %s\n", o->live ? "live" : "fixed", o->help);
-	}
-	if (!fclose(out))
-		return text;
-	free(text);
-	return NULL;
+	/* What fills the room to the end may have been cut off. */
+	do {
+		size *= 2;
+		more = realloc(text, size);
+		if (!more) {
+			free(text);
+			return NULL;
+		}
+		text = more;
+	} while (mq_option_describe(text, size) >= size - 1);
+	return text;
 }
 
 char *option_text(void)
