@@ -8,9 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench.h"
+#include "channel.h"
+#include "cost.h"
+#include "result.h"
+#include "stat.h"
 
-/* What a queue has room for, if it need not be more: messages, and bytes. */
+/* A queue has room for this, or for more if need be: messages, and bytes. */
 #define ROOM		1024
 #define ROOM_BYTES	(64UL << 20)
 /* Messages that stay in the queue while priorities and the like are measured. */
@@ -51,7 +54,7 @@ static int exchange_acked(struct channel *c, size_t count)
 	return err;
 }
 
-/* So many messages, by as many calls as it takes. */
+/* Receive @count messages, in as many calls as that takes. */
 static int receive(struct channel *c, unsigned int count)
 {
 	bool ack = acks(c);
@@ -91,36 +94,12 @@ static int exchange(struct channel *c, size_t count)
 	return exchange_one(c, count);
 }
 
-int channel_fill(struct channel *c, size_t count)
-{
-	unsigned int n = c->setup.batch;
-	int err = 0;
-
-	for (; n && count >= n && !err; count -= n)
-		err = c->peer->send_batch(c, n);
-	for (; count && !err; count--)
-		err = n ? c->peer->send_batch(c, 1) : c->peer->send(c);
-	return err;
-}
-
-int channel_drain(struct channel *c, size_t count)
-{
-	unsigned int n = c->setup.batch;
-	int err = 0;
-
-	for (; n && count >= n && !err; count -= n)
-		err = receive(c, n);
-	for (; count && !err; count--)
-		err = n ? receive(c, 1) : c->peer->recv(c);
-	return err;
-}
-
 /* -------------------------------------------------- measuring them */
 
 /**
  * struct cost - one measurement
- * @lag: messages that stay in the queue meanwhile
- * @others: other queues that there are, with a message in each
+ * @lag: messages that stay in the queue in the meantime
+ * @others: how many other queues there are, with a message in each
  */
 struct cost {
 	struct setup	setup;
@@ -298,7 +277,7 @@ void run_kind(const struct plan *plan, const struct load *load,
 			.lag = kind == KIND_ACK ? 0 : KIND_LAG,
 		};
 
-		/* Those without batches have calls for one message. */
+		/* A peer without batches sends and receives one message a call. */
 		if (*batch == 1 && !(peer->can & CAN_BATCH))
 			cost.setup.batch = 0;
 		run_cost(plan, load, peer, &cost);
@@ -330,7 +309,7 @@ void run_depth(const struct plan *plan, const struct load *load,
 	}
 }
 
-/* So many others, with a message in each; how many could be made. */
+/* Make other queues, with a message in each. Returns how many were made. */
 static size_t open_others(struct channel *others, const struct peer *peer,
 			  size_t size, size_t count, int *err)
 {

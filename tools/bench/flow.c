@@ -14,19 +14,23 @@
 #include <unistd.h>
 
 #include "bench.h"
+#include "channel.h"
+#include "flow.h"
+#include "result.h"
+#include "stat.h"
 
 #define ROOM		1024
 #define SEATS_MAX	128
-/* Messages to find out how many a round should have; servers are slow. */
+/* Messages of a trial, to find out how many a round is to have. */
 #define TRIAL		1000
 #define TRIAL_SERVER	100
-/* When nothing comes any more, the kernel ends a process so late. */
+/* A process that waits for longer is ended by the kernel. */
 #define STUCK_SECONDS	120
 
 /**
- * struct seat - what a child process tells; shared memory
+ * struct seat - shared memory where a child process writes its result
  * @done_ns: when it was done
- * @err: why it failed
+ * @err: why it failed, or zero
  */
 struct seat {
 	uint64_t	done_ns;
@@ -36,7 +40,7 @@ struct seat {
 /**
  * struct crowd - the processes of one round
  * @gate: closed when all may begin
- * @ready: a byte from each that is
+ * @ready: a byte from each process that is ready
  */
 struct crowd {
 	struct seat	*seats;
@@ -111,7 +115,7 @@ static int crowd_add(struct crowd *crowd, work_fn work, struct channel *c,
 	return 0;
 }
 
-/* All are ready, or have failed; then they begin. Returns when that was. */
+/* Wait until all are ready or have failed, and let them begin. Returns when. */
 static uint64_t crowd_start(struct crowd *crowd)
 {
 	unsigned int i;
@@ -127,7 +131,7 @@ static uint64_t crowd_start(struct crowd *crowd)
 	return start;
 }
 
-/* Wait for some of them; the latest end. If one fails, all are ended. */
+/* Wait for some of them. *@end is when the last was done. If one fails, kill all. */
 static int crowd_wait(struct crowd *crowd, unsigned int from, unsigned int to,
 		      uint64_t *end)
 {
@@ -177,7 +181,7 @@ static int send_stops(struct channel *c, unsigned int count)
 	return err;
 }
 
-/* Those that got more than one word to stop leave the rest to the others. */
+/* A receiver that got more than one STOP sends the others on. */
 static int consume(struct channel *c, struct channel *back, size_t count)
 {
 	bool ack = acks(c);
@@ -200,9 +204,9 @@ static int consume(struct channel *c, struct channel *back, size_t count)
 }
 
 /**
- * struct flow - what a round came to
+ * struct flow - the result of a round
  * @ns: from the start until the last receiver had its last message
- * @cpu_ns: processor time of all that had a part in it
+ * @cpu_ns: processor time of all processes and of the server
  */
 struct flow {
 	uint64_t	ns;
@@ -270,7 +274,7 @@ static size_t share(const struct channel *c, const struct shape *shape,
 	return count < unit ? unit : count / unit * unit;
 }
 
-/* A round should take its time, and no longer. */
+/* Choose how many messages make a round take the time that was asked for. */
 static int flow_count(const struct plan *plan, struct channel *c,
 		      const struct shape *shape, size_t *count)
 {
@@ -434,7 +438,7 @@ static int pingpong(struct channel *c, struct channel *back, size_t warm,
 	return err ? err : late;
 }
 
-/* A tenth more before, that does not count. */
+/* A tenth more messages before, which is not measured. */
 static int pingpong_round(struct channel *c, struct channel *back,
 			  uint64_t *took, size_t count, double *p)
 {

@@ -3,6 +3,10 @@
 #include <string.h>
 
 #include "bench.h"
+#include "cost.h"
+#include "flow.h"
+#include "loads.h"
+#include "memory.h"
 
 const struct load loads[] = {
 	{ "pair", "one process sends a message and receives it", run_pair },

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>
-#include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +14,15 @@
 
 #include "../units.h"
 #include "bench.h"
+#include "die.h"
+#include "loads.h"
+#include "peers.h"
+#include "plot.h"
+#include "readme.h"
+#include "result.h"
+#include "server.h"
+#include "system.h"
+#include "table.h"
 
 static const char usage[] =
 "Usage: mqbench [option]...\n"
@@ -74,7 +83,7 @@ static const struct option options[] = {
 	{ NULL, 0, NULL, 0 }
 };
 
-/* What was asked for besides the plan. */
+/* What the command line asks for. */
 struct request {
 	struct plan		plan;
 	const struct load	*loads[32];
@@ -83,19 +92,7 @@ struct request {
 	void			(*show)(struct json_object *report);
 };
 
-void die(int status, const char *format, ...)
-{
-	va_list args;
-
-	fputs("mqbench: ", stderr);
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fputc('\n', stderr);
-	exit(status);
-}
-
-/* The end, unless what was said did not get out. */
+/* Exit, but fail if the output could not be written. */
 static void finish(int status)
 {
 	if (fflush(stdout) || ferror(stdout))
@@ -205,7 +202,7 @@ static void add_report(struct request *r, const char *path,
 	json_object_array_add(r->read, json_object_get(report));
 }
 
-/* A file has a report or an array of them; all become one array. */
+/* A file has one report or an array of them; add all to one array. */
 static void read_reports(struct request *r, const char *path)
 {
 	struct json_object *o = json_object_from_file(path);
@@ -357,7 +354,7 @@ static bool wanted(const struct peer *peer)
 	return !(peer->can & ON_REQUEST);
 }
 
-/* What was not said. */
+/* Fill in what the command line did not name. */
 static void complete(struct request *r)
 {
 	const struct peer *const *p;
@@ -402,7 +399,7 @@ static struct json_object *plan_json(const struct plan *plan)
 	return o;
 }
 
-/* A peer that waits for what never comes shall not hold up everybody. */
+/* A peer that waits for what never comes must not hang the run. */
 #define STUCK_SECONDS	300
 
 static const struct load *current_load;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Memory: how much less is free in the whole machine when messages are stored,
- * or queues made. So it counts whatever holds them, and is only good where
- * nothing else goes on.
+ * Memory: how much less is free in the whole machine after messages were stored, or
+ * queues made. This counts all that they take, wherever it was allocated; the
+ * figures are only good if nothing else runs.
  */
 #include <errno.h>
 #include <malloc.h>
@@ -10,8 +10,13 @@
 #include <string.h>
 
 #include "bench.h"
+#include "channel.h"
+#include "memory.h"
+#include "result.h"
+#include "stat.h"
+#include "system.h"
 
-/* Enough that some pages more or less do not show, and few enough to fit. */
+/* So many that a few pages make no difference, and so few that they fit. */
 #define MEMORY_MESSAGES	50000
 #define MEMORY_BYTES	(64UL << 20)
 /* Messages that an idle queue has room for. */
@@ -65,7 +70,7 @@ static void run_stored(const struct plan *plan, const struct load *load,
 	struct channel c;
 	int err;
 
-	/* By the cheapest way there is; it is stored in the same way. */
+	/* Messages of a batch are stored like others, and sent faster. */
 	if (peer->can & CAN_BATCH)
 		setup.batch = BATCH;
 	o = result_new(plan, load, peer, &setup);
@@ -103,7 +108,7 @@ static size_t largest(const size_t *list)
 	return n;
 }
 
-/* What a queue takes of this process's memory is in use before. */
+/* Grow the heap before, so that what this process itself allocates does not count. */
 static void warm_heap(size_t bytes)
 {
 	void *block;

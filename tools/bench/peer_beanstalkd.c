@@ -12,13 +12,15 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "bench.h"
+#include "channel.h"
+#include "peer.h"
 #include "server.h"
+#include "system.h"
 
-/* An answer's line, and what stands around a job, are never longer. */
+/* An answer is at most so long, and so are the words around a job. */
 #define LINE_MAX_BYTES	64
 
-/* A connection; what was read and not used yet is between next and end. */
+/* A connection. Bytes from next to end have been read, but not used. */
 struct bean_link {
 	int	fd;
 	char	*buffer;
@@ -58,7 +60,7 @@ static int bean_write(struct bean_link *link, const char *text, size_t size)
 	return 0;
 }
 
-/* More from the server behind what is there. */
+/* Read more, behind the bytes that are there. */
 static int bean_more(struct bean_link *link)
 {
 	ssize_t n;
@@ -76,7 +78,7 @@ static int bean_more(struct bean_link *link)
 	return 0;
 }
 
-/* The next line, ended by a NUL; it lives until more is read. */
+/* The next line, ended by a NUL; valid until more is read. */
 static int bean_line(struct bean_link *link, char **line)
 {
 	char *start, *end;
@@ -97,7 +99,7 @@ static int bean_line(struct bean_link *link, char **line)
 	return 0;
 }
 
-/* An answer that begins with a word; the rest of its line, if wanted. */
+/* Read an answer, which must begin with a word. *@rest gets the rest of its line. */
 static int bean_expect(struct bean_link *link, const char *word, char **rest)
 {
 	size_t size = strlen(word);
@@ -256,8 +258,8 @@ static int bean_job(struct channel *c, char *words)
 }
 
 /*
- * The first reserve waits, the others take what is there. To ask for what is
- * not there is not for nothing, so it asks for about as much as came last.
+ * The first reserve waits, the others take a job if there is one. A reserve that
+ * finds none costs time, too, so send about as many as found one the last time.
  */
 static int bean_recv_many(struct channel *c, unsigned int max)
 {

@@ -11,9 +11,10 @@
 
 #include <devmq.h>
 
-#include "bench.h"
+#include "channel.h"
+#include "peer.h"
 
-/* Metadata of a message that counts in max_bytes, at most. */
+/* At most so many bytes of a message's metadata count in max_bytes. */
 #define DEVMQ_META	64
 
 struct mq_state {
@@ -80,7 +81,7 @@ static const char *devmq_extra(enum kind kind)
 
 _Static_assert(PRIORITIES == 10, "devmq_extra() says so");
 
-/* A queue that no file is open of. */
+/* Make a queue, and do not open it. */
 static int devmq_idle(struct channel *c)
 {
 	struct mq_state *s = calloc(1, sizeof(*s));
@@ -127,7 +128,7 @@ static int devmq_make(struct channel *c)
 	return err;
 }
 
-/* Deliveries belong to the open file, so every process gets its own. */
+/* Deliveries belong to an open file, so every process opens its own. */
 static int devmq_join(struct channel *c)
 {
 	struct mq_state *s = c->state;
@@ -173,7 +174,7 @@ static int devmq_recv_one(struct channel *c)
 	return size == c->setup.size ? 0 : -EPROTO;
 }
 
-/* What the kind asks for, to the message that was added last. */
+/* Set what the kind asks for on the message that was added last. */
 static int devmq_mark(struct channel *c, struct devmq_batch *batch)
 {
 	unsigned int n = c->sent++;
@@ -215,7 +216,7 @@ static int devmq_send_many(struct channel *c, unsigned int count)
 	return devmq_send_batch(s->tx, s->batch, NULL, NULL, NULL);
 }
 
-/* Looks at every message, as whoever receives them would. */
+/* Read every message, as a real receiver does. */
 static int devmq_recv_many(struct channel *c, unsigned int max)
 {
 	struct mq_state *s = c->state;

@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "bench.h"
+#include "peer.h"
 
 #define PAGE		4096
 /* What the kernel counts for a datagram besides its bytes, with room to spare. */
@@ -69,7 +69,7 @@ const struct peer peer_null = {
 
 /* -------------------------------------------------------------- pipes */
 
-/* A pipe of at least so many bytes; a page holds part of a message or of many. */
+/* Make a pipe of at least so many bytes. */
 static int pipe_with(struct channel *c, int flags, size_t bytes)
 {
 	int fd[2], got;
@@ -165,7 +165,7 @@ struct unix_state {
 	struct mmsghdr	*in;
 };
 
-/* Headers for a whole batch; all of it is sent from one place. */
+/* Headers for a batch; unless @apart, all messages have the same payload. */
 static struct mmsghdr *headers(unsigned int count, unsigned char *data,
 			       size_t size, bool apart)
 {
@@ -199,7 +199,7 @@ static int unix_batches(struct channel *c)
 	return s->out && s->in ? 0 : -ENOMEM;
 }
 
-/* The kernel doubles what it is told, and says so. */
+/* The kernel doubles the value of SO_SNDBUF. */
 static int unix_room(struct channel *c)
 {
 	size_t bytes = c->setup.depth * (c->setup.size * 2 + SKB_OVERHEAD);

@@ -11,7 +11,8 @@
 #include <sys/ipc.h>
 #include <sys/msg.h>
 
-#include "bench.h"
+#include "channel.h"
+#include "peer.h"
 
 /* ---------------------------------------------------------- System V */
 
@@ -63,7 +64,7 @@ fail:
 	return err;
 }
 
-/* Of messages with a type up to a bound, the lowest is received first. */
+/* msgrcv(2) with a negative type receives the message of the lowest type first. */
 static int sysv_send(struct channel *c)
 {
 	struct sysv_state *s = c->state;

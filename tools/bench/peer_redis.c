@@ -10,7 +10,10 @@
 #include <unistd.h>
 
 #include "bench.h"
+#include "channel.h"
+#include "peer.h"
 #include "server.h"
+#include "system.h"
 
 #ifdef HAVE_HIREDIS
 
@@ -34,7 +37,7 @@ static const char *redis_missing(void)
 	return redis_socket ? NULL : "no --redis=SOCKET was given";
 }
 
-/* Zero if the server did as it was told. */
+/* Free a reply. Returns zero unless it was an error. */
 static int redis_done(redisReply *reply)
 {
 	int err = reply && reply->type != REDIS_REPLY_ERROR ? 0 : -EIO;
@@ -135,7 +138,7 @@ static int redis_send_many(struct channel *c, unsigned int count)
 	return err;
 }
 
-/* [[key, [[id, [field, value]], ...]]]; the ids stay for XACK. */
+/* The reply is [[key, [[id, [field, value]], ...]]]; keep the ids for XACK. */
 static int redis_take(struct channel *c)
 {
 	struct redis_state *s = c->state;

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench.h"
+#include "peer.h"
 
 #ifdef HAVE_LIBURING
 
@@ -17,9 +17,9 @@
 
 /**
  * struct uring_state - a queue with a ring
- * @devmq: what the peer devmq has of it
- * @ring: this process's
- * @is_open: it is
+ * @devmq: the state of the peer devmq
+ * @ring: the ring of this process
+ * @is_open: is the ring open?
  * @step: bytes from one record to the next
  * @records: a batch of them to send
  * @got: where a batch is received
@@ -104,7 +104,7 @@ static int uring_make(struct channel *c)
 	return err;
 }
 
-/* The ring of the process that forked is not ours. */
+/* A child process needs a ring of its own. */
 static int uring_join(struct channel *c)
 {
 	struct uring_state *s = c->state;
@@ -154,7 +154,7 @@ static int uring_recv(struct channel *c)
 	return uring_one(c, IORING_OP_READ, c->rx, c->in);
 }
 
-/* A command, which before Linux 6.12 does not wait by itself. */
+/* Run a command. Before Linux 6.12 it does not wait by itself, so poll. */
 static int uring_command(struct uring_state *s, int fd, unsigned int command,
 			 void *arg, short events)
 {
@@ -199,7 +199,7 @@ static int uring_send_batch(struct channel *c, unsigned int count)
 	return err;
 }
 
-/* Looks at every message, as whoever receives them would. */
+/* Read every message, as a real receiver does. */
 static int uring_recv_batch(struct channel *c, unsigned int max)
 {
 	struct uring_state *s = c->state;

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench.h"
+#include "peer.h"
 
 #ifdef HAVE_URCU
 

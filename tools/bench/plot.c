@@ -7,15 +7,16 @@
 #include <string.h>
 
 #include "bench.h"
+#include "plot.h"
 #include "report.h"
 
 /**
  * struct panel - one of the diagrams
  * @load: the workload
- * @axis: what is to the right, a number; NULL: a bar for each peer
- * @figure: what is upwards
+ * @axis: the member on the x axis, a number; NULL: a bar for each peer
+ * @figure: the member on the y axis
  * @shape: of a stream, or NULL
- * @title: what stands above
+ * @title: the title
  */
 struct panel {
 	const char	*load;
@@ -36,7 +37,7 @@ static const struct panel panels[] = {
 
 #define LABELS_MAX	32
 
-/* Whose points they are. */
+/* The name of a line or a bar. */
 struct label {
 	char text[32];
 };
@@ -48,7 +49,7 @@ static bool plotted(struct json_object *o, const struct panel *panel)
 	return member_number(o, panel->figure) > 0;
 }
 
-/* The peer, and whether it does batches where that is not the axis. */
+/* The peer, and the size of its batches unless that is the x axis. */
 static void label_of(struct json_object *o, const struct panel *panel,
 		     struct label *label)
 {
@@ -62,7 +63,7 @@ static void label_of(struct json_object *o, const struct panel *panel,
 			 member_text(o, "peer"));
 }
 
-/* The labels in a panel, each once; how many. */
+/* Find the labels of a panel. Returns how many there are. */
 static size_t find_labels(struct json_object *reports,
 			  const struct panel *panel, struct label *labels)
 {
@@ -83,7 +84,7 @@ static size_t find_labels(struct json_object *reports,
 	return count;
 }
 
-/* A line of points with its label above, or the one point of a bar. */
+/* The points of a line, with its label above, or the point of a bar. */
 static void print_points(struct json_object *reports,
 			 const struct panel *panel, const struct label *label,
 			 size_t place)

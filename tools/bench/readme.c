@@ -1,23 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The short table that the README has: what was measured in the rows, who in
- * the columns.
+ * The short table that the README has: a row for what was measured, a column for
+ * each peer.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "bench.h"
+#include "readme.h"
 #include "report.h"
 
 /**
  * struct pick - a row: which result, and which figure of it
- * @title: what it is called
+ * @title: the title of the row
  * @load: the workload
  * @size: bytes of a message, zero for any
  * @batch: messages a call
  * @shape: of a stream, or NULL
  * @figure: which figure
- * @divisor: what it is divided by
+ * @divisor: the figure is divided by this
  */
 struct pick {
 	const char	*title;
@@ -57,10 +58,11 @@ static const struct pick brokers[] = {
 	{ "batches of 64", "ack", 0, 64, NULL, "ns", 1 },
 };
 
-/* Who stands in the columns, which are so wide. */
+/* The widths of the columns. */
 #define KERNEL_WIDTH	9
 #define BROKER_WIDTH	11
 
+/* A column. */
 struct who {
 	const char *peer;
 	const char *head;
@@ -154,7 +156,7 @@ static void print_systems(struct json_object *reports)
 	}
 }
 
-/* The unit of what one process did, which is the first report's. */
+/* The unit of the costs, which are in the first report. */
 static const char *unit_of(struct json_object *reports)
 {
 	return report_counts(json_object_array_get_idx(reports, 0)) ?

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Results, as those who show them look for them. */
+/* Finding results in reports, to show them. */
 #ifndef MQBENCH_REPORT_H
 #define MQBENCH_REPORT_H
 
@@ -9,9 +9,9 @@
 
 /**
  * struct cursor - goes through the results of one workload, in all reports
- * @reports: an array of them
- * @load: the workload
- * @report: the report that the result is in
+ * @reports: an array of reports
+ * @load: the name of the workload
+ * @report: the report of the last result
  */
 struct cursor {
 	struct json_object	*reports;
@@ -21,16 +21,17 @@ struct cursor {
 	size_t			next_result;
 };
 
+/* The next result, or NULL. */
 struct json_object *next_result(struct cursor *cursor);
 
-/* Members, or "" and a negative number if there are none. */
+/* A member; "", or a negative number, if there is none. */
 const char *member_text(struct json_object *o, const char *name);
 double member_number(struct json_object *o, const char *name);
 
-/* Do the reports count instructions, where they time what costs? */
+/* Did the clock count instructions? */
 bool report_counts(struct json_object *report);
 
-/* Is it the first of the reports that tells of such a machine? */
+/* Is it the first report of its machine, kernel and module? */
 bool report_new(struct json_object *reports, size_t index);
 
 #endif /* MQBENCH_REPORT_H */

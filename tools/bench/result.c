@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Results: a JSON object for every measurement, with all that it depends on.
- */
+/* Results: a JSON object for every measurement. */
 #include <stdio.h>
 #include <string.h>
 
-#include "bench.h"
+#include "result.h"
 
 static const char *const kind_names[] = {
 	[KIND_PLAIN] = "plain",
@@ -22,7 +20,7 @@ void result_text(struct json_object *result, const char *name, const char *text)
 	json_object_object_add(result, name, json_object_new_string(text));
 }
 
-/* With a digit behind the point, which is more than can be relied on. */
+/* One decimal place is more than the figures are good for. */
 void result_number(struct json_object *result, const char *name, double value)
 {
 	struct json_object *number;

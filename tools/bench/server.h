@@ -3,16 +3,10 @@
 #ifndef MQBENCH_SERVER_H
 #define MQBENCH_SERVER_H
 
-#include <sys/socket.h>
+/* The unix sockets that the servers listen on; NULL if none was given. */
+extern const char *redis_socket, *beanstalkd_socket;
 
-/* Which process listens at the other end of a unix socket; zero if unknown. */
-static inline int server_pid(int fd)
-{
-	struct ucred who = { .pid = 0 };
-	socklen_t size = sizeof(who);
-
-	getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size);
-	return who.pid;
-}
+/* The process that listens at the other end of a unix socket; zero if unknown. */
+int server_pid(int fd);
 
 #endif /* MQBENCH_SERVER_H */

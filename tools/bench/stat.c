@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Time, and what many measurements are made one of. */
+/* Time, and statistics of many measurements. */
 #include <stdlib.h>
 #include <time.h>
 
-#include "bench.h"
+#include "stat.h"
 
 uint64_t now_ns(void)
 {

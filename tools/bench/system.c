@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <glob.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,9 @@
 #include <devmq.h>
 
 #include "bench.h"
+#include "result.h"
+#include "stat.h"
+#include "system.h"
 
 /* The first line of a file, without its end; empty if it cannot be read. */
 static void first_line(const char *path, char *line, int size)
@@ -48,7 +52,7 @@ static int write_file(const char *path, const char *text)
 
 /* ------------------------------------------------------------- limits */
 
-/* What the kernel allows at most, so that nobody is held back by less. */
+/* The largest values that the kernel allows, so that no peer is limited by less. */
 static const struct {
 	const char *path;
 	const char *value;
@@ -103,7 +107,7 @@ static struct json_object *describe_limits(void)
 
 /* ------------------------------------------------------------- memory */
 
-/* Empty slabs are given back first, where one may ask for that. */
+/* Let the kernel free empty slabs, if it can be asked to. */
 static void shrink_slabs(void)
 {
 	glob_t found;
@@ -116,7 +120,7 @@ static void shrink_slabs(void)
 	globfree(&found);
 }
 
-/* The sum of the numbers behind a word in a file, of every line with it. */
+/* Add up the numbers that follow a word, in all lines of a file that have it. */
 static uint64_t sum_of(const char *path, const char *word)
 {
 	FILE *f = fopen(path, "re");
@@ -135,9 +139,9 @@ static uint64_t sum_of(const char *path, const char *word)
 }
 
 /*
- * Free pages, those that lie ready for one processor, and what caches files:
- * messages are in none of them, so what is missing is what they take, whoever
- * is charged for it and by whatever it was allocated.
+ * Add up free pages, pages that are cached for one processor, and the cache of
+ * files. Messages are in none of these, so they take what is missing afterwards,
+ * whoever is charged for it and however it was allocated.
  */
 int free_memory(uint64_t *bytes)
 {
@@ -159,7 +163,7 @@ int free_memory(uint64_t *bytes)
 #define LOOPS	1000000UL
 
 #ifdef __x86_64__
-/* Two instructions a turn, and ten. */
+/* Loops of two and of ten instructions. */
 static void turn_short(void)
 {
 	unsigned long n = LOOPS;
@@ -175,7 +179,7 @@ static void turn_long(void)
 		     "dec %0\n\tjnz 1b" : "+r" (n) : : "cc");
 }
 
-/* At best, that is, as others may run in between. */
+/* The fastest of several runs counts, as other processes may run in between. */
 static bool takes(void (*turn)(void), unsigned long instructions)
 {
 	uint64_t start, took, best = UINT64_MAX;
@@ -191,13 +195,16 @@ static bool takes(void (*turn)(void), unsigned long instructions)
 	       best < instructions + instructions / 50;
 }
 
-/* A nanosecond an instruction, however long the loop: no real one does so. */
-bool clock_counts(void)
+/*
+ * Does the clock count instructions? Then each takes a nanosecond, in a short loop
+ * and in a long one, which no real processor does.
+ */
+static bool clock_counts(void)
 {
 	return takes(turn_short, 2 * LOOPS) && takes(turn_long, 10 * LOOPS);
 }
 #else
-bool clock_counts(void)
+static bool clock_counts(void)
 {
 	return false;
 }

@@ -8,7 +8,9 @@
 #include <string.h>
 
 #include "bench.h"
+#include "die.h"
 #include "report.h"
+#include "table.h"
 
 #define ROWS_MAX	64
 #define COLUMNS_MAX	16
@@ -17,11 +19,11 @@
 /**
  * struct view - a table
  * @load: the workload
- * @axis: which member makes the columns; NULL: the figures do
- * @figures: what is shown
- * @before: what it is, before the unit of time
- * @timed: is there a unit of time?
- * @behind: and behind it
+ * @axis: the member that has a column for each value; NULL: a column a figure
+ * @figures: the members that are shown
+ * @before: the title up to the unit of time
+ * @timed: is there a unit of time in the title?
+ * @behind: the title after the unit
  */
 struct view {
 	const char *load;
@@ -74,7 +76,7 @@ struct table {
 	size_t	note_count;
 };
 
-/* The place of a label among others, where it is put if it is new. */
+/* Find a label, or add it. */
 static size_t place(char labels[][LABEL_MAX], size_t *count, size_t max,
 		    const char *label)
 {
@@ -105,7 +107,7 @@ static size_t row_of(struct table *t, const struct view *view,
 	return place(t->rows, &t->row_count, ROWS_MAX, label);
 }
 
-/* One message a call is the same column, by whichever call. */
+/* Calls for one message, and batches of one, are in the same column. */
 static size_t column_of(struct table *t, const struct view *view,
 			struct json_object *o)
 {
@@ -116,7 +118,7 @@ static size_t column_of(struct table *t, const struct view *view,
 	return place(t->columns, &t->column_count, COLUMNS_MAX, label);
 }
 
-/* Why not, and behind it all for whom that holds. */
+/* Add a note: the reason, and the peers that it holds for. */
 static void add_note(struct table *t, struct json_object *o)
 {
 	const char *why = member_text(o, "reason");
@@ -147,7 +149,7 @@ static void add_note(struct table *t, struct json_object *o)
 	strcat(note, peer);
 }
 
-/* What stands above a figure. */
+/* The heading of a figure. */
 static const char *head_of(const char *figure)
 {
 	static const char *const heads[][2] = {
@@ -197,7 +199,7 @@ static void print_number(double n)
 		printf(" %8.1fM", n / 1e6);
 }
 
-/* Is there a figure? */
+/* Does the row have a figure? */
 static bool shown(const struct table *t, size_t row)
 {
 	size_t i;
@@ -291,7 +293,7 @@ static void show_system(struct json_object *report)
 	printf("  command line: %s\n", member_text(s, "cmdline"));
 }
 
-/* What each peer was given room by, as it was first. */
+/* How each peer was configured. */
 static void show_config(struct json_object *reports)
 {
 	struct cursor cursor = { .reports = reports, .load = "pair" };
