@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Batches: building records in memory. The setters complete the last record,
- * so only its payload ever has to move.
+ * Batches: building records in memory. The setters change the last record only, so
+ * no other record has to move.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -10,9 +10,9 @@
 #include "batch.h"
 #include "record.h"
 
-/* A record's size and its step must both fit 32 bits. */
+/* A record's size, and the size with its padding, must fit 32 bits. */
 #define LMQ_RECORD_MAX	(UINT32_MAX - 7U)
-/* A header's name: bytes at most. */
+/* Most bytes of a header's name. */
 #define LMQ_HEADER_NAME_MAX	255
 
 _Static_assert(sizeof(struct devmq_record) % 8 == 0, "payloads are aligned");
@@ -27,7 +27,6 @@ static struct devmq_record *lmq_last(const struct devmq_batch *b)
 	return (void *)(b->data + b->last);
 }
 
-/* The message that was added last, to be looked at as a received one. */
 const struct devmq_msg *lmq_batch_msg(const struct devmq_batch *b)
 {
 	return (const void *)lmq_last(b);
@@ -86,7 +85,7 @@ static void lmq_batch_compact(struct devmq_batch *b)
 	b->start = 0;
 }
 
-/* Make sure that @size more bytes have room behind the first @from. */
+/* Make room for @size bytes behind the first @from bytes. */
 static int lmq_batch_room(struct devmq_batch *b, size_t from, size_t size)
 {
 	size_t need, room = b->room ? b->room : 1024;
@@ -106,7 +105,7 @@ static int lmq_batch_room(struct devmq_batch *b, size_t from, size_t size)
 	return 0;
 }
 
-/* Have room for @size bytes more. */
+/* Make room for @size more bytes. */
 static int lmq_batch_make_room(struct devmq_batch *b, size_t size)
 {
 	if (b->start)
@@ -115,8 +114,8 @@ static int lmq_batch_make_room(struct devmq_batch *b, size_t size)
 }
 
 /*
- * Add a record of @size bytes, for which there is room, its header and its
- * padding zeroed, the rest to be filled.
+ * Add a record of @size bytes, for which there is room. Its header and its padding
+ * are zero; the caller fills the rest.
  */
 static inline struct devmq_record *lmq_batch_append(struct devmq_batch *b,
 						    size_t size)
@@ -144,7 +143,7 @@ static int __attribute__((noinline)) lmq_batch_add_far(struct devmq_batch *b,
 	return err ? err : devmq_batch_add(b, payload, size);
 }
 
-/* This is done for each of many, so what is not common is elsewhere. */
+/* The fast path of adding many messages; what is rare is not inline. */
 LMQ_EXPORT int devmq_batch_add(struct devmq_batch *batch, const void *payload,
 			       size_t size)
 {
@@ -189,9 +188,9 @@ LMQ_EXPORT int devmq_batch_add_msg(struct devmq_batch *batch,
 }
 
 /*
- * In the metadata of the last record, put @size bytes to be filled in the
- * place of the @old bytes at @pos, and move what follows. *@gap gets their
- * address. The caller counts them in the record's key_size and so on.
+ * In the metadata of the last record, replace the @old bytes at @pos by @size bytes,
+ * and move what follows. *@gap gets the address of the new bytes, which the caller
+ * fills, and counts in the record's key_size, dedup_size or headers_size.
  */
 static int lmq_batch_splice(struct devmq_batch *b, size_t pos, size_t old,
 			    size_t size, unsigned char **gap)
@@ -210,7 +209,7 @@ static int lmq_batch_splice(struct devmq_batch *b, size_t pos, size_t old,
 		return err;
 	r = lmq_last(b);
 	p = (unsigned char *)r;
-	/* Whichever moves into the other's old place goes last. */
+	/* Move first what would be overwritten. */
 	if (to > from)
 		memmove(p + to, p + from, payload);
 	memmove(p + pos + size, p + pos + old, rest);
@@ -340,7 +339,6 @@ LMQ_EXPORT int devmq_batch_set_ttl(struct devmq_batch *batch, uint64_t ttl_ns)
 	return 0;
 }
 
-/* The first @count records have been sent. */
 void lmq_batch_sent(struct devmq_batch *batch, size_t count)
 {
 	if (count == batch->count)

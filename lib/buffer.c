@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Buffers: where the kernel lays records, and the way from one to the next. */
+/* Buffers: where the kernel writes records, and going from one to the next. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -39,16 +39,12 @@ void lmq_buffer_reset(struct devmq_buffer *buffer)
 	buffer->count = 0;
 }
 
-/*
- * Make room for a record of @need bytes. What is in the buffer is lost, but
- * not the memory if there is no more.
- */
 int lmq_buffer_grow(struct devmq_buffer *buffer, uint64_t need)
 {
 	uint64_t room = (need + LMQ_PAGE - 1) & ~(LMQ_PAGE - 1);
 	unsigned char *data;
 
-	/* Without progress, the caller would try for ever. */
+	/* Otherwise the caller would try again for ever. */
 	if (need <= buffer->room)
 		return -EMSGSIZE;
 	if (room < need || room > SIZE_MAX / 2)
@@ -63,7 +59,6 @@ int lmq_buffer_grow(struct devmq_buffer *buffer, uint64_t need)
 	return 0;
 }
 
-/* The kernel has filled the buffer. Return: how many messages there are. */
 int lmq_buffer_take(struct devmq_buffer *buffer, uint64_t used, uint64_t count)
 {
 	if (used > buffer->room || count > INT32_MAX)
@@ -79,7 +74,7 @@ lmq_buffer_next_far(struct devmq_buffer *buffer, const struct devmq_msg **msg)
 	return lmq_buffer_at(buffer, &buffer->next, msg);
 }
 
-/* This is done for each of many, so what is not common is elsewhere. */
+/* The fast path of reading many messages; what is rare is not inline. */
 LMQ_EXPORT int devmq_buffer_next(struct devmq_buffer *buffer,
 				 const struct devmq_msg **msg)
 {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Requests and their replies. A reply is known by the correlation id that its
- * request had. Callers may share a queue for replies, so each leaves there what
- * is for others: looking for a reply takes nothing, and what has to be taken to
- * get at it goes back.
+ * Requests and their replies. A reply has the correlation id of its request. Callers
+ * may share a queue for replies, so each leaves the replies of the others there: to
+ * look for its reply it peeks, and what it has to receive in order to get at the
+ * reply it releases.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -18,7 +18,7 @@
 #include "queue.h"
 #include "wake.h"
 
-/* How long to pause between looks while there are only replies to others. */
+/* How long to pause between looks while the queue has only replies to others. */
 #define LMQ_PAUSE_MIN_MS	1
 #define LMQ_PAUSE_MAX_MS	16
 
@@ -28,13 +28,13 @@
 
 /**
  * struct lmq_call - a call that waits for its reply
- * @replies: where the reply comes
- * @buffer: what was received last
+ * @replies: the queue for replies
+ * @buffer: the message that was received last
  * @id: the correlation id
  * @id_size: bytes of it
  * @deadline_ns: until when to wait, as lmq_deadline() gives it
- * @seen: all messages up to this one have been looked at
- * @reply: the message that is the reply, once it has been seen; or zero
+ * @seen: the last message that was looked at
+ * @reply: the id of the reply, once it has been seen; or zero
  */
 struct lmq_call {
 	struct devmq_queue	*replies;
@@ -54,7 +54,7 @@ static bool lmq_is_reply(const struct lmq_call *c, const struct devmq_msg *msg)
 	return id && size == c->id_size && !memcmp(id, c->id, size);
 }
 
-/* Look at what has come since the last look. Return: 0 or an error. */
+/* Look at the messages that have come since the last look. Return: 0 or an error. */
 static int lmq_look(struct lmq_call *c)
 {
 	const struct devmq_msg *msg;
@@ -86,9 +86,9 @@ static int lmq_take(struct lmq_call *c, int timeout_ms,
 }
 
 /*
- * The reply is there: take what stands before it, and give that back when the
- * reply has been taken. Return: as lmq_take(), 0 if another caller has it in
- * his hands now, who will give it back likewise.
+ * The reply is in the queue: receive the messages before it, and release them when
+ * the reply has been received. Return: as lmq_take(); 0 if the reply is not there, as
+ * another caller holds it for a moment, and will release it.
  */
 static int lmq_take_past_others(struct lmq_call *c,
 				const struct devmq_msg **msg)
@@ -120,8 +120,8 @@ static int lmq_take_past_others(struct lmq_call *c,
 }
 
 /*
- * Wait for a message, whosever it is. If the handle does not sleep, poll(2)
- * does. Return: as lmq_take(), 0 also if there is none.
+ * Wait for any message. If the handle does not sleep, sleep in poll(2). Return: as
+ * lmq_take(); 0 also if no message came.
  */
 static int lmq_wait(struct lmq_call *c, const struct devmq_msg **msg)
 {
@@ -151,7 +151,10 @@ static int lmq_pause(const struct lmq_call *c, int ms)
 	return nanosleep(&t, NULL) ? -errno : 0;
 }
 
-/* Where only replies to others are, nothing but the clock says when to look. */
+/*
+ * Wait for the reply. While the queue has replies to others, poll(2) does not sleep,
+ * so look again after a pause.
+ */
 static int lmq_await(struct lmq_call *c, const struct devmq_msg **reply)
 {
 	int pause = LMQ_PAUSE_MIN_MS, n;
@@ -168,7 +171,7 @@ static int lmq_await(struct lmq_call *c, const struct devmq_msg **reply)
 			pause *= 2;
 	} while (!n);
 	if (n > 0) {
-		/* It is here; that its lease may be over is of no account. */
+		/* The reply is in the buffer, so it does not matter if its lease has ended. */
 		devmq_ack(c->replies, devmq_msg_id(*reply));
 		return 0;
 	}
@@ -188,7 +191,7 @@ static int lmq_random_text(char text[LMQ_RANDOM_TEXT])
 	return 0;
 }
 
-/* Give the request the headers that it lacks; what it has counts. */
+/* Add the headers that the request does not have yet. */
 static int lmq_address(struct lmq_call *c, struct devmq_batch *request)
 {
 	const struct devmq_msg *msg = lmq_batch_msg(request);
@@ -215,7 +218,7 @@ static int lmq_address(struct lmq_call *c, struct devmq_batch *request)
 	return 0;
 }
 
-/* What is not for this call can only go back if it has not been settled. */
+/* Replies to others can only be released if receiving does not settle them. */
 static int lmq_hold_replies(struct devmq_queue *replies)
 {
 	struct devmq_consumer consumer;
@@ -227,9 +230,9 @@ static int lmq_hold_replies(struct devmq_queue *replies)
 }
 
 /*
- * Nobody is to take up a request that nobody waits for any more. What its sender
- * said of its time counts, and what is said here does not stay in a request that
- * was not sent, as the next call may have another timeout.
+ * Let the request expire when the call gives up, unless it has a time to live
+ * already. If it cannot be sent, take the time to live off it again: the next call
+ * may have another timeout.
  */
 static int lmq_send_request(struct devmq_queue *queue,
 			    struct devmq_batch *request, int timeout_ms)

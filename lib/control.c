@@ -15,7 +15,7 @@
 #define LMQ_COMMAND_MAX	4096
 #define LMQ_REASON_MAX	1024
 
-/* Say why, if the caller wants to know; returns the error. */
+/* Store the reason, if the caller wants it. Returns the error. */
 __attribute__((format(printf, 4, 5)))
 static int lmq_fail(int err, char *reason, size_t size, const char *format,
 		    ...)
@@ -33,7 +33,7 @@ static int lmq_fail(int err, char *reason, size_t size, const char *format,
 static int lmq_fail_errno(int err, char *reason, size_t size,
 			  const char *what)
 {
-	/* The C libraries of today keep this text for each thread. */
+	/* C libraries keep this text for each thread. */
 	return lmq_fail(err, reason, size, "%s: %s", what, strerror(-err));
 }
 
@@ -48,7 +48,7 @@ static int lmq_check_name(const char *name, char *reason, size_t size)
 			name, DEVMQ_NAME_MAX);
 }
 
-/* What the kernel has to say about the command that failed. */
+/* Read from the control node why the command failed. */
 static int lmq_read_reason(int fd, int err, char *reason, size_t size)
 {
 	char line[LMQ_REASON_MAX];
@@ -62,8 +62,8 @@ static int lmq_read_reason(int fd, int err, char *reason, size_t size)
 }
 
 /*
- * Open the control node. Opening another file may have effects, so look at what
- * it is before, and again after.
+ * Open the control node. To open another file may have effects, so look at the file
+ * before it is opened; and look again after, as it may have been replaced.
  */
 static int lmq_open_control(int flags)
 {
@@ -85,7 +85,7 @@ static int lmq_open_control(int flags)
 	return err;
 }
 
-/* Why the control node could not be opened. */
+/* Store why the control node could not be opened. */
 static int lmq_fail_open(int err, char *reason, size_t size)
 {
 	if (err != -ENOTTY)
@@ -128,7 +128,7 @@ LMQ_EXPORT int devmq_create(const char *name, const char *options,
 
 	if (err)
 		return err;
-	/* What is cut off here is too long by one, which control() refuses. */
+	/* A command that is cut off is still too long, and devmq_control() refuses it. */
 	snprintf(command, sizeof(command), "create %s%s%s", name,
 		 options ? " " : "", options ? options : "");
 	return devmq_control(command, reason, reason_size);

@@ -21,10 +21,10 @@
  * Memory
  *
  *  The objects (struct devmq_queue, devmq_batch, devmq_buffer) are opaque,
- *  belong to the caller who made them and end with devmq_close(),
- *  devmq_batch_free() and devmq_buffer_free(), which all accept NULL. What is
- *  passed in (payload, key, names, ...) is copied before the call returns,
- *  and never kept. A pointer to memory that the library owns is const, and
+ *  belong to the caller, who frees them with devmq_close(), devmq_batch_free()
+ *  and devmq_buffer_free(), which all accept NULL. What is passed in (payload,
+ *  key, names, ...) is copied before the call returns; the library keeps no
+ *  pointer to it. A pointer to memory that the library owns is const, and
  *  each function says how long it lives. Other pointers must not be NULL
  *  where the description does not allow it.
  *
@@ -89,8 +89,8 @@ const char *devmq_version(void);
  * @error: what a function of this library returned, or the number without its
  *	sign
  *
- * Any thread may call it at any time. An error that has no meaning of its own here
- * is called what the C library calls it, in English.
+ * Any thread may call it at any time. For an error that means nothing else for a
+ * queue it is the text of the C library, in English.
  *
  * Return: a static string, such as "the queue is full" for -ENOSPC; never NULL.
  */
@@ -104,10 +104,11 @@ struct devmq_queue;
 
 /*
  * What a queue is opened for: receive, send, or both; or to look only, which
- * is enough for devmq_stat(), devmq_peek(), devmq_purge(), devmq_redrive() and
- * devmq_revoke(), and counts neither as a consumer nor as a producer. What is opened for both is
- * a consumer from when it first receives, polls for input or is asked or told
- * how it receives, and a producer from when it first sends or polls for output.
+ * is enough for devmq_stat(), devmq_peek(), devmq_purge(), devmq_redrive(),
+ * devmq_move() and devmq_revoke(), and makes the open file neither a consumer nor
+ * a producer. An open file for both becomes a consumer when it first receives,
+ * polls for input, or calls devmq_get_consumer() or devmq_set_consumer(), and a
+ * producer when it first sends or polls for output.
  */
 #define DEVMQ_OPEN_READ		(1U << 0)
 #define DEVMQ_OPEN_WRITE	(1U << 1)
@@ -115,14 +116,14 @@ struct devmq_queue;
 /* Never sleep: -EAGAIN instead. */
 #define DEVMQ_OPEN_NONBLOCK	(1U << 3)
 /*
- * With DEVMQ_OPEN_READ: be the only consumer, or -EBUSY; with DEVMQ_OPEN_WRITE as
- * well, that comes from the call that would make it a consumer.
+ * With DEVMQ_OPEN_READ: be the only consumer, or fail with -EBUSY. With
+ * DEVMQ_OPEN_WRITE as well, the call that would make it a consumer fails.
  */
 #define DEVMQ_OPEN_EXCLUSIVE	(1U << 4)
 
 /**
  * devmq_open() - open a queue
- * @queue: where the new handle goes; the caller ends it with devmq_close()
+ * @queue: where the new handle goes; the caller frees it with devmq_close()
  * @name: a queue's name ("orders"), or a path if there is a '/' in it
  * @flags: DEVMQ_OPEN_READ, DEVMQ_OPEN_WRITE or both, or DEVMQ_OPEN_LOOK (which
  *	needs both permissions); with DEVMQ_OPEN_NONBLOCK and
@@ -142,7 +143,7 @@ int devmq_open(struct devmq_queue **queue, const char *name,
 
 /**
  * devmq_open_fd() - make a handle of a descriptor, such as a passed one
- * @queue: where the new handle goes; the caller ends it with devmq_close()
+ * @queue: where the new handle goes; the caller frees it with devmq_close()
  * @fd: descriptor of a queue. On success it belongs to the handle, which
  *	closes it; on failure it stays with the caller
  *
@@ -162,7 +163,7 @@ void devmq_close(struct devmq_queue *queue);
 
 /**
  * devmq_fd() - the descriptor of a queue, for poll(2), read(2) and the like
- * @queue: the handle, which goes on owning the descriptor
+ * @queue: the handle, which still owns the descriptor
  */
 int devmq_fd(const struct devmq_queue *queue);
 
@@ -197,9 +198,10 @@ int devmq_check_name(const char *name);
  * its option paused holds senders off.
  *
  * Return: 0, -EINVAL (the message is empty, and the queue takes no empty ones),
- * -EAGAIN (it would sleep and DEVMQ_OPEN_NONBLOCK), -ENOSPC (full and the
- * overflow option does not wait), -EDQUOT (the same, where memory is used up), -EMSGSIZE (too large for this queue),
- * -EINTR, -ENODEV, -EBADF (not open for writing) or -ENOMEM.
+ * -EAGAIN (it would sleep, and the queue was opened with DEVMQ_OPEN_NONBLOCK),
+ * -ENOSPC (the queue is full, and its overflow option does not wait), -EDQUOT (the
+ * same, if memory is used up), -EMSGSIZE (too large for this queue), -EINTR, -ENODEV,
+ * -EBADF (not open for writing) or -ENOMEM.
  */
 int devmq_send(struct devmq_queue *queue, const void *payload, size_t size,
 	       uint64_t *id);
@@ -207,16 +209,15 @@ int devmq_send(struct devmq_queue *queue, const void *payload, size_t size,
 /**
  * struct devmq_batch - messages to be sent, in the order they were added
  *
- * A message is begun with devmq_batch_add(); the setters then complete the
- * message that was added last. A batch of one message is how to send a single
- * message with a key or headers. It can be used again after sending, which
- * saves allocations.
+ * devmq_batch_add() begins a message; the setters change the message that was
+ * added last. To send a single message with a key or headers, use a batch of one
+ * message. To use a batch again after sending saves allocations.
  */
 struct devmq_batch;
 
 /**
  * devmq_batch_new() - make an empty batch
- * @batch: where it goes; the caller ends it with devmq_batch_free()
+ * @batch: where it goes; the caller frees it with devmq_batch_free()
  *
  * Return: 0 or -ENOMEM.
  */
@@ -265,8 +266,8 @@ struct devmq_msg;
  * @batch: the batch
  * @msg: a message, which may be of any queue
  *
- * Takes over payload, key, headers, dedup id and priority. Id, times, sender
- * and counts are the new message's own. The setters may change the copy.
+ * Copies payload, key, headers, de-duplication id and priority. Id, times, sender
+ * and counts are those of the new message. The setters may change the copy.
  *
  * Return: as devmq_batch_add().
  */
@@ -291,8 +292,8 @@ int devmq_batch_set_key(struct devmq_batch *batch, const void *key,
  * @size: how many, at most DEVMQ_KEY_MAX; zero: the message has none
  *
  * A queue with the option dedup_window_ms stores no second message with the
- * same id within that time: sending it succeeds, with the id of the first. See
- * devmq_send_some() for how to know.
+ * same de-duplication id within that time: sending it succeeds, with the id of
+ * the first message. devmq_send_some() tells which messages were duplicates.
  *
  * Return: as devmq_batch_set_key().
  */
@@ -319,42 +320,41 @@ int devmq_batch_add_header(struct devmq_batch *batch, const char *name,
  * @batch: the batch
  * @priority: higher is delivered first
  *
- * Return: 0 or -EINVAL (the batch is empty). What the queue does not support
- * is refused when it is sent; this is true for the next three as well.
+ * Return: 0 or -EINVAL (the batch is empty). If the queue does not have such a
+ * priority, sending the message fails.
  */
 int devmq_batch_set_priority(struct devmq_batch *batch, uint8_t priority);
 
 /**
- * devmq_batch_set_delay() - set how long the last message waits at first
+ * devmq_batch_set_delay() - set the delay of the last message
  * @batch: the batch
- * @delay_ns: nanoseconds after sending before it is ready, of CLOCK_BOOTTIME,
- *	such as DEVMQ_SECONDS(5); zero: as long as the queue's option delay_ms
- *	says
+ * @delay_ns: nanoseconds of CLOCK_BOOTTIME from sending until it is ready, such
+ *	as DEVMQ_SECONDS(5); zero: the queue's option delay_ms
  *
- * Takes the place of devmq_batch_set_at().
+ * Replaces what devmq_batch_set_at() has set.
  *
  * Return: 0 or -EINVAL (the batch is empty).
  */
 int devmq_batch_set_delay(struct devmq_batch *batch, uint64_t delay_ns);
 
 /**
- * devmq_batch_set_at() - set the instant at which the last message gets ready
+ * devmq_batch_set_at() - set the instant at which the last message becomes ready
  * @batch: the batch
- * @time_ns: nanoseconds of CLOCK_REALTIME, since 1970; what is past, such as
- *	zero: at once, whatever the queue's option delay_ms says
+ * @time_ns: nanoseconds of CLOCK_REALTIME, since 1970; an instant that is past,
+ *	such as zero: at once, whatever the queue's option delay_ms is
  *
- * Takes the place of devmq_batch_set_delay().
+ * Replaces what devmq_batch_set_delay() has set.
  *
  * Return: 0 or -EINVAL (the batch is empty).
  */
 int devmq_batch_set_at(struct devmq_batch *batch, uint64_t time_ns);
 
 /**
- * devmq_batch_set_ttl() - set how long the last message may wait
+ * devmq_batch_set_ttl() - set the time to live of the last message
  * @batch: the batch
- * @ttl_ns: nanoseconds, such as DEVMQ_MS(200), from when it is ready for the first
- *	time, after which it expires if nobody has received it; zero: as the
- *	queue's option ttl_ms says; DEVMQ_FOREVER: never
+ * @ttl_ns: nanoseconds from when it is first ready until it expires, if nobody has
+ *	received it, such as DEVMQ_MS(200); zero: the queue's option ttl_ms;
+ *	DEVMQ_FOREVER: never
  *
  * Return: 0 or -EINVAL (the batch is empty).
  */
@@ -372,15 +372,15 @@ int devmq_batch_set_ttl(struct devmq_batch *batch, uint64_t ttl_ns);
  * Goes on until all are sent or an error stops it, and sleeps as devmq_send()
  * does. The three results are written in both cases, as zeros if nothing was
  * sent. A duplicate (see devmq_batch_set_dedup_id()) counts as sent, and its id
- * is that of the message which was stored in its place. If no message has a
- * dedup id, the ids have no gap if last_id - first_id + 1 equals sent; else
- * messages of other senders stand in between. An empty batch is a success.
- * To know each id, and each duplicate, use devmq_send_some().
+ * is that of the message that was stored first. If no message has a
+ * de-duplication id, the ids are consecutive if last_id - first_id + 1 equals
+ * sent; if not, messages of other senders have ids in between. An empty batch is
+ * a success. To learn each id, and each duplicate, use devmq_send_some().
  *
  * Return: 0; or an error as of devmq_send(), when part of the batch may have
  * been sent, or -EINVAL if the first message that is left asks for something
- * that the queue does not have, such as a priority. To drop that message, see
- * devmq_batch_drop_first().
+ * that the queue does not have, such as a priority. devmq_batch_drop_first() drops
+ * that message.
  */
 int devmq_send_batch(struct devmq_queue *queue, struct devmq_batch *batch,
 		     size_t *sent, uint64_t *first_id, uint64_t *last_id);
@@ -392,15 +392,15 @@ int devmq_send_batch(struct devmq_queue *queue, struct devmq_batch *batch,
  * @sent: where the number of messages sent goes; zero on failure
  * @first_id: where the id of the first one goes, or NULL. The others follow
  *	without a gap
- * @duplicate: where it is said whether the message was a duplicate, or NULL.
- *	If so, it is the only one, nothing was stored, and the id is that of
- *	the message which was stored in its place
+ * @duplicate: set to whether the message was a duplicate, or NULL. If it was, it
+ *	is the only one, nothing was stored, and the id is that of the message
+ *	that was stored first
  *
- * For those who want to know the id of every message, and which ones were
- * duplicates: call it until devmq_batch_count() is zero. An empty batch is a
- * success with nothing sent. Sleeps as devmq_send() does.
+ * To learn the id of every message, and which messages were duplicates, call this
+ * until devmq_batch_count() is zero. An empty batch is a success with nothing sent.
+ * Sleeps as devmq_send() does.
  *
- * Return: 0 or an error as of devmq_send_batch(), and nothing was sent then.
+ * Return: 0, or an error as of devmq_send_batch(), when nothing was sent.
  */
 int devmq_send_some(struct devmq_queue *queue, struct devmq_batch *batch,
 		    size_t *sent, uint64_t *first_id, bool *duplicate);
@@ -409,7 +409,7 @@ int devmq_send_some(struct devmq_queue *queue, struct devmq_batch *batch,
  * devmq_batch_drop_first() - remove the first message of a batch
  * @batch: the batch
  *
- * For going on after devmq_send_batch() was refused one message for good.
+ * To go on with the rest after devmq_send_batch() has failed for good.
  *
  * Return: 0 or -EINVAL (the batch is empty).
  */
@@ -437,9 +437,9 @@ struct devmq_msg;
 
 /**
  * devmq_buffer_new() - make a buffer
- * @buffer: where it goes; the caller ends it with devmq_buffer_free()
- * @capacity: bytes to begin with, metadata included; zero: 64 KiB. More lets
- *	one call receive more messages
+ * @buffer: where it goes; the caller frees it with devmq_buffer_free()
+ * @capacity: its first size in bytes, metadata included; zero: 64 KiB. A larger
+ *	buffer lets one call receive more messages
  *
  * Return: 0 or -ENOMEM.
  */
@@ -459,38 +459,38 @@ void devmq_buffer_free(struct devmq_buffer *buffer);
  * @queue: open for reading
  * @buffer: where they go
  * @max: at most so many; zero: as many as fit
- * @timeout_ms: how long to wait for the first one: negative without end, zero
- *	not at all. It does not wait for more than one
+ * @timeout_ms: how long to wait for the first message: negative: without end;
+ *	zero: not at all. It does not wait for a second one
  *
- * With ack=auto they are settled by this call. With ack=manual this open file
- * holds them until devmq_ack() or another settlement, or until it is closed.
- * A message that has failed half of max_deliveries times comes alone: with no
- * other in one call, and while this open file holds no other; and no other comes
- * before it is settled.
+ * With ack=auto this call settles them. With ack=manual this open file holds them
+ * until devmq_ack() or another settlement, or until it is closed.
+ * A message that has failed half of max_deliveries times is delivered alone: it is
+ * the only one of its call, it is received only while this open file holds no other
+ * delivery, and this open file receives no other until it is settled.
  *
  * Return: how many messages there are; or 0 for the end of file that the
  * queue's eof option asks for; or -EAGAIN (nothing there, and @timeout_ms is
  * zero or the queue was opened with DEVMQ_OPEN_NONBLOCK, or the prefetch is
- * used up, or the queue is paused, or a message that is handed out alone is next
- * or held), -ETIMEDOUT, -EINTR, -ECANCELED (devmq_wake()), -ENODEV (the queue was
- * removed), -EBADF (not open for reading), -EBUSY (it was opened for both sides,
- * has not received yet, and DEVMQ_OPEN_EXCLUSIVE, its own or another's, keeps it
- * from that), or -ENOMEM (a message for which there is no memory; it stays in the
- * queue). After 0 and errors the buffer is empty.
+ * used up, or the queue is paused, or a message that is delivered alone is next or
+ * held), -ETIMEDOUT, -EINTR, -ECANCELED (devmq_wake()), -ENODEV (the queue was
+ * removed), -EBADF (not open for reading), -EBUSY (the queue was opened for both
+ * sides, is no consumer yet, and may not become one because of DEVMQ_OPEN_EXCLUSIVE,
+ * its own or another's), or -ENOMEM (there is no memory for a message, which stays in
+ * the queue). After 0 and errors the buffer is empty.
  */
 int devmq_recv(struct devmq_queue *queue, struct devmq_buffer *buffer,
 	       unsigned int max, int timeout_ms);
 
 /**
- * devmq_enable_wake() - make it possible to wake who sleeps in devmq_recv()
+ * devmq_enable_wake() - let devmq_wake() end devmq_recv() of this handle
  * @queue: open for reading
  *
- * To be called before the threads that are to be woken call devmq_recv(): one that
- * sleeps already is not woken. Any signal handler ends the sleep of this handle
- * from then on, with SA_RESTART or without, as it does that of poll(2); and who
- * sleeps is not counted as waiting_receivers in struct devmq_stat. Calling it again
- * changes nothing. It costs a descriptor, and each devmq_recv() of this handle one
- * or more system calls; other handles pay nothing.
+ * Call this before the threads that are to be woken call devmq_recv(): a thread that
+ * sleeps already is not woken. From then on, devmq_recv() of this handle sleeps in
+ * poll(2). So any signal handler ends the sleep, with SA_RESTART or without, and the
+ * thread is not counted as waiting_receivers in struct devmq_stat. Calling it again
+ * changes nothing. It costs a descriptor, and one or more system calls for each
+ * devmq_recv() of this handle; other handles pay nothing.
  *
  * Return: 0, -EMFILE, -ENFILE or -ENOMEM.
  */
@@ -500,16 +500,16 @@ int devmq_enable_wake(struct devmq_queue *queue);
  * devmq_wake() - end one devmq_recv()
  * @queue: a handle for which devmq_enable_wake() was called
  *
- * One devmq_recv() of this handle returns -ECANCELED for each call: one that
- * sleeps now, or else the next one that is called, whether there are messages or
- * not. It has taken no message then. So a wake-up that comes before the thread
- * sleeps is not lost; to end n threads, call it n times. devmq_call() with this
- * handle as @replies ends as well.
+ * Each call makes one devmq_recv() of this handle return -ECANCELED, without having
+ * received a message: one that sleeps now, or else the next one, whether there are
+ * messages or not. So a wake-up that comes before the thread sleeps is not lost; to
+ * end n threads, call it n times. devmq_call() with this handle as @replies ends as
+ * well.
  *
  * Any thread, and any signal handler, may call it: it does not sleep and leaves
  * errno alone.
  *
- * Return: 0, -EINVAL (devmq_enable_wake() was not called), or -EAGAIN (so many
+ * Return: 0, -EINVAL (devmq_enable_wake() was not called), or -EAGAIN (as many
  * wake-ups are waiting as 64 bits can count).
  */
 int devmq_wake(struct devmq_queue *queue);
@@ -518,11 +518,11 @@ int devmq_wake(struct devmq_queue *queue);
  * devmq_recv_deferred() - receive the message that was deferred, by its id
  * @queue: open for reading
  * @buffer: where it goes
- * @id: its id, which whoever deferred it has kept; devmq_peek() with
- *	DEVMQ_STATE_DEFERRED shows them all
+ * @id: its id, which the consumer that deferred it has kept; devmq_peek() with
+ *	DEVMQ_STATE_DEFERRED shows all that are deferred
  *
- * Any consumer of the queue may do so. Never waits. Settled as what
- * devmq_recv() receives.
+ * Any consumer of the queue may receive it. Never waits. The message is settled as
+ * one that devmq_recv() receives.
  *
  * Return: 1, or -ENOENT (no message with that id is deferred), -EAGAIN (the
  * queue is paused, another consumer is the active one, or the prefetch is used
@@ -538,8 +538,8 @@ int devmq_recv_deferred(struct devmq_queue *queue,
  * @msg: where the message goes; set to NULL if there is none
  *
  * Return: 1, or 0 if there are no more, or -EBADMSG if the records are
- * malformed, which the kernel never does; what follows is then not
- * reachable.
+ * malformed, which the kernel never does; the messages after that cannot be
+ * reached.
  */
 int devmq_buffer_next(struct devmq_buffer *buffer,
 		      const struct devmq_msg **msg);
@@ -614,23 +614,23 @@ uint32_t devmq_msg_uid(const struct devmq_msg *msg);
 uint32_t devmq_msg_gid(const struct devmq_msg *msg);
 /** devmq_msg_pid() - process id of the sender, stamped by the kernel */
 uint32_t devmq_msg_pid(const struct devmq_msg *msg);
-/** devmq_msg_attempt() - how often it was handed out, this time included */
+/** devmq_msg_attempt() - how often it was delivered, this time included */
 uint32_t devmq_msg_attempt(const struct devmq_msg *msg);
-/** devmq_msg_failures() - how many of those went wrong */
+/** devmq_msg_failures() - how many of these deliveries failed */
 uint32_t devmq_msg_failures(const struct devmq_msg *msg);
-/** devmq_msg_failure() - how it last went wrong (enum devmq_failure) */
+/** devmq_msg_failure() - how the last one failed (enum devmq_failure) */
 enum devmq_failure devmq_msg_failure(const struct devmq_msg *msg);
 /** devmq_msg_priority() - its priority */
 uint8_t devmq_msg_priority(const struct devmq_msg *msg);
-/** devmq_msg_state() - where it stands in its queue (enum devmq_state) */
+/** devmq_msg_state() - its state in its queue (enum devmq_state) */
 enum devmq_state devmq_msg_state(const struct devmq_msg *msg);
 
 /**
  * devmq_msg_holder() - who holds a message in flight that devmq_peek() showed
  * @msg: the message
- * @pid: where the id of the process that received last with the holding file goes
- *	(zero to a caller in another pid namespace, and while the message is
- *	being handed over), or NULL
+ * @pid: where the process id goes, or NULL: of the process that received last
+ *	through the open file that holds the message. Zero if the caller is in
+ *	another pid namespace, and while the message is being copied to the consumer
  * @since_ns: where the time of delivery (CLOCK_REALTIME) goes, or NULL
  *
  * Return: whether the message says so; if not, nothing is stored.
@@ -639,11 +639,11 @@ bool devmq_msg_holder(const struct devmq_msg *msg, uint32_t *pid,
 		      uint64_t *since_ns);
 
 /**
- * devmq_msg_due_ns() - until when a message that devmq_peek() showed stays so
+ * devmq_msg_due_ns() - when a message that devmq_peek() showed changes by itself
  * @msg: the message
  *
- * Return: for a delayed message when it will be ready, for one in flight when
- * its lease ends, of CLOCK_REALTIME as it goes now; else zero.
+ * Return: for a delayed message the time when it becomes ready, for one in flight
+ * the time when its lease ends, of CLOCK_REALTIME as it is set now; else zero.
  */
 uint64_t devmq_msg_due_ns(const struct devmq_msg *msg);
 
@@ -651,23 +651,23 @@ uint64_t devmq_msg_due_ns(const struct devmq_msg *msg);
  * devmq_msg_expires_ns() - when the time to live of a message ends
  * @msg: a message that devmq_peek() showed
  *
- * Return: the time, of CLOCK_REALTIME as it goes now; zero if it has no time to
+ * Return: the time, of CLOCK_REALTIME as it is set now; zero if it has no time to
  * live, or that has not begun.
  */
 uint64_t devmq_msg_expires_ns(const struct devmq_msg *msg);
 
 /**
- * devmq_msg_reason() - why the message is dead, or has been so elsewhere
+ * devmq_msg_reason() - why the message is dead, or was dead in another queue
  * @msg: a message, shown by devmq_peek() or received
  *
  * Return: enum devmq_reason, a larger number that a consumer rejected it with,
- * or DEVMQ_REASON_NONE. This and the next three are kept by a message that was
- * moved to a dead-letter queue, and are gone once it has been redriven.
+ * or DEVMQ_REASON_NONE. A message keeps this and the next three in a dead-letter
+ * queue, and loses them when it is redriven.
  */
 unsigned int devmq_msg_reason(const struct devmq_msg *msg);
 
 /**
- * devmq_msg_note() - the note of its last failure, or that it was rejected with
+ * devmq_msg_note() - the note of its last failure, or of its rejection
  * @msg: as for devmq_msg_reason()
  * @size: where its size goes, or NULL
  *
@@ -677,7 +677,7 @@ unsigned int devmq_msg_reason(const struct devmq_msg *msg);
 const void *devmq_msg_note(const struct devmq_msg *msg, size_t *size);
 
 /**
- * devmq_msg_origin() - name of the queue that a message came from as dead
+ * devmq_msg_origin() - name of the queue in which a message became dead
  * @msg: as for devmq_msg_reason()
  * @size: where its size goes, or NULL
  *
@@ -686,7 +686,7 @@ const void *devmq_msg_note(const struct devmq_msg *msg, size_t *size);
  */
 const char *devmq_msg_origin(const struct devmq_msg *msg, size_t *size);
 
-/** devmq_msg_origin_id() - its number there, or zero */
+/** devmq_msg_origin_id() - its id there, or zero */
 uint64_t devmq_msg_origin_id(const struct devmq_msg *msg);
 
 /**
@@ -752,7 +752,7 @@ int devmq_msg_reply_to(const struct devmq_msg *msg, char *name, size_t size);
 /**
  * devmq_get_consumer() - how this open file receives
  * @queue: open for reading
- * @consumer: where it goes; what the kernel does not know becomes zero
+ * @consumer: where it goes; members that the kernel does not have become zero
  * @size: sizeof(*consumer)
  *
  * Return: 0, -EBADF, -ENODEV, -EINVAL (@size) or -EBUSY (as devmq_recv()).
@@ -793,11 +793,12 @@ int devmq_set_ack(struct devmq_queue *queue, enum devmq_ack ack,
  * @queue: open for reading
  * @lease_ns: nanoseconds of CLOCK_BOOTTIME, such as DEVMQ_MINUTES(1), after which
  *	a delivery that has not been settled goes back and counts as failed;
- *	zero: as long as it likes
+ *	zero: without end
  *
- * A lease does not end while the kernel is copying the message, however long
- * that waits for a page of memory, but as soon as that is over. Counts for deliveries from now on. An open file begins with what the queue's
- * option lease_ms says. See also devmq_extend().
+ * Applies to deliveries from now on; an open file begins with the queue's option
+ * lease_ms. A lease does not end while the kernel is copying the message, however
+ * long that waits for a page of memory, but as soon as it is copied. See also
+ * devmq_extend().
  *
  * Return: as devmq_set_consumer().
  */
@@ -806,7 +807,7 @@ int devmq_set_lease(struct devmq_queue *queue, uint64_t lease_ns);
 /**
  * devmq_get_lease() - how long this open file may hold a delivery
  * @queue: open for reading
- * @lease_ns: where the time goes; zero: as long as it likes
+ * @lease_ns: where the time goes; zero: without end
  *
  * Return: as devmq_get_consumer().
  */
@@ -818,13 +819,13 @@ int devmq_get_lease(struct devmq_queue *queue, uint64_t *lease_ns);
  *	its open file)
  * @id: its id
  *
- * Return: 0, -ESTALE (this open file holds no such delivery, or does so no more
- * as the lease has run out), -EINVAL (@id is zero), -EBADF, -ENODEV.
+ * Return: 0, -ESTALE (this open file does not hold this delivery, or no longer, as
+ * the lease has ended), -EINVAL (@id is zero), -EBADF, -ENODEV.
  */
 int devmq_ack(struct devmq_queue *queue, uint64_t id);
 
 /**
- * devmq_release() - undo a delivery: back in its place, attempt not counted
+ * devmq_release() - put a message back in its place, without counting the attempt
  * @queue: as for devmq_ack()
  * @id: its id
  *
@@ -833,14 +834,13 @@ int devmq_ack(struct devmq_queue *queue, uint64_t id);
 int devmq_release(struct devmq_queue *queue, uint64_t id);
 
 /**
- * devmq_retry() - say that a delivery failed: it is to come again, later
+ * devmq_retry() - say that a delivery failed: the message is delivered again later
  * @queue: as for devmq_ack()
  * @id: its id
- * @delay_ns: how long it waits, of CLOCK_BOOTTIME; zero: as long as the queue's
- *	options retry_ms, retry_backoff and retry_max_ms say; 1: not at all
+ * @delay_ns: nanoseconds of CLOCK_BOOTTIME until it is ready again; zero: as the
+ *	queue's options retry_ms, retry_backoff and retry_max_ms say; 1: at once
  *
- * Counts as a failure; the one that makes max_deliveries is the last, and the
- * message is dead then.
+ * Counts as a failure. After max_deliveries failures the message is dead.
  *
  * Return: as devmq_ack().
  */
@@ -855,8 +855,8 @@ int devmq_retry(struct devmq_queue *queue, uint64_t id, uint64_t delay_ns);
  *	next; may be NULL if @note_size is zero
  * @note_size: its bytes, at most DEVMQ_NOTE_MAX
  *
- * A message has one note, its last failure's: that of the next one takes its
- * place, also where it has none.
+ * A message has one note, that of its last failure: the next failure replaces it, or
+ * removes it if it comes without a note.
  *
  * Return: as devmq_ack(), or -EINVAL (note), -EDQUOT or -ENOMEM (no memory for
  * the note; the delivery is held on).
@@ -865,7 +865,7 @@ int devmq_retry_note(struct devmq_queue *queue, uint64_t id, uint64_t delay_ns,
 		     const void *note, size_t note_size);
 
 /**
- * devmq_reject() - say that a message is no good: it is dead
+ * devmq_reject() - say that a message cannot be processed: it is dead
  * @queue: as for devmq_ack()
  * @id: its id
  * @reason: zero, or a number of your own from DEVMQ_REASON_USER to 65535
@@ -873,8 +873,8 @@ int devmq_retry_note(struct devmq_queue *queue, uint64_t id, uint64_t delay_ns,
  *	@note_size is zero
  * @note_size: its bytes, at most DEVMQ_NOTE_MAX
  *
- * It goes to the queue's dead-letter queue, or stays in place as dead if there is
- * none, or no room in it.
+ * The message goes to the queue's dead-letter queue; if there is none, or no room in
+ * it, it stays dead in this queue.
  *
  * Return: as devmq_ack(), or -EINVAL (reason or note).
  */
@@ -882,7 +882,7 @@ int devmq_reject(struct devmq_queue *queue, uint64_t id, unsigned int reason,
 		 const void *note, size_t note_size);
 
 /**
- * devmq_extend() - let the lease of a delivery begin anew
+ * devmq_extend() - begin the lease of a delivery anew
  * @queue: as for devmq_ack()
  * @id: its id
  * @lease_ns: how long it may be held from now on; zero: as long as
@@ -893,11 +893,11 @@ int devmq_reject(struct devmq_queue *queue, uint64_t id, unsigned int reason,
 int devmq_extend(struct devmq_queue *queue, uint64_t id, uint64_t lease_ns);
 
 /**
- * devmq_defer() - set a message aside, until it is asked for by its id
+ * devmq_defer() - set a message aside, until it is received by its id
  * @queue: as for devmq_ack()
  * @id: its id, which devmq_recv_deferred() takes
  *
- * No failure, and no other consumer gets it by devmq_recv().
+ * Not a failure. No consumer receives the message by devmq_recv().
  *
  * Return: as devmq_ack().
  */
@@ -913,9 +913,9 @@ int devmq_defer(struct devmq_queue *queue, uint64_t id);
  * @settled: where the number of deliveries settled goes, or NULL. Written
  *	also on failure
  *
- * A range settles all deliveries in it that this open file holds. One that
- * fails does not keep the rest from being done. All are checked before the
- * first is done, DEVMQ_SETTLE_MAX at a time.
+ * A range settles all deliveries in it that this open file holds. If one settlement
+ * fails, the others are carried out nevertheless. They are checked before the first
+ * is carried out, DEVMQ_SETTLE_MAX at a time.
  *
  * Return: 0 or the first error: -ESTALE (a range without a delivery),
  * -EINVAL, -EBADF, -ENODEV.
@@ -929,13 +929,12 @@ int devmq_settle(struct devmq_queue *queue,
  * @queue: as for devmq_ack()
  * @ids: the ids, in any order; each one once
  * @count: how many there are, any number
- * @how: what to do with each; the ids in here do not count, and nothing is
- *	written
+ * @how: what to do with each; its ids are ignored, and nothing is written to it
  * @settled: where the number of deliveries settled goes, or NULL. Written also
  *	on failure
  *
- * Touches no delivery but those. Neighbours go to the kernel as one range. No
- * ids at all is a success.
+ * Settles no other delivery. Consecutive ids go to the kernel as one range. An empty
+ * array is a success.
  *
  * Return: 0, -ESTALE (one or more are not held any more; all others are
  * settled), -EINVAL, -EBADF, -ENODEV.
@@ -965,8 +964,8 @@ int devmq_settle_buffer(struct devmq_queue *queue,
  * @settled: where the number of messages settled goes, or NULL. Written also
  *	on failure
  *
- * Touches no delivery but those of the messages in the buffer. Does not move
- * devmq_buffer_next(). Nothing to settle is a success.
+ * Settles no other delivery. devmq_buffer_next() goes on where it was. An empty
+ * buffer is a success.
  *
  * Return: 0, -ESTALE (one or more are not held any more; all others are
  * settled), -EBADMSG, -EBADF, -ENODEV.
@@ -1022,8 +1021,9 @@ int devmq_reject_buffer(struct devmq_queue *queue,
  * @lease_ns: as for devmq_extend()
  * @settled: as for devmq_ack_buffer(); how many leases were extended
  *
- * Return: as devmq_ack_buffer(). What has been settled already is -ESTALE, so
- * with some of the buffer done, use devmq_settle() or devmq_settle_ids().
+ * Return: as devmq_ack_buffer(). A message that has been settled already makes it
+ * -ESTALE; if only some have been settled, use devmq_settle() or
+ * devmq_settle_ids().
  */
 int devmq_extend_buffer(struct devmq_queue *queue,
 			const struct devmq_buffer *buffer, uint64_t lease_ns,
@@ -1041,12 +1041,12 @@ int devmq_defer_buffer(struct devmq_queue *queue,
 		       const struct devmq_buffer *buffer, uint64_t *settled);
 
 /**
- * devmq_release_rest() - release what devmq_buffer_next() has not given yet
+ * devmq_release_rest() - release the messages that devmq_buffer_next() has not given
  * @queue: the handle that received them
  * @buffer: the buffer
  * @settled: as for devmq_ack_buffer()
  *
- * For a consumer that stops in the middle of a buffer.
+ * For a consumer that stops before the end of a buffer.
  *
  * Return: as devmq_ack_buffer().
  */
@@ -1073,24 +1073,24 @@ int devmq_release_rest(struct devmq_queue *queue,
  *	NULL on failure
  *
  * The reply is the first message in @replies with the header correlation-id of
- * the request. It has been acknowledged when the call returns. All others are
- * left to those who wait for them: to look for a reply takes nothing, and what
- * has to be taken to get at it is released, attempts not counted. So callers
- * may share a queue for replies; but one that has it for itself is told of its
- * reply at once, while others, where a reply to somebody else is waiting, look
- * again after 16 ms at the latest.
+ * the request. It has been acknowledged when the call returns. All other messages
+ * are left to the calls that wait for them: this call peeks to look for its reply,
+ * and releases what it has to receive to get at it, without counting the attempts.
+ * So callers may share a queue for replies. A caller with a queue of its own learns of
+ * its reply at once; while a shared queue has replies to others, a caller looks again
+ * after at most 16 ms.
  *
- * A request that nobody has taken up when the call gives up expires then, so that
- * nobody works on it in vain. A reply to one that was taken up comes all the same: no
- * later call takes it for its own, as each has another correlation id, and it
- * stays in the queue until a ttl_ms there ends it.
+ * If no consumer has received the request when the call gives up, the request
+ * expires, so that nobody works on it in vain. A reply to a request that was received
+ * may still come: no later call takes it for its own, as each has another correlation
+ * id, and it stays in the queue until it expires by the ttl_ms of that queue.
  *
  * The handle @replies is set to DEVMQ_ACK_MANUAL with no bound on deliveries
  * held, if it was DEVMQ_ACK_AUTO, and stays so. Threads may share both handles
  * and call at the same time, each with a batch and a buffer of its own.
  *
- * Sleeps for room in @queue as devmq_send() does, however long that takes. The
- * wait for the reply is one even with DEVMQ_OPEN_NONBLOCK.
+ * Sleeps for room in @queue as devmq_send() does, however long that takes. Sleeps
+ * for the reply even with DEVMQ_OPEN_NONBLOCK.
  *
  * Return: 0; -EINVAL (there is not exactly one message in @request, or its
  * correlation id is empty or longer than 255 bytes); an error of
@@ -1108,14 +1108,14 @@ int devmq_call(struct devmq_queue *queue, struct devmq_batch *request,
  * @reply: a batch with the answer as its only message. It gets the correlation
  *	id of the request, if that has one, unless it has one already. Empty on
  *	success; after an error, calling again sends the same answer
- * @prefix: what the name of a queue that may be answered to begins with. It is
- *	the sender of the request who names the queue, and this process that
- *	writes there, with its permissions. NULL: any queue
+ * @prefix: refuse to send to a queue whose name does not begin so. The sender of
+ *	the request names the queue, but this process writes to it, with the
+ *	permissions of this process. NULL: any queue
  * @flags: zero, or DEVMQ_OPEN_NONBLOCK not to sleep if that queue is full
  *
  * Opens the queue that the header reply-to names, sends, and closes it again.
- * Settles nothing: acknowledge the request when it has been answered, so that
- * somebody else does it if this process dies.
+ * Does not settle the request: acknowledge it after it was answered, so that another
+ * consumer answers if this process dies.
  *
  * Return: 0, -ENOENT (the request has no reply-to, or there is no such queue),
  * -EINVAL or -ENAMETOOLONG (it is no queue's name; or there is not exactly one
@@ -1138,7 +1138,7 @@ int devmq_reply(const struct devmq_msg *request, struct devmq_batch *reply,
  * @max: at most so many; zero: as many as fit
  * @payload_max: at most so many bytes of each payload; DEVMQ_FOREVER: all
  *
- * Never sleeps and changes no count.
+ * Never sleeps, and changes no counter.
  *
  * Return: how many messages there are, 0 if there are no more, or -EINVAL,
  * -EBADF, -ENODEV, -ENOMEM. After 0 and errors the buffer is empty.
@@ -1150,7 +1150,7 @@ int devmq_peek(struct devmq_queue *queue, struct devmq_buffer *buffer,
 /**
  * devmq_peek_held() - show the deliveries that this open file holds
  * @queue: open for reading
- * @buffer: as for devmq_peek(), as the others are
+ * @buffer: where copies of them go
  * @after_id: show messages with a larger id; zero: from the first
  * @max: at most so many; zero: as many as fit
  * @payload_max: at most so many bytes of each payload
@@ -1163,7 +1163,7 @@ int devmq_peek_held(struct devmq_queue *queue, struct devmq_buffer *buffer,
 /**
  * devmq_stat() - counters of a queue, as one consistent snapshot
  * @queue: open in any way
- * @stat: where they go; what the kernel does not know becomes zero
+ * @stat: where they go; members that the kernel does not have become zero
  * @size: sizeof(*stat)
  *
  * Return: 0, -EINVAL (@size) or -ENODEV.
@@ -1176,12 +1176,13 @@ int devmq_stat(struct devmq_queue *queue, struct devmq_stat *stat,
  * @queue: open for reading or to look
  * @first_id: from this id; zero: from the first
  * @last_id: to this id; zero: to the last
- * @older_than_ns: only what came to this queue, and to its state, longer ago; zero:
- *	of any age. No step of the machine's clock makes a message older
+ * @older_than_ns: only messages that have been in this queue, and in their state,
+ *	for longer; zero: of any age. Setting the machine's clock does not make a
+ *	message older
  * @states: DEVMQ_STATE_MASK() of the states, or'ed; zero: all
  * @purged: where the number of messages dropped goes, or NULL
  *
- * The de-duplication id of what is dropped can be sent once more.
+ * The de-duplication id of a message that is dropped can be sent once more.
  *
  * Return: 0, -EINTR (part may have been dropped), -EINVAL, -EBADF, -ENODEV.
  */
@@ -1192,15 +1193,16 @@ int devmq_purge(struct devmq_queue *queue, uint64_t first_id,
 /**
  * devmq_revoke() - settle what other consumers hold
  * @queue: open for reading or to look
- * @how: which deliveries, by their ids, and what is to become of them; an action
- *	of devmq_settle(), or DEVMQ_ACTION_PURGE, which drops them. Read only
- * @holder_pid: only what was received by this process, as devmq_peek() shows its
- *	holder; zero: whoever holds it
+ * @how: which deliveries, by their ids, and what to do with them: an action of
+ *	devmq_settle(), or DEVMQ_ACTION_PURGE, which drops them. Nothing is written
+ *	to it
+ * @holder_pid: only deliveries of the process that devmq_peek() shows as their
+ *	holder; zero: of any process
  * @settled: where the number of deliveries settled goes, or NULL
- * @busy: where the number of those goes that were being handed to their consumer
- *	at that moment, and were left alone, or NULL
+ * @busy: where the number of deliveries goes that were left alone, as they were being
+ *	copied to their consumers at that moment, or NULL
  *
- * For the holder it is as if a lease had run out: a settlement of its own is
+ * For the holder it is as if the lease had ended: its own settlement fails with
  * -ESTALE.
  *
  * Return: 0, -EINTR (part may have been settled), -EINVAL, -EBADF, -EDQUOT or
@@ -1211,9 +1213,9 @@ int devmq_revoke(struct devmq_queue *queue, const struct devmq_settlement *how,
 		 uint32_t holder_pid, uint64_t *settled, uint64_t *busy);
 
 /**
- * devmq_purge_by() - the same, by all that can be selected by
+ * devmq_purge_by() - drop messages, by all that the kernel can select by
  * @queue: as for devmq_purge()
- * @purge: what is to go, see there; its size is set here
+ * @purge: which messages, see struct devmq_purge; its member size is set here
  * @size: bytes of the caller's structure
  *
  * Return: as devmq_purge().
@@ -1222,19 +1224,19 @@ int devmq_purge_by(struct devmq_queue *queue, struct devmq_purge *purge,
 		   size_t size);
 
 /**
- * devmq_redrive() - give dead messages another chance
+ * devmq_redrive() - make dead messages ready again
  * @queue: open for reading or to look
  * @first_id: from this id; zero: from the first
  * @last_id: to this id; zero: to the last
- * @target: NULL: each goes back to where it came from. Those that died in this
- *	queue get ready here, in their place; those that came here from another
- *	queue, be they ready, deferred or dead, go back there. Or the queue,
- *	open for writing, to which all of them go, which may be this one: there
- *	they get ready in their place, and belong here from now on
+ * @target: NULL: each message goes back to where it came from. Those that became
+ *	dead in this queue become ready in it, in their place; those that came from
+ *	another queue as dead go back there, be they ready, deferred or dead now.
+ *	Otherwise a queue, open for writing, to which all of them go. That may be
+ *	this queue: they become ready in their place, and lose their origin
  * @moved: where the number of messages moved goes, or NULL
- * @stranded: where the number of messages that were not moved goes, as the
- *	queue that they came from is gone (another one of its name is not it),
- *	or its node may not be written to; or NULL
+ * @stranded: where the number of messages goes that were not moved, as the queue that
+ *	they came from was removed (a new queue of the same name is another one),
+ *	or as the caller may not write to its node; or NULL
  *
  * Failures count from zero again; reason, note and origin are gone. In another
  * queue a message has a new id. No bound of the queue keeps them out.
@@ -1247,9 +1249,10 @@ int devmq_redrive(struct devmq_queue *queue, uint64_t first_id,
 		  uint64_t *moved, uint64_t *stranded);
 
 /**
- * devmq_redrive_by() - the same, by all that can be selected by
+ * devmq_redrive_by() - redrive or move, by all that the kernel can select by
  * @queue: as for devmq_redrive()
- * @redrive: what is to be moved and where, see there; its size is set here
+ * @redrive: which messages, and where to, see struct devmq_redrive; its member size is
+ *	set here
  * @size: bytes of the caller's structure
  *
  * Return: as devmq_redrive(), or -ENOSPC as devmq_move().
@@ -1266,11 +1269,11 @@ int devmq_redrive_by(struct devmq_queue *queue, struct devmq_redrive *redrive,
  *	dead; zero: those that are ready
  * @target: another queue, open for writing
  * @moved: where the number of messages moved goes, on failure as well, or NULL
- * @stranded: where the number of messages goes that are larger than @target
- *	takes, likewise
+ * @stranded: where the number of messages goes that are too large for @target,
+ *	likewise
  *
- * Each message is in one of the two queues, whoever is killed meanwhile. It gets a
- * new id; what its sender gave it, its times included, stays with it. Attempts and
+ * If a process is killed in the meantime, each message is in one of the two queues. It
+ * gets a new id, and keeps what its sender gave it, its times included. Attempts and
  * failures count from zero.
  *
  * Return: 0, -ENOSPC (@target is full, or paused for senders), -EINTR (part may
@@ -1287,14 +1290,13 @@ int devmq_move(struct devmq_queue *queue, uint64_t first_id, uint64_t last_id,
 /**
  * devmq_create() - create a queue
  * @name: its name
- * @options: "option=value" words separated by spaces, or NULL for none. The
- *	caller vouches for the words; a newline is refused
+ * @options: "option=value" words separated by spaces, or NULL for none. Only a newline
+ *	is refused: do not pass words that came from another party unchecked
  * @reason: where a line saying what was wrong goes, NUL-terminated and cut to
  *	fit, empty on success; may be NULL
  * @reason_size: bytes there
  *
- * A queue that was created has its device node, /dev/mq/NAME: where that cannot
- * be made, nothing is.
+ * If the device node, /dev/mq/NAME, cannot be made, no queue is created.
  *
  * Return: 0, -EEXIST, -EBUSY (another file stands where the node should be: see
  * devmq_check_node()), -ENXIO (the node could not be made), -EINVAL (name, option
@@ -1322,9 +1324,9 @@ int devmq_remove(const char *name, bool force, char *reason,
 
 /**
  * devmq_control() - give a command to /dev/mq/control
- * @command: one command as the control node takes it. Not checked, except
- *	that it is one line: do not build it from what others say, and see
- *	devmq_create() and devmq_remove()
+ * @command: one command as the control node takes it. Not checked, except that it
+ *	is one line: do not build it from strings of another party; devmq_create()
+ *	and devmq_remove() check the name
  * @reason: as for devmq_create()
  * @reason_size: bytes there
  *
@@ -1338,7 +1340,7 @@ int devmq_control(const char *command, char *reason, size_t reason_size);
  * @name: the queue's name
  *
  * Looks at /dev/mq/NAME and at sysfs; opens neither. Without its node nobody can
- * use a queue, and who writes to another file of its name sends nothing.
+ * use a queue, and what is written to another file of its name is not sent.
  *
  * Return: 0, -ENOENT (there is no queue of this name), -ENXIO (there is a queue,
  * and nothing at /dev/mq/NAME), -ENOTTY (there is a queue, and /dev/mq/NAME is
@@ -1349,7 +1351,7 @@ int devmq_check_node(const char *name);
 /**
  * devmq_option_table() - which options this kernel module has
  * @table: where the text goes: one line an option with name, type, default,
- *	bounds, "live" or "fixed", and a description. The caller ends it with
+ *	bounds, "live" or "fixed", and a description. The caller frees it with
  *	free(3)
  *
  * Return: 0, -ENOENT (the module is not loaded), -ENOTTY (/dev/mq/control is not
@@ -1387,8 +1389,8 @@ int devmq_set_option(const char *name, const char *option, const char *value);
 
 /**
  * devmq_list() - names of all queues, sorted
- * @names: where the array goes; a NULL stands behind the last name. Array and
- *	names are one allocation, which the caller ends with free(3)
+ * @names: where the array goes, which ends with NULL. Array and names are one
+ *	allocation, which the caller frees with free(3)
  *
  * Return: how many there are, -ENOENT (the module is not loaded), -ENOMEM.
  */

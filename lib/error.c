@@ -8,7 +8,7 @@
 
 #include "internal.h"
 
-/* Where the meaning for a queue is not what strerror(3) calls it. */
+/* Errors that mean something else for a queue than strerror(3) says. */
 static const char *const lmq_errors[] = {
 	[0]		= "no error",
 	[E2BIG]		= "the command is longer than it may be",
@@ -32,7 +32,7 @@ static const char *const lmq_errors[] = {
 	[ETIMEDOUT]	= "the time is over",
 };
 
-/* Unlike strerror(3), this is the same text in every thread and locale. */
+/* Unlike strerror(3), the same text in every thread and locale. */
 static const char *lmq_system_error(unsigned int number)
 {
 #ifdef __GLIBC__

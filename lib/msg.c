@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Messages inside a buffer. A struct devmq_msg is the record itself, which
- * lmq_record_ok() has checked, so nothing here reads past it.
+ * Messages inside a buffer. A struct devmq_msg is the record itself. lmq_record_ok()
+ * has checked its sizes, so nothing here reads past its end.
  */
 #include <errno.h>
 #include <string.h>

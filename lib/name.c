@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Names of queues: what keeps paths and options from being smuggled in. */
+/* Names of queues: checked, so that no path or option gets in by a name. */
 #include <errno.h>
 #include <string.h>
 

@@ -11,7 +11,7 @@
 #include "internal.h"
 
 #define LMQ_OPTION_MAX	63
-/* Bytes that any file of sysfs has at most. */
+/* Most bytes of a file in sysfs. */
 #define LMQ_VALUE_MAX	4096
 
 static int lmq_check_option(const char *option)
@@ -23,13 +23,13 @@ static int lmq_check_option(const char *option)
 		return -EINVAL;
 	if (length > LMQ_OPTION_MAX)
 		return -ENAMETOOLONG;
-	/* Files that sysfs has for every device, and that are no options. */
+	/* Files that sysfs has for every device, which are not options. */
 	if (!strcmp(option, "uevent") || !strcmp(option, "dev"))
 		return -ENOENT;
 	return 0;
 }
 
-/* Open an option's file. With both names checked, there is no way out. */
+/* Open an option's file. Both names are checked, so no other file can be opened. */
 static int lmq_open_option(const char *name, const char *option, int flags)
 {
 	char path[sizeof(LMQ_CLASS_DIR) + DEVMQ_NAME_MAX + LMQ_OPTION_MAX + 1];
@@ -44,7 +44,7 @@ static int lmq_open_option(const char *name, const char *option, int flags)
 	return fd < 0 ? -errno : fd;
 }
 
-/* What sysfs says of directories and of devices that go is "no such". */
+/* For directories, and for devices that are being removed, say "no such". */
 static int lmq_option_error(int err)
 {
 	return err == -EISDIR || err == -ENODEV ? -ENOENT : err;
@@ -86,7 +86,7 @@ LMQ_EXPORT int devmq_set_option(const char *name, const char *option,
 	fd = lmq_open_option(name, option, O_WRONLY);
 	if (fd < 0)
 		return lmq_option_error(fd);
-	/* Nothing written is nothing refused, so look here. */
+	/* write(2) of nothing is not refused, so refuse it here. */
 	if (!length || length >= LMQ_VALUE_MAX || strchr(value, '\n')) {
 		close(fd);
 		return -EINVAL;
@@ -105,7 +105,7 @@ static int lmq_compare(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Names that a queue can have, one behind the other with their NULs. */
+/* Read the names of queues, one after the other, each with its NUL. */
 static int lmq_read_names(DIR *dir, char **names, size_t *used)
 {
 	size_t room = 0, length;
@@ -133,7 +133,7 @@ static int lmq_read_names(DIR *dir, char **names, size_t *used)
 	return errno ? -errno : count;
 }
 
-/* One allocation: the array, its final NULL, and behind that the names. */
+/* Make one allocation of the array, its final NULL, and the names. */
 static char **lmq_index_names(const char *names, size_t used, int count)
 {
 	char **array = malloc((count + 1) * sizeof(*array) + used), *p;

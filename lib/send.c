@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Sending: one message, and batches through as many calls as they take. */
+/* Sending: one message, and batches in as many calls as that takes. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +7,7 @@
 #include "batch.h"
 #include "queue.h"
 
-/* A message so small is built on the stack. */
+/* Messages up to this size are built on the stack. */
 #define LMQ_SMALL	1024
 
 static int lmq_send_records(struct devmq_queue *queue, const void *records,
@@ -62,7 +62,7 @@ LMQ_EXPORT int devmq_send_some(struct devmq_queue *queue,
 	if (batch->count)
 		err = lmq_send_records(queue, batch->data + batch->start,
 				       devmq_batch_bytes(batch), &result);
-	/* To take nothing is an error for the kernel. */
+	/* The kernel takes at least one message, or returns an error. */
 	if (!err && batch->count &&
 	    (!result.count || result.count > batch->count))
 		err = -EPROTO;
@@ -77,7 +77,7 @@ LMQ_EXPORT int devmq_send_some(struct devmq_queue *queue,
 	return err;
 }
 
-/* A duplicate ends what one call of the kernel takes, and is no error. */
+/* A duplicate ends one call of the kernel, and is not an error. */
 LMQ_EXPORT int devmq_send_batch(struct devmq_queue *queue,
 				struct devmq_batch *batch, size_t *sent,
 				uint64_t *first_id, uint64_t *last_id)

@@ -6,7 +6,7 @@
 #include "buffer.h"
 #include "queue.h"
 
-/* Settlements of one call when a buffer is settled. */
+/* Ranges in one call when ids or buffers are settled. */
 #define LMQ_RANGES	256
 
 static int lmq_settle_some(struct devmq_queue *queue,
@@ -37,7 +37,7 @@ LMQ_EXPORT int devmq_settle(struct devmq_queue *queue,
 		err = lmq_settle_some(queue, settlements, n, &done);
 		if (!first)
 			first = err;
-		/* What concerns single settlements does not end the call. */
+		/* Go on after errors of single settlements. */
 		if (err && err != -ESTALE && err != -EDQUOT && err != -ENOMEM)
 			break;
 		settlements += n;
@@ -85,7 +85,7 @@ static struct devmq_settlement lmq_extend(uint64_t lease_ns)
 	};
 }
 
-/* What is too large for its member must not become something else there. */
+/* Refuse what does not fit its member: cut off, it would mean something else. */
 static int lmq_reject(struct devmq_settlement *how, unsigned int reason,
 		      const void *note, size_t note_size)
 {
@@ -151,8 +151,8 @@ LMQ_EXPORT int devmq_defer(struct devmq_queue *queue, uint64_t id)
 }
 
 /*
- * Where ids come from, one after the other: an array, from a place in it on, or
- * the messages of a buffer, from an offset on.
+ * A source of ids: an array, or the messages of a buffer. @at is the next index, or
+ * the next offset.
  */
 struct lmq_ids {
 	const uint64_t			*ids;
@@ -162,7 +162,8 @@ struct lmq_ids {
 };
 
 /*
- * The id at *@at, which then moves on: 1, or 0 if there are no more, or error.
+ * Get the id at *@at, and move *@at to the next. Return: 1, 0 if there are no more, or
+ * an error.
  */
 static inline int lmq_next_id(const struct lmq_ids *from, size_t *at,
 			      uint64_t *id)
@@ -183,9 +184,9 @@ static inline int lmq_next_id(const struct lmq_ids *from, size_t *at,
 }
 
 /*
- * Fill @ranges with the next ids. Only neighbours share a range: between
- * others there may be deliveries that are not meant. Return: how many ranges,
- * or -EBADMSG.
+ * Fill @ranges with the next ids. Only consecutive ids share a range: between others
+ * there may be deliveries that are not to be settled. Return: how many ranges, or
+ * -EBADMSG.
  */
 static int lmq_ranges(struct lmq_ids *from,
 		      const struct devmq_settlement *how,
@@ -230,7 +231,7 @@ static int lmq_settle_all(struct devmq_queue *queue, struct lmq_ids from,
 	}
 	if (!first && n < 0)
 		first = n;
-	/* A range is no error so long as one of it was there. */
+	/* To the kernel, a range is no error if one of its deliveries is held. */
 	if (!first && done != deliveries)
 		first = -ESTALE;
 	if (settled)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Counters of a queue, and what is done to many messages at once. */
+/* Counters of a queue; purging, redriving, moving and revoking messages. */
 #include <errno.h>
 #include <string.h>
 
@@ -85,7 +85,7 @@ LMQ_EXPORT int devmq_move(struct devmq_queue *queue, uint64_t first_id,
 	};
 	int err = devmq_redrive_by(queue, &a, sizeof(a));
 
-	/* Where the target is full, some may have got in. */
+	/* If the target is full, some may have been moved before. */
 	if (moved)
 		*moved = a.moved;
 	if (stranded)
