@@ -186,12 +186,12 @@ const struct command cmd_call = {
 	.text =
 "Sends MESSAGE, or all of standard input, to the queue NAME, with the headers\n"
 "reply-to (the QUEUE given) and correlation-id (random), and prints the message\n"
-"that comes to QUEUE with the same correlation-id; what is for others stays\n"
-"there. A correlation-id that is given by --header is taken as it is. The exit\n"
-"status is 3 if no reply came in time; a request that nobody has taken up by\n"
-"then expires, and one that was may be answered later, to nobody. Needs\n"
-"permission to write to NAME and to read QUEUE, and who answers needs permission\n"
-"to write to QUEUE.",
+"that comes to QUEUE with the same correlation-id; other messages stay there. A\n"
+"correlation-id that --header gives is used instead. The exit status is 3 if no\n"
+"reply came in time. If no consumer has received the request by then, it\n"
+"expires; otherwise its reply may still come to QUEUE, and stays there. Needs\n"
+"permission to write to NAME and to read QUEUE; the program that replies needs\n"
+"permission to write to QUEUE.",
 	.opts = call_opts,
 	.operands = { COMPLETES_QUEUE, COMPLETES_NOTHING },
 	.min = 1,
@@ -293,8 +293,8 @@ const struct command cmd_reply = {
 "\n"
 "    mqctl consume requests -- sh -c './answer | mqctl reply'\n"
 "\n"
-"Who sends a request says where the reply goes, and that is any queue that reply\n"
-"may write to; --prefix makes it one of those that are for replies.",
+"The sender of a request chooses where the reply goes: to any queue that reply\n"
+"may write to. --prefix restricts that to queues for replies.",
 	.opts = reply_opts,
 	.operands = { COMPLETES_NOTHING },
 	.min = 0,

@@ -416,9 +416,9 @@ static const struct opt consume_opts[] = {
 	{ 'n', "number", "N", "end after N commands (default 0: never)" },
 	{ OPT_LEASE, "lease", "DURATION",
 	  "how long one may run (default: the queue's lease_ms)" },
-	{ OPT_KEEP, "keep", NULL, "let the lease begin anew while it runs" },
+	{ OPT_KEEP, "keep", NULL, "extend the lease as long as a command runs" },
 	{ OPT_RETRY, "retry", "DURATION",
-	  "how long a failed one waits (default: the back-off)" },
+	  "how long a failed message waits (default: the back-off)" },
 	{ OPT_BATCH, "batch", "N",
 	  "give up to N messages to a command, a line each" },
 	{ OPT_NULL, "null", NULL,
@@ -441,48 +441,48 @@ const struct command cmd_consume = {
 "for what is no letter or digit; the last one wins, and values with a NUL\n"
 "are left out.\n"
 "\n"
-"Exit status 0 acknowledges the message. 75 releases it: it is in its place\n"
-"again at once, for anybody, and has not failed; consume takes no more\n"
-"messages for 100 ms then, and twice as long after each that follows without\n"
-"a success in between, at most 5 s. 65 rejects it: it is no good, and dead at\n"
-"once. 126 and 127 say that a program is not executable or not there, which is\n"
-"no message's fault: the message is released and consume ends, with exit status\n"
-"1, as it does if COMMAND cannot be run at all. With any other status, or death\n"
-"by a signal, the message is retried: it has failed, and waits as long as\n"
+"Exit status 0 acknowledges the message. 75 releases it: it is back in its place\n"
+"at once, for any consumer, and has not failed; consume receives no more\n"
+"messages for 100 ms then, and for twice as long after each further release\n"
+"without a success in between, at most 5 s. 65 rejects it: it is dead at once.\n"
+"126 and 127 say that a program is not executable or missing, which is not the\n"
+"message's fault: it is released, and consume ends with exit status 1, as it\n"
+"does if COMMAND cannot be run at all. With any other status, or if a signal\n"
+"kills COMMAND, the message is retried: it has failed, and waits as long as\n"
 "--retry or the queue's options retry_ms, retry_backoff and retry_max_ms say.\n"
 "After max_deliveries failures it is dead.\n"
 "\n"
-"What COMMAND writes to its standard error, a pipe, goes on to that of\n"
-"consume; from what it leaves running as well, as long as consume runs. The\n"
-"last line of it, with the exit status or signal before it, is the note of a\n"
-"message that is retried or rejected, at most 256 bytes: peek --long shows it,\n"
-"and the next COMMAND has it in DEVMQ_NOTE. What came of a message that was\n"
-"not acknowledged is said in a line, \"dead\" if it is that. The exit status\n"
-"of consume is 6 if it ended in order and any message was retried, rejected or\n"
-"lost to its lease.\n"
+"The standard error of COMMAND is a pipe; consume writes what it reads there to\n"
+"its own standard error, also from processes that COMMAND leaves running, as\n"
+"long as consume runs. The exit status or signal and the last line, at most 256\n"
+"bytes, are the note of a message that is retried or rejected: peek --long shows\n"
+"it, and the next COMMAND has it in DEVMQ_NOTE. For a message that was not\n"
+"acknowledged, consume prints a line that says what became of it. The exit\n"
+"status of consume is 6 if it ended in order and any message was retried,\n"
+"rejected or lost to its lease.\n"
 "\n"
-"A message that is not settled when its lease ends goes to the next consumer,\n"
-"as failed. A COMMAND that runs longer is killed: by SIGTERM to its process\n"
-"group when the lease ends, by SIGKILL a second later. --lease=0 is no end. A\n"
-"COMMAND that says \"mqctl extend\" in time gets more of it; with --keep the\n"
-"lease begins anew whenever half of it is over, as long as COMMAND runs, so that\n"
-"it matters only if consume itself hangs or is stopped.\n"
+"A message that is not settled when its lease ends goes to the next consumer, as\n"
+"failed. A COMMAND that runs longer is killed: by SIGTERM to its process group\n"
+"when the lease ends, by SIGKILL a second later. --lease=0 is no end. If COMMAND\n"
+"runs \"mqctl extend\" in time, the lease begins anew. With --keep, consume\n"
+"extends the lease whenever half of it is over, as long as COMMAND runs; the\n"
+"lease then ends only if consume itself hangs or is stopped.\n"
 "\n"
-"With --batch, as many messages as are there, up to N, are the standard input\n"
+"With --batch, as many messages as are ready, up to N, are the standard input\n"
 "of one COMMAND, each ended by a newline if it has none. It has DEVMQ_COUNT\n"
 "and DEVMQ_IDS (with spaces between) in its environment, and no other\n"
-"metadata. The outcome is that of all of them.\n"
+"metadata. Its exit status settles all of them.\n"
 "\n"
-"--until-empty ends consume when there is nothing that it could be given now.\n"
-"Messages that wait for a retry or for their time are not waited for.\n"
+"--until-empty ends consume when no message is ready that it may receive. It\n"
+"does not wait for messages that wait for a retry or for their time.\n"
 "\n"
-"On SIGTERM, SIGINT or SIGHUP no more messages are taken, commands that run\n"
-"may finish and are settled as they end, and the exit status is as without; a\n"
-"second signal kills them (SIGKILL to their process groups) and releases their\n"
-"messages. If consume itself is killed, its messages go to other consumers\n"
-"at once and its commands are killed (SIGKILL to each, but not to processes\n"
-"that they started). Where the queue's option eof reports end of file,\n"
-"consume ends as with --until-empty.",
+"On SIGTERM, SIGINT or SIGHUP, consume receives no more messages; commands that\n"
+"run may finish, and their messages are settled as always. A second signal kills\n"
+"them (SIGKILL to their process groups) and releases their messages. The exit\n"
+"status is the same as without a signal. If consume itself is killed, its\n"
+"messages go to other consumers at once and its commands are killed (SIGKILL to\n"
+"each, but not to processes that they started). If the queue's option eof\n"
+"reports end of file, consume ends as with --until-empty.",
 	.opts = consume_opts,
 	.operands = { COMPLETES_QUEUE, COMPLETES_PROGRAM },
 	.min = 2,

@@ -259,17 +259,17 @@ const struct command cmd_create = {
 "\"mqctl options\" shows all options with their bounds and defaults. Sizes\n"
 "(max_bytes, max_message_size) may end in K, M or G, durations (options that\n"
 "end in _ms) in ms, s, m, h or d, with a fraction if need be; a duration\n"
-"without a unit is in milliseconds. uid and gid may be names. What is wrong\n"
-"with an option is said in the module's words, and the exit status is 5.\n"
+"without a unit is in milliseconds. uid and gid may be names. If the module\n"
+"refuses an option, its message says why, and the exit status is 5.\n"
 "\n"
 "If there is a queue of that name, the exit status is 4. With --exist-ok it is 0\n"
-"if the options given are those of that queue, whatever the others are; those\n"
-"that are not are named, nothing is changed, and the exit status is 4.\n"
+"if the queue has the options given, whatever its other options are; if not,\n"
+"those that differ are named, nothing is changed, and the exit status is 4.\n"
 "\n"
-"What is written to /dev/mq/NAME before there is a queue ends up in a regular\n"
-"file, which is then in the way of the queue's device file: nothing is created,\n"
-"unless --force is given, which removes that file with what is in it. It\n"
-"removes no directory, and no device file of another queue.",
+"Writing to /dev/mq/NAME before there is a queue makes a regular file, which is\n"
+"then in the way of the queue's device file: no queue is created, unless --force\n"
+"is given, which removes that file with its contents. --force removes neither a\n"
+"directory nor the device file of another queue.",
 	.opts = create_opts,
 	.operands = { COMPLETES_NOTHING, COMPLETES_OPTION },
 	.min = 1,
@@ -311,7 +311,7 @@ static int run_rm(struct args *args)
 
 static const struct opt rm_opts[] = {
 	{ 'f', "force", NULL,
-	  "also if messages are stored, which are lost, or it is missing" },
+	  "even if it stores messages, which are lost, or is missing" },
 	OPTS_END
 };
 
@@ -321,10 +321,10 @@ const struct command cmd_rm = {
 	.synopsis = "[-f] NAME...",
 	.summary = "Remove queues",
 	.text =
-"A queue that still stores messages is only removed with -f. Programs that\n"
-"have it open get an error from then on. With -f it is no error if there is no\n"
-"such queue. If one of several cannot be removed, the others are, and the exit\n"
-"status is 1.",
+"A queue that still stores messages is removed with -f only. Programs that have\n"
+"it open get an error from then on. With -f it is no error if there is no such\n"
+"queue. If one of several cannot be removed, the others are removed\n"
+"nevertheless, and the exit status is 1.",
 	.opts = rm_opts,
 	.operands = { COMPLETES_QUEUE },
 	.min = 1,

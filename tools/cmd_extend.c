@@ -121,10 +121,10 @@ const struct command cmd_extend = {
 	.synopsis = "[DURATION]",
 	.summary = "Say that a command of consume is still working",
 	.text =
-"For a command that consume runs, which is found through the environment\n"
-"variable DEVMQ_CONSUME: the lease of its messages begins anew, and lasts as long\n"
-"as before, or DURATION from now on; 0 is no end. The exit status is 1 if the\n"
-"lease is over already, which is when the command should give up.\n"
+"For a command that consume runs: the lease of its messages begins anew, and\n"
+"lasts as long as before, or DURATION; 0 is no end. The environment variable\n"
+"DEVMQ_CONSUME tells extend how to reach consume. The exit status is 1 if the\n"
+"lease has ended already; the command should give up then.\n"
 "\n"
 "    mqctl consume videos --lease=1m -- sh -c '\n"
 "        while step; do mqctl extend || exit; done'\n"

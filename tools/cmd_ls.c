@@ -463,14 +463,14 @@ const struct command cmd_ls = {
 "in_flight, delayed, deferred, dead, bytes, consumers, producers, oldest_ms\n"
 "and node. Sizes and durations are rounded down to be short, unless --raw or\n"
 "--json is given. JSON has all queues in the array \"queues\", with columns by\n"
-"their names and numbers as numbers. That there is no queue is no error.\n"
+"their names and numbers as numbers. It is no error if there is no queue.\n"
 "\n"
-"--total adds up the counters of the queues shown; of an age it is the oldest.\n"
+"--total adds up the counters of the queues shown; of ages it shows the largest.\n"
 "In JSON it is the object \"total\". With --watch, JSON is an object a line.\n"
 "\n"
-"A node that is not ok means that nobody can use the queue: its device file\n"
-"is missing, or another file stands in its place (wrong), which keeps what is\n"
-"written to it and sends nothing.",
+"If the node of a queue is not ok, nobody can use the queue: its device file is\n"
+"missing, or another file is in its place (wrong), which keeps what is written\n"
+"to it and sends nothing.",
 	.opts = ls_opts,
 	.operands = { COMPLETES_QUEUE },
 	.min = 0,

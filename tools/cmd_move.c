@@ -132,19 +132,19 @@ const struct command cmd_move = {
 	.synopsis = "NAME TARGET [OPTION]...",
 	.summary = "Move messages to another queue",
 	.text =
-"Moves the messages that are ready in the queue NAME to the queue TARGET, or with\n"
-"options those that match every one of them, and prints how many. What is in\n"
-"flight stays. In TARGET they are ready under new ids, in their order, and what\n"
-"is delayed stays so until its time. What their senders gave them, time to live\n"
-"and all, they keep; attempts and failures count from zero. Needs permission to\n"
-"write to TARGET.\n"
+"Moves the messages that are ready in the queue NAME to the queue TARGET, or\n"
+"with options those that match every one of them, and prints how many. Messages\n"
+"in flight stay. In TARGET the messages have new ids, in the same order, and a\n"
+"delayed message stays delayed until its time. They keep what their senders gave\n"
+"them, such as the time to live; attempts and failures count from zero. Needs\n"
+"permission to write to TARGET.\n"
 "\n"
-"TARGET takes no more than a sender could send to it. When it is full (or paused\n"
-"for senders) move ends with what has been moved by then, and exit status 1; so\n"
-"it does for messages that are larger than it takes. Nothing waits, and nothing\n"
-"there is dropped for it.\n"
+"The bounds of TARGET hold as for a sender. When it is full, or paused for\n"
+"senders, move ends, and the exit status is 1; messages moved before stay there.\n"
+"Messages that are too large for TARGET stay in NAME, and the exit status is 1,\n"
+"too. move never waits for room, and drops nothing to make room.\n"
 "\n"
-"Whatever happens to move, each message is in one of the two queues.",
+"If move is killed, each message is in one of the two queues.",
 	.opts = move_opts,
 	.operands = { COMPLETES_QUEUE },
 	.min = 2,

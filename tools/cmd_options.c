@@ -103,11 +103,11 @@ const struct command cmd_options = {
 	.synopsis = "[OPTION...]",
 	.summary = "Show the options that a queue can have",
 	.text =
-"Each with its default, as create and set take it, the values that it can have,\n"
-"whether set can change it, and what it is; all options, or those given. Where\n"
-"the module is loaded and you may read /dev/mq/control it is asked, else the\n"
-"options are those of the version that mqctl was built with. The exit status is\n"
-"5 if there is no option of a name given.",
+"Shows all options, or those given: the default, as create and set take it, the\n"
+"values that the option can have, whether set can change it, and what it is for.\n"
+"The options are those of the module, if it is loaded and you may read\n"
+"/dev/mq/control, else those of the version that mqctl was built with. The exit\n"
+"status is 5 if there is no option of a name given.",
 	.opts = options_opts,
 	.operands = { COMPLETES_OPTION_NAME },
 	.min = 0,

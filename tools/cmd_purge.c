@@ -99,12 +99,12 @@ const struct command cmd_purge = {
 	.summary = "Drop messages",
 	.text =
 "Drops all messages, or those that match every option given, and prints how\n"
-"many. What is in flight stays, unless --state names that; its consumer learns\n"
-"of it when it settles the message. To drop a message that is delayed is how it\n"
-"is cancelled; its de-duplication id can be sent once more. How old a message is\n"
-"goes by when it came to this queue and to its state, and no step of the\n"
-"machine's clock changes that. REASON is failures, rejected, expired, overflow,\n"
-"or the number from 256 on that a consumer gave.",
+"many. Messages in flight stay, unless --state names that; the consumer of such\n"
+"a message learns that it is gone when it settles it. To cancel a delayed\n"
+"message, purge it; its de-duplication id can be sent once more. The age of a\n"
+"message is the time that it has been in this queue and in its state; setting\n"
+"the machine's clock does not change it. REASON is failures, rejected, expired,\n"
+"overflow, or the number from 256 on that a consumer gave.",
 	.opts = purge_opts,
 	.operands = { COMPLETES_QUEUE },
 	.min = 1,

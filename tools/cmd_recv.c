@@ -214,14 +214,14 @@ const struct command cmd_recv = {
 	.summary = "Take messages and acknowledge them",
 	.text =
 "Prints the payloads, each ended by a newline if it has none. A message is\n"
-"acknowledged once it has been written to standard output; what cannot be\n"
-"written goes back to its place in the queue. Only the first message is\n"
-"waited for. The exit status is 3 if there was none in that time, or if the\n"
-"queue reports end of file (option eof). --wait=0 does not wait.\n"
+"acknowledged after it has been written to standard output; if it cannot be\n"
+"written it goes back to its place in the queue. recv waits for the first\n"
+"message only. The exit status is 3 if none came in that time, or if the queue\n"
+"reports end of file (option eof). --wait=0 does not wait.\n"
 "\n"
-"A message that was deferred is only received by --id, without waiting; the\n"
-"exit status is 3 if none with that id is deferred. \"peek --state=deferred\"\n"
-"shows those that are.",
+"A deferred message is received with --id only, and without waiting; the exit\n"
+"status is 3 if no message with that id is deferred. \"peek --state=deferred\"\n"
+"shows all that are.",
 	.opts = recv_opts,
 	.operands = { COMPLETES_QUEUE },
 	.min = 1,
@@ -316,7 +316,7 @@ static const struct opt peek_opts[] = {
 	  "only these: ready, in-flight, delayed, deferred, dead" },
 	OPT_ID_RANGE,
 	OPTS_SELECT,
-	{ 'f', "follow", NULL, "go on with what comes, until interrupted" },
+	{ 'f', "follow", NULL, "go on with messages that come, until interrupted" },
 	{ 'l', "long", NULL, "a line about each message before its payload" },
 	OPTS_FORMAT,
 	OPTS_END
@@ -326,22 +326,23 @@ const struct command cmd_peek = {
 	.name = "peek",
 	.run = run_peek,
 	.synopsis = "NAME [OPTION]...",
-	.summary = "Show messages and take none",
+	.summary = "Show messages without receiving them",
 	.text =
 "Prints the payloads, in the order of ids, each ended by a newline if it has\n"
-"none. No count changes. The exit status is 3 if there was no message to\n"
+"none. No counter changes. The exit status is 3 if there was no message to\n"
 "show.\n"
 "\n"
 "With --long, a line before each payload has the message's id and state, and\n"
-"then, as NAME=VALUE, when it was sent and by whom, attempts and failures,\n"
-"priority and key, who holds it and since when, when it is due (delayed:\n"
-"gets ready; in flight: its lease ends) and expires, and, of what is or was\n"
-"dead: the reason (failures, rejected, expired, overflow, or the number that\n"
+"then, as NAME=VALUE: when it was sent and by whom, attempts and failures,\n"
+"priority and key, who holds it and since when, when it is due (delayed: it\n"
+"becomes ready; in flight: its lease ends) and when it expires; and, if it is or\n"
+"was dead: the reason (failures, rejected, expired, overflow, or the number that\n"
 "a consumer gave), the note, and its origin as QUEUE/ID. What does not apply\n"
 "is left out. Times are UTC. --json has the same and more.\n"
 "\n"
-"--follow shows what comes, too, in the order of ids; but looks for it ten times\n"
-"a second, and takes nothing, so that others may have had a message before.\n"
+"--follow also shows messages that come later, in the order of ids. It looks for\n"
+"them ten times a second, so it may miss a message that a consumer receives at\n"
+"once.\n"
 "\n"
 "With permission only to read, peek counts as a consumer while it runs.",
 	.opts = peek_opts,

@@ -92,17 +92,17 @@ const struct command cmd_redrive = {
 	.name = "redrive",
 	.run = run_redrive,
 	.synopsis = "NAME [TARGET] [OPTION]...",
-	.summary = "Give dead messages another chance",
+	.summary = "Make dead messages ready again",
 	.text =
 "Moves the messages that are dead in the queue NAME, and those that came\n"
 "there as dead from other queues, and prints how many. Each goes back to\n"
 "where it came from: in its own queue it is ready in its place, in another\n"
 "one under a new id. With TARGET, all go to that queue. Failures count from\n"
 "zero again, and no bound of a queue keeps them out. If the queue that a\n"
-"message came from is gone, or you may not write to it, it stays where it is,\n"
-"and the exit status is 1. Another queue of the same name is not the one that\n"
-"it came from: give that as TARGET. With options, only those messages are moved\n"
-"that match every one of them.",
+"message came from was removed, or you may not write to it, the message stays\n"
+"where it is, and the exit status is 1. A new queue of the same name is another\n"
+"one: give it as TARGET. With options, only messages that match every one of\n"
+"them are moved.",
 	.opts = redrive_opts,
 	.operands = { COMPLETES_QUEUE },
 	.min = 1,

@@ -77,7 +77,7 @@ static const struct opt release_opts[] = {
 	{ OPT_HOLDER, "holder", "PID", "only what this process has received" },
 	OPTS_SELECT,
 	{ OPT_IN, "in", "DURATION",
-	  "not at once: until then its consumer may settle it" },
+	  "after this time, unless its consumer settles it before" },
 	OPTS_END
 };
 
@@ -85,18 +85,17 @@ const struct command cmd_release = {
 	.name = "release",
 	.run = run_release,
 	.synopsis = "NAME OPTION...",
-	.summary = "Take back what a consumer holds",
+	.summary = "Take messages back from their consumers",
 	.text =
 "Takes messages that are in flight from the consumers that hold them, puts them\n"
 "back in their place for others, and prints how many. The delivery does not\n"
-"count as an attempt. Its consumer learns that it has lost a message when it\n"
-"settles it. With --in, the lease of each ends after so much time, as if its\n"
-"consumer had been given that: this counts as a failure then, if it has not\n"
-"been settled.\n"
+"count as an attempt. A consumer learns that it has lost a message when it\n"
+"settles it. With --in, the lease of each message ends after that time; if it\n"
+"has not been settled by then, the delivery counts as failed.\n"
 "\n"
-"Which messages: those that match every option given, of which there must be one.\n"
-"peek --state=in-flight --long shows who holds what. Needs the same permission as\n"
-"purge.",
+"Takes back the messages that match every option given, of which there must be\n"
+"one. peek --state=in-flight --long shows who holds which message. Needs the\n"
+"same permission as purge.",
 	.opts = release_opts,
 	.operands = { COMPLETES_QUEUE },
 	.min = 1,
@@ -117,10 +116,10 @@ const struct command cmd_reject = {
 	.name = "reject",
 	.run = run_reject,
 	.synopsis = "NAME OPTION...",
-	.summary = "Reject what a consumer holds",
+	.summary = "Reject messages that consumers hold",
 	.text =
-"As release, but the messages are dead then, as if their consumers had rejected\n"
-"them: they go to the dead-letter queue, if there is one, or stay as dead.",
+"As release, but the messages are dead, as if their consumers had rejected them:\n"
+"they go to the dead-letter queue, if there is one, or stay dead in this queue.",
 	.opts = reject_opts,
 	.operands = { COMPLETES_QUEUE },
 	.min = 1,

@@ -347,14 +347,14 @@ static const struct opt send_opts[] = {
 	{ 'p', "priority", "N", "its priority, higher is delivered first" },
 	{ 'd', "delay", "DURATION",
 	  "how long it waits before it is ready (0: not at all)" },
-	{ OPT_AT, "at", "TIME", "when it gets ready; at once if that is past" },
+	{ OPT_AT, "at", "TIME", "when it becomes ready; at once if that is past" },
 	{ 't', "ttl", "DURATION",
-	  "how long it may wait to be delivered (0: without end)" },
+	  "how long it may wait before it expires (0: for ever)" },
 	{ OPT_DEDUP, "dedup-id", "ID", "store it only if the id is new" },
 	{ 's', "sync", NULL, "return when it is on stable storage" },
 	{ OPT_NONBLOCK, "nonblock", NULL,
 	  "do not wait for room in a full queue; exit with 3" },
-	{ 'J', "json", NULL, "print ids as JSON, and what was a duplicate" },
+	{ 'J', "json", NULL, "print ids as JSON, and whether it was a duplicate" },
 	OPTS_END
 };
 
@@ -367,16 +367,16 @@ const struct command cmd_send = {
 "Without MESSAGE, all of standard input up to its end is one message, byte\n"
 "for byte. An empty message is refused unless the queue has allow_empty=1.\n"
 "With --line, every line of standard input is a message, sent as soon as it is\n"
-"there; the newline belongs to the message, as with framing=line, and a last\n"
+"read; the newline belongs to the message, as with framing=line, and a last\n"
 "line without one is a message without one. The id of each message is\n"
 "printed, one a line. A MESSAGE that begins with '-' needs '--' before it.\n"
 "\n"
 "If the queue is full or paused, send waits, unless --nonblock or the queue's\n"
-"overflow option says otherwise. What the queue does not have (--priority,\n"
-"--sync) is refused and nothing is sent.\n"
+"overflow option says otherwise. A message is refused if it asks for something\n"
+"that the queue does not have (--priority, --sync).\n"
 "\n"
-"Without --delay and --at, --ttl, the queue's options delay_ms and ttl_ms say\n"
-"how long. TIME is in seconds since 1970, or in UTC as\n"
+"Without --delay and --at, the queue's option delay_ms applies, and without\n"
+"--ttl its option ttl_ms. TIME is in seconds since 1970, or in UTC as\n"
 "2026-11-22T19:30:00Z.\n"
 "\n"
 "A message whose --dedup-id was sent before, within the queue's\n"

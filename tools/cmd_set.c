@@ -103,7 +103,7 @@ const struct command cmd_get = {
 	.text =
 "Without OPTION: all options as option=value, one a line, as create takes\n"
 "them. With OPTION, which may also be a counter: the value alone, one a\n"
-"line. mode, uid and gid are those of the device file as it is now. The exit\n"
+"line. mode, uid and gid are those that the device file has now. The exit\n"
 "status is 5 if there is no such option.",
 	.opts = no_opts,
 	.operands = { COMPLETES_QUEUE, COMPLETES_COLUMN },
@@ -223,7 +223,7 @@ const struct command cmd_set = {
 "The options are changed in the order given, up to the first that is\n"
 "refused. Values are written as for create. Options that are fixed when a\n"
 "queue is created cannot be changed. The exit status is 5 if there is no such\n"
-"option, it is fixed, or the value is none of its.",
+"option, if it is fixed, or if it cannot have the value.",
 	.opts = no_opts,
 	.operands = { COMPLETES_QUEUE, COMPLETES_OPTION },
 	.min = 2,

@@ -244,30 +244,30 @@ const struct command cmd_settle = {
 	.name = "settle",
 	.run = run_settle,
 	.synopsis = "--fd=N [OPTION]... [ID[-ID]]... ACTION",
-	.summary = "Finish deliveries that a descriptor of the shell holds",
+	.summary = "Settle deliveries that a descriptor of the shell holds",
 	.text =
 "A delivery belongs to the open file that received it, so settle works on a\n"
 "descriptor that it inherits, which must be open for reading with\n"
-"ack=manual. Without ID, what that descriptor received last is settled, if\n"
-"that is the only delivery that it holds and was read to its end; else nothing\n"
-"is settled, and the ids are named. The exit status is 3 if it has received\n"
-"nothing yet. A range settles what the descriptor holds in it. ACTION is one\n"
-"of:\n"
+"ack=manual. Without ID, the delivery that the descriptor received last is\n"
+"settled, if that is the only one that it holds and was read to its end; else\n"
+"nothing is settled, and the ids are named. The exit status is 3 if the\n"
+"descriptor has received nothing yet. A range settles all deliveries in it that\n"
+"the descriptor holds. ACTION is one of:\n"
 "\n"
-"ack: the message is done and gone.\n"
+"ack: the message is done, and is removed from the queue.\n"
 "\n"
 "release: it goes back to its place at once, as if it had not been delivered.\n"
 "\n"
-"retry: it failed, and goes back to its place after a while. If it failed as\n"
-"often as the queue's option max_deliveries says, it is dead.\n"
+"retry: the delivery failed, and the message goes back to its place after a\n"
+"while. After max_deliveries failures it is dead.\n"
 "\n"
-"reject: it is no good, and is dead: it goes to the dead-letter queue, or\n"
-"stays as dead where it is.\n"
+"reject: the message cannot be processed, and is dead: it goes to the\n"
+"dead-letter queue, or stays dead in this queue.\n"
 "\n"
-"extend: it is not finished, and its lease begins anew; --lease=0 ends it\n"
-"never.\n"
+"extend: the work goes on, and the lease begins anew; with --lease=0 it has no\n"
+"end.\n"
 "\n"
-"defer: it is set aside, until somebody receives it by its id.",
+"defer: the message is set aside, until a consumer receives it by its id.",
 	.opts = settle_opts,
 	.operands = { COMPLETES_ACTION },
 	.min = 1,

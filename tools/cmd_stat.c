@@ -180,8 +180,8 @@ const struct command cmd_stat = {
 "One a line, its name and its value, numbers in full. The counters are one\n"
 "consistent snapshot if you may open the queue for reading and writing, else\n"
 "they are read one by one. Without NAME: how much memory the messages of all\n"
-"queues and those of one user may take, how much is used, and by which users;\n"
-"all in bytes.",
+"queues, and those of one user, may take, how much they take, and of which\n"
+"users; all in bytes.",
 	.opts = stat_opts,
 	.operands = { COMPLETES_QUEUE },
 	.min = 0,
