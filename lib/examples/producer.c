@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * producer QUEUE KEY: send every line of the standard input as a message with
- * a key and a content type, as many at a time as have come.
+ * a key and a content type, in batches of as many lines as have come.
  */
 #include <stdio.h>
 #include <string.h>

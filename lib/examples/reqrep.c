@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * reqrep serve QUEUE: answer each request by sending its payload back.
- * reqrep ask QUEUE REPLIES TEXT: send a request and print the answer that
- * comes to the queue REPLIES, whose name has to begin with "reply". Any number
- * of them may share that queue.
+ * reqrep serve QUEUE: reply to each request by sending its payload back.
+ * reqrep ask QUEUE REPLIES TEXT: send a request and print the reply that comes to
+ * the queue REPLIES, whose name must begin with "reply". Any number of callers may
+ * share that queue.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -18,8 +18,8 @@ static struct devmq_batch *batch;
 static struct devmq_buffer *buffer;
 
 /*
- * A request that cannot be answered is done with all the same. Nor is one
- * client's full queue worth the others' waiting.
+ * A request that cannot be replied to is acknowledged as well. If the queue of one
+ * client is full, the others do not wait for it.
  */
 static int answer(const struct devmq_msg *request)
 {

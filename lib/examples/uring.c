@@ -2,8 +2,8 @@
 /*
  * uring QUEUE: receive and acknowledge through io_uring, with one system call
  * for each batch: it acknowledges the batch before and waits for the next.
- * Needs no library for io_uring. Before Linux 6.12 it has to poll where there is
- * no message.
+ * Needs no library for io_uring. Before Linux 6.12 it has to poll if there is no
+ * message.
  */
 #include <errno.h>
 #include <poll.h>
@@ -61,7 +61,7 @@ static int ring_open(struct ring *ring)
 	return 0;
 }
 
-/* Queue a command; its structure, at @argument, is the kernel's until then. */
+/* Queue a command; the kernel uses the structure at @argument until it is done. */
 static void ring_command(struct ring *ring, int fd, unsigned int command,
 			 void *argument)
 {
@@ -80,7 +80,7 @@ static void ring_command(struct ring *ring, int fd, unsigned int command,
 	ring->queued++;
 }
 
-/* Submit all, wait until all is done. Return: 0, or the first error. */
+/* Submit all commands, and wait for all. Return: 0, or the first error. */
 static int ring_run(struct ring *ring)
 {
 	unsigned int head, left = ring->queued;
@@ -105,7 +105,7 @@ static int ring_run(struct ring *ring)
 	return err;
 }
 
-/* Print what was received, and say in @done which ids that were. */
+/* Print the messages that were received, and store the range of their ids in @done. */
 static void work(const struct devmq_recv *recv, struct devmq_settlement *done)
 {
 	const char *at = (const char *)(uintptr_t)recv->buffer;
@@ -131,7 +131,7 @@ static void work(const struct devmq_recv *recv, struct devmq_settlement *done)
 static int consume(int fd, struct ring *ring)
 {
 	static char buffer[1 << 16] __attribute__((aligned(8)));
-	/* A range settles what we hold within it, which is this batch. */
+	/* A range settles all deliveries in it that are held: those of this batch. */
 	struct devmq_settlement done = { .action = DEVMQ_ACTION_ACK };
 	struct devmq_settle settle = {
 		.size = sizeof(settle),

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * worker QUEUE: work on messages. One that is done is acknowledged, one that
- * failed comes again after a while, and what is no good at all is rejected. The
- * lease of each begins when the work on it does. One that is asked to stop
- * (SIGTERM) finishes what it does and releases the rest; one that is killed, or
- * hangs longer than the lease, loses all that it holds to other consumers, as
- * failed.
+ * worker QUEUE: work on messages. A message is acknowledged when it is done, retried
+ * if it failed, and rejected if it cannot be processed. The lease of each begins when
+ * the work on it does. On SIGTERM the worker finishes the message that it works on and
+ * releases the others; if it is killed, or hangs longer than the lease, its messages
+ * go to other consumers, and its deliveries count as failed.
  */
 #include <errno.h>
 #include <signal.h>
@@ -16,7 +15,7 @@
 
 #define AT_ONCE		16
 #define LEASE_NS	DEVMQ_SECONDS(30)
-/* A number of our own for what this program cannot read. */
+/* The reason that this program gives for messages that it cannot read. */
 #define NOT_TEXT	(DEVMQ_REASON_USER + 1)
 
 static volatile sig_atomic_t stop;
@@ -27,7 +26,7 @@ static void on_signal(int number)
 	stop = 1;
 }
 
-/* 0; or -EAGAIN if it may go better later; or -EINVAL if it never will. */
+/* Return: 0; -EAGAIN if a retry may help; -EINVAL if it cannot be processed. */
 static int work(const struct devmq_msg *msg)
 {
 	const char *payload;
@@ -48,7 +47,7 @@ static int work_on(struct devmq_queue *queue, const struct devmq_msg *msg)
 	uint64_t id = devmq_msg_id(msg);
 	int err;
 
-	/* This one's lease counts from now on, and not from its delivery. */
+	/* The lease of this message begins now, not with its delivery. */
 	err = devmq_extend(queue, id, 0);
 	if (!err)
 		switch (work(msg)) {
@@ -62,7 +61,7 @@ static int work_on(struct devmq_queue *queue, const struct devmq_msg *msg)
 		default:
 			err = devmq_retry(queue, id, 0);
 		}
-	/* We were too slow, and somebody else has it now. */
+	/* The lease has ended, and another consumer may have the message. */
 	return err == -ESTALE ? 0 : err;
 }
 

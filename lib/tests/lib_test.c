@@ -24,7 +24,7 @@
 
 #include "devmq.h"
 
-/* Seconds for a test: only one that hangs needs them, but machines are busy. */
+/* Seconds for a test. Only a test that hangs needs them, on a busy machine as well. */
 #undef TEST_TIMEOUT_DEFAULT
 #define TEST_TIMEOUT_DEFAULT 900
 
@@ -127,7 +127,7 @@ TEST_F(queue, open_gives_name_and_descriptor)
 	EXPECT_STREQ(self->name, devmq_name(q));
 	EXPECT_EQ(O_RDWR, fcntl(devmq_fd(q), F_GETFL) & O_ACCMODE);
 	EXPECT_EQ(0, fcntl(devmq_fd(q), F_GETFL) & O_NONBLOCK);
-	/* It has done neither yet. */
+	/* It has neither received nor sent yet. */
 	EXPECT_EQ(1, COUNTER(q, consumers));
 	EXPECT_EQ(1, COUNTER(q, producers));
 	devmq_close(q);
@@ -146,7 +146,7 @@ TEST_F(queue, open_refuses_what_is_no_queue)
 	EXPECT_EQ(-ENOENT, devmq_open(&q, "/dev/mq/none", DEVMQ_OPEN_READ));
 }
 
-/* Nor what stands among the nodes of queues, when these are known. */
+/* Nor are other files among the nodes, once the major number is known. */
 TEST_F(queue, open_knows_what_is_not_a_queues_own_node)
 {
 	struct devmq_queue *q;
@@ -235,7 +235,7 @@ TEST_F(queue, a_passed_descriptor_becomes_a_handle)
 	fd = dup(devmq_fd(self->in));
 	ASSERT_EQ(0, devmq_remove(self->name, true, NULL, 0));
 	EXPECT_EQ(-ENODEV, devmq_open_fd(&q, fd));
-	/* The number is the next one's, which is not the one that this was. */
+	/* The next queue may get the same number, and is another queue. */
 	ASSERT_EQ(0, devmq_create(self->name, NULL, NULL, 0));
 	EXPECT_EQ(-ENODEV, devmq_open_fd(&q, fd));
 	EXPECT_EQ(0, close(fd));
@@ -486,7 +486,7 @@ TEST_F(queue, a_received_message_can_be_sent_on)
 	ASSERT_EQ(0, devmq_batch_add_header(self->batch, "i", "w", 1));
 	ASSERT_EQ(0, devmq_send_batch(self->out, self->batch, NULL, NULL,
 				      NULL));
-	/* The same from what was peeked at, which has an extra block. */
+	/* The same from a message that was peeked at, which has an extra block. */
 	ASSERT_EQ(1, devmq_peek(self->in, self->buffer, 0, 0, 0,
 				DEVMQ_FOREVER));
 	ASSERT_EQ(1, devmq_buffer_next(self->buffer, &self->msg));
@@ -608,7 +608,7 @@ static void on_alarm(int number)
 {
 }
 
-/* Ticks, so that one that comes too early is not the last. */
+/* A timer that ticks, so that a signal that comes too early is not the last. */
 static void alarm_soon(int flags)
 {
 	struct sigaction action = { .sa_handler = on_alarm,
@@ -642,7 +642,7 @@ TEST_F(queue, signals_end_the_sleep)
 	setitimer(ITIMER_REAL, &off, NULL);
 	EXPECT_EQ(0, devmq_purge(q, 0, 0, 0, 0, NULL));
 
-	/* With SA_RESTART it goes on, and the deadline stays what it was. */
+	/* With SA_RESTART the call goes on, with the same deadline. */
 	alarm_soon(SA_RESTART);
 	EXPECT_EQ(-ETIMEDOUT, devmq_recv(q, self->buffer, 0, 350));
 	setitimer(ITIMER_REAL, &off, NULL);
@@ -701,7 +701,7 @@ static void on_alarm_wake(int number)
 	devmq_wake(to_wake);
 }
 
-/* One signal is enough: whether it comes before the sleep or in it, it counts. */
+/* One signal is enough, whether it comes before the sleep or during it. */
 TEST_F(queue, a_signal_handler_may_wake)
 {
 	struct sigaction action = { .sa_handler = on_alarm_wake,
@@ -760,7 +760,7 @@ TEST_F(queue, each_wake_up_ends_one_thread_and_no_message_is_lost)
 		ASSERT_EQ(0, pthread_create(&w[i].thread, NULL,
 					    work_until_woken, &w[i]));
 	}
-	/* While messages come, one thread after the other is told to go. */
+	/* While messages come, end one thread after the other. */
 	for (i = 0; i < 4; i++) {
 		for (k = 0; k < 500; k++)
 			ASSERT_EQ(0, send_text(self->out, "x"));
@@ -788,7 +788,7 @@ TEST_F(queue, a_wake_up_ends_a_call)
 
 	snprintf(name, sizeof(name), "%.40s.replies", self->name);
 	ASSERT_EQ(0, devmq_create(name, NULL, NULL, 0));
-	/* One that waits in devmq_recv(), and one that cannot, and polls. */
+	/* One call waits in devmq_recv(); the other cannot sleep there, and polls. */
 	for (flags = 0; flags <= DEVMQ_OPEN_NONBLOCK;
 	     flags += DEVMQ_OPEN_NONBLOCK) {
 		ASSERT_EQ(0, devmq_open(&replies, name,
@@ -1032,7 +1032,7 @@ TEST_F(queue, thousands_of_ranges_are_settled)
 	EXPECT_EQ(COUNT, COUNTER(self->in, acked));
 }
 
-/* The next message, or NULL; at most 20 s late. */
+/* The next message, or NULL if none comes within 20 s. */
 static const struct devmq_msg *next(struct devmq_queue *q,
 				    struct devmq_buffer *buffer)
 {
@@ -1067,7 +1067,7 @@ TEST_F(queue, a_retry_comes_back_after_its_delay)
 	EXPECT_EQ(2, devmq_msg_attempt(self->msg));
 	EXPECT_EQ(1, devmq_msg_failures(self->msg));
 	EXPECT_EQ(DEVMQ_FAILURE_RETRY, devmq_msg_failure(self->msg));
-	/* Why it failed comes with it the next time. */
+	/* The next delivery has the note of the failure. */
 	EXPECT_EQ(0, devmq_retry_note(self->in, 1, 1, "no\0route", 8));
 	self->msg = next(self->in, self->buffer);
 	ASSERT_NE(NULL, self->msg);
@@ -1075,7 +1075,7 @@ TEST_F(queue, a_retry_comes_back_after_its_delay)
 	ASSERT_EQ(8, size);
 	EXPECT_EQ(0, memcmp(note, "no\0route", 8));
 	EXPECT_EQ(DEVMQ_REASON_NONE, devmq_msg_reason(self->msg));
-	/* One is as good as none. */
+	/* A delay of one nanosecond is as good as none. */
 	EXPECT_EQ(0, devmq_retry_buffer(self->in, self->buffer, 1, NULL));
 	EXPECT_EQ(1, devmq_recv(self->in, self->buffer, 0, 0));
 	ASSERT_EQ(1, devmq_peek(self->in, self->buffer, 0, DELAYED, 0, 0));
@@ -1418,7 +1418,7 @@ TEST_F(queue, duplicates_are_sent_and_not_stored)
 		EXPECT_EQ(want[i].duplicate, duplicate);
 	}
 	EXPECT_EQ(5, i);
-	/* Neither room nor the first message is needed for that. */
+	/* That works if the queue is full, and if the first message is gone. */
 	while (devmq_recv(self->in, self->buffer, 0, 0) > 0)
 		;
 	ASSERT_EQ(0, add_letters(self->batch, "b"));
@@ -1430,7 +1430,7 @@ TEST_F(queue, duplicates_are_sent_and_not_stored)
 
 /* -- requests and replies -------------------------------------------------- */
 
-/* Answers so many requests, those that it finds together from behind. */
+/* Reply to so many requests; to those of one buffer in reverse order. */
 struct server {
 	struct devmq_queue	*queue;
 	int			count;
@@ -1469,7 +1469,7 @@ static void *serve(void *arg)
 	devmq_batch_new(&batch);
 	while (s->count > 0 && devmq_recv(s->queue, buffer, 4, 60000) > 0) {
 		serve_some(s, buffer, batch);
-		/* Let there be more of them the next time. */
+		/* Let more requests come before the next receive. */
 		usleep(1000);
 	}
 	devmq_batch_free(batch);
@@ -1581,7 +1581,7 @@ TEST_F(queue, a_call_without_a_reply_ends)
 	ASSERT_EQ(1, devmq_buffer_next(self->buffer, &self->msg));
 	EXPECT_EQ(1, devmq_msg_attempt(self->msg));
 
-	/* The answer says where it belongs, and goes only where it may. */
+	/* The reply has the correlation id, and goes only to queues with the prefix. */
 	ASSERT_EQ(1, devmq_recv(self->in, self->buffer, 0, 0));
 	ASSERT_EQ(1, devmq_buffer_next(self->buffer, &self->msg));
 	ASSERT_EQ(0, devmq_batch_add(self->batch, "answer", 6));
@@ -1607,7 +1607,7 @@ TEST_F(queue, a_request_ends_with_the_patience_of_its_caller)
 	ASSERT_EQ(0, devmq_batch_add(self->batch, "request", 7));
 	EXPECT_EQ(-ETIMEDOUT, devmq_call(self->out, self->batch, replies,
 					 self->buffer, 20, &self->msg));
-	/* The caller's clock and the queue's are not read at one instant. */
+	/* The caller and the kernel read the clock at different instants. */
 	while (!COUNTER(self->in, expired))
 		usleep(1000);
 	EXPECT_EQ(-EAGAIN, devmq_recv(self->in, self->buffer, 0, 0));
@@ -1615,7 +1615,7 @@ TEST_F(queue, a_request_ends_with_the_patience_of_its_caller)
 	EXPECT_EQ(0, devmq_remove(name, true, NULL, 0));
 }
 
-/* Send a request that nobody waits for, and receive it as the one who answers. */
+/* Send a request that nobody waits for, and receive it on the other side. */
 static int abandon_call(struct devmq_queue *out, struct devmq_queue *in,
 			struct devmq_queue *replies, struct devmq_batch *batch,
 			struct devmq_buffer *buffer)
@@ -1642,7 +1642,7 @@ TEST_F(queue, a_late_answer_is_nobodys)
 	ASSERT_EQ(1, devmq_buffer_next(self->buffer, &self->msg));
 	ASSERT_EQ(0, devmq_batch_add(self->batch, "late", 4));
 	ASSERT_EQ(0, devmq_reply(self->msg, self->batch, NULL, 0));
-	/* The next call takes its own answer and leaves that one as it was. */
+	/* The next call takes its own reply, and leaves the other one alone. */
 	devmq_close(self->in);
 	self->in = NULL;
 	ASSERT_EQ(0, devmq_open(&server.queue, self->name, DEVMQ_OPEN_READ));
@@ -1926,7 +1926,7 @@ TEST_F(queue, lost_node_is_known)
 	close(fd);
 	EXPECT_EQ(-ENOTTY, devmq_check_node(self->name));
 	ASSERT_EQ(0, unlink(path));
-	/* The node of another queue is none of this one. */
+	/* The node of another queue is not this queue's. */
 	ASSERT_EQ(0, symlink("control", path));
 	EXPECT_EQ(-ENOTTY, devmq_check_node(self->name));
 	ASSERT_EQ(0, unlink(path));
@@ -1951,7 +1951,7 @@ TEST_F(queue, file_in_the_place_of_the_control_node_gets_no_command)
 	EXPECT_EQ(0, read(fd, text, sizeof(text)));
 	close(fd);
 	EXPECT_EQ(0, unlink("/dev/mq/control"));
-	/* Another device gets none, either. */
+	/* A device that is not a queue is refused, too. */
 	EXPECT_EQ(0, symlink("/dev/null", "/dev/mq/control"));
 	EXPECT_EQ(-ENOTTY, devmq_control("create x", NULL, 0));
 	EXPECT_EQ(0, unlink("/dev/mq/control"));

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * libdevmq without a kernel: names, building and reading records, hostile
- * buffers, and the loops around ioctls with a pretended kernel behind them.
- * Built with sanitizers, and every buffer is as large as what is in it.
+ * buffers, and the loops around ioctls, which call a pretended kernel. Built with
+ * sanitizers; every buffer is exactly as large as its contents.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -40,7 +40,7 @@ int __wrap_ioctl(int fd, unsigned long command, void *arg)
 	return -1;
 }
 
-/* Every allocation from here on but the first so many fails; -1: none does. */
+/* How many allocations succeed from here on before all fail; -1: none fails. */
 static int allocations = -1;
 
 static bool allocation_fails(void)
@@ -79,7 +79,7 @@ static struct devmq_queue queue = {
 	.fd = -1, .wake_fd = -1, .name = "pretended",
 };
 
-/* Put bytes into a buffer of just that size, as if received. */
+/* Put bytes into a buffer of exactly that size, as if they had been received. */
 static struct devmq_buffer *load(const void *bytes, size_t size, size_t count)
 {
 	struct devmq_buffer *buffer;
@@ -102,7 +102,7 @@ static struct devmq_buffer *load_batch(const struct devmq_batch *batch)
 	return load(first, devmq_batch_bytes(batch), devmq_batch_count(batch));
 }
 
-/* Use all that there is to say about a message; the sanitizers watch. */
+/* Call all getters of a message; the sanitizers check what they read. */
 static uint64_t touch(const struct devmq_msg *msg)
 {
 	struct devmq_header_view header;
@@ -240,7 +240,7 @@ TEST(control_node_is_known)
 	EXPECT_EQ(-ENOTTY, lmq_check_control(&st));
 	ASSERT_EQ(0, stat("/", &st));
 	EXPECT_EQ(-ENOTTY, lmq_check_control(&st));
-	/* Nothing is known of a number that nobody has: opening will tell. */
+	/* sysfs does not have this number: opening the file finds out. */
 	st.st_mode = S_IFCHR | 0600;
 	st.st_rdev = makedev(4000, 77);
 	EXPECT_EQ(0, lmq_check_control(&st));
@@ -478,7 +478,7 @@ TEST_F(batch, grows_and_is_used_again)
 	}
 	ASSERT_EQ(0, devmq_buffer_next(self->buffer, &self->msg));
 
-	/* What is dropped in front makes room behind. */
+	/* The room of messages that were dropped is used again. */
 	bytes = self->batch->room;
 	for (i = 0; i < 9999; i++)
 		ASSERT_EQ(0, devmq_batch_drop_first(self->batch));
@@ -524,7 +524,7 @@ TEST_F(batch, a_message_is_copied_whole)
 	p = devmq_msg_payload(self->msg, &size);
 	EXPECT_TRUE(is(p, size, "pay"));
 
-	/* What the kernel stamped, and its extra block, stay behind. */
+	/* The kernel's stamp and the extra block are not copied. */
 	stamped[0].size = sizeof(stamped[0]) + sizeof(struct devmq_extra) + 8;
 	stamped[0].extra_size = sizeof(struct devmq_extra);
 	stamped[0].key_size = 1;
@@ -549,7 +549,7 @@ TEST_F(batch, a_message_is_copied_whole)
 	devmq_batch_free(copy);
 }
 
-/* Any order of setters gives what a plain model says. */
+/* Any order of setters gives the result of a simple model. */
 struct model {
 	char	payload[300], key[256], dedup[256], headers[8][2][64];
 	int	header_count;
@@ -659,7 +659,7 @@ TEST_F(batch, a_truncated_buffer_is_refused)
 		count = 0;
 		while ((err = devmq_buffer_next(self->buffer, &self->msg)) > 0)
 			touch(self->msg), count++;
-		/* The padding behind the first may be missing. */
+		/* The padding after the first record may be missing. */
 		EXPECT_EQ(n < 75 ? 0 : n < bytes ? 1 : 2, count);
 		EXPECT_EQ(n == 0 || (n >= 75 && n <= 80) || n == bytes ?
 			  0 : -EBADMSG, err);
@@ -854,7 +854,7 @@ struct dead_record {
 	char			more[64];
 };
 
-/* A dead message whose block has @growth bytes more than we know. */
+/* A dead message whose extra block is @growth bytes longer than this version's. */
 static struct dead_record dead_record(size_t growth)
 {
 	struct dead_record m = {
@@ -894,7 +894,7 @@ TEST_F(batch, what_is_said_of_the_dead_is_found_behind_any_block)
 		devmq_buffer_free(self->buffer);
 		self->buffer = NULL;
 	}
-	/* Without a block there is nothing to say. */
+	/* Without an extra block, all of this is absent. */
 	ASSERT_EQ(0, devmq_batch_add(self->batch, "x", 1));
 	self->buffer = load_batch(self->batch);
 	ASSERT_EQ(1, devmq_buffer_next(self->buffer, &self->msg));
@@ -1167,7 +1167,7 @@ TEST_F(batch, a_buffer_grows_to_what_is_needed)
 	EXPECT_EQ(200000 - 72, size);
 	EXPECT_EQ(1, devmq_recv(&queue, self->buffer, 0, 0));
 	EXPECT_EQ(3, kernel_calls);
-	/* What is in the buffer is gone after an error. */
+	/* After an error the buffer is empty. */
 	large = UINT64_MAX - 1;
 	EXPECT_EQ(-ENOMEM, devmq_recv(&queue, self->buffer, 0, 0));
 	EXPECT_EQ(0, devmq_buffer_count(self->buffer));
@@ -1332,7 +1332,7 @@ TEST(constructors_without_memory)
 static struct devmq_settlement seen[20000];
 static unsigned int seen_count, stale_call;
 
-/* Settles all ids, notes the ranges; one call finds nothing. */
+/* A kernel that settles all ids and records the ranges; one call finds nothing. */
 static int settles(unsigned long command, void *arg)
 {
 	struct devmq_settle *a = arg;
@@ -1640,9 +1640,9 @@ TEST(redrive_names_its_target)
 /* -- requests and replies -------------------------------------------------- */
 
 /*
- * A queue for replies: the correlation ids that are there, in order. Those held
- * or gone are not given out. The one called "-" is replaced by what the request
- * had once it has been sent.
+ * A queue for replies: its correlation ids, in order. Those that are held or gone are
+ * not delivered. "-" stands for the correlation id of the request, once that has been
+ * sent.
  */
 static struct {
 	char		ids[8][64];
@@ -1838,7 +1838,7 @@ TEST_F(call, leaves_replies_to_others)
 	EXPECT_TRUE(inbox_is_free());
 	for (i = 0; i < 5; i++)
 		EXPECT_EQ(i == 2, inbox.gone[i]);
-	/* A correlation id that the request has already is the one. */
+	/* If the request has a correlation id already, that one is used. */
 	set_inbox(self->records, 4, late);
 	ASSERT_EQ(0, devmq_batch_add(self->request, "again", 5));
 	ASSERT_EQ(0, devmq_batch_add_header(self->request, "correlation-id",
@@ -1862,12 +1862,12 @@ TEST_F(call, ends_in_time_and_gives_all_back)
 	EXPECT_EQ(0, inbox.acked);
 	EXPECT_EQ(1, inbox.sent);
 	EXPECT_EQ(0, devmq_buffer_count(self->buffer));
-	/* Nothing there at all, with no time to wait. */
+	/* The queue is empty, and the timeout is zero. */
 	set_inbox(self->records, 0, NULL);
 	ASSERT_EQ(0, devmq_batch_add(self->request, "again", 5));
 	EXPECT_EQ(-ETIMEDOUT, devmq_call(&queue, self->request, &queue,
 					 self->buffer, 0, &self->msg));
-	/* A handle that does not sleep waits all the same. */
+	/* The call waits even if the handle does not sleep. */
 	set_inbox(self->records, 0, NULL);
 	inbox.nonblock = true;
 	start = lmq_now();
@@ -1923,7 +1923,7 @@ TEST_F(call, request_keeps_a_time_to_live_of_its_own)
 	EXPECT_EQ(DEVMQ_FOREVER, inbox.ttl_ns);
 }
 
-/* Who waits without end or not at all has not said how long it may live. */
+/* With no timeout, or a timeout of zero, the request gets no time to live. */
 TEST_F(call, request_of_no_timeout_lives_as_the_queue_says)
 {
 	static const char *const ids[] = { "-" };
@@ -1992,7 +1992,7 @@ TEST_F(call, a_reply_goes_where_it_may)
 	EXPECT_EQ(-EPERM, devmq_reply(self->msg, self->records, "reply", 0));
 	EXPECT_EQ(-ENOENT, devmq_reply(self->msg, self->records, "no-", 0));
 	EXPECT_EQ(-ENOENT, devmq_reply(self->msg, self->records, NULL, 0));
-	/* It has one correlation id, however often it was tried. */
+	/* It has one correlation id, after however many tries. */
 	EXPECT_EQ(sizeof(struct devmq_header) + 14 + 1,
 		  devmq_msg_record(lmq_batch_msg(self->records))->headers_size);
 	devmq_batch_clear(self->records);
@@ -2042,7 +2042,7 @@ TEST(version_is_that_of_the_header)
 
 /* -- waking ---------------------------------------------------------------- */
 
-/* A queue that has so many messages, which a pipe stands for where it is polled. */
+/* A queue with this many messages; a pipe takes its place for poll(2). */
 static int messages, blocking_calls;
 
 static int has_messages(unsigned long command, void *arg)
@@ -2129,7 +2129,7 @@ TEST_F(wake, needs_a_descriptor)
 	EXPECT_EQ(-EINVAL, devmq_wake(&self->queue));
 }
 
-/* It stays until a receive has returned, also one that would find a message. */
+/* A wake-up lasts until a receive has returned, even if there is a message. */
 TEST_F(wake, ends_the_next_receive_which_takes_nothing)
 {
 	ASSERT_EQ(0, devmq_enable_wake(&self->queue));
@@ -2162,7 +2162,7 @@ TEST_F(wake, leaves_timeouts_as_they_are)
 	EXPECT_EQ(-ETIMEDOUT, devmq_recv(&self->queue, self->buffer, 0, 30));
 	EXPECT_LE(DEVMQ_MS(30), lmq_now() - start);
 	EXPECT_EQ(0, blocking_calls);
-	/* A handle that does not sleep does not begin to. */
+	/* A handle that does not sleep still does not. */
 	ASSERT_EQ(0, fcntl(self->queue.fd, F_SETFL, O_NONBLOCK));
 	EXPECT_EQ(-EAGAIN, devmq_recv(&self->queue, self->buffer, 0, -1));
 }
@@ -2173,7 +2173,7 @@ TEST_F(wake, leaves_errno_alone)
 	errno = EXDEV;
 	EXPECT_EQ(0, devmq_wake(&self->queue));
 	EXPECT_EQ(EXDEV, errno);
-	/* More than that it cannot count. */
+	/* The eventfd cannot count more. */
 	ASSERT_EQ(8, write(self->queue.wake_fd, &(uint64_t){ UINT64_MAX - 2 },
 			   8));
 	errno = EXDEV;
@@ -2212,7 +2212,7 @@ TEST(errors_may_have_lost_their_sign)
 
 	for (i = 0; i < 4096; i++) {
 		ASSERT_NE(NULL, devmq_strerror(i));
-		/* Static: the same string, and not one that was made. */
+		/* Static: the same string each time. */
 		ASSERT_EQ(devmq_strerror(i), devmq_strerror(-i));
 		ASSERT_NE('\0', devmq_strerror(i)[0]);
 	}
@@ -2231,7 +2231,7 @@ TEST(numbers_that_are_no_errors_have_a_text)
 	EXPECT_STREQ("unknown error", devmq_strerror(INT_MIN));
 }
 
-/* Constant enough for an initializer and for the preprocessor. */
+/* Constant expressions, in an initializer and for the preprocessor. */
 #if DEVMQ_MS(2) != 2000000
 #error "DEVMQ_MS() is no constant expression"
 #endif

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # mqbench with the module: every workload with every peer, few messages. To be
-# run as root where nobody minds that it raises limits.
+# run as root, on a machine whose limits it may raise.
 
 # shellcheck disable=SC2034  # for ktap.sh
 MQCTL=${MQBENCH:-mqbench} SAYS=mqbench
@@ -13,7 +13,7 @@ MQCTL=${MQBENCH:-mqbench} SAYS=mqbench
 kernel_peers=(devmq pipe packet sysv posix seqpacket dgram)
 
 # measure WORKLOAD [OPTION]...: the report is in $T/out. Every result has
-# figures, all of them more than nothing, or says why it has none.
+# figures, all greater than zero, or a reason why it has none.
 measure()
 {
 	local load=$1 results figures reasons
@@ -36,7 +36,7 @@ measure()
 		"$T/json" || fail "$load: figures that cannot be"
 }
 
-# took_part PEER...: they have figures.
+# took_part PEER...: each of these has figures.
 took_part()
 {
 	local peer
@@ -67,7 +67,7 @@ test_batch()
 	took_part devmq seqpacket dgram
 }
 
-# Where the library and the kernel have io_uring.
+# If the library and the kernel have io_uring.
 test_uring()
 {
 	mq --list
@@ -129,8 +129,8 @@ test_pingpong()
 	took_part "${kernel_peers[@]}" libdevmq
 }
 
-# Of devmq, so many that what else goes on in the machine is small beside them,
-# and a message takes more than its bytes. The others may be too small for that.
+# So many messages of devmq that other changes in the machine's memory are small
+# beside them: a message takes more than its bytes. Other peers may hold too few.
 test_memory()
 {
 	measure memory -n 8000

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# What mqbench says of itself and of wrong usage, and how it shows reports.
+# mqbench: help, wrong usage, and showing reports.
 # Measures nothing, and needs no module.
 
 # shellcheck disable=SC2034  # for ktap.sh

@@ -158,7 +158,7 @@ test_consume_exit_75_and_signals()
 	expect_json /attempt 2 /failures 1 /failure retry
 }
 
-# What was released is there for others at once, and for us after a while.
+# A message that was released is ready for others at once, and for consume later.
 test_consume_pauses_after_75()
 {
 	local begin passed
@@ -218,7 +218,7 @@ test_consume_retry_delay()
 	counters "$Q" delayed=1 ready=0 in_flight=0
 	ms=$(due "$begin") || fail "$ms"
 	[ "$ms" -ge 120000 ] && [ "$ms" -lt 600000 ] || fail "$ms ms"
-	# none at all, whatever the queue has
+	# at once, whatever the queue's options are
 	send "$Q" world
 	mq consume "$Q" -n 2 --retry=0 -- sh -c 'exit $((DEVMQ_ATTEMPT == 1))'
 	expect 6 '' "$Q: message 2: exit status 1, to be retried"
@@ -250,7 +250,7 @@ mqctl: $Q: message 1: exit status 1, dead" "$(cat "$T/err")"
 	expect 0 "1 $Q 1 3 exit status 1"$'\nhello'
 }
 
-# Where it may not die, it is not dead.
+# If max_dead messages are dead already, it does not become dead.
 test_consume_dead_refused()
 {
 	make "$Q" max_deliveries=1 max_dead=0 retry_ms=1h
@@ -276,7 +276,7 @@ mqctl: $Q: message 1: exit status 65 (no good), dead" "$(cat "$T/err")"
 		/note 'exit status 65: not a picture'
 }
 
-# What was said last is what is known of the failure.
+# The last line on standard error becomes the note of the failure.
 test_consume_note_is_the_last_line_of_standard_error()
 {
 	make "$Q"
@@ -290,20 +290,20 @@ test_consume_note_is_the_last_line_of_standard_error()
 	mq peek "$Q" --long
 	grep -q ' note="exit status 3: cannot open x"' "$T/out" ||
 		fail "$(cat "$T/out")"
-	# the next one has it, and a line need not end
+	# the next command gets it; the line needs no newline
 	# shellcheck disable=SC2016  # not ours to expand
 	mq consume "$Q" -n 1 -- sh -c 'echo "$DEVMQ_NOTE"
 		printf "no newline" >&2; kill -TERM $$'
 	expect_same 'exit status 3: cannot open x' "$(cat "$T/out")"
 	mq peek "$Q" -J
 	expect_json /note 'signal 15 (Terminated): no newline'
-	# nothing said, and nothing left of what was
+	# a failure without a line replaces the note by one without
 	mq consume "$Q" -n 1 -- false
 	mq peek "$Q" -J
 	expect_json /note 'exit status 1' /failures 3
 }
 
-# 256 bytes, and no half of a character at their end.
+# A note has at most 256 bytes, and does not end inside of a character.
 test_consume_note_is_cut()
 {
 	make "$Q"
@@ -326,7 +326,7 @@ test_consume_passes_all_of_standard_error_on()
 	expect_same 1000000 "$(wc -c <"$T/err")"
 }
 
-# What it leaves running may go on to say something.
+# Processes that the command leaves running may write to standard error.
 test_consume_what_is_left_running_can_write()
 {
 	make "$Q"
@@ -345,7 +345,7 @@ test_consume_what_is_left_running_can_write()
 	wait $! || fail "status $?"
 }
 
-# A program that is not there is no message's fault, however deep it is asked for.
+# A missing program is not the message's fault, even if a shell looks for it.
 test_consume_exit_126_and_127_stop_it()
 {
 	make "$Q"
@@ -364,7 +364,7 @@ there" "$(cat "$T/err")"
 
 test_consume_says_how_many_of_a_batch_are_dead()
 {
-	# What is near its last failure comes alone, but it is not near it yet.
+	# It would be delivered alone after half of its failures; it has fewer.
 	make "$Q" max_deliveries=100 retry_ms=0
 	send "$Q" one
 	mq consume "$Q" -n 1 -- false
@@ -383,7 +383,7 @@ test_consume_leaves_out_notes_that_there_is_no_memory_for()
 	make "$Q"
 	send "$Q" one
 	send "$Q" two
-	# Notes would be the only thing that wants memory.
+	# Only notes need memory here.
 	# shellcheck disable=SC2064  # what it is now
 	trap "echo $most >$bound" EXIT
 	mq consume "$Q" -n 1 --batch=2 --retry=1h -- sh -c \
@@ -448,7 +448,7 @@ test_consume_extend()
 	expect 0
 }
 
-# The command is not ended when the lease would have been over without.
+# The command runs on when its first lease would have ended.
 test_consume_extend_lets_the_command_go_on()
 {
 	make "$Q"
@@ -463,7 +463,7 @@ test_consume_extend_lets_the_command_go_on()
 	counters "$Q" acked=1 redelivered=0
 }
 
-# Nothing but the environment leads to consume, and a descriptor to the queue.
+# The command reaches consume by its environment alone, without any descriptor.
 test_consume_extend_needs_no_descriptor()
 {
 	make "$Q"
@@ -490,7 +490,7 @@ test_consume_extend_in_a_batch()
 	counters "$Q" acked=3 redelivered=0
 }
 
-# What is asked while consume is stopped is answered when others have the message.
+# A request that comes while consume is stopped is answered when the lease has ended.
 test_consume_extend_too_late()
 {
 	local consumer
@@ -518,7 +518,7 @@ test_consume_extend_too_late()
 	counters "$Q" acked=0 ready=1
 }
 
-# Who is not the command, or is one no more, gets nothing.
+# A process that is not the command, or a command that has ended, is refused.
 test_consume_extend_by_others()
 {
 	local variable
@@ -558,7 +558,7 @@ test_consume_keep()
 	: >"$T/go"
 	wait $! || fail "status $?"
 	counters "$Q" acked=1 redelivered=0
-	# it keeps what is, not what is hung: a stopped consumer loses it
+	# only while consume runs: if it is stopped, its lease ends
 	send "$Q" hello
 	"$MQCTL" consume "$Q" --keep --lease=500ms -- sleep 1000 2>"$T/err" &
 	wait_for has "$Q" in_flight 1
@@ -581,19 +581,19 @@ test_consume_lease()
 	counters "$Q" ready=1 in_flight=0
 	mq peek "$Q" -J
 	expect_json /failures 1 /failure lease /attempt 1
-	# that of the queue counts for consume as well, and it is not stubborn
-	# (so long that even a slow machine has come to the trap)
+	# the lease of the queue holds for consume, too; this command ignores SIGTERM
+	# (so long that even on a slow machine the trap has been set)
 	mq set "$Q" lease_ms=5s
 	mq consume "$Q" -n 1 -- sh -c 'trap "" TERM; sleep 1000'
 	expect 6 '' "$Q: message 1: killed by signal 9 (*), lost to its lease"
-	# ... nor is it asked where another one is given
+	# ... and --lease replaces the lease of the queue
 	mq set "$Q" lease_ms=300ms
 	mq consume "$Q" -n 1 --lease=0 -- sleep 0.6
 	expect 0
 	counters "$Q" acked=1
 }
 
-# The next consumer has the message when the lease ends, whatever we do.
+# When the lease ends, the next consumer receives the message.
 test_consume_lease_of_a_stopped_consumer()
 {
 	make "$Q"
@@ -611,12 +611,12 @@ test_consume_lease_of_a_stopped_consumer()
 	counters "$Q" acked=1 ready=0 in_flight=0
 }
 
-# A command that succeeds too late has not settled anything.
+# A command that succeeds after its lease has ended settles nothing.
 test_consume_success_after_the_lease()
 {
 	make "$Q"
 	send "$Q" hello
-	# so long that even a slow machine has come to the trap
+	# so long that even on a slow machine the trap has been set
 	mq consume "$Q" -n 1 --lease=5s -- \
 		sh -c 'trap "exit 0" TERM; sleep 1000 & wait'
 	expect 6 '' "$Q: message 1: exit status 0, lost to its lease"
@@ -731,7 +731,7 @@ test_consume_input_is_a_file()
 	expect 0 $'hellohello\nsealed'
 }
 
-# The queue's descriptor is mqctl's alone.
+# The command does not inherit the descriptor of the queue.
 test_consume_descriptors()
 {
 	make "$Q"
@@ -832,7 +832,7 @@ test_consume_stops_while_it_waits()
 	expect_json /failures 0
 }
 
-# took_signals PID: none that it was sent is pending.
+# took_signals PID: no signal is pending for the process.
 took_signals()
 {
 	! grep -Eq '^S(ig|hd)Pnd:\s*0*[1-9a-f]' "/proc/$1/status"
@@ -850,7 +850,7 @@ test_consume_second_signal()
 	wait_for [ -s "$T/child" ]
 	child=$(cat "$T/child")
 	kill -TERM $!
-	# another one that comes before it has been taken is none
+	# a second signal that comes before the first was read is lost
 	wait_for took_signals $!
 	counters "$Q" in_flight=1
 	kill -TERM $!
@@ -866,7 +866,7 @@ test_consume_interrupted()
 {
 	make "$Q"
 	send "$Q" hello
-	# else the shell has it ignored for what runs in the background
+	# otherwise the shell ignores it for background processes
 	set -m
 	"$MQCTL" consume "$Q" -- sh -c ">$T/begun; sleep 0.5; >$T/done" &
 	set +m
@@ -935,7 +935,7 @@ test_consume_until_end_of_file()
 	expect_same $'one\ntwo' "$(cat "$T/got")"
 }
 
-# A message that comes while a command still runs is not left behind.
+# A message that comes while a command still runs is received, too.
 test_consume_until_empty_looks_again()
 {
 	make "$Q" eof=empty

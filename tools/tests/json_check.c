@@ -48,9 +48,9 @@ static bool parse(const char *text, size_t size, int flags,
 }
 
 /*
- * Strict json-c 0.18 takes the bytes of UTF-8 for control characters. So the
- * strict look is at a copy that has a letter for each of them, which is as
- * wrong outside of a string as they are.
+ * In strict mode, json-c 0.18 takes bytes of UTF-8 for control characters. So parse
+ * a copy in strict mode that has a letter in place of each such byte: outside of a
+ * string, a letter is as wrong.
  */
 static bool strict(const char *text, size_t size)
 {
@@ -60,7 +60,7 @@ static bool strict(const char *text, size_t size)
 
 	for (size_t i = 0; i < size; i++) {
 		ascii[i] = text[i] & 0x80 ? 'x' : text[i];
-		/* Older json-c lets control characters stand in a string. */
+		/* Older versions of json-c accept control characters in a string. */
 		if ((unsigned char)text[i] < ' ' && !strchr("\t\n\r", text[i]))
 			good = false;
 	}

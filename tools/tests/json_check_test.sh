@@ -1,14 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Does json_check, by which the tests judge what mqctl prints, know JSON?
+# json_check, which the other tests check the output of mqctl with.
 set -u
 
 check=${JSON_CHECK:-$(dirname "$0")/json_check}
 failed=0
 
 # says WANTED TEXT [POINTER]: TEXT is JSON, and POINTER leads to WANTED; or
-# WANTED is "no", and it is none.
+# WANTED is "no", and TEXT is not JSON.
 says() {
 	local got
 	got=$(printf '%s' "$2" | "$check" "${@:3}" 2>/dev/null) || got=no

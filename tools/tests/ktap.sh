@@ -2,13 +2,13 @@
 # shellcheck shell=bash
 #
 # For tests of mqctl, to be sourced: every function named test_* is a test, run
-# in a subshell of its own, in the order in which they stand in the file. A test
-# fails if its exit status is not 0 (see fail), and is skipped by skip alone, as 4
-# is also what mqctl may end with. It has $T, an empty directory.
+# in a subshell of its own, in the order of the file. A test fails if its exit status
+# is not 0 (see fail). Only skip skips it, as 4 is also an exit status of mqctl. Each
+# test has $T, an empty directory.
 #
 # MQCTL is the program to be tested, SAYS the name that it calls itself,
 # CASE_SECONDS how long a test may take.
-# Arguments are names of tests to run; -t in front of them is understood.
+# Arguments are names of tests to run, with or without -t before them.
 
 MQCTL=${MQCTL:-mqctl}
 SAYS=${SAYS:-mqctl}
@@ -20,8 +20,8 @@ trap 'rm -rf "$TOP"' EXIT
 fail() { echo "failed: $*"; exit 1; }
 skip() { echo "$*" >"$TOP/skipped"; exit 4; }
 
-# Run mqctl; what came of it is in $status, $T/out and $T/err. It appends, so
-# that commands which consume runs side by side do not write over each other.
+# Run mqctl; its results are in $status, $T/out and $T/err. It appends to the files,
+# so that commands which consume runs side by side do not overwrite each other.
 mq()
 {
 	: >"$T/out"
@@ -30,8 +30,8 @@ mq()
 	called="$SAYS $*"
 }
 
-# A file's bytes, with @ for NUL, in $content. Starts no process, as that takes
-# its time in an emulated machine.
+# A file's bytes, with @ for NUL, in $content. Starts no process, which takes long
+# in an emulated machine.
 slurp()
 {
 	local part
@@ -46,9 +46,9 @@ slurp()
 # $content without the newlines at its end.
 chomp() { while [ "${content%$'\n'}" != "$content" ]; do content=${content%?}; done; }
 
-# expect STATUS [STDOUT [STDERR]]: what mq should have done. Trailing newlines
-# of STDOUT do not count, and - stands for anything. STDERR is a pattern for the
-# one line that status 1 and 2 need; without it there must be none for 0 and 3.
+# expect STATUS [STDOUT [STDERR]]: the results that mq must have. Trailing newlines
+# of STDOUT are ignored, and - stands for anything. STDERR is a pattern for the one
+# line that status 1 and 2 need; without it, 0 and 3 must have none.
 expect()
 {
 	local content want
@@ -117,7 +117,7 @@ P=mqctl-test-$$		# what all names begin with
 # shellcheck disable=SC2034  # they do
 Q=$P.a			# what most tests use
 
-# All queues that tests made go, and their counters must add up before.
+# Remove all queues that tests made; before, their counters must add up.
 after_test()
 {
 	local queue names=() status=0

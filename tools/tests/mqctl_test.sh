@@ -40,7 +40,7 @@ test_create_exist_ok()
 	expect 4 '' "$Q: it exists already, and differs: max_bytes is 2097152, \
 not 3145728; overflow is block, not reject"
 	counters "$Q" max_bytes=2097152 overflow=block
-	# it is the node that counts, not what it was made with
+	# the mode and owner of the node are compared, not those it was created with
 	chmod 0600 "/dev/mq/$Q"
 	mq create --exist-ok "$Q" mode=0640
 	expect 4 '' "$Q: it exists already, and differs: mode is 0600, not 0640"
@@ -52,7 +52,7 @@ not 3145728; overflow is block, not reject"
 	expect 4 '' "$Q: cannot create: *exists*"
 }
 
-# One of two that make it at the same time makes it, and both have it.
+# If two create it at the same time, one does, and both succeed.
 test_create_exist_ok_at_the_same_time()
 {
 	local i pids
@@ -98,7 +98,7 @@ test_create_with_options()
 	counters "$P.c" lease_ms=30000 ttl_ms=300000 retry_ms=1500 \
 		retry_max_ms=7200000 delay_ms=250 dedup_window_ms=0 \
 		dead_letter="$P.b" on_expiry=dead order=key priorities=8
-	# what is another's dead-letter queue goes after it
+	# a dead-letter queue is removed after the queue that has it
 	mq rm "$P.b"
 	expect 1 '' "$P.b: cannot remove: *"
 	mq rm "$P.c" "$P.b"
@@ -153,7 +153,7 @@ test_create_names()
 	[ -c "/dev/mq/$P.path" ] || fail "no device"
 }
 
-# What an echo before the create leaves, and all else that may stand there.
+# A file that an echo before the create has made, and other files in the way.
 test_create_where_a_file_is_in_the_way()
 {
 	local node=/dev/mq/$Q say="another file stands at /dev/mq/$Q: move it away"
@@ -179,29 +179,29 @@ test_create_force_removes_nothing_but_a_file()
 	mq create -f "$Q"
 	expect 1 '' "$Q: cannot replace $node: it is a directory"
 	rmdir "$node"
-	# The node of a live queue, by another name.
+	# The node of another queue that exists.
 	make "$P.b"
 	mv "/dev/mq/$P.b" "$node"
 	mq create -f "$Q"
 	expect 1 '' "$Q: cannot replace $node: it is the device file of another queue"
 	[ -c "$node" ] || fail "removed"
 	mv "$node" "/dev/mq/$P.b"
-	# A queue of this name, which is there.
+	# The queue exists.
 	mq create -f "$P.b"
 	expect 4 '' "$P.b: cannot create: *exists*"
-	# A link, even to a live one: it is but a link.
+	# A symbolic link may be replaced, even one to the node of a queue.
 	ln -s "$P.b" "$node"
 	mq create -f "$Q"
 	expect 0
 	[ ! -L "$node" ] && [ -c "$node" ] || fail "no device"
 	mq rm "$Q"
-	# The number of nothing.
+	# A device number that no device has.
 	mknod "$node" c 4000 77
 	mq create -f "$Q"
 	expect 0
 	mq ls -n -o name,node
 	mine | grep -qx "$Q ok" || fail "$(mine)"
-	# Nothing is in the way.
+	# No file is in the way.
 	mq rm "$Q"
 	mq create -f "$Q"
 	expect 0
@@ -319,7 +319,7 @@ test_ls_marks_a_queue_without_its_node()
 	mq send "$P.b" x
 	expect 1 '' "$P.b: cannot open: /dev/mq/$P.b is another file, not a queue"
 	expect_same job "$(cat "/dev/mq/$P.b")"
-	# A link to another queue's is none, to its own it is one.
+	# A link to another queue's node is wrong, one to its own node is ok.
 	rm "/dev/mq/$P.b"
 	ln -s "$P.c" "/dev/mq/$P.b"
 	mq ls -n -o name,node
@@ -409,7 +409,7 @@ test_ls_of_nothing()
 	expect 0 '{"queues":[]}'
 }
 
-# Queues come and go while the list is made: a row is whole or not there.
+# Queues are created and removed while ls runs: each row is whole.
 test_ls_while_queues_go()
 {
 	local how i
@@ -486,7 +486,7 @@ test_stat_json()
 	expect_json /name "$Q"
 }
 
-# The memory of all queues, and whose it is.
+# The memory of all queues, and which users have it.
 test_stat_memory()
 {
 	local used=/sys/module/devmq/parameters/used_bytes
@@ -515,7 +515,7 @@ test_stat_memory()
 	fi
 }
 
-# Who has no memory left is told whose it is that is used up.
+# If memory is used up, the message names the bound that was met.
 test_send_without_memory()
 {
 	local parameters=/sys/module/devmq/parameters total
@@ -591,7 +591,7 @@ expires_ms=0"
 	expect 1 '' "$P.none: no such queue"
 	mq get "$P.none" eof
 	expect 1 '' "$P.none: no such queue"
-	# What get prints, create takes.
+	# create takes the output of get.
 	# shellcheck disable=SC2046
 	make "$P.copy" $("$MQCTL" get "$Q")
 	expect_same "$("$MQCTL" get "$Q")" "$("$MQCTL" get "$P.copy")"
@@ -677,7 +677,7 @@ test_send_empty()
 	expect 1 '' "$Q: $why"
 	mq send "$Q" </dev/null
 	expect 1 '' "$Q: $why"
-	# Not a message at all.
+	# No message is sent.
 	mq send --line "$Q" </dev/null
 	expect 0
 	counters "$Q" sent=0
@@ -945,7 +945,7 @@ test_send_waits_for_room()
 	expect_same "$(seq 3 17)" "$(cat "$T/id")"
 }
 
-# Each knows the ids of its own messages, whoever else sends.
+# Each sender prints the ids of its own messages, while others send.
 test_send_ids_among_others()
 {
 	local i
@@ -982,7 +982,7 @@ test_send_too_large()
 (max_bytes is 30)"
 }
 
-# An id must not become a message, as descriptor 1 would be the queue's.
+# With standard output closed, no id is sent to the queue.
 test_send_with_closed_output()
 {
 	make "$Q"
@@ -1142,7 +1142,7 @@ absent
 	sed -n 5p "$T/out" | grep -q '"payload":""' || fail "empty"
 }
 
-# What cannot be written is not lost, and was no failure of the message's.
+# A message that cannot be written is released, and its delivery has not failed.
 test_recv_with_broken_output()
 {
 	make "$Q"
@@ -1225,7 +1225,7 @@ test_peek_in_flight()
 	pid=$!
 	wait $pid
 	expect_same one "$(cat "$T/got")"
-	# the process that received, though this one has it open
+	# the holder is the process that received, though this shell has it open, too
 	mq peek "$Q" --state=in-flight -J
 	expect 0 -
 	expect_json /id 1 /payload one /state in-flight /attempt 1 \
@@ -1596,7 +1596,7 @@ test_settle_needs_a_reader()
 	exec 5>&-
 }
 
-# What is meant is not guessed.
+# Without an id, settle refuses if there is any doubt.
 test_settle_without_id_where_several_are_held()
 {
 	local i line
@@ -1622,7 +1622,7 @@ test_settle_without_id_where_several_are_held()
 	exec 5<&-
 }
 
-# The only one that is held is not the one that came last.
+# The only delivery that is held is not the last one that was received.
 test_settle_without_id_means_the_last()
 {
 	local line
@@ -1657,7 +1657,7 @@ test_settle_without_id_where_the_last_is_half_read()
 	mq settle --fd=5 ack
 	expect 0
 	counters "$Q" in_flight=0 acked=1
-	# Who names it means it.
+	# With an id there is no doubt.
 	printf 'one\ntwo' | "$MQCTL" send "$Q" >/dev/null
 	read -r line <&5
 	mq settle --fd=5 2 ack
@@ -1718,7 +1718,7 @@ $P.c  2"
 	expect 0 "$P.c  2
 $P.a  1
 $P.b  0"
-	# by what is not shown; the same by name
+	# sort by a column that is not shown; rows with the same value by name
 	mq ls -n --sort max_bytes -o name "$P.*"
 	expect 0 "$P.a
 $P.b
@@ -1749,7 +1749,7 @@ test_watch()
 	mq rm -f "$Q"
 	wait $!
 	expect_same 1 $? status
-	# on a terminal each takes the place of the one before
+	# on a terminal, each output replaces the one before
 	make "$Q"
 	command -v script >/dev/null || skip "no script(1)"
 	script -qfec "$(printf '%q ' "$MQCTL" stat "$Q" --interval=20ms)" \
@@ -1866,7 +1866,7 @@ test_purge_selects()
 	counters "$Q" purged=4 dead=1 ready=1
 }
 
-# Runs of ids leave what is between them alone, and so does what comes meanwhile.
+# Ranges of ids leave out messages in between, and those that come later.
 test_purge_selects_many()
 {
 	local i
@@ -1966,7 +1966,7 @@ test_move_needs_permission()
 	expect_same 1 "$(as_user "$MQCTL move $Q $P.to")"
 }
 
-# A thousand to and fro, by one that is killed again and again.
+# A thousand messages are moved to and fro by mqctl, which is killed repeatedly.
 test_move_killed_again_and_again()
 {
 	local i
@@ -2049,7 +2049,7 @@ d\xc2\x9be\xfff' "$(cat "$T/out")"
 	grep -q $'\033' "$T/out" || fail "--raw escapes"
 	on_terminal recv "$Q"
 	grep -q '^a\\x1b\[31mb' "$T/out" || fail "$(cat -v "$T/out")"
-	# what is no terminal gets what was sent
+	# a pipe gets the bytes that were sent
 	printf 'a\033b' | "$MQCTL" send "$Q" >/dev/null
 	mq peek "$Q"
 	expect 0 $'a\033b'

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# What mqctl says of itself and of wrong usage. Needs no module.
+# mqctl: help, wrong usage and completion. Needs no module.
 
 # shellcheck source=ktap.sh
 . "$(dirname "$0")/ktap.sh"
@@ -411,7 +411,7 @@ test_settle_usage()
 	expect 1 '' 'descriptor 0: cannot use it: this is not a queue'
 }
 
-# offers WORD...: what may stand where the last of them is.
+# offers WORD...: what completion offers for the last of them.
 offers() { "$MQCTL" --complete "$@" | cut -f 1 | sort | tr '\n' ' '; }
 
 test_completion()
@@ -460,7 +460,7 @@ test_completion_of_values()
 	expect_same '' "$(offers send q --header=a --key=)"
 }
 
-# Behind the command that it runs, options are that one's.
+# After the name of a program, options belong to the program.
 test_completion_of_consume()
 {
 	expect_same '--batch= ' "$(offers consume q --b)"
@@ -491,7 +491,7 @@ in_bash()
 	printf '%s\n' "${COMPREPLY[@]}" | sort | tr '\n' ' '
 }
 
-# readline has the '=' as a word of its own, and wants what is behind it.
+# readline takes '=' as a word of its own, and completes the word after it.
 test_completion_in_bash()
 {
 	local file
@@ -511,7 +511,7 @@ test_completion_in_bash()
 	esac
 }
 
-# The builtins of completion are replaced by ones that show what they get.
+# Functions take the place of the builtins of completion, and show their arguments.
 test_completion_in_zsh()
 {
 	local file
