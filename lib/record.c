@@ -27,7 +27,7 @@ bool lmq_header_get(const char **p, size_t space,
 /*
  * Later kernels may have more members, so the origin and the note, which stand
  * behind the members, are found from the end of the block. Their sizes are members
- * of the first version.
+ * of the first version; a block that is shorter has neither.
  */
 struct devmq_extra lmq_extra(const struct devmq_record *r)
 {
@@ -40,6 +40,10 @@ struct devmq_extra lmq_extra(const struct devmq_record *r)
 	}
 	memcpy(&extra, r + 1, members < sizeof(extra) ?
 	       members : sizeof(extra));
+	if (r->extra_size < LMQ_EXTRA_FIRST) {
+		extra.origin_size = 0;
+		extra.note_size = 0;
+	}
 	return extra;
 }
 

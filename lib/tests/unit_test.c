@@ -848,6 +848,29 @@ TEST_F(batch, the_extra_block_may_be_of_any_size)
 	}
 }
 
+/* The sizes of origin and note are in the block, but the block ends too early. */
+TEST_F(batch, a_block_that_is_cut_short_has_no_origin_and_no_note)
+{
+	struct {
+		struct devmq_record r;
+		struct devmq_extra x;
+	} m = { .x = { .origin_size = 0xffff, .note_size = 0xffff } };
+	size_t size, n;
+
+	for (size = 0; size < sizeof(m.x); size++) {
+		m.r.extra_size = size;
+		m.r.size = DEVMQ_RECORD_PAYLOAD(&m.r);
+		self->buffer = load(&m, m.r.size, 1);
+		ASSERT_EQ(1, devmq_buffer_next(self->buffer, &self->msg));
+		EXPECT_EQ(NULL, devmq_msg_origin(self->msg, &n));
+		EXPECT_EQ(0, n);
+		EXPECT_EQ(NULL, devmq_msg_note(self->msg, &n));
+		EXPECT_EQ(0, n);
+		devmq_buffer_free(self->buffer);
+		self->buffer = NULL;
+	}
+}
+
 struct dead_record {
 	struct devmq_record	r;
 	struct devmq_extra	x;
