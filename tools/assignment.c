@@ -35,46 +35,62 @@ static char *owner_number(const struct args *args, const char *word,
 	return plain;
 }
 
-char *assignment_value(const struct args *args, const char *word)
+/* A number as text; NULL: no memory. The error is that of the parser. */
+static char *number_text(const struct args *args, const char *word, int err,
+			 uint64_t number, const char *kind)
 {
-	size_t name_size = strcspn(word, "=");
-	const char *value = word + name_size + 1;
-	const char *kind = "";
-	uint64_t number;
-	char *plain;
-	int err = 0;
+	char *text;
 
-	if (!name_size || !word[name_size])
-		usage(args, "'%s' is not option=value", word);
-	if (ends_with(word, name_size, "_ms") &&
-	    value[strspn(value, "0123456789")]) {
-		kind = "duration such as 500ms, 30s, 1.5h, 2d";
-		err = parse_duration(value, &number);
-		if (!err && number % 1000000)
-			bad_queue_option(args, "'%s': not a whole number of "
-					 "milliseconds", word);
-		number /= 1000000;
-	} else if (ends_with(word, name_size, "_bytes") ||
-		   ends_with(word, name_size, "_size")) {
-		kind = "size such as 512, 64K, 1M, 2G";
-		err = parse_size(value, &number);
-	} else {
-		if (!strncmp(word, "uid=", 4) || !strncmp(word, "gid=", 4))
-			plain = owner_number(args, word, value, *word == 'g');
-		else
-			plain = strdup(value);
-		goto out;
-	}
 	if (err == -ERANGE)
 		bad_queue_option(args, "'%s': out of range", word);
 	if (err)
 		bad_queue_option(args, "'%s': not a %s", word, kind);
-	if (asprintf(&plain, "%" PRIu64, number) < 0)
-		plain = NULL;
-out:
-	if (!plain)
+	return asprintf(&text, "%" PRIu64, number) < 0 ? NULL : text;
+}
+
+static char *size_text(const struct args *args, const char *word,
+		       const char *value)
+{
+	uint64_t bytes = 0;
+	int err = parse_size(value, &bytes);
+
+	return number_text(args, word, err, bytes,
+			   "size such as 512, 64K, 1M, 2G");
+}
+
+static char *duration_text(const struct args *args, const char *word,
+			   const char *value)
+{
+	uint64_t ns = 0;
+	int err = parse_duration(value, &ns);
+
+	if (!err && ns % 1000000)
+		bad_queue_option(args, "'%s': not a whole number of "
+				 "milliseconds", word);
+	return number_text(args, word, err, ns / 1000000,
+			   "duration such as 500ms, 30s, 1.5h, 2d");
+}
+
+char *assignment_value(const struct args *args, const char *word)
+{
+	size_t size = strcspn(word, "=");
+	const char *value = word + size + 1;
+	char *text;
+
+	if (!size || !word[size])
+		usage(args, "'%s' is not option=value", word);
+	if (ends_with(word, size, "_ms") && value[strspn(value, "0123456789")])
+		text = duration_text(args, word, value);
+	else if (ends_with(word, size, "_bytes") ||
+		 ends_with(word, size, "_size"))
+		text = size_text(args, word, value);
+	else if (!strncmp(word, "uid=", 4) || !strncmp(word, "gid=", 4))
+		text = owner_number(args, word, value, *word == 'g');
+	else
+		text = strdup(value);
+	if (!text)
 		exit(complain(NULL, -ENOMEM, "%s", args->command->name));
-	return plain;
+	return text;
 }
 
 void assignment_check(const struct args *args, const char *word)

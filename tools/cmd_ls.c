@@ -339,7 +339,7 @@ static int fill_rows(struct listing *l, char **names)
 	for (; *names; names++) {
 		err = is_listed(l, *names) ? fill_row(l, *names) : 0;
 		if (err && err != -ENOENT)
-			return complain(*names, err, "cannot look at it");
+			return complain(*names, err, "cannot read its options and counters");
 	}
 	wide = (l->columns + l->hidden) * sizeof(*l->cells);
 	if (l->sort)

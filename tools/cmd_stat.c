@@ -78,9 +78,10 @@ static int show_memory(bool json)
 	int err = json ? print_memory_json() : print_memory_text();
 
 	if (err == -ENOENT)
-		return complain(NULL, 0, "cannot look at memory: "
+		return complain(NULL, 0, "cannot read the memory in use: "
 				"the devmq module is not loaded");
-	return err ? complain(NULL, err, "cannot look at memory") : STATUS_DONE;
+	return err ? complain(NULL, err, "cannot read the memory in use") :
+		     STATUS_DONE;
 }
 
 static int print_stat_json(const struct facts *facts)
@@ -145,7 +146,7 @@ static int show_stat(void *arg)
 		return complain_open(s->name, err);
 	err = s->json ? print_stat_json(&facts) : print_stat_text(&facts);
 	if (err)
-		return complain(s->name, err, "cannot look at it");
+		return complain(s->name, err, "cannot read its options and counters");
 	return STATUS_DONE;
 }
 
