@@ -40,7 +40,7 @@ KDIR = $(eval KDIR := $$(shell $(vm)/kdir))$(KDIR)
 endif
 release = $(eval release := $$(shell cut -s -d\" -f2 $(KDIR)/include/generated/utsrelease.h 2>/dev/null))$(release)
 BUILD ?= build/$(release)
-sources := $(wildcard kernel/*.[ch]) kernel/Kbuild uapi/linux/devmq.h Kbuild
+sources := $(wildcard kernel/*.[ch] kernel/*/*.[ch]) kernel/Kbuild uapi/linux/devmq.h Kbuild
 
 all: module lib tools
 

@@ -2,12 +2,24 @@
 /*
  * devmq: message queues as device files. The module comes and goes here.
  *
- * See kernel/README for the rooms of this directory and mq.h for the locks.
+ * See kernel/README for the floors of this directory and for the locks.
  */
 #include <linux/init.h>
 #include <linux/module.h>
 
-#include "mq.h"
+#include "call/batch.h"
+#include "call/owner.h"
+#include "device/control.h"
+#include "device/file.h"
+#include "device/registry.h"
+#include "device/sysfs.h"
+#include "memory/chunk.h"
+#include "memory/budget.h"
+#include "memory/entry.h"
+#include "memory/keep.h"
+#include "memory/payer.h"
+#include "memory/shortage.h"
+#include "queue/clock.h"
 
 static int __init devmq_init(void)
 {
@@ -16,36 +28,34 @@ static int __init devmq_init(void)
 	err = mq_queues_init();
 	if (err)
 		return err;
-	err = mq_account_init();
+	mq_shortage_init();
+	mq_budget_init();
+	err = mq_entry_init();
 	if (err)
 		goto out_queues;
-	err = mq_message_init();
+	err = mq_keep_init();
 	if (err)
-		goto out_account;
-	err = mq_chunk_module_init();
+		goto out_entry;
+	err = mq_clock_init();
 	if (err)
-		goto out_message;
-	err = mq_time_init();
-	if (err)
-		goto out_chunk;
+		goto out_keep;
 	err = mq_sysfs_init();
 	if (err)
-		goto out_time;
-	err = mq_registry_init();
+		goto out_clock;
+	mq_file_init();
+	err = mq_registry_init(&mq_fops, &mq_control_fops, mq_sysfs_groups);
 	if (err)
 		goto out_sysfs;
 	return 0;
 
 out_sysfs:
 	mq_sysfs_exit();
-out_time:
-	mq_time_exit();
-out_chunk:
-	mq_chunk_module_exit();
-out_message:
-	mq_message_exit();
-out_account:
-	mq_account_exit();
+out_clock:
+	mq_clock_exit();
+out_keep:
+	mq_keep_exit();
+out_entry:
+	mq_entry_exit();
 out_queues:
 	mq_queues_exit();
 	return err;
@@ -57,10 +67,12 @@ static void __exit devmq_exit(void)
 	mq_owner_exit();
 	mq_batch_exit();
 	mq_sysfs_exit();
-	mq_time_exit();
-	mq_chunk_module_exit();
-	mq_message_exit();
-	mq_account_exit();
+	mq_clock_exit();
+	mq_keep_exit();
+	mq_entry_exit();
+	mq_shortage_exit();
+	mq_budget_exit();
+	mq_payers_exit();
 	mq_queues_exit();
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Who waits for memory, and who wakes him: kernel/account.c, waiters.c. See ./check
+ * Who waits for memory, and who wakes him: kernel/memory/account.c, base/waiters.c. See ./check
  * for how this is run, and readers.pml for what is one step and for the order of
  * what is seen.
  *
@@ -19,7 +19,7 @@
  *   BREAK_x	without a step that is needed
  *
  * The barriers are those of writers.pml: mq_waiters_add(), and mq_waiters_any() in
- * mq_account_freed(); and smp_mb() in mq_account_poll(), between getting on the
+ * mq_memory_freed(); and smp_mb() in mq_memory_poll(), between getting on the
  * list of queues with pollers and looking.
  *
  * To look how much there is and to wake somebody for that is one step: if more
@@ -60,7 +60,7 @@ byte used[2];		/* mq_user.used */
 byte total = TOTAL_MAX;	/* mq_total_used */
 byte more;		/* by how much the bounds were raised */
 byte frees = FREES;
-bool work;		/* mq_account_work is scheduled */
+bool work;		/* mq_memory_work is scheduled */
 bool starved;		/* the poller's queue is on the list mq_starved */
 bool ep_ready;		/* epoll: its file is on its list of the ready */
 byte asleep;		/* for the verdict alone */
@@ -68,7 +68,7 @@ byte asleep;		/* for the verdict alone */
 #define USER_ROOM(u)	(used[u] < USER_MAX + more -> USER_MAX + more - used[u] : 0)
 #define TOTAL_ROOM	(total < TOTAL_MAX + more -> TOTAL_MAX + more - total : 0)
 
-/* mq_account_fits() */
+/* mq_budget_fits() */
 #define FITS(u, n)	(used[u] + (n) <= USER_MAX + more && total + (n) <= TOTAL_MAX + more)
 
 #define wake_waiter(line, t)						\
@@ -91,7 +91,7 @@ byte asleep;		/* for the verdict alone */
 	atomic { wake_one(line, room, some); some = 0 }
 
 /* WAIT(account:freed) the line of the user, and that of all */
-inline mq_account_freed(u)
+inline mq_memory_freed(u)
 {
 	if
 	:: !line_total && !line_user[u] && !starved
@@ -120,7 +120,7 @@ inline mq_account_freed(u)
 inline mq_charge_less(u, n)
 {
 	d_step { used[u] = used[u] - (n); total = total - (n) };
-	mq_account_freed(u)
+	mq_memory_freed(u)
 }
 
 /* mq_charge_bounds() */
@@ -134,15 +134,15 @@ inline mq_charge(u, n, done)
 			used[u] = used[u] - (n);
 			/* WAIT(account:back) who failed was seen to use something */
 #ifndef BREAK_BACK
-			mq_account_freed(u)
+			mq_memory_freed(u)
 #endif
 		fi
 	:: atomic { used[u] + (n) > USER_MAX + more -> skip }
 	fi
 }
 
-/* mq_account_answer() */
-inline mq_account_answer()
+/* mq_memory_answer() */
+inline mq_memory_answer()
 {
 	if
 	:: called -> called = 0;
@@ -167,10 +167,10 @@ try:	mq_charge(u, need, done);
 	:: done -> done = 0; goto sent
 	:: else
 	fi;
-	/* mq_send_wait(), mq_account_wait() */
+	/* mq_send_wait(), mq_memory_wait() */
 	/* WAIT(turn:end) */
 #ifndef BREAK_TURN
-	mq_account_answer();
+	mq_memory_answer();
 #else
 	called = 0;
 #endif
@@ -189,7 +189,7 @@ try:	mq_charge(u, need, done);
 #endif
 	};
 #ifndef BREAK_LOOK
-	/* WAIT(waiters:look) mq_account_may_go() */
+	/* WAIT(waiters:look) mq_memory_may_go() */
 	if
 	:: need <= (in_total -> TOTAL_ROOM : USER_ROOM(u))
 	:: atomic { need > (in_total -> TOTAL_ROOM : USER_ROOM(u)) ->
@@ -221,7 +221,7 @@ end_sleep:	atomic { !(st & BIT(me)) || (sig & BIT(me)) -> asleep = asleep & ~BIT
 #endif
 	:: else -> goto try
 	fi;
-sent:	mq_account_answer();
+sent:	mq_memory_answer();
 stopped: skip
 }
 
@@ -236,7 +236,7 @@ proctype poller(byte me)
 wait:	true;
 	if
 	:: atomic { ep_ready -> ep_ready = 0 }
-		/* mq_account_poll() */
+		/* mq_memory_poll() */
 		if
 		:: atomic { FITS(u, NEED(1)) -> ep_ready = 1 }
 		:: atomic { !FITS(u, NEED(1)) -> skip }
@@ -281,7 +281,7 @@ proctype consumer()
 }
 
 #if defined(STOPS) || defined(POLLS)
-/* mq_account_later() */
+/* mq_memory_later() */
 active proctype later()
 {
 	bool some;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Who waits for a message, and who wakes him: kernel/wait.c, spin.c, park.c, and
+ * Who waits for a message, and who wakes him: kernel/wait/, call/park.c, and
  * pollers.c, with as few who poll as are told at once. See ./check for how this is
  * run. "WAIT" and a name stand here and beside the line of code that is meant.
  *
@@ -331,7 +331,7 @@ inline mq_pass_on()
 }
 
 /* Who stands in mq_file.own stays there (or, in the old code, does not). */
-inline mq_wake_file(f)
+inline mq_wake_stand(f)
 {
 	/* WAIT(wake:own) */
 #if defined(OLD) || defined(AUTOREMOVE)
@@ -390,7 +390,7 @@ idle:	true;
 		:: else -> goto begin
 		fi }
 	:: atomic { !called && held[f] -> held[f]--; stored-- }
-		mq_wake_file(f);
+		mq_wake_stand(f);
 		goto idle
 	:: !called -> goto done
 	fi;
@@ -571,7 +571,7 @@ detach:	true;
 		:: else -> goto stopped_here
 		fi
 	}
-	mq_wake_file(other);
+	mq_wake_stand(other);
 #endif
 stopped_here:
 	skip
@@ -616,7 +616,7 @@ end_poll:	!(st & POLLER);
 	if
 	:: goto wait
 	:: atomic { held[1] -> held[1]--; stored-- }
-		mq_wake_file(1);
+		mq_wake_stand(1);
 		goto wait
 	:: true
 	fi;
@@ -689,7 +689,7 @@ end_ring:
 	:: DUE(0) -> parked_run(0)
 	:: DUE(1) -> parked_run(1)
 	:: atomic { held[1] -> held[1]--; stored-- }
-		mq_wake_file(1)
+		mq_wake_stand(1)
 #ifdef STOPS
 	:: break
 #endif
@@ -768,7 +768,7 @@ end:	do
 #endif
 
 #ifdef PAUSE
-/* mq_wake_options() */
+/* mq_tell_options() */
 active proctype options()
 {
 	if
@@ -778,8 +778,8 @@ active proctype options()
 	paused = 0;
 #ifndef BREAK_OPTIONS
 	/* WAIT(wake:options) */
-	mq_wake_file(0);
-	mq_wake_file(1);
+	mq_wake_stand(0);
+	mq_wake_stand(1);
 	if
 	:: !readers
 	:: else -> wake_up_each()

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Who waits for room, or for memory, and who wakes him: kernel/wait.c, waiters.c,
+ * Who waits for room, or for memory, and who wakes him: kernel/wait/, base/waiters.c,
  * account.c. See ./check for how this is run, and readers.pml for what is one step
  * and for the order of what is seen.
  *
@@ -615,7 +615,7 @@ inline mq_waiters_wake_all(line, next)
 	atomic { w_last = 0; w_end = 0; w_at = 0 }
 }
 
-/* mq_wake_options(), and mq_wake_all() */
+/* mq_tell_options(), and mq_tell_gone() */
 active proctype owner()
 {
 	if

@@ -1,0 +1,466 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Receiving. A message is taken off the ready order, copied out with no
+ * spinlock held, and only then settled; where the copying fails it goes back
+ * to its place, so nothing is lost. A small plain one is copied where it stands,
+ * with the lock held and without faults, and taken and settled at once.
+ */
+#include <linux/sched/signal.h>
+#include <linux/uio.h>
+#include <linux/devmq.h>
+
+#include "base/base.h"
+#include "memory/chunk.h"
+#include "memory/entry.h"
+#include "memory/message.h"
+#include "queue/bounds.h"
+#include "queue/clock.h"
+#include "queue/delivery.h"
+#include "queue/file.h"
+#include "queue/lock.h"
+#include "queue/members.h"
+#include "queue/options.h"
+#include "queue/queue.h"
+#include "queue/trace.h"
+#include "wait/side.h"
+#include "wait/sleep.h"
+#include "wait/wake.h"
+#include "call/iocb.h"
+#include "call/owner.h"
+#include "call/receive.h"
+
+/* Most bytes of a payload that is copied with the queue's lock held. */
+#define MQ_SMALL	256
+
+/*
+ * With framing=line, what is read ends in a newline, so that whoever reads lines
+ * gets each message alone: one that does not end so is read with a newline behind
+ * it. The message itself stays as it is.
+ */
+static bool mq_lacks_newline(const struct mq_queue *q, const struct mq_entry *e)
+{
+	u32 size = mq_size(e);
+
+	return q->opt.framing == MQ_FRAMING_LINE &&
+	       (!size || mq_payload(e)[size - 1] != '\n');
+}
+
+/* Bytes that read(2) gives of a message. */
+static u32 mq_read_size(const struct mq_queue *q, const struct mq_entry *e)
+{
+	return mq_size(e) + mq_lacks_newline(q, e);
+}
+
+/* The half-read message, or the next one; as mq_delivery_next_locked(). */
+static struct mq_entry *mq_pick_now(struct mq_file *f)
+{
+	struct mq_queue *q = f->q;
+	struct mq_entry *e;
+
+	mq_lock(q);
+	if (unlikely(f->partial) && !q->gone && mq_lease_has_expired(f->partial))
+		mq_lease_expire_locked(q, f->partial);
+	e = f->partial;
+	if (unlikely(f->lost) && !q->gone) {
+		/* The rest of what was half read is somebody else's now. */
+		WRITE_ONCE(f->lost, false);
+		e = ERR_PTR(-ESTALE);
+	} else if (unlikely(e) && !q->gone) {
+		mq_delivery_unhold_locked(f, e);
+	} else {
+		f->partial_done = 0;
+		e = mq_delivery_next_locked(q, f);
+		if (!IS_ERR_OR_NULL(e)) {
+			mq_delivery_begin_locked(f, e);
+			mq_msg(e)->holder = f;
+			f->pid = task_tgid_nr(current);
+		}
+	}
+	f->reading = !IS_ERR_OR_NULL(e);
+	mq_unlock(q);
+	return e;
+}
+
+/* The same, and if there is none, not because time has not been seen to. */
+static struct mq_entry *mq_pick(struct mq_file *f)
+{
+	struct mq_entry *e;
+
+	while ((e = mq_pick_now(f)) == ERR_PTR(-EAGAIN) && mq_has_due(f->q))
+		cond_resched();
+	return e;
+}
+
+/*
+ * Sleep until there may be something to read, without rx: another thread may
+ * want to try meanwhile.
+ */
+static int mq_wait_to_read(struct mq_file *f, bool *called)
+{
+	int err;
+
+	mutex_unlock(&f->rx);
+	err = mq_wait_message(&f->stand, true, DEVMQ_FOREVER, called);
+	if (!err && mutex_trylock(&f->rx))
+		return 0;
+	/* Who knows for how long; others may be faster. */
+	mq_answer_message(&f->q->gate, called);
+	return err ?: mutex_lock_interruptible(&f->rx) ? -ERESTARTSYS : 0;
+}
+
+/* A delivery was read up to @done of its bytes. */
+static void mq_delivered(struct mq_file *f, struct mq_entry *e, u32 done)
+{
+	struct mq_queue *q = f->q;
+	bool whole = done == mq_read_size(q, e);
+	/* Who was killed meanwhile has not seen it: it comes back at close. */
+	bool ack = likely(whole && !fatal_signal_pending(current));
+
+	mq_lock(q);
+	f->reading = false;
+	f->last_id = mq_msg(e)->id;
+	ack = ack && f->ack == DEVMQ_ACK_AUTO;
+	if (likely(ack)) {
+		mq_delivery_done_locked(f, e);
+	} else {
+		mq_delivery_hold_locked(f, e);
+		if (!whole) {
+			WRITE_ONCE(f->partial, e);
+			f->partial_done = done;
+		}
+	}
+	mq_unlock(q);
+	if (likely(ack))
+		mq_entry_free(e);
+	if (unlikely(!whole))
+		mq_wake_stand(&f->stand);
+}
+
+/* Not a byte could be copied. */
+static void mq_not_delivered(struct mq_file *f, struct mq_entry *e, u32 done)
+{
+	struct mq_queue *q = f->q;
+
+	if (done) {
+		/* Of the rest: it stays half-read. */
+		mq_delivered(f, e, done);
+		return;
+	}
+	mq_lock(q);
+	f->reading = false;
+	mq_delivery_undo_locked(f, e);
+	mq_unlock(q);
+	mq_wake_stand(&f->stand);
+}
+
+/*
+ * Take the half-read message, or the next one, with rx held. Return: the entry,
+ * NULL at end of file, or an ERR_PTR, but for ERESTARTSYS with rx not held any
+ * more.
+ */
+static noinline struct mq_entry *mq_pick_wait(struct mq_file *f, bool nowait)
+{
+	struct mq_wait wait = {};
+	bool called = false;
+	struct mq_entry *e;
+	int err;
+
+	if (nowait) {
+		mq_leave_to_others(&f->stand);
+		return ERR_PTR(-EAGAIN);
+	}
+	mq_wait_begin(&f->q->gate.rx, &wait);
+	do {
+		err = mq_wait_to_read(f, &called);
+		e = err ? ERR_PTR(err) : mq_pick(f);
+	} while (e == ERR_PTR(-EAGAIN) || e == ERR_PTR(-EBUSY));
+	mq_wait_end(&f->q->gate.rx, &wait);
+	if (!err)
+		mq_answer_message(&f->q->gate, &called);
+	return e;
+}
+
+/* What a read takes: an entry in hand, with rx held; NULL or an ERR_PTR: not. */
+static noinline struct mq_entry *mq_read_begin(struct mq_file *f, bool nowait)
+{
+	struct mq_entry *e = mq_pick(f);
+
+	if (unlikely(e == ERR_PTR(-EAGAIN) || e == ERR_PTR(-EBUSY)))
+		e = mq_pick_wait(f, nowait);
+	if (IS_ERR_OR_NULL(e)) {
+		if (e != ERR_PTR(-ERESTARTSYS))
+			mutex_unlock(&f->rx);
+		return e;
+	}
+	/* A half-read message has what lease it began with. */
+	if (!f->partial_done)
+		mq_delivery_lease(f, e);
+	return e;
+}
+
+/* So much of it was copied, behind @done bytes that had been before. */
+static noinline ssize_t mq_read_end(struct mq_file *f, struct mq_entry *e,
+				    u32 done, size_t size, size_t copied)
+{
+	ssize_t ret = copied;
+
+	lockdep_assert_held(&f->rx);
+	if (unlikely(!copied && size)) {
+		mq_not_delivered(f, e, done);
+		ret = -EFAULT;
+	} else {
+		mq_delivered(f, e, done + copied);
+	}
+	mutex_unlock(&f->rx);
+	return ret;
+}
+
+/* The first message, if that and the queue are plain and @size is enough. */
+static struct mq_entry *mq_plain_first(struct mq_queue *q, struct mq_file *f,
+				       size_t size)
+{
+	const struct mq_msg *m;
+	struct mq_entry *e;
+
+	if (unlikely(!q->plain || q->timed || q->ready.levels != 1 ||
+		     q->ready.in_trees))
+		return NULL;
+	if (unlikely(!f->plain || f->partial || f->reading || f->lost ||
+		     fatal_signal_pending(current)))
+		return NULL;
+	e = list_first_entry_or_null(q->ready.fifo, struct mq_entry, list);
+	if (unlikely(!e))
+		return NULL;
+	m = mq_msg(e);
+	/* What has failed may be handed out alone. */
+	if (unlikely(m->detail || m->sizes | m->failures ||
+		     m->size == sizeof(*m) || m->size - sizeof(*m) > size))
+		return NULL;
+	return e;
+}
+
+/*
+ * It is handed out. The caller counts what it is then, so that a message that
+ * is done in the same moment does not go through being in flight. This and the
+ * next two are parts of the two ways below: as calls they take 38 instructions
+ * more.
+ */
+static __always_inline void mq_plain_deliver(struct mq_queue *q,
+					     struct mq_entry *e,
+					     struct mq_msg *m)
+{
+	mq_list_remove(&e->list);
+	mq_count(&q->stat.ready, -1);
+	q->ready_bytes -= m->size - sizeof(*m);
+	q->stat.delivered++;
+	if (unlikely(m->attempt++))
+		q->stat.redelivered++;
+	trace_mq_deliver(q, e);
+}
+
+/* It is done, and has left. Return: there was no room before. */
+static __always_inline bool mq_plain_ack(struct mq_queue *q, struct mq_file *f,
+					 struct mq_entry *e,
+					 const struct mq_msg *m)
+{
+	/* Who begins to wait for room only now looks later than this. */
+	bool was_full = !waitqueue_active(&q->gate.writers) || mq_queue_is_full(q);
+
+	f->last_id = m->id;
+	q->stat.acked++;
+	trace_mq_ack(q, e);
+	mq_list_remove(&e->all);
+	mq_count(&q->stored, -1);
+	mq_count(&q->stat.bytes, -(s64)(m->size - sizeof(*m)));
+	return was_full;
+}
+
+/* Its sender may go on, and its memory is free. */
+static __always_inline void mq_plain_done(struct mq_queue *q,
+					  struct mq_entry *e, u32 size,
+					  bool was_full)
+{
+	mq_wake_writers(&q->gate, was_full);
+	mq_chunk_put(mq_chunk_of(e),
+		     MQ_CHUNK_ONE + sizeof(struct mq_msg) + ALIGN(size, 8));
+}
+
+/*
+ * Copy a small message out with the lock held: that is shorter than to hold the
+ * lock twice. A page of the user's that is not there is not waited for.
+ */
+static bool mq_plain_copy(char __user *to, const struct mq_msg *m, u32 size)
+{
+	bool whole;
+
+	pagefault_disable();
+	whole = !_copy_to_user(to, m + 1, size);
+	pagefault_enable();
+	return whole;
+}
+
+/* Only a part could be copied, or it is not to be acknowledged. */
+static noinline ssize_t mq_plain_end(struct mq_file *f, struct mq_entry *e,
+				     size_t copied)
+{
+	mutex_lock(&f->rx);
+	/* One can be half read, and that is another already. */
+	if (copied != mq_size(e) && READ_ONCE(f->partial))
+		copied = 0;
+	return mq_read_end(f, e, 0, mq_size(e), copied);
+}
+
+/* The rest of mq_read_plain(), for a message that is not small: it is in hand. */
+static ssize_t mq_read_large(struct mq_queue *q, struct mq_file *f,
+			     struct mq_entry *e, char __user *to)
+{
+	struct mq_msg *m = mq_msg(e);
+	u32 size = m->size - sizeof(*m);
+	size_t copied = size - _copy_to_user(to, m + 1, size);
+	bool was_full;
+
+	spin_lock(&q->lock);
+	if (unlikely(copied != size || q->gone || !f->plain ||
+		     fatal_signal_pending(current))) {
+		spin_unlock(&q->lock);
+		return mq_plain_end(f, e, copied);
+	}
+	mq_count(&f->held_count, -1);
+	mq_count(&q->stat.in_flight, -1);
+	was_full = mq_plain_ack(q, f, e, m);
+	spin_unlock(&q->lock);
+	mq_plain_done(q, e, size, was_full);
+	return size;
+}
+
+/*
+ * Read a plain message from a plain queue, whole. Return: its size, or EFAULT;
+ * 0: there is none, or it is not so simple, and nothing was done.
+ */
+static ssize_t mq_read_plain(struct mq_queue *q, struct mq_file *f,
+			     char __user *to, size_t size)
+{
+	struct mq_entry *e;
+	struct mq_msg *m;
+	bool was_full;
+
+	spin_lock(&q->lock);
+	e = mq_plain_first(q, f, size);
+	if (unlikely(!e))
+		goto out;
+	m = mq_msg(e);
+	size = m->size - sizeof(*m);
+	if (size > MQ_SMALL) {
+		mq_plain_deliver(q, e, m);
+		m->state = DEVMQ_STATE_IN_FLIGHT;
+		m->holder = f;
+		m->since_ns = 0;
+		f->pid = task_tgid_nr(current);
+		mq_count(&q->stat.in_flight, 1);
+		mq_count(&f->held_count, 1);
+		spin_unlock(&q->lock);
+		return mq_read_large(q, f, e, to);
+	}
+	if (unlikely(!mq_plain_copy(to, m, size)))
+		goto out;
+	mq_plain_deliver(q, e, m);
+	was_full = mq_plain_ack(q, f, e, m);
+	spin_unlock(&q->lock);
+	mq_plain_done(q, e, size, was_full);
+	return size;
+out:
+	spin_unlock(&q->lock);
+	return 0;
+}
+
+/* read(2): bytes of one message. */
+ssize_t mq_read(struct file *file, char __user *to, size_t size, loff_t *pos)
+{
+	struct mq_file *f = file->private_data;
+	struct mq_entry *e;
+	ssize_t ret;
+
+	if (unlikely(!size))
+		return 0;
+	/* Called in one place, so that it is not a call. */
+again:
+	ret = mq_read_plain(f->q, f, to, size);
+	if (likely(ret))
+		return ret;
+	if (unlikely(!(READ_ONCE(f->roles) & FMODE_READ))) {
+		ret = mq_act_as(f, FMODE_READ);
+		if (ret)
+			return ret;
+		goto again;
+	}
+	if (READ_ONCE(f->ack) == DEVMQ_ACK_MANUAL)
+		mq_own(f);
+	if (mutex_lock_interruptible(&f->rx))
+		return -ERESTARTSYS;
+	e = mq_read_begin(f, file->f_flags & O_NONBLOCK);
+	if (IS_ERR_OR_NULL(e))
+		return PTR_ERR_OR_ZERO(e);
+	size = min_t(size_t, mq_size(e) - f->partial_done, size);
+	return mq_read_end(f, e, f->partial_done, size,
+			   mq_copy_out(to, e, f->partial_done, size));
+}
+
+/* Copy @size of the bytes that are read of a message, from @done on. */
+static size_t mq_copy_pieces(const struct mq_entry *e, u32 done, size_t size,
+			     struct iov_iter *to)
+{
+	u32 left = mq_size(e) - min(done, mq_size(e));
+	size_t own = min_t(size_t, size, left);
+	size_t copied = copy_to_iter(mq_payload(e) + done, own, to);
+
+	/* Behind the message there is nothing but a newline. */
+	if (own < size && copied == own)
+		copied += copy_to_iter("\n", 1, to);
+	return copied;
+}
+
+/* The same for what goes out in pieces, to the kernel, or to io_uring. */
+ssize_t mq_read_iter(struct mq_file *f, struct kiocb *iocb, struct iov_iter *to)
+{
+	struct mq_entry *e;
+	size_t size;
+	int err;
+
+	if (!iov_iter_count(to))
+		return 0;
+	err = mq_act_as(f, FMODE_READ);
+	if (unlikely(err))
+		return err;
+	if (READ_ONCE(f->ack) == DEVMQ_ACK_MANUAL &&
+	    !(iocb->ki_flags & IOCB_NOWAIT))
+		mq_own(f);
+	err = mq_iocb_lock(iocb, &f->rx);
+	if (err)
+		return err;
+	e = mq_read_begin(f, mq_iocb_nowait(iocb));
+	if (IS_ERR_OR_NULL(e))
+		return PTR_ERR_OR_ZERO(e);
+	size = min_t(size_t, mq_read_size(f->q, e) - f->partial_done,
+		     iov_iter_count(to));
+	return mq_read_end(f, e, f->partial_done, size,
+			   mq_copy_pieces(e, f->partial_done, size, to));
+}
+
+/* FIONREAD: bytes of the next message that this open file would read. */
+u32 mq_next_size(struct mq_file *f)
+{
+	struct mq_queue *q = f->q;
+	struct mq_entry *e;
+	u32 size = 0;
+
+	if (!(f->mode & FMODE_READ))
+		return 0;
+	mq_lock_looking(q);
+	e = mq_delivery_next_locked(q, f);
+	if (f->partial)
+		size = mq_read_size(q, f->partial) - f->partial_done;
+	else if (!IS_ERR_OR_NULL(e) && !mq_is_barred(f))
+		size = mq_read_size(q, e);
+	mq_unlock(q);
+	return size;
+}

@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Records, from and to user space: see record.h. What comes in is read once and
+ * checked as a copy; what goes out is zeroed first.
+ */
+#include <linux/ctype.h>
+#include <linux/ktime.h>
+#include <linux/pagemap.h>
+#include <linux/uaccess.h>
+#include <linux/devmq.h>
+
+#include "base/base.h"
+#include "memory/chunk.h"
+#include "memory/entry.h"
+#include "memory/message.h"
+#include "memory/seen.h"
+#include "memory/text.h"
+#include "queue/bounds.h"
+#include "queue/clock.h"
+#include "queue/file.h"
+#include "queue/options.h"
+#include "queue/order.h"
+#include "queue/queue.h"
+#include "queue/ready.h"
+#include "call/record.h"
+
+/*
+ * What waits for more than so many nanoseconds stays for long, as far as memory
+ * goes. Any instant of CLOCK_REALTIME is more than that.
+ */
+#define MQ_LONG_DELAY	NSEC_PER_SEC
+
+/* Check what the header says by itself; all that the kernel stamps is zero. */
+static int mq_record_check(const struct mq_queue *q,
+			   const struct devmq_record *r)
+{
+	if (unlikely(r->flags & ~DEVMQ_RECORD_AT || r->id | r->time_ns ||
+		     r->uid | r->gid | r->pid | r->attempt | r->failures ||
+		     r->state | r->failure | r->reserved | r->extra_size))
+		return -EINVAL;
+	if (r->priority >= q->opt.priorities || r->key_size > DEVMQ_KEY_MAX ||
+	    r->dedup_size > DEVMQ_KEY_MAX)
+		return -EINVAL;
+	return 0;
+}
+
+static bool mq_header_name_ok(const u8 *name, size_t size)
+{
+	size_t i;
+
+	if (!size || size > 255)
+		return false;
+	for (i = 0; i < size; i++)
+		if (!isascii(name[i]) || !isgraph(name[i]) || name[i] == '=')
+			return false;
+	return true;
+}
+
+/* Headers fill their space exactly, each with a proper name. */
+static int mq_headers_check(const u8 *p, size_t size)
+{
+	while (size) {
+		struct devmq_header h;
+
+		if (size < sizeof(h))
+			return -EINVAL;
+		memcpy(&h, p, sizeof(h));
+		p += sizeof(h);
+		size -= sizeof(h);
+		if (h.name_size > size || h.value_size > size - h.name_size ||
+		    !mq_header_name_ok(p, h.name_size))
+			return -EINVAL;
+		p += h.name_size + h.value_size;
+		size -= h.name_size + h.value_size;
+	}
+	return 0;
+}
+
+/* What the sender says of its time, for when it comes into the queue. */
+static void mq_record_times(struct mq_entry *e, const struct devmq_record *r)
+{
+	mq_msg(e)->priority = r->priority;
+	if (likely(!mq_msg(e)->detail))
+		return;
+	mq_msg(e)->detail->expires = r->ttl_ns;
+	mq_msg(e)->detail->when = r->delay_ns;
+	e->clock = r->flags & DEVMQ_RECORD_AT ? MQ_REALTIME : MQ_BOOTTIME;
+}
+
+/*
+ * Bytes of a record, from @body where that is in the kernel, else from @user.
+ */
+static int mq_record_copy(void *to, const void *body, const void __user *user,
+			  u32 at, u32 size)
+{
+	if (likely(body))
+		memcpy(to, body + at, size);
+	else if (copy_from_user(to, user + at, size))
+		return -EFAULT;
+	return 0;
+}
+
+/*
+ * Key, headers and de-duplication id: not every message has any. The last is
+ * not for receivers.
+ */
+static noinline int mq_record_meta(struct mq_queue *q, struct mq_entry *e,
+				   const struct devmq_record *r,
+				   const void *body, const void __user *user)
+{
+	u32 at = sizeof(*r) + r->key_size;
+	u8 *data = mq_data(e);
+	struct mq_seen *seen;
+	int err;
+
+	err = mq_record_copy(data, body, user, sizeof(*r), r->key_size) ?:
+	      mq_record_copy(data + r->key_size, body, user, at + r->dedup_size,
+			     r->headers_size) ?:
+	      mq_headers_check(data + r->key_size, r->headers_size);
+	if (err || !r->dedup_size || !READ_ONCE(q->opt.dedup_window_ms))
+		return err;
+	seen = mq_seen_new(mq_chunk_of(e)->payer, r->dedup_size);
+	if (IS_ERR(seen))
+		return PTR_ERR(seen);
+	mq_msg(e)->seen = seen;
+	err = mq_record_copy(seen->bytes, body, user, at,
+			     r->dedup_size);
+	mq_seen_hash(seen);
+	return err;
+}
+
+/**
+ * mq_record_get - make an entry of a record of the user's
+ * @f: the producer
+ * @c: its chunk, claimed
+ * @from: where it comes from; a record may not reach beyond the space there
+ * @step: gets the distance to the next record
+ *
+ * Return: the entry, or an ERR_PTR: EFAULT, EINVAL, EMSGSIZE, and what
+ * mq_entry_alloc() has.
+ */
+struct mq_entry *mq_record_get(struct mq_file *f, struct mq_chunk **c,
+			       const struct mq_source *from, u64 *step)
+{
+	const struct devmq_record *r = from->window + from->at;
+	const void __user *user = from->user + from->at;
+	u64 space = from->space - from->at;
+	struct mq_queue *q = f->q;
+	const void *body = r;
+	struct mq_sizes sizes;
+	struct mq_kind kind;
+	struct mq_entry *e;
+	u32 offset;
+	int err;
+
+	err = mq_record_check(q, r);
+	if (unlikely(err))
+		return ERR_PTR(err);
+	offset = DEVMQ_RECORD_PAYLOAD(r);
+	if (unlikely(r->size < offset || r->size > space))
+		return ERR_PTR(-EINVAL);
+	sizes.size = r->size - offset;
+	sizes.key_size = r->key_size;
+	sizes.headers_size = r->headers_size;
+	if (unlikely(!sizes.size && !READ_ONCE(q->opt.allow_empty)))
+		return ERR_PTR(-EINVAL);
+	if (!mq_size_ok(q, sizes.size, r->key_size + r->headers_size))
+		return ERR_PTR(-EMSGSIZE);
+	if (unlikely(r->size > from->end - from->at)) {
+		body = NULL;
+		/* Making room may cost others their messages: not for nothing. */
+		if (READ_ONCE(q->opt.overflow) == MQ_OVERFLOW_DROP_HEAD &&
+		    fault_in_readable(user, r->size))
+			return ERR_PTR(-EFAULT);
+	}
+	kind = mq_queue_kind(q);
+	kind.detail = kind.detail || r->ttl_ns || r->delay_ns || r->flags;
+	e = mq_entry_alloc(&f->supply, c, &sizes, kind,
+			   r->delay_ns > MQ_LONG_DELAY);
+	if (IS_ERR(e))
+		return e;
+	mq_record_times(e, r);
+	mq_ready_prepare(&q->ready, mq_msg(e)->priority);
+	err = mq_record_copy(mq_payload(e), body, user, offset, sizes.size);
+	if (!err && unlikely(offset != sizeof(*r)))
+		err = mq_record_meta(q, e, r, body, user);
+	if (!err && unlikely(q->order))
+		err = mq_order_prepare(q, e);
+	*step = min(DEVMQ_RECORD_STEP(r->size), space);
+	if (likely(!err))
+		return e;
+	mq_entry_free(e);
+	return ERR_PTR(err);
+}
+
+static u16 mq_text_size(const struct mq_text *t)
+{
+	return t ? t->size : 0;
+}
+
+/* Bytes that the record of an entry with an extra block takes in a buffer. */
+u64 mq_record_long_step(const struct mq_entry *e)
+{
+	return DEVMQ_ALIGN(sizeof(struct devmq_record) +
+			   sizeof(struct devmq_extra) +
+			   mq_text_size(mq_msg(e)->detail->origin) +
+			   mq_text_size(mq_msg(e)->detail->note) + mq_msg(e)->key_size +
+			   mq_msg(e)->headers_size) + ALIGN((u64)mq_size(e), 8);
+}
+
+/*
+ * An instant of CLOCK_BOOTTIME, as CLOCK_REALTIME goes now. By how far the two are
+ * apart and not by what they show: an interrupt may come between two readings.
+ */
+u64 mq_to_realtime(u64 time)
+{
+	s64 ahead = ktime_mono_to_any(0, TK_OFFS_REAL) -
+		    ktime_mono_to_any(0, TK_OFFS_BOOT);
+
+	return time == MQ_NEVER ? 0 : time + ahead;
+}
+
+/* Fill in what PEEK, or RECV of a message that has a history, says besides. */
+static void mq_extra_fill(struct devmq_extra *x, const struct mq_entry *e,
+			  const struct mq_detail *m)
+{
+	memset(x, 0, sizeof(*x));
+	x->payload_size = mq_size(e);
+	if (!m)
+		return;
+	if (mq_msg(e)->state == DEVMQ_STATE_DELAYED ||
+	    mq_msg(e)->state == DEVMQ_STATE_IN_FLIGHT)
+		x->due_ns = e->clock == MQ_REALTIME && m->when != MQ_NEVER ?
+			    m->when : mq_to_realtime(m->when);
+	if (!e->fresh)
+		x->expires_ns = mq_to_realtime(m->expires);
+	x->origin_id = m->origin_id;
+	x->reason = m->reason;
+	x->origin_size = mq_text_size(m->origin);
+	x->note_size = mq_text_size(m->note);
+}
+
+/* What PEEK shows of a message, or RECV of one that has a history. */
+void mq_show_fill(struct mq_show *s, const struct mq_entry *e)
+{
+	/* A RECV that is at work on it may have put that aside. */
+	const struct mq_detail *m = READ_ONCE(mq_msg(e)->detail);
+
+	s->e = e;
+	s->origin = m ? m->origin : NULL;
+	s->note = m ? m->note : NULL;
+	mq_record_fill(&s->r, e);
+	mq_extra_fill(&s->x, e, m);
+	s->r.extra_size = sizeof(s->x) + mq_text_size(s->origin) +
+			  mq_text_size(s->note);
+}
+
+/* Bytes of its record, with @size bytes of payload. */
+u64 mq_show_step(const struct mq_show *s, u32 size)
+{
+	const struct mq_msg *m = mq_msg(s->e);
+
+	return DEVMQ_ALIGN(sizeof(s->r) + s->r.extra_size + m->key_size +
+			   m->headers_size) + ALIGN((u64)size, 8);
+}
+
+/**
+ * mq_show_put - copy a message out as a record with an extra block
+ * @to: where; there is room for mq_show_step()
+ * @s: the record; nobody changes its message
+ * @size: show so many bytes of the payload
+ *
+ * Return: 0 or EFAULT.
+ */
+int mq_show_put(void __user *to, struct mq_show *s, u32 size)
+{
+	const struct mq_entry *e = s->e;
+	u32 meta = mq_msg(e)->key_size + mq_msg(e)->headers_size;
+	u32 pad, at = sizeof(s->r) + sizeof(s->x);
+
+	pad = DEVMQ_ALIGN(sizeof(s->r) + s->r.extra_size + meta) -
+	      (sizeof(s->r) + s->r.extra_size + meta);
+	s->r.size = sizeof(s->r) + s->r.extra_size + meta + pad + size;
+	if (copy_to_user(to, &s->r, sizeof(s->r)) ||
+	    copy_to_user(to + sizeof(s->r), &s->x, sizeof(s->x)))
+		return -EFAULT;
+	if (s->origin &&
+	    copy_to_user(to + at, s->origin->text, s->origin->size))
+		return -EFAULT;
+	at += mq_text_size(s->origin);
+	if (s->note && copy_to_user(to + at, s->note->text, s->note->size))
+		return -EFAULT;
+	at += mq_text_size(s->note);
+	if (copy_to_user(to + at, mq_data(e), meta) ||
+	    clear_user(to + at + meta, pad))
+		return -EFAULT;
+	at += meta + pad;
+	if (copy_to_user(to + at, mq_payload(e), size) ||
+	    clear_user(to + at + size, ALIGN(size, 8) - size))
+		return -EFAULT;
+	return 0;
+}
+
+/* Copy an entry in hand out as a record. There is room for its step. */
+int mq_record_put(void __user *to, const struct mq_entry *e)
+{
+	const struct mq_msg *m = mq_msg(e);
+	struct devmq_record r;
+	struct mq_show show;
+
+	if (mq_has_extra(e)) {
+		mq_show_fill(&show, e);
+		return mq_show_put(to, &show, mq_size(e));
+	}
+	mq_record_fill(&r, e);
+	/* Behind the header the data is laid out as in the record. */
+	if (copy_to_user(to, &r, sizeof(r)) ||
+	    _copy_to_user(to + sizeof(r), m + 1, mq_msg_step(m) - sizeof(*m)))
+		return -EFAULT;
+	return 0;
+}

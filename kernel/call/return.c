@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The last close of a consumer, or the death of its process: what it holds goes back. */
+#include <linux/sched.h>
+
+#include "base/base.h"
+#include "memory/entry.h"
+#include "queue/delivery.h"
+#include "queue/file.h"
+#include "queue/held.h"
+#include "queue/lock.h"
+#include "queue/queue.h"
+#include "queue/state.h"
+#include "call/return.h"
+
+/*
+ * The last close of a consumer: all it holds goes back, the oldest first, as
+ * some may die of it. In portions, as there is no bound to what one may hold.
+ */
+void mq_deliveries_return(struct mq_file *f)
+{
+	struct mq_queue *q = f->q;
+	struct mq_detail *detail = NULL;
+	unsigned int n;
+	bool needs;
+
+	do {
+		struct mq_entry *e;
+
+		needs = false;
+		mq_lock(q);
+		for (n = 0; n < MQ_PORTION && !q->gone; n++) {
+			e = mq_held_first(&f->held);
+			needs = e && !mq_delivery_prepare_locked(q, e, 0, &detail);
+			if (!e || needs)
+				break;
+			mq_delivery_unhold_locked(f, e);
+			mq_delivery_crash_locked(f, e);
+		}
+		mq_unlock(q);
+		cond_resched();
+		if (needs)
+			detail = mq_detail_alloc();
+	} while (needs || n == MQ_PORTION);
+	mq_detail_free(detail);
+}
+
+/* Free what was held in a queue that has been removed. */
+void mq_deliveries_free(struct mq_file *f)
+{
+	struct mq_queue *q = f->q;
+	struct mq_entry *e;
+
+	do {
+		mq_lock(q);
+		e = mq_held_first(&f->held);
+		if (e) {
+			mq_delivery_unhold_locked(f, e);
+			mq_state_leave_locked(q, e);
+			mq_queue_unlink_locked(q, e);
+		}
+		mq_unlock(q);
+		cond_resched();
+	} while (e);
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What a consumer holds goes back: see return.c. */
+#ifndef MQ_CALL_RETURN_H
+#define MQ_CALL_RETURN_H
+
+struct mq_file;
+
+void mq_deliveries_return(struct mq_file *f);
+void mq_deliveries_free(struct mq_file *f);
+
+#endif /* MQ_CALL_RETURN_H */

@@ -1,0 +1,529 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Sending. The message is made and its bytes are copied with no lock held;
+ * under the queue's lock it is only linked in.
+ */
+#include <linux/ktime.h>
+#include <linux/pagemap.h>
+#include <linux/sched/signal.h>
+#include <linux/sizes.h>
+#include <linux/uio.h>
+#include <linux/devmq.h>
+
+#include "base/base.h"
+#include "memory/budget.h"
+#include "memory/shortage.h"
+#include "memory/chunk.h"
+#include "memory/cost.h"
+#include "memory/entry.h"
+#include "memory/keep.h"
+#include "memory/message.h"
+#include "memory/supply.h"
+#include "queue/admit.h"
+#include "queue/bounds.h"
+#include "queue/clock.h"
+#include "queue/dedup.h"
+#include "queue/file.h"
+#include "queue/lock.h"
+#include "queue/look.h"
+#include "queue/members.h"
+#include "queue/options.h"
+#include "queue/order.h"
+#include "queue/queue.h"
+#include "queue/trace.h"
+#include "wait/gate.h"
+#include "wait/side.h"
+#include "wait/sleep.h"
+#include "wait/spin.h"
+#include "wait/wake.h"
+#include "call/iocb.h"
+#include "call/send.h"
+
+/* What a message can be charged for besides its memory: two groups, an id. */
+#define MQ_COST_BESIDE	(3 * SZ_512)
+
+/* How many may go for a batch in one hold of the lock. */
+#define MQ_SACRIFICES	256
+
+void mq_batch_init(struct mq_batch *b)
+{
+	INIT_LIST_HEAD(&b->list);
+	b->count = 0;
+	b->bytes = 0;
+	b->plain = true;
+}
+
+void mq_batch_add(struct mq_batch *b, struct mq_entry *e)
+{
+	mq_list_append(&e->list, &b->list);
+	b->count++;
+	b->bytes += mq_msg_bytes(mq_msg(e));
+	if (unlikely(mq_msg(e)->detail || mq_msg(e)->seen))
+		b->plain = false;
+}
+
+static void mq_batch_del(struct mq_batch *b, struct mq_entry *e)
+{
+	list_del(&e->list);
+	b->count--;
+	b->bytes -= mq_msg_bytes(mq_msg(e));
+}
+
+/* The number of the message that came first with the same id, or 0. */
+static u64 mq_send_first(struct mq_queue *q, const struct mq_entry *e)
+{
+	if (likely(!mq_msg(e)->seen) || q->gone || mq_paused(q, MQ_PAUSED_SEND) ||
+	    !READ_ONCE(q->opt.dedup_window_ms))
+		return 0;
+	return mq_dedup_find_locked(q, mq_msg(e)->seen);
+}
+
+/* How many messages had to go for others, or died, in the queue's life. */
+static u64 mq_sacrificed(const struct mq_queue *q)
+{
+	return q->stat.dropped + q->stat.dead_lettered;
+}
+
+/*
+ * Take what there is room for, one by one. Return: how many; if not all, why in
+ * @err. A duplicate is taken alone, and stays in the batch for the caller to
+ * free.
+ */
+static u32 mq_send_each(struct mq_queue *q, struct mq_batch *b, u64 now,
+			struct mq_sent *sent, int *err)
+{
+	u64 before = mq_sacrificed(q), first;
+	struct mq_entry *e, *next;
+	u32 taken = 0;
+
+	list_for_each_entry_safe(e, next, &b->list, list) {
+		first = mq_send_first(q, e);
+		sent->dup = first && !taken;
+		if (unlikely(sent->dup)) {
+			q->stat.deduplicated++;
+			trace_mq_dedup(q, e);
+			sent->last_id = first;
+			taken = 1;
+		}
+		if (unlikely(first))
+			break;
+		*err = mq_queue_admit_locked(q, mq_msg(e));
+		if (*err)
+			break;
+		mq_batch_del(b, e);
+		mq_queue_add_locked(q, e, now);
+		sent->last_id = mq_msg(e)->id;
+		taken++;
+		/* Others went for these: enough for one hold of the lock. */
+		if (mq_sacrificed(q) - before >= MQ_SACRIFICES)
+			break;
+	}
+	return taken;
+}
+
+static u32 mq_send_some(struct mq_queue *q, struct mq_batch *b,
+			struct mq_sent *sent, int *err)
+{
+	u64 now = ktime_get_real_ns();
+	u32 taken;
+
+	mq_lock(q);
+	if (likely(b->plain && mq_queue_takes_run_locked(q, b))) {
+		taken = b->count;
+		mq_queue_add_run_locked(q, b, now);
+		sent->last_id = q->next_id - 1;
+		sent->dup = false;
+	} else {
+		taken = mq_send_each(q, b, now, sent, err);
+	}
+	mq_unlock(q);
+	return taken;
+}
+
+/* There is more to be dropped for the first, or that time has done away with. */
+bool mq_send_changes(const struct mq_queue *q, int err)
+{
+	return err == -EBUSY ||
+	       ((err == -EAGAIN || err == -ENOSPC) && mq_has_due(q));
+}
+
+/* See to that. 0: try again. */
+noinline int mq_send_more(struct mq_queue *q)
+{
+	if (mq_dying())
+		return -EINTR;
+	mq_overflow_prepare(q);
+	cond_resched();
+	return 0;
+}
+
+/*
+ * One got in while others want room. If it was a poller who was woken for that,
+ * alone (EPOLLEXCLUSIVE), nobody but him can wake the next.
+ */
+noinline void mq_send_others(struct mq_file *f)
+{
+	if (READ_ONCE(f->stand.wants))
+		mq_want_room(&f->stand, 0);
+	if (READ_ONCE(f->q->gate.tx.watched))
+		mq_wake_writers(&f->q->gate, false);
+}
+
+/**
+ * mq_send - put messages in the queue, as far as there is room for them
+ * @f: the producer
+ * @b: the messages, in order; those that were taken leave it
+ * @sent: gets what became of them
+ *
+ * All that are taken are under one hold of the lock, so that the ids have no gap.
+ * This does not wait for room: for that see mq_send_wait().
+ *
+ * Return: how many were taken, at least one; or ENODEV, EMSGSIZE, ENOSPC,
+ * EAGAIN, EINTR, and none was.
+ */
+int mq_send(struct mq_file *f, struct mq_batch *b, struct mq_sent *sent)
+{
+	struct mq_queue *q = f->q;
+	int err = 0;
+	u32 taken;
+
+	do {
+		taken = mq_send_some(q, b, sent, &err);
+		if (unlikely(!taken && mq_send_changes(q, err)))
+			err = mq_send_more(q);
+	} while (unlikely(!taken && !err));
+	if (unlikely(!taken))
+		return err;
+	if (unlikely(atomic_read(&q->gate.blocked)))
+		mq_send_others(f);
+	return taken;
+}
+
+/* Is it worth while to make a message of @size bytes? 0, or why not. */
+static int mq_write_check(struct mq_file *f, size_t size)
+{
+	struct mq_queue *q = f->q;
+
+	if (unlikely(READ_ONCE(q->gone)))
+		return -ENODEV;
+	if (unlikely(!mq_size_ok(q, size, 0)))
+		return -EMSGSIZE;
+	/* Spare the work where it is clear that it would be for nothing. */
+	return mq_has_due(q) || mq_can_send(q, size) ? 0 : -EAGAIN;
+}
+
+/* The message is made: send it. */
+static ssize_t mq_write_send(struct mq_file *f, struct mq_entry *e,
+			     size_t size)
+{
+	struct mq_sent sent;
+	struct mq_batch b;
+	int err = 0;
+
+	if (unlikely(f->q->order))
+		err = mq_order_prepare(f->q, e);
+	if (likely(!err)) {
+		mq_batch_init(&b);
+		mq_batch_add(&b, e);
+		err = mq_send(f, &b, &sent);
+	}
+	if (likely(err > 0 && !sent.dup))
+		return size;
+	mq_entry_free(e);
+	return err;
+}
+
+/*
+ * Make room in memory by dropping what is ready in @q, as much as is wanted; if
+ * there is not so much, nothing is dropped.
+ */
+static int mq_short_drop(struct mq_queue *q, u64 cost)
+{
+	u64 dropped = 0;
+
+	if (mq_queue_droppable(q) < cost)
+		return -EDQUOT;
+	while (dropped < cost) {
+		u64 bytes = mq_queue_drop_oldest(q);
+
+		if (!bytes)
+			return dropped ? 0 : -EDQUOT;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		dropped += bytes;
+		cond_resched();
+	}
+	return 0;
+}
+
+/**
+ * mq_send_short - there is no memory for a message: EDQUOT
+ * @f: the producer
+ * @bytes: of the message's payload, key and headers
+ * @nowait: do not wait for others to give memory back
+ * @turn: as for mq_send_wait()
+ *
+ * The queue's overflow option says what to do. The caller holds no memory.
+ *
+ * Return: 0, try again; or ENODEV, EMSGSIZE, EAGAIN, EDQUOT, ENOMEM, EINTR,
+ * ERESTARTSYS.
+ */
+static int mq_send_short(struct mq_file *f, u64 bytes, bool nowait,
+			 struct mq_turn *turn)
+{
+	struct mq_queue *q = f->q;
+	unsigned long cost = mq_cost(bytes);
+
+	if (READ_ONCE(q->gone))
+		return -ENODEV;
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	/* A key, a turn and a de-duplication id are charged apart. */
+	if (q->order || READ_ONCE(q->opt.dedup_window_ms))
+		cost += MQ_COST_BESIDE;
+	if (mq_budget_never(cost))
+		return -EMSGSIZE;
+	/* Nobody goes for what could not come in. It may have a place already. */
+	if (mq_paused(q, MQ_PAUSED_SEND))
+		return nowait ? -EAGAIN : mq_wait_growth(&q->gate, 0, 0, turn);
+	switch (READ_ONCE(q->opt.overflow)) {
+	case MQ_OVERFLOW_REJECT:
+	case MQ_OVERFLOW_DEAD_LETTER:	/* moving frees nothing */
+		return -EDQUOT;
+	case MQ_OVERFLOW_DROP_HEAD:
+		return mq_short_drop(q, cost);
+	default:
+		if (!nowait)
+			return mq_memory_wait(&q->starved, cost, &turn->memory);
+		mq_want_room(&f->stand, bytes);
+		return -EAGAIN;
+	}
+}
+
+/* Who waited has tried: if room or memory is left, it is for the next. */
+void mq_turn_answer(struct mq_queue *q, struct mq_turn *turn)
+{
+	mq_answer_room(&q->gate, &turn->called);
+	mq_memory_answer(&turn->memory);
+}
+
+/* And he does not wait again. */
+void mq_turn_end(struct mq_queue *q, struct mq_turn *turn)
+{
+	mq_turn_answer(q, turn);
+	mq_wait_end(&q->gate.tx, &turn->wait);
+}
+
+/**
+ * mq_send_wait - nothing could be sent: wait until it is of use to try again
+ * @f: the producer
+ * @payload: bytes of the first message's payload
+ * @meta: bytes of its key and headers
+ * @nowait: do not
+ * @err: why: EAGAIN, the queue has no room or is paused; EDQUOT, there is no
+ *	memory; all else is no reason to wait
+ * @turn: his place in line; the caller calls mq_turn_end() in the end
+ *
+ * The caller holds nothing that others could use: what he has copied is freed, and
+ * is copied again, and looked at again, after this.
+ *
+ * Return: 0, try again; or @err, or what mq_send_short() says, or ERESTARTSYS.
+ */
+int mq_send_wait(struct mq_file *f, u64 payload, u64 meta, bool nowait, int err,
+		 struct mq_turn *turn)
+{
+	struct mq_queue *q = f->q;
+
+	if (err != -EAGAIN && err != -EDQUOT)
+		return err;
+	if (nowait && err == -EAGAIN) {
+		mq_want_room(&f->stand, payload + meta);
+		return err;
+	}
+	mq_chunk_forgo(&f->supply);
+	/* WAIT(turn:end) */
+	mq_turn_answer(q, turn);
+	if (!nowait)
+		mq_wait_begin(&q->gate.tx, &turn->wait);
+	if (err == -EDQUOT)
+		return mq_send_short(f, payload + meta, nowait, turn);
+	if (mq_spin_room(&q->gate, payload + meta, &turn->called))
+		return 0;
+	return mq_wait_room(&q->gate, payload, meta, turn);
+}
+
+/* write(2) once: bytes, or why it did not go. */
+static ssize_t mq_write_once(struct mq_file *f, const char __user *from,
+			     size_t size)
+{
+	struct mq_entry *e;
+	int err;
+
+	err = mq_write_check(f, size);
+	if (unlikely(err))
+		return err;
+	/* Making room may cost others their messages: not for nothing. */
+	if (unlikely(READ_ONCE(f->q->opt.overflow) == MQ_OVERFLOW_DROP_HEAD) &&
+	    fault_in_readable(from, size))
+		return -EFAULT;
+	e = mq_entry_new(&f->supply, size, mq_queue_kind(f->q));
+	if (IS_ERR(e))
+		return PTR_ERR(e);
+	if (likely(!copy_from_user(mq_payload(e), from, size)))
+		return mq_write_send(f, e, size);
+	mq_entry_free(e);
+	return -EFAULT;
+}
+
+/* write(2) with framing=record, where it is not as simple as below. */
+static noinline ssize_t mq_write_slow(struct mq_file *f,
+				      const char __user *from, size_t size,
+				      bool nowait)
+{
+	struct mq_turn turn = {};
+	ssize_t ret;
+	int err;
+
+	if (!size)
+		return 0;
+	err = mq_act_as(f, FMODE_WRITE);
+	if (unlikely(err))
+		return err;
+	do {
+		ret = mq_write_once(f, from, size);
+		if (likely(ret > 0))
+			break;
+		err = mq_send_wait(f, size, 0, nowait, ret, &turn);
+		if (err)
+			ret = err;
+	} while (!err);
+	mq_turn_end(f->q, &turn);
+	return ret;
+}
+
+/*
+ * Memory for a plain message with a payload of @size bytes; NULL: not so easily, as
+ * it always is the first time, when the file is not a producer yet, maybe.
+ */
+static struct mq_entry *mq_plain_alloc(struct mq_file *f, u32 size)
+{
+	struct mq_entry *e;
+
+	e = mq_chunk_quick(&f->supply, sizeof(struct mq_msg) + ALIGN(size, 8));
+	if (unlikely(!e))
+		return NULL;
+	mq_msg_init(mq_msg(e), size);
+	if (unlikely(size & 7))
+		mq_entry_pad(e);
+	return e;
+}
+
+/* Link a plain message in, if the queue is plain and has room for it. */
+static bool mq_plain_add(struct mq_queue *q, struct mq_entry *e, u32 size)
+{
+	struct mq_msg *m = mq_msg(e);
+
+	m->time_ns = ktime_get_real_ns();
+	spin_lock(&q->lock);
+	if (unlikely(!q->plain || q->timed || !mq_queue_fits(q, 1, size))) {
+		spin_unlock(&q->lock);
+		return false;
+	}
+	m->id = q->next_id++;
+	m->since = mq_ticks();
+	m->state = DEVMQ_STATE_READY;
+	mq_list_append(&e->all, &q->all);
+	mq_list_append(&e->list, &q->ready.fifo[0]);
+	if (unlikely(q->ready.levels > 1))
+		__set_bit(0, q->ready.used);
+	mq_count(&q->stored, 1);
+	mq_count(&q->stat.bytes, size);
+	mq_count(&q->stat.ready, 1);
+	q->ready_bytes += size;
+	q->stat.sent++;
+	trace_mq_send(q, e);
+	spin_unlock(&q->lock);
+	return true;
+}
+
+/* write(2) with framing=record: one message, whole or not at all. */
+ssize_t mq_write(struct file *file, const char __user *from, size_t size,
+		 loff_t *pos)
+{
+	struct mq_file *f = file->private_data;
+	struct mq_queue *q = f->q;
+	struct mq_entry *e = NULL;
+
+	if (likely(size && size <= READ_ONCE(q->plain_size)))
+		e = mq_plain_alloc(f, size);
+	if (unlikely(!e))
+		return mq_write_slow(f, from, size, file->f_flags & O_NONBLOCK);
+	if (unlikely(!mq_copy_in(e, from, size))) {
+		mq_entry_free(e);
+		return -EFAULT;
+	}
+	if (unlikely(!mq_plain_add(q, e, size))) {
+		mq_entry_free(e);
+		return mq_write_slow(f, from, size,
+				     file->f_flags & O_NONBLOCK);
+	}
+	mq_wake_readers(&q->gate, 1);
+	if (unlikely(atomic_read(&q->gate.blocked)))
+		mq_send_others(f);
+	return size;
+}
+
+/* The same for what comes in pieces, once. */
+static ssize_t mq_write_iter_once(struct mq_file *f, struct iov_iter *from,
+				  size_t size)
+{
+	struct iov_iter begin = *from;
+	struct mq_entry *e;
+	ssize_t ret;
+
+	ret = mq_write_check(f, size);
+	if (unlikely(ret))
+		return ret;
+	if (READ_ONCE(f->q->opt.overflow) == MQ_OVERFLOW_DROP_HEAD &&
+	    fault_in_iov_iter_readable(from, size))
+		return -EFAULT;
+	e = mq_entry_new(&f->supply, size, mq_queue_kind(f->q));
+	if (IS_ERR(e))
+		return PTR_ERR(e);
+	if (likely(copy_from_iter_full(mq_payload(e), size, from))) {
+		ret = mq_write_send(f, e, size);
+	} else {
+		mq_entry_free(e);
+		ret = -EFAULT;
+	}
+	if (unlikely(ret < 0))
+		*from = begin;
+	return ret;
+}
+
+/* write(2) and its like for what comes in pieces, from the kernel, or io_uring. */
+ssize_t mq_write_iter(struct mq_file *f, struct kiocb *iocb,
+		      struct iov_iter *from)
+{
+	bool nowait = mq_iocb_nowait(iocb);
+	size_t size = iov_iter_count(from);
+	struct mq_turn turn = {};
+	ssize_t ret;
+	int err;
+
+	if (!size)
+		return 0;
+	err = mq_act_as(f, FMODE_WRITE);
+	if (unlikely(err))
+		return err;
+	do {
+		ret = mq_write_iter_once(f, from, size);
+		if (likely(ret > 0))
+			break;
+		err = mq_send_wait(f, size, 0, nowait, ret, &turn);
+		if (err)
+			ret = err;
+	} while (!err);
+	mq_turn_end(f->q, &turn);
+	return ret;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Sending: see send.c. */
+#ifndef MQ_CALL_SEND_H
+#define MQ_CALL_SEND_H
+
+#include <linux/fs.h>
+#include <linux/types.h>
+#include <linux/uio.h>
+
+struct file;
+struct mq_batch;
+struct mq_entry;
+struct mq_file;
+struct mq_queue;
+struct mq_turn;
+
+/**
+ * struct mq_sent - what became of messages that were sent
+ * @last_id: id of the last one taken
+ * @dup: that is the number of another message with the same de-duplication id,
+ *	and nothing else has happened
+ */
+struct mq_sent {
+	u64	last_id;
+	bool	dup;
+};
+
+void mq_batch_init(struct mq_batch *b);
+void mq_batch_add(struct mq_batch *b, struct mq_entry *e);
+bool mq_send_changes(const struct mq_queue *q, int err);
+int mq_send_more(struct mq_queue *q);
+void mq_send_others(struct mq_file *f);
+int mq_send(struct mq_file *f, struct mq_batch *b, struct mq_sent *sent);
+void mq_turn_answer(struct mq_queue *q, struct mq_turn *turn);
+void mq_turn_end(struct mq_queue *q, struct mq_turn *turn);
+int mq_send_wait(struct mq_file *f, u64 payload, u64 meta, bool nowait, int err,
+		 struct mq_turn *turn);
+ssize_t mq_write(struct file *file, const char __user *from, size_t size,
+		 loff_t *pos);
+ssize_t mq_write_iter(struct mq_file *f, struct kiocb *iocb,
+		      struct iov_iter *from);
+
+#endif /* MQ_CALL_SEND_H */

@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: GPL-2.0
+/* DEVMQ_IOC_SETTLE and DEVMQ_IOC_CONSUMER: how deliveries are finished. */
+#include <linux/pagemap.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include <linux/devmq.h>
+
+#include "base/base.h"
+#include "memory/payer.h"
+#include "memory/entry.h"
+#include "memory/text.h"
+#include "queue/delivery.h"
+#include "queue/file.h"
+#include "queue/held.h"
+#include "queue/lock.h"
+#include "queue/members.h"
+#include "queue/queue.h"
+#include "wait/wake.h"
+#include "call/ioc.h"
+#include "call/settle.h"
+
+/* How many deliveries of a range are settled in one hold of the lock. */
+#define MQ_SETTLE_PORTION	256
+
+/* @last_action: the last of enum devmq_action that is allowed. */
+int mq_settlement_check(const struct devmq_settlement *s, u32 last_action)
+{
+	bool delays = s->action == DEVMQ_ACTION_RETRY ||
+		      s->action == DEVMQ_ACTION_EXTEND;
+	bool rejects = s->action == DEVMQ_ACTION_REJECT;
+	bool says = rejects || s->action == DEVMQ_ACTION_RETRY;
+
+	if (!s->first_id || s->last_id < s->first_id || s->reserved ||
+	    s->action < DEVMQ_ACTION_ACK || s->action > last_action)
+		return -EINVAL;
+	if ((s->delay_ns && !delays) ||
+	    ((s->note || s->note_size) && !says) || (s->reason && !rejects))
+		return -EINVAL;
+	if (s->note_size > DEVMQ_NOTE_MAX || !s->note != !s->note_size ||
+	    (s->reason && s->reason < DEVMQ_REASON_USER))
+		return -EINVAL;
+	return 0;
+}
+
+/* The note that comes with a retry or a reject; NULL: there is none. */
+struct mq_text *mq_settlement_note(const struct devmq_settlement *s)
+{
+	struct mq_payer *p;
+	struct mq_text *note;
+
+	if (likely(!s->note_size))
+		return NULL;
+	p = mq_payer_get();
+	if (!p)
+		return ERR_PTR(-ENOMEM);
+	note = mq_text_alloc(s->note_size, p);
+	mq_payer_put(p);
+	if (IS_ERR(note))
+		return note;
+	if (!copy_from_user(note->text, u64_to_user_ptr(s->note), s->note_size))
+		return note;
+	mq_text_put(note);
+	return ERR_PTR(-EFAULT);
+}
+
+/* Is it in order, and could its note be read? */
+static int mq_settling_check_one(const struct devmq_settlement *s)
+{
+	int err = mq_settlement_check(s, DEVMQ_ACTION_DEFER);
+
+	if (!err && fault_in_readable(u64_to_user_ptr(s->note), s->note_size))
+		err = -EFAULT;
+	return err;
+}
+
+/**
+ * mq_settle_some - settle what a consumer holds, a portion of it
+ * @f: the consumer
+ * @s: says which, and how; counts those that are dead
+ * @id: from this one on; moves on
+ * @note: the note of a retry or a reject, or NULL
+ * @detail: as for mq_delivery_prepare_locked()
+ * @more: set if there is more to be settled, with a spare
+ *
+ * What has a lease that is over is settled no more.
+ *
+ * Return: how many were settled.
+ */
+static u32 mq_settle_some(struct mq_file *f, struct devmq_settlement *s, u64 *id,
+			  struct mq_text *note, struct mq_detail **detail,
+			  bool *more)
+{
+	u32 steps = 0, n = 0;
+	struct mq_entry *e;
+
+	lockdep_assert_held(&f->q->lock);
+	while (true) {
+		e = mq_held_after(&f->held, *id - 1);
+		*more = e && mq_msg(e)->id <= s->last_id;
+		if (!*more || steps++ == MQ_SETTLE_PORTION ||
+		    !mq_delivery_prepare_locked(f->q, e, s->action, detail))
+			break;
+		*id = mq_msg(e)->id + 1;
+		if (mq_lease_has_expired(e)) {
+			mq_lease_expire_locked(f->q, e);
+			continue;
+		}
+		n++;
+		if (s->action == DEVMQ_ACTION_EXTEND) {
+			mq_delivery_extend_locked(f, e, s->delay_ns);
+			continue;
+		}
+		mq_delivery_unhold_locked(f, e);
+		s->dead += mq_delivery_settle_locked(f, e, s, note);
+	}
+	return n;
+}
+
+/*
+ * Settle a range, a portion in each hold of the lock. Whoever is being killed
+ * stops: what he has not settled is still held, and goes back when he closes.
+ */
+static void mq_settle_range(struct mq_file *f, struct devmq_settlement *s,
+			    struct mq_text *note)
+{
+	struct mq_queue *q = f->q;
+	struct mq_detail *detail = NULL;
+	u64 id = s->first_id;
+	bool more = true;
+
+	while (more && !mq_dying()) {
+		LIST_HEAD(done);
+		bool rare = false;
+		u32 n = 0;
+
+		more = false;
+		mq_lock(q);
+		if (!q->gone && s->action == DEVMQ_ACTION_ACK)
+			n = mq_delivery_ack_held_locked(f, id, s->last_id,
+							MQ_SETTLE_PORTION, &done,
+						     &rare);
+		if (n)
+			more = n == MQ_SETTLE_PORTION;
+		else if (!q->gone)
+			n = mq_settle_some(f, s, &id, note, &detail, &more);
+		mq_unlock(q);
+		if (n)
+			mq_entries_free_plain(&done, rare);
+		s->settled += n;
+		cond_resched();
+		if (more && !detail)
+			detail = mq_detail_alloc();
+	}
+	mq_detail_free(detail);
+	if (more)
+		s->error = -EINTR;
+	else
+		s->error = s->settled ? 0 :
+			   READ_ONCE(q->gone) ? -ENODEV : -ESTALE;
+}
+
+/* Settle a range, none of which is settled yet; there may be no memory for its note. */
+static void mq_settle_noted(struct mq_file *f, struct devmq_settlement *s)
+{
+	struct mq_text *note = mq_settlement_note(s);
+
+	if (IS_ERR(note)) {
+		s->error = PTR_ERR(note);
+		return;
+	}
+	mq_settle_range(f, s, note);
+	mq_text_put(note);
+}
+
+/*
+ * Settlements that are read at once. A call needs memory for no more than these,
+ * so it needs none of the module's budget.
+ */
+#define MQ_SETTLEMENTS	64
+
+/* So many are on the stack. */
+#define MQ_SETTLEMENTS_FEW	4
+
+/**
+ * struct mq_settling - a call of SETTLE
+ * @ioc: the call
+ * @s: settlements of it, one behind the other
+ * @max: room for how many
+ * @first: number of the first of those in @s
+ * @count: how many are in @s
+ */
+struct mq_settling {
+	struct mq_ioc		*ioc;
+	struct devmq_settlement	*s;
+	u32			max;
+	u32			first;
+	u32			count;
+};
+
+static struct devmq_settlement __user *
+mq_settling_user(const struct mq_settling *c)
+{
+	struct devmq_settlement __user *all;
+
+	all = u64_to_user_ptr(c->ioc->arg.settle.settlements);
+	return all + c->first;
+}
+
+/* Read the settlements from @first on, unless these are the ones at hand. */
+static int mq_settling_read(struct mq_settling *c, u32 first)
+{
+	u32 n = min(c->ioc->arg.settle.count - first, c->max);
+
+	if (c->count && c->first == first)
+		return 0;
+	c->first = first;
+	c->count = n;
+	return copy_from_user(c->s, mq_settling_user(c), n * sizeof(*c->s)) ?
+	       -EFAULT : 0;
+}
+
+/* Tell the caller what has become of those at hand. */
+static int mq_settling_write(struct mq_settling *c)
+{
+	return copy_to_user(mq_settling_user(c), c->s,
+			    c->count * sizeof(*c->s)) ? -EFAULT : 0;
+}
+
+/*
+ * Check all, before the first is carried out. The outcome must be told, so see
+ * that it can be.
+ */
+static int mq_settling_check(struct mq_settling *c)
+{
+	u32 i, first = 0;
+	int err;
+
+	do {
+		err = mq_settling_read(c, first);
+		for (i = 0; !err && i < c->count; i++)
+			err = mq_settling_check_one(&c->s[i]);
+		err = err ?: mq_settling_write(c);
+		first += c->count;
+		cond_resched();
+	} while (!err && first < c->ioc->arg.settle.count && !mq_dying());
+	return err;
+}
+
+/*
+ * Carry out those at hand. If they were read once more, they may have changed:
+ * one that is no good any more has that for an error. Return: the first error.
+ */
+static int mq_settling_some(struct mq_settling *c)
+{
+	int err = 0;
+	u32 i;
+
+	for (i = 0; i < c->count; i++) {
+		struct devmq_settlement *s = &c->s[i];
+
+		s->settled = 0;
+		s->dead = 0;
+		s->error = mq_settlement_check(s, DEVMQ_ACTION_DEFER);
+		if (!s->error)
+			mq_settle_noted(c->ioc->f, s);
+		c->ioc->arg.settle.settled += s->settled;
+		err = err ?: s->error;
+	}
+	return err;
+}
+
+/* Carry them all out. Return: the first error. */
+static int mq_settling_all(struct mq_settling *c)
+{
+	int err = 0, some, failed;
+	u32 first = 0;
+
+	do {
+		failed = mq_settling_read(c, first);
+		if (failed)
+			break;
+		some = mq_settling_some(c);
+		err = err ?: some;
+		failed = mq_settling_write(c);
+		first += c->count;
+	} while (!failed && first < c->ioc->arg.settle.count);
+	return failed ?: err;
+}
+
+int mq_ioc_settle(struct mq_ioc *ioc)
+{
+	struct devmq_settlement few[MQ_SETTLEMENTS_FEW];
+	struct devmq_settle *a = &ioc->arg.settle;
+	struct mq_settling c = { .ioc = ioc, .s = few, .max = ARRAY_SIZE(few) };
+	int err;
+
+	if (a->flags || a->reserved || !a->count)
+		return -EINVAL;
+	if (a->count > DEVMQ_SETTLE_MAX)
+		return -E2BIG;
+	if (a->count > c.max) {
+		c.max = min_t(u32, a->count, MQ_SETTLEMENTS);
+		c.s = kmalloc_array(c.max, sizeof(*c.s), GFP_KERNEL_ACCOUNT);
+		if (!c.s)
+			return -ENOMEM;
+	}
+	err = mq_settling_check(&c);
+	if (err)
+		goto out_free;
+	a->settled = 0;
+	err = mq_settling_all(&c);
+	if (a->settled)
+		mq_wake_stand(&ioc->f->stand);
+	if (mq_ioc_publish(ioc))
+		err = -EFAULT;
+out_free:
+	if (c.s != few)
+		kfree(c.s);
+	return err;
+}
+
+static int mq_consumer_set(struct mq_file *f, const struct devmq_consumer *a)
+{
+	struct mq_queue *q = f->q;
+	int err = 0;
+
+	mq_lock_looking(q);
+	if (a->ack != f->ack && f->held_count) {
+		err = -EBUSY;
+	} else {
+		WRITE_ONCE(f->ack, a->ack);
+		WRITE_ONCE(f->prefetch, a->prefetch);
+		f->lease_ns = a->lease_ns;
+		mq_file_tune_locked(f);
+	}
+	mq_unlock(q);
+	if (!err)
+		mq_wake_stand(&f->stand);
+	return err;
+}
+
+int mq_ioc_consumer(struct mq_ioc *ioc)
+{
+	struct devmq_consumer *a = &ioc->arg.consumer;
+	struct mq_file *f = ioc->f;
+	int err;
+
+	if (a->flags & ~DEVMQ_CONSUMER_SET ||
+	    (a->flags & DEVMQ_CONSUMER_SET && a->ack > DEVMQ_ACK_MANUAL))
+		return -EINVAL;
+	err = mq_act_as(f, FMODE_READ);
+	if (err)
+		return err;
+	if (a->flags & DEVMQ_CONSUMER_SET) {
+		err = mq_consumer_set(f, a);
+		if (err)
+			return err;
+	}
+	mq_lock_looking(f->q);
+	a->ack = f->ack;
+	a->prefetch = f->prefetch;
+	a->lease_ns = f->lease_ns;
+	a->held = f->held_count;
+	a->last_id = f->last_id;
+	a->partial_id = f->partial ? mq_msg(f->partial)->id : 0;
+	mq_unlock(f->q);
+	return 0;
+}

@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The control node, /dev/mq/control: one text command a write. A command that
+ * fails leaves one line that says why, for the same descriptor to read; where
+ * nothing has been written yet, a read gives the option table.
+ */
+#include <linux/ctype.h>
+#include <linux/fs.h>
+#include <linux/mutex.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
+#include <linux/devmq.h>
+
+#include "queue/options.h"
+#include "device/control.h"
+#include "device/option.h"
+#include "device/registry.h"
+
+/* Longest command. All options together take a fraction of it. */
+#define MQ_COMMAND_MAX	4096
+
+/**
+ * struct mq_control - an open control node
+ * @nodes: the file system where it was opened (invariant)
+ * @lock: serialises its users, protects the rest
+ * @fresh: nothing was written or read yet: a read gives the option table
+ * @reply: what a read gives
+ * @size: bytes of it
+ * @pos: how many of them have been read
+ */
+struct mq_control {
+	struct super_block *nodes;
+	struct mutex	lock;	/* all that follows */
+	bool		fresh;
+	char		reply[MQ_COMMAND_MAX];
+	size_t		size;
+	size_t		pos;
+};
+
+/* Note why the command fails, in one printable line. Return: @err. */
+static __printf(3, 4) int mq_refuse(struct mq_control *c, int err,
+				  const char *fmt, ...)
+{
+	va_list args;
+	size_t i;
+
+	va_start(args, fmt);
+	c->size = vscnprintf(c->reply, sizeof(c->reply) - 1, fmt, args);
+	va_end(args);
+	for (i = 0; i < c->size; i++)
+		if (!isascii(c->reply[i]) || !isprint(c->reply[i]))
+			c->reply[i] = '?';
+	c->reply[c->size++] = '\n';
+	return err;
+}
+
+/* The next word of the command, or NULL. */
+static char *mq_word(char **line)
+{
+	char *word;
+
+	do {
+		word = strsep(line, " \t");
+	} while (word && !*word);
+	return word;
+}
+
+static bool mq_name_ok(const char *name)
+{
+	for (; *name; name++)
+		if (!isascii(*name) || (!isalnum(*name) && !strchr("._-", *name)))
+			return false;
+	return true;
+}
+
+static int mq_check_name(struct mq_control *c, const char *name)
+{
+	if (!name)
+		return mq_refuse(c, -EINVAL, "the queue's name is missing");
+	if (strlen(name) > DEVMQ_NAME_MAX)
+		return mq_refuse(c, -ENAMETOOLONG,
+			       "name '%.80s' is longer than %d bytes", name,
+			       DEVMQ_NAME_MAX);
+	if (!mq_name_ok(name))
+		return mq_refuse(c, -EINVAL,
+			       "name '%s' has characters other than A-Z a-z 0-9 . _ -",
+			       name);
+	/* dead_letter=none could not name the last. */
+	if (!strcmp(name, ".") || !strcmp(name, "..") ||
+	    !strcmp(name, "control") || !strcmp(name, MQ_NO_QUEUE))
+		return mq_refuse(c, -EINVAL, "name '%s' is reserved", name);
+	return 0;
+}
+
+/* Take one "option=value" over. @seen has a bit for each option so far. */
+static int mq_take_option(struct mq_control *c, char *word,
+			  struct mq_options *opt, u64 *seen)
+{
+	char *text = strchr(word, '=');
+	const struct mq_option *o;
+	char bounds[MQ_OPTION_TEXT];
+	u64 value, bit;
+	int err;
+
+	if (!text)
+		return mq_refuse(c, -EINVAL, "'%.80s' is not option=value", word);
+	*text++ = '\0';
+	o = mq_option_find(word);
+	if (!o)
+		return mq_refuse(c, -EINVAL, "unknown option '%.80s'", word);
+	bit = BIT_ULL(o - mq_option_table);
+	if (*seen & bit)
+		return mq_refuse(c, -EINVAL, "option '%s' is given twice", word);
+	*seen |= bit;
+	if (o->kind == MQ_QUEUE && *text) {
+		if (strscpy(opt->dead_letter, mq_option_queue(text),
+			    sizeof(opt->dead_letter)) < 0)
+			return mq_refuse(c, -ENAMETOOLONG,
+				       "%s=%.80s: longer than %d bytes",
+				       o->name, text, DEVMQ_NAME_MAX);
+		return 0;
+	}
+	err = o->kind == MQ_QUEUE ? -EINVAL : mq_option_parse(o, text, &value);
+	if (err) {
+		mq_option_bounds(o, bounds, sizeof(bounds));
+		return mq_refuse(c, err, "%s=%.80s: not one of %s", o->name, text,
+			       bounds);
+	}
+	mq_option_set(o, opt, value);
+	return 0;
+}
+
+/* What an error of mq_create() says of the dead-letter queue, or NULL. */
+static const char *mq_dead_letter_why(int err)
+{
+	switch (err) {
+	case -ENOENT:
+		return "no such queue";
+	case -ELOOP:
+		return "the dead would go round in a circle";
+	case -EINVAL:
+		return "it has order=key or fairness, so it cannot take the dead";
+	default:
+		return NULL;
+	}
+}
+
+/* The owner must be known in the caller's user namespace, whoever it is. */
+static int mq_check_owner(struct mq_control *c, const struct mq_options *opt)
+{
+	if (opt->uid == (uid_t)-1)
+		return mq_refuse(c, -EOVERFLOW,
+			       "uid: you have none in your user namespace");
+	if (opt->gid == (gid_t)-1)
+		return mq_refuse(c, -EOVERFLOW,
+			       "gid: you have none in your user namespace");
+	if (!uid_valid(make_kuid(current_user_ns(), opt->uid)))
+		return mq_refuse(c, -EINVAL, "uid=%u: no such user here",
+			       opt->uid);
+	if (!gid_valid(make_kgid(current_user_ns(), opt->gid)))
+		return mq_refuse(c, -EINVAL, "gid=%u: no such group here",
+			       opt->gid);
+	return 0;
+}
+
+/* Note why mq_create() failed. Return: @err. */
+static int mq_create_fail(struct mq_control *c, int err, const char *name,
+			  const struct mq_options *opt)
+{
+	if (err == -EEXIST)
+		return mq_refuse(c, err, "queue '%s' exists already", name);
+	if (err == -EBUSY)
+		return mq_refuse(c, err,
+			       "another file stands at /dev/mq/%s: move it away",
+			       name);
+	if (err == -ENXIO)
+		return mq_refuse(c, err, "/dev/mq/%s could not be made", name);
+	if (opt->dead_letter[0] && mq_dead_letter_why(err))
+		return mq_refuse(c, err, "dead_letter=%s: %s", opt->dead_letter,
+			       mq_dead_letter_why(err));
+	return mq_refuse(c, err, "queue '%s' cannot be made: error %d", name,
+		       -err);
+}
+
+static int mq_command_create(struct mq_control *c, char *rest)
+{
+	char *name = mq_word(&rest);
+	struct mq_options opt;
+	u64 seen = 0;
+	char *word;
+	int err;
+
+	err = mq_check_name(c, name);
+	if (err)
+		return err;
+	mq_options_init(&opt);
+	while ((word = mq_word(&rest))) {
+		err = mq_take_option(c, word, &opt, &seen);
+		if (err)
+			return err;
+	}
+	err = mq_check_owner(c, &opt);
+	if (err)
+		return err;
+	if (opt.overflow == MQ_OVERFLOW_DEAD_LETTER && !opt.dead_letter[0])
+		return mq_refuse(c, -EINVAL,
+			       "overflow=dead-letter: there is no dead_letter");
+	err = mq_create(name, &opt, c->nodes);
+	return err ? mq_create_fail(c, err, name, &opt) : 0;
+}
+
+static int mq_command_remove(struct mq_control *c, char *rest)
+{
+	char *name = mq_word(&rest);
+	char *word = mq_word(&rest);
+	bool force = false;
+	int err;
+
+	err = mq_check_name(c, name);
+	if (err)
+		return err;
+	if (word) {
+		force = !strcmp(word, "force");
+		if (!force)
+			return mq_refuse(c, -EINVAL, "'%.80s' is not 'force'",
+				       word);
+		word = mq_word(&rest);
+		if (word)
+			return mq_refuse(c, -EINVAL, "'%.80s' is too much", word);
+	}
+	err = mq_remove(name, force);
+	if (err == -ENOENT)
+		return mq_refuse(c, err, "queue '%s' does not exist", name);
+	if (err == -EBUSY)
+		return mq_refuse(c, err,
+			       "queue '%s' is the dead_letter of others; 'force' takes it from them",
+			       name);
+	if (err)
+		return mq_refuse(c, err,
+			       "queue '%s' stores messages; 'force' drops them",
+			       name);
+	return 0;
+}
+
+static int mq_command(struct mq_control *c, char *line)
+{
+	char *verb = mq_word(&line);
+
+	if (!verb)
+		return mq_refuse(c, -EINVAL, "the command is missing");
+	if (!strcmp(verb, "create"))
+		return mq_command_create(c, line);
+	if (!strcmp(verb, "remove"))
+		return mq_command_remove(c, line);
+	return mq_refuse(c, -EINVAL,
+		       "unknown command '%.80s': create and remove are known",
+		       verb);
+}
+
+/* Carry out a command as it came, @size bytes of it. */
+static int mq_command_line(struct mq_control *c, char *line, size_t size)
+{
+	if (size && line[size - 1] == '\n')
+		line[--size] = '\0';
+	if (strlen(line) != size)
+		return mq_refuse(c, -EINVAL, "the command has a zero byte");
+	if (strchr(line, '\n'))
+		return mq_refuse(c, -EINVAL, "more than one line in a write");
+	return mq_command(c, line);
+}
+
+static int mq_take_command(struct mq_control *c, const char __user *from,
+			   size_t size)
+{
+	char *line;
+	int err;
+
+	lockdep_assert_held(&c->lock);
+	c->fresh = false;
+	c->size = 0;
+	c->pos = 0;
+	if (size > MQ_COMMAND_MAX)
+		return mq_refuse(c, -EINVAL, "the command is longer than %d bytes",
+			       MQ_COMMAND_MAX);
+	line = memdup_user_nul(from, size);
+	if (IS_ERR(line))
+		return mq_refuse(c, PTR_ERR(line), "the command cannot be read");
+	err = mq_command_line(c, line, size);
+	kfree(line);
+	return err;
+}
+
+static ssize_t mq_control_write(struct file *file, const char __user *from,
+				size_t size, loff_t *pos)
+{
+	struct mq_control *c = file->private_data;
+	int err;
+
+	if (!size)
+		return 0;
+	mutex_lock(&c->lock);
+	err = mq_take_command(c, from, size);
+	mutex_unlock(&c->lock);
+	return err ?: size;
+}
+
+static ssize_t mq_control_read(struct file *file, char __user *to, size_t size,
+			       loff_t *pos)
+{
+	struct mq_control *c = file->private_data;
+	ssize_t ret = 0;
+
+	mutex_lock(&c->lock);
+	if (c->fresh)
+		c->size = mq_option_describe(c->reply, sizeof(c->reply));
+	c->fresh = false;
+	size = min(size, c->size - c->pos);
+	if (size) {
+		/* What could be copied has been read. */
+		ret = size - copy_to_user(to, c->reply + c->pos, size);
+		c->pos += ret;
+		ret = ret ?: -EFAULT;
+	}
+	mutex_unlock(&c->lock);
+	return ret;
+}
+
+static int mq_control_open(struct inode *inode, struct file *file)
+{
+	struct mq_control *c = kzalloc(sizeof(*c), GFP_KERNEL_ACCOUNT);
+
+	if (!c)
+		return -ENOMEM;
+	mutex_init(&c->lock);
+	c->nodes = file->f_path.dentry->d_sb;
+	c->fresh = true;
+	file->private_data = c;
+	return stream_open(inode, file);
+}
+
+static int mq_control_release(struct inode *inode, struct file *file)
+{
+	kfree(file->private_data);
+	return 0;
+}
+
+const struct file_operations mq_control_fops = {
+	.owner		= THIS_MODULE,
+	.open		= mq_control_open,
+	.release	= mq_control_release,
+	.read		= mq_control_read,
+	.write		= mq_control_write,
+};

@@ -1,0 +1,381 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The file operations of a queue. There is no fsync here, and O_DSYNC is
+ * refused: without a journal nothing reaches stable storage, and the kernel
+ * answers a missing fsync with EINVAL, which is the truth.
+ */
+#include <linux/poll.h>
+#include <linux/sched.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+#include <linux/uio.h>
+#include <linux/devmq.h>
+
+#include "base/compat.h"
+#include "call/line.h"
+#include "call/opened.h"
+#include "call/owner.h"
+#include "call/park.h"
+#include "call/receive.h"
+#include "call/return.h"
+#include "call/send.h"
+#include "memory/budget.h"
+#include "memory/payer.h"
+#include "memory/shortage.h"
+#include "memory/chunk.h"
+#include "memory/cost.h"
+#include "memory/keep.h"
+#include "memory/supply.h"
+#include "queue/clock.h"
+#include "queue/delivery.h"
+#include "queue/file.h"
+#include "queue/held.h"
+#include "queue/lock.h"
+#include "queue/look.h"
+#include "queue/members.h"
+#include "queue/options.h"
+#include "queue/queue.h"
+#include "queue/walk.h"
+#include "wait/pollers.h"
+#include "wait/wake.h"
+#include "device/file.h"
+#include "device/ioctl.h"
+#include "device/registry.h"
+#include "device/uring.h"
+
+static const struct file_operations mq_line_fops;
+
+/* What an open file takes. */
+static unsigned long mq_file_bytes(void)
+{
+	return mq_kmalloc_bytes(sizeof(struct mq_file));
+}
+
+/* A file with whoever pays for it: ENOMEM, EDQUOT. */
+static struct mq_file *mq_file_alloc(void)
+{
+	struct mq_file *f = kzalloc(sizeof(*f), GFP_KERNEL_ACCOUNT);
+	int err = -ENOMEM;
+
+	if (!f)
+		return ERR_PTR(err);
+	f->supply.payer = mq_payer_get();
+	if (!f->supply.payer)
+		goto out_free;
+	err = -EDQUOT;
+	if (!mq_charge(f->supply.payer, MQ_BESIDE, mq_file_bytes()))
+		goto out_put;
+	return f;
+
+out_put:
+	mq_payer_put(f->supply.payer);
+out_free:
+	kfree(f);
+	return ERR_PTR(err);
+}
+
+/* Nobody has it open any more. */
+static void mq_file_free(struct mq_file *f)
+{
+	struct mq_payer *p = f->supply.payer;
+
+	/* Somebody may be about to wake its waiters, of whom there are none. */
+	kfree_rcu(f, rcu);
+	mq_uncharge(p, MQ_BESIDE, mq_file_bytes());
+	mq_payer_put(p);
+}
+
+static struct mq_file *mq_file_new(struct mq_queue *q, struct file *file)
+{
+	struct mq_file *f = mq_file_alloc();
+
+	if (IS_ERR(f))
+		return f;
+	f->q = q;
+	f->mode = file->f_mode & (FMODE_READ | FMODE_WRITE);
+	/* Access mode 3: permission for both is checked, neither is given. */
+	f->look = !f->mode;
+	f->exclusive = file->f_flags & O_EXCL;
+	f->pid = task_tgid_nr(current);
+	mutex_init(&f->rx);
+	mutex_init(&f->tx);
+	f->ack = READ_ONCE(q->opt.ack);
+	f->prefetch = READ_ONCE(q->opt.prefetch);
+	f->lease_ns = READ_ONCE(q->opt.lease_ms) * NSEC_PER_MSEC;
+	mq_held_init(&f->held);
+	mq_supply_init(&f->supply, &q->store);
+	INIT_LIST_HEAD(&f->met);
+	mq_stand_init(&f->stand, &q->gate);
+	mq_park_init(f);
+	mq_cursor_init(&f->cursor);
+	return f;
+}
+
+static int mq_open(struct inode *inode, struct file *file)
+{
+	struct mq_queue *q;
+	struct mq_file *f;
+	int err;
+
+	if (file->f_flags & O_DSYNC)
+		return -EINVAL;
+	q = mq_queue_get(iminor(inode));
+	if (!q)
+		return -ENXIO;
+	f = mq_file_new(q, file);
+	err = PTR_ERR_OR_ZERO(f);
+	if (err)
+		goto out_put;
+	err = mq_queue_attach(q, f);
+	if (err)
+		goto out_free;
+	file->private_data = f;
+	if (q->opt.framing == MQ_FRAMING_LINE)
+		file->f_op = &mq_line_fops;	/* of this module as well */
+	file->f_mode |= FMODE_NOWAIT;
+	return stream_open(inode, file);
+
+out_free:
+	mq_file_free(f);
+out_put:
+	mq_queue_put(q);
+	return err;
+}
+
+static int mq_release(struct inode *inode, struct file *file)
+{
+	struct mq_file *f = file->private_data;
+	struct mq_queue *q = f->q;
+
+	mq_disown(f);
+	mq_line_finish(f);
+	mq_want_room(&f->stand, 0);
+	mq_deliveries_return(f);
+	mq_deliveries_free(f);
+	mq_queue_detach(q, f);
+	mq_pollers_leave(&f->stand);
+	mq_leave_all_to_others(&q->gate, f->roles & FMODE_READ,
+			       f->roles & FMODE_WRITE);
+	if (f->mode)
+		mq_reap(q, true);
+	mq_chunk_drop(&f->supply);
+	mq_file_free(f);
+	mq_queue_put(q);
+	return 0;
+}
+
+static ssize_t mq_file_read_iter(struct kiocb *iocb, struct iov_iter *to)
+{
+	return mq_read_iter(iocb->ki_filp->private_data, iocb, to);
+}
+
+static ssize_t mq_file_write_iter(struct kiocb *iocb, struct iov_iter *from)
+{
+	struct mq_file *f = iocb->ki_filp->private_data;
+
+	if (iocb->ki_flags & IOCB_DSYNC)
+		return -EINVAL;
+	if (READ_ONCE(f->q->gone))
+		return -ENODEV;
+	if (f->q->opt.framing == MQ_FRAMING_LINE)
+		return mq_line_write(f, iocb, from);
+	return mq_write_iter(f, iocb, from);
+}
+
+/* Is this poll for input, or for output, on a file that is open for that? */
+static bool mq_poll_wants(const struct mq_file *f, const poll_table *wait,
+			  fmode_t side)
+{
+	__poll_t events = side == FMODE_READ ? EPOLLIN | EPOLLRDNORM :
+					       EPOLLOUT | EPOLLWRNORM;
+
+	return f->mode & side && poll_requested_events(wait) & events;
+}
+
+/*
+ * Register where events come from, in two places at the most, as io_uring takes no
+ * more. All that the file is open for, and not only what is wanted: epoll may want
+ * something else later, and does not come back to get in line.
+ */
+static void mq_poll_wait(struct file *file, poll_table *wait)
+{
+	struct mq_file *f = file->private_data;
+
+	if (mq_poll_wants(f, wait, FMODE_READ))
+		WRITE_ONCE(f->q->gate.rx.watched, true);
+	if (mq_poll_wants(f, wait, FMODE_WRITE))
+		WRITE_ONCE(f->q->gate.tx.watched, true);
+	/* Where neither is, there still is the end of the queue. */
+	if (f->mode != FMODE_WRITE)
+		mq_pollers_join(&f->stand, file, wait);
+	if (f->mode & FMODE_WRITE)
+		poll_wait(file, &f->q->gate.writers, wait);
+}
+
+/* Would a send of as much as the last one wanted, or of a little, not wait? */
+static bool mq_poll_fits(struct mq_file *f)
+{
+	u64 room = max(READ_ONCE(f->stand.wants), 1UL);
+	struct mq_queue *q = f->q;
+	bool fits = READ_ONCE(f->tail_held) ? mq_can_grow(q, room) :
+					      mq_can_send(q, room);
+
+	return fits && mq_memory_poll(&q->starved, f->supply.payer, mq_cost(room));
+}
+
+/*
+ * May it send? If a poller finds no room, that counts as wanting a little, so that
+ * those who get some in let others know while there is more. Whoever did so before
+ * it counted has told nobody: so the poller looks once more.
+ */
+static bool mq_poll_room(struct mq_file *f)
+{
+	struct mq_queue *q = f->q;
+
+	/* WAIT(poll:room) */
+	if (!mq_poll_fits(f)) {
+		/* WAIT(poll:want) */
+		if (cmpxchg(&f->stand.wants, 0, 1))
+			return false;
+		atomic_inc(&q->gate.blocked);
+		smp_mb__after_atomic(); /* wanting, then look */
+		if (!mq_poll_fits(f))
+			return false;
+	}
+	if (unlikely(cmpxchg(&f->stand.wants, 1, 0) == 1))
+		atomic_dec(&q->gate.blocked);
+	return true;
+}
+
+/*
+ * To poll for a side is to wait for it, and so to have that role. That is so even
+ * if the poll does not sleep: epoll asks like that when what it wants has changed,
+ * and waits after it. Return: it may not become a consumer, and a receive would say
+ * so at once.
+ */
+static bool mq_poll_act(struct mq_file *f, const poll_table *wait)
+{
+	bool barred = mq_poll_wants(f, wait, FMODE_READ) &&
+		      mq_act_as(f, FMODE_READ) == -EBUSY;
+
+	if (mq_poll_wants(f, wait, FMODE_WRITE))
+		mq_act_as(f, FMODE_WRITE);
+	return barred;
+}
+
+/*
+ * Would a receive not sleep? What is next may be handed out alone, and not to who
+ * holds others; that is seen under the lock only, and changes mq_can_receive().
+ */
+static bool mq_poll_message(struct mq_file *f)
+{
+	if (!mq_can_receive(f, true))
+		return false;
+	if (likely(!READ_ONCE(f->held_count)))
+		return true;
+	mq_lock(f->q);
+	mq_delivery_next_locked(f->q, f);
+	mq_unlock(f->q);
+	return mq_can_receive(f, true);
+}
+
+/* The same, and who comes back to look may have been the only one to be told. */
+static bool mq_poll_receive(struct mq_file *f, const poll_table *wait)
+{
+	if (mq_poll_message(f))
+		return true;
+	if (mq_poll_looks(wait) && mq_poll_wants(f, wait, FMODE_READ))
+		mq_leave_to_others(&f->stand);
+	return false;
+}
+
+static __poll_t mq_poll(struct file *file, poll_table *wait)
+{
+	struct mq_file *f = file->private_data;
+	struct mq_queue *q = f->q;
+	__poll_t events = 0;
+
+	if (mq_poll_act(f, wait))
+		events |= EPOLLIN | EPOLLRDNORM | EPOLLERR;
+	mq_poll_wait(file, wait);
+	/* WAIT(poll:look): first in line, then look; not all kernels see to it. */
+	smp_mb();
+	if (unlikely(mq_has_due(q))) {
+		mq_lock_looking(q);
+		mq_unlock(q);
+	}
+	if (f->mode & FMODE_READ && mq_poll_receive(f, wait))
+		events |= EPOLLIN | EPOLLRDNORM;
+	if (mq_poll_wants(f, wait, FMODE_WRITE) && mq_poll_room(f))
+		events |= EPOLLOUT | EPOLLWRNORM;
+	if (READ_ONCE(q->gone))
+		events |= EPOLLHUP | EPOLLERR;
+	return events;
+}
+
+static const char *mq_role_names(fmode_t roles)
+{
+	if (!roles)
+		return "none";
+	if (roles == FMODE_READ)
+		return "consumer";
+	return roles == FMODE_WRITE ? "producer" : "consumer,producer";
+}
+
+static void mq_show_fdinfo(struct seq_file *m, struct file *file)
+{
+	struct mq_file *f = file->private_data;
+	u64 held, last_id, lease_ns;
+	u32 ack, prefetch, parked;
+	fmode_t roles;
+
+	spin_lock(&f->q->lock);
+	roles = f->roles;
+	ack = f->ack;
+	prefetch = f->prefetch;
+	lease_ns = f->lease_ns;
+	held = f->held_count;
+	last_id = f->last_id;
+	parked = f->parked_count;
+	spin_unlock(&f->q->lock);
+	seq_printf(m, "mq-roles:\t%s\n", mq_role_names(roles));
+	seq_printf(m, "mq-mode:\t%s\n",
+		   ack == DEVMQ_ACK_MANUAL ? "manual" : "auto");
+	seq_printf(m, "mq-lease-ns:\t%llu\n", lease_ns);
+	seq_printf(m, "mq-prefetch:\t%u\n", prefetch);
+	seq_printf(m, "mq-held:\t%llu\n", held);
+	seq_printf(m, "mq-last-id:\t%llu\n", last_id);
+	seq_printf(m, "mq-parked:\t%u\n", parked);
+}
+
+/* What all files of queues have in common. */
+#define MQ_FOPS								\
+	.owner		= THIS_MODULE,					\
+	.open		= mq_open,					\
+	.release	= mq_release,					\
+	.read_iter	= mq_file_read_iter,				\
+	.write_iter	= mq_file_write_iter,				\
+	.splice_read	= copy_splice_read,				\
+	.splice_write	= iter_file_splice_write,			\
+	.poll		= mq_poll,					\
+	.unlocked_ioctl	= mq_ioctl,					\
+	.compat_ioctl	= compat_ptr_ioctl,				\
+	.uring_cmd	= mq_uring_cmd,					\
+	.show_fdinfo	= mq_show_fdinfo
+
+/*
+ * Plain read(2) and write(2) have a way of their own, which is shorter; with
+ * framing=line they are pieces like all others.
+ */
+const struct file_operations mq_fops = {
+	MQ_FOPS,
+	.read		= mq_read,
+	.write		= mq_write,
+};
+
+static const struct file_operations mq_line_fops = { MQ_FOPS };
+
+void __init mq_file_init(void)
+{
+	mq_opened_init(&mq_fops, &mq_line_fops);
+}

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The ioctls' one way in, for commands from io_uring as well: a table says
+ * what each takes, and the size that each argument begins with says how much
+ * of it the caller knows.
+ */
+#include <linux/ioctl.h>
+#include <linux/stddef.h>
+#include <linux/uaccess.h>
+#include <linux/devmq.h>
+
+#include <asm/ioctls.h>
+
+#include "call/batch.h"
+#include "call/ioc.h"
+#include "call/peek.h"
+#include "call/receive.h"
+#include "call/redrive.h"
+#include "call/revoke.h"
+#include "call/settle.h"
+#include "queue/file.h"
+#include "queue/queue.h"
+#include "queue/stat.h"
+#include "device/ioctl.h"
+
+/* The layout is for ever, and the same for 32- and 64-bit callers. */
+#define MQ_LAYOUT(type, size) static_assert(sizeof(struct type) == (size))
+#define MQ_OFFSET(type, member, offset) \
+	static_assert(offsetof(struct type, member) == (offset))
+
+MQ_LAYOUT(devmq_record, 72);
+MQ_OFFSET(devmq_record, id, 8);
+MQ_OFFSET(devmq_record, ttl_ns, 32);
+MQ_OFFSET(devmq_record, uid, 40);
+MQ_OFFSET(devmq_record, failures, 56);
+MQ_OFFSET(devmq_record, priority, 60);
+MQ_OFFSET(devmq_record, extra_size, 64);
+MQ_LAYOUT(devmq_extra, 48);
+MQ_OFFSET(devmq_extra, reason, 40);
+MQ_LAYOUT(devmq_header, 4);
+MQ_LAYOUT(devmq_send, 48);
+MQ_OFFSET(devmq_send, count, 24);
+MQ_LAYOUT(devmq_recv, 64);
+MQ_OFFSET(devmq_recv, max_count, 40);
+MQ_LAYOUT(devmq_settlement, 56);
+MQ_OFFSET(devmq_settlement, action, 32);
+MQ_OFFSET(devmq_settlement, dead, 48);
+MQ_LAYOUT(devmq_settle, 32);
+MQ_OFFSET(devmq_settle, count, 16);
+MQ_LAYOUT(devmq_consumer, 48);
+MQ_LAYOUT(devmq_peek, 72);
+MQ_OFFSET(devmq_peek, states, 32);
+MQ_OFFSET(devmq_peek, count, 48);
+MQ_LAYOUT(devmq_purge, 48);
+MQ_OFFSET(devmq_purge, states, 32);
+MQ_LAYOUT(devmq_stat, 208);
+MQ_LAYOUT(devmq_redrive, 56);
+MQ_OFFSET(devmq_redrive, target_fd, 24);
+MQ_OFFSET(devmq_redrive, reason, 48);
+MQ_LAYOUT(devmq_revoke, 80);
+MQ_OFFSET(devmq_revoke, how, 16);
+MQ_LAYOUT(devmq_uring_cmd, 16);
+
+static int mq_ioc_stat(struct mq_ioc *ioc)
+{
+	if (ioc->arg.stat.flags)
+		return -EINVAL;
+	return mq_queue_stat(ioc->f->q, &ioc->arg.stat);
+}
+
+#define MQ_IOC(_cmd, _access, _name, _last, _tells) {			\
+	.cmd = DEVMQ_IOC_##_cmd,					\
+	.access = _access,						\
+	.size = sizeof(struct devmq_##_name),				\
+	.min_size = offsetofend(struct devmq_##_name, _last),		\
+	.tells = _tells,						\
+	.fn = mq_ioc_##_name,						\
+}
+
+static const struct mq_ioc_op mq_ioc_ops[] = {
+	MQ_IOC(SEND, MQ_WRITES, send, last_id, 0),
+	MQ_IOC(RECV, MQ_READS, recv, need, -EMSGSIZE),
+	MQ_IOC(SETTLE, MQ_READS, settle, settled, 0),
+	MQ_IOC(CONSUMER, MQ_READS, consumer, last_id, 0),
+	MQ_IOC(PEEK, MQ_LOOKS, peek, need, -EMSGSIZE),
+	MQ_IOC(PURGE, MQ_LOOKS, purge, purged, 0),
+	MQ_IOC(REDRIVE, MQ_LOOKS, redrive, stranded, -ENOSPC),
+	MQ_IOC(REVOKE, MQ_LOOKS, revoke, busy, 0),
+	MQ_IOC(STAT, MQ_ANY, stat, oldest_ms, 0),
+};
+
+static const struct mq_ioc_op *mq_ioc_find(unsigned int cmd)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(mq_ioc_ops); i++)
+		if (mq_ioc_ops[i].cmd == cmd)
+			return &mq_ioc_ops[i];
+	return NULL;
+}
+
+static bool mq_ioc_allowed(const struct mq_file *f, enum mq_access access)
+{
+	switch (access) {
+	case MQ_READS:
+		return f->mode & FMODE_READ;
+	case MQ_WRITES:
+		return f->mode & FMODE_WRITE;
+	case MQ_LOOKS:
+		return f->mode & FMODE_READ || f->look;
+	default:
+		return true;
+	}
+}
+
+static int mq_ioc_fetch(struct mq_ioc *ioc, const struct mq_ioc_op *op)
+{
+	u32 size;
+	int err;
+
+	if (get_user(size, (u32 __user *)ioc->uarg))
+		return -EFAULT;
+	if (size < op->min_size)
+		return -EINVAL;
+	if (size > PAGE_SIZE)
+		return -E2BIG;
+	err = copy_struct_from_user(&ioc->arg, op->size, ioc->uarg, size);
+	if (err)
+		return err;
+	/* What counts is the size that was checked, not what stands there. */
+	ioc->arg.size = size;
+	ioc->usize = min(size, op->size);
+	return 0;
+}
+
+static long mq_fionread(struct mq_file *f, int __user *to)
+{
+	if (READ_ONCE(f->q->gone))
+		return -ENODEV;
+	return put_user(mq_next_size(f), to);
+}
+
+/**
+ * mq_ioc_begin - see that a command may be carried out, and get its argument
+ * @ioc: with the open file and the user's address
+ * @cmd: its number
+ *
+ * Return: 0, ENOTTY, EBADF, ENODEV, or what is wrong with the argument.
+ */
+int mq_ioc_begin(struct mq_ioc *ioc, unsigned int cmd)
+{
+	ioc->op = mq_ioc_find(cmd);
+	if (!ioc->op)
+		return -ENOTTY;
+	if (!mq_ioc_allowed(ioc->f, ioc->op->access))
+		return -EBADF;
+	if (READ_ONCE(ioc->f->q->gone))
+		return -ENODEV;
+	return mq_ioc_fetch(ioc, ioc->op);
+}
+
+long mq_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	struct mq_ioc ioc = {
+		.f = file->private_data,
+		.nowait = file->f_flags & O_NONBLOCK,
+		.uarg = (void __user *)arg,
+	};
+
+	if (cmd == FIONREAD)
+		return mq_fionread(ioc.f, (int __user *)arg);
+	return mq_ioc_begin(&ioc, cmd) ?: mq_ioc_run(&ioc);
+}

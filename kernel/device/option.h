@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The option table, for those who read and write options by name. */
+#ifndef MQ_OPTION_H
+#define MQ_OPTION_H
+
+#include "queue/options.h"
+
+/**
+ * enum mq_option_kind - how a value is written
+ * @MQ_NUMBER: decimal
+ * @MQ_SIZE: decimal, K, M or G may follow
+ * @MQ_OCTAL: octal
+ * @MQ_CREATOR: decimal; the default is the creator's
+ * @MQ_ENUM: one of some words
+ * @MQ_DURATION: decimal, milliseconds
+ * @MQ_QUEUE: a queue's name, or "none"; the one option of this kind is not a
+ *	number in struct mq_options
+ */
+enum mq_option_kind {
+	MQ_NUMBER, MQ_SIZE, MQ_OCTAL, MQ_CREATOR, MQ_ENUM, MQ_DURATION, MQ_QUEUE
+};
+
+#define MQ_NO_QUEUE	"none"
+
+/**
+ * struct mq_option - an option
+ * @name: its name
+ * @help: what it is, in some words
+ * @kind: how its value is written
+ * @live: it can change while the queue is in use
+ * @min: least value
+ * @max: largest value
+ * @def: default value
+ * @words: an MQ_ENUM's words, the value being the place in it
+ * @offset: its place in struct mq_options
+ * @size: bytes that it takes there
+ */
+struct mq_option {
+	const char		*name;
+	const char		*help;
+	enum mq_option_kind	kind;
+	bool			live;
+	u64			min;
+	u64			max;
+	u64			def;
+	const char * const	*words;
+	u16			offset;
+	u16			size;
+};
+
+extern const struct mq_option mq_option_table[];
+extern const unsigned int mq_option_count;
+
+/* Is @o the option of this name? */
+#define mq_option_is(o, _name) \
+	((o)->offset == offsetof(struct mq_options, _name))
+
+/* Room for any value, or for any option's bounds, as text. */
+#define MQ_OPTION_TEXT	80
+
+void mq_options_init(struct mq_options *opt);
+const struct mq_option *mq_option_find(const char *name);
+u64 mq_option_get(const struct mq_option *o, const struct mq_options *opt);
+void mq_option_set(const struct mq_option *o, struct mq_options *opt, u64 v);
+int mq_option_parse(const struct mq_option *o, const char *text, u64 *v);
+const char *mq_option_queue(const char *text);
+int mq_option_text(const struct mq_option *o, const struct mq_options *opt,
+		   char *buf, size_t size);
+int mq_option_print(const struct mq_option *o, u64 v, char *buf, size_t size);
+int mq_option_bounds(const struct mq_option *o, char *buf, size_t size);
+size_t mq_option_describe(char *buf, size_t size);
+
+#endif /* MQ_OPTION_H */

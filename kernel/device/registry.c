@@ -1,0 +1,676 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Queues by name and by device number, and how they come and go.
+ *
+ * The registry holds one reference to a queue and one to the module; each
+ * open file holds one to the queue. A queue that has been removed lives on,
+ * closed and empty, until the last of its files is closed.
+ */
+#include <linux/cdev.h>
+#include <linux/dcache.h>
+#include <linux/module.h>
+#include <linux/namei.h>
+#include <linux/path.h>
+#include <linux/random.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
+
+#include "base/base.h"
+#include "base/compat.h"
+#include "memory/shortage.h"
+#include "memory/entry.h"
+#include "memory/text.h"
+#include "queue/alone.h"
+#include "queue/bounds.h"
+#include "queue/clock.h"
+#include "queue/close.h"
+#include "queue/compact.h"
+#include "queue/dedup.h"
+#include "queue/due.h"
+#include "queue/lock.h"
+#include "queue/look.h"
+#include "queue/names.h"
+#include "queue/options.h"
+#include "queue/order.h"
+#include "queue/places.h"
+#include "queue/queue.h"
+#include "queue/ready.h"
+#include "queue/tell.h"
+#include "queue/trace.h"
+#include "wait/pollers.h"
+#include "wait/wake.h"
+#include "device/registry.h"
+
+#define MQ_MINORS	BIT(MINORBITS)
+
+static struct kmem_cache *mq_queue_cache;
+/*
+ * Minor to queue. Minor 0 is the control node. Has its own lock. A number comes
+ * back as late as can be: whoever still has the node of a queue that is gone
+ * could open a new one by it, with the old one's permissions. For the same
+ * reason they begin anywhere when the module is loaded: a node may have been
+ * linked or made elsewhere, and be older than that.
+ */
+static DEFINE_XARRAY_ALLOC1(mq_minors);
+static u32 mq_next_minor;
+
+static const struct attribute_group **mq_groups;	/* of a queue */
+static dev_t mq_devt;
+static struct cdev mq_cdev;
+static struct cdev mq_control_cdev;
+static struct device *mq_control_dev;
+
+static struct mq_queue *mq_queue_of(const struct device *dev)
+{
+	return container_of(dev, struct mq_queue, dev);
+}
+
+static char *mq_class_devnode(MQ_CLASS_DEVNODE_CONST struct device *dev,
+			      umode_t *mode)
+{
+	if (mode && dev->devt == mq_devt)
+		*mode = 0600;
+	return kasprintf(GFP_KERNEL, "mq/%s", dev_name(dev));
+}
+
+static char *mq_devnode(MQ_TYPE_DEVNODE_CONST struct device *dev,
+			umode_t *mode, kuid_t *uid, kgid_t *gid)
+{
+	const struct mq_queue *q = mq_queue_of(dev);
+
+	/* With the type in it a mode of 0 is not taken for "no mode". */
+	if (mode)
+		*mode = S_IFCHR | q->opt.mode;
+	if (uid)
+		*uid = q->node_uid;
+	if (gid)
+		*gid = q->node_gid;
+	return NULL;	/* the class knows the name */
+}
+
+static struct class mq_class = {
+	.name		= "mq",
+	.devnode	= mq_class_devnode,
+};
+
+static const struct device_type mq_device_type = {
+	.name		= "queue",
+	.devnode	= mq_devnode,
+};
+
+static void mq_device_release(struct device *dev)
+{
+	struct mq_queue *q = mq_queue_of(dev);
+
+	mq_gate_exit(&q->gate);
+	mq_starved_exit(&q->starved);
+	mq_order_exit(q);
+	mq_ready_exit(&q->ready);
+	mq_dedup_exit(q);
+	mq_detail_free(q->spare_detail);
+	mq_text_put(q->origin);
+	kmem_cache_free(mq_queue_cache, q);
+}
+
+struct mq_queue *mq_queue_get(u32 minor)
+{
+	struct mq_queue *q;
+
+	/* The lock keeps the registry's reference alive meanwhile. */
+	xa_lock(&mq_minors);
+	q = xa_load(&mq_minors, minor);
+	if (q)
+		get_device(&q->dev);
+	xa_unlock(&mq_minors);
+	return q;
+}
+
+/* What a queue has apart; undone by its release. 0 or ENOMEM. */
+static int mq_queue_parts(struct mq_queue *q, const char *name)
+{
+	int err = dev_set_name(&q->dev, "%s", name);
+	struct mq_text *origin;
+
+	if (err)
+		return err;
+	q->name = dev_name(&q->dev);
+	origin = mq_text_alloc(strlen(name), NULL);
+	if (IS_ERR(origin))
+		return PTR_ERR(origin);
+	q->origin = origin;
+	memcpy(origin->text, name, origin->size);
+	return mq_order_init(q);
+}
+
+static void mq_device_init(struct device *dev)
+{
+	device_initialize(dev);
+	dev->class = &mq_class;
+	dev->type = &mq_device_type;
+	dev->groups = mq_groups;
+	dev->release = mq_device_release;
+	/* No power to manage: spare the files, and suspend the list. */
+	device_set_pm_not_required(dev);
+}
+
+static void mq_queue_work(struct work_struct *work);
+
+static struct mq_queue *mq_queue_new(const char *name,
+				     const struct mq_options *opt)
+{
+	struct mq_queue *q = kmem_cache_zalloc(mq_queue_cache, GFP_KERNEL);
+
+	if (!q)
+		return NULL;
+	q->opt = *opt;
+	q->node_uid = make_kuid(current_user_ns(), opt->uid);
+	q->node_gid = make_kgid(current_user_ns(), opt->gid);
+	mq_gate_init(&q->gate, &mq_gate_ops);
+	mq_places_init(&q->places);
+	spin_lock_init(&q->lock);
+	mq_ready_init(&q->ready, opt->priorities);
+	q->aside = RB_ROOT_CACHED;
+	q->next_id = 1;
+	mq_starved_init(&q->starved, &mq_starved_ops);
+	q->store.ops = &mq_store_ops;
+	INIT_LIST_HEAD(&q->unlinked);
+	INIT_LIST_HEAD(&q->all);
+	INIT_LIST_HEAD(&q->consumers);
+	INIT_LIST_HEAD(&q->met);
+	INIT_LIST_HEAD(&q->unmet);
+	INIT_LIST_HEAD(&q->untold);
+	INIT_LIST_HEAD(&q->told);
+	mq_dedup_init(q);
+	mq_clocks_start(q);
+	INIT_WORK(&q->work, mq_queue_work);
+	mq_device_init(&q->dev);
+	if (mq_queue_parts(q, name)) {
+		mq_queue_put(q);
+		return NULL;
+	}
+	return q;
+}
+
+/* May the dead of @q go to @target? */
+static int mq_may_link(const struct mq_queue *q, const struct mq_queue *target)
+{
+	const struct mq_queue *next;
+
+	/* What is carried there is an entry as it is. */
+	if (target->order)
+		return -EINVAL;
+	/* Nobody's dead come here, so those from here come back to nobody. */
+	if (target != q && hlist_empty(&q->sources))
+		return 0;
+	for (next = target; next; next = next->dead_letter)
+		if (next == q)
+			return -ELOOP;
+	return 0;
+}
+
+/* The dead of @q go to its dead-letter queue now, and no more to @before. */
+static void mq_relink_source(struct mq_queue *q, struct mq_queue *before)
+{
+	if (before)
+		hlist_del(&q->source);
+	if (q->dead_letter)
+		hlist_add_head(&q->source, &q->dead_letter->sources);
+	if (!before)
+		return;
+	/* Having been in use until now, it may have time to go. */
+	mq_lock(before);
+	if (hlist_empty(&before->sources))
+		mq_idle_locked(before);
+	mq_unlock(before);
+	mq_queue_put(before);
+}
+
+/* The dead of @q go to @target from now on; NULL: they stay. Return: where they went. */
+static struct mq_queue *mq_swap_dead_letter_locked(struct mq_queue *q,
+						   struct mq_queue *target)
+{
+	struct mq_queue *before = q->dead_letter;
+
+	lockdep_assert_held(&q->lock);
+	WRITE_ONCE(q->dead_letter, target);
+	strscpy(q->opt.dead_letter, target ? target->name : "",
+		sizeof(q->opt.dead_letter));
+	mq_queue_tune_locked(q);
+	return before;
+}
+
+/*
+ * Make the queue of this name the dead-letter queue of @q. Return: 0, ENOENT, EINVAL,
+ * or ELOOP if the dead would go round in a circle.
+ */
+static int mq_link_dead_letter(struct mq_queue *q, const char *name)
+{
+	struct mq_queue *target, *before;
+	int err;
+
+	lockdep_assert_held(&mq_registry_lock);
+	target = strcmp(name, q->name) ? mq_find(name) : q;
+	err = target ? mq_may_link(q, target) : -ENOENT;
+	if (err)
+		return err;
+	get_device(&target->dev);
+	mq_lock(q);
+	before = mq_swap_dead_letter_locked(q, target);
+	mq_unlock(q);
+	mq_relink_source(q, before);
+	return 0;
+}
+
+/* The dead of @q stay there from now on, whatever its overflow option says. */
+static void mq_unlink_dead_letter(struct mq_queue *q)
+{
+	struct mq_queue *before;
+
+	lockdep_assert_held(&mq_registry_lock);
+	mq_lock(q);
+	before = mq_swap_dead_letter_locked(q, NULL);
+	mq_unlock(q);
+	mq_relink_source(q, before);
+}
+
+/* The same if overflow=dead-letter does not need the other queue; else EINVAL. */
+static int mq_give_up_dead_letter(struct mq_queue *q)
+{
+	struct mq_queue *before;
+
+	lockdep_assert_held(&mq_registry_lock);
+	mq_lock(q);
+	if (q->opt.overflow == MQ_OVERFLOW_DEAD_LETTER) {
+		mq_unlock(q);
+		return -EINVAL;
+	}
+	before = mq_swap_dead_letter_locked(q, NULL);
+	mq_unlock(q);
+	mq_relink_source(q, before);
+	return 0;
+}
+
+/**
+ * mq_set_dead_letter - change a queue's dead-letter queue
+ * @q: the queue
+ * @name: of the other, or ""
+ *
+ * Called by sysfs, for which removal waits with the registry's lock held: so
+ * this must not wait for that lock.
+ *
+ * Return: as mq_link_dead_letter(); EINVAL also if overflow=dead-letter needs
+ * one; or ERESTARTNOINTR.
+ */
+int mq_set_dead_letter(struct mq_queue *q, const char *name)
+{
+	int err;
+
+	if (!mutex_trylock(&mq_registry_lock))
+		return restart_syscall();
+	if (READ_ONCE(q->gone))
+		err = -ENODEV;
+	else
+		err = *name ? mq_link_dead_letter(q, name) :
+			      mq_give_up_dead_letter(q);
+	mutex_unlock(&mq_registry_lock);
+	return err;
+}
+
+/* The queues whose dead came here keep them from now on. */
+static void mq_unlink_sources(struct mq_queue *q)
+{
+	struct mq_queue *source;
+	struct hlist_node *next;
+
+	lockdep_assert_held(&mq_registry_lock);
+	hlist_for_each_entry_safe(source, next, &q->sources, source) {
+		mq_unlink_dead_letter(source);
+		cond_resched();
+	}
+}
+
+/* What devtmpfs has of this name there, all of which it keeps in mind; or NULL. */
+static struct dentry *mq_node_find(struct dentry *dir, const char *name)
+{
+	struct qstr word = QSTR_INIT(name, strlen(name));
+
+	word.hash = full_name_hash(dir, name, word.len);
+	return d_lookup(dir, &word);
+}
+
+/*
+ * Is the node of this name what it should be? The driver core does not say
+ * whether it could be made: if a file stands in its place, it is not.
+ *
+ * @nodes is where it should be. If that is no devtmpfs, or NULL, whoever makes
+ * nodes there may take his time, and nothing is known of them.
+ *
+ * Return: 0; EBUSY, there is another file; ENXIO, there is none.
+ */
+static int mq_node_check(struct super_block *nodes, const char *name,
+			 dev_t devt)
+{
+	struct dentry *dir, *node = NULL;
+	const struct inode *inode;
+	int err = -ENXIO;
+
+	if (!nodes || strcmp(nodes->s_type->name, "devtmpfs"))
+		return 0;
+	dir = mq_node_find(nodes->s_root, "mq");
+	if (dir)
+		node = mq_node_find(dir, name);
+	inode = node ? d_inode(node) : NULL;
+	if (inode)
+		err = S_ISCHR(inode->i_mode) && inode->i_rdev == devt ?
+		      0 : -EBUSY;
+	dput(node);
+	dput(dir);
+	return err;
+}
+
+/* Give the queue its number and its node, which is in @nodes. */
+static int mq_publish(struct mq_queue *q, struct super_block *nodes)
+{
+	int err;
+
+	err = xa_alloc_cyclic(&mq_minors, &q->minor, q,
+			      XA_LIMIT(1, MQ_MINORS - 1), &mq_next_minor,
+			      GFP_KERNEL);
+	if (err < 0)
+		return err == -EBUSY ? -ENOSPC : err;
+	q->dev.devt = MKDEV(MAJOR(mq_devt), q->minor);
+	err = device_add(&q->dev);
+	if (!err) {
+		err = mq_node_check(nodes, q->name, q->dev.devt);
+		if (err)
+			device_del(&q->dev);
+	}
+	if (err) {
+		/* It may have been opened by its number already. */
+		mq_queue_close(q, true);
+		xa_erase(&mq_minors, q->minor);
+		mq_tell_gone(q);
+		mq_queue_drain(q);
+	}
+	return err;
+}
+
+/**
+ * mq_create - make a queue
+ * @name: its name, checked
+ * @opt: its options, checked
+ * @nodes: the file system that the node is to be in, if that is a devtmpfs
+ *
+ * Return: 0, EEXIST, what mq_link_dead_letter() has, EBUSY (a file stands where
+ * the node should be), ENXIO (the node could not be made), ENOSPC (out of device
+ * numbers), ENODEV (the module is going), ENOMEM, or what the driver core says.
+ */
+int mq_create(const char *name, const struct mq_options *opt,
+	      struct super_block *nodes)
+{
+	struct mq_queue *q;
+	int err;
+
+	if (!try_module_get(THIS_MODULE))
+		return -ENODEV;
+	q = mq_queue_new(name, opt);
+	if (!q) {
+		err = -ENOMEM;
+		goto out_module;
+	}
+	mutex_lock(&mq_registry_lock);
+	err = -EEXIST;
+	if (!mq_find(name))
+		err = *opt->dead_letter ?
+		      mq_link_dead_letter(q, opt->dead_letter) : 0;
+	if (!err) {
+		err = mq_publish(q, nodes);
+		if (err)
+			mq_unlink_dead_letter(q);
+	}
+	if (!err) {
+		mq_names_add(q);
+		trace_mq_create(q);
+		mq_lock(q);
+		mq_idle_locked(q);
+		mq_unlock(q);
+	}
+	mutex_unlock(&mq_registry_lock);
+	if (!err)
+		return 0;
+	mq_queue_put(q);
+out_module:
+	module_put(THIS_MODULE);
+	return err;
+}
+
+/* A queue that is closed is not to be found any more. */
+static void mq_unpublish(struct mq_queue *q)
+{
+	lockdep_assert_held(&mq_registry_lock);
+	mq_unlink_sources(q);
+	mq_unlink_dead_letter(q);
+	mq_names_del(q);
+	xa_erase(&mq_minors, q->minor);
+	device_del(&q->dev);
+	trace_mq_remove(q);
+}
+
+/* And what was in it goes, with the registry's reference. */
+static void mq_done(struct mq_queue *q)
+{
+	mq_tell_gone(q);
+	mq_queue_drain(q);
+	mq_queue_put(q);
+	module_put(THIS_MODULE);
+}
+
+/* See what is stored in the queue of this name by now, if that takes a while. */
+static void mq_catch_up(const char *name)
+{
+	struct mq_queue *q;
+
+	mutex_lock(&mq_registry_lock);
+	q = mq_find(name);
+	if (q)
+		get_device(&q->dev);
+	mutex_unlock(&mq_registry_lock);
+	if (!q)
+		return;
+	mq_lock_looking(q);
+	mq_unlock(q);
+	mq_queue_put(q);
+}
+
+/**
+ * mq_remove - unmake a queue
+ * @name: its name
+ * @force: with all that it stores, and though others send their dead there
+ *
+ * Return: 0, ENOENT, EBUSY or ENOTEMPTY.
+ */
+int mq_remove(const char *name, bool force)
+{
+	struct mq_queue *q;
+	int err;
+
+	/* Not with the lock that all others need. */
+	if (!force)
+		mq_catch_up(name);
+	mutex_lock(&mq_registry_lock);
+	q = mq_find(name);
+	if (!q)
+		err = -ENOENT;
+	else if (!hlist_empty(&q->sources) && !force)
+		err = -EBUSY;
+	else
+		err = mq_queue_close(q, force);
+	if (!err)
+		mq_unpublish(q);
+	mutex_unlock(&mq_registry_lock);
+	if (!err)
+		mq_done(q);
+	return err;
+}
+
+/* Is the queue, which nobody has open, one that goes then? */
+static bool mq_is_unused(const struct mq_queue *q, bool closed)
+{
+	lockdep_assert_held(&q->lock);
+	if (q->gone || q->users)
+		return false;
+	if (closed)
+		return READ_ONCE(q->opt.auto_delete);
+	return mq_idle_end(q) <= mq_now(MQ_BOOTTIME);
+}
+
+/**
+ * mq_reap - remove a queue that its options say is to go when nobody uses it
+ * @q: the queue
+ * @closed: its last user has just gone; else some time has passed
+ *
+ * Not while others send their dead there: that is use. The caller has a
+ * reference of his own.
+ */
+void mq_reap(struct mq_queue *q, bool closed)
+{
+	bool over;
+
+	/* Spare all others the registry's lock. */
+	if (closed && !READ_ONCE(q->opt.auto_delete))
+		return;
+	mutex_lock(&mq_registry_lock);
+	mq_lock(q);
+	over = hlist_empty(&q->sources) && mq_is_unused(q, closed);
+	if (over)
+		mq_queue_gone_locked(q);
+	mq_unlock(q);
+	if (over)
+		mq_unpublish(q);
+	mutex_unlock(&mq_registry_lock);
+	if (over)
+		mq_done(q);
+}
+
+/* What nobody has done who came by, and what has to wait. */
+static void mq_queue_work(struct work_struct *work)
+{
+	struct mq_queue *q = container_of(work, struct mq_queue, work);
+	bool idle;
+
+	mq_pollers_work(&q->gate);
+	mq_unmeet(q, UINT_MAX);
+	mq_lock_looking(q);
+	while (mq_dedup_trim_locked(q)) {
+		mq_unlock(q);
+		cond_resched();
+		mq_lock(q);
+	}
+	q->clocks[MQ_BOOTTIME].armed = MQ_NEVER;
+	q->clocks[MQ_REALTIME].armed = MQ_NEVER;
+	idle = mq_idle_end(q) <= mq_now(MQ_BOOTTIME);
+	mq_timers_arm_locked(q);
+	mq_unlock(q);
+	if (idle)
+		mq_reap(q, false);
+	else
+		mq_compact_due(q);
+	mq_queue_put(q);
+}
+
+static int __init mq_add_cdev(struct cdev *cdev,
+			      const struct file_operations *fops, dev_t devt,
+			      unsigned int count)
+{
+	cdev_init(cdev, fops);
+	cdev->owner = THIS_MODULE;
+	return cdev_add(cdev, devt, count);
+}
+
+int __init mq_queues_init(void)
+{
+	mq_queue_cache = KMEM_CACHE(mq_queue, SLAB_ACCOUNT);
+	return mq_queue_cache ? 0 : -ENOMEM;
+}
+
+/* Nothing that is under way has a reference to a queue any more. */
+void mq_queues_exit(void)
+{
+	kmem_cache_destroy(mq_queue_cache);
+}
+
+/* Is the control node what it should be, as far as the loader can see? */
+static int __init mq_control_check(void)
+{
+	struct path dev;
+	int err;
+
+	if (kern_path("/dev", LOOKUP_FOLLOW, &dev))
+		return 0;
+	err = mq_node_check(dev.dentry->d_sb, "control", mq_devt);
+	path_put(&dev);
+	if (err == -EBUSY)
+		pr_err("devmq: another file stands at /dev/mq/control: move it away\n");
+	else if (err)
+		pr_err("devmq: /dev/mq/control could not be made\n");
+	return err;
+}
+
+/* The device numbers, the class, and the control node. */
+int __init mq_registry_init(const struct file_operations *fops,
+			    const struct file_operations *control_fops,
+			    const struct attribute_group **groups)
+{
+	int err;
+
+	mq_groups = groups;
+
+	mq_next_minor = 1 + get_random_u32() % (MQ_MINORS - 1);
+	err = alloc_chrdev_region(&mq_devt, 0, MQ_MINORS, "mq");
+	if (err)
+		return err;
+	err = class_register(&mq_class);
+	if (err)
+		goto out_region;
+	err = mq_add_cdev(&mq_cdev, fops, mq_devt + 1, MQ_MINORS - 1);
+	if (err)
+		goto out_class;
+	err = mq_add_cdev(&mq_control_cdev, control_fops, mq_devt, 1);
+	if (err)
+		goto out_cdev;
+	mq_control_dev = device_create(&mq_class, NULL, mq_devt, NULL,
+				       "control");
+	err = PTR_ERR_OR_ZERO(mq_control_dev);
+	if (err)
+		goto out_control;
+	err = mq_control_check();
+	if (err)
+		goto out_device;
+	return 0;
+
+out_device:
+	device_destroy(&mq_class, mq_devt);
+out_control:
+	cdev_del(&mq_control_cdev);
+out_cdev:
+	cdev_del(&mq_cdev);
+out_class:
+	class_unregister(&mq_class);
+out_region:
+	unregister_chrdev_region(mq_devt, MQ_MINORS);
+	return err;
+}
+
+/* No queue and no open file is left, or the module could not go. */
+void mq_registry_exit(void)
+{
+	device_destroy(&mq_class, mq_devt);
+	cdev_del(&mq_control_cdev);
+	cdev_del(&mq_cdev);
+	class_unregister(&mq_class);
+	unregister_chrdev_region(mq_devt, MQ_MINORS);
+	xa_destroy(&mq_minors);
+}

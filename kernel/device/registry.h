@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Queues come and go: see registry.c. */
+#ifndef MQ_DEVICE_REGISTRY_H
+#define MQ_DEVICE_REGISTRY_H
+
+#include <linux/fs.h>
+#include <linux/types.h>
+
+struct attribute_group;
+struct mq_options;
+struct mq_queue;
+struct super_block;
+
+struct mq_queue *mq_queue_get(u32 minor);
+int mq_set_dead_letter(struct mq_queue *q, const char *name);
+int mq_create(const char *name, const struct mq_options *opt,
+	      struct super_block *nodes);
+int mq_remove(const char *name, bool force);
+void mq_reap(struct mq_queue *q, bool closed);
+int mq_queues_init(void);
+void mq_queues_exit(void);
+int mq_registry_init(const struct file_operations *fops,
+		     const struct file_operations *control_fops,
+		     const struct attribute_group **groups);
+void mq_registry_exit(void);
+
+#endif /* MQ_DEVICE_REGISTRY_H */

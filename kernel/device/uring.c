@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * SEND, RECV and SETTLE from io_uring: the structures and the code of the
+ * ioctls, with another way in and out.
+ *
+ * io_uring first issues a command so that it must not wait, with the ring's
+ * lock held; what can be done is done there and then, and what would have to
+ * wait is parked (park.c). A worker thread, where a command comes only if its
+ * user asked for one (IOSQE_ASYNC), may sleep, and does so as an ioctl would.
+ */
+#include <linux/devmq.h>
+
+#include "base/compat.h"
+#include "call/ioc.h"
+#include "call/park.h"
+#include "device/ioctl.h"
+#include "device/uring.h"
+
+/* Our part of the SQE, checked. */
+static int mq_uring_addr(struct io_uring_cmd *cmd, u64 *addr)
+{
+	const struct devmq_uring_cmd *c = mq_uring_payload(cmd);
+
+	/* The user can write there at any time: each is read once. */
+	*addr = READ_ONCE(c->addr);
+	if (READ_ONCE(c->flags) || READ_ONCE(c->reserved) ||
+	    cmd->flags & MQ_URING_USER_FLAGS)
+		return -EINVAL;
+	return 0;
+}
+
+/* Would the ioctl wait, on a descriptor without O_NONBLOCK? */
+static bool mq_uring_waits(const struct mq_ioc *ioc, u32 cmd_op)
+{
+	const struct devmq_recv *a = &ioc->arg.recv;
+
+	return cmd_op != DEVMQ_IOC_RECV || (a->deadline_ns && !a->id);
+}
+
+static int mq_uring_run(struct io_uring_cmd *cmd, u64 addr,
+			unsigned int issue_flags)
+{
+	bool nonblock = READ_ONCE(cmd->file->f_flags) & O_NONBLOCK;
+	bool inline_only = issue_flags & IO_URING_F_NONBLOCK;
+	struct mq_ioc ioc = {
+		.f = cmd->file->private_data,
+		.nowait = nonblock || inline_only,
+		.uarg = u64_to_user_ptr(addr),
+	};
+	int err;
+
+	err = mq_ioc_begin(&ioc, cmd->cmd_op) ?: mq_ioc_run(&ioc);
+	if (err != -EAGAIN || nonblock || !inline_only ||
+	    !mq_uring_waits(&ioc, cmd->cmd_op))
+		return err;
+	return mq_park(cmd, &ioc, issue_flags);
+}
+
+static int mq_uring_issue(struct io_uring_cmd *cmd, unsigned int issue_flags)
+{
+	u64 addr;
+	int err;
+
+	if (mq_uring_polls(cmd, issue_flags))
+		return -EOPNOTSUPP;
+	switch (cmd->cmd_op) {
+	case DEVMQ_IOC_SEND:
+	case DEVMQ_IOC_RECV:
+	case DEVMQ_IOC_SETTLE:
+		return mq_uring_addr(cmd, &addr) ?:
+		       mq_uring_run(cmd, addr, issue_flags);
+	case DEVMQ_URING_CANCEL:
+		err = mq_uring_addr(cmd, &addr);
+		return err ?: mq_park_withdraw(cmd->file->private_data, cmd,
+					       addr);
+	default:
+		return -EOPNOTSUPP;
+	}
+}
+
+int mq_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags)
+{
+	int err;
+
+	if (mq_uring_cancels(issue_flags)) {
+		mq_park_cancel(cmd, issue_flags);
+		return 0;
+	}
+	err = mq_uring_issue(cmd, issue_flags);
+	switch (err) {
+	case -EAGAIN:
+		/* Returned, it would mean: try again in a worker thread. */
+		mq_uring_done(cmd, err, issue_flags);
+		return -EIOCBQUEUED;
+	case -ERESTARTSYS:
+		return -EINTR;
+	default:
+		return err;
+	}
+}

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What open files keep for the messages to come, and how it is got back: by the
+ * kernel, when it wants memory, and for a sender to whom memory is refused.
+ */
+#include <linux/atomic.h>
+#include <linux/mm.h>
+#include <linux/shrinker.h>
+#include <linux/slab.h>
+
+#include "base/base.h"
+#include "memory/budget.h"
+#include "memory/payer.h"
+#include "memory/chunk.h"
+#include "memory/keep.h"
+#include "memory/pool.h"
+#include "memory/supply.h"
+
+static struct shrinker *mq_shrinker;
+
+/* The file keeps a new chunk. */
+void mq_chunk_keep(struct mq_supply *s, struct mq_chunk *c)
+{
+	atomic64_set(&c->refs, MQ_CHUNK_BIAS);
+	mq_kept_add(c->size);
+	if (!list_empty(&s->keeper))
+		return;
+	spin_lock(&mq_keepers_lock);
+	if (list_empty(&s->keeper))
+		list_add_tail(&s->keeper, &mq_keepers);
+	spin_unlock(&mq_keepers_lock);
+}
+
+/* The open file goes, and with it what no file has: nothing is left of the last. */
+void mq_chunk_drop(struct mq_supply *s)
+{
+	bool keeper;
+
+	spin_lock(&mq_keepers_lock);
+	keeper = !list_empty(&s->keeper);
+	list_del_init(&s->keeper);
+	spin_unlock(&mq_keepers_lock);
+	mq_chunk_retire(s->chunk);
+	mq_chunk_retire(s->previous);
+	mq_chunk_retire(s->large);
+	s->chunk = NULL;
+	s->previous = NULL;
+	s->large = NULL;
+	if (keeper)
+		mq_pool_empty();
+}
+
+/* Who is about to wait keeps no memory for a large message. */
+void mq_chunk_forgo(struct mq_supply *s)
+{
+	if (READ_ONCE(s->large))
+		mq_chunk_retire(xchg(&s->large, NULL));
+}
+
+/* Take from a file what it does not use at this moment; it is to be retired. */
+static void mq_keeper_empty(struct mq_supply *s, struct mq_chunk *c[3])
+{
+	c[0] = xchg(&s->large, NULL);
+	c[1] = NULL;
+	c[2] = xchg(&s->chunk, MQ_CHUNK_CLAIMED);
+	if (c[2] == MQ_CHUNK_CLAIMED) {
+		c[2] = NULL;
+		return;
+	}
+	swap(c[1], s->previous);
+	/* Pairs with the exchange of who claims it next. */
+	smp_store_release(&s->chunk, NULL);
+}
+
+static unsigned long mq_shrink_count(struct shrinker *s,
+				     struct shrink_control *control)
+{
+	return mq_kept_bytes() >> PAGE_SHIFT ?: SHRINK_EMPTY;
+}
+
+/*
+ * Take what one of the files keeps, of a file whose opener is @user if that is
+ * not NULL. Only some are looked at; those that do not count go to the end.
+ * Return: bytes; 0: there was nothing, but *@more says whether to go on.
+ */
+static unsigned long mq_keepers_empty_one(const struct mq_user *user, bool *more)
+{
+	struct mq_chunk *c[3] = {};
+	unsigned long bytes = 0;
+	struct mq_supply *s;
+	unsigned int i;
+
+	spin_lock(&mq_keepers_lock);
+	s = list_first_entry_or_null(&mq_keepers, struct mq_supply, keeper);
+	*more = s;
+	if (s && user && s->payer->user != user) {
+		list_move_tail(&s->keeper, &mq_keepers);
+	} else if (s) {
+		list_del_init(&s->keeper);
+		mq_keeper_empty(s, c);
+	}
+	spin_unlock(&mq_keepers_lock);
+	for (i = 0; i < ARRAY_SIZE(c); i++) {
+		bytes += c[i] ? c[i]->size : 0;
+		mq_chunk_retire(c[i]);
+	}
+	return bytes;
+}
+
+/* The kernel wants memory: files give back what they keep, one by one. */
+static unsigned long mq_shrink_scan(struct shrinker *s,
+				    struct shrink_control *control)
+{
+	unsigned long freed = mq_pool_empty() >> PAGE_SHIFT;
+	bool more = true;
+
+	while (more && freed < control->nr_to_scan)
+		freed += mq_keepers_empty_one(NULL, &more) >> PAGE_SHIFT;
+	/* Where another file is left, some of it has come here. */
+	mq_pool_empty();
+	return freed ?: SHRINK_STOP;
+}
+
+/* How many files are asked for what they keep, when a bound is reached. */
+#define MQ_RECLAIM_FILES	64
+
+/*
+ * A charge of @p was not granted: have files give back what they keep, and free
+ * chunks of which little is in use. Return: did that give anything?
+ */
+bool mq_reclaim(struct mq_supply *s, struct mq_payer *p, struct mq_chunk **c)
+{
+	const struct mq_user *user = mq_budget_short(p);
+	unsigned long bytes = mq_pool_empty();
+	bool more = true;
+	unsigned int n;
+
+	/* What this file has is the caller's own, and claimed. */
+	if (*c != MQ_CHUNK_CLAIMED && s->previous) {
+		mq_chunk_retire(s->previous);
+		s->previous = NULL;
+		bytes++;
+	}
+	for (n = 0; more && n < MQ_RECLAIM_FILES; n++)
+		bytes += mq_keepers_empty_one(user, &more);
+	bytes += mq_pool_empty();
+	return s->store->ops->compact(s->store) || bytes;
+}
+
+int __init mq_keep_init(void)
+{
+	int err;
+
+	mq_shrinker = shrinker_alloc(0, "devmq");
+	if (!mq_shrinker)
+		return -ENOMEM;
+	mq_shrinker->count_objects = mq_shrink_count;
+	mq_shrinker->scan_objects = mq_shrink_scan;
+	mq_shrinker->seeks = DEFAULT_SEEKS;
+	err = mq_shrinker_register(mq_shrinker);
+	if (err)
+		kfree(mq_shrinker);
+	return err;
+}
+
+void mq_keep_exit(void)
+{
+	shrinker_free(mq_shrinker);
+	mq_pool_exit();
+}

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Empty chunks of pages, which are kept for a moment for whoever needs the next one.
+ *
+ * Where a queue is deep, a chunk is empty only long after its file has let go of it,
+ * and many kernels clear new pages. So a few are kept, as long as there are open
+ * files that keep chunks.
+ */
+#include <linux/gfp.h>
+#include <linux/jiffies.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/workqueue.h>
+
+#include "memory/budget.h"
+#include "memory/payer.h"
+#include "memory/chunk.h"
+#include "memory/cost.h"
+#include "memory/pool.h"
+
+/*
+ * How many chunks are kept that no file has, and for how long at most: they may
+ * be charged to a memory cgroup that sends nothing any more.
+ */
+#define MQ_POOL_MAX	16
+#define MQ_POOL_TIME	HZ
+
+/*
+ * Open files that keep chunks (keep.c). The lock protects the pool, too. It is taken
+ * with no other but those of memory reclaim held, and what is done under it is short.
+ */
+DEFINE_SPINLOCK(mq_keepers_lock);
+LIST_HEAD(mq_keepers);
+
+static struct mq_chunk *mq_pool[MQ_POOL_MAX];
+static unsigned int mq_pooled;
+static atomic_long_t mq_kept;	/* bytes */
+
+/* The chunk is no longer one of its queue's that are mostly unused. */
+static void mq_chunk_unwaste(struct mq_chunk *c)
+{
+	if (c->sparse)
+		atomic_long_sub(c->size, &c->store->waste);
+	c->sparse = false;
+	if (c->store)
+		c->store->ops->put(c->store);
+	c->store = NULL;
+}
+
+void mq_chunk_give_back(struct mq_chunk *c)
+{
+	struct mq_payer *payer = c->payer;
+	u32 charged = c->charged;
+
+	mq_chunk_unwaste(c);
+	if (c->order == MQ_LARGE)
+		kvfree(c);
+	else
+		free_pages((unsigned long)c, c->order);
+	mq_uncharge(payer, MQ_MESSAGES, charged);
+}
+
+/* So many bytes more are kept that no message is in, or less. */
+void mq_kept_add(long bytes)
+{
+	atomic_long_add(bytes, &mq_kept);
+}
+
+unsigned long mq_kept_bytes(void)
+{
+	return atomic_long_read(&mq_kept);
+}
+
+/* One of those, of 2^@order pages, and charged as a new one would be; or NULL. */
+struct mq_chunk *mq_pool_get(struct mq_payer *p, u16 order)
+{
+	u32 size = PAGE_SIZE << order;
+	struct mq_chunk *c = NULL;
+	unsigned int i;
+
+	spin_lock(&mq_keepers_lock);
+	for (i = 0; i < mq_pooled; i++) {
+		if (mq_pool[i]->size != size || mq_pool[i]->payer != p)
+			continue;
+		c = mq_pool[i];
+		mq_pool[i] = mq_pool[--mq_pooled];
+		mq_kept_add(-(long)size);
+		break;
+	}
+	spin_unlock(&mq_keepers_lock);
+	if (!c || mq_chunk_charge_up(c, mq_pages_bytes(order)))
+		return c;
+	mq_chunk_give_back(c);
+	return NULL;
+}
+
+/* Give back all of them. Return: how many bytes those were. */
+unsigned long mq_pool_empty(void)
+{
+	struct mq_chunk *c[MQ_POOL_MAX];
+	unsigned long bytes = 0;
+	unsigned int n;
+
+	spin_lock(&mq_keepers_lock);
+	n = mq_pooled;
+	memcpy(c, mq_pool, n * sizeof(*c));
+	mq_pooled = 0;
+	spin_unlock(&mq_keepers_lock);
+	while (n--) {
+		bytes += c[n]->size;
+		mq_kept_add(-(long)c[n]->size);
+		mq_chunk_give_back(c[n]);
+	}
+	return bytes;
+}
+
+static void mq_pool_expire(struct work_struct *work)
+{
+	mq_pool_empty();
+}
+
+static DECLARE_DELAYED_WORK(mq_pool_work, mq_pool_expire);
+
+/* Keep an empty chunk of pages for whoever needs the next one, if there may be. */
+bool mq_pool_put(struct mq_chunk *c)
+{
+	bool kept = false, first = false;
+
+	mq_chunk_unwaste(c);
+	mq_chunk_charge_down(c, c->size);
+	spin_lock(&mq_keepers_lock);
+	if (!list_empty(&mq_keepers) && mq_pooled < MQ_POOL_MAX) {
+		first = !mq_pooled;
+		mq_pool[mq_pooled++] = c;
+		mq_kept_add(c->size);
+		kept = true;
+	}
+	spin_unlock(&mq_keepers_lock);
+	if (first)
+		schedule_delayed_work(&mq_pool_work, MQ_POOL_TIME);
+	return kept;
+}
+
+/* The module goes: so do they. */
+void mq_pool_exit(void)
+{
+	cancel_delayed_work_sync(&mq_pool_work);
+	mq_pool_empty();
+	WARN_ON_ONCE(atomic_long_read(&mq_kept));
+}

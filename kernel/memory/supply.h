@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What an open file cuts its messages from: see supply.c. */
+#ifndef MQ_MEMORY_SUPPLY_H
+#define MQ_MEMORY_SUPPLY_H
+
+#include <linux/atomic.h>
+#include <linux/list.h>
+#include <linux/types.h>
+
+#include "memory/chunk.h"
+
+/**
+ * struct mq_supply - what an open file cuts its messages from
+ * @store: its queue's (invariant)
+ * @payer: who opened it (invariant)
+ * @chunk: what its messages are cut from; NULL: there is none yet;
+ *	MQ_CHUNK_CLAIMED: somebody does so now (exchanged)
+ * @previous: the one before that (who has claimed @chunk, as @chunk_size and @alone)
+ * @large: what its last large message was cut from, or NULL (exchanged)
+ * @keeper: in the list of those who keep chunks (mq_keepers_lock)
+ * @chunk_size: bytes that the next chunk gets
+ * @alone: how many messages have got memory of their own before the first
+ */
+struct mq_supply {
+	struct mq_store		*store;
+	struct mq_payer		*payer;
+	struct mq_chunk		*chunk;
+	struct mq_chunk		*previous;
+	struct mq_chunk		*large;
+	struct list_head	keeper;
+	u32			chunk_size;
+	u32			alone;
+};
+
+#define MQ_CHUNK_CLAIMED	((struct mq_chunk *)1UL)
+
+void mq_supply_init(struct mq_supply *s, struct mq_store *store);
+struct mq_chunk *mq_chunk_claim(struct mq_supply *s);
+void mq_chunk_unclaim(struct mq_supply *s, struct mq_chunk *c);
+struct mq_entry *mq_chunk_cut(struct mq_supply *s, struct mq_chunk **c,
+			      u32 front, u32 size);
+struct mq_chunk *mq_chunk_next(struct mq_supply *s, struct mq_chunk *c,
+			       u32 size);
+
+/*
+ * Memory for a plain message, as mq_chunk_cut(), where that is a matter of a
+ * few instructions; else NULL.
+ */
+static inline struct mq_entry *mq_chunk_quick(struct mq_supply *s, u32 size)
+{
+	struct mq_chunk *c = xchg(&s->chunk, MQ_CHUNK_CLAIMED);
+	struct mq_entry *e = NULL;
+
+	if (unlikely(c == MQ_CHUNK_CLAIMED))
+		return NULL;
+	if (likely(c && mq_chunk_is_ours(c) &&
+		   mq_chunk_has(c, sizeof(*e) + size)))
+		e = mq_chunk_take(c, 0, size);
+	/* Pairs with the exchange of who claims it next. */
+	smp_store_release(&s->chunk, c);
+	return e;
+}
+
+#endif /* MQ_MEMORY_SUPPLY_H */

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Names and notes: see text.c. */
+#ifndef MQ_TEXT_H
+#define MQ_TEXT_H
+
+#include <linux/refcount.h>
+#include <linux/types.h>
+
+struct mq_payer;
+
+/**
+ * struct mq_text - a name or a note that several entries share
+ * @payer: who pays for it, or NULL
+ * @refs: how many do
+ * @size: bytes of it
+ * @text: the bytes, no NUL behind them
+ */
+struct mq_text {
+	struct mq_payer	*payer;
+	refcount_t	refs;
+	u16		size;
+	char		text[];
+};
+
+struct mq_text *mq_text_alloc(u16 size, struct mq_payer *p);
+struct mq_text *mq_text_get(struct mq_text *t);
+void mq_text_put(struct mq_text *t);
+
+#endif /* MQ_TEXT_H */

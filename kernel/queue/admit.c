@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What comes into a queue, and who has to go for it: the bounds, and the overflow
+ * option.
+ */
+#include <linux/ktime.h>
+#include <linux/devmq.h>
+
+#include "base/base.h"
+#include "memory/entry.h"
+#include "memory/message.h"
+#include "memory/seen.h"
+#include "queue/admit.h"
+#include "queue/bounds.h"
+#include "queue/clock.h"
+#include "queue/dedup.h"
+#include "queue/due.h"
+#include "queue/lock.h"
+#include "queue/look.h"
+#include "queue/options.h"
+#include "queue/order.h"
+#include "queue/places.h"
+#include "queue/queue.h"
+#include "queue/ready.h"
+#include "queue/state.h"
+#include "queue/trace.h"
+
+/* It makes room for another. */
+static int mq_overflow_drop_locked(struct mq_queue *q, struct mq_entry *e)
+{
+	mq_state_leave_locked(q, e);
+	q->stat.dropped++;
+	trace_mq_drop(q, e);
+	mq_queue_unlink_locked(q, e);
+	return 0;
+}
+
+/* It has what it needs to die, if there is some to be had. */
+static bool mq_overflow_detail(struct mq_queue *q, struct mq_entry *e)
+{
+	if (!mq_msg(e)->detail && q->spare_detail)
+		mq_detail_add(e, &q->spare_detail);
+	return mq_msg(e)->detail;
+}
+
+/*
+ * It makes room by going to the dead-letter queue, if it has room there: dead in
+ * this one it would make none. EBUSY: see mq_overflow_prepare().
+ */
+static int mq_overflow_dead_letter_locked(struct mq_queue *q, struct mq_entry *e)
+{
+	if (!mq_overflow_detail(q, e))
+		return -EBUSY;
+	if (!mq_place_reserve(q->dead_letter, mq_msg_bytes(mq_msg(e))))
+		return -ENOSPC;
+	mq_state_leave_locked(q, e);
+	mq_dead_letter_locked(q, e, DEVMQ_REASON_OVERFLOW);
+	return 0;
+}
+
+/* Have some for the next time, where that was not so. */
+void mq_overflow_prepare(struct mq_queue *q)
+{
+	struct mq_detail *detail;
+
+	if (READ_ONCE(q->opt.overflow) != MQ_OVERFLOW_DEAD_LETTER)
+		return;
+	detail = mq_detail_alloc();
+	spin_lock(&q->lock);
+	swap(q->spare_detail, detail);
+	spin_unlock(&q->lock);
+	mq_detail_free(detail);
+}
+
+/* Would so much fit if so much less was stored? 0 messages: one has a place. */
+static bool mq_would_fit(const struct mq_queue *q, u64 messages, u64 bytes,
+			 u64 fewer, u64 fewer_bytes)
+{
+	return messages ? mq_within(q, q->stored - fewer + messages,
+				    q->stat.bytes - fewer_bytes + bytes) :
+			  q->stat.bytes - fewer_bytes + bytes <= q->room_bytes;
+}
+
+/*
+ * Drop the oldest of the lowest priority until @messages, 1 or 0, of @bytes fit.
+ * If dropping all that is ready would not do, nothing is dropped. In portions,
+ * since a bound may just have been set much lower.
+ */
+static int mq_drop_until_fits(struct mq_queue *q, u64 messages, u64 bytes,
+			      int (*drop)(struct mq_queue *q,
+					  struct mq_entry *e))
+{
+	unsigned int n = 0;
+	int err;
+
+	if (!mq_would_fit(q, messages, bytes, q->stat.ready - q->ready.kept,
+			  q->ready_bytes - q->ready.kept_bytes))
+		return -ENOSPC;
+	while (!mq_would_fit(q, messages, bytes, 0, 0)) {
+		struct mq_entry *e = mq_ready_lowest(&q->ready);
+
+		if (WARN_ON_ONCE(!e))
+			return -ENOSPC;
+		if (n++ == MQ_PORTION)
+			return -EBUSY;
+		err = drop(q, e);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* There is no room for @messages, 1 or 0, of @bytes: do what overflow says. */
+static int mq_overflow(struct mq_queue *q, u64 messages, u64 bytes)
+{
+	switch (READ_ONCE(q->opt.overflow)) {
+	case MQ_OVERFLOW_DEAD_LETTER:
+		if (!q->dead_letter)
+			return -ENOSPC;
+		return mq_drop_until_fits(q, messages, bytes, mq_overflow_dead_letter_locked);
+	case MQ_OVERFLOW_DROP_HEAD:
+		return mq_drop_until_fits(q, messages, bytes, mq_overflow_drop_locked);
+	case MQ_OVERFLOW_REJECT:
+		return -ENOSPC;
+	default:
+		return -EAGAIN;
+	}
+}
+
+/**
+ * mq_queue_admit_locked - may a message come in?
+ * @q: the queue
+ * @msg: the message
+ *
+ * Others may have to go for it.
+ *
+ * Return: 0, ENODEV, EMSGSIZE, ENOSPC, EAGAIN where it has to wait, or EBUSY
+ * where there is more to drop: drop the lock, call mq_overflow_prepare(), and try
+ * again.
+ */
+int mq_queue_admit_locked(struct mq_queue *q, const struct mq_msg *msg)
+{
+	u64 bytes = mq_msg_bytes(msg);
+
+	lockdep_assert_held(&q->lock);
+	if (q->gone)
+		return -ENODEV;
+	if (unlikely(mq_paused(q, MQ_PAUSED_SEND)))
+		return -EAGAIN;
+	/* A bound may have been set lower since that was looked at. */
+	if (!mq_size_ok(q, mq_msg_size(msg), bytes - mq_msg_size(msg)))
+		return -EMSGSIZE;
+	if (likely(mq_queue_fits(q, 1, bytes)))
+		return 0;
+	return mq_overflow(q, 1, bytes);
+}
+
+/**
+ * mq_queue_grow_locked - may an unfinished line be as long as this?
+ * @q: the queue
+ * @before: bytes that it has reserved, 0: it has no place yet
+ * @size: bytes that it is to have, more than that
+ *
+ * Return: as mq_queue_admit_locked().
+ */
+int mq_queue_grow_locked(struct mq_queue *q, u64 before, u64 size)
+{
+	u64 messages = before ? 0 : 1;
+
+	lockdep_assert_held(&q->lock);
+	if (q->gone)
+		return -ENODEV;
+	if (mq_paused(q, MQ_PAUSED_SEND))
+		return -EAGAIN;
+	if (!mq_size_ok(q, size, 0))
+		return -EMSGSIZE;
+	if (mq_would_fit(q, messages, size - before, 0, 0))
+		return 0;
+	return mq_overflow(q, messages, size - before);
+}
+
+/**
+ * mq_queue_reserve - reserve a place for a message that is to be moved here
+ * @q: the queue
+ * @msg: the message
+ *
+ * As for a sender who does not wait and for whom nobody has to go.
+ *
+ * Return: 0, ENODEV, EMSGSIZE, or ENOSPC.
+ */
+int mq_queue_reserve(struct mq_queue *q, const struct mq_msg *msg)
+{
+	u64 bytes = mq_msg_bytes(msg);
+	int err = 0;
+
+	mq_lock(q);
+	if (q->gone) {
+		err = -ENODEV;
+	} else if (!mq_size_ok(q, mq_msg_size(msg), bytes - mq_msg_size(msg))) {
+		err = -EMSGSIZE;
+	} else if (mq_paused(q, MQ_PAUSED_SEND) ||
+		   !mq_would_fit(q, 1, bytes, 0, 0)) {
+		err = -ENOSPC;
+	} else {
+		q->reserved++;
+		q->reserved_bytes += bytes;
+		mq_queue_room_locked(q);
+	}
+	mq_unlock(q);
+	return err;
+}
+
+/* It is not needed: others may have it. */
+void mq_queue_unreserve(struct mq_queue *q, const struct mq_msg *msg)
+{
+	mq_lock(q);
+	mq_freed_locked(q, 0, 0);
+	mq_queue_unreserve_locked(q, msg);
+	mq_unlock(q);
+}
+
+/* What its sender, or the queue, says of times begins to count. */
+static void mq_times_begin(struct mq_queue *q, struct mq_entry *e)
+{
+	struct mq_detail *m = mq_msg(e)->detail;
+	u64 ttl = m->expires ?: READ_ONCE(q->opt.ttl_ms) * NSEC_PER_MSEC;
+	u64 delay = m->when ?: READ_ONCE(q->opt.delay_ms) * NSEC_PER_MSEC;
+	bool at = e->clock == MQ_REALTIME;
+
+	m->expires = ttl ?: MQ_NEVER;
+	if (at ? m->when > mq_now(MQ_REALTIME) : delay) {
+		e->fresh = true;
+		mq_delay_locked(q, e, e->clock,
+				at ? m->when : mq_later(mq_now(MQ_BOOTTIME), delay));
+		return;
+	}
+	e->clock = MQ_BOOTTIME;
+	if (ttl && ttl != MQ_NEVER)
+		m->expires = mq_later(mq_now(MQ_BOOTTIME), ttl);
+	mq_ready_locked(q, e);
+}
+
+/* A message comes in at @now (CLOCK_REALTIME), and gets its id. */
+void mq_queue_add_locked(struct mq_queue *q, struct mq_entry *e, u64 now)
+{
+	struct mq_seen *seen = mq_msg(e)->seen;
+
+	lockdep_assert_held(&q->lock);
+	mq_msg(e)->time_ns = now;
+	mq_msg(e)->id = q->next_id++;
+	mq_msg(e)->holder = NULL;
+	list_add_tail(&e->all, &q->all);
+	mq_count(&q->stored, 1);
+	mq_count(&q->stat.bytes, mq_msg_bytes(mq_msg(e)));
+	q->stat.sent++;
+	trace_mq_send(q, e);
+	if (unlikely(seen) && mq_dedup_add_locked(q, seen, mq_msg(e)->id))
+		mq_timers_arm_locked(q);
+	if (unlikely(q->order))
+		mq_order_join_locked(q, e);
+	if (unlikely(mq_msg(e)->detail))
+		mq_times_begin(q, e);
+	else
+		mq_ready_locked(q, e);
+}
+
+/**
+ * mq_queue_takes_run_locked - can a batch come in as it is, all of it?
+ * @q: the queue
+ * @b: the batch, of plain messages
+ *
+ * It can where each would get ready behind the others of its level, nothing else
+ * has to be looked at, and nobody wants to be told of each.
+ */
+bool mq_queue_takes_run_locked(struct mq_queue *q, const struct mq_batch *b)
+{
+	lockdep_assert_held(&q->lock);
+	return q->plain && mq_queue_fits(q, b->count, b->bytes) &&
+	       !trace_mq_send_enabled();
+}
+
+/* It does, at @now. */
+void mq_queue_add_run_locked(struct mq_queue *q, struct mq_batch *b, u64 now)
+{
+	struct list_head *last = q->all.prev;
+	u64 id = q->next_id, since = mq_ticks();
+	struct mq_entry *e;
+
+	lockdep_assert_held(&q->lock);
+	list_for_each_entry(e, &b->list, list) {
+		struct mq_msg *m = mq_msg(e);
+
+		m->time_ns = now;
+		m->id = id++;
+		m->since = since;
+		m->state = DEVMQ_STATE_READY;
+		last->next = &e->all;
+		e->all.prev = last;
+		last = &e->all;
+	}
+	last->next = &q->all;
+	q->all.prev = last;
+	mq_ready_append(&q->ready, &b->list);
+	q->next_id = id;
+	mq_count(&q->stored, b->count);
+	q->stat.sent += b->count;
+	mq_count(&q->stat.ready, b->count);
+	mq_count(&q->stat.bytes, b->bytes);
+	q->ready_bytes += b->bytes;
+	q->news += b->count;
+}
+
+/* What dropping all that is ready would give back, if it were all alike. */
+u64 mq_queue_droppable(struct mq_queue *q)
+{
+	u64 bytes;
+
+	spin_lock(&q->lock);
+	bytes = (q->stat.ready - q->ready.kept) *
+		(sizeof(struct mq_entry) + sizeof(struct mq_msg)) +
+		q->ready_bytes - q->ready.kept_bytes;
+	spin_unlock(&q->lock);
+	return bytes;
+}
+
+/* Make room in memory at the cost of this queue. Return: bytes of what went. */
+u64 mq_queue_drop_oldest(struct mq_queue *q)
+{
+	struct mq_entry *e;
+	u64 bytes = 0;
+
+	mq_lock(q);
+	e = q->gone ? NULL : mq_ready_lowest(&q->ready);
+	if (e) {
+		bytes = sizeof(*e) + mq_msg_step(mq_msg(e));
+		mq_overflow_drop_locked(q, e);
+	}
+	mq_unlock(q);
+	return bytes;
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Clocks, and what waits for them: see clock.c. */
+#ifndef MQ_QUEUE_CLOCK_H
+#define MQ_QUEUE_CLOCK_H
+
+#include <linux/compiler.h>
+#include <linux/hrtimer.h>
+#include <linux/jiffies.h>
+#include <linux/rbtree.h>
+#include <linux/types.h>
+
+#include "base/base.h"
+#include "memory/entry.h"
+
+struct mq_queue;
+
+enum mq_clocks { MQ_BOOTTIME, MQ_REALTIME, MQ_CLOCKS };
+
+/**
+ * struct mq_clock - what will happen by one clock
+ * @timer: goes off when something is due, and queues mq_queue.work
+ * @tree: the entries that something will happen to, by time
+ * @next: the first of those times, or MQ_NEVER (looked at without the lock)
+ * @armed: what @timer is set for, or MQ_NEVER; never later than @next
+ */
+struct mq_clock {
+	struct hrtimer		timer;
+	struct rb_root_cached	tree;
+	u64			next;
+	u64			armed;
+};
+
+extern u64 mq_slept;
+
+u64 mq_ticks_age(u64 since);
+u64 mq_now(enum mq_clocks clock);
+u64 mq_later(u64 now, u64 ns);
+struct mq_detail *mq_timer_first(const struct mq_clock *c);
+void mq_clock_arm(struct mq_clock *c, u64 when);
+void mq_timer_set_locked(struct mq_queue *q, struct mq_entry *e,
+			 enum mq_clocks clock, u64 when);
+void mq_timer_clear_locked(struct mq_queue *q, struct mq_entry *e);
+void mq_timer_replace_locked(struct mq_queue *q, struct mq_entry *old,
+			     struct mq_entry *e);
+bool mq_has_due(const struct mq_queue *q);
+void mq_queue_kick(struct mq_queue *q);
+void mq_clocks_start(struct mq_queue *q);
+void mq_clocks_stop(struct mq_queue *q);
+int mq_clock_init(void);
+void mq_clock_exit(void);
+
+/*
+ * A coarse clock that costs next to nothing to read, in jiffies: it goes on while
+ * the machine sleeps, as CLOCK_BOOTTIME does, and no step moves it.
+ */
+static inline u64 mq_ticks(void)
+{
+	return get_jiffies_64() + READ_ONCE(mq_slept);
+}
+
+/* Is the time to live of what is ready or deferred over, though it is there? */
+static inline bool mq_has_expired(const struct mq_entry *e)
+{
+	u64 expires = mq_expires(e);
+
+	return unlikely(expires != MQ_NEVER) && expires <= mq_now(MQ_BOOTTIME);
+}
+
+#endif /* MQ_QUEUE_CLOCK_H */

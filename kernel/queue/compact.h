@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Moving messages out of chunks of which little is in use: see compact.c. */
+#ifndef MQ_QUEUE_COMPACT_H
+#define MQ_QUEUE_COMPACT_H
+
+struct mq_queue;
+struct mq_store_ops;
+
+extern const struct mq_store_ops mq_store_ops;
+
+void mq_compact_due(struct mq_queue *q);
+
+#endif /* MQ_QUEUE_COMPACT_H */

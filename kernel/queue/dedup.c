@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * De-duplication: which ids were seen within the window, and what number the
+ * first message got that came with each. That is remembered apart from the
+ * message, so it outlives that.
+ *
+ * All that ends in _locked runs under mq_queue.lock and neither sleeps nor
+ * allocates.
+ */
+#include <linux/rbtree.h>
+#include <linux/string.h>
+
+#include "base/base.h"
+#include "memory/seen.h"
+#include "queue/clock.h"
+#include "queue/dedup.h"
+#include "queue/queue.h"
+
+/*
+ * How many are forgotten in one hold of the lock, and how many for each message
+ * that comes in then, so that no more are remembered in the end.
+ */
+#define MQ_TRIM_PORTION	64
+#define MQ_TRIM_EACH	2
+
+static int mq_seen_compare(const struct mq_seen *a, const struct mq_seen *b)
+{
+	if (a->hash != b->hash)
+		return a->hash < b->hash ? -1 : 1;
+	if (a->size != b->size)
+		return a->size < b->size ? -1 : 1;
+	return memcmp(a->bytes, b->bytes, a->size);
+}
+
+static int mq_seen_order(const void *key, const struct rb_node *node)
+{
+	return mq_seen_compare(key, rb_entry(node, struct mq_seen, node));
+}
+
+static bool mq_seen_less(struct rb_node *a, const struct rb_node *b)
+{
+	return mq_seen_compare(rb_entry(a, struct mq_seen, node),
+			       rb_entry(b, struct mq_seen, node)) < 0;
+}
+
+static bool mq_number_less(struct rb_node *a, const struct rb_node *b)
+{
+	return rb_entry(a, struct mq_seen, number)->id <
+	       rb_entry(b, struct mq_seen, number)->id;
+}
+
+static int mq_number_order(const void *id, const struct rb_node *node)
+{
+	u64 other = rb_entry(node, struct mq_seen, number)->id;
+
+	return *(const u64 *)id < other ? -1 : *(const u64 *)id > other;
+}
+
+static void mq_forget(struct mq_queue *q, struct mq_seen *s)
+{
+	rb_erase(&s->node, &q->dedup.tree);
+	rb_erase_cached(&s->number, &q->dedup.numbers);
+	list_add_tail(&s->list, &q->dedup.old);
+	q->dedup.count--;
+	q->dedup.forgotten++;
+}
+
+static struct mq_seen *mq_oldest(struct mq_queue *q)
+{
+	return rb_entry_safe(rb_first_cached(&q->dedup.numbers), struct mq_seen,
+			     number);
+}
+
+static u64 mq_window_end(const struct mq_queue *q, const struct mq_seen *s)
+{
+	return mq_later(s->time,
+			READ_ONCE(q->opt.dedup_window_ms) * NSEC_PER_MSEC);
+}
+
+/* When the first window ends, or MQ_NEVER. */
+u64 mq_dedup_next(struct mq_queue *q)
+{
+	const struct mq_seen *s = mq_oldest(q);
+
+	return s ? mq_window_end(q, s) : MQ_NEVER;
+}
+
+/* May one more be forgotten, where @n have been for one message? */
+static bool mq_may_forget(const struct mq_queue *q, unsigned int n)
+{
+	return n < MQ_TRIM_EACH || q->dedup.forgotten < MQ_TRIM_PORTION;
+}
+
+/* Forget what is outside the window, a portion. Return: there is more. */
+bool mq_dedup_trim_locked(struct mq_queue *q)
+{
+	unsigned int n = 0;
+	struct mq_seen *s;
+	u64 now;
+
+	lockdep_assert_held(&q->lock);
+	if (!q->dedup.count)
+		return false;
+	now = mq_now(MQ_BOOTTIME);
+	while ((s = mq_oldest(q)) && mq_window_end(q, s) <= now) {
+		if (!mq_may_forget(q, n++))
+			return true;
+		mq_forget(q, s);
+	}
+	return false;
+}
+
+/* The number of the message that came first with the same id; 0: none did. */
+u64 mq_dedup_find_locked(struct mq_queue *q, struct mq_seen *s)
+{
+	struct rb_node *node;
+	struct mq_seen *first;
+
+	mq_dedup_trim_locked(q);
+	node = rb_find(s, &q->dedup.tree, mq_seen_order);
+	if (!node)
+		return 0;
+	first = rb_entry(node, struct mq_seen, node);
+	/* More than a portion may be old. */
+	if (mq_window_end(q, first) > mq_now(MQ_BOOTTIME))
+		return first->id;
+	mq_forget(q, first);
+	return 0;
+}
+
+/* A message was purged: what it came with may be sent once more. */
+void mq_dedup_purge_locked(struct mq_queue *q, u64 id)
+{
+	struct rb_node *node;
+
+	lockdep_assert_held(&q->lock);
+	node = rb_find(&id, &q->dedup.numbers.rb_root, mq_number_order);
+	if (node)
+		mq_forget(q, rb_entry(node, struct mq_seen, number));
+}
+
+/*
+ * Remember one that mq_dedup_find_locked() has just not found. Return: it is the only
+ * one, so a timer is to be set for its end.
+ */
+bool mq_dedup_add_locked(struct mq_queue *q, struct mq_seen *s, u64 id)
+{
+	unsigned int n = 0;
+
+	lockdep_assert_held(&q->lock);
+	if (!READ_ONCE(q->opt.dedup_window_ms)) {
+		/* There was a window when it was sent. */
+		list_add(&s->list, &q->dedup.old);
+		return false;
+	}
+	s->id = id;
+	s->time = mq_now(MQ_BOOTTIME);
+	rb_add(&s->node, &q->dedup.tree, mq_seen_less);
+	rb_add_cached(&s->number, &q->dedup.numbers, mq_number_less);
+	q->dedup.count++;
+	/* Some more each time, where the bound was set lower. */
+	while (q->dedup.count > READ_ONCE(q->opt.dedup_max) &&
+	       mq_may_forget(q, n++)) {
+		mq_forget(q, mq_oldest(q));
+		q->stat.dedup_forgotten++;
+	}
+	return q->dedup.count == 1;
+}
+
+/* Free what was forgotten, without the lock. */
+void mq_dedup_free(struct list_head *old)
+{
+	struct mq_seen *s, *next;
+
+	list_for_each_entry_safe(s, next, old, list)
+		mq_seen_free(s);
+}
+
+void mq_dedup_init(struct mq_queue *q)
+{
+	q->dedup.tree = RB_ROOT;
+	q->dedup.numbers = RB_ROOT_CACHED;
+	INIT_LIST_HEAD(&q->dedup.old);
+}
+
+/* The queue goes, with all it remembers. */
+void mq_dedup_exit(struct mq_queue *q)
+{
+	struct mq_seen *s, *next;
+
+	rbtree_postorder_for_each_entry_safe(s, next, &q->dedup.tree, node)
+		mq_seen_free(s);
+	mq_dedup_free(&q->dedup.old);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* De-duplication: see dedup.c. */
+#ifndef MQ_QUEUE_DEDUP_H
+#define MQ_QUEUE_DEDUP_H
+
+#include <linux/list.h>
+#include <linux/rbtree.h>
+#include <linux/types.h>
+
+struct mq_queue;
+struct mq_seen;
+
+/**
+ * struct mq_dedup - the de-duplication ids that were seen
+ * @tree: by their hash
+ * @numbers: by the number of the message, which is by time as well
+ * @count: how many there are
+ * @old: forgotten, for mq_unlock() to free
+ * @forgotten: how many those are
+ */
+struct mq_dedup {
+	struct rb_root		tree;
+	struct rb_root_cached	numbers;
+	u64			count;
+	struct list_head	old;
+	unsigned int		forgotten;
+};
+
+u64 mq_dedup_next(struct mq_queue *q);
+bool mq_dedup_trim_locked(struct mq_queue *q);
+u64 mq_dedup_find_locked(struct mq_queue *q, struct mq_seen *s);
+void mq_dedup_purge_locked(struct mq_queue *q, u64 id);
+bool mq_dedup_add_locked(struct mq_queue *q, struct mq_seen *s, u64 id);
+void mq_dedup_free(struct list_head *old);
+void mq_dedup_init(struct mq_queue *q);
+void mq_dedup_exit(struct mq_queue *q);
+
+#endif /* MQ_QUEUE_DEDUP_H */

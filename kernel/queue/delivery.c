@@ -1,0 +1,699 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What a consumer has in its hands: how a message is handed out, and the ways
+ * in which its flight ends. As in state.c, each runs under mq_queue.lock and
+ * cannot fail.
+ *
+ * In flight, an entry is either in mq_file.held, where it can be settled and
+ * its lease can end, or in the hand of whoever copies it out, where nobody
+ * else touches it. Those that end a flight want it in hand.
+ */
+#include <linux/ktime.h>
+#include <linux/sched/signal.h>
+#include <linux/devmq.h>
+
+#include "base/base.h"
+#include "memory/entry.h"
+#include "memory/message.h"
+#include "memory/text.h"
+#include "queue/ages.h"
+#include "queue/alone.h"
+#include "queue/clock.h"
+#include "queue/delivery.h"
+#include "queue/file.h"
+#include "queue/held.h"
+#include "queue/ids.h"
+#include "queue/look.h"
+#include "queue/options.h"
+#include "queue/order.h"
+#include "queue/places.h"
+#include "queue/queue.h"
+#include "queue/ready.h"
+#include "queue/state.h"
+#include "queue/tell.h"
+#include "queue/trace.h"
+
+/*
+ * Messages that are handed out alone
+ *
+ * What has used half of its deliveries may well be what ends its consumers. Then
+ * it is to die alone: no other message is handed out with it, none to who holds
+ * it, and it is not handed to who holds others (mq_comes_alone). It keeps its place
+ * meanwhile, and is not passed over, or a consumer that is never done with all it
+ * holds would never come to it. So a consumer for whom it is next, and who holds
+ * others, receives nothing until he has settled these, or until another one has
+ * taken it. That he "met" it is noted, and takes his credit (mq_has_credit); he is
+ * told when something that he held was settled, and tries again, and when such a
+ * message no longer is next, which each mq_unlock() looks for (mq_unmeet_locked).
+ */
+
+/* What a consumer finds where nothing can be delivered. */
+static struct mq_entry *mq_nothing(struct mq_queue *q)
+{
+	/* Others may wait behind their key: that is not the end. */
+	if (unlikely(q->stat.ready))
+		return ERR_PTR(-EAGAIN);
+	switch (READ_ONCE(q->opt.eof)) {
+	case MQ_EOF_EMPTY:
+		return NULL;
+	case MQ_EOF_HANGUP:
+		return q->stat.producers ? ERR_PTR(-EAGAIN) : NULL;
+	default:
+		return ERR_PTR(-EAGAIN);
+	}
+}
+
+/* May this consumer receive now? 0, ENODEV, EAGAIN, EBUSY or EINTR. */
+int mq_delivery_may_locked(struct mq_queue *q, struct mq_file *f)
+{
+	lockdep_assert_held(&q->lock);
+	if (q->gone)
+		return -ENODEV;
+	/* What a dying task takes nobody would ever see. */
+	if (unlikely(fatal_signal_pending(current)))
+		return -EINTR;
+	if (unlikely(mq_paused(q, MQ_PAUSED_RECEIVE)))
+		return -EAGAIN;
+	if (unlikely(!mq_has_credit(f)))
+		return -EBUSY;
+	return 0;
+}
+
+/**
+ * mq_delivery_next_locked - what is next for a consumer
+ * @q: the queue
+ * @f: the consumer
+ *
+ * Return: the entry, still ready; NULL at end of file; or an ERR_PTR: ENODEV,
+ * EAGAIN (nothing there, or not before time has gone on, if mq_has_due()), EBUSY
+ * (the consumer holds as many deliveries as it may, or the next is handed out alone,
+ * or another consumer is active), EINTR (the caller is being killed).
+ */
+struct mq_entry *mq_delivery_next_locked(struct mq_queue *q, struct mq_file *f)
+{
+	int err = mq_delivery_may_locked(q, f);
+	struct mq_entry *e;
+
+	if (err)
+		return ERR_PTR(err);
+	e = likely(!q->order) ? mq_ready_first(&q->ready) : mq_order_first(q);
+	if (e ? mq_has_expired(e) : mq_has_due(q))
+		return ERR_PTR(-EAGAIN);
+	if (unlikely(e && mq_comes_alone(q, e)) && f->held_count) {
+		mq_apart_locked(f, MQ_MET_ALONE);
+		return ERR_PTR(-EBUSY);
+	}
+	return e ?: mq_nothing(q);
+}
+
+/* A deferred message by its id, or an ERR_PTR: as above, and ENOENT. */
+struct mq_entry *mq_delivery_deferred_locked(struct mq_queue *q,
+					     struct mq_file *f, u64 id)
+{
+	struct mq_entry *e;
+	int err;
+
+	/* What is next does not matter here: whoever waits for that looks again. */
+	if (unlikely(f->apart == MQ_MET_ALONE))
+		mq_rejoin_locked(f);
+	err = mq_delivery_may_locked(q, f);
+	if (err)
+		return ERR_PTR(err);
+	e = mq_ids_after(&q->aside, id - 1);
+	if (!e || mq_msg(e)->id != id ||
+	    mq_msg(e)->state != DEVMQ_STATE_DEFERRED || mq_has_expired(e))
+		return ERR_PTR(-ENOENT);
+	if (mq_comes_alone(q, e) && f->held_count)
+		return ERR_PTR(-EBUSY);
+	return e;
+}
+
+/* The lease of a delivery begins, if there is one. */
+static void mq_lease_begin(struct mq_file *f, struct mq_entry *e)
+{
+	e->clock = MQ_BOOTTIME;
+	mq_msg(e)->detail->when = !f->lease_ns ? MQ_NEVER :
+			mq_later(mq_now(MQ_BOOTTIME), f->lease_ns);
+}
+
+/**
+ * mq_delivery_lease - see to it that the lease of a delivery can end
+ * @f: the consumer
+ * @e: the entry, in hand since a moment ago
+ */
+void mq_delivery_lease(struct mq_file *f, struct mq_entry *e)
+{
+	struct mq_detail *detail;
+
+	if (likely(!READ_ONCE(f->lease_ns) || mq_msg(e)->detail))
+		return;
+	detail = mq_detail_alloc();
+	/* Others may be looking at it. */
+	spin_lock(&f->q->lock);
+	mq_detail_add(e, &detail);
+	mq_lease_begin(f, e);
+	spin_unlock(&f->q->lock);
+}
+
+/* Hand it out: it is in flight now, and in the caller's hand. */
+void mq_delivery_begin_locked(struct mq_file *f, struct mq_entry *e)
+{
+	struct mq_msg *m = mq_msg(e);
+	struct mq_queue *q = f->q;
+
+	if (unlikely(m->state == DEVMQ_STATE_DEFERRED))
+		e->deferred = true;
+	if (unlikely(q->order))
+		mq_order_take_locked(q, e);
+	mq_state_leave_locked(q, e);
+	mq_state_enter_locked(q, e, DEVMQ_STATE_IN_FLIGHT);
+	m->holder = NULL;
+	m->since_ns = 0;
+	if (unlikely(m->detail))
+		mq_lease_begin(f, e);
+	if (mq_comes_alone(q, e))
+		mq_apart_locked(f, MQ_HOLDS_ALONE);
+	q->stat.delivered++;
+	if (m->attempt++)
+		q->stat.redelivered++;
+	mq_count(&f->held_count, 1);
+	trace_mq_deliver(q, e);
+}
+
+/*
+ * Hold the first of @batch, as long as they are plain and in the order of their
+ * ids: they leave it.
+ */
+static void mq_held_add_run(struct mq_file *f, struct list_head *batch)
+{
+	u64 now = mq_now(MQ_BOOTTIME), last_id = 0;
+	struct mq_held *h = &f->held;
+	struct mq_entry *e;
+	LIST_HEAD(run);
+	u32 n = 0;
+
+	if (!list_empty(&h->run))
+		last_id = mq_last_id(&h->run);
+	list_for_each_entry(e, batch, list) {
+		struct mq_msg *m = mq_msg(e);
+
+		if (unlikely(m->id < last_id || m->detail))
+			break;
+		last_id = m->id;
+		m->holder = f;
+		m->since_ns = now;
+		e->hold = MQ_IN_RUN;
+		n++;
+	}
+	list_cut_position(&run, batch, e->list.prev);
+	list_splice_tail(&run, &h->run);
+	h->count += n;
+	if (n)
+		mq_ages_add(&f->q->hold_ages, now, n);
+	while (unlikely(h->count > MQ_HELD_LIST_MAX))
+		mq_held_to_tree(h);
+}
+
+/* Hold all of them: they were handed out as records. */
+void mq_delivery_hold_batch_locked(struct mq_file *f, struct list_head *batch)
+{
+	struct mq_entry *e, *next;
+
+	lockdep_assert_held(&f->q->lock);
+	mq_held_add_run(f, batch);
+	list_for_each_entry_safe(e, next, batch, list) {
+		list_del(&e->list);
+		mq_delivery_hold_locked(f, e);
+	}
+	INIT_LIST_HEAD(batch);
+}
+
+/* The consumer keeps the delivery for later: it can be settled now. */
+void mq_delivery_hold_locked(struct mq_file *f, struct mq_entry *e)
+{
+	struct mq_msg *m = mq_msg(e);
+
+	lockdep_assert_held(&f->q->lock);
+	if (!m->holder || !m->since_ns) {
+		m->holder = f;
+		m->since_ns = mq_now(MQ_BOOTTIME);
+	}
+	mq_ages_add(&f->q->hold_ages, m->since_ns, 1);
+	mq_held_add(&f->held, e);
+	if (unlikely(m->detail) && !f->q->gone)
+		mq_timer_set_locked(f->q, e, MQ_BOOTTIME, m->detail->when);
+}
+
+/* Back into the caller's hand. */
+void mq_delivery_unhold_locked(struct mq_file *f, struct mq_entry *e)
+{
+	lockdep_assert_held(&f->q->lock);
+	mq_held_del(&f->held, e);
+	mq_ages_del(&f->q->hold_ages, mq_msg(e)->since_ns, 1);
+	if (unlikely(e->timed))
+		mq_timer_clear_locked(f->q, e);
+	if (f->partial == e)
+		WRITE_ONCE(f->partial, NULL);
+}
+
+/* The flight of an entry in hand ends: it is in no state for a moment. */
+static void mq_delivery_end(struct mq_file *f, struct mq_entry *e)
+{
+	mq_state_leave_locked(f->q, e);
+	mq_count(&f->held_count, -1);
+	mq_msg(e)->holder = NULL;
+	e->deferred = false;
+	if (unlikely(f->apart))
+		mq_rejoin_locked(f);
+}
+
+/* They are held no more. Those that came together were held at once. */
+static void mq_ages_del_run(struct mq_ages *a, const struct list_head *batch)
+{
+	const struct mq_entry *e;
+	u64 since = 0;
+	u32 n = 0;
+
+	list_for_each_entry(e, batch, list) {
+		u64 began = mq_msg(e)->since_ns;
+
+		if (began != since && n) {
+			mq_ages_del(a, since, n);
+			n = 0;
+		}
+		since = began;
+		n++;
+	}
+	mq_ages_del(a, since, n);
+}
+
+/* They leave the queue, which has an order. */
+static void mq_order_done_run(struct mq_queue *q, struct list_head *batch)
+{
+	struct mq_entry *e;
+
+	list_for_each_entry(e, batch, list) {
+		mq_order_done_locked(q, e);
+		mq_order_leave_locked(q, e);
+	}
+}
+
+/* So many deliveries are done; their entries are in no list of the queue's. */
+void mq_delivery_count_done_locked(struct mq_file *f, u32 n, u64 bytes)
+{
+	struct mq_queue *q = f->q;
+
+	lockdep_assert_held(&q->lock);
+	q->stat.acked += n;
+	mq_count(&q->stat.in_flight, -(s64)n);
+	mq_count(&f->held_count, -(s64)n);
+	if (unlikely(f->apart))
+		mq_rejoin_locked(f);
+	mq_freed_locked(q, n, bytes);
+}
+
+/**
+ * struct mq_done - messages that are done
+ * @n: how many they are
+ * @bytes: what they count in the queue's bound
+ * @rare: one of them has more than a message
+ */
+struct mq_done {
+	u32	n;
+	u64	bytes;
+	bool	rare;
+};
+
+/*
+ * The first ones of a list are done, up to an id and so many at most. Most often
+ * they stand behind each other in mq_queue.all as well, and are taken out of
+ * there at once. Return: the last one's link.
+ */
+static struct list_head *mq_finish_some(struct mq_queue *q,
+					struct list_head *list, u64 last_id,
+					u32 max, struct mq_done *done)
+{
+	struct list_head *first = NULL, *last = NULL;
+	struct mq_entry *e;
+	u64 bytes = 0;
+	u32 n = 0;
+
+	list_for_each_entry(e, list, list) {
+		const struct mq_msg *m = mq_msg(e);
+
+		if (n == max || m->id > last_id)
+			break;
+		n++;
+		bytes += mq_msg_bytes(m);
+		if (unlikely(m->detail)) {
+			done->rare = true;
+			if (e->timed)
+				mq_timer_clear_locked(q, e);
+			if (m->detail->is_dead_letter)
+				mq_dead_letter_del_locked(q, e);
+		}
+		trace_mq_ack(q, e);
+		if (unlikely(e->all.prev != last)) {
+			if (first)
+				__list_del(first->prev, last->next);
+			first = &e->all;
+		}
+		last = &e->all;
+	}
+	if (first)
+		__list_del(first->prev, last->next);
+	done->n = n;
+	done->bytes = bytes;
+	return e->list.prev;
+}
+
+/*
+ * All of them are done, and the caller frees them, without the lock: with
+ * mq_entries_free_plain(), which wants to know what this returns.
+ */
+bool mq_delivery_done_batch_locked(struct mq_file *f, struct list_head *batch)
+{
+	struct mq_queue *q = f->q;
+	struct mq_done done = { .rare = q->order };
+
+	lockdep_assert_held(&q->lock);
+	if (unlikely(q->order))
+		mq_order_done_run(q, batch);
+	mq_finish_some(q, batch, U64_MAX, U32_MAX, &done);
+	mq_delivery_count_done_locked(f, done.n, done.bytes);
+	return done.rare;
+}
+
+/**
+ * mq_delivery_ack_held_locked - acknowledge what is held, beginning with the oldest
+ * @f: the consumer
+ * @first_id: not if the oldest has a smaller id
+ * @last_id: up to this id
+ * @max: so many at most
+ * @batch: gets their entries, for the caller to free without the lock
+ * @rare: gets what mq_entries_free_plain() wants to know
+ *
+ * Return: how many; the rest has to be looked for one by one.
+ */
+u32 mq_delivery_ack_held_locked(struct mq_file *f, u64 first_id, u64 last_id,
+				u32 max, struct list_head *batch, bool *rare)
+{
+	struct mq_done done = {};
+	struct mq_held *h = &f->held;
+	struct list_head *last;
+
+	lockdep_assert_held(&f->q->lock);
+	if (f->q->order || f->partial || list_empty(&h->run) ||
+	    mq_has_due(f->q) ||
+	    !RB_EMPTY_ROOT(&h->tree.rb_root) || mq_first_id(&h->run) < first_id)
+		return 0;
+	last = mq_finish_some(f->q, &h->run, last_id, max, &done);
+	if (!done.n)
+		return 0;
+	list_cut_position(batch, &h->run, last);
+	mq_ages_del_run(&f->q->hold_ages, batch);
+	h->count -= done.n;
+	mq_delivery_count_done_locked(f, done.n, done.bytes);
+	*rare = done.rare;
+	return done.n;
+}
+
+/* Done, and the caller frees the entry, without the lock. */
+void mq_delivery_done_locked(struct mq_file *f, struct mq_entry *e)
+{
+	mq_delivery_ack_locked(f, e);
+	list_del(&e->list);
+}
+
+/* Done. */
+void mq_delivery_ack_locked(struct mq_file *f, struct mq_entry *e)
+{
+	struct mq_queue *q = f->q;
+
+	mq_delivery_end(f, e);
+	q->stat.acked++;
+	trace_mq_ack(q, e);
+	mq_queue_unlink_locked(q, e);
+}
+
+/* The consumer hands it back in good order: the attempt does not count. */
+void mq_delivery_release_locked(struct mq_file *f, struct mq_entry *e)
+{
+	mq_msg(e)->attempt--;
+	mq_delivery_end(f, e);
+	trace_mq_release(f->q, e);
+	mq_back_locked(f->q, e);
+}
+
+/* Once more, and it is dead? */
+static bool mq_is_last_chance(const struct mq_queue *q, const struct mq_entry *e)
+{
+	u64 most = READ_ONCE(q->opt.max_deliveries);
+
+	return most && (u64)mq_failures_here(e) + 1 >= most;
+}
+
+/*
+ * Does what is to become of a delivery need mq_entry.detail? @action is an enum
+ * devmq_action, or 0: it comes back as its consumer closes.
+ */
+static bool mq_action_needs_detail(const struct mq_queue *q,
+				   const struct mq_entry *e, u32 action)
+{
+	return action == DEVMQ_ACTION_RETRY || action == DEVMQ_ACTION_REJECT ||
+	       action == DEVMQ_ACTION_EXTEND ||
+	       (!action && mq_is_last_chance(q, e));
+}
+
+/**
+ * mq_delivery_prepare_locked - have what the end of a flight will need
+ * @q: the queue
+ * @e: the entry
+ * @action: enum devmq_action, or 0: it comes back as its consumer closes
+ * @detail: from mq_detail_alloc(), used if need be; or of NULL
+ *
+ * Return: false if there is no spare and one is needed.
+ */
+bool mq_delivery_prepare_locked(struct mq_queue *q, struct mq_entry *e, u32 action,
+				struct mq_detail **detail)
+{
+	lockdep_assert_held(&q->lock);
+	if (likely(mq_msg(e)->detail || !mq_action_needs_detail(q, e, action)))
+		return true;
+	if (!*detail)
+		return false;
+	mq_detail_add(e, detail);
+	return true;
+}
+
+/* What the queue's back-off says for so many failures. */
+static u64 mq_backoff(const struct mq_queue *q, u32 failures)
+{
+	u64 delay = READ_ONCE(q->opt.retry_ms);
+	u64 factor = READ_ONCE(q->opt.retry_backoff);
+	u64 most = READ_ONCE(q->opt.retry_max_ms) ?: MQ_MS_MAX;
+
+	/* Whoever asks for a long first delay need not know of the ceiling. */
+	most = max(most, delay);
+	if (factor > 1)
+		while (failures-- > 1 && delay && delay < most)
+			delay *= factor;
+	return min(delay, most) * NSEC_PER_MSEC;
+}
+
+/*
+ * It went wrong once more: back after @delay, unless that was once too often. The
+ * note is the last failure's. Return: whether it died.
+ */
+static bool mq_delivery_fail(struct mq_queue *q, struct mq_entry *e,
+			     enum devmq_failure failure, struct mq_text *note,
+			     u64 delay)
+{
+	bool dies = mq_is_last_chance(q, e);
+
+	mq_msg(e)->failures++;
+	mq_msg(e)->failure = failure;
+	if (mq_msg(e)->detail)
+		mq_note_locked(e, note);
+	if (dies)
+		return mq_die_locked(q, e, DEVMQ_REASON_FAILURES,
+				     delay ?: mq_backoff(q, mq_failures_here(e)));
+	if (delay)
+		mq_delay_locked(q, e, MQ_BOOTTIME,
+				mq_later(mq_now(MQ_BOOTTIME), delay));
+	else
+		mq_back_locked(q, e);
+	return false;
+}
+
+/* The consumer's file was closed. */
+void mq_delivery_crash_locked(struct mq_file *f, struct mq_entry *e)
+{
+	mq_delivery_end(f, e);
+	trace_mq_return(f->q, e);
+	mq_delivery_fail(f->q, e, DEVMQ_FAILURE_CRASH, NULL, 0);
+}
+
+/* Has the lease of a delivery that is held run out, though it is there? */
+bool mq_lease_has_expired(const struct mq_entry *e)
+{
+	return unlikely(e->timed) &&
+	       mq_msg(e)->detail->when <= mq_now(MQ_BOOTTIME);
+}
+
+/* The lease of a delivery that is held has run out. */
+void mq_lease_expire_locked(struct mq_queue *q, struct mq_entry *e)
+{
+	struct mq_file *f = mq_msg(e)->holder;
+
+	if (f->partial == e)
+		WRITE_ONCE(f->lost, true);
+	mq_delivery_unhold_locked(f, e);
+	mq_delivery_end(f, e);
+	trace_mq_lease(q, e);
+	mq_delivery_fail(q, e, DEVMQ_FAILURE_LEASE, NULL, 0);
+	/* It may hold another one now, or has something to tell. */
+	mq_tell_locked(f);
+}
+
+/* Whoever may purge the queue wants it gone. */
+void mq_delivery_purge_locked(struct mq_file *f, struct mq_entry *e)
+{
+	mq_delivery_end(f, e);
+	mq_purged_locked(f->q, e);
+}
+
+/*
+ * Somebody else settles a delivery that is held, which has what that needs. Return:
+ * whether the message is dead.
+ */
+bool mq_delivery_revoke_locked(struct mq_entry *e,
+			       const struct devmq_settlement *how,
+			     struct mq_text *note)
+{
+	struct mq_file *f = mq_msg(e)->holder;
+	bool dead;
+
+	if (how->action == DEVMQ_ACTION_EXTEND) {
+		mq_delivery_extend_locked(f, e, how->delay_ns);
+		return false;
+	}
+	if (f->partial == e)
+		WRITE_ONCE(f->lost, true);
+	mq_delivery_unhold_locked(f, e);
+	dead = mq_delivery_settle_locked(f, e, how, note);
+	mq_tell_locked(f);
+	return dead;
+}
+
+/*
+ * The consumer could not do it, and may say why: again after @delay, 0: as the
+ * queue says. Return: whether that was once too often, and it is dead.
+ */
+bool mq_delivery_retry_locked(struct mq_file *f, struct mq_entry *e, u64 delay,
+			      struct mq_text *note)
+{
+	struct mq_queue *q = f->q;
+
+	mq_delivery_end(f, e);
+	trace_mq_retry(q, e);
+	delay = delay ?: mq_backoff(q, mq_failures_here(e) + 1);
+	return mq_delivery_fail(q, e, DEVMQ_FAILURE_RETRY, note, delay);
+}
+
+/* The consumer says that it is no good, and why. Return: whether it is dead. */
+bool mq_delivery_reject_locked(struct mq_file *f, struct mq_entry *e, u16 reason,
+			       struct mq_text *note)
+{
+	mq_delivery_end(f, e);
+	mq_note_locked(e, note);
+	return mq_die_locked(f->q, e, reason ?: DEVMQ_REASON_REJECTED,
+			     mq_backoff(f->q, mq_failures_here(e) + 1));
+}
+
+/* The lease of a delivery that is held begins anew. */
+void mq_delivery_extend_locked(struct mq_file *f, struct mq_entry *e, u64 lease)
+{
+	struct mq_queue *q = f->q;
+
+	lockdep_assert_held(&q->lock);
+	if (e->timed)
+		mq_timer_clear_locked(q, e);
+	mq_msg(e)->detail->when = MQ_NEVER;
+	if (lease != DEVMQ_FOREVER)
+		lease = lease ?: f->lease_ns;
+	if (lease && lease != DEVMQ_FOREVER)
+		mq_timer_set_locked(q, e, MQ_BOOTTIME,
+				    mq_later(mq_now(MQ_BOOTTIME), lease));
+	trace_mq_extend(q, e);
+}
+
+/* Until somebody receives it by its id, or its time is over. */
+static void mq_set_aside(struct mq_queue *q, struct mq_entry *e)
+{
+	if (unlikely(q->order))
+		mq_order_done_locked(q, e);
+	mq_state_enter_locked(q, e, DEVMQ_STATE_DEFERRED);
+	if (mq_msg(e)->detail)
+		mq_timer_set_locked(q, e, MQ_BOOTTIME, mq_msg(e)->detail->expires);
+}
+
+/* The consumer sets it aside. */
+void mq_delivery_defer_locked(struct mq_file *f, struct mq_entry *e)
+{
+	mq_delivery_end(f, e);
+	trace_mq_defer(f->q, e);
+	mq_set_aside(f->q, e);
+}
+
+/*
+ * None of it could be handed over: as if it had never been taken. A queue that
+ * has been removed meanwhile takes nothing back; then it is held, and goes
+ * with the file.
+ */
+void mq_delivery_undo_locked(struct mq_file *f, struct mq_entry *e)
+{
+	bool deferred = e->deferred;
+	struct mq_queue *q = f->q;
+
+	if (q->gone) {
+		mq_delivery_hold_locked(f, e);
+		return;
+	}
+	q->stat.delivered--;
+	if (--mq_msg(e)->attempt)
+		q->stat.redelivered--;
+	else if (unlikely(q->order))
+		mq_order_untake_locked(q, e);
+	mq_delivery_end(f, e);
+	trace_mq_release(q, e);
+	if (unlikely(deferred))
+		mq_set_aside(q, e);
+	else
+		mq_back_locked(q, e);
+}
+
+/* Finish a delivery in hand. Return: whether the message is dead. */
+bool mq_delivery_settle_locked(struct mq_file *f, struct mq_entry *e,
+			       const struct devmq_settlement *s,
+			  struct mq_text *note)
+{
+	switch (s->action) {
+	case DEVMQ_ACTION_ACK:
+		mq_delivery_ack_locked(f, e);
+		break;
+	case DEVMQ_ACTION_RELEASE:
+		mq_delivery_release_locked(f, e);
+		break;
+	case DEVMQ_ACTION_RETRY:
+		return mq_delivery_retry_locked(f, e, s->delay_ns, note);
+	case DEVMQ_ACTION_REJECT:
+		return mq_delivery_reject_locked(f, e, s->reason, note);
+	case DEVMQ_ACTION_PURGE:
+		mq_delivery_purge_locked(f, e);
+		break;
+	default:
+		mq_delivery_defer_locked(f, e);
+	}
+	return false;
+}

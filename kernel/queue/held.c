@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What a consumer holds, by id: deliveries that are neither settled nor in hand. */
+#include "base/base.h"
+#include "memory/entry.h"
+#include "queue/file.h"
+#include "queue/held.h"
+#include "queue/ids.h"
+#include "queue/queue.h"
+
+void mq_held_init(struct mq_held *h)
+{
+	INIT_LIST_HEAD(&h->run);
+	h->count = 0;
+	h->tree = RB_ROOT_CACHED;
+}
+
+static void mq_held_add_tree(struct mq_held *h, struct mq_entry *e)
+{
+	mq_ids_insert(&h->tree, e);
+	e->hold = MQ_IN_TREE;
+}
+
+/* @e takes the place of @old, which is held, and has its message already. */
+void mq_held_replace_locked(struct mq_entry *old, struct mq_entry *e)
+{
+	struct mq_file *f = mq_msg(old)->holder;
+
+	lockdep_assert_held(&f->q->lock);
+	if (old->hold == MQ_IN_RUN)
+		list_replace(&old->list, &e->list);
+	else
+		rb_replace_node_cached(&old->node, &e->node, &f->held.tree);
+	if (f->partial == old)
+		WRITE_ONCE(f->partial, e);
+}
+
+void mq_held_del(struct mq_held *h, struct mq_entry *e)
+{
+	if (likely(e->hold == MQ_IN_RUN)) {
+		mq_list_remove(&e->list);
+		h->count--;
+	} else {
+		rb_erase_cached(&e->node, &h->tree);
+	}
+	e->hold = MQ_IN_HAND;
+}
+
+/* The first of the run goes to the tree. */
+void mq_held_to_tree(struct mq_held *h)
+{
+	struct mq_entry *e = list_first_entry(&h->run, struct mq_entry, list);
+
+	mq_held_del(h, e);
+	mq_held_add_tree(h, e);
+}
+
+void mq_held_add(struct mq_held *h, struct mq_entry *e)
+{
+	if (unlikely(!list_empty(&h->run) &&
+		     mq_last_id(&h->run) > mq_msg(e)->id)) {
+		mq_held_add_tree(h, e);
+		return;
+	}
+	mq_list_append(&e->list, &h->run);
+	e->hold = MQ_IN_RUN;
+	if (unlikely(++h->count > MQ_HELD_LIST_MAX))
+		mq_held_to_tree(h);
+}
+
+/* The one with the smallest id, or NULL. */
+struct mq_entry *mq_held_first(struct mq_held *h)
+{
+	struct mq_entry *run, *tree = mq_ids_first(&h->tree);
+
+	run = list_first_entry_or_null(&h->run, struct mq_entry, list);
+	return !tree || (run && mq_msg(run)->id < mq_msg(tree)->id) ? run : tree;
+}
+
+/* The one with the smallest id above @id, or NULL. */
+struct mq_entry *mq_held_after(struct mq_held *h, u64 id)
+{
+	struct mq_entry *run, *tree;
+
+	/* Who wants one amid the run will want others. */
+	while (!list_empty(&h->run) &&
+	       mq_first_id(&h->run) <= id &&
+	       mq_last_id(&h->run) > id)
+		mq_held_to_tree(h);
+	run = list_first_entry_or_null(&h->run, struct mq_entry, list);
+	if (run && mq_msg(run)->id <= id)
+		run = NULL;
+	tree = mq_ids_after(&h->tree, id);
+	return !tree || (run && mq_msg(run)->id < mq_msg(tree)->id) ? run : tree;
+}

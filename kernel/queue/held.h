@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What a consumer holds: see held.c. */
+#ifndef MQ_QUEUE_HELD_H
+#define MQ_QUEUE_HELD_H
+
+#include <linux/list.h>
+#include <linux/rbtree.h>
+#include <linux/types.h>
+#include <linux/devmq.h>
+
+struct mq_entry;
+
+/* How many deliveries are held in a list, before they go to the tree. */
+#define MQ_HELD_LIST_MAX	DEVMQ_BATCH_MAX
+
+/**
+ * struct mq_held - deliveries not settled and not in hand, by id
+ * @run: the last ones, in the order of their ids, as they most often come
+ * @count: how many those are: a bounded number
+ * @tree: all others
+ *
+ * So it is O(1) to hold one and to settle them in that order, O(log n) in any
+ * other.
+ */
+struct mq_held {
+	struct list_head	run;
+	unsigned int		count;
+	struct rb_root_cached	tree;
+};
+
+void mq_held_init(struct mq_held *h);
+void mq_held_replace_locked(struct mq_entry *old, struct mq_entry *e);
+void mq_held_del(struct mq_held *h, struct mq_entry *e);
+void mq_held_to_tree(struct mq_held *h);
+void mq_held_add(struct mq_held *h, struct mq_entry *e);
+struct mq_entry *mq_held_first(struct mq_held *h);
+struct mq_entry *mq_held_after(struct mq_held *h, u64 id);
+
+#endif /* MQ_QUEUE_HELD_H */

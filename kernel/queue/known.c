@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Who sent a message, as the caller may see it. */
+#include <linux/pid_namespace.h>
+
+#include "memory/chunk.h"
+#include "memory/entry.h"
+#include "queue/known.h"
+
+/* A process id, as it may be told to the caller. */
+u32 mq_record_pid(u32 pid)
+{
+	return task_active_pid_ns(current) == &init_pid_ns ? pid : 0;
+}
+
+/* See a sender as the caller does. */
+void mq_known_learn(struct mq_known *known, const struct mq_entry *e)
+{
+	const struct mq_sender *s = mq_sender_of(e);
+	struct user_namespace *ns = current_user_ns();
+
+	known->sender = e->sender;
+	if (likely(ns == &init_user_ns)) {
+		known->uid = __kuid_val(s->uid);
+		known->gid = __kgid_val(s->gid);
+	} else {
+		known->uid = from_kuid_munged(ns, s->uid);
+		known->gid = from_kgid_munged(ns, s->gid);
+	}
+	known->pid = mq_record_pid(s->pid);
+}

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The lock of a queue, and what its release does: whoever waits for what has changed
+ * is woken, and what has left is freed, or carried to its dead-letter queue.
+ */
+#include <linux/sched.h>
+#include <linux/devmq.h>
+
+#include "base/base.h"
+#include "memory/entry.h"
+#include "memory/message.h"
+#include "wait/wake.h"
+#include "queue/alone.h"
+#include "queue/clock.h"
+#include "queue/dedup.h"
+#include "queue/due.h"
+#include "queue/lock.h"
+#include "queue/order.h"
+#include "queue/places.h"
+#include "queue/queue.h"
+#include "queue/state.h"
+#include "queue/tell.h"
+#include "queue/trace.h"
+
+static void mq_due_catch_up(struct mq_queue *q)
+{
+	if (unlikely(mq_has_due(q)) && !q->gone && mq_due_do_locked(q))
+		mq_queue_kick(q);
+}
+
+/* Take the lock, and do what time has done by now, a portion of it. */
+void mq_lock(struct mq_queue *q) __acquires(&q->lock)
+{
+	spin_lock(&q->lock);
+	if (unlikely(q->timed))
+		mq_due_catch_up(q);
+}
+
+/*
+ * The same, and all of it, for one who is to see the queue as it is by now; not
+ * if he is being killed.
+ */
+void mq_lock_looking(struct mq_queue *q) __acquires(&q->lock)
+{
+	mq_lock(q);
+	while (unlikely(mq_has_due(q)) && !q->gone && !mq_dying()) {
+		mq_unlock(q);
+		cond_resched();
+		mq_lock(q);
+	}
+}
+
+/* What changed under the lock that others may wait for. */
+struct mq_news {
+	bool		freed;
+	bool		was_full;
+	bool		all;
+	unsigned int	ready;
+};
+
+static struct mq_news mq_news_take(struct mq_queue *q)
+{
+	struct mq_news news = {
+		.freed = q->freed,
+		.was_full = q->was_full,
+		.all = q->drained,
+		.ready = q->news,
+	};
+
+	q->freed = false;
+	q->drained = false;
+	q->news = 0;
+	return news;
+}
+
+/* Without the lock: wake them. */
+static void mq_news_tell(struct mq_queue *q, struct mq_news news)
+{
+	if (news.freed)
+		mq_wake_writers(&q->gate, news.was_full);
+	/* Who waited behind a key may be at the end now; that is for all. */
+	if (unlikely(news.all))
+		mq_wake_every_reader(&q->gate);
+	else if (news.ready)
+		mq_wake_readers(&q->gate, news.ready);
+}
+
+/*
+ * The same, but its delay and its time to live stay. How long a dead message was to
+ * be kept is no time to live: it ends with the message's being dead.
+ */
+static void mq_settle_in_locked(struct mq_queue *q, struct mq_entry *e)
+{
+	struct mq_detail *m = mq_msg(e)->detail;
+	u64 when = m ? m->when : MQ_NEVER, expires = mq_expires(e);
+
+	mq_absolve_locked(q, e);
+	if (m && mq_msg(e)->state != DEVMQ_STATE_DEAD) {
+		m->when = when;
+		m->expires = expires;
+	}
+}
+
+/**
+ * mq_arrive - an entry from another queue comes in, to a place that it has
+ * @q: the queue
+ * @e: the entry; mq_place_reserve() or mq_place_expect() said that it comes
+ * @how: as what
+ *
+ * If the queue has been removed meanwhile, it goes with what was in that.
+ */
+void mq_arrive(struct mq_queue *q, struct mq_entry *e, enum mq_arrival how)
+{
+	/* Not mq_lock(): this is called by the mq_unlock() of another queue. */
+	spin_lock(&q->lock);
+	mq_place_taken(q);
+	if (how == MQ_ARRIVES_MOVED)
+		mq_queue_unreserve_locked(q, mq_msg(e));
+	if (q->gone) {
+		mq_unlock(q);
+		mq_entry_free(e);
+		return;
+	}
+	mq_msg(e)->id = q->next_id++;
+	mq_msg(e)->attempt = 0;
+	if (how == MQ_ARRIVES_DEAD) {
+		mq_dead_letter_add_locked(q, e);
+		/* However long it had elsewhere. */
+		mq_msg(e)->detail->expires = mq_expiry(READ_ONCE(q->opt.ttl_ms));
+	} else if (how == MQ_ARRIVES_ANEW) {
+		mq_absolve_locked(q, e);
+	} else {
+		mq_settle_in_locked(q, e);
+	}
+	if (mq_msg(e)->detail)
+		mq_msg(e)->detail->forgiven = mq_msg(e)->failures;
+	mq_msg(e)->priority = min_t(u64, mq_msg(e)->priority, q->opt.priorities - 1);
+	mq_msg(e)->holder = NULL;
+	mq_count(&q->stored, 1);
+	mq_count(&q->stat.bytes, mq_msg_bytes(mq_msg(e)));
+	list_add_tail(&e->all, &q->all);
+	q->stat.sent++;
+	if (unlikely(q->order))
+		mq_order_join_locked(q, e);
+	trace_mq_send(q, e);
+	if (how != MQ_ARRIVES_MOVED)
+		mq_ready_locked(q, e);
+	else if (mq_msg(e)->state == DEVMQ_STATE_DELAYED)
+		mq_delay_locked(q, e, e->clock, mq_msg(e)->detail->when);
+	else
+		mq_back_locked(q, e);
+	mq_unlock(q);
+}
+
+/* Carry one that died to the queue where it has a place. */
+static void mq_dead_letter_carry(struct mq_entry *e)
+{
+	struct mq_queue *target = mq_msg(e)->target;
+
+	e->leaving = false;
+	e = mq_entry_lift(e);
+	mq_arrive(target, e, MQ_ARRIVES_DEAD);
+	mq_queue_put(target);
+}
+
+/* What becomes of the entries that left a queue: freed, or carried elsewhere. */
+void mq_unlinked_dispose(struct list_head *out)
+{
+	struct mq_entry *e, *next;
+	LIST_HEAD(leaving);
+
+	list_for_each_entry_safe(e, next, out, list)
+		if (unlikely(e->leaving))
+			list_move_tail(&e->list, &leaving);
+	mq_entries_free(out);
+	list_for_each_entry_safe(e, next, &leaving, list) {
+		mq_dead_letter_carry(e);
+		cond_resched();
+	}
+}
+
+/* How many files that met a message look before others go on: see mq_unmeet(). */
+#define MQ_UNMEETS	16
+
+/* As mq_unlock(), where something has left or may have, or files are to look. */
+static noinline void mq_unlock_dispose(struct mq_queue *q)
+	__releases(&q->lock)
+{
+	struct mq_news news = mq_news_take(q);
+	bool unmeets = mq_unmeet_locked(q);
+	unsigned int tells = q->tells;
+	LIST_HEAD(groups);
+	LIST_HEAD(seen);
+	LIST_HEAD(out);
+
+	q->tells = 0;
+	list_splice_init(&q->unlinked, &out);
+	list_splice_init(&q->dedup.old, &seen);
+	q->dedup.forgotten = 0;
+	if (unlikely(q->order))
+		mq_order_clean_locked(q, &groups);
+	spin_unlock(&q->lock);
+	if (tells)
+		mq_tell(q, tells);
+	if (unlikely(unmeets) && mq_unmeet(q, MQ_UNMEETS))
+		mq_queue_kick(q);
+	mq_news_tell(q, news);
+	mq_unlinked_dispose(&out);
+	mq_order_free(&groups);
+	mq_dedup_free(&seen);
+}
+
+/*
+ * Drop the lock, and do what had to wait for that: wake those whom the changes
+ * concern, and dispose of what left.
+ */
+void mq_unlock(struct mq_queue *q) __releases(&q->lock)
+{
+	struct mq_news news;
+
+	if (unlikely(!list_empty(&q->unlinked) || !list_empty(&q->dedup.old) ||
+		     q->order || q->tells || !list_empty(&q->met))) {
+		mq_unlock_dispose(q);
+		return;
+	}
+	news = mq_news_take(q);
+	spin_unlock(&q->lock);
+	mq_news_tell(q, news);
+}

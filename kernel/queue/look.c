@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What can be seen of a queue without its lock. All that is read here is written in
+ * one piece; whoever relies on it looks again under the lock.
+ */
+#include <linux/devmq.h>
+
+#include "base/waiters.h"
+#include "memory/shortage.h"
+#include "wait/gate.h"
+#include "wait/wake.h"
+#include "queue/bounds.h"
+#include "queue/clock.h"
+#include "queue/file.h"
+#include "queue/look.h"
+#include "queue/options.h"
+#include "queue/order.h"
+#include "queue/queue.h"
+
+/* Is that side held off? A look without the lock. */
+bool mq_paused(const struct mq_queue *q, u64 side)
+{
+	return READ_ONCE(q->opt.paused) & side;
+}
+
+/* How many messages could be received by somebody. A look without the lock. */
+u64 mq_deliverable(const struct mq_queue *q)
+{
+	return likely(!q->order) ? READ_ONCE(q->stat.ready) : mq_order_count(q);
+}
+
+/* May hold another delivery. A look without the lock. */
+bool mq_has_credit(const struct mq_file *f)
+{
+	u32 prefetch = READ_ONCE(f->prefetch);
+
+	if (unlikely(READ_ONCE(f->q->opt.single_active))) {
+		const struct mq_file *active = READ_ONCE(f->q->active);
+
+		/* Where there is no consumer, it would be the first. */
+		if (active && active != f)
+			return false;
+	}
+	/* It holds a message that is handed out alone, or such a one is next. */
+	if (unlikely(READ_ONCE(f->apart)))
+		return false;
+	return READ_ONCE(f->ack) == DEVMQ_ACK_AUTO || !prefetch ||
+	       READ_ONCE(f->held_count) < prefetch;
+}
+
+static bool mq_at_eof(const struct mq_queue *q)
+{
+	u64 eof = READ_ONCE(q->opt.eof);
+
+	if (READ_ONCE(q->stat.ready))
+		return false;
+	return eof == MQ_EOF_EMPTY ||
+	       (eof == MQ_EOF_HANGUP && !READ_ONCE(q->stat.producers));
+}
+
+/**
+ * mq_can_receive - would a receive not sleep?
+ * @f: the consumer
+ * @partial: it is a read(2), which may go on with a half-read message
+ *
+ * A look without the lock.
+ */
+bool mq_can_receive(const struct mq_file *f, bool partial)
+{
+	const struct mq_queue *q = f->q;
+
+	if (READ_ONCE(q->gone))
+		return true;
+	if (partial && (READ_ONCE(f->partial) || READ_ONCE(f->lost)))
+		return true;
+	return !mq_paused(q, MQ_PAUSED_RECEIVE) && mq_has_credit(f) &&
+	       (mq_deliverable(q) || mq_at_eof(q));
+}
+
+/* Would a send of @bytes not sleep? A look without the lock. */
+bool mq_can_send(const struct mq_queue *q, u64 bytes)
+{
+	if (READ_ONCE(q->gone))
+		return true;
+	if (unlikely(mq_paused(q, MQ_PAUSED_SEND)))
+		return false;
+	return READ_ONCE(q->opt.overflow) != MQ_OVERFLOW_BLOCK ||
+	       mq_queue_fits(q, 1, bytes);
+}
+
+/* The same for an unfinished line that has a place and gets @bytes longer. */
+bool mq_can_grow(const struct mq_queue *q, u64 bytes)
+{
+	if (READ_ONCE(q->gone))
+		return true;
+	if (unlikely(mq_paused(q, MQ_PAUSED_SEND)))
+		return false;
+	return READ_ONCE(q->opt.overflow) != MQ_OVERFLOW_BLOCK ||
+	       mq_queue_fits_more(q, bytes);
+}
+
+/* -- for those who wait: gate.h ---------------------------------------------- */
+
+static struct mq_queue *mq_gate_queue(const struct mq_gate *g)
+{
+	return container_of(g, struct mq_queue, gate);
+}
+
+static struct mq_file *mq_stand_file(const struct mq_stand *stand)
+{
+	return container_of(stand, struct mq_file, stand);
+}
+
+static bool mq_look_gone(const struct mq_gate *g)
+{
+	return READ_ONCE(mq_gate_queue(g)->gone);
+}
+
+static bool mq_look_ready(const struct mq_gate *g)
+{
+	const struct mq_queue *q = mq_gate_queue(g);
+
+	return mq_deliverable(q) && !mq_paused(q, MQ_PAUSED_RECEIVE);
+}
+
+static bool mq_look_credit(const struct mq_stand *stand)
+{
+	return mq_has_credit(mq_stand_file(stand));
+}
+
+static bool mq_look_receive(const struct mq_stand *stand, bool partial)
+{
+	return mq_can_receive(mq_stand_file(stand), partial);
+}
+
+/* There is room, or there will never be any: both end the wait. */
+static bool mq_look_send(const struct mq_gate *g, u64 payload, u64 meta)
+{
+	const struct mq_queue *q = mq_gate_queue(g);
+
+	return mq_can_send(q, payload + meta) || !mq_size_ok(q, payload, meta);
+}
+
+static bool mq_look_grow(const struct mq_gate *g, u64 held, u64 size)
+{
+	const struct mq_queue *q = mq_gate_queue(g);
+
+	return mq_can_grow(q, size - held) || !mq_size_ok(q, size, 0);
+}
+
+/*
+ * The largest message that there is room for, or by how much one that has a place
+ * may grow; false: none, not even an empty one.
+ */
+static bool mq_look_room(const struct mq_gate *g, bool has_place, u64 *room)
+{
+	const struct mq_queue *q = mq_gate_queue(g);
+	u64 bytes = READ_ONCE(q->stat.bytes), max = READ_ONCE(q->room_bytes);
+
+	*room = U64_MAX;
+	if (READ_ONCE(q->gone))
+		return true;
+	if (unlikely(mq_paused(q, MQ_PAUSED_SEND)))
+		return false;
+	if (READ_ONCE(q->opt.overflow) != MQ_OVERFLOW_BLOCK)
+		return true;
+	*room = max - bytes;
+	return bytes <= max &&
+	       (has_place ||
+		READ_ONCE(q->stored) < READ_ONCE(q->room_messages));
+}
+
+static void mq_look_kick(struct mq_gate *g)
+{
+	mq_queue_kick(mq_gate_queue(g));
+}
+
+const struct mq_gate_ops mq_gate_ops = {
+	.is_gone	= mq_look_gone,
+	.is_ready	= mq_look_ready,
+	.has_credit	= mq_look_credit,
+	.can_receive	= mq_look_receive,
+	.may_send	= mq_look_send,
+	.may_grow	= mq_look_grow,
+	.room		= mq_look_room,
+	.kick		= mq_look_kick,
+};
+
+/* -- for those who wait for memory: account.h -------------------------------- */
+
+/* Would a sender who gets no memory wait? */
+static bool mq_starved_waits(const struct mq_starved *s)
+{
+	const struct mq_queue *q = container_of(s, struct mq_queue, starved);
+
+	return !READ_ONCE(q->gone) &&
+	       READ_ONCE(q->opt.overflow) == MQ_OVERFLOW_BLOCK;
+}
+
+static bool mq_starved_get(struct mq_starved *s)
+{
+	struct mq_queue *q = container_of(s, struct mq_queue, starved);
+
+	return kobject_get_unless_zero(&q->dev.kobj);
+}
+
+static void mq_starved_put(struct mq_starved *s)
+{
+	mq_queue_put(container_of(s, struct mq_queue, starved));
+}
+
+static void mq_starved_tell(struct mq_starved *s)
+{
+	struct mq_queue *q = container_of(s, struct mq_queue, starved);
+
+	mq_wake_pollers(&q->gate);
+	mq_waiters_wake_all(&q->gate.room);
+}
+
+const struct mq_starved_ops mq_starved_ops = {
+	.waits	= mq_starved_waits,
+	.get	= mq_starved_get,
+	.put	= mq_starved_put,
+	.tell	= mq_starved_tell,
+};

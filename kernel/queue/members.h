@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Who uses a queue: see members.c. */
+#ifndef MQ_QUEUE_MEMBERS_H
+#define MQ_QUEUE_MEMBERS_H
+
+#include <linux/compiler.h>
+#include <linux/fs.h>
+#include <linux/types.h>
+
+#include "queue/file.h"
+
+bool mq_is_barred(const struct mq_file *f);
+int mq_queue_join(struct mq_queue *q, struct mq_file *f, fmode_t role);
+int mq_queue_attach(struct mq_queue *q, struct mq_file *f);
+void mq_queue_detach(struct mq_queue *q, struct mq_file *f);
+
+/*
+ * Have a role before acting in it: FMODE_READ before the first receive or wait for
+ * a message, FMODE_WRITE before the first send or wait for room. Return: as
+ * mq_queue_join().
+ */
+static inline int mq_act_as(struct mq_file *f, fmode_t role)
+{
+	return likely(READ_ONCE(f->roles) & role) ? 0 :
+						    mq_queue_join(f->q, f, role);
+}
+
+#endif /* MQ_QUEUE_MEMBERS_H */

@@ -1,0 +1,437 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * order=key and fairness: which of the ready messages may be delivered, and
+ * whose turn it is.
+ *
+ * A queue with neither has none of this. In one that has, an entry is the
+ * end of a larger structure, and ready entries are, besides their place
+ * in mq_ready, in one of two trees:
+ *
+ *   - mq_order.turns: eligible. The first there is delivered next.
+ *   - mq_group.waiting: behind another message of its key.
+ *
+ * order=key: of each key at most one message is past the gate (mq_group.out):
+ * eligible, in flight, or delayed by a retry. Once it was delivered it stays
+ * the one until it is done for good, and then the next of the key goes past;
+ * the first of each key stands ready for that, so none has to be looked for.
+ *
+ * fairness: a message gets the number of a turn as it becomes eligible: the
+ * one after the last that its group got at its level, if any of that is still
+ * to be delivered, or after the one that is being served there, if that is
+ * later. So within a level the n-th messages of all groups stand side by side,
+ * and a group that comes later begins with the turn that is on. Lower numbers
+ * go first, then lower ids. What comes back has its number still.
+ *
+ * All that ends in _locked runs under mq_queue.lock and neither sleeps nor
+ * allocates.
+ */
+#include <linux/rbtree.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include "base/base.h"
+#include "memory/chunk.h"
+#include "memory/entry.h"
+#include "memory/group.h"
+#include "queue/options.h"
+#include "queue/order.h"
+#include "queue/queue.h"
+#include "queue/ready.h"
+
+/**
+ * struct mq_order - what such a queue has besides
+ * @turns: what can be delivered: by level, the highest first, turn, and id
+ * @count: how much that is (looked at without the lock)
+ * @groups: by their hash
+ * @old: groups that went, for mq_unlock() to free
+ * @now: fairness: the turn that is being served at the lowest level
+ * @above: the same for each level above, made when one of them is first sent
+ *	to (set once)
+ */
+struct mq_order {
+	struct rb_root_cached	turns;
+	u64			count;
+	struct rb_root		groups;
+	struct list_head	old;
+	u64			now;
+	u64			*above;
+};
+
+static struct mq_ordered *mq_ordered_node(struct rb_node *node)
+{
+	return rb_entry_safe(node, struct mq_ordered, node);
+}
+
+static bool mq_ordered_before(const struct mq_ordered *a,
+			      const struct mq_ordered *b)
+{
+	if (mq_msg(&a->e)->priority != mq_msg(&b->e)->priority)
+		return mq_msg(&a->e)->priority > mq_msg(&b->e)->priority;
+	if (a->turn != b->turn)
+		return a->turn < b->turn;
+	return mq_msg(&a->e)->id < mq_msg(&b->e)->id;
+}
+
+static bool mq_ordered_less(struct rb_node *a, const struct rb_node *b)
+{
+	return mq_ordered_before(rb_entry(a, struct mq_ordered, node),
+				 rb_entry(b, struct mq_ordered, node));
+}
+
+/* Within a key it is the ids that count, not turns. */
+static bool mq_waiting_less(struct rb_node *a, const struct rb_node *b)
+{
+	return mq_before(&rb_entry(a, struct mq_ordered, node)->e,
+			 &rb_entry(b, struct mq_ordered, node)->e);
+}
+
+static int mq_group_compare(const struct mq_group *a, const struct mq_group *b)
+{
+	if (a->hash != b->hash)
+		return a->hash < b->hash ? -1 : 1;
+	if (a->level != b->level)
+		return a->level < b->level ? -1 : 1;
+	if (a->size != b->size)
+		return a->size < b->size ? -1 : 1;
+	return memcmp(a->bytes, b->bytes, a->size);
+}
+
+static int mq_group_order(const void *key, const struct rb_node *node)
+{
+	return mq_group_compare(key, rb_entry(node, struct mq_group, node));
+}
+
+static bool mq_group_less(struct rb_node *a, const struct rb_node *b)
+{
+	return mq_group_compare(rb_entry(a, struct mq_group, node),
+				rb_entry(b, struct mq_group, node)) < 0;
+}
+
+/* The queue's own group for what is proposed, which may be that from now on. */
+static struct mq_group *mq_group_join(struct mq_order *o, struct mq_group *g)
+{
+	struct rb_node *node;
+
+	node = rb_find(g, &o->groups, mq_group_order);
+	if (node) {
+		list_add(&g->old, &o->old);
+		g = rb_entry(node, struct mq_group, node);
+	} else {
+		rb_add(&g->node, &o->groups, mq_group_less);
+	}
+	g->members++;
+	return g;
+}
+
+static void mq_group_leave(struct mq_order *o, struct mq_group *g)
+{
+	if (--g->members)
+		return;
+	rb_erase(&g->node, &o->groups);
+	list_add(&g->old, &o->old);
+}
+
+/* An entry takes the place of another in the same queue. */
+void mq_order_replace_locked(struct mq_queue *q, struct mq_entry *old,
+			     struct mq_entry *e)
+{
+	struct mq_ordered *x = mq_ordered_of(e), *from = mq_ordered_of(old);
+
+	lockdep_assert_held(&q->lock);
+	x->key = from->key;
+	x->fair = from->fair;
+	x->turn = from->turn;
+	x->eligible = from->eligible;
+	x->waits = from->waits;
+	x->begun = from->begun;
+	x->joined = from->joined;
+	if (x->eligible)
+		rb_replace_node_cached(&from->node, &x->node, &q->order->turns);
+	if (x->waits)
+		rb_replace_node_cached(&from->node, &x->node, &x->key->waiting);
+	if (x->key && x->key->out == from)
+		x->key->out = x;
+}
+
+/* The turn that is being served at a level, which has been sent to. */
+static u64 *mq_turn(struct mq_order *o, unsigned int level)
+{
+	return level ? &READ_ONCE(o->above)[level - 1] : &o->now;
+}
+
+/* Something is to be sent to @level: have turns there. 0 or ENOMEM. */
+static int mq_turns_prepare(struct mq_queue *q, unsigned int level)
+{
+	struct mq_order *o = q->order;
+	u64 *above;
+
+	if (!level || READ_ONCE(o->above))
+		return 0;
+	above = kcalloc(q->opt.priorities - 1, sizeof(*above), MQ_GFP);
+	if (!above)
+		return -ENOMEM;
+	/* Another one may have been faster. */
+	if (cmpxchg(&o->above, NULL, above))
+		kfree(above);
+	return 0;
+}
+
+/**
+ * mq_order_prepare - have the groups that an entry may need
+ * @q: the queue that it is for
+ * @e: the entry, complete but for its number
+ *
+ * Return: 0, ENOMEM or EDQUOT. May be called again, if the sender has changed.
+ */
+int mq_order_prepare(struct mq_queue *q, struct mq_entry *e)
+{
+	struct mq_payer *payer = mq_chunk_of(e)->payer;
+	struct mq_ordered *x = mq_ordered_of(e);
+	const void *bytes = mq_data(e);
+	u16 size = mq_msg(e)->key_size;
+	struct mq_group *g;
+	uid_t uid;
+
+	if (likely(!q->order))
+		return 0;
+	if (q->opt.order == MQ_ORDER_KEY && size && !x->key) {
+		g = mq_group_alloc(payer, bytes, size, MQ_ALL_LEVELS);
+		if (IS_ERR(g))
+			return PTR_ERR(g);
+		x->key = g;
+	}
+	if (q->opt.fairness == MQ_FAIRNESS_NONE)
+		return 0;
+	if (mq_turns_prepare(q, mq_msg(e)->priority))
+		return -ENOMEM;
+	if (q->opt.fairness == MQ_FAIRNESS_UID) {
+		uid = __kuid_val(mq_sender_of(e)->uid);
+		bytes = &uid;
+		size = sizeof(uid);
+	}
+	g = mq_group_alloc(payer, bytes, size, mq_msg(e)->priority);
+	if (IS_ERR(g))
+		return PTR_ERR(g);
+	mq_group_free(x->fair);
+	x->fair = g;
+	return 0;
+}
+
+/* The entry comes into the queue. */
+void mq_order_join_locked(struct mq_queue *q, struct mq_entry *e)
+{
+	struct mq_ordered *x = mq_ordered_of(e);
+
+	lockdep_assert_held(&q->lock);
+	if (x->key)
+		x->key = mq_group_join(q->order, x->key);
+	if (x->fair)
+		x->fair = mq_group_join(q->order, x->fair);
+	x->joined = true;
+}
+
+/* It leaves for good. */
+void mq_order_leave_locked(struct mq_queue *q, struct mq_entry *e)
+{
+	struct mq_ordered *x = mq_ordered_of(e);
+
+	if (x->key)
+		mq_group_leave(q->order, x->key);
+	if (x->fair)
+		mq_group_leave(q->order, x->fair);
+	x->key = NULL;
+	x->fair = NULL;
+}
+
+/* It can be delivered now. */
+static void mq_make_eligible(struct mq_queue *q, struct mq_ordered *x)
+{
+	struct mq_order *o = q->order;
+
+	if (x->fair && !x->turn) {
+		/* Turns of those that went undelivered are not waited for. */
+		if (!x->fair->eligible)
+			x->fair->turn = 0;
+		x->fair->turn = max(x->fair->turn, *mq_turn(o, mq_msg(&x->e)->priority)) + 1;
+		x->turn = x->fair->turn;
+	}
+	if (x->fair)
+		x->fair->eligible++;
+	rb_add_cached(&x->node, &o->turns, mq_ordered_less);
+	x->eligible = true;
+	mq_count(&o->count, 1);
+	q->news++;
+}
+
+static void mq_make_wait(struct mq_ordered *x)
+{
+	rb_add_cached(&x->node, &x->key->waiting, mq_waiting_less);
+	x->waits = true;
+}
+
+static void mq_remove_eligible(struct mq_order *o, struct mq_ordered *x)
+{
+	rb_erase_cached(&x->node, &o->turns);
+	x->eligible = false;
+	if (x->fair)
+		x->fair->eligible--;
+	mq_count(&o->count, -1);
+}
+
+/* Have the one that is past the gate of a key step back, if it is not begun. */
+static bool mq_gate_clear(struct mq_order *o, struct mq_group *key)
+{
+	if (!key->out)
+		return true;
+	if (!key->out->eligible || key->out->begun)
+		return false;
+	mq_remove_eligible(o, key->out);
+	mq_make_wait(key->out);
+	return true;
+}
+
+/* The gate of its key: may it go on? */
+static bool mq_gate(struct mq_order *o, struct mq_ordered *x)
+{
+	struct mq_group *key = x->key;
+
+	if (!key || key->out == x)
+		return true;
+	if (key->out && !mq_before(&x->e, &key->out->e))
+		return false;
+	if (!mq_gate_clear(o, key))
+		return false;
+	key->out = x;
+	return true;
+}
+
+/* The entry got ready. */
+void mq_order_ready_locked(struct mq_queue *q, struct mq_entry *e)
+{
+	struct mq_ordered *x = mq_ordered_of(e);
+
+	lockdep_assert_held(&q->lock);
+	if (mq_gate(q->order, x))
+		mq_make_eligible(q, x);
+	else
+		mq_make_wait(x);
+}
+
+/* It is ready no more. */
+void mq_order_unready_locked(struct mq_queue *q, struct mq_entry *e)
+{
+	struct mq_ordered *x = mq_ordered_of(e);
+
+	lockdep_assert_held(&q->lock);
+	if (x->eligible)
+		mq_remove_eligible(q->order, x);
+	if (x->waits)
+		rb_erase_cached(&x->node, &x->key->waiting);
+	x->waits = false;
+}
+
+/* It was not delivered after all. */
+void mq_order_untake_locked(struct mq_queue *q, struct mq_entry *e)
+{
+	lockdep_assert_held(&q->lock);
+	mq_ordered_of(e)->begun = false;
+}
+
+/*
+ * It is being delivered: its turn is on. One that was deferred takes its key, if
+ * none of that is begun; else it is outside the order.
+ */
+void mq_order_take_locked(struct mq_queue *q, struct mq_entry *e)
+{
+	struct mq_ordered *x = mq_ordered_of(e);
+	struct mq_group *key = x->key;
+	u64 *now;
+
+	lockdep_assert_held(&q->lock);
+	if (x->fair) {
+		now = mq_turn(q->order, mq_msg(e)->priority);
+		*now = max(*now, x->turn);
+	}
+	if (!key)
+		return;
+	if (key->out != x && mq_gate_clear(q->order, key))
+		key->out = x;
+	x->begun = key->out == x;
+}
+
+/* It will not come back from where it goes now: the next of its key may go. */
+void mq_order_done_locked(struct mq_queue *q, struct mq_entry *e)
+{
+	struct mq_ordered *x = mq_ordered_of(e);
+	struct mq_group *key = x->key;
+	struct mq_ordered *next;
+
+	lockdep_assert_held(&q->lock);
+	if (!key || key->out != x)
+		return;
+	x->begun = false;
+	next = mq_ordered_node(rb_first_cached(&key->waiting));
+	key->out = next;
+	if (!next)
+		return;
+	rb_erase_cached(&next->node, &key->waiting);
+	next->waits = false;
+	mq_make_eligible(q, next);
+}
+
+/* The next to deliver, or NULL. */
+struct mq_entry *mq_order_first(struct mq_queue *q)
+{
+	struct mq_ordered *x;
+
+	x = mq_ordered_node(rb_first_cached(&q->order->turns));
+	return x ? &x->e : NULL;
+}
+
+/* How many can be delivered. A look without the lock. */
+u64 mq_order_count(const struct mq_queue *q)
+{
+	return READ_ONCE(q->order->count);
+}
+
+/* Take the groups that went, for mq_order_free(). */
+void mq_order_clean_locked(struct mq_queue *q, struct list_head *old)
+{
+	list_splice_init(&q->order->old, old);
+}
+
+/* Free them, without the lock. */
+void mq_order_free(struct list_head *old)
+{
+	struct mq_group *g, *next;
+
+	list_for_each_entry_safe(g, next, old, old)
+		mq_group_free(g);
+}
+
+int mq_order_init(struct mq_queue *q)
+{
+	struct mq_order *o;
+
+	if (q->opt.order == MQ_ORDER_FIFO &&
+	    q->opt.fairness == MQ_FAIRNESS_NONE)
+		return 0;
+	o = kzalloc(sizeof(*o), GFP_KERNEL_ACCOUNT);
+	if (!o)
+		return -ENOMEM;
+	o->turns = RB_ROOT_CACHED;
+	o->groups = RB_ROOT;
+	INIT_LIST_HEAD(&o->old);
+	q->order = o;
+	return 0;
+}
+
+void mq_order_exit(struct mq_queue *q)
+{
+	if (!q->order)
+		return;
+	WARN_ON_ONCE(!RB_EMPTY_ROOT(&q->order->groups));
+	mq_order_free(&q->order->old);
+	kfree(q->order->above);
+	kfree(q->order);
+}

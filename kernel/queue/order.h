@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* order=key and fairness: see order.c. */
+#ifndef MQ_QUEUE_ORDER_H
+#define MQ_QUEUE_ORDER_H
+
+#include <linux/list.h>
+#include <linux/types.h>
+
+struct mq_entry;
+struct mq_queue;
+
+void mq_order_replace_locked(struct mq_queue *q, struct mq_entry *old,
+			     struct mq_entry *e);
+int mq_order_prepare(struct mq_queue *q, struct mq_entry *e);
+void mq_order_join_locked(struct mq_queue *q, struct mq_entry *e);
+void mq_order_leave_locked(struct mq_queue *q, struct mq_entry *e);
+void mq_order_ready_locked(struct mq_queue *q, struct mq_entry *e);
+void mq_order_unready_locked(struct mq_queue *q, struct mq_entry *e);
+void mq_order_untake_locked(struct mq_queue *q, struct mq_entry *e);
+void mq_order_take_locked(struct mq_queue *q, struct mq_entry *e);
+void mq_order_done_locked(struct mq_queue *q, struct mq_entry *e);
+struct mq_entry *mq_order_first(struct mq_queue *q);
+u64 mq_order_count(const struct mq_queue *q);
+void mq_order_clean_locked(struct mq_queue *q, struct list_head *old);
+void mq_order_free(struct list_head *old);
+int mq_order_init(struct mq_queue *q);
+void mq_order_exit(struct mq_queue *q);
+
+#endif /* MQ_QUEUE_ORDER_H */

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The places of what comes from other queues: see places.c. */
+#ifndef MQ_QUEUE_PLACES_H
+#define MQ_QUEUE_PLACES_H
+
+#include <linux/spinlock.h>
+#include <linux/types.h>
+
+#include "memory/entry.h"
+
+struct mq_msg;
+struct mq_queue;
+
+/**
+ * struct mq_places - what comes to a queue from others (places.c)
+ * @lock: protects the rest
+ * @closed: the queue is gone, nothing more comes
+ * @coming: messages that have left where they were, or are about to, and are not
+ *	here yet
+ * @messages: those that are here as dead, or come as dead
+ * @bytes: bytes of those
+ */
+struct mq_places {
+	spinlock_t	lock;	/* all of this */
+	bool		closed;
+	u64		coming;
+	u64		messages;
+	u64		bytes;
+};
+
+void mq_places_init(struct mq_places *g);
+bool mq_place_reserve(struct mq_queue *q, u64 bytes);
+bool mq_place_expect(struct mq_queue *q);
+void mq_place_taken(struct mq_queue *q);
+bool mq_places_close(struct mq_queue *q, bool force);
+void mq_dead_letter_add_locked(struct mq_queue *q, struct mq_entry *e);
+void mq_dead_letter_del_locked(struct mq_queue *q, struct mq_entry *e);
+void mq_queue_unreserve_locked(struct mq_queue *q, const struct mq_msg *msg);
+
+#endif /* MQ_QUEUE_PLACES_H */

@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The order of delivery: what is ready, by level of priority and id.
+ *
+ * All of it runs under mq_queue.lock and neither sleeps nor allocates, but for the
+ * beginning and the end.
+ */
+#include <linux/bitmap.h>
+#include <linux/rbtree.h>
+#include <linux/slab.h>
+#include <linux/devmq.h>
+
+#include "base/base.h"
+#include "memory/entry.h"
+#include "memory/message.h"
+#include "queue/ids.h"
+#include "queue/ready.h"
+
+void mq_ready_init(struct mq_ready *r, unsigned int levels)
+{
+	INIT_LIST_HEAD(r->fifo);
+	r->above = NULL;
+	r->levels = levels;
+	bitmap_zero(r->used, DEVMQ_PRIORITIES_MAX);
+	r->returned = RB_ROOT_CACHED;
+	r->dead_letters = RB_ROOT_CACHED;
+}
+
+void mq_ready_exit(struct mq_ready *r)
+{
+	kfree(r->above);
+}
+
+/*
+ * Something is to be sent to a level above the lowest, by a caller who holds no
+ * lock. Most queues that have levels are idle, so their fifos are not made before
+ * that. If there is no memory for them, the tree does as well, only not as fast.
+ */
+void mq_ready_make(struct mq_ready *r)
+{
+	struct list_head *above;
+	unsigned int i;
+
+	above = kmalloc_array(r->levels - 1, sizeof(*above), MQ_GFP);
+	if (!above)
+		return;
+	for (i = 0; i < r->levels - 1; i++)
+		INIT_LIST_HEAD(&above[i]);
+	/* Another one may have been faster. */
+	if (cmpxchg(&r->above, NULL, above))
+		kfree(above);
+}
+
+/* Is @a to be delivered before @b, if it is by level and id alone? */
+bool mq_before(const struct mq_entry *a, const struct mq_entry *b)
+{
+	const struct mq_msg *x = mq_msg(a), *y = mq_msg(b);
+
+	if (x->priority != y->priority)
+		return x->priority > y->priority;
+	return x->id < y->id;
+}
+
+static bool mq_returned_less(struct rb_node *a, const struct rb_node *b)
+{
+	return mq_before(rb_entry(a, struct mq_entry, node),
+			 rb_entry(b, struct mq_entry, node));
+}
+
+/* A message gets ready that has no place in a fifo. */
+static void mq_ready_insert_aside(struct mq_ready *r, struct mq_entry *e)
+{
+	e->returned = true;
+	r->in_trees++;
+	if (!mq_is_dead_letter(e)) {
+		rb_add_cached(&e->node, &r->returned, mq_returned_less);
+		return;
+	}
+	rb_add_cached(&e->node, &r->dead_letters, mq_returned_less);
+	r->kept++;
+	r->kept_bytes += mq_msg_bytes(mq_msg(e));
+}
+
+/*
+ * A message gets ready. A new one has the largest id; one that comes back most
+ * often the smallest, as it was taken from the head.
+ */
+void mq_ready_insert(struct mq_ready *r, struct mq_entry *e)
+{
+	struct mq_msg *m = mq_msg(e);
+	struct list_head *fifo = mq_ready_fifo(r, m->priority);
+
+	if (unlikely(mq_is_dead_letter(e))) {
+		mq_ready_insert_aside(r, e);
+		return;
+	}
+	e->returned = false;
+	if (likely(fifo && (list_empty(fifo) ||
+			    mq_last_id(fifo) < m->id))) {
+		mq_list_append(&e->list, fifo);
+	} else if (fifo && mq_first_id(fifo) > m->id) {
+		list_add(&e->list, fifo);
+	} else {
+		mq_ready_insert_aside(r, e);
+		return;
+	}
+	if (unlikely(r->levels > 1))
+		__set_bit(m->priority, r->used);
+}
+
+/*
+ * New ones get ready, all of a list: that is empty then. They have the largest
+ * ids, so their place is the end.
+ */
+void mq_ready_append(struct mq_ready *r, struct list_head *list)
+{
+	struct mq_entry *e, *next;
+
+	if (likely(r->levels == 1)) {
+		list_splice_tail_init(list, &r->fifo[0]);
+		return;
+	}
+	list_for_each_entry_safe(e, next, list, list) {
+		u8 level = mq_msg(e)->priority;
+		struct list_head *fifo = mq_ready_fifo(r, level);
+
+		if (unlikely(!fifo)) {
+			mq_ready_insert(r, e);
+			continue;
+		}
+		mq_list_append(&e->list, fifo);
+		__set_bit(level, r->used);
+	}
+	INIT_LIST_HEAD(list);
+}
+
+/* The highest level with a fifo that is not empty; if all are, any. */
+unsigned int mq_ready_top(const struct mq_ready *r)
+{
+	unsigned long top = 0;
+
+	if (unlikely(r->levels > 1))
+		top = find_last_bit(r->used, r->levels);
+	return top < r->levels ? top : 0;
+}
+
+static void mq_ready_remove_aside(struct mq_ready *r, struct mq_entry *e)
+{
+	e->returned = false;
+	r->in_trees--;
+	if (!mq_is_dead_letter(e)) {
+		rb_erase_cached(&e->node, &r->returned);
+		return;
+	}
+	rb_erase_cached(&e->node, &r->dead_letters);
+	r->kept--;
+	r->kept_bytes -= mq_msg_bytes(mq_msg(e));
+}
+
+void mq_ready_remove(struct mq_ready *r, struct mq_entry *e)
+{
+	u8 level;
+
+	if (unlikely(e->returned)) {
+		mq_ready_remove_aside(r, e);
+		return;
+	}
+	mq_list_remove(&e->list);
+	level = mq_msg(e)->priority;
+	if (unlikely(r->levels > 1) && list_empty(mq_ready_fifo(r, level)))
+		__clear_bit(level, r->used);
+}
+
+/* @e takes the place of @old, and has its message already. */
+void mq_ready_replace(struct mq_ready *r, struct mq_entry *old,
+		      struct mq_entry *e)
+{
+	if (!old->returned)
+		list_replace(&old->list, &e->list);
+	else
+		rb_replace_node_cached(&old->node, &e->node,
+				       mq_is_dead_letter(e) ? &r->dead_letters :
+							 &r->returned);
+}
+
+/* The first in the fifo of @level, which is r->levels if there is none. */
+static struct mq_entry *mq_fifo_first(struct mq_ready *r, unsigned long level)
+{
+	if (level >= r->levels)
+		return NULL;
+	return list_first_entry_or_null(mq_ready_fifo(r, level), struct mq_entry,
+					list);
+}
+
+/* Which of the two goes first? Either may be NULL. */
+static struct mq_entry *mq_better(struct mq_entry *a, struct mq_entry *b)
+{
+	return !b || (a && mq_before(a, b)) ? a : b;
+}
+
+/* The next to deliver, or NULL: the oldest of the highest level. */
+struct mq_entry *mq_ready_first(struct mq_ready *r)
+{
+	struct mq_entry *e;
+
+	e = mq_fifo_first(r, mq_ready_top(r));
+	if (likely(!r->in_trees))
+		return e;
+	return mq_better(mq_better(e, mq_ids_first(&r->returned)),
+			 mq_ids_first(&r->dead_letters));
+}
+
+/* The first in the tree of those whose level is not above @level. */
+static struct mq_entry *mq_returned_from(struct mq_ready *r, u8 level)
+{
+	struct rb_node *node = r->returned.rb_root.rb_node;
+	struct mq_entry *best = NULL;
+
+	while (node) {
+		struct mq_entry *e = mq_ids_entry(node);
+
+		if (mq_msg(e)->priority <= level) {
+			best = e;
+			node = node->rb_left;
+		} else {
+			node = node->rb_right;
+		}
+	}
+	return best;
+}
+
+/*
+ * The first to drop, or NULL: the oldest of the lowest level. What came as dead
+ * has room of its own, so dropping that would make none.
+ */
+struct mq_entry *mq_ready_lowest(struct mq_ready *r)
+{
+	struct mq_entry *back = mq_ids_last(&r->returned);
+	unsigned long low = 0;
+	struct mq_entry *e;
+
+	if (r->levels > 1)
+		low = find_first_bit(r->used, r->levels);
+	e = mq_fifo_first(r, low);
+	if (!back || (e && mq_msg(e)->priority < mq_msg(back)->priority))
+		return e;
+	/* The tree's lowest level, and there the oldest. */
+	back = mq_returned_from(r, mq_msg(back)->priority);
+	if (!e || mq_msg(back)->priority < mq_msg(e)->priority)
+		return back;
+	return mq_msg(back)->id < mq_msg(e)->id ? back : e;
+}

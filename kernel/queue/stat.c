@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The counters of a queue. */
+#include <linux/ktime.h>
+#include <linux/devmq.h>
+
+#include "memory/entry.h"
+#include "wait/side.h"
+#include "queue/ages.h"
+#include "queue/clock.h"
+#include "queue/lock.h"
+#include "queue/order.h"
+#include "queue/queue.h"
+#include "queue/ready.h"
+#include "queue/stat.h"
+
+/* A consistent snapshot of the counters; ENODEV if the queue is gone. */
+int mq_queue_stat(struct mq_queue *q, struct devmq_stat *s)
+{
+	u32 size = s->size, flags = s->flags;
+	struct mq_entry *e;
+	bool gone;
+
+	mq_lock_looking(q);
+	gone = q->gone;
+	*s = q->stat;
+	e = q->order ? mq_order_first(q) : mq_ready_first(&q->ready);
+	if (e)
+		s->oldest_ms = div_u64(mq_ticks_age(mq_msg(e)->since),
+				       NSEC_PER_MSEC);
+	s->oldest_in_flight_ms = div_u64(mq_ages_oldest(&q->hold_ages),
+					 NSEC_PER_MSEC);
+	mq_unlock(q);
+	mq_wait_stat(&q->gate.tx, &s->waiting_senders, &s->sender_wait_ms);
+	mq_wait_stat(&q->gate.rx, &s->waiting_receivers, &s->receiver_wait_ms);
+	s->size = size;
+	s->flags = flags;
+	return gone ? -ENODEV : 0;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Who is woken: see wake.c. */
+#ifndef MQ_WAIT_WAKE_H
+#define MQ_WAIT_WAKE_H
+
+#include <linux/bits.h>
+#include <linux/compiler.h>
+#include <linux/poll.h>
+#include <linux/types.h>
+
+#include "base/waiters.h"
+#include "wait/gate.h"
+
+/* In the key of a wake-up: it is not for one, but for all. */
+#define MQ_TO_ALL	((__force __poll_t)BIT(20))
+
+void mq_grace_begin(struct mq_gate *g);
+void mq_side_call(struct mq_gate *g, struct mq_side *side);
+void mq_gate_init(struct mq_gate *g, const struct mq_gate_ops *ops);
+void mq_stand_init(struct mq_stand *stand, struct mq_gate *gate);
+void mq_gate_exit(struct mq_gate *g);
+void mq_answer_message(struct mq_gate *g, bool *called);
+void mq_answer_room(struct mq_gate *g, bool *called);
+void mq_want_room(struct mq_stand *stand, u64 bytes);
+void mq_wake_all_readers(struct mq_gate *g, __poll_t why);
+void mq_wake_sleeping_readers(struct mq_gate *g, unsigned int n);
+void mq_pass_on(struct mq_gate *g, unsigned int n);
+void mq_leave_to_others(const struct mq_stand *stand);
+void mq_leave_all_to_others(struct mq_gate *g, bool received, bool sent);
+void mq_wake_sleeping_writers(struct mq_gate *g, bool edge);
+void mq_pass_room_on(struct mq_gate *g, unsigned int n);
+void mq_wake_pollers(struct mq_gate *g);
+void mq_wake_stand(struct mq_stand *stand);
+
+/* @n messages became ready. */
+static inline void mq_wake_readers(struct mq_gate *g, unsigned int n)
+{
+	if (unlikely(wq_has_sleeper(&g->readers)))
+		mq_wake_sleeping_readers(g, n);
+}
+
+/* Something has changed that is for all readers: they are to look. */
+static inline void mq_wake_every_reader(struct mq_gate *g)
+{
+	if (unlikely(wq_has_sleeper(&g->readers) ||
+		     mq_waiters_some(&g->parked)))
+		mq_wake_all_readers(g, 0);
+}
+
+/*
+ * There is more room than before, or some is left. @edge: the queue was full;
+ * if not, only those pollers look who need more than a little.
+ */
+static inline void mq_wake_writers(struct mq_gate *g, bool edge)
+{
+	/* WAIT(wake:room) */
+	if (unlikely(mq_waiters_any(&g->room) ||
+		     /* behind the barrier of that */
+		     waitqueue_active(&g->writers)))
+		mq_wake_sleeping_writers(g, edge);
+}
+
+#endif /* MQ_WAIT_WAKE_H */
