@@ -15,7 +15,7 @@
 #include "device/sysfs.h"
 #include "memory/chunk.h"
 #include "memory/budget.h"
-#include "memory/entry.h"
+#include "memory/alloc.h"
 #include "memory/keep.h"
 #include "memory/payer.h"
 #include "memory/shortage.h"
@@ -30,12 +30,12 @@ static int __init devmq_init(void)
 		return err;
 	mq_shortage_init();
 	mq_budget_init();
-	err = mq_entry_init();
+	err = mq_alloc_init();
 	if (err)
 		goto out_queues;
 	err = mq_keep_init();
 	if (err)
-		goto out_entry;
+		goto out_alloc;
 	err = mq_clock_init();
 	if (err)
 		goto out_keep;
@@ -54,8 +54,8 @@ out_clock:
 	mq_clock_exit();
 out_keep:
 	mq_keep_exit();
-out_entry:
-	mq_entry_exit();
+out_alloc:
+	mq_alloc_exit();
 out_queues:
 	mq_queues_exit();
 	return err;
@@ -69,7 +69,7 @@ static void __exit devmq_exit(void)
 	mq_sysfs_exit();
 	mq_clock_exit();
 	mq_keep_exit();
-	mq_entry_exit();
+	mq_alloc_exit();
 	mq_shortage_exit();
 	mq_budget_exit();
 	mq_payers_exit();

@@ -16,8 +16,11 @@
 #include <linux/uaccess.h>
 #include <linux/devmq.h>
 
+#include "memory/alloc.h"
 #include "memory/chunk.h"
 #include "memory/entry.h"
+#include "memory/keep.h"
+#include "memory/layout.h"
 #include "memory/message.h"
 #include "memory/supply.h"
 #include "queue/admit.h"

@@ -16,6 +16,7 @@
 #include <linux/uio.h>
 
 #include "base/base.h"
+#include "memory/alloc.h"
 #include "memory/chunk.h"
 #include "memory/entry.h"
 #include "memory/keep.h"

@@ -35,6 +35,7 @@
 #include "base/compat.h"
 #include "base/waiters.h"
 #include "memory/budget.h"
+#include "memory/keep.h"
 #include "memory/shortage.h"
 #include "memory/chunk.h"
 #include "memory/cost.h"

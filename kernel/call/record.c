@@ -10,8 +10,11 @@
 #include <linux/devmq.h>
 
 #include "base/base.h"
+#include "memory/alloc.h"
 #include "memory/chunk.h"
 #include "memory/entry.h"
+#include "memory/keep.h"
+#include "memory/layout.h"
 #include "memory/message.h"
 #include "memory/seen.h"
 #include "memory/text.h"

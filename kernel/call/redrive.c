@@ -18,8 +18,10 @@
 #include <linux/devmq.h>
 
 #include "base/base.h"
+#include "memory/alloc.h"
 #include "memory/chunk.h"
 #include "memory/entry.h"
+#include "memory/layout.h"
 #include "memory/text.h"
 #include "queue/admit.h"
 #include "queue/file.h"

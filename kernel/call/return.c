@@ -3,6 +3,7 @@
 #include <linux/sched.h>
 
 #include "base/base.h"
+#include "memory/alloc.h"
 #include "memory/entry.h"
 #include "queue/delivery.h"
 #include "queue/file.h"

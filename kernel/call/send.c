@@ -11,6 +11,7 @@
 #include <linux/devmq.h>
 
 #include "base/base.h"
+#include "memory/alloc.h"
 #include "memory/budget.h"
 #include "memory/shortage.h"
 #include "memory/chunk.h"

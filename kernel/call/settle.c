@@ -6,6 +6,7 @@
 #include <linux/devmq.h>
 
 #include "base/base.h"
+#include "memory/alloc.h"
 #include "memory/payer.h"
 #include "memory/entry.h"
 #include "memory/text.h"

@@ -20,6 +20,7 @@
 
 #include "base/base.h"
 #include "base/compat.h"
+#include "memory/alloc.h"
 #include "memory/shortage.h"
 #include "memory/entry.h"
 #include "memory/text.h"

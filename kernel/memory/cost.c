@@ -7,9 +7,9 @@
 #include <linux/slab.h>
 
 #include "memory/budget.h"
-#include "memory/chunk.h"
 #include "memory/cost.h"
 #include "memory/entry.h"
+#include "memory/layout.h"
 
 /*
  * What @n messages may come to need beside them, which is charged with their

@@ -13,7 +13,6 @@
 
 struct mq_chunk;
 struct mq_group;
-struct mq_supply;
 struct mq_text;
 
 /**
@@ -162,40 +161,6 @@ struct mq_ordered {
 };
 
 static_assert(!(offsetof(struct mq_ordered, e) % 8));
-
-/**
- * struct mq_kind - what the entries of a queue have besides a message
- * @detail: a mq_detail of their own
- * @ordered: they are the end of a struct mq_ordered
- */
-struct mq_kind {
-	bool	detail;
-	bool	ordered;
-};
-
-int mq_entry_init(void);
-void mq_entry_exit(void);
-struct mq_entry *mq_entry_alloc(struct mq_supply *s, struct mq_chunk **c,
-				const struct mq_sizes *sizes,
-				struct mq_kind kind, bool stays);
-struct mq_entry *mq_entry_new(struct mq_supply *s, u32 size,
-			      struct mq_kind kind);
-struct mq_entry *mq_entry_begin(u32 size, struct mq_kind kind);
-void mq_entry_resize(struct mq_entry *e, u32 size);
-void mq_entry_stamp(struct mq_entry *e);
-struct mq_entry *mq_entry_lift(struct mq_entry *old);
-struct mq_entry *mq_entry_refuge(const struct mq_entry *old);
-void mq_entry_discard(struct mq_entry *e);
-struct mq_entry *mq_entry_copy(const struct mq_entry *old, struct mq_kind kind);
-void mq_entry_bequeath(struct mq_entry *e, struct mq_entry *old);
-int mq_entry_grow(struct mq_entry **e, u32 before, u32 room);
-void mq_entry_free(struct mq_entry *e);
-void mq_entries_free(struct list_head *list);
-void mq_entries_free_plain(struct list_head *list, bool rare);
-struct mq_detail *mq_detail_alloc(void);
-void mq_detail_free(struct mq_detail *m);
-void mq_detail_restore(struct mq_entry *e);
-void mq_detail_add(struct mq_entry *e, struct mq_detail **from);
 
 static inline struct mq_msg *mq_msg(const struct mq_entry *e)
 {

@@ -14,7 +14,6 @@
 #include "memory/chunk.h"
 #include "memory/keep.h"
 #include "memory/pool.h"
-#include "memory/supply.h"
 
 static struct shrinker *mq_shrinker;
 

@@ -14,7 +14,6 @@
 
 #include "base/compat.h"
 #include "memory/payer.h"
-#include "memory/shortage.h"
 
 /* Users and payers come and go under this; it is taken last. */
 static DEFINE_SPINLOCK(mq_accounts_lock);

@@ -13,9 +13,9 @@
 #include <linux/workqueue.h>
 
 #include "memory/budget.h"
-#include "memory/payer.h"
-#include "memory/chunk.h"
 #include "memory/cost.h"
+#include "memory/layout.h"
+#include "memory/payer.h"
 #include "memory/pool.h"
 
 /*

@@ -31,6 +31,7 @@
 
 #include "base/base.h"
 #include "memory/budget.h"
+#include "memory/layout.h"
 #include "memory/payer.h"
 #include "memory/chunk.h"
 #include "memory/cost.h"

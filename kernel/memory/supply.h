@@ -8,31 +8,7 @@
 #include <linux/types.h>
 
 #include "memory/chunk.h"
-
-/**
- * struct mq_supply - what an open file cuts its messages from
- * @store: its queue's (invariant)
- * @payer: who opened it (invariant)
- * @chunk: what its messages are cut from; NULL: there is none yet;
- *	MQ_CHUNK_CLAIMED: somebody does so now (exchanged)
- * @previous: the one before that (who has claimed @chunk, as @chunk_size and @alone)
- * @large: what its last large message was cut from, or NULL (exchanged)
- * @keeper: in the list of those who keep chunks (mq_keepers_lock)
- * @chunk_size: bytes that the next chunk gets
- * @alone: how many messages have got memory of their own before the first
- */
-struct mq_supply {
-	struct mq_store		*store;
-	struct mq_payer		*payer;
-	struct mq_chunk		*chunk;
-	struct mq_chunk		*previous;
-	struct mq_chunk		*large;
-	struct list_head	keeper;
-	u32			chunk_size;
-	u32			alone;
-};
-
-#define MQ_CHUNK_CLAIMED	((struct mq_chunk *)1UL)
+#include "memory/keep.h"
 
 void mq_supply_init(struct mq_supply *s, struct mq_store *store);
 struct mq_chunk *mq_chunk_claim(struct mq_supply *s);

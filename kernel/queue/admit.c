@@ -7,6 +7,7 @@
 #include <linux/devmq.h>
 
 #include "base/base.h"
+#include "memory/alloc.h"
 #include "memory/entry.h"
 #include "memory/message.h"
 #include "memory/seen.h"

@@ -11,24 +11,9 @@
 
 #include "base/base.h"
 #include "memory/entry.h"
+#include "queue/parts.h"
 
 struct mq_queue;
-
-enum mq_clocks { MQ_BOOTTIME, MQ_REALTIME, MQ_CLOCKS };
-
-/**
- * struct mq_clock - what will happen by one clock
- * @timer: goes off when something is due, and queues mq_queue.work
- * @tree: the entries that something will happen to, by time
- * @next: the first of those times, or MQ_NEVER (looked at without the lock)
- * @armed: what @timer is set for, or MQ_NEVER; never later than @next
- */
-struct mq_clock {
-	struct hrtimer		timer;
-	struct rb_root_cached	tree;
-	u64			next;
-	u64			armed;
-};
 
 extern u64 mq_slept;
 

@@ -10,22 +10,6 @@
 struct mq_queue;
 struct mq_seen;
 
-/**
- * struct mq_dedup - the de-duplication ids that were seen
- * @tree: by their hash
- * @numbers: by the number of the message, which is by time as well
- * @count: how many there are
- * @old: forgotten, for mq_unlock() to free
- * @forgotten: how many those are
- */
-struct mq_dedup {
-	struct rb_root		tree;
-	struct rb_root_cached	numbers;
-	u64			count;
-	struct list_head	old;
-	unsigned int		forgotten;
-};
-
 u64 mq_dedup_next(struct mq_queue *q);
 bool mq_dedup_trim_locked(struct mq_queue *q);
 u64 mq_dedup_find_locked(struct mq_queue *q, struct mq_seen *s);

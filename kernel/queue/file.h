@@ -12,11 +12,10 @@
 #include <linux/devmq.h>
 
 #include "memory/chunk.h"
-#include "memory/supply.h"
+#include "memory/keep.h"
 #include "wait/gate.h"
-#include "queue/held.h"
+#include "queue/parts.h"
 #include "queue/queue.h"
-#include "queue/walk.h"
 
 struct mm_struct;
 struct mq_owner;

@@ -8,25 +8,12 @@
 #include <linux/types.h>
 #include <linux/devmq.h>
 
+#include "queue/parts.h"
+
 struct mq_entry;
 
 /* How many deliveries are held in a list, before they go to the tree. */
 #define MQ_HELD_LIST_MAX	DEVMQ_BATCH_MAX
-
-/**
- * struct mq_held - deliveries not settled and not in hand, by id
- * @run: the last ones, in the order of their ids, as they most often come
- * @count: how many those are: a bounded number
- * @tree: all others
- *
- * So it is O(1) to hold one and to settle them in that order, O(log n) in any
- * other.
- */
-struct mq_held {
-	struct list_head	run;
-	unsigned int		count;
-	struct rb_root_cached	tree;
-};
 
 void mq_held_init(struct mq_held *h);
 void mq_held_replace_locked(struct mq_entry *old, struct mq_entry *e);

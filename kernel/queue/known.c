@@ -4,6 +4,7 @@
 
 #include "memory/chunk.h"
 #include "memory/entry.h"
+#include "memory/layout.h"
 #include "queue/known.h"
 
 /* A process id, as it may be told to the caller. */

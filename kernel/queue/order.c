@@ -33,6 +33,7 @@
 #include "memory/chunk.h"
 #include "memory/entry.h"
 #include "memory/group.h"
+#include "memory/layout.h"
 #include "queue/options.h"
 #include "queue/order.h"
 #include "queue/queue.h"

@@ -7,26 +7,10 @@
 #include <linux/types.h>
 
 #include "memory/entry.h"
+#include "queue/parts.h"
 
 struct mq_msg;
 struct mq_queue;
-
-/**
- * struct mq_places - what comes to a queue from others (places.c)
- * @lock: protects the rest
- * @closed: the queue is gone, nothing more comes
- * @coming: messages that have left where they were, or are about to, and are not
- *	here yet
- * @messages: those that are here as dead, or come as dead
- * @bytes: bytes of those
- */
-struct mq_places {
-	spinlock_t	lock;	/* all of this */
-	bool		closed;
-	u64		coming;
-	u64		messages;
-	u64		bytes;
-};
 
 void mq_places_init(struct mq_places *g);
 bool mq_place_reserve(struct mq_queue *q, u64 bytes);

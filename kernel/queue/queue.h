@@ -13,15 +13,13 @@
 #include <linux/workqueue.h>
 #include <linux/devmq.h>
 
+#include "memory/alloc.h"
 #include "memory/shortage.h"
 #include "memory/chunk.h"
 #include "memory/entry.h"
 #include "wait/gate.h"
-#include "queue/ages.h"
-#include "queue/clock.h"
-#include "queue/dedup.h"
 #include "queue/options.h"
-#include "queue/places.h"
+#include "queue/parts.h"
 #include "queue/ready.h"
 
 struct mq_file;

@@ -12,6 +12,7 @@
 #include "base/base.h"
 #include "memory/chunk.h"
 #include "memory/entry.h"
+#include "memory/layout.h"
 #include "memory/message.h"
 #include "queue/delivery.h"
 #include "queue/file.h"

@@ -7,6 +7,7 @@
 #include <linux/devmq.h>
 
 #include "queue/clock.h"
+#include "queue/parts.h"
 
 struct mq_queue;
 struct mq_text;

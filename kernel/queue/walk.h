@@ -7,26 +7,12 @@
 
 #include "memory/entry.h"
 #include "memory/message.h"
+#include "queue/parts.h"
 
 struct mq_queue;
 
 /* How many entries and cursors one hold of the lock passes in mq_queue.all. */
 #define MQ_WALK_STEPS	512
-
-/**
- * struct mq_cursor - a place in mq_queue.all that outlives the lock
- * @mark: an entry of no state. Linked: all before it have an id not
- *	above @place.id, all behind it a larger one. Not linked: nowhere
- * @place: its message
- * @goal: the id whose place was looked for last
- * @seeks: and was not reached yet
- */
-struct mq_cursor {
-	struct mq_entry	mark;
-	struct mq_msg	place;
-	u64		goal;
-	bool		seeks;
-};
 
 void mq_cursor_init(struct mq_cursor *c);
 void mq_cursor_unlink_locked(struct mq_queue *q, struct mq_cursor *c);

@@ -4,6 +4,7 @@
 #define MQ_WAIT_GATE_H
 
 #include <linux/atomic.h>
+#include <linux/bits.h>
 #include <linux/list.h>
 #include <linux/timer.h>
 #include <linux/types.h>
@@ -121,6 +122,9 @@ struct mq_turn {
 	u64			ticket;
 	struct mq_memory_turn	memory;
 };
+
+/* In the key of a wake-up: it is not for one, but for all. */
+#define MQ_TO_ALL	((__force __poll_t)BIT(20))
 
 static inline bool mq_gate_is_gone(const struct mq_gate *g)
 {

@@ -25,7 +25,6 @@
 #include "base/compat.h"
 #include "wait/gate.h"
 #include "wait/pollers.h"
-#include "wait/wake.h"
 
 /* How many are told by whoever brings something, and by the work in a hold. */
 #define MQ_TELL_FIRST	16

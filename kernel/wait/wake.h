@@ -3,16 +3,12 @@
 #ifndef MQ_WAIT_WAKE_H
 #define MQ_WAIT_WAKE_H
 
-#include <linux/bits.h>
 #include <linux/compiler.h>
 #include <linux/poll.h>
 #include <linux/types.h>
 
 #include "base/waiters.h"
 #include "wait/gate.h"
-
-/* In the key of a wake-up: it is not for one, but for all. */
-#define MQ_TO_ALL	((__force __poll_t)BIT(20))
 
 void mq_grace_begin(struct mq_gate *g);
 void mq_side_call(struct mq_gate *g, struct mq_side *side);

@@ -7,9 +7,12 @@
 #include <linux/string.h>
 
 #include "base/base.h"
+#include "memory/keep.h"
+#include "memory/layout.h"
 #include "memory/payer.h"
 #include "memory/chunk.h"
 #include "memory/supply.h"
+#include "memory/alloc.h"
 #include "memory/entry.h"
 #include "memory/group.h"
 #include "memory/message.h"
@@ -422,14 +425,14 @@ void mq_entries_free_plain(struct list_head *list, bool rare)
 		mq_run_put(list);
 }
 
-int __init mq_entry_init(void)
+int __init mq_alloc_init(void)
 {
 	mq_seen_init();
 	mq_detail_cache = KMEM_CACHE(mq_detail, SLAB_ACCOUNT);
 	return mq_detail_cache ? 0 : -ENOMEM;
 }
 
-void mq_entry_exit(void)
+void mq_alloc_exit(void)
 {
 	kmem_cache_destroy(mq_detail_cache);
 }
