@@ -3,7 +3,17 @@
  * Who may receive and send at all: the single active consumer, and sides that
  * are paused.
  */
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+
 #include "mq_test.h"
+#include "helpers/look.h"
+#include "helpers/process.h"
+#include "helpers/record.h"
+#include "helpers/settle.h"
+#include "helpers/sleep.h"
+#include "helpers/thread.h"
 
 FIXTURE(active) {
 	struct mq_queue queue;

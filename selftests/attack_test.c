@@ -8,8 +8,23 @@
  * Meanwhile and afterwards the machine may have no more than max_total_bytes
  * and a tenth less memory available than before.
  */
-#include "mq_test.h"
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
 #include <linux/userfaultfd.h>
+
+#include "mq_test.h"
+#include "helpers/look.h"
+#include "helpers/process.h"
+#include "helpers/record.h"
+#include "helpers/settle.h"
+#include "helpers/thread.h"
 
 #define MEBI		(1 << 20)
 #define TOTAL		(64 * MEBI)

@@ -2,7 +2,14 @@
 /*
  * How much a queue stores, and what happens beyond it.
  */
+#include <poll.h>
+
 #include "mq_test.h"
+#include "helpers/fixture.h"
+#include "helpers/record.h"
+#include "helpers/settle.h"
+#include "helpers/sleep.h"
+#include "helpers/thread.h"
 
 FIXTURE(bounds) {
 	struct mq_queue queue;
@@ -24,12 +31,6 @@ FIXTURE_TEARDOWN(bounds)
 	close(self->fd);
 	EXPECT_EQ(0, mq_cleanup());
 }
-
-#define CREATE(...) do {						\
-	ASSERT_EQ(0, mq_create(&self->queue, __VA_ARGS__));		\
-	self->fd = mq_open(&self->queue, O_RDWR | O_NONBLOCK);		\
-	ASSERT_LE(0, self->fd);						\
-} while (0)
 
 /* Send a message of @size times @byte. */
 static ssize_t put_many(int fd, char byte, size_t size)
@@ -58,7 +59,7 @@ TEST_F(bounds, max_messages_is_exact)
 {
 	int i;
 
-	CREATE("max_messages=5");
+	MQ_OPEN_QUEUE("max_messages=5");
 	for (i = 0; i < 5; i++)
 		EXPECT_EQ(1, mq_put(self->fd, "x"));
 	EXPECT_EQ(-EAGAIN, mq_put(self->fd, "x"));
@@ -71,7 +72,7 @@ TEST_F(bounds, max_messages_is_exact)
 
 TEST_F(bounds, max_bytes_is_exact)
 {
-	CREATE("max_bytes=100");
+	MQ_OPEN_QUEUE("max_bytes=100");
 	EXPECT_EQ(60, put_many(self->fd, 'a', 60));
 	EXPECT_EQ(-EAGAIN, put_many(self->fd, 'b', 41));
 	EXPECT_EQ(40, put_many(self->fd, 'c', 40));
@@ -88,7 +89,7 @@ TEST_F(bounds, max_bytes_is_exact)
 
 TEST_F(bounds, empty_messages_count_as_messages)
 {
-	CREATE("max_messages=2 max_bytes=1 allow_empty=1");
+	MQ_OPEN_QUEUE("max_messages=2 max_bytes=1 allow_empty=1");
 	EXPECT_EQ(1, mq_send_one(self->fd, "", 0));
 	EXPECT_EQ(2, mq_send_one(self->fd, "", 0));
 	EXPECT_EQ(-EAGAIN, mq_send_one(self->fd, "", 0));
@@ -96,7 +97,7 @@ TEST_F(bounds, empty_messages_count_as_messages)
 
 TEST_F(bounds, empty_message_fits_a_queue_full_of_bytes)
 {
-	CREATE("max_bytes=2 allow_empty=1");
+	MQ_OPEN_QUEUE("max_bytes=2 allow_empty=1");
 	EXPECT_EQ(2, mq_put(self->fd, "ab"));
 	EXPECT_EQ(-EAGAIN, mq_put(self->fd, "c"));
 	EXPECT_EQ(2, mq_send_one(self->fd, "", 0));
@@ -104,7 +105,7 @@ TEST_F(bounds, empty_message_fits_a_queue_full_of_bytes)
 
 TEST_F(bounds, what_is_in_flight_counts)
 {
-	CREATE("max_messages=2 ack=manual");
+	MQ_OPEN_QUEUE("max_messages=2 ack=manual");
 	ASSERT_EQ(0, mq_fill(self->fd, 2));
 	ASSERT_EQ(0, mq_get(self->fd, "m1"));
 	EXPECT_EQ(-EAGAIN, mq_put(self->fd, "x"));
@@ -122,7 +123,7 @@ TEST_F(bounds, half_read_message_counts_whole)
 {
 	char data[64];
 
-	CREATE("max_bytes=100");
+	MQ_OPEN_QUEUE("max_bytes=100");
 	ASSERT_EQ(100, put_many(self->fd, 'a', 100));
 	ASSERT_EQ(50, mq_read(self->fd, data, 50));
 	EXPECT_EQ(-EAGAIN, mq_put(self->fd, "x"));
@@ -136,7 +137,7 @@ TEST_F(bounds, reject_gives_enospc_also_to_those_who_would_wait)
 {
 	int fd;
 
-	CREATE("max_messages=1 overflow=reject");
+	MQ_OPEN_QUEUE("max_messages=1 overflow=reject");
 	fd = mq_open(&self->queue, O_WRONLY);
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(1, mq_put(fd, "x"));
@@ -151,7 +152,7 @@ TEST_F(bounds, reject_gives_enospc_also_to_those_who_would_wait)
 
 TEST_F(bounds, reject_by_bytes)
 {
-	CREATE("max_bytes=10 overflow=reject");
+	MQ_OPEN_QUEUE("max_bytes=10 overflow=reject");
 	ASSERT_EQ(6, put_many(self->fd, 'a', 6));
 	EXPECT_EQ(-ENOSPC, put_many(self->fd, 'b', 5));
 	EXPECT_EQ(4, put_many(self->fd, 'c', 4));
@@ -162,7 +163,7 @@ TEST_F(bounds, drop_head_drops_the_oldest)
 {
 	int i;
 
-	CREATE("max_messages=3 overflow=drop-head");
+	MQ_OPEN_QUEUE("max_messages=3 overflow=drop-head");
 	ASSERT_EQ(0, mq_fill(self->fd, 10));
 	EXPECT_EQ(3, mq_stat_of(&self->queue, ready));
 	EXPECT_EQ(7, mq_stat_of(&self->queue, dropped));
@@ -180,7 +181,7 @@ TEST_F(bounds, drop_head_drops_the_oldest)
 
 TEST_F(bounds, drop_head_drops_no_more_than_it_must)
 {
-	CREATE("max_bytes=10 overflow=drop-head");
+	MQ_OPEN_QUEUE("max_bytes=10 overflow=drop-head");
 	ASSERT_EQ(3, put_many(self->fd, 'a', 3));
 	ASSERT_EQ(3, put_many(self->fd, 'b', 3));
 	ASSERT_EQ(3, put_many(self->fd, 'c', 3));
@@ -196,7 +197,7 @@ TEST_F(bounds, drop_head_drops_no_more_than_it_must)
 
 TEST_F(bounds, drop_head_leaves_what_is_in_flight)
 {
-	CREATE("max_messages=3 overflow=drop-head ack=manual");
+	MQ_OPEN_QUEUE("max_messages=3 overflow=drop-head ack=manual");
 	ASSERT_EQ(0, mq_fill(self->fd, 3));
 	ASSERT_EQ(0, mq_get(self->fd, "m1"));
 	ASSERT_EQ(1, mq_put(self->fd, "4"));
@@ -218,7 +219,7 @@ TEST_F(bounds, drop_head_leaves_what_is_in_flight)
 
 TEST_F(bounds, drop_head_drops_nothing_if_that_would_not_suffice)
 {
-	CREATE("max_bytes=10 overflow=drop-head ack=manual");
+	MQ_OPEN_QUEUE("max_bytes=10 overflow=drop-head ack=manual");
 	ASSERT_EQ(6, put_many(self->fd, 'a', 6));
 	ASSERT_EQ(6, get_many(self->fd, 'a'));
 	ASSERT_EQ(1, put_many(self->fd, 'b', 1));
@@ -234,7 +235,7 @@ TEST_F(bounds, drop_head_leaves_a_half_read_message)
 {
 	char byte;
 
-	CREATE("max_messages=1 overflow=drop-head");
+	MQ_OPEN_QUEUE("max_messages=1 overflow=drop-head");
 	ASSERT_EQ(2, mq_put(self->fd, "ab"));
 	ASSERT_EQ(1, mq_read(self->fd, &byte, 1));
 	EXPECT_EQ(-ENOSPC, mq_put(self->fd, "c"));
@@ -244,7 +245,7 @@ TEST_F(bounds, drop_head_leaves_a_half_read_message)
 
 TEST_F(bounds, drop_head_drops_what_came_back)
 {
-	CREATE("max_messages=2 overflow=drop-head ack=manual");
+	MQ_OPEN_QUEUE("max_messages=2 overflow=drop-head ack=manual");
 	ASSERT_EQ(0, mq_fill(self->fd, 2));
 	ASSERT_EQ(0, mq_get(self->fd, "m1"));
 	EXPECT_EQ(1, mq_release(self->fd, 1));
@@ -263,7 +264,7 @@ TEST_F(bounds, writer_wakes_when_the_room_suffices_and_not_before)
 	long switches;
 	int fd;
 
-	CREATE("max_bytes=100");
+	MQ_OPEN_QUEUE("max_bytes=100");
 	fd = mq_open(&self->queue, O_WRONLY);
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(30, put_many(self->fd, 'a', 30));
@@ -288,7 +289,7 @@ TEST_F(bounds, small_writer_is_not_stuck_behind_a_big_one)
 	struct mq_call big, small;
 	int fds[2];
 
-	CREATE("max_bytes=100");
+	MQ_OPEN_QUEUE("max_bytes=100");
 	fds[0] = mq_open(&self->queue, O_WRONLY);
 	fds[1] = mq_open(&self->queue, O_WRONLY);
 	ASSERT_LE(0, fds[1]);
@@ -311,7 +312,7 @@ TEST_F(bounds, much_room_wakes_all_writers_that_fit)
 	struct mq_call calls[5];
 	int i, fds[5];
 
-	CREATE("max_bytes=100");
+	MQ_OPEN_QUEUE("max_bytes=100");
 	ASSERT_EQ(100, put_many(self->fd, 'a', 100));
 	for (i = 0; i < 5; i++) {
 		fds[i] = mq_open(&self->queue, O_WRONLY);
@@ -333,7 +334,7 @@ TEST_F(bounds, batch_taken_wakes_as_many_writers)
 	char buffer[1024];
 	int i, fds[4];
 
-	CREATE("max_messages=4");
+	MQ_OPEN_QUEUE("max_messages=4");
 	ASSERT_EQ(0, mq_fill(self->fd, 4));
 	for (i = 0; i < 4; i++) {
 		fds[i] = mq_open(&self->queue, O_WRONLY);
@@ -352,7 +353,7 @@ TEST_F(bounds, acknowledgement_wakes_writers)
 	struct mq_call call;
 	int fd;
 
-	CREATE("max_messages=2 ack=manual");
+	MQ_OPEN_QUEUE("max_messages=2 ack=manual");
 	fd = mq_open(&self->queue, O_WRONLY);
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(0, mq_fill(self->fd, 2));
@@ -368,7 +369,7 @@ TEST_F(bounds, purge_wakes_writers)
 	struct mq_call calls[3];
 	int i, fds[3];
 
-	CREATE("max_messages=3");
+	MQ_OPEN_QUEUE("max_messages=3");
 	ASSERT_EQ(0, mq_fill(self->fd, 3));
 	for (i = 0; i < 3; i++) {
 		fds[i] = mq_open(&self->queue, O_WRONLY);
@@ -386,7 +387,7 @@ TEST_F(bounds, raised_max_messages_wakes_writers)
 	struct mq_call calls[3];
 	int i, fds[3];
 
-	CREATE("max_messages=1");
+	MQ_OPEN_QUEUE("max_messages=1");
 	ASSERT_EQ(1, mq_put(self->fd, "x"));
 	for (i = 0; i < 3; i++) {
 		fds[i] = mq_open(&self->queue, O_WRONLY);
@@ -405,7 +406,7 @@ TEST_F(bounds, raised_max_bytes_wakes_writers)
 	struct mq_call call;
 	int fd;
 
-	CREATE("max_bytes=10");
+	MQ_OPEN_QUEUE("max_bytes=10");
 	fd = mq_open(&self->queue, O_WRONLY);
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(10, put_many(self->fd, 'a', 10));
@@ -422,7 +423,7 @@ TEST_F(bounds, overflow_changed_to_reject_ends_the_wait)
 	struct mq_call call;
 	int fd;
 
-	CREATE("max_messages=1");
+	MQ_OPEN_QUEUE("max_messages=1");
 	fd = mq_open(&self->queue, O_WRONLY);
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(1, mq_put(self->fd, "x"));
@@ -437,7 +438,7 @@ TEST_F(bounds, overflow_changed_to_drop_head_ends_the_wait)
 	struct mq_call call;
 	int fd;
 
-	CREATE("max_messages=1");
+	MQ_OPEN_QUEUE("max_messages=1");
 	fd = mq_open(&self->queue, O_WRONLY);
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(1, mq_put(self->fd, "x"));
@@ -455,7 +456,7 @@ TEST_F(bounds, lowered_max_message_size_ends_the_wait_of_what_is_too_large)
 	int fd;
 
 	/* It was accepted as to its size before: either answer is fine. */
-	CREATE("max_messages=1");
+	MQ_OPEN_QUEUE("max_messages=1");
 	fd = mq_open(&self->queue, O_WRONLY);
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(1, mq_put(self->fd, "x"));
@@ -475,7 +476,7 @@ TEST_F(bounds, lowered_max_bytes_does_not_leave_a_writer_asleep_for_ever)
 	long result;
 	int fd;
 
-	CREATE("max_bytes=100");
+	MQ_OPEN_QUEUE("max_bytes=100");
 	fd = mq_open(&self->queue, O_WRONLY);
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(60, put_many(self->fd, 'a', 60));
@@ -533,7 +534,7 @@ static void check_blocked(struct __test_metadata *_metadata,
 
 	memset(big, 'x', sizeof(big));
 	big[sizeof(big) - 1] = '\n';
-	CREATE("max_messages=1 framing=%s", lines ? "line" : "record");
+	MQ_OPEN_QUEUE("max_messages=1 framing=%s", lines ? "line" : "record");
 	ASSERT_EQ(2, mq_put(self->fd, "a\n"));
 	ASSERT_EQ(0, mq_create(&other, "max_bytes=1G"));
 	fd = mq_open(&other, O_RDWR | O_NONBLOCK);
@@ -578,7 +579,7 @@ TEST_F(bounds, max_total_bytes_bounds_all_queues_together)
 	int fd, sent = 0;
 	ssize_t done;
 
-	CREATE("max_bytes=1G max_messages=1000000");
+	MQ_OPEN_QUEUE("max_bytes=1G max_messages=1000000");
 	ASSERT_EQ(0, mq_create(&second, "overflow=reject"));
 	fd = mq_open(&second, O_RDWR | O_NONBLOCK);
 	ASSERT_LE(0, fd);
@@ -610,7 +611,7 @@ TEST_F(bounds, writer_that_all_queues_hold_off_wakes_when_another_queue_drains)
 	struct mq_call call;
 	int fd, other;
 
-	CREATE("max_bytes=1G");
+	MQ_OPEN_QUEUE("max_bytes=1G");
 	ASSERT_EQ(0, mq_create(&second, ""));
 	other = mq_open(&second, O_WRONLY);
 	ASSERT_LE(0, other);
@@ -635,7 +636,7 @@ TEST_F(bounds, writer_that_all_queues_hold_off_wakes_when_another_is_removed)
 	struct mq_call call;
 	int other;
 
-	CREATE("max_bytes=1G");
+	MQ_OPEN_QUEUE("max_bytes=1G");
 	ASSERT_EQ(0, mq_create(&second, ""));
 	other = mq_open(&second, O_WRONLY);
 	ASSERT_LE(0, other);
@@ -657,7 +658,7 @@ TEST_F(bounds, raised_max_total_bytes_wakes_writers)
 	struct mq_call call;
 	int fd;
 
-	CREATE("max_bytes=1G");
+	MQ_OPEN_QUEUE("max_bytes=1G");
 	fd = mq_open(&self->queue, O_WRONLY);
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(0, mq_write_file(MQ_TOTAL_BYTES, "1M"));
@@ -673,7 +674,7 @@ TEST_F(bounds, drop_head_makes_room_under_max_total_bytes)
 {
 	int i;
 
-	CREATE("max_bytes=1G overflow=drop-head");
+	MQ_OPEN_QUEUE("max_bytes=1G overflow=drop-head");
 	ASSERT_EQ(0, mq_write_file(MQ_TOTAL_BYTES, "1M"));
 	for (i = 0; i < 2000; i++)
 		ASSERT_EQ(1000, put_many(self->fd, 'a', 1000));
@@ -687,7 +688,7 @@ TEST_F(bounds, drop_head_drops_nothing_of_its_own_if_the_rest_is_elsewhere)
 	struct mq_queue second;
 	int i, fd;
 
-	CREATE("max_bytes=1G");
+	MQ_OPEN_QUEUE("max_bytes=1G");
 	ASSERT_EQ(0, mq_create(&second, "overflow=drop-head"));
 	fd = mq_open(&second, O_RDWR | O_NONBLOCK);
 	ASSERT_LE(0, fd);
@@ -707,7 +708,7 @@ TEST_F(bounds, poll_wakes_when_another_queue_gives_memory_back)
 	struct mq_call call;
 	int other;
 
-	CREATE("max_bytes=1G");
+	MQ_OPEN_QUEUE("max_bytes=1G");
 	ASSERT_EQ(0, mq_create(&second, ""));
 	other = mq_open(&second, O_WRONLY | O_NONBLOCK);
 	ASSERT_LE(0, other);
@@ -736,7 +737,7 @@ TEST_F(bounds, all_memory_comes_back)
 	 * much the same number fits every time if nothing was lost on the way;
 	 * how much exactly depends on the chunks that the file has then.
 	 */
-	CREATE("max_bytes=1G max_messages=1000000");
+	MQ_OPEN_QUEUE("max_bytes=1G max_messages=1000000");
 	ASSERT_EQ(0, mq_write_file(MQ_TOTAL_BYTES, "1M"));
 	for (round = 0; round < 4; round++) {
 		for (sent = 0; put_many(self->fd, 'a', 500) == 500; sent++)

@@ -2,8 +2,14 @@
 /*
  * The memory of messages is charged to their sender's control group.
  */
-#include "mq_test.h"
 #include <sys/mount.h>
+#include <sys/stat.h>
+
+#include "mq_test.h"
+#include "helpers/fixture.h"
+#include "helpers/process.h"
+#include "helpers/record.h"
+#include "helpers/settle.h"
 
 #define MEBI (1 << 20)
 
@@ -71,9 +77,7 @@ FIXTURE_SETUP(cgroup)
 	snprintf(self->group, sizeof(self->group), "%s/mq.%d", self->root,
 		 getpid());
 	ASSERT_EQ(0, mkdir(self->group, 0755));
-	ASSERT_EQ(0, mq_create(&self->queue, "max_bytes=1G"));
-	self->fd = mq_open(&self->queue, O_RDWR | O_NONBLOCK);
-	ASSERT_LE(0, self->fd);
+	MQ_OPEN_QUEUE("max_bytes=1G");
 }
 
 FIXTURE_TEARDOWN(cgroup)

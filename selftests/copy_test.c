@@ -3,8 +3,21 @@
  * The moment in between: a message is being copied, and something else happens.
  * userfaultfd stops the copying at a page for as long as it takes.
  */
-#include "mq_test.h"
+#include <poll.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
 #include <linux/userfaultfd.h>
+
+#include "mq_test.h"
+#include "helpers/fixture.h"
+#include "helpers/look.h"
+#include "helpers/process.h"
+#include "helpers/record.h"
+#include "helpers/settle.h"
+#include "helpers/thread.h"
 
 #define PAGE	4096
 
@@ -78,9 +91,7 @@ FIXTURE_SETUP(copy)
 	if (self->uffd == -ENOSYS || self->uffd == -EPERM)
 		SKIP(return, "no userfaultfd");
 	ASSERT_LE(0, self->uffd);
-	ASSERT_EQ(0, mq_create(&self->queue, ""));
-	self->fd = mq_open(&self->queue, O_RDWR | O_NONBLOCK);
-	ASSERT_LE(0, self->fd);
+	MQ_OPEN_QUEUE("");
 }
 
 FIXTURE_TEARDOWN(copy)

@@ -2,7 +2,15 @@
 /*
  * Sends that were seen before store nothing.
  */
+#include <pthread.h>
+
 #include "mq_test.h"
+#include "helpers/fixture.h"
+#include "helpers/look.h"
+#include "helpers/record.h"
+#include "helpers/settle.h"
+#include "helpers/sleep.h"
+#include "helpers/thread.h"
 
 FIXTURE(dedup) {
 	struct mq_queue queue;
@@ -13,18 +21,11 @@ FIXTURE(dedup) {
 	struct mq_batch batch;
 };
 
-#define CREATE(...) do {						\
-	close(self->fd);						\
-	ASSERT_EQ(0, mq_create(&self->queue, __VA_ARGS__));		\
-	self->fd = mq_open(&self->queue, O_RDWR | O_NONBLOCK);		\
-	ASSERT_LE(0, self->fd);						\
-} while (0)
-
 FIXTURE_SETUP(dedup)
 {
 	MQ_REQUIRE();
 	self->fd = -1;
-	CREATE("dedup_window_ms=3600000");
+	MQ_REOPEN_QUEUE("dedup_window_ms=3600000");
 }
 
 FIXTURE_TEARDOWN(dedup)
@@ -33,11 +34,6 @@ FIXTURE_TEARDOWN(dedup)
 	close(self->fd);
 	EXPECT_EQ(0, mq_cleanup());
 }
-
-#define STAT() do {							\
-	ASSERT_EQ(0, mq_stat(&self->queue, &self->stat));		\
-	EXPECT_TRUE(mq_conserved(&self->stat));				\
-} while (0)
 
 /* Send one message; what the call gave is in self->send. */
 static int put(FIXTURE_DATA(dedup) *self, const char *text, const char *id)
@@ -76,7 +72,7 @@ TEST_F(dedup, second_send_stores_nothing_and_tells_the_first_id)
 	EXPECT_NEW(2, "first", "id");
 	EXPECT_DUPLICATE(2, "second", "id");
 	EXPECT_DUPLICATE(2, "first", "id");
-	STAT();
+	MQ_STAT(&self->queue);
 	EXPECT_EQ(2, self->stat.sent);
 	EXPECT_EQ(2, self->stat.ready);
 	EXPECT_EQ(2, self->stat.deduplicated);
@@ -96,14 +92,14 @@ TEST_F(dedup, other_ids_and_none_are_stored)
 	EXPECT_NEW(4, "x", NULL);
 	ASSERT_EQ(1, mq_put(self->fd, "x"));
 	ASSERT_EQ(1, mq_put(self->fd, "x"));
-	STAT();
+	MQ_STAT(&self->queue);
 	EXPECT_EQ(6, self->stat.ready);
 	EXPECT_EQ(0, self->stat.deduplicated);
 }
 
 TEST_F(dedup, id_has_no_effect_without_a_window)
 {
-	CREATE("");
+	MQ_REOPEN_QUEUE("");
 	EXPECT_NEW(1, "x", "id");
 	EXPECT_NEW(2, "x", "id");
 	EXPECT_EQ(0, mq_stat_of(&self->queue, deduplicated));
@@ -207,7 +203,7 @@ TEST_F(dedup, id_outlives_its_message_unless_that_is_purged)
 	EXPECT_NEW(6, "y", "purged");
 	EXPECT_EQ(0, mq_stat_of(&self->queue, dedup_forgotten));
 	ASSERT_EQ(2, mq_purge(self->fd, 0, 0));
-	STAT();
+	MQ_STAT(&self->queue);
 	EXPECT_EQ(0, self->stat.ready);
 	EXPECT_EQ(6, self->stat.sent);
 	EXPECT_EQ(4, self->stat.deduplicated);
@@ -245,7 +241,7 @@ TEST_F(dedup, id_is_free_after_the_window)
 	uint64_t sent;
 	int i;
 
-	CREATE("dedup_window_ms=30");
+	MQ_REOPEN_QUEUE("dedup_window_ms=30");
 	for (i = 1; i <= 5; i++) {
 		EXPECT_NEW(i, "x", "id");
 		sent = mq_boot_ns();
@@ -261,7 +257,7 @@ TEST_F(dedup, duplicate_does_not_make_the_window_longer)
 	unsigned int stored = 0;
 
 	/* Sent all the time: stored again each time the window is over. */
-	CREATE("dedup_window_ms=50");
+	MQ_REOPEN_QUEUE("dedup_window_ms=50");
 	before = mq_boot_ns();
 	EXPECT_NEW(1, "x", "id");
 	sent = mq_boot_ns();
@@ -360,7 +356,7 @@ TEST_F(dedup, duplicate_ends_a_batch_and_is_then_taken_alone)
 	EXPECT_EQ(0, self->send.result);
 	EXPECT_EQ(3, self->send.first_id);
 	EXPECT_EQ(4, self->send.last_id);
-	STAT();
+	MQ_STAT(&self->queue);
 	EXPECT_EQ(4, self->stat.sent);
 	EXPECT_EQ(1, self->stat.deduplicated);
 }
@@ -408,7 +404,7 @@ TEST_F(dedup, large_batch_sent_twice_is_stored_once)
 
 TEST_F(dedup, oldest_id_is_forgotten_beyond_dedup_max)
 {
-	CREATE("dedup_window_ms=3600000 dedup_max=2");
+	MQ_REOPEN_QUEUE("dedup_window_ms=3600000 dedup_max=2");
 	EXPECT_NEW(1, "x", "a");
 	EXPECT_NEW(2, "x", "b");
 	EXPECT_DUPLICATE(1, "x", "a");
@@ -425,7 +421,7 @@ TEST_F(dedup, oldest_id_is_forgotten_beyond_dedup_max)
 
 TEST_F(dedup, dedup_max_of_one_remembers_the_last)
 {
-	CREATE("dedup_window_ms=3600000 dedup_max=1");
+	MQ_REOPEN_QUEUE("dedup_window_ms=3600000 dedup_max=1");
 	EXPECT_NEW(1, "x", "a");
 	EXPECT_DUPLICATE(1, "x", "a");
 	EXPECT_NEW(2, "x", "b");
@@ -454,7 +450,7 @@ TEST_F(dedup, dedup_max_is_live)
 
 TEST_F(dedup, id_that_the_window_ended_is_not_forgotten_early)
 {
-	CREATE("dedup_window_ms=1 dedup_max=1");
+	MQ_REOPEN_QUEUE("dedup_window_ms=1 dedup_max=1");
 	EXPECT_NEW(1, "x", "a");
 	mq_sleep_ms(5);
 	EXPECT_NEW(2, "x", "b");
@@ -467,7 +463,7 @@ TEST_F(dedup, id_that_the_window_ended_is_not_forgotten_early)
 
 TEST_F(dedup, refused_send_remembers_nothing)
 {
-	CREATE("dedup_window_ms=3600000 max_messages=1");
+	MQ_REOPEN_QUEUE("dedup_window_ms=3600000 max_messages=1");
 	ASSERT_EQ(1, mq_put(self->fd, "x"));
 	EXPECT_EQ(-EAGAIN, put(self, "x", "id"));
 	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "overflow", "reject"));
@@ -483,14 +479,14 @@ TEST_F(dedup, refused_send_remembers_nothing)
 
 TEST_F(dedup, send_that_is_too_large_remembers_nothing)
 {
-	CREATE("dedup_window_ms=3600000 max_message_size=3");
+	MQ_REOPEN_QUEUE("dedup_window_ms=3600000 max_message_size=3");
 	EXPECT_EQ(-EMSGSIZE, put(self, "large", "id"));
 	EXPECT_NEW(1, "x", "id");
 }
 
 TEST_F(dedup, batch_cut_off_by_the_bounds_remembers_only_what_was_stored)
 {
-	CREATE("dedup_window_ms=3600000 max_messages=2");
+	MQ_REOPEN_QUEUE("dedup_window_ms=3600000 max_messages=2");
 	add(self, "1", "a");
 	add(self, "2", "b");
 	add(self, "3", "c");
@@ -505,7 +501,7 @@ TEST_F(dedup, batch_cut_off_by_the_bounds_remembers_only_what_was_stored)
 
 TEST_F(dedup, duplicate_is_taken_by_a_full_queue)
 {
-	CREATE("dedup_window_ms=3600000 max_messages=1");
+	MQ_REOPEN_QUEUE("dedup_window_ms=3600000 max_messages=1");
 	EXPECT_NEW(1, "x", "id");
 	EXPECT_DUPLICATE(1, "x", "id");
 	EXPECT_EQ(-EAGAIN, put(self, "x", "other"));
@@ -561,8 +557,7 @@ TEST_F(dedup, queue_is_removed_with_all_that_it_remembers)
 	ASSERT_EQ(0, mq_control("create %s dedup_window_ms=3600000",
 				self->queue.name));
 	close(self->fd);
-	self->fd = mq_open(&self->queue, O_RDWR | O_NONBLOCK);
-	ASSERT_LE(0, self->fd);
+	MQ_OPEN(fd, O_RDWR | O_NONBLOCK);
 	EXPECT_NEW(1, "x", "1 of many");
 }
 
@@ -632,7 +627,7 @@ TEST_F(dedup, of_many_senders_one_stores_it)
 	}
 	EXPECT_EQ(IDS, stored);
 	EXPECT_EQ(3 * IDS, duplicates);
-	STAT();
+	MQ_STAT(&self->queue);
 	EXPECT_EQ(IDS, self->stat.sent);
 	EXPECT_EQ(3 * IDS, self->stat.deduplicated);
 }

@@ -2,7 +2,14 @@
 /*
  * Messages that are set aside, and received by their id.
  */
+#include <poll.h>
+
 #include "mq_test.h"
+#include "helpers/fixture.h"
+#include "helpers/look.h"
+#include "helpers/record.h"
+#include "helpers/settle.h"
+#include "helpers/thread.h"
 
 FIXTURE(defer) {
 	struct mq_queue queue;
@@ -13,15 +20,7 @@ FIXTURE(defer) {
 	char buffer[4096];
 };
 
-#define RECREATE(...) do {						\
-	close(self->fd);						\
-	close(self->other);						\
-	ASSERT_EQ(0, mq_create(&self->queue, "ack=manual " __VA_ARGS__)); \
-	self->fd = mq_open(&self->queue, O_RDWR | O_NONBLOCK);		\
-	self->other = mq_open(&self->queue, O_RDWR | O_NONBLOCK);	\
-	ASSERT_LE(0, self->fd);						\
-	ASSERT_LE(0, self->other);					\
-} while (0)
+#define RECREATE(...)	MQ_REOPEN_PAIR("ack=manual " __VA_ARGS__)
 
 FIXTURE_SETUP(defer)
 {
@@ -36,11 +35,6 @@ FIXTURE_TEARDOWN(defer)
 	close(self->other);
 	EXPECT_EQ(0, mq_cleanup());
 }
-
-#define STAT() do {							\
-	ASSERT_EQ(0, mq_stat(&self->queue, &self->stat));		\
-	EXPECT_TRUE(mq_conserved(&self->stat));				\
-} while (0)
 
 #define RECV_ID(fd, id) \
 	mq_recv_id(fd, id, self->buffer, sizeof(self->buffer), &self->recv)
@@ -57,7 +51,7 @@ TEST_F(defer, message_is_set_aside)
 	DEFER_FIRST(2);
 	MQ_EXPECT(&self->queue, 1, DEFERRED, 1, 0, NONE);
 	EXPECT_EQ(0, mq_held(self->fd));
-	STAT();
+	MQ_STAT(&self->queue);
 	EXPECT_EQ(1, self->stat.deferred);
 	EXPECT_EQ(1, self->stat.ready);
 	EXPECT_EQ(0, self->stat.in_flight);
@@ -84,7 +78,7 @@ TEST_F(defer, message_is_received_by_its_id)
 	EXPECT_EQ(1, mq_held(self->other));
 	EXPECT_EQ(1, mq_last_id(self->other));
 	MQ_EXPECT(&self->queue, 1, IN_FLIGHT, 2, 0, NONE);
-	STAT();
+	MQ_STAT(&self->queue);
 	EXPECT_EQ(0, self->stat.deferred);
 	EXPECT_EQ(1, self->stat.in_flight);
 	EXPECT_EQ(2, self->stat.delivered);
@@ -171,7 +165,7 @@ TEST_F(defer, what_is_not_deferred_is_enoent)
 	EXPECT_EQ(-ENOENT, RECV_ID(self->fd, 6));
 	EXPECT_EQ(-ENOENT, RECV_ID(self->fd, 7));
 	EXPECT_EQ(-ENOENT, RECV_ID(self->fd, ~0ULL));
-	STAT();
+	MQ_STAT(&self->queue);
 	before.oldest_ms = self->stat.oldest_ms;
 	before.oldest_in_flight_ms = self->stat.oldest_in_flight_ms;
 	EXPECT_EQ(0, memcmp(&before, &self->stat, sizeof(before)));
@@ -246,7 +240,7 @@ TEST_F(defer, buffer_that_cannot_be_written_leaves_it_deferred)
 	EXPECT_EQ(-EFAULT, mq_ioctl(self->fd, DEVMQ_IOC_RECV, &self->recv));
 	MQ_EXPECT(&self->queue, 1, DEFERRED, 1, 0, NONE);
 	EXPECT_EQ(0, mq_held(self->fd));
-	STAT();
+	MQ_STAT(&self->queue);
 	EXPECT_EQ(1, self->stat.deferred);
 	EXPECT_EQ(0, RECV_ID(self->fd, 1));
 }
@@ -335,7 +329,7 @@ TEST_F(defer, purge_takes_it)
 	EXPECT_EQ(-ENOENT, RECV_ID(self->fd, 2));
 	EXPECT_EQ(1, mq_purge_states(self->fd, 0, 0,
 				     DEVMQ_STATE_MASK(DEVMQ_STATE_DEFERRED)));
-	STAT();
+	MQ_STAT(&self->queue);
 	EXPECT_EQ(0, self->stat.deferred);
 	EXPECT_EQ(2, self->stat.ready);
 	EXPECT_EQ(2, self->stat.purged);
@@ -358,7 +352,7 @@ TEST_F(defer, message_expires_when_its_time_is_over)
 	EXPECT_TRUE(mq_wait_until(mq_stat_of(&self->queue, deferred) == 0));
 	EXPECT_LE(ttl, mq_boot_ns() - start);
 	EXPECT_EQ(-ENOENT, RECV_ID(self->fd, id));
-	STAT();
+	MQ_STAT(&self->queue);
 	EXPECT_EQ(id, self->stat.expired);
 }
 

@@ -13,8 +13,17 @@
  * somebody who does nothing with the queue: what is slow then as well is the
  * machine's, and is allowed for.
  */
-#include "ring.h"
+#include <pthread.h>
+#include <signal.h>
+#include <sys/epoll.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
+
+#include "mq_test.h"
+#include "helpers/look.h"
+#include "helpers/record.h"
+#include "helpers/ring.h"
+#include "helpers/settle.h"
 
 #define FEW	10
 #define MANY	10000

@@ -3,7 +3,15 @@
  * What holds for every ioctl: sizes, pointers, flags, reserved members, access
  * modes.  Compiled a second time as a 32-bit program.
  */
+#include <stddef.h>
+#include <sys/mman.h>
+
 #include "mq_test.h"
+#include "helpers/fixture.h"
+#include "helpers/look.h"
+#include "helpers/memory.h"
+#include "helpers/record.h"
+#include "helpers/settle.h"
 
 /* Every ioctl's structure, with something behind it to make it larger. */
 union argument {
@@ -181,8 +189,7 @@ FIXTURE_SETUP(ioctl)
 	self->fd = mq_open(&self->queue, O_RDWR | O_NONBLOCK);
 	self->reader = mq_open(&self->queue, O_RDONLY | O_NONBLOCK);
 	self->writer = mq_open(&self->queue, O_WRONLY | O_NONBLOCK);
-	self->looker = mq_open(&self->queue, MQ_LOOK | O_NONBLOCK);
-	ASSERT_LE(0, self->looker);
+	MQ_OPEN(looker, MQ_LOOK | O_NONBLOCK);
 
 	/* One message is held, two are ready: each call has something to do. */
 	ASSERT_EQ(0, mq_fill(self->fd, 3));
@@ -547,9 +554,7 @@ FIXTURE(command) {
 FIXTURE_SETUP(command)
 {
 	MQ_REQUIRE();
-	ASSERT_EQ(0, mq_create(&self->queue, "ack=manual"));
-	self->fd = mq_open(&self->queue, O_RDWR | O_NONBLOCK);
-	ASSERT_LE(0, self->fd);
+	MQ_OPEN_QUEUE("ack=manual");
 }
 
 FIXTURE_TEARDOWN(command)

@@ -2,7 +2,18 @@
 /*
  * Deliveries that are taken back when their lease is over.
  */
+#include <poll.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/wait.h>
+
 #include "mq_test.h"
+#include "helpers/fixture.h"
+#include "helpers/look.h"
+#include "helpers/process.h"
+#include "helpers/record.h"
+#include "helpers/settle.h"
+#include "helpers/thread.h"
 
 FIXTURE(lease) {
 	struct mq_queue queue;
@@ -15,11 +26,7 @@ FIXTURE(lease) {
 FIXTURE_SETUP(lease)
 {
 	MQ_REQUIRE();
-	ASSERT_EQ(0, mq_create(&self->queue, "ack=manual"));
-	self->fd = mq_open(&self->queue, O_RDWR | O_NONBLOCK);
-	self->other = mq_open(&self->queue, O_RDWR | O_NONBLOCK);
-	ASSERT_LE(0, self->fd);
-	ASSERT_LE(0, self->other);
+	MQ_OPEN_PAIR("ack=manual");
 }
 
 FIXTURE_TEARDOWN(lease)

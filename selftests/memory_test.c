@@ -4,8 +4,18 @@
  * there may be, and that a message that stays does not keep that of those that
  * went.
  */
-#include "mq_test.h"
+#include <signal.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+
+#include "mq_test.h"
+#include "helpers/fixture.h"
+#include "helpers/look.h"
+#include "helpers/process.h"
+#include "helpers/record.h"
+#include "helpers/settle.h"
+#include "helpers/sleep.h"
+#include "helpers/thread.h"
 
 #define USED_BYTES	"/sys/module/devmq/parameters/used_bytes"
 #define USED_BY		"/sys/module/devmq/parameters/used_by"
@@ -70,9 +80,7 @@ FIXTURE_TEARDOWN(memory)
 }
 
 #define CREATE(...) do {						\
-	ASSERT_EQ(0, mq_create(&self->queue, __VA_ARGS__));		\
-	self->fd = mq_open(&self->queue, O_RDWR | O_NONBLOCK);		\
-	ASSERT_LE(0, self->fd);						\
+	MQ_OPEN_QUEUE(__VA_ARGS__);					\
 	ASSERT_EQ(0, mq_consumer_set(self->fd, DEVMQ_ACK_MANUAL, 0));	\
 } while (0)
 

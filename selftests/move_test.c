@@ -2,7 +2,15 @@
 /*
  * Messages that are moved from one queue to another, dead or not.
  */
+#include <signal.h>
+
 #include "mq_test.h"
+#include "helpers/fixture.h"
+#include "helpers/look.h"
+#include "helpers/process.h"
+#include "helpers/record.h"
+#include "helpers/settle.h"
+#include "helpers/thread.h"
 
 #define ANY	(DEVMQ_STATE_MASK(DEVMQ_STATE_READY) | \
 		 DEVMQ_STATE_MASK(DEVMQ_STATE_DELAYED) | \
@@ -73,11 +81,6 @@ static long long move(FIXTURE_DATA(move) * self, uint32_t states)
 	return error ? error : (long long)self->result.moved;
 }
 
-#define STAT(which) do {						\
-	ASSERT_EQ(0, mq_stat(which, &self->stat));			\
-	EXPECT_TRUE(mq_conserved(&self->stat));				\
-} while (0)
-
 /* -- what goes, and as what ---------------------------------------------------- */
 
 TEST_F(move, ready_messages_go_in_their_order_under_new_numbers)
@@ -87,11 +90,11 @@ TEST_F(move, ready_messages_go_in_their_order_under_new_numbers)
 	ASSERT_EQ(0, mq_fill(self->fd, 3));
 	EXPECT_EQ(3, move(self, ONLY(READY)));
 	EXPECT_EQ(0, self->result.stranded);
-	STAT(&self->from);
+	MQ_STAT(&self->from);
 	EXPECT_EQ(0, self->stat.ready);
 	EXPECT_EQ(3, self->stat.purged);
 	EXPECT_EQ(0, self->stat.bytes);
-	STAT(&self->to);
+	MQ_STAT(&self->to);
 	EXPECT_EQ(4, self->stat.ready);
 	EXPECT_EQ(4, self->stat.sent);
 	EXPECT_EQ(11, self->stat.bytes);
@@ -164,7 +167,7 @@ TEST_F(move, delayed_message_stays_delayed)
 	EXPECT_EQ(0, self->look.extra.expires_ns);
 	ASSERT_EQ(0, mq_look_id(&self->to, 2, &self->look));
 	EXPECT_TRUE(mq_is_from_now(self->look.extra.due_ns, 2 * MQ_HOUR));
-	STAT(&self->to);
+	MQ_STAT(&self->to);
 	EXPECT_EQ(2, self->stat.delayed);
 	EXPECT_EQ(-EAGAIN, mq_read(self->to_fd, self->buffer, 10));
 }
@@ -263,10 +266,10 @@ TEST_F(move, full_queue_ends_it_and_all_is_told)
 	EXPECT_EQ(0, self->result.stranded);
 	EXPECT_EQ(-ENOSPC, move(self, ONLY(READY)));
 	EXPECT_EQ(0, self->result.moved);
-	STAT(&self->to);
+	MQ_STAT(&self->to);
 	EXPECT_EQ(2, self->stat.ready);
 	EXPECT_EQ(0, self->stat.dropped);
-	STAT(&self->from);
+	MQ_STAT(&self->from);
 	EXPECT_EQ(3, self->stat.ready);
 	EXPECT_EQ(0, mq_get(self->to_fd, "m1"));
 	EXPECT_EQ(1, mq_ack(self->to_fd, 1));
@@ -323,7 +326,7 @@ TEST_F(move, message_whose_time_is_over_expires_there)
 		SKIP(return, "it expired before it could be moved");
 	ASSERT_TRUE(mq_wait_until(mq_stat_of(&self->to, expired) == 1));
 	EXPECT_LE(end - 500 * 1000000ULL, mq_clock_ns(CLOCK_BOOTTIME));
-	STAT(&self->to);
+	MQ_STAT(&self->to);
 	EXPECT_EQ(0, self->stat.ready);
 }
 
@@ -355,7 +358,7 @@ TEST_F(move, times_go_along_to_a_queue_with_an_order)
 	EXPECT_EQ(DEVMQ_STATE_DELAYED, self->look.record.state);
 	EXPECT_TRUE(mq_is_from_now(self->look.extra.due_ns, MQ_HOUR));
 	EXPECT_EQ(0, self->look.extra.note_size);
-	STAT(&self->to);
+	MQ_STAT(&self->to);
 	EXPECT_EQ(1, self->stat.ready);
 	EXPECT_EQ(2, self->stat.delayed);
 }
@@ -534,8 +537,8 @@ TEST_F(move, who_is_killed_loses_none_and_makes_none_two)
 			       mq_stat_of(&self->to, ready));
 	}
 	EXPECT_TRUE(all_there(self->fd, self->to_fd));
-	STAT(&self->from);
-	STAT(&self->to);
+	MQ_STAT(&self->from);
+	MQ_STAT(&self->to);
 }
 
 TEST_F(move, two_movers_and_senders_keep_within_the_bound)
@@ -565,8 +568,8 @@ TEST_F(move, two_movers_and_senders_keep_within_the_bound)
 		kill(child[i], SIGKILL);
 		EXPECT_EQ(128 + SIGKILL, mq_wait_child(child[i]));
 	}
-	STAT(&self->from);
-	STAT(&self->to);
+	MQ_STAT(&self->from);
+	MQ_STAT(&self->to);
 	/* Nothing is reserved any more. */
 	EXPECT_LE(0, mq_purge(self->to_fd, 0, 0));
 	for (i = 0; i < 100; i++)

@@ -2,8 +2,17 @@
 /*
  * Looking at messages without taking them.
  */
-#include "mq_test.h"
+#include <pthread.h>
+#include <signal.h>
 #include <sys/resource.h>
+
+#include "mq_test.h"
+#include "helpers/fixture.h"
+#include "helpers/look.h"
+#include "helpers/memory.h"
+#include "helpers/process.h"
+#include "helpers/record.h"
+#include "helpers/settle.h"
 
 /* What a record with 1 to 8 bytes of payload takes. */
 #define SMALL	(sizeof(struct devmq_record) + sizeof(struct devmq_extra) + 8)
@@ -19,11 +28,8 @@ FIXTURE(peek) {
 FIXTURE_SETUP(peek)
 {
 	MQ_REQUIRE();
-	ASSERT_EQ(0, mq_create(&self->queue, "ack=manual max_messages=100000"));
-	self->fd = mq_open(&self->queue, O_RDWR | O_NONBLOCK);
-	self->looker = mq_open(&self->queue, MQ_LOOK);
-	ASSERT_LE(0, self->fd);
-	ASSERT_LE(0, self->looker);
+	MQ_OPEN_QUEUE("ack=manual max_messages=100000");
+	MQ_OPEN(looker, MQ_LOOK);
 }
 
 FIXTURE_TEARDOWN(peek)
@@ -434,8 +440,7 @@ TEST_F(peek, exclusive_consumer_is_not_disturbed)
 	int fd;
 
 	close(self->fd);
-	self->fd = mq_open(&self->queue, O_RDWR | O_EXCL | O_NONBLOCK);
-	ASSERT_LE(0, self->fd);
+	MQ_OPEN(fd, O_RDWR | O_EXCL | O_NONBLOCK);
 	ASSERT_EQ(-EAGAIN, mq_read(self->fd, self->buffer, 1));
 	ASSERT_EQ(0, mq_fill(self->fd, 1));
 	prepare(self, sizeof(self->buffer));

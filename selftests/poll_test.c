@@ -3,8 +3,14 @@
  * Those who poll: all are told, however many they are, and a message costs those
  * who send and receive it the same.
  */
-#include "mq_test.h"
+#include <pthread.h>
+#include <sys/epoll.h>
 #include <sys/resource.h>
+
+#include "mq_test.h"
+#include "helpers/fixture.h"
+#include "helpers/settle.h"
+#include "helpers/thread.h"
 
 #define MANY	4000
 
@@ -25,11 +31,8 @@ FIXTURE_SETUP(poll)
 	self->count = 0;
 	self->fds = calloc(2 * MANY, sizeof(*self->fds));
 	ASSERT_NE(NULL, self->fds);
-	ASSERT_EQ(0, mq_create(&self->queue, "max_bytes=1M"));
-	self->fd = mq_open(&self->queue, O_RDWR | O_NONBLOCK);
-	self->file = mq_open(&self->queue, O_RDWR);
-	ASSERT_LE(0, self->fd);
-	ASSERT_LE(0, self->file);
+	MQ_OPEN_QUEUE("max_bytes=1M");
+	MQ_OPEN(file, O_RDWR);
 }
 
 static void close_all(FIXTURE_DATA(poll) *self)
@@ -162,8 +165,7 @@ TEST_F(poll, all_are_told_that_the_queue_is_gone)
 TEST_F(poll, those_of_a_file_that_only_sends_are_told_that_the_queue_is_gone)
 {
 	close(self->file);
-	self->file = mq_open(&self->queue, O_WRONLY);
-	ASSERT_LE(0, self->file);
+	MQ_OPEN(file, O_WRONLY);
 	ASSERT_EQ(0, poll_many(self, 30, EPOLLET, false));
 	ASSERT_EQ(0, poll_many(self, 30, EPOLLHUP | EPOLLEXCLUSIVE, false));
 	EXPECT_TRUE(none_told(self, false));

@@ -2,8 +2,15 @@
 /*
  * Dropping messages by id, age and state.
  */
-#include "mq_test.h"
+#include <pthread.h>
+#include <signal.h>
 #include <sys/time.h>
+
+#include "mq_test.h"
+#include "helpers/fixture.h"
+#include "helpers/look.h"
+#include "helpers/record.h"
+#include "helpers/settle.h"
 
 FIXTURE(purge) {
 	struct mq_queue queue;
@@ -14,9 +21,7 @@ FIXTURE(purge) {
 FIXTURE_SETUP(purge)
 {
 	MQ_REQUIRE();
-	ASSERT_EQ(0, mq_create(&self->queue, "ack=manual"));
-	self->fd = mq_open(&self->queue, O_RDWR | O_NONBLOCK);
-	ASSERT_LE(0, self->fd);
+	MQ_OPEN_QUEUE("ack=manual");
 	memset(&self->purge, 0, sizeof(self->purge));
 	self->purge.size = sizeof(self->purge);
 	memset(&self->purge.purged, MQ_POISON, sizeof(self->purge.purged));

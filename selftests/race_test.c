@@ -3,7 +3,13 @@
  * Two things happen to the same messages at the same time: whichever is first,
  * nothing is lost, nothing is there twice, and the counters add up.
  */
+#include <pthread.h>
+
 #include "mq_test.h"
+#include "helpers/look.h"
+#include "helpers/process.h"
+#include "helpers/record.h"
+#include "helpers/settle.h"
 
 /* What each worker must have done before a race is over, and at most so long. */
 #define ROUNDS		100

@@ -2,10 +2,19 @@
 /*
  * Receiving records: what is in them, how many come, how long it takes.
  */
-#include "mq_test.h"
+#include <pthread.h>
+#include <signal.h>
+#include <sys/mman.h>
 
-/* What a record with 1 to 8 bytes of payload takes. */
-#define SMALL	(sizeof(struct devmq_record) + 8)
+#include "mq_test.h"
+#include "helpers/fixture.h"
+#include "helpers/look.h"
+#include "helpers/memory.h"
+#include "helpers/process.h"
+#include "helpers/record.h"
+#include "helpers/settle.h"
+#include "helpers/sleep.h"
+#include "helpers/thread.h"
 
 FIXTURE(recv) {
 	struct mq_queue queue;
@@ -18,9 +27,7 @@ FIXTURE(recv) {
 FIXTURE_SETUP(recv)
 {
 	MQ_REQUIRE();
-	ASSERT_EQ(0, mq_create(&self->queue, ""));
-	self->fd = mq_open(&self->queue, O_RDWR | O_NONBLOCK);
-	ASSERT_LE(0, self->fd);
+	MQ_OPEN_QUEUE("");
 }
 
 FIXTURE_TEARDOWN(recv)
@@ -29,13 +36,6 @@ FIXTURE_TEARDOWN(recv)
 	close(self->fd);
 	EXPECT_EQ(0, mq_cleanup());
 }
-
-#define RECREATE(...) do {						\
-	close(self->fd);						\
-	ASSERT_EQ(0, mq_create(&self->queue, __VA_ARGS__));		\
-	self->fd = mq_open(&self->queue, O_RDWR | O_NONBLOCK);		\
-	ASSERT_LE(0, self->fd);						\
-} while (0)
 
 #define RECV()	mq_recv(self->fd, self->buffer, sizeof(self->buffer), \
 			&self->recv)
@@ -69,7 +69,7 @@ TEST_F(recv, gives_all_that_is_ready_in_order)
 	ASSERT_EQ(0, mq_fill(self->fd, 50));
 	ASSERT_EQ(0, RECV());
 	EXPECT_EQ(50, self->recv.count);
-	EXPECT_EQ(50 * SMALL, self->recv.used);
+	EXPECT_EQ(50 * MQ_SMALL, self->recv.used);
 	EXPECT_EQ(0, self->recv.need);
 	for (i = 1; i <= 50; i++) {
 		record = mq_record_next(self->buffer, self->recv.used, record);
@@ -172,7 +172,7 @@ static void check_comes_back(struct __test_metadata *_metadata,
 	struct devmq_record *record, peeked;
 	unsigned int round, i;
 
-	RECREATE(options);
+	MQ_REOPEN_QUEUE(options);
 	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "allow_empty", "1"));
 	for (i = 1; i <= 40; i++) {
 		record = mq_batch_add_full(&self->batch, "key", i % 4, NULL, 0,
@@ -269,9 +269,9 @@ TEST_F(recv, unreadable_end_of_a_buffer_cuts_a_run)
 	ASSERT_EQ(0, mprotect(map + page, page, PROT_NONE));
 	mq_recv_init(&self->recv, map, 3 * page);
 	ASSERT_EQ(0, mq_ioctl(self->fd, DEVMQ_IOC_RECV, &self->recv));
-	got = page / SMALL;
+	got = page / MQ_SMALL;
 	EXPECT_EQ(got, self->recv.count);
-	EXPECT_EQ(got * SMALL, self->recv.used);
+	EXPECT_EQ(got * MQ_SMALL, self->recv.used);
 	EXPECT_EQ(100 - got, mq_stat_of(&self->queue, ready));
 	EXPECT_EQ(got, mq_stat_of(&self->queue, acked));
 	munmap(map, 3 * page);
@@ -322,7 +322,7 @@ TEST_F(recv, state_of_what_is_held_is_in_flight)
 {
 	struct devmq_record *record = (void *)self->buffer;
 
-	RECREATE("ack=manual");
+	MQ_REOPEN_QUEUE("ack=manual");
 	ASSERT_EQ(0, mq_fill(self->fd, 1));
 	ASSERT_EQ(0, RECV());
 	EXPECT_EQ(DEVMQ_STATE_IN_FLIGHT, record->state);
@@ -366,7 +366,7 @@ TEST_F(recv, max_count_is_obeyed)
 		self->recv.max_count = max;
 		ASSERT_EQ(0, mq_ioctl(self->fd, DEVMQ_IOC_RECV, &self->recv));
 		EXPECT_EQ(max, self->recv.count);
-		EXPECT_EQ(max * SMALL, self->recv.used);
+		EXPECT_EQ(max * MQ_SMALL, self->recv.used);
 		record = (void *)self->buffer;
 		EXPECT_EQ(next, record->id);
 		EXPECT_TRUE(untouched(self->buffer + self->recv.used, 1000));
@@ -387,13 +387,13 @@ TEST_F(recv, as_many_as_fit_and_the_rest_stays)
 
 	ASSERT_EQ(0, mq_fill(self->fd, 9));
 	/* Room for three, with nothing or something over. */
-	for (space = 3 * SMALL; space < 4 * SMALL; space += 32) {
-		fit = space / SMALL;
+	for (space = 3 * MQ_SMALL; space < 4 * MQ_SMALL; space += 32) {
+		fit = space / MQ_SMALL;
 		memset(self->buffer, MQ_POISON, sizeof(self->buffer));
 		mq_recv_init(&self->recv, self->buffer, space);
 		ASSERT_EQ(0, mq_ioctl(self->fd, DEVMQ_IOC_RECV, &self->recv));
 		EXPECT_EQ(fit, self->recv.count);
-		EXPECT_EQ(fit * SMALL, self->recv.used);
+		EXPECT_EQ(fit * MQ_SMALL, self->recv.used);
 		EXPECT_EQ(0, self->recv.need);
 		EXPECT_TRUE(untouched(self->buffer + space, 1000));
 	}
@@ -558,13 +558,13 @@ TEST_F(recv, unwritable_later_record_ends_the_batch_and_stays)
 
 	ASSERT_EQ(0, mq_fill(self->fd, 60));
 	/* The first one fits, and more or less of the second one. */
-	for (inside = SMALL; inside < 2 * SMALL - 6; inside += 9) {
+	for (inside = MQ_SMALL; inside < 2 * MQ_SMALL - 6; inside += 9) {
 		mq_recv_init(&self->recv, edge - inside, 10000);
 		ASSERT_EQ(0, mq_ioctl(self->fd, DEVMQ_IOC_RECV, &self->recv)) {
 			TH_LOG("%zu bytes inside", inside);
 		}
 		ASSERT_EQ(1, self->recv.count);
-		ASSERT_EQ(SMALL, self->recv.used);
+		ASSERT_EQ(MQ_SMALL, self->recv.used);
 		memcpy(&record, edge - inside, sizeof(record));
 		ASSERT_EQ(next, record.id);
 		next++;
@@ -592,7 +592,7 @@ TEST_F(recv, unwritable_later_record_of_a_large_batch_loses_nothing)
 	/* Whatever the kernel does in one go, the buffer ends in the middle. */
 	ASSERT_EQ(0, mq_fill_fast(self->fd, 1000));
 	while (total < 1000 && rounds++ < 1000) {
-		mq_recv_init(&recv, edge - 100 * SMALL - 50, 1 << 20);
+		mq_recv_init(&recv, edge - 100 * MQ_SMALL - 50, 1 << 20);
 		ASSERT_EQ(0, mq_ioctl(self->fd, DEVMQ_IOC_RECV, &recv));
 		ASSERT_LT(0, recv.count);
 		ASSERT_GE(100, recv.count);
@@ -608,7 +608,7 @@ TEST_F(recv, buffer_size_may_be_larger_than_memory)
 	char *edge = mq_edge();
 
 	ASSERT_EQ(0, mq_fill(self->fd, 2));
-	mq_recv_init(&self->recv, edge - 2 * SMALL, 1ULL << 40);
+	mq_recv_init(&self->recv, edge - 2 * MQ_SMALL, 1ULL << 40);
 	ASSERT_EQ(0, mq_ioctl(self->fd, DEVMQ_IOC_RECV, &self->recv));
 	EXPECT_EQ(2, self->recv.count);
 }
@@ -792,7 +792,7 @@ TEST_F(recv, eof_empty_is_a_count_of_zero)
 {
 	int fd;
 
-	RECREATE("eof=empty");
+	MQ_REOPEN_QUEUE("eof=empty");
 	fd = mq_open(&self->queue, O_RDONLY);
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(0, mq_fill(self->fd, 1));
@@ -814,10 +814,9 @@ TEST_F(recv, eof_hangup_is_a_count_of_zero_when_no_writer_is_left)
 	struct mq_call call;
 	int fd;
 
-	RECREATE("eof=hangup");
+	MQ_REOPEN_QUEUE("eof=hangup");
 	close(self->fd);
-	self->fd = mq_open(&self->queue, O_WRONLY);
-	ASSERT_LE(0, self->fd);
+	MQ_OPEN(fd, O_WRONLY);
 	fd = mq_open(&self->queue, O_RDONLY);
 	ASSERT_LE(0, fd);
 	recv_until(&self->recv, self->buffer, 0);
@@ -833,7 +832,7 @@ TEST_F(recv, eof_hangup_is_a_count_of_zero_when_no_writer_is_left)
 
 TEST_F(recv, empty_message_is_a_record)
 {
-	RECREATE("eof=empty allow_empty=1");
+	MQ_REOPEN_QUEUE("eof=empty allow_empty=1");
 	ASSERT_EQ(1, mq_send_one(self->fd, "", 0));
 	ASSERT_EQ(0, RECV());
 	EXPECT_EQ(1, self->recv.count);

@@ -2,7 +2,15 @@
 /*
  * Another attempt for the dead.
  */
+#include <sys/stat.h>
+
 #include "mq_test.h"
+#include "helpers/fixture.h"
+#include "helpers/look.h"
+#include "helpers/process.h"
+#include "helpers/record.h"
+#include "helpers/settle.h"
+#include "helpers/thread.h"
 
 FIXTURE(redrive) {
 	struct mq_queue grave;	/* takes the dead of the queue */
@@ -59,11 +67,6 @@ static int kill_next(int fd, uint64_t id)
 
 #define REDRIVE(fd)	mq_redrive(fd, 0, 0, -1, &self->stranded)
 
-#define STAT(which) do {						\
-	ASSERT_EQ(0, mq_stat(which, &self->stat));			\
-	EXPECT_TRUE(mq_conserved(&self->stat));				\
-} while (0)
-
 /* -- here ---------------------------------------------------------------------- */
 
 TEST_F(redrive, dead_message_is_ready_again_in_its_place)
@@ -73,7 +76,7 @@ TEST_F(redrive, dead_message_is_ready_again_in_its_place)
 	ASSERT_EQ(1, mq_put(self->fd, "x"));
 	EXPECT_EQ(3, REDRIVE(self->fd));
 	EXPECT_EQ(0, self->stranded);
-	STAT(&self->queue);
+	MQ_STAT(&self->queue);
 	EXPECT_EQ(0, self->stat.dead);
 	EXPECT_EQ(5, self->stat.ready);
 	EXPECT_EQ(0, self->stat.purged);
@@ -278,11 +281,11 @@ TEST_F(redrive, message_goes_back_under_a_new_number)
 	ASSERT_EQ(0, mq_peek_id(&self->grave, 1, &before));
 	EXPECT_EQ(2, REDRIVE(self->grave_fd));
 	EXPECT_EQ(0, self->stranded);
-	STAT(&self->grave);
+	MQ_STAT(&self->grave);
 	EXPECT_EQ(0, self->stat.ready);
 	EXPECT_EQ(2, self->stat.purged);
 	EXPECT_EQ(0, self->stat.bytes);
-	STAT(&self->queue);
+	MQ_STAT(&self->queue);
 	EXPECT_EQ(3, self->stat.ready);
 	EXPECT_EQ(5, self->stat.sent);
 	EXPECT_EQ(2, self->stat.dead_lettered);
@@ -308,7 +311,7 @@ TEST_F(redrive, ready_deferred_and_dead_ones_go_and_what_is_in_flight_stays)
 	ASSERT_EQ(0, mq_get(self->grave_fd, "m3"));
 	ASSERT_EQ(1, mq_defer(self->grave_fd, 3));
 	EXPECT_EQ(3, REDRIVE(self->grave_fd));
-	STAT(&self->grave);
+	MQ_STAT(&self->grave);
 	EXPECT_EQ(1, self->stat.in_flight);
 	EXPECT_EQ(3, self->stat.purged);
 	EXPECT_EQ(0, self->stat.ready);
@@ -332,7 +335,7 @@ TEST_F(redrive, messages_sent_to_the_dead_letter_queue_stay_in_it)
 
 	/* One goes home, the dead one of the place is ready, one stays. */
 	EXPECT_EQ(2, REDRIVE(self->grave_fd));
-	STAT(&self->grave);
+	MQ_STAT(&self->grave);
 	EXPECT_EQ(1, self->stat.purged);
 	EXPECT_EQ(2, self->stat.ready);
 	EXPECT_EQ(0, self->stat.dead);
@@ -356,7 +359,7 @@ TEST_F(redrive, message_whose_origin_is_gone_is_stranded)
 	ASSERT_EQ(0, mq_control("remove %s", other.name));
 	EXPECT_EQ(1, REDRIVE(self->grave_fd));
 	EXPECT_EQ(2, self->stranded);
-	STAT(&self->grave);
+	MQ_STAT(&self->grave);
 	EXPECT_EQ(2, self->stat.ready);
 	EXPECT_EQ(1, self->stat.purged);
 	ASSERT_EQ(0, mq_look_id(&self->grave, 1, &self->look));
@@ -565,10 +568,10 @@ TEST_F(redrive, descriptor_says_where_to)
 	KILL(self->fd, 3, 3);
 	EXPECT_EQ(2, mq_redrive(self->grave_fd, 2, 3, fd, &self->stranded));
 	EXPECT_EQ(0, self->stranded);
-	STAT(&self->grave);
+	MQ_STAT(&self->grave);
 	EXPECT_EQ(1, self->stat.ready);
 	EXPECT_EQ(2, self->stat.purged);
-	STAT(&other);
+	MQ_STAT(&other);
 	EXPECT_EQ(3, self->stat.sent);
 	EXPECT_EQ(3, self->stat.ready);
 	ASSERT_EQ(0, mq_look_id(&other, 2, &self->look));
@@ -586,7 +589,7 @@ TEST_F(redrive, dead_of_this_queue_go_to_another)
 	KILL(self->fd, 3, 2);
 	EXPECT_EQ(2, mq_redrive(self->fd, 0, 0, self->grave_fd,
 				&self->stranded));
-	STAT(&self->queue);
+	MQ_STAT(&self->queue);
 	EXPECT_EQ(0, self->stat.dead);
 	EXPECT_EQ(2, self->stat.purged);
 	EXPECT_EQ(1, self->stat.ready);
@@ -603,7 +606,7 @@ TEST_F(redrive, descriptor_of_this_queue_makes_its_dead_ready)
 	EXPECT_EQ(2, mq_redrive(self->grave_fd, 0, 0, self->grave_fd,
 				&self->stranded));
 	EXPECT_EQ(0, self->stranded);
-	STAT(&self->grave);
+	MQ_STAT(&self->grave);
 	EXPECT_EQ(3, self->stat.ready);
 	EXPECT_EQ(0, self->stat.dead);
 	EXPECT_EQ(0, self->stat.purged);
@@ -633,7 +636,7 @@ TEST_F(redrive, those_that_came_here_as_dead_can_be_made_this_queues_own)
 		EXPECT_EQ(DEVMQ_REASON_NONE, self->look.extra.reason);
 		EXPECT_EQ(0, self->look.extra.note_size);
 	}
-	STAT(&self->grave);
+	MQ_STAT(&self->grave);
 	EXPECT_EQ(4, self->stat.ready);
 	EXPECT_EQ(0, self->stat.purged);
 
@@ -723,7 +726,7 @@ TEST_F(redrive, descriptor_of_a_removed_queue_is_enodev)
 	ASSERT_EQ(0, mq_remove(&other));
 	KILL(self->fd, 1, 1);
 	EXPECT_EQ(-ENODEV, mq_redrive(self->grave_fd, 0, 0, fd, NULL));
-	STAT(&self->grave);
+	MQ_STAT(&self->grave);
 	EXPECT_EQ(1, self->stat.ready);
 	EXPECT_EQ(0, self->stat.purged);
 	close(fd);

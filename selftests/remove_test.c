@@ -2,7 +2,16 @@
 /*
  * Removing a queue under those who use it.
  */
+#include <poll.h>
+#include <pthread.h>
+#include <sys/epoll.h>
+#include <sys/uio.h>
+
 #include "mq_test.h"
+#include "helpers/look.h"
+#include "helpers/record.h"
+#include "helpers/settle.h"
+#include "helpers/thread.h"
 
 FIXTURE(remove) {
 	struct mq_queue queue;

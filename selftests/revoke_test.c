@@ -3,7 +3,15 @@
  * Deliveries that somebody else settles: whoever may purge a queue decides on what
  * its consumers hold.
  */
+#include <pthread.h>
+
 #include "mq_test.h"
+#include "helpers/fixture.h"
+#include "helpers/look.h"
+#include "helpers/process.h"
+#include "helpers/record.h"
+#include "helpers/settle.h"
+#include "helpers/thread.h"
 
 FIXTURE(revoke) {
 	struct mq_queue queue;
@@ -15,11 +23,8 @@ FIXTURE(revoke) {
 FIXTURE_SETUP(revoke)
 {
 	MQ_REQUIRE();
-	ASSERT_EQ(0, mq_create(&self->queue, "ack=manual"));
-	self->fd = mq_open(&self->queue, O_RDWR | O_NONBLOCK);
-	self->looker = mq_open(&self->queue, MQ_LOOK);
-	ASSERT_LE(0, self->fd);
-	ASSERT_LE(0, self->looker);
+	MQ_OPEN_QUEUE("ack=manual");
+	MQ_OPEN(looker, MQ_LOOK);
 	/* 1 to 5 are held, and 6 is ready. */
 	ASSERT_EQ(0, mq_fill(self->fd, 6));
 	for (int i = 1; i <= 5; i++)

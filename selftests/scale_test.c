@@ -7,8 +7,11 @@
  * the times are instructions, and those of the last are to be like those of the
  * first.
  */
-#include "mq_test.h"
+#include <dirent.h>
+#include <pthread.h>
 #include <sys/sysmacros.h>
+
+#include "mq_test.h"
 
 #define QUEUES		10000
 

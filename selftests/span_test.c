@@ -4,9 +4,14 @@
  * of some that only seem to: with gaps between their ids, with others among
  * them, of several senders.
  */
+#include <sys/mman.h>
 #include <sys/wait.h>
 
 #include "mq_test.h"
+#include "helpers/fixture.h"
+#include "helpers/look.h"
+#include "helpers/record.h"
+#include "helpers/settle.h"
 
 FIXTURE(span) {
 	struct mq_queue queue;
@@ -31,13 +36,7 @@ static int warm_up(int fd)
 }
 
 #define RECREATE(...) do {						\
-	close(self->fd);						\
-	close(self->other);						\
-	ASSERT_EQ(0, mq_create(&self->queue, __VA_ARGS__));		\
-	self->fd = mq_open(&self->queue, O_RDWR | O_NONBLOCK);		\
-	self->other = mq_open(&self->queue, O_RDWR | O_NONBLOCK);	\
-	ASSERT_LE(0, self->fd);						\
-	ASSERT_LE(0, self->other);					\
+	MQ_REOPEN_PAIR(__VA_ARGS__);					\
 	ASSERT_EQ(0, warm_up(self->fd));				\
 	ASSERT_EQ(0, warm_up(self->other));				\
 } while (0)
@@ -58,11 +57,6 @@ FIXTURE_TEARDOWN(span)
 }
 
 #define FIRST	33		/* the id of the first message after that */
-
-#define STAT() do {							\
-	ASSERT_EQ(0, mq_stat(&self->queue, &self->stat));		\
-	EXPECT_TRUE(mq_conserved(&self->stat));				\
-} while (0)
 
 #define RECV(fd)							\
 	mq_recv(fd, self->buffer, sizeof(self->buffer), &self->recv)
@@ -114,7 +108,7 @@ TEST_F(span, two_senders_in_turn)
 	ASSERT_EQ(0, RECV(self->fd));
 	EXPECT_EQ(16, self->recv.count);
 	EXPECT_TRUE(has_letters(self, "aAbBcCdDeEfFgGhH"));
-	STAT();
+	MQ_STAT(&self->queue);
 	EXPECT_EQ(0, self->stat.ready);
 	EXPECT_EQ(0, self->stat.bytes);
 	EXPECT_EQ(32 + 16, self->stat.acked);
@@ -125,7 +119,7 @@ TEST_F(span, two_senders_in_runs)
 	ASSERT_EQ(0, put_letters(self, "abcABCdefDEFghiGHIjklJKL"));
 	ASSERT_EQ(0, RECV(self->fd));
 	EXPECT_TRUE(has_letters(self, "abcABCdefDEFghiGHIjklJKL"));
-	STAT();
+	MQ_STAT(&self->queue);
 	EXPECT_EQ(0, self->stat.bytes);
 	EXPECT_EQ(32 + 24, self->stat.acked);
 }
@@ -162,7 +156,7 @@ TEST_F(span, max_count_ends_within_one)
 	self->recv.max_count = 5;
 	ASSERT_EQ(0, mq_ioctl(self->fd, DEVMQ_IOC_RECV, &self->recv));
 	EXPECT_TRUE(has_letters(self, "abcAB"));
-	STAT();
+	MQ_STAT(&self->queue);
 	EXPECT_EQ(4, self->stat.ready);
 	ASSERT_EQ(0, RECV(self->other));
 	EXPECT_TRUE(has_letters(self, "Cdef"));
@@ -178,7 +172,7 @@ TEST_F(span, buffer_ends_within_one)
 	EXPECT_TRUE(has_letters(self, "abcA"));
 	ASSERT_EQ(0, mq_recv(self->fd, self->buffer, room, &self->recv));
 	EXPECT_TRUE(has_letters(self, "BCdef"));
-	STAT();
+	MQ_STAT(&self->queue);
 	EXPECT_EQ(0, self->stat.ready);
 	EXPECT_EQ(0, self->stat.bytes);
 }
@@ -194,7 +188,7 @@ TEST_F(span, levels_one_after_the_other)
 					     .priority = i % 4));
 	ASSERT_EQ(0, RECV(self->other));
 	EXPECT_TRUE(has_letters(self, "dhlptxcgkoswbfjnrvaeimqu"));
-	STAT();
+	MQ_STAT(&self->queue);
 	EXPECT_EQ(0, self->stat.ready);
 	EXPECT_EQ(0, self->stat.bytes);
 }
@@ -207,7 +201,7 @@ TEST_F(span, message_that_was_purged)
 	ASSERT_EQ(1, mq_purge(self->fd, FIRST + 2, FIRST + 2));
 	ASSERT_EQ(0, RECV(self->fd));
 	EXPECT_TRUE(has_letters(self, "abde"));
-	STAT();
+	MQ_STAT(&self->queue);
 	EXPECT_EQ(0, self->stat.bytes);
 	EXPECT_EQ(1, self->stat.purged);
 }
@@ -228,14 +222,14 @@ TEST_F(span, message_that_was_deferred)
 	EXPECT_TRUE(has_letters(self, "fhi"));
 	EXPECT_EQ(0, mq_peek_id(&self->queue, FIRST + 1, &record));
 	EXPECT_EQ(DEVMQ_STATE_DEFERRED, record.state);
-	STAT();
+	MQ_STAT(&self->queue);
 	EXPECT_EQ(1, self->stat.deferred);
 	EXPECT_EQ(1, self->stat.bytes);
 	ASSERT_EQ(0, mq_recv_id(self->other, FIRST + 1, self->buffer,
 				sizeof(self->buffer), &self->recv));
 	EXPECT_TRUE(has_letters(self, "G"));
 	ASSERT_EQ(1, mq_ack(self->other, FIRST + 1));
-	STAT();
+	MQ_STAT(&self->queue);
 	EXPECT_EQ(0, self->stat.bytes);
 }
 
@@ -249,10 +243,10 @@ TEST_F(span, message_that_another_one_holds)
 	ASSERT_EQ(1, mq_release(self->other, FIRST));
 	ASSERT_EQ(0, RECV(self->fd));
 	EXPECT_TRUE(has_letters(self, "ac"));
-	STAT();
+	MQ_STAT(&self->queue);
 	EXPECT_EQ(1, self->stat.in_flight);
 	ASSERT_EQ(1, mq_ack(self->other, FIRST + 1));
-	STAT();
+	MQ_STAT(&self->queue);
 	EXPECT_EQ(0, self->stat.bytes);
 }
 
@@ -279,7 +273,7 @@ TEST_F(span, place_of_a_peek)
 	close(looker);
 	ASSERT_EQ(0, RECV(self->fd));
 	EXPECT_TRUE(has_letters(self, "gh"));
-	STAT();
+	MQ_STAT(&self->queue);
 	EXPECT_EQ(0, self->stat.bytes);
 }
 
@@ -295,7 +289,7 @@ TEST_F(span, message_that_came_back)
 	EXPECT_TRUE(has_letters(self, "bdef"));
 	EXPECT_EQ(2, ((struct devmq_record *)self->buffer)->attempt);
 	EXPECT_EQ(1, last_attempt(self));
-	STAT();
+	MQ_STAT(&self->queue);
 	EXPECT_EQ(1, self->stat.redelivered);
 	EXPECT_EQ(2, self->stat.in_flight);
 }
@@ -311,7 +305,7 @@ TEST_F(span, all_that_came_back)
 	ASSERT_EQ(0, put_letters(self, "gh"));
 	ASSERT_EQ(0, RECV(self->fd));
 	EXPECT_TRUE(has_letters(self, "abcdefgh"));
-	STAT();
+	MQ_STAT(&self->queue);
 	EXPECT_EQ(6, self->stat.redelivered);
 	EXPECT_EQ(0, self->stat.bytes);
 }
@@ -334,7 +328,7 @@ TEST_F(span, all_of_a_holder_that_is_gone)
 		ASSERT_NE(NULL, record);
 		EXPECT_EQ(i < 6 ? 2 : 1, record->attempt);
 	}
-	STAT();
+	MQ_STAT(&self->queue);
 	EXPECT_EQ(6, self->stat.redelivered);
 	EXPECT_EQ(0, self->stat.bytes);
 	self->other = -1;
@@ -352,7 +346,7 @@ TEST_F(span, held_and_settled_one_by_one)
 	EXPECT_TRUE(has_letters(self, "abcABCd"));
 	for (i = 6; i >= 0; i--)
 		ASSERT_EQ(1, mq_ack(self->fd, FIRST + i));
-	STAT();
+	MQ_STAT(&self->queue);
 	EXPECT_EQ(0, self->stat.bytes);
 }
 
@@ -364,7 +358,7 @@ TEST_F(span, part_of_what_is_held_is_settled)
 	ASSERT_EQ(4, mq_settle(self->fd, FIRST, FIRST + 3, DEVMQ_ACTION_ACK));
 	ASSERT_EQ(-ESTALE, mq_ack(self->fd, FIRST + 3));
 	ASSERT_EQ(3, mq_held(self->fd));
-	STAT();
+	MQ_STAT(&self->queue);
 	EXPECT_EQ(3, self->stat.in_flight);
 	EXPECT_EQ(3, self->stat.bytes);
 	ASSERT_EQ(3, mq_settle(self->fd, FIRST, FIRST + 6,
@@ -386,7 +380,7 @@ TEST_F(span, lease_shows_nothing_of_the_kernel)
 	ASSERT_EQ(0, mq_consumer_set_lease(self->fd, DEVMQ_ACK_AUTO, 0, 0));
 	ASSERT_EQ(0, RECV(self->fd));
 	EXPECT_TRUE(has_letters(self, "abcABCd"));
-	STAT();
+	MQ_STAT(&self->queue);
 	EXPECT_EQ(0, self->stat.bytes);
 }
 
@@ -409,7 +403,7 @@ TEST_F(span, unwritable_buffer_ends_within_one)
 	ASSERT_EQ(0, mq_ioctl(self->fd, DEVMQ_IOC_RECV, &self->recv));
 	EXPECT_EQ(4, self->recv.count);
 	EXPECT_EQ(4 * step, self->recv.used);
-	STAT();
+	MQ_STAT(&self->queue);
 	EXPECT_EQ(5, self->stat.ready);
 	EXPECT_EQ(5, self->stat.bytes);
 	EXPECT_EQ(32 + 4, self->stat.acked);
@@ -456,7 +450,7 @@ TEST_F(span, deep_queue_that_turns_over)
 			got++;
 		}
 	}
-	STAT();
+	MQ_STAT(&self->queue);
 	EXPECT_EQ(0, self->stat.bytes);
 	EXPECT_EQ(32 + 20000, self->stat.acked);
 }

@@ -2,8 +2,15 @@
 /*
  * splice(2) and sendfile(2) to and from a queue.
  */
-#include "mq_test.h"
+#include <sys/mman.h>
 #include <sys/sendfile.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+
+#include "mq_test.h"
+#include "helpers/fixture.h"
+#include "helpers/process.h"
+#include "helpers/sleep.h"
 
 FIXTURE(splice) {
 	struct mq_queue queue;
@@ -16,9 +23,7 @@ FIXTURE_SETUP(splice)
 	int ends[2];
 
 	MQ_REQUIRE();
-	ASSERT_EQ(0, mq_create(&self->queue, ""));
-	self->fd = mq_open(&self->queue, O_RDWR | O_NONBLOCK);
-	ASSERT_LE(0, self->fd);
+	MQ_OPEN_QUEUE("");
 	ASSERT_EQ(0, pipe2(ends, O_CLOEXEC | O_NONBLOCK));
 	self->in = ends[0];
 	self->out = ends[1];
@@ -31,13 +36,6 @@ FIXTURE_TEARDOWN(splice)
 	close(self->out);
 	EXPECT_EQ(0, mq_cleanup());
 }
-
-#define RECREATE(options) do {						\
-	close(self->fd);						\
-	ASSERT_EQ(0, mq_create(&self->queue, options));			\
-	self->fd = mq_open(&self->queue, O_RDWR | O_NONBLOCK);		\
-	ASSERT_LE(0, self->fd);						\
-} while (0)
 
 static ssize_t move(int from, int to, size_t size)
 {
@@ -105,7 +103,7 @@ TEST_F(splice, full_pipe_takes_nothing_from_the_queue)
 
 TEST_F(splice, eof_empty_ends_a_splice)
 {
-	RECREATE("eof=empty");
+	MQ_REOPEN_QUEUE("eof=empty");
 	EXPECT_EQ(0, move(self->fd, self->out, 4096));
 	ASSERT_EQ(5, mq_put(self->fd, "hello"));
 	EXPECT_EQ(5, move(self->fd, self->out, 4096));
@@ -170,7 +168,7 @@ TEST_F(splice, large_contents_of_a_pipe_arrive_in_order)
 
 TEST_F(splice, message_too_large_stays_in_the_pipe)
 {
-	RECREATE("max_message_size=4");
+	MQ_REOPEN_QUEUE("max_message_size=4");
 	ASSERT_EQ(5, mq_put(self->out, "hello"));
 	EXPECT_EQ(-EMSGSIZE, move(self->in, self->fd, 4096));
 	EXPECT_EQ(0, mq_stat_of(&self->queue, sent));
@@ -179,7 +177,7 @@ TEST_F(splice, message_too_large_stays_in_the_pipe)
 
 TEST_F(splice, full_queue_leaves_the_pipe_alone)
 {
-	RECREATE("max_messages=1");
+	MQ_REOPEN_QUEUE("max_messages=1");
 	ASSERT_EQ(1, mq_put(self->fd, "x"));
 	ASSERT_EQ(5, mq_put(self->out, "hello"));
 	EXPECT_EQ(-EAGAIN, move(self->in, self->fd, 4096));
@@ -269,7 +267,7 @@ TEST_F(splice, sendfile_to_a_full_queue_is_eagain)
 	off_t offset = 0;
 	int file = mkstemp(path);
 
-	RECREATE("max_messages=1");
+	MQ_REOPEN_QUEUE("max_messages=1");
 	ASSERT_LE(0, file);
 	unlink(path);
 	ASSERT_EQ(12, mq_put(file, "from a file\n"));
@@ -288,7 +286,7 @@ TEST_F(splice, sendfile_from_a_queue_loses_nothing)
 	ssize_t done;
 
 	/* The kernel wants a file with a position there, and takes nothing. */
-	RECREATE("eof=empty");
+	MQ_REOPEN_QUEUE("eof=empty");
 	ASSERT_LE(0, file);
 	unlink(path);
 	ASSERT_EQ(5, mq_put(self->fd, "hello"));

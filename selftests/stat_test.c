@@ -2,7 +2,20 @@
 /*
  * The counters: each one, and that nothing is ever lost between them.
  */
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stddef.h>
+#include <sys/syscall.h>
+
 #include "mq_test.h"
+#include "helpers/fixture.h"
+#include "helpers/process.h"
+#include "helpers/record.h"
+#include "helpers/ring.h"
+#include "helpers/settle.h"
+#include "helpers/sleep.h"
+#include "helpers/thread.h"
 
 FIXTURE(stat) {
 	struct mq_queue queue;
@@ -13,9 +26,7 @@ FIXTURE(stat) {
 FIXTURE_SETUP(stat)
 {
 	MQ_REQUIRE();
-	ASSERT_EQ(0, mq_create(&self->queue, ""));
-	self->fd = mq_open(&self->queue, O_RDWR | O_NONBLOCK);
-	ASSERT_LE(0, self->fd);
+	MQ_OPEN_QUEUE("");
 }
 
 FIXTURE_TEARDOWN(stat)
@@ -24,16 +35,11 @@ FIXTURE_TEARDOWN(stat)
 	EXPECT_EQ(0, mq_cleanup());
 }
 
-#define STAT() do {							\
-	ASSERT_EQ(0, mq_stat(&self->queue, &self->stat));		\
-	EXPECT_TRUE(mq_conserved(&self->stat));				\
-} while (0)
-
 TEST_F(stat, new_queue_is_all_zero)
 {
 	struct devmq_stat expected = { .size = sizeof(expected) };
 
-	STAT();
+	MQ_STAT(&self->queue);
 	EXPECT_EQ(0, memcmp(&expected, &self->stat, sizeof(expected)));
 }
 
@@ -41,7 +47,7 @@ TEST_F(stat, sent_ready_and_bytes)
 {
 	ASSERT_EQ(3, mq_put(self->fd, "one"));
 	ASSERT_EQ(5, mq_put(self->fd, "three"));
-	STAT();
+	MQ_STAT(&self->queue);
 	EXPECT_EQ(2, self->stat.sent);
 	EXPECT_EQ(2, self->stat.ready);
 	EXPECT_EQ(8, self->stat.bytes);
@@ -55,7 +61,7 @@ TEST_F(stat, delivered_and_acked)
 	ASSERT_EQ(0, mq_fill(self->fd, 3));
 	ASSERT_EQ(0, mq_get(self->fd, "m1"));
 	ASSERT_EQ(0, mq_get(self->fd, "m2"));
-	STAT();
+	MQ_STAT(&self->queue);
 	EXPECT_EQ(3, self->stat.sent);
 	EXPECT_EQ(2, self->stat.delivered);
 	EXPECT_EQ(2, self->stat.acked);
@@ -74,7 +80,7 @@ TEST_F(stat, in_flight_and_redelivered)
 		ASSERT_LE(0, fd);
 		ASSERT_EQ(0, mq_consumer_set(fd, DEVMQ_ACK_MANUAL, 0));
 		ASSERT_EQ(0, mq_get(fd, "m1"));
-		STAT();
+		MQ_STAT(&self->queue);
 		EXPECT_EQ(1, self->stat.in_flight);
 		EXPECT_EQ(1, self->stat.ready);
 		EXPECT_EQ(4, self->stat.bytes);
@@ -83,7 +89,7 @@ TEST_F(stat, in_flight_and_redelivered)
 		EXPECT_EQ(1, self->stat.consumers);
 		EXPECT_EQ(1, self->stat.producers);
 		close(fd);
-		STAT();
+		MQ_STAT(&self->queue);
 		EXPECT_EQ(0, self->stat.in_flight);
 		EXPECT_EQ(2, self->stat.ready);
 		EXPECT_EQ(0, self->stat.consumers);
@@ -96,7 +102,7 @@ TEST_F(stat, purged)
 {
 	ASSERT_EQ(0, mq_fill(self->fd, 5));
 	ASSERT_EQ(2, mq_purge(self->fd, 2, 3));
-	STAT();
+	MQ_STAT(&self->queue);
 	EXPECT_EQ(2, self->stat.purged);
 	EXPECT_EQ(3, self->stat.ready);
 	EXPECT_EQ(5, self->stat.sent);
@@ -108,7 +114,7 @@ TEST_F(stat, dropped)
 	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "overflow", "drop-head"));
 	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "max_messages", "2"));
 	ASSERT_EQ(0, mq_fill(self->fd, 5));
-	STAT();
+	MQ_STAT(&self->queue);
 	EXPECT_EQ(3, self->stat.dropped);
 	EXPECT_EQ(2, self->stat.ready);
 	EXPECT_EQ(5, self->stat.sent);
@@ -118,7 +124,7 @@ TEST_F(stat, what_does_not_happen_stays_zero)
 {
 	ASSERT_EQ(0, mq_fill(self->fd, 5));
 	ASSERT_EQ(0, mq_get(self->fd, "m1"));
-	STAT();
+	MQ_STAT(&self->queue);
 	EXPECT_EQ(0, self->stat.delayed);
 	EXPECT_EQ(0, self->stat.deferred);
 	EXPECT_EQ(0, self->stat.dead);
@@ -152,7 +158,7 @@ TEST_F(stat, every_state_and_every_end_at_once)
 				  grave.name));
 	ASSERT_EQ(1, mq_reject(self->fd, 6));
 	ASSERT_EQ(1, mq_purge(self->fd, 8, 8));
-	STAT();
+	MQ_STAT(&self->queue);
 	EXPECT_EQ(10, self->stat.sent);
 	EXPECT_EQ(1, self->stat.ready);
 	EXPECT_EQ(1, self->stat.in_flight);
@@ -183,7 +189,7 @@ TEST_F(stat, refused_calls_count_nothing)
 	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "max_messages", "2"));
 	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "max_message_size", "10"));
 	ASSERT_EQ(POLLIN, mq_poll(self->fd, POLLIN));
-	STAT();
+	MQ_STAT(&self->queue);
 	before = self->stat;
 	EXPECT_EQ(-EAGAIN, mq_put(self->fd, "x"));
 	EXPECT_EQ(-EMSGSIZE, mq_put(self->fd, "12345678901"));
@@ -191,7 +197,7 @@ TEST_F(stat, refused_calls_count_nothing)
 	EXPECT_EQ(-EINVAL, mq_send(self->fd, "x", 1, NULL));
 	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "max_messages", "5"));
 	EXPECT_EQ(-EFAULT, mq_write(self->fd, MQ_BAD_POINTER, 5));
-	STAT();
+	MQ_STAT(&self->queue);
 	before.oldest_ms = self->stat.oldest_ms;
 	EXPECT_EQ(0, memcmp(&before, &self->stat, sizeof(before)));
 }
@@ -203,23 +209,23 @@ TEST_F(stat, oldest_ms_is_the_age_of_the_next_in_line)
 {
 	uint64_t start, second, now;
 
-	STAT();
+	MQ_STAT(&self->queue);
 	EXPECT_EQ(0, self->stat.oldest_ms);
 	start = mq_now_ms();
 	ASSERT_EQ(0, mq_fill(self->fd, 1));
 	mq_sleep_ms(100);
 	second = mq_now_ms();
 	ASSERT_EQ(1, mq_put(self->fd, "x"));
-	STAT();
+	MQ_STAT(&self->queue);
 	now = mq_now_ms();
 	EXPECT_LE(100 - TICK_MS, self->stat.oldest_ms);
 	EXPECT_GE(now - start + 1 + TICK_MS, self->stat.oldest_ms);
 	EXPECT_LE(100 - TICK_MS, mq_sysfs_number(&self->queue, "oldest_ms"));
 	ASSERT_EQ(0, mq_get(self->fd, "m1"));
-	STAT();
+	MQ_STAT(&self->queue);
 	EXPECT_GE(mq_now_ms() - second + 1 + TICK_MS, self->stat.oldest_ms);
 	ASSERT_EQ(0, mq_get(self->fd, "x"));
-	STAT();
+	MQ_STAT(&self->queue);
 	EXPECT_EQ(0, self->stat.oldest_ms);
 }
 
@@ -230,15 +236,15 @@ TEST_F(stat, age_of_a_message_that_came_back_begins_anew)
 	ASSERT_EQ(0, mq_consumer_set(self->fd, DEVMQ_ACK_MANUAL, 0));
 	ASSERT_EQ(0, mq_fill(self->fd, 1));
 	mq_sleep_ms(50);
-	STAT();
+	MQ_STAT(&self->queue);
 	EXPECT_LE(50 - TICK_MS, self->stat.oldest_ms);
 	ASSERT_EQ(0, mq_get(self->fd, "m1"));
-	STAT();
+	MQ_STAT(&self->queue);
 	EXPECT_EQ(0, self->stat.oldest_ms);
 	mq_sleep_ms(50);
 	back = mq_now_ms();
 	ASSERT_EQ(1, mq_release(self->fd, 1));
-	STAT();
+	MQ_STAT(&self->queue);
 	EXPECT_GE(mq_now_ms() - back + 1 + TICK_MS, self->stat.oldest_ms);
 }
 
@@ -248,7 +254,7 @@ TEST_F(stat, age_of_a_delayed_message_begins_when_it_is_ready)
 
 	ASSERT_LT(0, MQ_SEND(self->fd, .text = "x", .delay_ns = 100 * MQ_MS));
 	ASSERT_TRUE(mq_wait_until(mq_stat_of(&self->queue, ready)));
-	STAT();
+	MQ_STAT(&self->queue);
 	EXPECT_GE(mq_now_ms() - start - 100 + 1 + TICK_MS,
 		  self->stat.oldest_ms);
 }
@@ -281,7 +287,7 @@ TEST_F(stat, step_of_the_clock_makes_no_message_older_and_purges_none)
 		ASSERT_EQ(0, step_clock(-steps[i] * day));
 		EXPECT_GT(3600 * 1000, self->stat.oldest_ms);
 		EXPECT_EQ(0, purge.purged);
-		STAT();
+		MQ_STAT(&self->queue);
 		EXPECT_GT(3600 * 1000, self->stat.oldest_ms);
 		ASSERT_EQ(3, mq_purge(self->fd, 0, 0));
 	}
@@ -293,24 +299,24 @@ TEST_F(stat, oldest_in_flight_is_what_has_been_held_for_longest)
 
 	ASSERT_EQ(0, mq_consumer_set(self->fd, DEVMQ_ACK_MANUAL, 0));
 	ASSERT_EQ(0, mq_fill(self->fd, 3));
-	STAT();
+	MQ_STAT(&self->queue);
 	EXPECT_EQ(0, self->stat.oldest_in_flight_ms);
 	start = mq_now_ms();
 	ASSERT_EQ(0, mq_get(self->fd, "m1"));
 	first = mq_now_ms();
 	mq_sleep_ms(400);
 	ASSERT_EQ(0, mq_get(self->fd, "m2"));
-	STAT();
+	MQ_STAT(&self->queue);
 	now = mq_now_ms();
 	EXPECT_GE(now - start + 1, self->stat.oldest_in_flight_ms);
 	EXPECT_LE((now - first) * 7 / 8 - 20,
 		  self->stat.oldest_in_flight_ms + now - first - 400);
 	ASSERT_EQ(1, mq_ack(self->fd, 1));
-	STAT();
+	MQ_STAT(&self->queue);
 	EXPECT_GE(mq_now_ms() - first - 400 + 60,
 		  self->stat.oldest_in_flight_ms);
 	ASSERT_EQ(1, mq_ack(self->fd, 2));
-	STAT();
+	MQ_STAT(&self->queue);
 	EXPECT_EQ(0, self->stat.oldest_in_flight_ms);
 }
 
@@ -328,17 +334,17 @@ TEST_F(stat, oldest_in_flight_is_right_after_many_have_come_and_gone)
 		if (i % 3)
 			ASSERT_EQ(1, mq_ack(self->fd, i));
 	}
-	STAT();
+	MQ_STAT(&self->queue);
 	/* The third has been held all the time. */
 	EXPECT_LE(240, self->stat.oldest_in_flight_ms);
 	for (i = 300; i; i -= 3)
 		ASSERT_EQ(1, mq_ack(self->fd, i));
-	STAT();
+	MQ_STAT(&self->queue);
 	EXPECT_EQ(0, self->stat.oldest_in_flight_ms);
 	before = mq_now_ms();
 	ASSERT_EQ(0, mq_get(self->fd, "m301"));
 	mq_sleep_ms(30);
-	STAT();
+	MQ_STAT(&self->queue);
 	EXPECT_LE(20, self->stat.oldest_in_flight_ms);
 	EXPECT_GE(mq_now_ms() - before + 1, self->stat.oldest_in_flight_ms);
 }
@@ -352,7 +358,7 @@ TEST_F(stat, those_who_wait_are_counted_with_how_long_the_first_has)
 	in = mq_open(&self->queue, O_RDONLY);
 	out = mq_open(&self->queue, O_WRONLY);
 	ASSERT_LE(0, out);
-	STAT();
+	MQ_STAT(&self->queue);
 	EXPECT_EQ(0, self->stat.waiting_receivers);
 	EXPECT_EQ(0, self->stat.receiver_wait_ms);
 	for (i = 0; i < 2; i++) {
@@ -360,7 +366,7 @@ TEST_F(stat, those_who_wait_are_counted_with_how_long_the_first_has)
 		ASSERT_TRUE(mq_call_sleeps(&readers[i]));
 		mq_sleep_ms(50);
 	}
-	STAT();
+	MQ_STAT(&self->queue);
 	EXPECT_EQ(2, self->stat.waiting_receivers);
 	EXPECT_LE(100, self->stat.receiver_wait_ms);
 	EXPECT_EQ(0, self->stat.waiting_senders);
@@ -374,14 +380,14 @@ TEST_F(stat, those_who_wait_are_counted_with_how_long_the_first_has)
 	ASSERT_EQ(0, mq_write_start(&writer, out, "x", 1));
 	ASSERT_TRUE(mq_call_sleeps(&writer));
 	mq_sleep_ms(50);
-	STAT();
+	MQ_STAT(&self->queue);
 	EXPECT_EQ(0, self->stat.waiting_receivers);
 	EXPECT_EQ(0, self->stat.receiver_wait_ms);
 	EXPECT_EQ(1, self->stat.waiting_senders);
 	EXPECT_LE(50, self->stat.sender_wait_ms);
 	ASSERT_EQ(0, mq_get(self->fd, "m1"));
 	EXPECT_EQ(1, mq_call_result(&writer));
-	STAT();
+	MQ_STAT(&self->queue);
 	EXPECT_EQ(0, self->stat.waiting_senders);
 	close(in);
 	close(out);
@@ -440,7 +446,7 @@ TEST_F(stat, sysfs_tells_the_same)
 	for (i = 0; i < 2; i++)
 		ASSERT_EQ(1, mq_put(self->fd, "x"));
 
-	STAT();
+	MQ_STAT(&self->queue);
 	EXPECT_EQ(42, self->stat.sent);
 	EXPECT_EQ(3, self->stat.in_flight);
 	EXPECT_EQ(5, self->stat.acked);
@@ -463,7 +469,7 @@ TEST_F(stat, released_delivery_is_not_a_redelivery)
 	ASSERT_EQ(0, mq_get(self->fd, "m1"));
 	ASSERT_EQ(1, mq_release(self->fd, 1));
 	ASSERT_EQ(0, mq_get(self->fd, "m1"));
-	STAT();
+	MQ_STAT(&self->queue);
 	EXPECT_EQ(2, self->stat.delivered);
 	EXPECT_EQ(0, self->stat.redelivered);
 }
@@ -664,7 +670,7 @@ TEST_F(stat, sum_holds_at_every_moment_under_load)
 	EXPECT_LT(10, looks);
 
 	/* All is quiet: nothing is held, and what is there can be taken. */
-	STAT();
+	MQ_STAT(&self->queue);
 	EXPECT_EQ(0, self->stat.in_flight);
 	EXPECT_EQ(0, self->stat.consumers);
 	EXPECT_EQ(0, self->stat.producers);
@@ -672,7 +678,7 @@ TEST_F(stat, sum_holds_at_every_moment_under_load)
 	EXPECT_LT(0, self->stat.redelivered);
 	/* What time does may still come in between. */
 	ASSERT_LE(0, mq_purge(self->fd, 0, 0));
-	STAT();
+	MQ_STAT(&self->queue);
 	EXPECT_EQ(0, self->stat.ready);
 	EXPECT_EQ(0, self->stat.bytes);
 }

@@ -4,7 +4,14 @@
  * lost, nothing comes twice without a crash, and each producer's messages stay
  * in order.
  */
+#include <pthread.h>
+#include <signal.h>
+#include <sys/mman.h>
+
 #include "mq_test.h"
+#include "helpers/process.h"
+#include "helpers/record.h"
+#include "helpers/settle.h"
 
 #define PRODUCERS	4
 #define CONSUMERS	4

@@ -2,8 +2,13 @@
 /*
  * Every trace event of the module is there and fires on its change of state.
  */
-#include "mq_test.h"
 #include <sys/mount.h>
+#include <sys/stat.h>
+
+#include "mq_test.h"
+#include "helpers/fixture.h"
+#include "helpers/record.h"
+#include "helpers/settle.h"
 
 FIXTURE(trace) {
 	struct mq_queue queue;
@@ -60,9 +65,7 @@ FIXTURE_SETUP(trace)
 	if (mkdir(self->instance, 0700))
 		SKIP(return, "no trace instances: %s", strerror(errno));
 	ASSERT_EQ(0, instance_write(self, "events/devmq/enable", "1"));
-	ASSERT_EQ(0, mq_create(&self->queue, "ack=manual"));
-	self->fd = mq_open(&self->queue, O_RDWR | O_NONBLOCK);
-	ASSERT_LE(0, self->fd);
+	MQ_OPEN_QUEUE("ack=manual");
 }
 
 FIXTURE_TEARDOWN(trace)

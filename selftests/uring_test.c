@@ -3,7 +3,17 @@
  * Reading and writing under io_uring: what is ready is done at once, what is
  * not waits for poll, and no worker thread comes into it.
  */
-#include "ring.h"
+#include <poll.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+
+#include "mq_test.h"
+#include "helpers/process.h"
+#include "helpers/record.h"
+#include "helpers/ring.h"
+#include "helpers/settle.h"
+#include "helpers/thread.h"
 
 FIXTURE(uring) {
 	struct mq_queue queue;
@@ -15,26 +25,14 @@ FIXTURE(uring) {
 
 FIXTURE_SETUP(uring)
 {
-	int error;
-
 	MQ_REQUIRE();
-	error = ring_open(&self->ring);
-	if (RING_ABSENT(error))
-		SKIP(return, "no io_uring");
-	ASSERT_EQ(0, error);
-	ASSERT_EQ(0, mq_create(&self->queue, ""));
-	self->fd = mq_open(&self->queue, O_RDWR);
-	self->other = mq_open(&self->queue, O_RDWR | O_NONBLOCK);
-	ASSERT_LE(0, self->fd);
-	ASSERT_LE(0, self->other);
+	RING_OPEN(0);
+	RING_OPEN_QUEUE();
 }
 
 FIXTURE_TEARDOWN(uring)
 {
-	ring_close(&self->ring);
-	close(self->fd);
-	close(self->other);
-	EXPECT_EQ(0, mq_cleanup());
+	RING_TEARDOWN();
 }
 
 TEST_F(uring, ready_reads_are_done_at_once_without_a_worker)
@@ -441,28 +439,16 @@ FIXTURE(multishot) {
 
 FIXTURE_SETUP(multishot)
 {
-	int error;
-
 	MQ_REQUIRE();
-	error = ring_open(&self->ring);
-	if (RING_ABSENT(error))
-		SKIP(return, "no io_uring");
-	ASSERT_EQ(0, error);
+	RING_OPEN(0);
 	if (!ring_has(&self->ring, OP_READ_MULTISHOT))
 		SKIP(return, "the kernel has no multishot read");
-	ASSERT_EQ(0, mq_create(&self->queue, ""));
-	self->fd = mq_open(&self->queue, O_RDWR);
-	self->other = mq_open(&self->queue, O_RDWR | O_NONBLOCK);
-	ASSERT_LE(0, self->fd);
-	ASSERT_LE(0, self->other);
+	RING_OPEN_QUEUE();
 }
 
 FIXTURE_TEARDOWN(multishot)
 {
-	ring_close(&self->ring);
-	close(self->fd);
-	close(self->other);
-	EXPECT_EQ(0, mq_cleanup());
+	RING_TEARDOWN();
 }
 
 /* One SQE, with @count buffers. */

@@ -1,14 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* A ring of io_uring by bare system calls, for the tests that need one. */
-#ifndef MQ_RING_H
-#define MQ_RING_H
+#ifndef MQ_TEST_RING_H
+#define MQ_TEST_RING_H
+
+#include <dirent.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+
+#include <linux/io_uring.h>
 
 #include "mq_test.h"
-#include <linux/io_uring.h>
+#include "helpers/fixture.h"
 
 #define ENTRIES 64
 
-/* How a kernel without io_uring, or one that keeps it from us, says so. */
+/* The errors of a kernel without io_uring, or with io_uring disabled. */
 #define RING_ABSENT(error)	((error) == -ENOSYS || (error) == -EPERM)
 
 struct ring {
@@ -18,7 +25,7 @@ struct ring {
 	unsigned int *cq_head, *cq_tail, *cq_mask;
 	struct io_uring_sqe *sqes;
 	struct io_uring_cqe *cqes;
-	unsigned int tail;	/* behind what has been filled in */
+	unsigned int tail;	/* behind the last entry filled in */
 	unsigned int queued;
 	struct iovec maps[3];
 };
@@ -68,7 +75,7 @@ static inline int ring_open(struct ring *ring)
 	return ring_open_with(ring, 0);
 }
 
-/* A ring goes with its last mapping. */
+/* The kernel frees a ring only when its last mapping is gone, too. */
 static inline void ring_close(struct ring *ring)
 {
 	int i;
@@ -126,7 +133,7 @@ ring_command(struct ring *ring, int fd, unsigned int command,
 	return sqe;
 }
 
-/* Enter the kernel: submit all, and do what has come up for this task. */
+/* Enter the kernel: submit all, and run what was woken for this task. */
 static inline int ring_enter(struct ring *ring, unsigned int flags)
 {
 	int done;
@@ -148,7 +155,7 @@ static inline int ring_submit(struct ring *ring)
 	return ring_enter(ring, 0);
 }
 
-/* A completion that is there already: 0, or -ENODATA. */
+/* Take a completion that is there already: 0, or -ENODATA. */
 static inline int ring_cqe(struct ring *ring, struct io_uring_cqe *cqe)
 {
 	unsigned int head = *ring->cq_head;
@@ -164,17 +171,18 @@ static inline int ring_cqe(struct ring *ring, struct io_uring_cqe *cqe)
 static inline int ring_wait_cqe(struct ring *ring, struct io_uring_cqe *cqe)
 {
 	uint64_t end = mq_now_ms() + MQ_PATIENCE_MS;
-	int error;
+	int error = ring_cqe(ring, cqe);
 
-	while ((error = ring_cqe(ring, cqe)) && mq_now_ms() < end) {
-		/* What was woken is done by us, in the kernel. */
+	while (error && mq_now_ms() < end) {
+		/* The kernel runs woken commands in the task that enters it. */
 		ring_enter(ring, IORING_ENTER_GETEVENTS);
 		usleep(500);
+		error = ring_cqe(ring, cqe);
 	}
 	return error;
 }
 
-/* The same, but the result of the command is given, or -ENODATA. */
+/* The result of a command that is complete, or -ENODATA. */
 static inline int ring_done(struct ring *ring, __u64 *user_data)
 {
 	struct io_uring_cqe cqe;
@@ -186,6 +194,7 @@ static inline int ring_done(struct ring *ring, __u64 *user_data)
 	return cqe.res;
 }
 
+/* Wait for a command: its result, or -ENODATA. */
 static inline int ring_wait(struct ring *ring, __u64 *user_data)
 {
 	struct io_uring_cqe cqe;
@@ -197,7 +206,7 @@ static inline int ring_wait(struct ring *ring, __u64 *user_data)
 	return cqe.res;
 }
 
-/* How many worker threads of rings we have. */
+/* How many worker threads of io_uring this process has. */
 static inline int workers(void)
 {
 	DIR *dir = opendir("/proc/self/task");
@@ -219,7 +228,7 @@ static inline int workers(void)
 	return count;
 }
 
-/* End what has this user_data; the cancel's own is 0. */
+/* Cancel the command with this user_data; the user_data of the cancel is 0. */
 static inline struct io_uring_sqe *ring_cancel(struct ring *ring, __u64 what)
 {
 	struct io_uring_sqe *sqe;
@@ -245,7 +254,7 @@ static inline bool ring_has(struct ring *ring, int opcode)
 	       all.ops[opcode].flags & IO_URING_OP_SUPPORTED;
 }
 
-/* -- buffers that the kernel picks from -------------------------------------- */
+/* -- buffers that the kernel picks one of ------------------------------------ */
 
 #define BUFFERS		16	/* places in the ring of buffers */
 #define BUFFER_SIZE	16
@@ -290,4 +299,30 @@ static inline int buffers_open(struct ring *ring, struct buffers *buffers,
 	return 0;
 }
 
-#endif /* MQ_RING_H */
+/* -- fixtures with a ring ---------------------------------------------------- */
+
+/* Open self->ring, or skip. */
+#define RING_OPEN(flags) do {						\
+	int __error = ring_open_with(&self->ring, flags);		\
+									\
+	if (RING_ABSENT(__error))					\
+		SKIP(return, "no io_uring");				\
+	ASSERT_EQ(0, __error);						\
+} while (0)
+
+/* Create self->queue; self->fd waits, self->other does not. */
+#define RING_OPEN_QUEUE() do {						\
+	ASSERT_EQ(0, mq_create(&self->queue, ""));			\
+	MQ_OPEN(fd, O_RDWR);						\
+	MQ_OPEN(other, O_RDWR | O_NONBLOCK);				\
+} while (0)
+
+/* What the teardown of such a fixture ends with. */
+#define RING_TEARDOWN() do {						\
+	ring_close(&self->ring);					\
+	close(self->fd);						\
+	close(self->other);						\
+	EXPECT_EQ(0, mq_cleanup());					\
+} while (0)
+
+#endif /* MQ_TEST_RING_H */

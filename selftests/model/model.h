@@ -12,8 +12,8 @@
  * small numbers, and queues are known by their index: the model has no use for
  * their bytes.
  */
-#ifndef MODEL_H
-#define MODEL_H
+#ifndef MODEL_MODEL_H
+#define MODEL_MODEL_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -315,4 +315,4 @@ __u64 model_silent_end(const struct model *m, __u64 from, __u64 to);
 /* Byte @i of the payload, or note, of number @serial. */
 unsigned char model_byte(__u32 serial, __u32 i);
 
-#endif /* MODEL_H */
+#endif /* MODEL_MODEL_H */

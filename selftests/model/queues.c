@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Open files, options, and the creation and removal of queues.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/limits.h"
+#include "model/messages.h"
+#include "model/model.h"
+#include "model/queues.h"
+#include "model/states.h"
+
+int become_consumer(struct model *m, struct model_queue *q,
+		    struct model_file *f)
+{
+	if (f->consumes)
+		return 0;
+	if (q->stat.consumers && (f->exclusive || q->exclusive))
+		return -EBUSY;
+	f->consumes = true;
+	f->joined = ++m->joins;
+	q->stat.consumers++;
+	q->exclusive = f->exclusive;
+	return 0;
+}
+
+void become_producer(struct model_queue *q, struct model_file *f)
+{
+	q->stat.producers += !f->produces;
+	f->produces = true;
+}
+
+void call_open(struct model *m, struct model_queue *q,
+	       const struct model_call *c, struct model_outcome *o)
+{
+	struct model_file *f = &q->file[c->file];
+
+	memset(f, 0, sizeof(*f));
+	f->open = true;
+	f->reads = c->mode != O_WRONLY;
+	f->writes = c->mode != O_RDONLY;
+	f->exclusive = c->exclusive;
+	f->ack = q->option[OPT_ACK];
+	f->prefetch = q->option[OPT_PREFETCH];
+	f->lease = q->option[OPT_LEASE_MS] * MS;
+	if (c->mode == O_WRONLY)
+		become_producer(q, f);
+	if (c->mode == O_RDONLY)
+		o->error = become_consumer(m, q, f);
+	f->open = !o->error;
+}
+
+void call_close(struct model *m, struct model_queue *q,
+		const struct model_call *c, struct model_outcome *o)
+{
+	struct model_file *f = &q->file[c->file];
+	struct model_entry *e;
+	__u64 id = 0;
+
+	while ((e = find_held(q, c->file, id, ~0ULL))) {
+		id = e->id;
+		fail_delivery(m, q, e, DEVMQ_FAILURE_CRASH, NULL, 0);
+	}
+	q->stat.consumers -= f->consumes;
+	q->stat.producers -= f->produces;
+	if (f->consumes)
+		q->exclusive = false;
+	f->open = false;
+}
+
+/* The dead come in order, and go to no queue that they have been in. */
+static int check_dead_letter(const struct model *m, int queue, __u64 target)
+{
+	const struct model_queue *to;
+
+	if (!target)
+		return 0;
+	to = &m->queue[target - 1];
+	if (!to->exists)
+		return -ENOENT;
+	if (!option_is(to, OPT_ORDER, ORDER_FIFO) ||
+	    !option_is(to, OPT_FAIRNESS, FAIR_NONE))
+		return -EINVAL;
+	for (; target; target = m->queue[target - 1].option[OPT_DEAD_LETTER])
+		if (target - 1 == queue)
+			return -ELOOP;
+	return 0;
+}
+
+static int check_options(const struct model *m, int queue, const __u64 *option)
+{
+	if (option[OPT_OVERFLOW] == OVERFLOW_DEAD && !option[OPT_DEAD_LETTER])
+		return -EINVAL;
+	return check_dead_letter(m, queue, option[OPT_DEAD_LETTER]);
+}
+
+void call_option(struct model *m, struct model_queue *q,
+		 const struct model_call *c, struct model_outcome *o)
+{
+	__u64 option[MODEL_OPTIONS];
+
+	memcpy(option, q->option, sizeof(option));
+	option[c->option] = c->value;
+	if (c->option == OPT_DEAD_LETTER || c->option == OPT_OVERFLOW)
+		o->error = check_options(m, q - m->queue, option);
+	if (!o->error)
+		q->option[c->option] = c->value;
+}
+
+void drop_queue(struct model_queue *q)
+{
+	free(q->entry);
+	memset(q, 0, sizeof(*q));
+}
+
+void call_remove(struct model *m, struct model_queue *q,
+		 const struct model_call *c, struct model_outcome *o)
+{
+	int i;
+
+	if (!q->exists) {
+		o->error = -ENOENT;
+		return;
+	}
+	drop_queue(q);
+	m->life[c->queue]++;
+	for (i = 0; i < MODEL_QUEUES; i++)
+		if (m->queue[i].option[OPT_DEAD_LETTER] == c->queue + 1)
+			m->queue[i].option[OPT_DEAD_LETTER] = 0;
+}
+
+void call_create(struct model *m, struct model_queue *q,
+		 const struct model_call *c, struct model_outcome *o)
+{
+	if (q->exists)
+		o->error = -EEXIST;
+	else
+		o->error = check_options(m, c->queue, c->options);
+	if (o->error)
+		return;
+	q->exists = true;
+	memcpy(q->option, c->options, sizeof(q->option));
+}

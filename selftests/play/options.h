@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The options of queues: their names, and the values that sequences draw. */
+#ifndef PLAY_OPTIONS_H
+#define PLAY_OPTIONS_H
+
+#include <stdbool.h>
+
+#include "model/model.h"
+
+/* In the table: so many times the short duration. */
+#define SHORT(n)	(1ULL << 63 | (n))
+
+struct option_info {
+	const char	*name;
+	bool		live;
+	const char	*word[4];
+	bool		told;	/* even if usual: it is not the default */
+	__u64		usual;
+	unsigned int	draws;
+	__u64		draw[8];
+};
+
+extern const struct option_info options[MODEL_OPTIONS];
+
+bool is_usual(const struct model_queue *q, enum model_option option);
+
+/* A queue's options as they are to be set now, until the next call. */
+const __u64 *resolve_options(const __u64 *option);
+
+__u64 call_time_ns(void);
+__u64 option_draw(enum model_option option, __u64 *dice);
+
+#endif /* PLAY_OPTIONS_H */

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * DEVMQ_IOC_SEND: records that are not well-formed are refused.
+ */
+#include <sched.h>
+#include <stddef.h>
+
+#include "mq_test.h"
+#include "helpers/look.h"
+#include "fixtures/send.h"
+
+/* -- records that are not well-formed --------------------------------------- */
+
+TEST_F(send, record_size_that_cannot_be_is_einval)
+{
+	struct devmq_record *record = mq_batch_add(&self->batch, "12345678");
+	static const __u32 sizes[] = {
+		0, 1, 4, 8, 71, 81, 88, 1000, 0x7fffffff, 0x80000000,
+		0xffffffff, 0xfffffff8, 0xfffffff9, 0x10000,
+	};
+	unsigned int i;
+
+	ASSERT_EQ(80, record->size);
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		record->size = sizes[i];
+		EXPECT_EQ(-EINVAL, SEND()) {
+			TH_LOG("of size %x", sizes[i]);
+		}
+	}
+	record->size = 80;
+	EXPECT_EQ(0, mq_stat_of(&self->queue, sent));
+	EXPECT_EQ(0, SEND());
+}
+
+TEST_F(send, buffer_smaller_than_a_record_is_einval)
+{
+	size_t size;
+
+	mq_batch_add(&self->batch, "12345678");
+	for (size = 0; size < self->batch.size; size++) {
+		EXPECT_EQ(-EINVAL, mq_send(self->fd, self->batch.data, size,
+					   &self->send)) {
+			TH_LOG("of size %zu", size);
+		}
+	}
+	EXPECT_EQ(0, mq_stat_of(&self->queue, sent));
+}
+
+TEST_F(send, members_that_the_kernel_stamps_must_be_zero)
+{
+	struct devmq_record *record = mq_batch_add(&self->batch, "x");
+	static const struct {
+		size_t offset, size;
+		const char *name;
+	} members[] = {
+#define MEMBER(name) { offsetof(struct devmq_record, name), \
+		       sizeof(((struct devmq_record *)0)->name), #name }
+		MEMBER(id), MEMBER(time_ns), MEMBER(uid),
+		MEMBER(gid), MEMBER(pid), MEMBER(attempt), MEMBER(failures),
+		MEMBER(state), MEMBER(failure), MEMBER(reserved),
+		MEMBER(extra_size), MEMBER(priority),
+#undef MEMBER
+	};
+	unsigned int i, bit;
+	char *byte;
+
+	for (i = 0; i < ARRAY_SIZE(members); i++) {
+		for (bit = 0; bit < 8 * members[i].size; bit++) {
+			byte = (char *)record + members[i].offset + bit / 8;
+			*byte = 1 << bit % 8;
+			EXPECT_EQ(-EINVAL, SEND()) {
+				TH_LOG("%s, bit %u", members[i].name, bit);
+			}
+			*byte = 0;
+		}
+	}
+	EXPECT_EQ(0, mq_stat_of(&self->queue, sent));
+	EXPECT_EQ(0, SEND());
+}
+
+TEST_F(send, only_one_flag_is_known)
+{
+	struct devmq_record *record = mq_batch_add(&self->batch, "x");
+	unsigned int bit;
+
+	for (bit = 0; bit < 32; bit++) {
+		record->flags = 1U << bit;
+		if (record->flags == DEVMQ_RECORD_AT)
+			continue;
+		EXPECT_REFUSED(-EINVAL);
+		record->flags |= DEVMQ_RECORD_AT;
+		EXPECT_REFUSED(-EINVAL);
+	}
+	record->flags = DEVMQ_RECORD_AT;
+	EXPECT_EQ(0, SEND());
+}
+
+TEST_F(send, every_delay_and_time_to_live_is_taken)
+{
+	static const uint64_t times[] = { 1, 1ULL << 63, DEVMQ_FOREVER };
+	struct devmq_record *record = mq_batch_add(&self->batch, "x");
+	unsigned int i, j;
+
+	for (i = 0; i < ARRAY_SIZE(times); i++) {
+		for (j = 0; j < ARRAY_SIZE(times); j++) {
+			record->delay_ns = times[i];
+			record->ttl_ns = times[j];
+			EXPECT_EQ(0, SEND());
+		}
+	}
+	EXPECT_EQ(9, mq_stat_of(&self->queue, sent));
+}
+
+TEST_F(send, parts_of_a_record_stand_in_their_order)
+{
+	static const char parts[] = "the keythe id";
+	struct devmq_record *record;
+	struct mq_look look;
+
+	/* Key, then de-duplication id; headers would come behind. */
+	record = mq_batch_add_full(&self->batch, parts, 13, NULL, 0, "x", 1);
+	record->key_size = 7;
+	record->dedup_size = 6;
+	EXPECT_EQ(0, SEND());
+	ASSERT_EQ(0, mq_look_id(&self->queue, 1, &look));
+	EXPECT_EQ(7, look.record.key_size);
+	EXPECT_STREQ("the key", look.key);
+	EXPECT_EQ(0, look.record.dedup_size);
+	EXPECT_STREQ("x", look.payload);
+}
+
+TEST_F(send, dedup_id_beyond_the_record_is_einval)
+{
+	struct devmq_record *record = mq_batch_add(&self->batch, "x");
+
+	record->dedup_size = 2;
+	EXPECT_REFUSED(-EINVAL);
+	record->dedup_size = 255;
+	EXPECT_REFUSED(-EINVAL);
+	record->dedup_size = 0;
+	EXPECT_EQ(0, SEND());
+}
+
+TEST_F(send, key_over_255_bytes_is_einval)
+{
+	char key[300] = {};
+
+	mq_batch_add_full(&self->batch, key, 256, NULL, 0, "x", 1);
+	EXPECT_REFUSED(-EINVAL);
+	mq_batch_free(&self->batch);
+	mq_batch_add_full(&self->batch, key, 255, NULL, 0, "x", 1);
+	EXPECT_EQ(0, SEND());
+}
+
+TEST_F(send, parts_beyond_the_record_are_einval)
+{
+	struct devmq_record *record = mq_batch_add(&self->batch, "12345678");
+
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "allow_empty", "1"));
+	/* The record has 8 bytes behind its header. */
+	record->key_size = 9;
+	EXPECT_REFUSED(-EINVAL);
+	record->key_size = 255;
+	EXPECT_REFUSED(-EINVAL);
+	record->key_size = 5;
+	record->headers_size = 5;
+	EXPECT_REFUSED(-EINVAL);
+	record->key_size = 0;
+	record->headers_size = 9;
+	EXPECT_REFUSED(-EINVAL);
+	record->headers_size = 65535;
+	EXPECT_REFUSED(-EINVAL);
+	record->headers_size = 0;
+	record->key_size = 8;
+	EXPECT_EQ(0, SEND());
+}
+
+TEST_F(send, parts_beyond_the_record_do_not_reach_into_the_next_one)
+{
+	struct devmq_record *record = mq_batch_add(&self->batch, "12345678");
+
+	mq_batch_add(&self->batch, "the next record");
+	record = (void *)self->batch.data;
+	record->key_size = 16;
+	EXPECT_REFUSED(-EINVAL);
+}
+
+TEST_F(send, headers_that_are_not_well_formed_are_einval)
+{
+	static const struct {
+		const char *what;
+		struct devmq_header header;
+		const char *name;
+		size_t size;
+	} cases[] = {
+		{ "no name", { 0, 0 }, "", 4 },
+		{ "no name with a value", { 0, 4 }, "abcd", 8 },
+		{ "name too long", { 256, 0 }, NULL, 260 },
+		{ "name beyond the headers", { 5, 0 }, "abcd", 8 },
+		{ "value beyond the headers", { 2, 3 }, "abcd", 8 },
+		{ "both far beyond", { 255, 65535 }, "abcd", 8 },
+		{ "one byte left over", { 4, 0 }, "abcde", 9 },
+		{ "three bytes left over", { 4, 0 }, "abcdefg", 11 },
+		{ "half a header", { 4, 0 }, "", 2 },
+		{ "only a header", { 4, 0 }, "", 4 },
+		{ "one byte", { 1, 0 }, "", 1 },
+		{ "space in the name", { 3, 0 }, "a b", 7 },
+		{ "equals sign in the name", { 3, 0 }, "a=b", 7 },
+		{ "zero in the name", { 3, 0 }, "a\0b", 7 },
+		{ "newline in the name", { 3, 0 }, "a\nb", 7 },
+		{ "tab in the name", { 3, 0 }, "a\tb", 7 },
+		{ "delete in the name", { 3, 0 }, "a\x7f" "b", 7 },
+		{ "high byte in the name", { 3, 0 }, "a\x80" "b", 7 },
+		{ "last byte in the name", { 3, 0 }, "ab\xff", 7 },
+	};
+	char headers[512];
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		memset(headers, 'n', sizeof(headers));
+		memcpy(headers, &cases[i].header, 4);
+		if (cases[i].name && cases[i].size > 4)
+			memcpy(headers + 4, cases[i].name, cases[i].size - 4);
+		mq_batch_free(&self->batch);
+		mq_batch_add_full(&self->batch, NULL, 0, headers, cases[i].size,
+				  "x", 1);
+		EXPECT_EQ(-EINVAL, SEND()) {
+			TH_LOG("%s", cases[i].what);
+		}
+	}
+	EXPECT_EQ(0, mq_stat_of(&self->queue, sent));
+}
+
+TEST_F(send, second_header_is_looked_at_as_well)
+{
+	char headers[64];
+	size_t size = mq_header_put(headers, "good", "v", 1);
+
+	size += mq_header_put(headers + size, "b d", "v", 1);
+	mq_batch_add_full(&self->batch, NULL, 0, headers, size, "x", 1);
+	EXPECT_REFUSED(-EINVAL);
+}
+
+TEST_HARNESS_MAIN
