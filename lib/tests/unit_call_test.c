@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Requests and replies, and waking. */
+/*
+ * libdevmq without a kernel: requests and replies, and waking.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
-#include "kselftest_harness.h"
-
-#include "deadline.h"
-#include "unit.h"
+#include "unit_test.h"
 
 /* -- requests and replies -------------------------------------------------- */
 
 /*
- * A queue for replies: its correlation ids, in order. Those that are held or gone are
- * not delivered. "-" stands for the correlation id of the request, once that has been
- * sent.
+ * A queue for replies: the correlation ids that are there, in order. Those held
+ * or gone are not given out. The one called "-" is replaced by what the request
+ * had once it has been sent.
  */
 static struct {
 	char		ids[8][64];
@@ -211,7 +211,7 @@ TEST_F(call, leaves_replies_to_others)
 	EXPECT_TRUE(inbox_is_free());
 	for (i = 0; i < 5; i++)
 		EXPECT_EQ(i == 2, inbox.gone[i]);
-	/* If the request has a correlation id already, that one is used. */
+	/* A correlation id that the request has already is the one. */
 	set_inbox(self->records, 4, late);
 	ASSERT_EQ(0, devmq_batch_add(self->request, "again", 5));
 	ASSERT_EQ(0, devmq_batch_add_header(self->request, "correlation-id",
@@ -235,12 +235,12 @@ TEST_F(call, ends_in_time_and_gives_all_back)
 	EXPECT_EQ(0, inbox.acked);
 	EXPECT_EQ(1, inbox.sent);
 	EXPECT_EQ(0, devmq_buffer_count(self->buffer));
-	/* The queue is empty, and the timeout is zero. */
+	/* Nothing there at all, with no time to wait. */
 	set_inbox(self->records, 0, NULL);
 	ASSERT_EQ(0, devmq_batch_add(self->request, "again", 5));
 	EXPECT_EQ(-ETIMEDOUT, devmq_call(&queue, self->request, &queue,
 					 self->buffer, 0, &self->msg));
-	/* The call waits even if the handle does not sleep. */
+	/* A handle that does not sleep waits all the same. */
 	set_inbox(self->records, 0, NULL);
 	inbox.nonblock = true;
 	start = lmq_now();
@@ -296,7 +296,7 @@ TEST_F(call, request_keeps_a_time_to_live_of_its_own)
 	EXPECT_EQ(DEVMQ_FOREVER, inbox.ttl_ns);
 }
 
-/* With no timeout, or a timeout of zero, the request gets no time to live. */
+/* Who waits without end or not at all has not said how long it may live. */
 TEST_F(call, request_of_no_timeout_lives_as_the_queue_says)
 {
 	static const char *const ids[] = { "-" };
@@ -365,7 +365,7 @@ TEST_F(call, a_reply_goes_where_it_may)
 	EXPECT_EQ(-EPERM, devmq_reply(self->msg, self->records, "reply", 0));
 	EXPECT_EQ(-ENOENT, devmq_reply(self->msg, self->records, "no-", 0));
 	EXPECT_EQ(-ENOENT, devmq_reply(self->msg, self->records, NULL, 0));
-	/* It has one correlation id, after however many tries. */
+	/* It has one correlation id, however often it was tried. */
 	EXPECT_EQ(sizeof(struct devmq_header) + 14 + 1,
 		  devmq_msg_record(lmq_batch_msg(self->records))->headers_size);
 	devmq_batch_clear(self->records);
@@ -375,7 +375,7 @@ TEST_F(call, a_reply_goes_where_it_may)
 
 /* -- waking ---------------------------------------------------------------- */
 
-/* A queue with this many messages; a pipe takes its place for poll(2). */
+/* A queue that has so many messages, which a pipe stands for where it is polled. */
 static int messages, blocking_calls;
 
 static int has_messages(unsigned long command, void *arg)
@@ -462,7 +462,7 @@ TEST_F(wake, needs_a_descriptor)
 	EXPECT_EQ(-EINVAL, devmq_wake(&self->queue));
 }
 
-/* A wake-up lasts until a receive has returned, even if there is a message. */
+/* It stays until a receive has returned, also one that would find a message. */
 TEST_F(wake, ends_the_next_receive_which_takes_nothing)
 {
 	ASSERT_EQ(0, devmq_enable_wake(&self->queue));
@@ -495,7 +495,7 @@ TEST_F(wake, leaves_timeouts_as_they_are)
 	EXPECT_EQ(-ETIMEDOUT, devmq_recv(&self->queue, self->buffer, 0, 30));
 	EXPECT_LE(DEVMQ_MS(30), lmq_now() - start);
 	EXPECT_EQ(0, blocking_calls);
-	/* A handle that does not sleep still does not. */
+	/* A handle that does not sleep does not begin to. */
 	ASSERT_EQ(0, fcntl(self->queue.fd, F_SETFL, O_NONBLOCK));
 	EXPECT_EQ(-EAGAIN, devmq_recv(&self->queue, self->buffer, 0, -1));
 }
@@ -506,7 +506,7 @@ TEST_F(wake, leaves_errno_alone)
 	errno = EXDEV;
 	EXPECT_EQ(0, devmq_wake(&self->queue));
 	EXPECT_EQ(EXDEV, errno);
-	/* The eventfd cannot count more. */
+	/* More than that it cannot count. */
 	ASSERT_EQ(8, write(self->queue.wake_fd, &(uint64_t){ UINT64_MAX - 2 },
 			   8));
 	errno = EXDEV;

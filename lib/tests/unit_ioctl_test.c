@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* The loops around ioctls, which call a pretended kernel. */
+/*
+ * libdevmq without a kernel: the loops around ioctls, settling, and no memory.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "kselftest_harness.h"
+#include "unit_test.h"
 
-#include "unit_batch.h"
-
-/* -- sending and receiving ------------------------------------------------- */
+/* -- the loops around ioctls ----------------------------------------------- */
 
 static int takes_three(unsigned long command, void *arg)
 {
@@ -224,7 +224,7 @@ TEST_F(batch, a_buffer_grows_to_what_is_needed)
 	EXPECT_EQ(200000 - 72, size);
 	EXPECT_EQ(1, devmq_recv(&queue, self->buffer, 0, 0));
 	EXPECT_EQ(3, kernel_calls);
-	/* After an error the buffer is empty. */
+	/* What is in the buffer is gone after an error. */
 	large = UINT64_MAX - 1;
 	EXPECT_EQ(-ENOMEM, devmq_recv(&queue, self->buffer, 0, 0));
 	EXPECT_EQ(0, devmq_buffer_count(self->buffer));
@@ -389,7 +389,7 @@ TEST(constructors_without_memory)
 static struct devmq_settlement seen[20000];
 static unsigned int seen_count, stale_call;
 
-/* A kernel that settles all ids and records the ranges; one call finds nothing. */
+/* Settles all ids, notes the ranges; one call finds nothing. */
 static int settles(unsigned long command, void *arg)
 {
 	struct devmq_settle *a = arg;
@@ -673,36 +673,6 @@ TEST(redrive_names_its_target)
 	EXPECT_EQ(3, redriven.first_id);
 	EXPECT_EQ(4, redriven.last_id);
 	EXPECT_EQ(5, moved);
-}
-
-/* -- structures with a size ------------------------------------------------ */
-
-static int knows_sizes(unsigned long command, void *arg)
-{
-	return *(uint32_t *)arg < 8 ? -EINVAL : 0;
-}
-
-TEST(structures_of_any_size_go)
-{
-	struct {
-		struct devmq_stat stat;
-		char more[64];
-	} future;
-	struct devmq_consumer consumer;
-	size_t i;
-
-	kernel = knows_sizes;
-	memset(&future, 'x', sizeof(future));
-	EXPECT_EQ(0, devmq_stat(&queue, &future.stat, sizeof(future)));
-	EXPECT_EQ(sizeof(future), future.stat.size);
-	for (i = 0; i < sizeof(future.more); i++)
-		EXPECT_EQ(0, future.more[i]);
-	EXPECT_EQ(-EINVAL, devmq_stat(&queue, &future.stat, 7));
-	EXPECT_EQ(-EINVAL, devmq_get_consumer(&queue, &consumer, 0));
-	EXPECT_EQ(-EINVAL, devmq_set_consumer(&queue, &consumer, 4));
-	EXPECT_EQ(0, devmq_get_consumer(&queue, &consumer, sizeof(consumer)));
-	EXPECT_EQ(0, devmq_set_consumer(&queue, &consumer, sizeof(consumer)));
-	EXPECT_EQ(DEVMQ_CONSUMER_SET, consumer.flags);
 }
 
 TEST_HARNESS_MAIN

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Names and nodes of queues, errors in words, times, the version. */
+/*
+ * libdevmq without a kernel: names, errors, times, and structures with a size.
+ */
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
-#include "kselftest_harness.h"
-
-#include "node.h"
-#include "unit.h"
+#include "unit_test.h"
 
 /* -- names ----------------------------------------------------------------- */
 
@@ -105,7 +107,7 @@ TEST(control_node_is_known)
 	EXPECT_EQ(-ENOTTY, lmq_check_control(&st));
 	ASSERT_EQ(0, stat("/", &st));
 	EXPECT_EQ(-ENOTTY, lmq_check_control(&st));
-	/* sysfs does not have this number: opening the file finds out. */
+	/* Nothing is known of a number that nobody has: opening will tell. */
 	st.st_mode = S_IFCHR | 0600;
 	st.st_rdev = makedev(4000, 77);
 	EXPECT_EQ(0, lmq_check_control(&st));
@@ -142,6 +144,46 @@ TEST(open_takes_only_queues)
 	devmq_close(NULL);
 }
 
+/* -- structures with a size ------------------------------------------------ */
+
+static int knows_sizes(unsigned long command, void *arg)
+{
+	return *(uint32_t *)arg < 8 ? -EINVAL : 0;
+}
+
+TEST(structures_of_any_size_go)
+{
+	struct {
+		struct devmq_stat stat;
+		char more[64];
+	} future;
+	struct devmq_consumer consumer;
+	size_t i;
+
+	kernel = knows_sizes;
+	memset(&future, 'x', sizeof(future));
+	EXPECT_EQ(0, devmq_stat(&queue, &future.stat, sizeof(future)));
+	EXPECT_EQ(sizeof(future), future.stat.size);
+	for (i = 0; i < sizeof(future.more); i++)
+		EXPECT_EQ(0, future.more[i]);
+	EXPECT_EQ(-EINVAL, devmq_stat(&queue, &future.stat, 7));
+	EXPECT_EQ(-EINVAL, devmq_get_consumer(&queue, &consumer, 0));
+	EXPECT_EQ(-EINVAL, devmq_set_consumer(&queue, &consumer, 4));
+	EXPECT_EQ(0, devmq_get_consumer(&queue, &consumer, sizeof(consumer)));
+	EXPECT_EQ(0, devmq_set_consumer(&queue, &consumer, sizeof(consumer)));
+	EXPECT_EQ(DEVMQ_CONSUMER_SET, consumer.flags);
+}
+
+TEST(version_is_that_of_the_header)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%d.%d.%d", DEVMQ_VERSION_MAJOR,
+		 DEVMQ_VERSION_MINOR, DEVMQ_VERSION_PATCH);
+	EXPECT_STREQ(text, DEVMQ_VERSION);
+	EXPECT_STREQ(text, devmq_version());
+}
+
 /* -- errors and times ------------------------------------------------------ */
 
 TEST(errors_say_what_they_mean_for_a_queue)
@@ -159,7 +201,7 @@ TEST(errors_may_have_lost_their_sign)
 
 	for (i = 0; i < 4096; i++) {
 		ASSERT_NE(NULL, devmq_strerror(i));
-		/* Static: the same string each time. */
+		/* Static: the same string, and not one that was made. */
 		ASSERT_EQ(devmq_strerror(i), devmq_strerror(-i));
 		ASSERT_NE('\0', devmq_strerror(i)[0]);
 	}
@@ -178,7 +220,7 @@ TEST(numbers_that_are_no_errors_have_a_text)
 	EXPECT_STREQ("unknown error", devmq_strerror(INT_MIN));
 }
 
-/* Constant expressions, in an initializer and for the preprocessor. */
+/* Constant enough for an initializer and for the preprocessor. */
 #if DEVMQ_MS(2) != 2000000
 #error "DEVMQ_MS() is no constant expression"
 #endif
@@ -196,16 +238,6 @@ TEST(times_are_constant_expressions)
 	/* Nor does an int overflow. */
 	EXPECT_EQ(3153600000000000000, DEVMQ_MINUTES(years));
 	EXPECT_EQ(3000000, DEVMQ_MS(1 + 2));
-}
-
-TEST(version_is_that_of_the_header)
-{
-	char text[32];
-
-	snprintf(text, sizeof(text), "%d.%d.%d", DEVMQ_VERSION_MAJOR,
-		 DEVMQ_VERSION_MINOR, DEVMQ_VERSION_PATCH);
-	EXPECT_STREQ(text, DEVMQ_VERSION);
-	EXPECT_STREQ(text, devmq_version());
 }
 
 TEST_HARNESS_MAIN

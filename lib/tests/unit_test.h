@@ -1,13 +1,22 @@
-// SPDX-License-Identifier: LGPL-2.1-or-later
-/* What the unit tests share: a pretended kernel, and looking at messages. */
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The tests of libdevmq without a kernel module: the loops around ioctls have a pretended
+ * kernel behind them. They are built with sanitizers, and every buffer is as large
+ * as its contents.
+ */
+#ifndef UNIT_TEST_H
+#define UNIT_TEST_H
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "unit.h"
+#include "kselftest_harness.h"
 
-int (*kernel)(unsigned long command, void *arg);
-int kernel_calls;
+#include "internal.h"
+
+static int (*kernel)(unsigned long command, void *arg);
+static int kernel_calls;
 
 int __wrap_ioctl(int fd, unsigned long command, void *arg);
 
@@ -22,9 +31,10 @@ int __wrap_ioctl(int fd, unsigned long command, void *arg)
 	return -1;
 }
 
-int allocations = -1;
+/* Every allocation from here on but the first so many fails; -1: none does. */
+static int allocations = -1;
 
-static bool allocation_fails(void)
+static inline bool allocation_fails(void)
 {
 	if (allocations < 0)
 		return false;
@@ -60,7 +70,8 @@ struct devmq_queue queue = {
 	.fd = -1, .wake_fd = -1, .name = "pretended",
 };
 
-struct devmq_buffer *load(const void *bytes, size_t size, size_t count)
+/* Put bytes into a buffer of just that size, as if received. */
+static inline struct devmq_buffer *load(const void *bytes, size_t size, size_t count)
 {
 	struct devmq_buffer *buffer;
 
@@ -73,7 +84,7 @@ struct devmq_buffer *load(const void *bytes, size_t size, size_t count)
 	return buffer;
 }
 
-struct devmq_buffer *load_batch(const struct devmq_batch *batch)
+static inline struct devmq_buffer *load_batch(const struct devmq_batch *batch)
 {
 	const void *first = "";
 
@@ -82,7 +93,8 @@ struct devmq_buffer *load_batch(const struct devmq_batch *batch)
 	return load(first, devmq_batch_bytes(batch), devmq_batch_count(batch));
 }
 
-uint64_t touch(const struct devmq_msg *msg)
+/* Use all that there is to say about a message; the sanitizers watch. */
+static inline uint64_t touch(const struct devmq_msg *msg)
 {
 	struct devmq_header_view header;
 	uint64_t sum = 0, since;
@@ -124,14 +136,32 @@ uint64_t touch(const struct devmq_msg *msg)
 	return sum + devmq_msg_id(msg) + devmq_msg_attempt(msg);
 }
 
-bool is(const void *p, size_t size, const char *text)
+FIXTURE(batch) {
+	struct devmq_batch *batch;
+	struct devmq_buffer *buffer;
+	const struct devmq_msg *msg;
+};
+
+FIXTURE_SETUP(batch)
+{
+	self->buffer = NULL;
+	ASSERT_EQ(0, devmq_batch_new(&self->batch));
+}
+
+FIXTURE_TEARDOWN(batch)
+{
+	devmq_buffer_free(self->buffer);
+	devmq_batch_free(self->batch);
+}
+
+static inline bool is(const void *p, size_t size, const char *text)
 {
 	return size == strlen(text) && (!size || !memcmp(p, text, size));
 }
 
-struct devmq_consumer mode;
+static struct devmq_consumer mode;
 
-int has_a_mode(unsigned long command, void *arg)
+static inline int has_a_mode(unsigned long command, void *arg)
 {
 	struct devmq_consumer *c = arg;
 
@@ -147,3 +177,5 @@ int has_a_mode(unsigned long command, void *arg)
 	c->lease_ns = mode.lease_ns;
 	return 0;
 }
+
+#endif /* UNIT_TEST_H */
