@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# mqctl consume with the module: commands that work, fail, hang and die, and
-# consumers that are stopped and killed. To be run as root. It makes queues with
-# names of its own and removes them.
+# mqctl consume with the module: commands that work and fail, and what becomes of
+# their messages. To be run as root. It makes queues with names of its own and
+# removes them.
 
 # shellcheck source=ktap.sh
 . "$(dirname "$0")/ktap.sh"
@@ -158,7 +158,7 @@ test_consume_exit_75_and_signals()
 	expect_json /attempt 2 /failures 1 /failure retry
 }
 
-# A message that was released is ready for others at once, and for consume later.
+# What was released is there for others at once, and for us after a while.
 test_consume_pauses_after_75()
 {
 	local begin passed
@@ -218,7 +218,7 @@ test_consume_retry_delay()
 	counters "$Q" delayed=1 ready=0 in_flight=0
 	ms=$(due "$begin") || fail "$ms"
 	[ "$ms" -ge 120000 ] && [ "$ms" -lt 600000 ] || fail "$ms ms"
-	# at once, whatever the queue's options are
+	# none at all, whatever the queue has
 	send "$Q" world
 	mq consume "$Q" -n 2 --retry=0 -- sh -c 'exit $((DEVMQ_ATTEMPT == 1))'
 	expect 6 '' "$Q: message 2: exit status 1, to be retried"
@@ -250,7 +250,7 @@ mqctl: $Q: message 1: exit status 1, dead" "$(cat "$T/err")"
 	expect 0 "1 $Q 1 3 exit status 1"$'\nhello'
 }
 
-# If max_dead messages are dead already, it does not become dead.
+# Where it may not die, it is not dead.
 test_consume_dead_refused()
 {
 	make "$Q" max_deliveries=1 max_dead=0 retry_ms=1h
@@ -276,7 +276,7 @@ mqctl: $Q: message 1: exit status 65 (no good), dead" "$(cat "$T/err")"
 		/note 'exit status 65: not a picture'
 }
 
-# The last line on standard error becomes the note of the failure.
+# What was said last is what is known of the failure.
 test_consume_note_is_the_last_line_of_standard_error()
 {
 	make "$Q"
@@ -290,20 +290,20 @@ test_consume_note_is_the_last_line_of_standard_error()
 	mq peek "$Q" --long
 	grep -q ' note="exit status 3: cannot open x"' "$T/out" ||
 		fail "$(cat "$T/out")"
-	# the next command gets it; the line needs no newline
+	# the next one has it, and a line need not end
 	# shellcheck disable=SC2016  # not ours to expand
 	mq consume "$Q" -n 1 -- sh -c 'echo "$DEVMQ_NOTE"
 		printf "no newline" >&2; kill -TERM $$'
 	expect_same 'exit status 3: cannot open x' "$(cat "$T/out")"
 	mq peek "$Q" -J
 	expect_json /note 'signal 15 (Terminated): no newline'
-	# a failure without a line replaces the note by one without
+	# nothing said, and nothing left of what was
 	mq consume "$Q" -n 1 -- false
 	mq peek "$Q" -J
 	expect_json /note 'exit status 1' /failures 3
 }
 
-# A note has at most 256 bytes, and does not end inside of a character.
+# 256 bytes, and no half of a character at their end.
 test_consume_note_is_cut()
 {
 	make "$Q"
@@ -326,7 +326,7 @@ test_consume_passes_all_of_standard_error_on()
 	expect_same 1000000 "$(wc -c <"$T/err")"
 }
 
-# Processes that the command leaves running may write to standard error.
+# What it leaves running may go on to say something.
 test_consume_what_is_left_running_can_write()
 {
 	make "$Q"
@@ -345,7 +345,7 @@ test_consume_what_is_left_running_can_write()
 	wait $! || fail "status $?"
 }
 
-# A missing program is not the message's fault, even if a shell looks for it.
+# A program that is not there is no message's fault, however deep it is asked for.
 test_consume_exit_126_and_127_stop_it()
 {
 	make "$Q"
@@ -364,7 +364,7 @@ there" "$(cat "$T/err")"
 
 test_consume_says_how_many_of_a_batch_are_dead()
 {
-	# It would be delivered alone after half of its failures; it has fewer.
+	# What is near its last failure comes alone, but it is not near it yet.
 	make "$Q" max_deliveries=100 retry_ms=0
 	send "$Q" one
 	mq consume "$Q" -n 1 -- false
@@ -383,7 +383,7 @@ test_consume_leaves_out_notes_that_there_is_no_memory_for()
 	make "$Q"
 	send "$Q" one
 	send "$Q" two
-	# Only notes need memory here.
+	# Notes would be the only thing that wants memory.
 	# shellcheck disable=SC2064  # what it is now
 	trap "echo $most >$bound" EXIT
 	mq consume "$Q" -n 1 --batch=2 --retry=1h -- sh -c \
@@ -394,233 +394,6 @@ test_consume_leaves_out_notes_that_there_is_no_memory_for()
 	mq peek "$Q" --state=delayed -J
 	grep -q '"note":"' "$T/out" && fail "a note: $(cat "$T/out")"
 	return 0
-}
-
-# ----------------------------------------------------------------- more time
-
-# In $due: when the lease of the only delivery ends, in nanoseconds since 1970.
-lease_due()
-{
-	mq peek "$Q" --state=in-flight -J
-	due=$("$JSON_CHECK" /due_ns <"$T/out")
-}
-
-due_is_after() { lease_due; [ "$due" -gt "$1" ]; }
-
-# A command that says in $T/variable how to reach consume, and waits for $T/go.
-waiter()
-{
-	echo "echo \$DEVMQ_CONSUME >$T/variable.new
-		mv $T/variable.new $T/variable
-		until [ -e $T/go ]; do sleep 0.02; done"
-}
-
-test_consume_extend()
-{
-	local due first
-
-	make "$Q"
-	send "$Q" hello
-	"$MQCTL" consume "$Q" -n 1 --lease=1h -- sh -c "$(waiter)" &
-	wait_for [ -e "$T/variable" ]
-	lease_due
-	first=$due
-	export DEVMQ_CONSUME
-	DEVMQ_CONSUME=$(cat "$T/variable")
-	mq extend 2h
-	expect 0
-	lease_due
-	[ "$due" -gt $((first + 3000 * 1000000000)) ] || fail "$first to $due"
-	mq extend 0
-	expect 0
-	lease_due
-	expect_same null "$due"
-	mq extend
-	expect 0
-	lease_due
-	[ "$due" -gt "$first" ] || fail "$first to $due"
-	: >"$T/go"
-	wait $! || fail "status $?"
-	counters "$Q" acked=1 redelivered=0
-	# without a lease there is nothing to extend, and no harm in it
-	send "$Q" hello
-	mq consume "$Q" -n 1 -- "$MQCTL" extend
-	expect 0
-}
-
-# The command runs on when its first lease would have ended.
-test_consume_extend_lets_the_command_go_on()
-{
-	make "$Q"
-	send "$Q" hello
-	"$MQCTL" consume "$Q" -n 1 --lease=10s -- sh -c "$(waiter)" &
-	wait_for [ -e "$T/variable" ]
-	DEVMQ_CONSUME=$(cat "$T/variable") mq extend 1h
-	expect 0
-	sleep 12
-	: >"$T/go"
-	wait $! || fail "status $?"
-	counters "$Q" acked=1 redelivered=0
-}
-
-# The command reaches consume by its environment alone, without any descriptor.
-test_consume_extend_needs_no_descriptor()
-{
-	make "$Q"
-	send "$Q" hello
-	mq consume "$Q" -n 1 --lease=1h -- bash -c "for fd in /proc/self/fd/*; do
-		fd=\${fd##*/}; [ \$fd -le 2 ] || eval \"exec \$fd>&-\"; done
-		$MQCTL extend"
-	expect 0
-}
-
-test_consume_extend_in_a_batch()
-{
-	local now
-
-	make "$Q"
-	printf '1\n2\n3\n' | "$MQCTL" send --line "$Q" >/dev/null
-	now=$(nanoseconds)
-	mq consume "$Q" -n 1 --batch=3 --lease=1h -- sh -c "$MQCTL extend 3h &&
-		$MQCTL peek $Q --state=in-flight -J"
-	expect 0 -
-	for due in $("$JSON_CHECK" -l /due_ns <"$T/out"); do
-		[ "$due" -gt $((now + 7200 * 1000000000)) ] || fail "$now to $due"
-	done
-	counters "$Q" acked=3 redelivered=0
-}
-
-# A request that comes while consume is stopped is answered when the lease has ended.
-test_consume_extend_too_late()
-{
-	local consumer
-
-	make "$Q"
-	send "$Q" hello
-	"$MQCTL" consume "$Q" -n 1 --lease=10s -- sh -c "
-		echo \$DEVMQ_CONSUME >$T/variable.new
-		mv $T/variable.new $T/variable
-		exec sleep 1000" 2>"$T/said" &
-	consumer=$!
-	wait_for [ -e "$T/variable" ]
-	kill -STOP $consumer
-	wait_for has "$Q" in_flight 0
-	DEVMQ_CONSUME=$(cat "$T/variable") "$MQCTL" extend 2>"$T/why" &
-	wait_for asleep $!
-	kill -CONT $consumer
-	wait $!
-	expect_same 1 $? status
-	grep -q 'cannot extend: \(the lease is over\|consume does not run\)' \
-		"$T/why" || fail "$(cat "$T/why")"
-	wait $consumer
-	expect_same 6 $? status
-	grep -q 'lost to its lease' "$T/said" || fail "$(cat "$T/said")"
-	counters "$Q" acked=0 ready=1
-}
-
-# A process that is not the command, or a command that has ended, is refused.
-test_consume_extend_by_others()
-{
-	local variable
-
-	make "$Q"
-	send "$Q" hello
-	"$MQCTL" consume "$Q" --lease=1h -- sh -c "
-		echo \$DEVMQ_CONSUME >$T/variable.new
-		mv $T/variable.new $T/variable
-		until [ -e $T/go ]; do sleep 0.02; done" &
-	wait_for [ -e "$T/variable" ]
-	variable=$(cat "$T/variable")
-	DEVMQ_CONSUME=$variable mq extend
-	expect 0
-	DEVMQ_CONSUME=${variable%:*}:$(printf '%032d' 0) mq extend
-	expect 1 '' 'cannot extend: consume does not run this command (any more)'
-	: >"$T/go"
-	wait_for has "$Q" acked 1
-	DEVMQ_CONSUME=$variable mq extend
-	expect 1 '' 'cannot extend: consume does not run this command (any more)'
-	kill -TERM $!
-	wait $!
-	DEVMQ_CONSUME=$variable mq extend
-	expect 1 '' 'cannot extend: the consume that ran this command is not *'
-}
-
-test_consume_keep()
-{
-	local due
-
-	make "$Q" lease_ms=20s
-	send "$Q" hello
-	"$MQCTL" consume "$Q" -n 1 --keep -- sh -c "$(waiter)" &
-	wait_for [ -e "$T/variable" ]
-	lease_due
-	wait_for due_is_after "$due"
-	: >"$T/go"
-	wait $! || fail "status $?"
-	counters "$Q" acked=1 redelivered=0
-	# only while consume runs: if it is stopped, its lease ends
-	send "$Q" hello
-	"$MQCTL" consume "$Q" --keep --lease=500ms -- sleep 1000 2>"$T/err" &
-	wait_for has "$Q" in_flight 1
-	kill -STOP $!
-	mq recv "$Q" --wait=30s -J
-	expect_json /payload hello /failures 1 /failure lease
-	kill -CONT $!
-	wait_for grep -q 'lost to its lease' "$T/err"
-	kill -TERM $!
-	wait $!
-	expect_same 6 $? status
-}
-
-test_consume_lease()
-{
-	make "$Q"
-	send "$Q" hello
-	mq consume "$Q" -n 1 --lease=300ms -- sleep 1000
-	expect 6 '' "$Q: message 1: killed by signal 15 (*), lost to its lease"
-	counters "$Q" ready=1 in_flight=0
-	mq peek "$Q" -J
-	expect_json /failures 1 /failure lease /attempt 1
-	# the lease of the queue holds for consume, too; this command ignores SIGTERM
-	# (so long that even on a slow machine the trap has been set)
-	mq set "$Q" lease_ms=5s
-	mq consume "$Q" -n 1 -- sh -c 'trap "" TERM; sleep 1000'
-	expect 6 '' "$Q: message 1: killed by signal 9 (*), lost to its lease"
-	# ... and --lease replaces the lease of the queue
-	mq set "$Q" lease_ms=300ms
-	mq consume "$Q" -n 1 --lease=0 -- sleep 0.6
-	expect 0
-	counters "$Q" acked=1
-}
-
-# When the lease ends, the next consumer receives the message.
-test_consume_lease_of_a_stopped_consumer()
-{
-	make "$Q"
-	send "$Q" hello
-	"$MQCTL" consume "$Q" --lease=500ms -- sleep 1000 2>"$T/err" &
-	wait_for has "$Q" in_flight 1
-	kill -STOP $!
-	mq recv "$Q" --wait=30s -J
-	expect_json /payload hello /failures 1 /failure lease
-	kill -CONT $!
-	wait_for grep -q 'lost to its lease' "$T/err"
-	kill -TERM $!
-	wait $!
-	expect_same 6 $? status
-	counters "$Q" acked=1 ready=0 in_flight=0
-}
-
-# A command that succeeds after its lease has ended settles nothing.
-test_consume_success_after_the_lease()
-{
-	make "$Q"
-	send "$Q" hello
-	# so long that even on a slow machine the trap has been set
-	mq consume "$Q" -n 1 --lease=5s -- \
-		sh -c 'trap "exit 0" TERM; sleep 1000 & wait'
-	expect 6 '' "$Q: message 1: exit status 0, lost to its lease"
-	counters "$Q" acked=0 ready=1
 }
 
 test_consume_batch()
@@ -731,7 +504,7 @@ test_consume_input_is_a_file()
 	expect 0 $'hellohello\nsealed'
 }
 
-# The command does not inherit the descriptor of the queue.
+# The queue's descriptor is mqctl's alone.
 test_consume_descriptors()
 {
 	make "$Q"
@@ -742,175 +515,6 @@ test_consume_descriptors()
 	mq consume "$Q" -n 1 -- sh -c 'ls /proc/$$/fd; ls -l /proc/$$/fd >&2'
 	cmp "$T/out" "$T/mine" || fail "inherited: $(cat "$T/err")"
 	! grep -q "/dev/mq" "$T/err" || fail "inherited: $(cat "$T/err")"
-}
-
-test_consume_killed()
-{
-	local child
-
-	make "$Q"
-	send "$Q" hello
-	"$MQCTL" consume "$Q" -- sh -c "echo \$\$ >$T/child; exec sleep 1000" &
-	wait_for [ -s "$T/child" ]
-	child=$(cat "$T/child")
-	"$MQCTL" recv "$Q" -J --wait=30s >"$T/out" &
-	wait_for has "$Q" consumers 2
-	kill -KILL %1
-	wait $! || fail "not handed on: $?"
-	expect_json /payload hello /attempt 2 /failures 1 /failure crash
-	wait_for gone "$child"
-}
-
-# At least once, whatever happens to the consumer.
-test_consume_killed_again_and_again()
-{
-	make "$Q"
-	seq 1 30 >"$T/in"
-	"$MQCTL" send --line "$Q" <"$T/in" >/dev/null
-	for _ in 1 2 3 4; do
-		"$MQCTL" consume "$Q" -j 3 -- cat >>"$T/all" &
-		wait_for has "$Q" consumers 1
-		sleep 0.2
-		kill -KILL $!
-		wait $! 2>/dev/null
-	done
-	"$MQCTL" consume "$Q" -j 3 --until-empty -- cat >>"$T/all" ||
-		fail "status $?"
-	sort -nu "$T/all" | cmp - "$T/in" || fail "lost"
-	counters "$Q" acked=30 ready=0 in_flight=0
-}
-
-test_consume_stops_in_order()
-{
-	local signal
-
-	for signal in TERM HUP; do
-		make "$Q"
-		rm -f "$T/begun" "$T/done"
-		send "$Q" one
-		send "$Q" two
-		"$MQCTL" consume "$Q" -- sh -c \
-			">$T/begun; sleep 0.5; >$T/done" 2>"$T/err" &
-		wait_for [ -e "$T/begun" ]
-		kill -$signal $!
-		wait $!
-		expect_same 0 $? "status after $signal"
-		[ -e "$T/done" ] || fail "the command could not finish"
-		expect_same '' "$(cat "$T/err")"
-		counters "$Q" acked=1 ready=1 in_flight=0
-		"$MQCTL" rm -f "$Q"
-	done
-}
-
-test_consume_stops_when_idle()
-{
-	make "$Q"
-	"$MQCTL" consume "$Q" -- cat >"$T/got" &
-	wait_for has "$Q" consumers 1
-	send "$Q" hello
-	wait_for has "$Q" acked 1
-	kill -TERM $!
-	wait $!
-	expect_same 0 $? status
-	expect_same hello "$(cat "$T/got")"
-}
-
-has_lines() { [ "$(wc -l <"$2")" -ge "$1" ]; }
-
-test_consume_stops_while_it_waits()
-{
-	make "$Q"
-	send "$Q" hello
-	"$MQCTL" consume "$Q" -n 100 -- sh -c 'exit 75' 2>"$T/err" &
-	# the fifth comes 1.6 s after the fourth
-	wait_for has_lines 4 "$T/err"
-	kill -TERM $!
-	wait $!
-	expect_same 0 $? status
-	counters "$Q" ready=1 in_flight=0
-	mq recv "$Q" -J
-	expect_json /failures 0
-}
-
-# took_signals PID: no signal is pending for the process.
-took_signals()
-{
-	! grep -Eq '^S(ig|hd)Pnd:\s*0*[1-9a-f]' "/proc/$1/status"
-}
-
-test_consume_second_signal()
-{
-	local child
-
-	make "$Q"
-	send "$Q" hello
-	# the command has a child of its own, which must go, too
-	"$MQCTL" consume "$Q" -- sh -c \
-		"sleep 1000 & echo \$! >$T/child; wait" 2>"$T/err" &
-	wait_for [ -s "$T/child" ]
-	child=$(cat "$T/child")
-	kill -TERM $!
-	# a second signal that comes before the first was read is lost
-	wait_for took_signals $!
-	counters "$Q" in_flight=1
-	kill -TERM $!
-	wait $!
-	expect_same 0 $? status
-	grep -q "message 1: killed by signal 9 .*, released" "$T/err" ||
-		fail "said $(cat "$T/err")"
-	counters "$Q" ready=1 in_flight=0
-	wait_for gone "$child"
-}
-
-test_consume_interrupted()
-{
-	make "$Q"
-	send "$Q" hello
-	# otherwise the shell ignores it for background processes
-	set -m
-	"$MQCTL" consume "$Q" -- sh -c ">$T/begun; sleep 0.5; >$T/done" &
-	set +m
-	wait_for [ -e "$T/begun" ]
-	kill -INT -- -$!
-	wait $!
-	expect_same 0 $? status
-	[ -e "$T/done" ] || fail "the command could not finish"
-	counters "$Q" acked=1
-}
-
-# A signal that was ignored when it was started stays ignored.
-test_consume_under_nohup()
-{
-	make "$Q"
-	(trap '' HUP; exec "$MQCTL" consume "$Q" -- cat >"$T/got") &
-	wait_for has "$Q" consumers 1
-	kill -HUP $!
-	send "$Q" hello
-	wait_for has "$Q" acked 1
-	kill -TERM $!
-	wait $!
-	expect_same 0 $? status
-}
-
-test_consume_with_sigchld_ignored()
-{
-	make "$Q"
-	send "$Q" hello
-	(trap '' CHLD; exec "$MQCTL" consume "$Q" -n 1 -- cat) \
-		>"$T/out" || fail "status $?"
-	counters "$Q" acked=1
-}
-
-test_consume_gives_signals_back()
-{
-	make "$Q"
-	send "$Q" hello
-	mq consume "$Q" -n 1 -- grep -E '^Sig(Blk|Ign):' /proc/self/status
-	expect 0 -
-	grep '^SigBlk' "$T/out" | grep -Eq '0{16}$' || fail "blocked"
-	cp "$T/out" "$T/got"
-	grep -E '^SigIgn:' /proc/self/status >"$T/mine"
-	grep '^SigIgn' "$T/got" | cmp - "$T/mine" || fail "ignored"
 }
 
 test_consume_until_end_of_file()
@@ -935,7 +539,7 @@ test_consume_until_end_of_file()
 	expect_same $'one\ntwo' "$(cat "$T/got")"
 }
 
-# A message that comes while a command still runs is received, too.
+# A message that comes while a command still runs is not left behind.
 test_consume_until_empty_looks_again()
 {
 	make "$Q" eof=empty
