@@ -55,7 +55,10 @@ static void close_all(FIXTURE_DATA(active) *self)
 FIXTURE_SETUP(active)
 {
 	MQ_REQUIRE();
-	self->writer = self->fds[0] = self->fds[1] = self->fds[2] = -1;
+	self->writer = -1;
+	self->fds[0] = -1;
+	self->fds[1] = -1;
+	self->fds[2] = -1;
 }
 
 FIXTURE_TEARDOWN(active)

@@ -361,8 +361,8 @@ static void store_keys(FIXTURE_DATA(attack) *self, int fd)
 TEST_F(attack, keys_groups_and_ids_that_were_seen_are_counted)
 {
 	REQUIRE_MEASURE();
-	CREATE(&self->queue, "overflow=reject order=key fairness=key "
-	       "dedup_window_ms=3600000 dedup_max=16777216");
+	CREATE(&self->queue,
+	       "overflow=reject order=key fairness=key dedup_window_ms=3600000 dedup_max=16777216");
 	EXPECT_BOUNDED(store_keys);
 	EXPECT_LT(0, self->report->refused);
 }
@@ -393,8 +393,8 @@ static void remember_ids(FIXTURE_DATA(attack) *self, int fd)
 TEST_F(attack, ids_of_messages_that_went_are_counted)
 {
 	REQUIRE_MEASURE();
-	CREATE(&self->queue, "overflow=reject dedup_window_ms=3600000 "
-	       "dedup_max=16777216");
+	CREATE(&self->queue,
+	       "overflow=reject dedup_window_ms=3600000 dedup_max=16777216");
 	EXPECT_BOUNDED(remember_ids);
 }
 

@@ -176,7 +176,7 @@ TEST_F(bounds, drop_head_drops_the_oldest)
 		snprintf(text, sizeof(text), "m%d", i);
 		EXPECT_EQ(0, mq_get(self->fd, text));
 	}
-	EXPECT_EQ(-EAGAIN, mq_read(self->fd, (char [4]){}, 4));
+	EXPECT_EQ(-EAGAIN, mq_read(self->fd, (char [4]) {}, 4));
 }
 
 TEST_F(bounds, drop_head_drops_no_more_than_it_must)
@@ -480,7 +480,7 @@ TEST_F(bounds, lowered_max_bytes_does_not_leave_a_writer_asleep_for_ever)
 	fd = mq_open(&self->queue, O_WRONLY);
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(60, put_many(self->fd, 'a', 60));
-	ASSERT_EQ(0, mq_write_start(&call, fd, (char [50]){}, 50));
+	ASSERT_EQ(0, mq_write_start(&call, fd, (char [50]) {}, 50));
 	ASSERT_TRUE(mq_call_sleeps(&call));
 	/* Now it can never fit. */
 	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "max_bytes", "40"));
@@ -664,7 +664,7 @@ TEST_F(bounds, raised_max_total_bytes_wakes_writers)
 	ASSERT_EQ(0, mq_write_file(MQ_TOTAL_BYTES, "1M"));
 	while (put_many(self->fd, 'a', 4000) == 4000)
 		;
-	ASSERT_EQ(0, mq_write_start(&call, fd, (char [4000]){}, 4000));
+	ASSERT_EQ(0, mq_write_start(&call, fd, (char [4000]) {}, 4000));
 	ASSERT_TRUE(mq_call_sleeps(&call));
 	ASSERT_EQ(0, mq_write_file(MQ_TOTAL_BYTES, "16M"));
 	EXPECT_EQ(4000, mq_call_result(&call));

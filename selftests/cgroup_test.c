@@ -59,7 +59,7 @@ FIXTURE_SETUP(cgroup)
 	char path[256], text[1024];
 
 	MQ_REQUIRE();
-	strcpy(self->root, "/tmp/cgroup_test.XXXXXX");
+	snprintf(self->root, sizeof(self->root), "/tmp/cgroup_test.XXXXXX");
 	ASSERT_NE(NULL, mkdtemp(self->root));
 	if (mount("cgroup2", self->root, "cgroup2", 0, NULL)) {
 		rmdir(self->root);
@@ -147,7 +147,7 @@ TEST_F(cgroup, messages_are_charged_to_the_group_of_their_sender)
 	EXPECT_GE(before + 64 * MEBI, full);
 
 	/* Who receives does not matter; the sender's group is relieved. */
-	while (mq_read(self->fd, (char [1000]){}, 1000) == 1000)
+	while (mq_read(self->fd, (char [1000]) {}, 1000) == 1000)
 		got++;
 	EXPECT_EQ(8001, got);
 	EXPECT_TRUE(mq_wait_until((after = group_number(self->group,

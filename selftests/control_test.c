@@ -207,7 +207,7 @@ TEST_F(control, bad_syntax_is_refused_and_does_nothing)
 		"create ",
 		"create\n",
 		"remove",
-		"remove \n",
+		"remove\x20\n",
 		"frobnicate %s",
 		"Create %s",
 		"creat %s",
@@ -390,8 +390,8 @@ TEST_F(control, name_of_63_bytes_works_and_one_of_64_does_not)
 					    LONG_NAME));
 	EXPECT_FALSE(exists(LONG_NAME));
 	ASSERT_EQ(0, mq_control("create %s", LONG_NAME));
-	strcpy(queue.name, LONG_NAME);
-	strcpy(queue.path, "/dev/mq/" LONG_NAME);
+	memcpy(queue.name, LONG_NAME, sizeof(LONG_NAME));
+	memcpy(queue.path, "/dev/mq/" LONG_NAME, sizeof("/dev/mq/" LONG_NAME));
 	fd = mq_open(&queue, O_RDWR | O_NONBLOCK);
 	EXPECT_LE(0, fd);
 	EXPECT_EQ(2, mq_put(fd, "ab"));

@@ -118,7 +118,7 @@ TEST_F(copy, message_in_hand_is_in_flight)
 	EXPECT_EQ(0, stat.acked);
 	EXPECT_EQ(-ENOTEMPTY, mq_control("remove %s", self->queue.name));
 	EXPECT_EQ(1, mq_purge(self->fd, 0, 0));
-	EXPECT_EQ(-EAGAIN, mq_read(other, (char [4]){}, 4));
+	EXPECT_EQ(-EAGAIN, mq_read(other, (char [4]) {}, 4));
 	ASSERT_EQ(0, go_on(self->uffd, self->page));
 	EXPECT_EQ(2, mq_call_result(&call));
 	EXPECT_EQ(0, memcmp(self->page, "m1", 2));
@@ -188,7 +188,7 @@ TEST_F(copy, queue_can_be_removed_meanwhile)
 	EXPECT_TRUE(result == 2 || result == -ENODEV) {
 		TH_LOG("got %ld", result);
 	}
-	EXPECT_EQ(-ENODEV, mq_read(self->fd, (char [4]){}, 4));
+	EXPECT_EQ(-ENODEV, mq_read(self->fd, (char [4]) {}, 4));
 }
 
 TEST_F(copy, queue_can_be_removed_under_a_read_that_fails)
@@ -351,7 +351,7 @@ TEST_F(copy, message_that_is_being_written_is_not_there_yet)
 	EXPECT_EQ(0, mq_get(self->fd, "first"));
 	ASSERT_EQ(0, go_on(self->uffd, self->page));
 	EXPECT_EQ(20, mq_call_result(&call));
-	EXPECT_EQ(20, mq_read(self->fd, (char [100]){}, 100));
+	EXPECT_EQ(20, mq_read(self->fd, (char [100]) {}, 100));
 }
 
 TEST_F(copy, write_into_a_queue_that_is_removed_meanwhile)
@@ -433,7 +433,7 @@ TEST_F(copy, lease_takes_a_message_away_only_after_the_copying)
 	for (start = mq_boot_ns(); mq_boot_ns() < start + 20 * MQ_MS;)
 		usleep(1000);
 	EXPECT_EQ(1, mq_stat_of(&self->queue, in_flight));
-	EXPECT_EQ(-EAGAIN, mq_read(other, (char [4]){}, 4));
+	EXPECT_EQ(-EAGAIN, mq_read(other, (char [4]) {}, 4));
 	ASSERT_EQ(0, go_on(self->uffd, self->page));
 	EXPECT_EQ(2, mq_call_result(&call));
 	EXPECT_EQ(0, memcmp(self->page, "m1", 2));
@@ -533,7 +533,7 @@ TEST_F(copy, message_in_hand_holds_its_key)
 	ASSERT_EQ(0, mq_read_start(&call, fd, self->page, 100));
 	ASSERT_TRUE(trapped(self->uffd));
 	EXPECT_EQ(0, mq_get(other, "b1"));
-	EXPECT_EQ(-EAGAIN, mq_read(other, (char [4]){}, 4));
+	EXPECT_EQ(-EAGAIN, mq_read(other, (char [4]) {}, 4));
 	ASSERT_EQ(0, go_on(self->uffd, self->page));
 	EXPECT_EQ(2, mq_call_result(&call));
 	EXPECT_EQ(0, mq_get(other, "a2"));
@@ -571,7 +571,7 @@ TEST_F(copy, duplicate_of_what_came_in_meanwhile)
 
 	/* The first to come is the last to be complete: it is the duplicate. */
 	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "dedup_window_ms", "3600000"));
-	mq_batch_add_message(&batch, &(struct mq_message){
+	mq_batch_add_message(&batch, &(struct mq_message) {
 		.text = "01234567890123456789", .dedup = "id",
 	});
 	ASSERT_EQ(size, batch.size);

@@ -247,7 +247,7 @@ TEST_F(dead, the_dead_go_first_at_levels_that_nobody_had_sent_to)
 	}
 	for (i = 0; i < 3; i++) {
 		snprintf(sent[i], sizeof(sent[i]), "batch %u", i);
-		mq_batch_add_message(&batch, &(struct mq_message){
+		mq_batch_add_message(&batch, &(struct mq_message) {
 			.text = sent[i], .priority = i });
 	}
 	ASSERT_EQ(0, mq_send(self->grave_fd, batch.data, batch.size, &send));
@@ -504,7 +504,7 @@ TEST_F(dead, message_keeps_its_place_as_long_as_it_is_there)
 	ASSERT_EQ(1, kill_next(self->fd, 3));
 	ASSERT_EQ(0, mq_recv_id(self->grave_fd, 1, self->buffer,
 				sizeof(self->buffer),
-				&(struct devmq_recv){}));
+				&(struct devmq_recv) {}));
 	ASSERT_EQ(1, mq_reject(self->grave_fd, 1));
 	ASSERT_EQ(1, kill_next(self->fd, 4));
 	EXPECT_EQ(DEVMQ_STATE_DEAD, mq_state(&self->grave, 1));
@@ -756,7 +756,7 @@ TEST_F(dead, longest_name_is_told_as_origin)
 	ASSERT_LE(0, self->grave_fd);
 	memset(name, 'n', DEVMQ_NAME_MAX);
 	name[DEVMQ_NAME_MAX] = '\0';
-	strcpy(origin.name, name);
+	snprintf(origin.name, sizeof(origin.name), "%s", name);
 	snprintf(origin.path, sizeof(origin.path), "/dev/mq/%s", name);
 	ASSERT_EQ(0, mq_control("create %s ack=manual dead_letter=%s", name,
 				self->grave.name));

@@ -41,7 +41,7 @@ static int put(FIXTURE_DATA(dedup) *self, const char *text, const char *id)
 	int error;
 
 	mq_batch_free(&self->batch);
-	mq_batch_add_message(&self->batch, &(struct mq_message){
+	mq_batch_add_message(&self->batch, &(struct mq_message) {
 		.text = text, .dedup = id,
 	});
 	error = mq_send(self->fd, self->batch.data, self->batch.size,
@@ -315,7 +315,7 @@ TEST_F(dedup, clock_that_is_set_changes_no_window)
 
 static void add(FIXTURE_DATA(dedup) *self, const char *text, const char *id)
 {
-	mq_batch_add_message(&self->batch, &(struct mq_message){
+	mq_batch_add_message(&self->batch, &(struct mq_message) {
 		.text = text, .dedup = id,
 	});
 }
@@ -583,7 +583,7 @@ static void *sender_thread(void *argument)
 
 	for (i = 0; i < IDS; i++) {
 		snprintf(id, sizeof(id), "%d", i);
-		mq_batch_add_message(&batch, &(struct mq_message){
+		mq_batch_add_message(&batch, &(struct mq_message) {
 			.text = id, .dedup = id,
 		});
 		if (mq_send(fd, batch.data, batch.size, &send))

@@ -25,7 +25,8 @@ FIXTURE(defer) {
 FIXTURE_SETUP(defer)
 {
 	MQ_REQUIRE();
-	self->fd = self->other = -1;
+	self->fd = -1;
+	self->other = -1;
 	RECREATE("");
 }
 

@@ -385,7 +385,7 @@ TEST_F(time, thousand_messages_expire)
 	int i;
 
 	for (i = 0; i < 1000; i++)
-		mq_batch_add_message(&batch, &(struct mq_message){
+		mq_batch_add_message(&batch, &(struct mq_message) {
 			.text = "x", .ttl_ns = 1 + i * 37 % 50 * MQ_MS,
 		});
 	ASSERT_EQ(0, mq_send(self->fd, batch.data, batch.size, &send));

@@ -92,8 +92,8 @@ TEST_F(fault, send)
 	for (i = 0; i < 5; i++)
 		mq_batch_add_full(&self->batch, "key", 3, headers, size,
 				  headers, 3 + i * 12);
-	SWEEP(4, NOTHING, mq_send(self->fd, self->batch.data, self->batch.size, &send),
-	{
+	SWEEP(4, NOTHING,
+	      mq_send(self->fd, self->batch.data, self->batch.size, &send), {
 		if (!result) {
 			/* A batch that failed in the middle says how far. */
 			EXPECT_TRUE(send.count >= 1 && send.count <= 5);
@@ -304,8 +304,8 @@ TEST_F(fault, peek)
 
 	ASSERT_EQ(0, mq_fill(self->fd, 5));
 	ASSERT_EQ(2, mq_read(self->fd, self->buffer, 10));
-	SWEEP(3, NOTHING, (mq_peek_init(&peek, self->buffer, sizeof(self->buffer)),
-		    mq_ioctl(self->fd, DEVMQ_IOC_PEEK, &peek)), {
+	SWEEP(3, mq_peek_init(&peek, self->buffer, sizeof(self->buffer)),
+	      mq_ioctl(self->fd, DEVMQ_IOC_PEEK, &peek), {
 		EXPECT_TRUE(unchanged(self));
 		EXPECT_TRUE(refused(result) || (!result && peek.count >= 1 &&
 						peek.count <= 5));
@@ -408,7 +408,7 @@ TEST_F(fault, send_with_all_there_is)
 		mq_batch_free(&self->batch);
 		snprintf(id, sizeof(id), "id %d", i);
 		snprintf(key, sizeof(key), "key %d", i++);
-		mq_batch_add_message(&self->batch, &(struct mq_message){
+		mq_batch_add_message(&self->batch, &(struct mq_message) {
 			.text = "x", .key = key, .dedup = id, .priority = 1,
 			.delay_ns = MQ_HOUR, .ttl_ns = MQ_HOUR,
 		});

@@ -15,10 +15,10 @@
 TEST_F(file, eof_never_waits_at_the_end)
 {
 	MQ_REOPEN_QUEUE("eof=never");
-	EXPECT_EQ(-EAGAIN, mq_read(self->fd, (char [4]){}, 4));
+	EXPECT_EQ(-EAGAIN, mq_read(self->fd, (char [4]) {}, 4));
 	close(self->fd);
 	self->fd = mq_open(&self->queue, O_RDONLY | O_NONBLOCK);
-	EXPECT_EQ(-EAGAIN, mq_read(self->fd, (char [4]){}, 4));
+	EXPECT_EQ(-EAGAIN, mq_read(self->fd, (char [4]) {}, 4));
 	EXPECT_EQ(0, mq_poll(self->fd, POLLIN));
 }
 
@@ -33,14 +33,14 @@ TEST_F(file, eof_empty_ends_when_nothing_is_ready)
 	ASSERT_EQ(1, mq_put(self->fd, "b"));
 	EXPECT_EQ(0, mq_get(fd, "a"));
 	EXPECT_EQ(0, mq_get(fd, "b"));
-	EXPECT_EQ(0, mq_read(fd, (char [4]){}, 4));
-	EXPECT_EQ(0, mq_read(self->fd, (char [4]){}, 4));
+	EXPECT_EQ(0, mq_read(fd, (char [4]) {}, 4));
+	EXPECT_EQ(0, mq_read(self->fd, (char [4]) {}, 4));
 	EXPECT_EQ(POLLIN, mq_poll(fd, POLLIN));
 
 	/* Not for good: what comes later is read. */
 	ASSERT_EQ(1, mq_put(self->fd, "c"));
 	EXPECT_EQ(0, mq_get(fd, "c"));
-	EXPECT_EQ(0, mq_read(fd, (char [4]){}, 4));
+	EXPECT_EQ(0, mq_read(fd, (char [4]) {}, 4));
 }
 
 TEST_F(file, eof_empty_counts_only_what_is_ready)
@@ -53,7 +53,7 @@ TEST_F(file, eof_empty_counts_only_what_is_ready)
 	ASSERT_LE(0, other);
 	ASSERT_EQ(2, mq_put(self->fd, "ab"));
 	ASSERT_EQ(1, mq_read(self->fd, &byte, 1));
-	EXPECT_EQ(0, mq_read(other, (char [4]){}, 4));
+	EXPECT_EQ(0, mq_read(other, (char [4]) {}, 4));
 	EXPECT_EQ(0, mq_get(self->fd, "b"));
 }
 
@@ -66,30 +66,30 @@ TEST_F(file, eof_hangup_ends_when_no_writer_is_left)
 	ASSERT_LE(0, reader);
 	ASSERT_EQ(1, mq_put(self->fd, "a"));
 	EXPECT_EQ(0, mq_get(reader, "a"));
-	EXPECT_EQ(-EAGAIN, mq_read(reader, (char [4]){}, 4));
+	EXPECT_EQ(-EAGAIN, mq_read(reader, (char [4]) {}, 4));
 	EXPECT_EQ(0, mq_poll(reader, POLLIN));
 	ASSERT_EQ(1, mq_put(self->fd, "b"));
 	close(self->fd);
 	EXPECT_EQ(0, mq_get(reader, "b"));
-	EXPECT_EQ(0, mq_read(reader, (char [4]){}, 4));
+	EXPECT_EQ(0, mq_read(reader, (char [4]) {}, 4));
 	EXPECT_EQ(POLLIN, mq_poll(reader, POLLIN));
 
 	/* An open for looking is no writer, one for writing is. */
 	MQ_OPEN(fd, MQ_LOOK);
-	EXPECT_EQ(0, mq_read(reader, (char [4]){}, 4));
+	EXPECT_EQ(0, mq_read(reader, (char [4]) {}, 4));
 	close(self->fd);
 	MQ_OPEN(fd, O_WRONLY);
-	EXPECT_EQ(-EAGAIN, mq_read(reader, (char [4]){}, 4));
+	EXPECT_EQ(-EAGAIN, mq_read(reader, (char [4]) {}, 4));
 	EXPECT_EQ(0, mq_poll(reader, POLLIN));
 }
 
 TEST_F(file, eof_hangup_counts_the_readers_own_sends_not_its_access)
 {
 	MQ_REOPEN_QUEUE("eof=hangup");
-	EXPECT_EQ(0, mq_read(self->fd, (char [4]){}, 4));
+	EXPECT_EQ(0, mq_read(self->fd, (char [4]) {}, 4));
 	ASSERT_EQ(1, mq_put(self->fd, "a"));
 	EXPECT_EQ(0, mq_get(self->fd, "a"));
-	EXPECT_EQ(-EAGAIN, mq_read(self->fd, (char [4]){}, 4));
+	EXPECT_EQ(-EAGAIN, mq_read(self->fd, (char [4]) {}, 4));
 }
 
 TEST_F(file, eof_hangup_is_not_held_off_by_one_open_for_both_that_only_reads)

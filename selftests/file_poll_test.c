@@ -203,14 +203,14 @@ TEST_F(file, one_message_wakes_one_exclusive_epoll_waiter)
 					    epoll_waiter_thread, &waiters[i]));
 	}
 	for (i = 0; i < 4; i++)
-		ASSERT_TRUE(mq_wait_until(
-			__atomic_load_n(&waiters[i].tid, __ATOMIC_ACQUIRE) &&
-			mq_is_asleep(getpid(), waiters[i].tid, SYS_epoll_wait)));
+		ASSERT_TRUE(mq_wait_thread_asleep(&waiters[i].tid,
+						  SYS_epoll_wait));
 	ASSERT_EQ(1, mq_put(self->fd, "x"));
 	for (i = 0; i < 4; i++)
-		ASSERT_TRUE(mq_wait_until(
-			__atomic_load_n(&waiters[i].done, __ATOMIC_ACQUIRE) ||
-			mq_is_asleep(getpid(), waiters[i].tid, SYS_epoll_wait)));
+		ASSERT_TRUE(mq_wait_until(__atomic_load_n(&waiters[i].done,
+							  __ATOMIC_ACQUIRE) ||
+					  mq_is_asleep(getpid(), waiters[i].tid,
+						       SYS_epoll_wait)));
 	for (i = 0; i < 4; i++) {
 		if (__atomic_load_n(&waiters[i].done, __ATOMIC_ACQUIRE))
 			done++;

@@ -94,7 +94,7 @@ static int act(int fd, enum act act)
 	case ACT_READ:
 		return mq_read(fd, data, 1);
 	case ACT_READV:
-		return readv(fd, &(struct iovec){ data, 1 }, 1) < 0 ? -errno : 0;
+		return readv(fd, &(struct iovec) { data, 1 }, 1) < 0 ? -errno : 0;
 	case ACT_RECV:
 		return mq_recv(fd, data, sizeof(data), &recv);
 	case ACT_RECV_ID:
@@ -158,7 +158,7 @@ TEST_F(file, each_way_to_send_or_wait_makes_a_producer_of_one_open_for_both)
 		if (i == 0)
 			EXPECT_EQ(1, mq_put(fd, "x"));
 		if (i == 1)
-			EXPECT_EQ(1, writev(fd, &(struct iovec){ "x", 1 }, 1));
+			EXPECT_EQ(1, writev(fd, &(struct iovec) { "x", 1 }, 1));
 		if (i == 2)
 			EXPECT_LT(0, mq_send_one(fd, "x", 1));
 		if (i == 3)
@@ -300,13 +300,13 @@ TEST_F(file, o_excl_of_one_open_for_both_counts_when_it_receives)
 	ASSERT_LE(0, excl);
 	ASSERT_LE(0, other);
 	ASSERT_EQ(1, mq_put(excl, "x"));
-	EXPECT_EQ(-EBUSY, mq_read(excl, (char [4]){}, 4));
+	EXPECT_EQ(-EBUSY, mq_read(excl, (char [4]) {}, 4));
 	close(other);
 	EXPECT_EQ(0, mq_get(excl, "x"));
 	EXPECT_EQ(-EBUSY, mq_open(&self->queue, O_RDONLY));
-	EXPECT_EQ(-EBUSY, mq_read(self->fd, (char [4]){}, 4));
+	EXPECT_EQ(-EBUSY, mq_read(self->fd, (char [4]) {}, 4));
 	close(excl);
-	EXPECT_EQ(-EAGAIN, mq_read(self->fd, (char [4]){}, 4));
+	EXPECT_EQ(-EAGAIN, mq_read(self->fd, (char [4]) {}, 4));
 }
 
 TEST_F(file, o_excl_on_a_writer_has_no_effect)

@@ -39,7 +39,7 @@ TEST_F(file, messages_come_in_order_and_keep_their_boundaries)
 	EXPECT_EQ(0, mq_get(self->fd, "one"));
 	EXPECT_EQ(0, mq_get(self->fd, "\n"));
 	EXPECT_EQ(0, mq_get(self->fd, "three"));
-	EXPECT_EQ(4, mq_read(self->fd, (char [8]){}, 8));
+	EXPECT_EQ(4, mq_read(self->fd, (char [8]) {}, 8));
 }
 
 TEST_F(file, what_one_open_writes_another_reads)
@@ -248,7 +248,7 @@ TEST_F(file, write_of_nothing_sends_nothing)
 	EXPECT_EQ(0, mq_write(self->fd, "x", 0));
 	EXPECT_EQ(0, writev(self->fd, empty, 2));
 	EXPECT_EQ(0, mq_stat_of(&self->queue, sent));
-	EXPECT_EQ(-EAGAIN, mq_read(self->fd, (char [4]){}, 4));
+	EXPECT_EQ(-EAGAIN, mq_read(self->fd, (char [4]) {}, 4));
 }
 
 TEST_F(file, write_of_nothing_to_a_full_queue_does_not_wait)

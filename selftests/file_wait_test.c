@@ -25,7 +25,7 @@
 TEST_F(file, nonblocking_calls_give_eagain)
 {
 	MQ_REOPEN_QUEUE("max_messages=1");
-	EXPECT_EQ(-EAGAIN, mq_read(self->fd, (char [4]){}, 4));
+	EXPECT_EQ(-EAGAIN, mq_read(self->fd, (char [4]) {}, 4));
 	ASSERT_EQ(1, mq_put(self->fd, "x"));
 	EXPECT_EQ(-EAGAIN, mq_put(self->fd, "y"));
 	EXPECT_EQ(1, mq_stat_of(&self->queue, sent));
@@ -167,7 +167,7 @@ TEST_F(file, signal_ends_a_waiting_write_with_eintr_and_nothing_sent)
 	EXPECT_EQ(-EINTR, mq_call_result(&call));
 	EXPECT_EQ(1, mq_stat_of(&self->queue, sent));
 	EXPECT_EQ(0, mq_get(self->fd, "a"));
-	EXPECT_EQ(-EAGAIN, mq_read(self->fd, (char [4]){}, 4));
+	EXPECT_EQ(-EAGAIN, mq_read(self->fd, (char [4]) {}, 4));
 }
 
 TEST_F(file, signal_with_sa_restart_lets_a_waiting_write_go_on)

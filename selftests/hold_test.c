@@ -562,7 +562,7 @@ static int send_ids(FIXTURE_DATA(hold) *self, int from, int n)
 
 	for (i = 0; i < n && !error; i++) {
 		snprintf(id[0], sizeof(id[0]), "%d", from + i);
-		mq_batch_add_message(&batch, &(struct mq_message){
+		mq_batch_add_message(&batch, &(struct mq_message) {
 				     .text = "m", .dedup = id[0] });
 		if (i % 500 != 499 && i != n - 1)
 			continue;

@@ -739,7 +739,7 @@ TEST_F(command, settle_wants_1_to_4096_settlements)
 		mq_settlement(&settlements[i], i + 1, i + 1, DEVMQ_ACTION_ACK);
 	ASSERT_EQ(0, mq_fill_fast(self->fd, 5000));
 	for (i = 0; i < 5000; i++)
-		ASSERT_LT(0, mq_read(self->fd, (char [16]){}, 16));
+		ASSERT_LT(0, mq_read(self->fd, (char [16]) {}, 16));
 
 	EXPECT_EQ(-EINVAL, mq_settle_many(self->fd, settlements, 0, NULL));
 	EXPECT_EQ(-E2BIG, mq_settle_many(self->fd, settlements, 4097, NULL));
@@ -764,7 +764,7 @@ TEST_F(command, settlements_are_all_checked_before_the_first_is_done)
 
 	ASSERT_EQ(0, mq_fill(self->fd, 3));
 	for (i = 0; i < 3; i++)
-		ASSERT_EQ(2, mq_read(self->fd, (char [4]){}, 4));
+		ASSERT_EQ(2, mq_read(self->fd, (char [4]) {}, 4));
 	mq_settlement(&good, 1, 1, DEVMQ_ACTION_ACK);
 
 #define EXPECT_BAD(expected) do {					\
@@ -775,7 +775,9 @@ TEST_F(command, settlements_are_all_checked_before_the_first_is_done)
 	settlements[2] = good;						\
 } while (0)
 
-	settlements[0] = settlements[1] = settlements[2] = good;
+	settlements[0] = good;
+	settlements[1] = good;
+	settlements[2] = good;
 	settlements[2].action = 0;
 	EXPECT_BAD(-EINVAL);
 	for (bit = 3; bit < 32; bit++) {

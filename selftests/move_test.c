@@ -72,7 +72,7 @@ static void redrive_init(struct devmq_redrive *a, uint32_t states, int to)
 }
 
 /* How many were moved, or a negative errno; all that is told is in the result. */
-static long long move(FIXTURE_DATA(move) * self, uint32_t states)
+static long long move(FIXTURE_DATA(move) *self, uint32_t states)
 {
 	int error;
 

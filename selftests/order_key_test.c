@@ -594,7 +594,7 @@ TEST_F(order, thousand_keys_go_in_parallel_and_each_in_order)
 	for (round = 0; round < 3; round++) {
 		for (i = 0; i < 1000; i++) {
 			snprintf(key, sizeof(key), "%u", i);
-			mq_batch_add_message(&batch, &(struct mq_message){
+			mq_batch_add_message(&batch, &(struct mq_message) {
 				.text = "x", .key = key,
 			});
 		}

@@ -104,7 +104,7 @@ TEST_F(peek, shows_all_in_the_order_of_ids_and_changes_nothing)
 	ASSERT_EQ(0, PEEK());
 	EXPECT_EQ(4, self->peek.count);
 	EXPECT_EQ(0, self->peek.need);
-	EXPECT_TRUE(shows(self, (int []){ 2, 3, 4, 5, 0 }));
+	EXPECT_TRUE(shows(self, (int []) { 2, 3, 4, 5, 0 }));
 	EXPECT_TRUE(untouched(self->buffer + self->peek.used, 4096));
 	ASSERT_EQ(0, mq_stat(&self->queue, &after));
 	after.oldest_ms = before.oldest_ms;
@@ -144,16 +144,16 @@ TEST_F(peek, states_select)
 	prepare(self, sizeof(self->buffer));
 	self->peek.states = DEVMQ_STATE_MASK(DEVMQ_STATE_READY);
 	ASSERT_EQ(0, PEEK());
-	EXPECT_TRUE(shows(self, (int []){ 2, 4, 5, 0 }));
+	EXPECT_TRUE(shows(self, (int []) { 2, 4, 5, 0 }));
 	prepare(self, sizeof(self->buffer));
 	self->peek.states = DEVMQ_STATE_MASK(DEVMQ_STATE_IN_FLIGHT);
 	ASSERT_EQ(0, PEEK());
-	EXPECT_TRUE(shows(self, (int []){ 1, 3, 0 }));
+	EXPECT_TRUE(shows(self, (int []) { 1, 3, 0 }));
 	prepare(self, sizeof(self->buffer));
 	self->peek.states = DEVMQ_STATE_MASK(DEVMQ_STATE_READY) |
 			    DEVMQ_STATE_MASK(DEVMQ_STATE_IN_FLIGHT);
 	ASSERT_EQ(0, PEEK());
-	EXPECT_TRUE(shows(self, (int []){ 1, 2, 3, 4, 5, 0 }));
+	EXPECT_TRUE(shows(self, (int []) { 1, 2, 3, 4, 5, 0 }));
 }
 
 TEST_F(peek, after_id_goes_on)
@@ -165,12 +165,12 @@ TEST_F(peek, after_id_goes_on)
 	prepare(self, sizeof(self->buffer));
 	self->peek.after_id = 1;
 	ASSERT_EQ(0, PEEK());
-	EXPECT_TRUE(shows(self, (int []){ 3, 4, 5, 6, 0 }));
+	EXPECT_TRUE(shows(self, (int []) { 3, 4, 5, 6, 0 }));
 	prepare(self, sizeof(self->buffer));
 	self->peek.after_id = 2;
 	self->peek.max_count = 2;
 	ASSERT_EQ(0, PEEK());
-	EXPECT_TRUE(shows(self, (int []){ 3, 4, 0 }));
+	EXPECT_TRUE(shows(self, (int []) { 3, 4, 0 }));
 	prepare(self, sizeof(self->buffer));
 	self->peek.after_id = 6;
 	ASSERT_EQ(0, PEEK());
@@ -187,10 +187,10 @@ TEST_F(peek, max_count_and_buffer_bound_what_is_shown)
 	prepare(self, sizeof(self->buffer));
 	self->peek.max_count = 4;
 	ASSERT_EQ(0, PEEK());
-	EXPECT_TRUE(shows(self, (int []){ 1, 2, 3, 4, 0 }));
+	EXPECT_TRUE(shows(self, (int []) { 1, 2, 3, 4, 0 }));
 	prepare(self, 3 * SMALL + 40);
 	ASSERT_EQ(0, PEEK());
-	EXPECT_TRUE(shows(self, (int []){ 1, 2, 3, 0 }));
+	EXPECT_TRUE(shows(self, (int []) { 1, 2, 3, 0 }));
 	EXPECT_EQ(0, self->peek.need);
 	EXPECT_TRUE(untouched(self->buffer + 3 * SMALL + 40, 4096));
 }
@@ -199,7 +199,7 @@ TEST_F(peek, buffer_too_small_is_emsgsize_with_need)
 {
 	__u64 need;
 
-	ASSERT_EQ(1000, mq_write(self->fd, (char [1000]){}, 1000));
+	ASSERT_EQ(1000, mq_write(self->fd, (char [1000]) {}, 1000));
 	prepare(self, 500);
 	EXPECT_EQ(-EMSGSIZE, PEEK());
 	EXPECT_EQ(SMALL - 8 + 1000, self->peek.need);
@@ -678,13 +678,13 @@ TEST_F(peek, each_state_can_be_looked_at_alone)
 	}
 	prepare(self, sizeof(self->buffer));
 	ASSERT_EQ(0, PEEK());
-	EXPECT_TRUE(shows(self, (int []){ 1, 2, 3, 4, 5, 6, 0 }));
+	EXPECT_TRUE(shows(self, (int []) { 1, 2, 3, 4, 5, 6, 0 }));
 	prepare(self, sizeof(self->buffer));
 	self->peek.states = DEVMQ_STATE_MASK(DEVMQ_STATE_DELAYED) |
 			    DEVMQ_STATE_MASK(DEVMQ_STATE_DEAD);
 	self->peek.after_id = 2;
 	ASSERT_EQ(0, PEEK());
-	EXPECT_TRUE(shows(self, (int []){ 3, 6, 0 }));
+	EXPECT_TRUE(shows(self, (int []) { 3, 6, 0 }));
 }
 
 TEST_F(peek, origin_and_note_need_room)
@@ -730,8 +730,9 @@ TEST_F(peek, others_may_consume_at_the_same_time)
 				    &consumer));
 	while (mq_now_ms() < end || rounds <= 10) {
 		prepare(self, 4000);
-		self->peek.after_id = last = rounds % 5 ? self->peek.after_id :
-						  0;
+		if (rounds % 5 == 0)
+			self->peek.after_id = 0;
+		last = self->peek.after_id;
 		ASSERT_EQ(0, PEEK());
 		record = NULL;
 		while ((record = mq_record_next(self->buffer, self->peek.used,
@@ -774,10 +775,10 @@ TEST_F(peek, held_are_those_of_this_file_alone)
 	ASSERT_EQ(0, mq_get(other, "m4"));
 	prepare(self, sizeof(self->buffer));
 	ASSERT_EQ(0, PEEK_HELD(self->fd));
-	EXPECT_TRUE(shows(self, (int []){ 1, 3, 0 }));
+	EXPECT_TRUE(shows(self, (int []) { 1, 3, 0 }));
 	prepare(self, sizeof(self->buffer));
 	ASSERT_EQ(0, PEEK_HELD(other));
-	EXPECT_TRUE(shows(self, (int []){ 2, 4, 0 }));
+	EXPECT_TRUE(shows(self, (int []) { 2, 4, 0 }));
 	/* Who looks holds nothing. */
 	prepare(self, sizeof(self->buffer));
 	ASSERT_EQ(0, PEEK_HELD(self->looker));
@@ -786,7 +787,7 @@ TEST_F(peek, held_are_those_of_this_file_alone)
 	ASSERT_EQ(1, mq_ack(self->fd, 1));
 	prepare(self, sizeof(self->buffer));
 	ASSERT_EQ(0, PEEK_HELD(self->fd));
-	EXPECT_TRUE(shows(self, (int []){ 3, 0 }));
+	EXPECT_TRUE(shows(self, (int []) { 3, 0 }));
 	EXPECT_EQ(1, mq_held(self->fd));
 	close(other);
 }
@@ -800,7 +801,7 @@ TEST_F(peek, held_has_the_half_read_message)
 	ASSERT_EQ(1, mq_read(self->fd, &byte, 1));
 	prepare(self, sizeof(self->buffer));
 	ASSERT_EQ(0, PEEK_HELD(self->fd));
-	EXPECT_TRUE(shows(self, (int []){ 1, 2, 0 }));
+	EXPECT_TRUE(shows(self, (int []) { 1, 2, 0 }));
 	EXPECT_EQ(1, mq_read(self->fd, &byte, 1));
 	EXPECT_EQ('2', byte);
 }
@@ -816,7 +817,7 @@ TEST_F(peek, held_goes_on_behind_an_id)
 	self->peek.after_id = 2990;
 	self->peek.max_count = 3;
 	ASSERT_EQ(0, PEEK_HELD(self->fd));
-	EXPECT_TRUE(shows(self, (int []){ 2991, 2992, 2993, 0 }));
+	EXPECT_TRUE(shows(self, (int []) { 2991, 2992, 2993, 0 }));
 	prepare(self, sizeof(self->buffer));
 	self->peek.after_id = 3000;
 	ASSERT_EQ(0, PEEK_HELD(self->fd));
@@ -824,7 +825,7 @@ TEST_F(peek, held_goes_on_behind_an_id)
 	prepare(self, sizeof(self->buffer));
 	self->peek.max_count = 2;
 	ASSERT_EQ(0, PEEK_HELD(self->fd));
-	EXPECT_TRUE(shows(self, (int []){ 1, 2, 0 }));
+	EXPECT_TRUE(shows(self, (int []) { 1, 2, 0 }));
 }
 
 TEST_F(peek, held_goes_without_states_and_other_flags)

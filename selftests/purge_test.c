@@ -44,7 +44,7 @@ TEST_F(purge, everything_goes)
 	EXPECT_EQ(0, mq_stat_of(&self->queue, bytes));
 	EXPECT_EQ(10, mq_stat_of(&self->queue, purged));
 	EXPECT_EQ(0, mq_stat_of(&self->queue, acked));
-	EXPECT_EQ(-EAGAIN, mq_read(self->fd, (char [4]){}, 4));
+	EXPECT_EQ(-EAGAIN, mq_read(self->fd, (char [4]) {}, 4));
 	ASSERT_EQ(0, PURGE());
 	EXPECT_EQ(0, self->purge.purged);
 }
@@ -70,7 +70,7 @@ TEST_F(purge, range_of_ids_goes)
 	EXPECT_EQ(0, mq_get(self->fd, "m3"));
 	EXPECT_EQ(0, mq_get(self->fd, "m7"));
 	EXPECT_EQ(0, mq_get(self->fd, "m8"));
-	EXPECT_EQ(-EAGAIN, mq_read(self->fd, (char [4]){}, 4));
+	EXPECT_EQ(-EAGAIN, mq_read(self->fd, (char [4]) {}, 4));
 }
 
 TEST_F(purge, single_id_goes)
@@ -188,7 +188,7 @@ TEST_F(purge, twenty_thousand_go)
 	EXPECT_EQ(19998, mq_purge(self->fd, 2, 19999));
 	EXPECT_EQ(0, mq_get(self->fd, "m1"));
 	EXPECT_EQ(0, mq_get(self->fd, "m20000"));
-	EXPECT_EQ(-EAGAIN, mq_read(self->fd, (char [4]){}, 4));
+	EXPECT_EQ(-EAGAIN, mq_read(self->fd, (char [4]) {}, 4));
 	EXPECT_EQ(19998, mq_stat_of(&self->queue, purged));
 }
 

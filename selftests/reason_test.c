@@ -7,20 +7,26 @@
 #include <sys/mount.h>
 #include <sys/sysmacros.h>
 
+#include <ctype.h>
+
 #include "mq_test.h"
 #include "fixtures/control.h"
 
-/* Is @word one of the words of @text, cut at all that is in no name? */
+/* Can @c be part of a name? */
+static bool is_inside(char c)
+{
+	return isalnum(c) || c == '_' || c == '-';
+}
+
+/* Is @word one of the words of @text, which end where no name goes on? */
 static bool mentions(const char *text, const char *word)
 {
 	const char *found = text;
 	size_t size = strlen(word);
-	const char *inside = "abcdefghijklmnopqrstuvwxyz"
-			     "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
 
 	while ((found = strstr(found, word))) {
-		if ((found == text || !strchr(inside, found[-1])) &&
-		    (!found[size] || !strchr(inside, found[size])))
+		if ((found == text || !is_inside(found[-1])) &&
+		    (!found[size] || !is_inside(found[size])))
 			return true;
 		found++;
 	}

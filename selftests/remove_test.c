@@ -33,7 +33,9 @@ FIXTURE(remove) {
 FIXTURE_SETUP(remove)
 {
 	MQ_REQUIRE();
-	self->fd = self->blocking = self->looker = -1;
+	self->fd = -1;
+	self->blocking = -1;
+	self->looker = -1;
 }
 
 FIXTURE_TEARDOWN(remove)
@@ -282,12 +284,13 @@ TEST_F(remove, held_messages_go_with_the_queue)
 	ASSERT_EQ(0, mq_fill(self->fd, 100));
 	for (i = 0; i < 60; i++)
 		ASSERT_LT(0, mq_read(i % 2 ? self->fd : self->blocking,
-				     (char [8]){}, 8));
+				     (char [8]) {}, 8));
 	ASSERT_EQ(0, mq_remove(&self->queue));
 	EXPECT_EQ(-ENODEV, mq_ack(self->fd, 2));
 	EXPECT_EQ(0, close(self->fd));
 	EXPECT_EQ(0, close(self->blocking));
-	self->fd = self->blocking = -1;
+	self->fd = -1;
+	self->blocking = -1;
 }
 
 TEST_F(remove, many_messages_go_with_the_queue_and_their_memory_too)
@@ -364,7 +367,8 @@ TEST_F(remove, exclusive_open_of_the_old_queue_does_not_bar_the_new_one)
 	CREATE("");
 	close(self->fd);
 	close(self->blocking);
-	self->fd = self->blocking = -1;
+	self->fd = -1;
+	self->blocking = -1;
 	old = mq_open(&self->queue, O_RDONLY | O_EXCL);
 	ASSERT_LE(0, old);
 	ASSERT_EQ(0, mq_remove(&self->queue));
@@ -579,8 +583,7 @@ TEST_F(remove, everything_at_once)
 	__atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
 	pthread_join(creator->thread, NULL);
 	/* The sleepers wake when there is no queue any more. */
-	ASSERT_TRUE(mq_wait_until(
-		mq_control("remove %s force", self->queue.name) == -ENOENT));
+	ASSERT_TRUE(mq_wait_until(mq_remove(&self->queue) == -ENOENT));
 	for (i = 1; i < ARRAY_SIZE(works); i++)
 		pthread_join(racers[i].thread, NULL);
 	for (i = 0; i < ARRAY_SIZE(works); i++) {

@@ -28,7 +28,7 @@ FIXTURE_SETUP(revoke)
 	/* 1 to 5 are held, and 6 is ready. */
 	ASSERT_EQ(0, mq_fill(self->fd, 6));
 	for (int i = 1; i <= 5; i++)
-		ASSERT_EQ(2, mq_read(self->fd, (char [8]){}, 8));
+		ASSERT_EQ(2, mq_read(self->fd, (char [8]) {}, 8));
 	ASSERT_EQ(5, mq_held(self->fd));
 }
 

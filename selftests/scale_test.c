@@ -291,8 +291,9 @@ TEST_F(scale, a_list_has_all_that_stay_while_others_come_and_go)
 		ASSERT_EQ(0, make(self, i, ""));
 	ASSERT_EQ(0, pthread_create(&thread, NULL, churn, &other));
 	for (i = 0; i < 10; i++) {
-		EXPECT_TRUE(mq_wait_until(
-			__atomic_load_n(&other.rounds, __ATOMIC_RELAXED) > i));
+		EXPECT_TRUE(mq_wait_until(__atomic_load_n(&other.rounds,
+							  __ATOMIC_RELAXED) >
+					  i));
 		memset(seen, 0, self->count);
 		EXPECT_LE(self->count / 2, list(self, MQ_CLASS, seen));
 		EXPECT_TRUE(all_are(self, seen, 0, 1));
@@ -320,7 +321,7 @@ TEST_F(scale, a_chain_of_dead_letter_queues_is_made_and_taken_apart)
 	}
 	/* The whole way round. */
 	name_queue(self, &queue, self->count - 1);
-	strcpy(text, queue.name);
+	snprintf(text, sizeof(text), "%s", queue.name);
 	name_queue(self, &queue, 0);
 	EXPECT_EQ(-ELOOP, mq_sysfs_set(&queue, "dead_letter", "%s", text));
 	EXPECT_EQ(-EBUSY, unmake(self, 0));
@@ -469,8 +470,7 @@ TEST_F(scale, an_idle_queue_is_small_whatever_its_options)
 	static const char *const options[] = {
 		"priorities=256 order=key fairness=key",
 		"priorities=256 fairness=uid dedup_window_ms=3600000",
-		"ack=manual lease_ms=1000 ttl_ms=1000 delay_ms=1000 "
-		"retry_ms=1000 expires_ms=3600000 single_active=1",
+		"lease_ms=1000 ttl_ms=1000 delay_ms=1000 retry_ms=1000 expires_ms=3600000 single_active=1 ack=manual",
 	};
 	long long plain, bytes, files;
 	size_t i;

@@ -238,7 +238,7 @@ TEST_F(send, write_of_nothing_is_no_message_where_empty_ones_are_allowed)
 {
 	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "allow_empty", "1"));
 	EXPECT_EQ(0, mq_write(self->fd, "", 0));
-	EXPECT_EQ(0, writev(self->fd, &(struct iovec){ "", 0 }, 1));
+	EXPECT_EQ(0, writev(self->fd, &(struct iovec) { "", 0 }, 1));
 	EXPECT_EQ(0, mq_stat_of(&self->queue, sent));
 }
 
@@ -535,7 +535,7 @@ TEST_F(send, records_size_beyond_all_memory_does_no_harm)
 			       error);
 		}
 		EXPECT_EQ(error ? -EAGAIN : 8,
-			  mq_read(self->fd, (char [16]){}, 16));
+			  mq_read(self->fd, (char [16]) {}, 16));
 	}
 }
 
@@ -590,7 +590,7 @@ TEST_F(send, signal_ends_the_wait_with_eintr_and_nothing_sent)
 	EXPECT_EQ(0, memcmp(&send, &before, sizeof(send)));
 	EXPECT_EQ(1, mq_stat_of(&self->queue, sent));
 	EXPECT_EQ(0, mq_get(self->fd, "a"));
-	EXPECT_EQ(-EAGAIN, mq_read(self->fd, (char [4]){}, 4));
+	EXPECT_EQ(-EAGAIN, mq_read(self->fd, (char [4]) {}, 4));
 }
 
 TEST_F(send, two_threads_send_batches_that_stay_together)

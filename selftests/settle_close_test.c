@@ -24,14 +24,14 @@ TEST_F(settle, close_gives_back_in_order_with_a_failure_each)
 	ASSERT_EQ(1, mq_ack(self->fd, 3));
 	close(self->fd);
 	self->fd = -1;
-	EXPECT_PEEK(1, READY, 1, 1, CRASH);
-	EXPECT_PEEK(2, IN_FLIGHT, 1, 0, NONE);
-	EXPECT_PEEK(5, READY, 1, 1, CRASH);
-	EXPECT_PEEK(7, READY, 0, 0, NONE);
+	MQ_EXPECT(&self->queue, 1, READY, 1, 1, CRASH);
+	MQ_EXPECT(&self->queue, 2, IN_FLIGHT, 1, 0, NONE);
+	MQ_EXPECT(&self->queue, 5, READY, 1, 1, CRASH);
+	MQ_EXPECT(&self->queue, 7, READY, 0, 0, NONE);
 	EXPECT_EQ(4, mq_stat_of(&self->queue, ready));
 	EXPECT_EQ(3, mq_stat_of(&self->queue, in_flight));
 	EXPECT_EQ(0, get_filled(self->other, 1));
-	EXPECT_PEEK(1, IN_FLIGHT, 2, 1, CRASH);
+	MQ_EXPECT(&self->queue, 1, IN_FLIGHT, 2, 1, CRASH);
 	EXPECT_EQ(0, get_filled(self->other, 5));
 	EXPECT_EQ(2, mq_stat_of(&self->queue, redelivered));
 	EXPECT_EQ(0, take(self->other, 7, 8));
@@ -45,7 +45,7 @@ TEST_F(settle, close_after_release_gives_nothing_back)
 	ASSERT_EQ(1, mq_release(self->fd, 1));
 	close(self->fd);
 	self->fd = -1;
-	EXPECT_PEEK(1, READY, 0, 0, NONE);
+	MQ_EXPECT(&self->queue, 1, READY, 0, 0, NONE);
 }
 
 TEST_F(settle, close_gives_back_a_half_read_message_whole)
@@ -56,7 +56,7 @@ TEST_F(settle, close_gives_back_a_half_read_message_whole)
 	ASSERT_EQ(1, mq_read(self->fd, &byte, 1));
 	close(self->fd);
 	self->fd = -1;
-	EXPECT_PEEK(1, READY, 1, 1, CRASH);
+	MQ_EXPECT(&self->queue, 1, READY, 1, 1, CRASH);
 	EXPECT_EQ(0, mq_get(self->other, "first"));
 }
 
@@ -93,7 +93,7 @@ TEST_F(settle, failures_add_up)
 		ASSERT_LE(0, fd);
 		ASSERT_EQ(0, get_filled(fd, 1));
 		close(fd);
-		EXPECT_PEEK(1, READY, i, i, CRASH);
+		MQ_EXPECT(&self->queue, 1, READY, i, i, CRASH);
 	}
 	EXPECT_EQ(29, mq_stat_of(&self->queue, redelivered));
 	EXPECT_EQ(30, mq_stat_of(&self->queue, delivered));
@@ -143,7 +143,7 @@ TEST_F(settle, child_keeps_what_its_parent_received)
 	EXPECT_EQ(1, mq_stat_of(&self->queue, in_flight));
 	ASSERT_EQ(0, kill(child, SIGKILL));
 	EXPECT_EQ(128 + SIGKILL, mq_wait_child(child));
-	EXPECT_PEEK(2, READY, 1, 1, CRASH);
+	MQ_EXPECT(&self->queue, 2, READY, 1, 1, CRASH);
 }
 
 TEST_F(settle, killed_holder_gives_back_at_once)
@@ -168,9 +168,9 @@ TEST_F(settle, killed_holder_gives_back_at_once)
 	ASSERT_EQ(0, kill(child, SIGKILL));
 	EXPECT_EQ(128 + SIGKILL, mq_wait_child(child));
 	EXPECT_EQ(0, mq_stat_of(&self->queue, in_flight));
-	EXPECT_PEEK(1, READY, 1, 1, CRASH);
-	EXPECT_PEEK(2, READY, 1, 1, CRASH);
-	EXPECT_PEEK(3, READY, 0, 0, NONE);
+	MQ_EXPECT(&self->queue, 1, READY, 1, 1, CRASH);
+	MQ_EXPECT(&self->queue, 2, READY, 1, 1, CRASH);
+	MQ_EXPECT(&self->queue, 3, READY, 0, 0, NONE);
 	EXPECT_EQ(0, take(self->fd, 1, 3));
 }
 
@@ -221,7 +221,7 @@ TEST_F(settle, holder_killed_asleep_gives_back)
 	ASSERT_TRUE(mq_wait_asleep(child, child, SYS_read));
 	ASSERT_EQ(0, kill(child, SIGKILL));
 	EXPECT_EQ(128 + SIGKILL, mq_wait_child(child));
-	EXPECT_PEEK(1, READY, 1, 1, CRASH);
+	MQ_EXPECT(&self->queue, 1, READY, 1, 1, CRASH);
 }
 
 TEST_F(settle, exec_closes_and_gives_back)
@@ -247,7 +247,7 @@ TEST_F(settle, exec_closes_and_gives_back)
 	close(ready[1]);
 	EXPECT_EQ(0, read(ready[0], &byte, 1));
 	EXPECT_TRUE(mq_wait_until(mq_stat_of(&self->queue, ready) == 1));
-	EXPECT_PEEK(1, READY, 1, 1, CRASH);
+	MQ_EXPECT(&self->queue, 1, READY, 1, 1, CRASH);
 	EXPECT_LE(0, mq_wait_child(child));
 }
 
@@ -279,7 +279,7 @@ TEST_F(settle, passed_descriptor_keeps_what_is_held_after_its_holder_died)
 	EXPECT_EQ(DEVMQ_STATE_IN_FLIGHT, record.state);
 	EXPECT_EQ(0, record.failures);
 	close(passed);
-	EXPECT_PEEK(2, READY, 1, 1, CRASH);
+	MQ_EXPECT(&self->queue, 2, READY, 1, 1, CRASH);
 }
 
 TEST_F(settle, descriptor_that_nobody_takes_gives_back_with_its_socket)
@@ -311,7 +311,8 @@ TEST_F(settle, exclusive_holder_is_followed_by_the_next)
 	close(self->other);
 	ASSERT_EQ(0, mq_fill(self->fd, 1));
 	close(self->fd);
-	self->fd = self->other = -1;
+	self->fd = -1;
+	self->other = -1;
 	ASSERT_EQ(0, pipe(ready));
 	child = mq_fork();
 	if (!child) {

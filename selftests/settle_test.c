@@ -398,12 +398,12 @@ TEST_F(settle, released_message_is_back_in_its_place_uncounted)
 {
 	ASSERT_EQ(0, mq_fill(self->fd, 3));
 	ASSERT_EQ(0, take(self->fd, 1, 2));
-	EXPECT_PEEK(1, IN_FLIGHT, 1, 0, NONE);
+	MQ_EXPECT(&self->queue, 1, IN_FLIGHT, 1, 0, NONE);
 	EXPECT_EQ(1, mq_release(self->fd, 1));
-	EXPECT_PEEK(1, READY, 0, 0, NONE);
+	MQ_EXPECT(&self->queue, 1, READY, 0, 0, NONE);
 	EXPECT_EQ(1, mq_held(self->fd));
 	EXPECT_EQ(0, get_filled(self->other, 1));
-	EXPECT_PEEK(1, IN_FLIGHT, 1, 0, NONE);
+	MQ_EXPECT(&self->queue, 1, IN_FLIGHT, 1, 0, NONE);
 	EXPECT_EQ(0, get_filled(self->other, 3));
 	EXPECT_EQ(0, mq_stat_of(&self->queue, acked));
 }
@@ -445,7 +445,7 @@ TEST_F(settle, releaser_itself_gets_it_again)
 		EXPECT_EQ(0, get_filled(self->fd, 1));
 		EXPECT_EQ(1, mq_release(self->fd, 1));
 	}
-	EXPECT_PEEK(1, READY, 0, 0, NONE);
+	MQ_EXPECT(&self->queue, 1, READY, 0, 0, NONE);
 	EXPECT_EQ(0, take(self->fd, 1, 2));
 }
 
@@ -507,7 +507,7 @@ TEST_F(settle, half_read_message_can_be_released)
 	ASSERT_EQ(6, mq_put(self->fd, "second"));
 	ASSERT_EQ(1, mq_read(self->fd, &byte, 1));
 	EXPECT_EQ(1, mq_release(self->fd, 1));
-	EXPECT_PEEK(1, READY, 0, 0, NONE);
+	MQ_EXPECT(&self->queue, 1, READY, 0, 0, NONE);
 	/* The next read begins it from its first byte. */
 	EXPECT_EQ(0, mq_get(self->fd, "first"));
 	EXPECT_EQ(0, mq_get(self->fd, "second"));

@@ -329,7 +329,7 @@ TEST_F(stat, oldest_in_flight_is_right_after_many_have_come_and_gone)
 	ASSERT_EQ(0, mq_consumer_set(self->fd, DEVMQ_ACK_MANUAL, 0));
 	ASSERT_EQ(0, mq_fill(self->fd, 301));
 	for (i = 1; i <= 300; i++) {
-		ASSERT_LT(0, mq_read(self->fd, (char [8]){}, 8));
+		ASSERT_LT(0, mq_read(self->fd, (char [8]) {}, 8));
 		mq_sleep_ms(1);
 		if (i % 3)
 			ASSERT_EQ(1, mq_ack(self->fd, i));
@@ -398,7 +398,7 @@ TEST_F(stat, one_who_is_killed_waits_no_more)
 	pid_t child = mq_fork();
 
 	if (!child) {
-		mq_read(mq_open(&self->queue, O_RDONLY), (char [8]){}, 8);
+		mq_read(mq_open(&self->queue, O_RDONLY), (char [8]) {}, 8);
 		_exit(1);
 	}
 	ASSERT_TRUE(mq_wait_asleep(child, child, SYS_read));
@@ -432,14 +432,14 @@ TEST_F(stat, sysfs_tells_the_same)
 	holder = mq_open(&self->queue, O_RDONLY | O_NONBLOCK);
 	ASSERT_EQ(0, mq_consumer_set(holder, DEVMQ_ACK_MANUAL, 0));
 	for (i = 0; i < 7; i++)
-		ASSERT_LT(0, mq_read(holder, (char [8]){}, 8));
+		ASSERT_LT(0, mq_read(holder, (char [8]) {}, 8));
 	close(holder);
 	holder = mq_open(&self->queue, O_RDONLY | O_NONBLOCK);
 	ASSERT_EQ(0, mq_consumer_set(holder, DEVMQ_ACK_MANUAL, 0));
 	for (i = 0; i < 3; i++)
-		ASSERT_LT(0, mq_read(holder, (char [8]){}, 8));
+		ASSERT_LT(0, mq_read(holder, (char [8]) {}, 8));
 	for (i = 0; i < 5; i++)
-		ASSERT_LT(0, mq_read(self->fd, (char [8]){}, 8));
+		ASSERT_LT(0, mq_read(self->fd, (char [8]) {}, 8));
 	ASSERT_EQ(11, mq_purge(self->fd, 20, 30));
 	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "overflow", "drop-head"));
 	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "max_messages", "24"));

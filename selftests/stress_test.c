@@ -247,9 +247,12 @@ static int missing(struct shared *shared)
 	int i, j, count = 0;
 
 	for (i = 0; i < PRODUCERS; i++) {
-		for (j = 0; j < MESSAGES; j++)
-			if (!shared->seen[i][j] != (j >= shared->sent[i]))
+		for (j = 0; j < MESSAGES; j++) {
+			bool was_sent = j < shared->sent[i];
+
+			if (!!shared->seen[i][j] != was_sent)
 				count++;
+		}
 	}
 	return count;
 }
@@ -420,7 +423,7 @@ static void consume_by_hand(struct worker *worker, unsigned int seed)
 					       [payload->number], 1,
 					       __ATOMIC_RELAXED) &&
 			    !record->failures)
-				WRONG(shared, "message %u of producer %u came twice without a failure",
+				WRONG(shared, "message %u of producer %u came twice, never failed",
 				      payload->number, payload->producer);
 			if (mq_ack(worker->fd, record->id) != 1)
 				WRONG(shared, "cannot acknowledge");

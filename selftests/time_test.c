@@ -301,7 +301,7 @@ TEST_F(time, many_delayed_messages_all_become_ready)
 
 	for (i = 0; i < 1000; i++) {
 		seed = seed * 1103515245 + 12345;
-		mq_batch_add_message(&batch, &(struct mq_message){
+		mq_batch_add_message(&batch, &(struct mq_message) {
 			.text = "x", .delay_ns = 1 + (seed >> 8) % 100 * MQ_MS,
 		});
 	}
@@ -333,7 +333,7 @@ TEST_F(time, pending_delays_up_to_a_million_do_no_harm)
 	CREATE("max_bytes=1G");
 	for (i = 0; i < 1000; i++) {
 		seed = seed * 1103515245 + 12345;
-		mq_batch_add_message(&batch, &(struct mq_message){
+		mq_batch_add_message(&batch, &(struct mq_message) {
 			.text = "x", .delay_ns = MQ_HOUR + seed * 1000ULL,
 		});
 	}

@@ -287,7 +287,7 @@ TEST_F(trace, dead_letter)
 	EXPECT_EQ(0, fired(self, "mq_dead", 0));
 	EXPECT_EQ(2, fired(self, "mq_send", 0));
 	/* It comes in over there, under its new number. */
-	strcpy(self->queue.name, grave.name);
+	memcpy(self->queue.name, grave.name, sizeof(grave.name));
 	EXPECT_EQ(1, fired(self, "mq_send", 1));
 }
 
@@ -296,7 +296,7 @@ TEST_F(trace, duplicate)
 	struct mq_batch batch = {};
 
 	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "dedup_window_ms", "3600000"));
-	mq_batch_add_message(&batch, &(struct mq_message){
+	mq_batch_add_message(&batch, &(struct mq_message) {
 		.text = "x", .dedup = "id",
 	});
 	ASSERT_EQ(0, mq_send(self->fd, batch.data, batch.size, NULL));

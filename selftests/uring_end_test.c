@@ -127,7 +127,8 @@ TEST_F(parked, end_of_file_ends_the_wait)
 	close(self->other);
 	self->other = -1;
 	writer = mq_open(&self->queue, O_WRONLY);
-	fd = self->fd = mq_open(&self->queue, O_RDONLY);
+	fd = mq_open(&self->queue, O_RDONLY);
+	self->fd = fd;
 	ASSERT_LE(0, fd);
 	ring_recv(&self->ring, fd, &self->receipts[0], 1, 1);
 	ring_recv(&self->ring, fd, &self->receipts[1], 1, 1);

@@ -350,7 +350,7 @@ TEST_F(uring, registered_buffers)
 
 	ASSERT_EQ(0, syscall(SYS_io_uring_register, self->ring.fd,
 			     IORING_REGISTER_BUFFERS, vectors, 2));
-	strcpy(self->data[0], "hello");
+	memcpy(self->data[0], "hello", 6);
 	ring_sqe(&self->ring, IORING_OP_WRITE_FIXED, self->fd, self->data[0],
 		 5, 1)->buf_index = 0;
 	ring_sqe(&self->ring, IORING_OP_READ_FIXED, self->fd, self->data[1],

@@ -64,10 +64,11 @@ static bool has_taken(struct taker *t, int round)
 /* A moment of another length in each round, from nothing to some microseconds. */
 static void linger(int round)
 {
-	volatile int i;
+	int i;
 
+	/* The compiler keeps a loop with a fence in it. */
 	for (i = 0; i < round * 7919 % 4001; i++)
-		;
+		__atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 
 TEST_F(wake, credit_that_comes_back_as_a_thread_begins_to_wait)

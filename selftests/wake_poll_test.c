@@ -85,9 +85,7 @@ TEST_F(wake, exclusive_poller_hands_on_room_that_nobody_was_refused)
 				       &event));
 		ASSERT_EQ(0, pthread_create(&threads[i], NULL, poll_and_put,
 					    &p[i]));
-		ASSERT_TRUE(mq_wait_until(
-			__atomic_load_n(&p[i].tid, __ATOMIC_ACQUIRE) &&
-			mq_is_asleep(getpid(), p[i].tid, SYS_epoll_wait)));
+		ASSERT_TRUE(mq_wait_thread_asleep(&p[i].tid, SYS_epoll_wait));
 	}
 	ASSERT_EQ(4, mq_purge(self->fd, 0, 0));
 	for (i = 0; i < 2; i++) {

@@ -101,9 +101,9 @@ TEST_F(wake, much_room_wakes_as_many_writers_as_fit)
 	/* 1000 bytes in one message make room for eight of 100. */
 	memset(text, 'x', 100);
 	text[100] = '\0';
-	ASSERT_EQ(1000, mq_write(self->fd, (char [1000]){}, 1000));
+	ASSERT_EQ(1000, mq_write(self->fd, (char [1000]) {}, 1000));
 	START_WRITERS(text);
-	ASSERT_EQ(1000, mq_read(self->fd, (char [1000]){}, 1000));
+	ASSERT_EQ(1000, mq_read(self->fd, (char [1000]) {}, 1000));
 	ASSERT_TRUE(mq_wait_until(ended(self) == SLEEPERS));
 	EXPECT_EQ(100 * SLEEPERS, mq_stat_of(&self->queue, bytes));
 }
@@ -114,10 +114,10 @@ TEST_F(wake, room_for_some_wakes_some)
 
 	memset(text, 'x', 100);
 	text[100] = '\0';
-	ASSERT_EQ(350, mq_write(self->fd, (char [350]){}, 350));
-	ASSERT_EQ(650, mq_write(self->fd, (char [650]){}, 650));
+	ASSERT_EQ(350, mq_write(self->fd, (char [350]) {}, 350));
+	ASSERT_EQ(650, mq_write(self->fd, (char [650]) {}, 650));
 	START_WRITERS(text);
-	ASSERT_EQ(350, mq_read(self->fd, (char [1000]){}, 1000));
+	ASSERT_EQ(350, mq_read(self->fd, (char [1000]) {}, 1000));
 	ASSERT_TRUE(mq_wait_until(ended(self) == 3));
 	ASSERT_TRUE(settled(self));
 	EXPECT_EQ(3, ended(self));

@@ -211,9 +211,8 @@ TEST_F(queue, list_has_it_once_and_in_order)
 		found += !strcmp(names[i], self->name);
 		found += !strcmp(names[i], other);
 		EXPECT_NE(0, strcmp(names[i], "control"));
-		if (i) {
+		if (i)
 			EXPECT_GT(0, strcmp(names[i - 1], names[i]));
-		}
 	}
 	EXPECT_EQ(2, found);
 	EXPECT_EQ(NULL, names[n]);

@@ -162,7 +162,8 @@ TEST_F(queue, thousands_of_ranges_are_settled)
 		n += i;
 	}
 	for (i = 0; i < COUNT; i++) {
-		s[i].first_id = s[i].last_id = i + 1;
+		s[i].first_id = i + 1;
+		s[i].last_id = i + 1;
 		s[i].action = DEVMQ_ACTION_ACK;
 	}
 	EXPECT_EQ(0, devmq_settle(self->in, s, COUNT, &settled));

@@ -45,7 +45,8 @@ static int inbox_send(struct devmq_send *a)
 	inbox.sent++;
 	inbox.ttl_ns = devmq_msg_record(msg)->ttl_ns;
 	a->count = 1;
-	a->first_id = a->last_id = 1;
+	a->first_id = 1;
+	a->last_id = 1;
 	return 0;
 }
 
@@ -141,7 +142,7 @@ static void set_inbox(struct devmq_batch *batch, int count,
 	inbox.batch = batch;
 	inbox.count = count;
 	for (i = 0; i < count; i++)
-		strcpy(inbox.ids[i], ids[i]);
+		snprintf(inbox.ids[i], sizeof(inbox.ids[i]), "%s", ids[i]);
 	kernel = has_an_inbox;
 	memset(&mode, 0, sizeof(mode));
 	mode.lease_ns = 5;

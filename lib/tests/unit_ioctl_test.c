@@ -75,7 +75,8 @@ static int knows_duplicates(unsigned long command, void *arg)
 	if (!a->count) {
 		a->count = 1;
 		a->result = DEVMQ_SENT_DUP;
-		a->first_id = a->last_id = p[sizeof(struct devmq_record)];
+		a->first_id = p[sizeof(struct devmq_record)];
+		a->last_id = p[sizeof(struct devmq_record)];
 	}
 	return 0;
 }
@@ -165,7 +166,8 @@ static int checks_one(unsigned long command, void *arg)
 		if (p[i] != 'p')
 			return -EINVAL;
 	a->count = 1;
-	a->first_id = a->last_id = 42;
+	a->first_id = 42;
+	a->last_id = 42;
 	return 0;
 }
 
@@ -523,7 +525,8 @@ TEST(any_number_of_settlements_goes)
 	int i;
 
 	for (i = 0; i < 10000; i++) {
-		s[i].first_id = s[i].last_id = i + 1;
+		s[i].first_id = i + 1;
+		s[i].last_id = i + 1;
 		s[i].action = DEVMQ_ACTION_RELEASE;
 	}
 	kernel = settles;

@@ -393,16 +393,36 @@ TEST_F(batch, sizes_that_lie_are_refused)
 		self->buffer = load_batch(self->batch);
 		r = (void *)self->buffer->data;
 		switch (i) {
-		case 0: r->size = 0; break;
-		case 1: r->size = 71; break;
-		case 2: r->size = 89; break;
-		case 3: r->size = UINT32_MAX; break;
-		case 4: r->key_size = UINT16_MAX; break;
-		case 5: r->extra_size = 17; break;
-		case 6: r->headers_size = 5; break;
-		case 7: h.name_size = 0; break;
-		case 8: h.name_size = UINT16_MAX; break;
-		case 9: h.value_size = UINT16_MAX; break;
+		case 0:
+			r->size = 0;
+			break;
+		case 1:
+			r->size = 71;
+			break;
+		case 2:
+			r->size = 89;
+			break;
+		case 3:
+			r->size = UINT32_MAX;
+			break;
+		case 4:
+			r->key_size = UINT16_MAX;
+			break;
+		case 5:
+			r->extra_size = 17;
+			break;
+		case 6:
+			r->headers_size = 5;
+			break;
+		case 7:
+			h.name_size = 0;
+			break;
+		case 8:
+			h.name_size = UINT16_MAX;
+			break;
+		case 9:
+			h.value_size = UINT16_MAX;
+			break;
 		}
 		memcpy((char *)(r + 1) + 2, &h, sizeof(h));
 		EXPECT_EQ(-EBADMSG, devmq_buffer_next(self->buffer,
@@ -547,7 +567,8 @@ TEST_F(batch, the_extra_block_may_be_of_any_size)
 		m.r.size = DEVMQ_RECORD_PAYLOAD(&m.r) + 4;
 		self->buffer = load(&m, m.r.size, 1);
 		ASSERT_EQ(1, devmq_buffer_next(self->buffer, &self->msg));
-		since = pid = 77;
+		since = 77;
+		pid = 77;
 		EXPECT_EQ(size > 0, devmq_msg_holder(self->msg, &pid, &since));
 		EXPECT_EQ(size > 8 ? 6 : size ? 0 : 77, pid);
 		EXPECT_EQ(size ? 5 : 77, since);
@@ -647,9 +668,16 @@ TEST_F(batch, names_and_notes_that_reach_into_the_block_are_refused)
 	for (i = 0; i < 3; i++) {
 		m = dead_record(0);
 		switch (i) {
-		case 0: m.x.origin_size = 7; break;
-		case 1: m.x.note_size = UINT16_MAX; break;
-		case 2: m.x.origin_size = m.x.note_size = UINT16_MAX; break;
+		case 0:
+			m.x.origin_size = 7;
+			break;
+		case 1:
+			m.x.note_size = UINT16_MAX;
+			break;
+		case 2:
+			m.x.origin_size = UINT16_MAX;
+			m.x.note_size = UINT16_MAX;
+			break;
 		}
 		self->buffer = load(&m, m.r.size, 1);
 		EXPECT_EQ(-EBADMSG, devmq_buffer_next(self->buffer,

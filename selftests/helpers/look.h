@@ -184,15 +184,14 @@ static inline int mq_fill_states(int fd)
 }
 
 /* Expect a message to be in this state, with these attempts and failures. */
-#define MQ_EXPECT(queue, id, expected_state, expected_attempt,		\
-		  expected_failures, expected_failure) do {		\
+#define MQ_EXPECT(queue, id, in_state, attempts, failed, reason) do {	\
 	struct devmq_record __record;					\
 									\
 	EXPECT_EQ(0, mq_peek_id(queue, id, &__record));			\
-	EXPECT_EQ(DEVMQ_STATE_##expected_state, __record.state);	\
-	EXPECT_EQ(expected_attempt, __record.attempt);			\
-	EXPECT_EQ(expected_failures, __record.failures);		\
-	EXPECT_EQ(DEVMQ_FAILURE_##expected_failure, __record.failure);	\
+	EXPECT_EQ(DEVMQ_STATE_##in_state, __record.state);		\
+	EXPECT_EQ(attempts, __record.attempt);				\
+	EXPECT_EQ(failed, __record.failures);				\
+	EXPECT_EQ(DEVMQ_FAILURE_##reason, __record.failure);		\
 } while (0)
 
 #endif /* MQ_TEST_LOOK_H */

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/types.h>
+#include <unistd.h>
 
 #include "helpers/clock.h"
 #include "helpers/file.h"
@@ -41,6 +42,13 @@ static inline bool mq_is_asleep(pid_t process, pid_t thread, long call)
 static inline bool mq_wait_asleep(pid_t process, pid_t thread, long call)
 {
 	return mq_wait_until(mq_is_asleep(process, thread, call));
+}
+
+/* The same for a thread of this process that stores its id at @thread. */
+static inline bool mq_wait_thread_asleep(const pid_t *thread, long call)
+{
+	return mq_wait_until(__atomic_load_n(thread, __ATOMIC_ACQUIRE) &&
+			     mq_is_asleep(getpid(), *thread, call));
 }
 
 /* How many times the thread has gone to sleep, or a negative errno. */

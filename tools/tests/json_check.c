@@ -15,14 +15,18 @@
 static void show(struct json_object *object, const char *pointer)
 {
 	struct json_object *found;
+	const char *text;
 
 	if (!*pointer)
 		found = object;
 	else if (json_pointer_get(object, pointer, &found))
 		return (void)puts("absent");
-	if (!json_object_is_type(found, json_type_string))
-		return (void)puts(json_object_to_json_string_ext(found,
-						JSON_C_TO_STRING_PLAIN));
+	if (!json_object_is_type(found, json_type_string)) {
+		text = json_object_to_json_string_ext(found,
+						      JSON_C_TO_STRING_PLAIN);
+		puts(text);
+		return;
+	}
 	fwrite(json_object_get_string(found), 1,
 	       (size_t)json_object_get_string_len(found), stdout);
 	putchar('\n');
