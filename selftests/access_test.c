@@ -70,7 +70,7 @@ TEST_F(control, write_permission_is_all_that_creating_needs)
 	EXPECT_EQ(2345, mq_sysfs_number(&self->queue, "gid"));
 }
 
-/* Let a child that has a user namespace of its own go on, with these maps. */
+/* Write the maps of a child's user namespace, and let the child go on. */
 static int map_and_wait(pid_t child, int ready, int go, const char *uids,
 			const char *gids)
 {
@@ -92,8 +92,8 @@ static int map_and_wait(pid_t child, int ready, int go, const char *uids,
 }
 
 /*
- * What a user does in a user namespace of his own, where he has the ids that the
- * maps say: 0 if all of it is as it should be.
+ * Run the statements in a user namespace with these maps, as its root: 0 if all
+ * assertions hold.
  */
 #define IN_NAMESPACE(uids, gids, ...) ({				\
 	int __ready[2], __go[2];					\
@@ -159,7 +159,7 @@ TEST_F(control, owner_is_one_whom_the_creator_knows)
 	EXPECT_EQ(2345, mq_sysfs_number(&self->queue, "gid"));
 }
 
-/* 65534 stands for whom one does not know, and is nobody to own a queue. */
+/* 65534 stands for any unknown user, and cannot own a queue. */
 TEST_F(control, creator_who_is_nobody_in_his_namespace_is_refused)
 {
 	ASSERT_EQ(0, chmod(MQ_CONTROL, 0666));
@@ -222,7 +222,7 @@ TEST_F(control, node_has_the_mode_and_owner_asked_for)
 	struct stat stat_buffer;
 	unsigned int i;
 
-	/* The umask is for files that programs create, not for this. */
+	/* The umask does not apply to nodes of queues. */
 	umask(0077);
 	for (i = 0; i < ARRAY_SIZE(modes); i++) {
 		ASSERT_EQ(0, mq_control("create %s mode=%o uid=%u gid=%u",

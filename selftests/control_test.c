@@ -47,7 +47,7 @@ TEST_F(control, create_makes_node_and_sysfs_at_once)
 	EXPECT_NE(NULL, strstr(text, path));
 }
 
-/* What stands at a queue's path before the queue does. */
+/* The kinds of files that can exist at a queue's path before its creation. */
 enum in_the_way { A_FILE, A_DIRECTORY, A_LINK, A_DEVICE };
 
 static int put_in_the_way(const struct mq_queue *queue, enum in_the_way what)
@@ -104,11 +104,14 @@ TEST_F(control, create_that_fails_for_a_file_keeps_no_dead_letter_queue)
 	EXPECT_EQ(-EBUSY, mq_control("create %s dead_letter=%s",
 				     self->queue.name, grave.name));
 	EXPECT_EQ(0, unlink(self->queue.path));
-	/* It is nobody's any more. */
+	/* No queue uses the dead-letter queue any more. */
 	EXPECT_EQ(0, mq_control("remove %s", grave.name));
 }
 
-/* A process whose root has no /dev: what counts is where the control node is. */
+/*
+ * The process has a root without /dev: the module looks where the control node
+ * is.
+ */
 TEST_F(control, file_in_the_way_is_seen_from_another_root)
 {
 	char command[128];
@@ -130,7 +133,10 @@ TEST_F(control, file_in_the_way_is_seen_from_another_root)
 	EXPECT_TRUE(exists(self->queue.name));
 }
 
-/* Where another program makes the nodes, nothing can be said of them yet. */
+/*
+ * If another program makes the nodes, the module cannot know where they will
+ * be.
+ */
 TEST_F(control, control_node_elsewhere_looks_for_no_file)
 {
 	char path[] = "/run/control_test.XXXXXX", node[64];
@@ -309,7 +315,7 @@ TEST_F(control, command_over_4096_bytes_is_refused)
 	ssize_t result;
 	int size;
 
-	/* The longest one is read to its end, and found wrong there. */
+	/* The longest command is read to its end, and its value is refused. */
 	size = snprintf(command, sizeof(command), "create %s max_messages=",
 			self->queue.name);
 	memset(command + size, '1', sizeof(command) - size);
@@ -318,7 +324,7 @@ TEST_F(control, command_over_4096_bytes_is_refused)
 	EXPECT_EQ(-EINVAL, mq_write(self->fd, command, 4096));
 	EXPECT_FALSE(exists(self->queue.name));
 
-	/* One more is too long, whatever it says. */
+	/* One byte more is too long, whatever the command says. */
 	size = snprintf(command, sizeof(command), "create %s ",
 			self->queue.name);
 	memset(command + size, ' ', sizeof(command) - size);

@@ -128,7 +128,7 @@ TEST_F(dead, chain_that_closes_is_eloop)
 				  sizeof(text)));
 	EXPECT_STREQ("none", text);
 
-	/* Opened in the middle, it may be closed at its ends. */
+	/* With a link in its middle cut, the chain's ends may be joined. */
 	ASSERT_EQ(0, mq_sysfs_set(&chain[2], "dead_letter", "none"));
 	EXPECT_EQ(0, mq_sysfs_set(&chain[0], "dead_letter", "%s",
 				  chain[4].name));
@@ -221,7 +221,7 @@ TEST_F(dead, forced_removal_of_the_target_leaves_the_dead_in_place)
 
 TEST_F(dead, target_is_in_use_whatever_its_options_say)
 {
-	/* Nobody has it open; but it is where the dead of others go. */
+	/* Nobody has the queue open, but it is a dead-letter queue. */
 	BURY("");
 	ASSERT_EQ(0, mq_sysfs_set(&self->grave, "auto_delete", "1"));
 	ASSERT_EQ(0, mq_sysfs_set(&self->grave, "expires_ms", "10"));
@@ -233,7 +233,7 @@ TEST_F(dead, target_is_in_use_whatever_its_options_say)
 	ASSERT_EQ(1, kill_next(self->fd, 1));
 	EXPECT_EQ(1, mq_stat_of(&self->grave, ready));
 
-	/* Until they do not any more. */
+	/* When no queue names it any more, it can be removed. */
 	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "dead_letter", "none"));
 	EXPECT_TRUE(mq_wait_until(access(self->grave.path, F_OK)));
 }
@@ -306,7 +306,7 @@ TEST_F(dead, overflow_to_nowhere_is_einval)
 	EXPECT_EQ(-EINVAL, mq_create(&other, "overflow=dead-letter"));
 	EXPECT_EQ(-ENOENT, mq_open(&other, O_RDWR));
 
-	/* Together they are fine, in any order of words. */
+	/* The two options together are accepted in any order. */
 	EXPECT_EQ(0, mq_create(&other, "overflow=dead-letter dead_letter=%s",
 			       self->queue.name));
 	EXPECT_EQ(0, mq_create(&other, "dead_letter=%s overflow=dead-letter",
@@ -351,7 +351,7 @@ TEST_F(dead, overflow_that_the_dead_letter_queue_refuses_is_enospc)
 	EXPECT_EQ(5, self->stat.sent);
 	EXPECT_EQ(3, mq_stat_of(&self->grave, ready));
 
-	/* With room there it goes on. */
+	/* With room in the dead-letter queue, sending succeeds. */
 	ASSERT_EQ(0, mq_get(self->grave_fd, "m1"));
 	ASSERT_EQ(1, mq_ack(self->grave_fd, 1));
 	EXPECT_EQ(1, mq_put(self->fd, "x"));
@@ -361,7 +361,9 @@ TEST_F(dead, overflow_that_the_dead_letter_queue_refuses_is_enospc)
 
 TEST_F(dead, overflow_cascades_down_no_chain)
 {
-	/* Nobody goes from the dead-letter queue for what comes as dead. */
+	/*
+	 * A message that comes as dead evicts none from the dead-letter queue.
+	 */
 	struct mq_queue last;
 
 	ASSERT_EQ(0, mq_create(&last, ""));
@@ -375,7 +377,7 @@ TEST_F(dead, overflow_cascades_down_no_chain)
 	EXPECT_EQ(1, mq_stat_of(&self->queue, dead_lettered));
 	EXPECT_EQ(0, mq_stat_of(&last, sent));
 
-	/* For what is sent to it, what was sent to it goes. */
+	/* A message that is sent there evicts one that was sent there. */
 	ASSERT_EQ(2, mq_put(self->grave_fd, "s1"));
 	ASSERT_EQ(2, mq_put(self->grave_fd, "s2"));
 	EXPECT_EQ(2, mq_stat_of(&self->grave, ready));

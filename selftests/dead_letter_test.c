@@ -50,7 +50,7 @@ TEST_F(dead, moved_message_tells_where_it_came_from_and_why)
 	EXPECT_STREQ("m3", self->look.payload);
 	EXPECT_EQ(2, self->look.record.id);
 
-	/* And so does the record that its consumer gets. */
+	/* The record that its consumer receives says the same. */
 	ASSERT_EQ(0, mq_take(self->grave_fd, &self->look));
 	EXPECT_EQ(2, self->look.record.id);
 	EXPECT_STREQ(self->queue.name, self->look.origin);
@@ -194,7 +194,7 @@ TEST_F(dead, order_is_kept_when_a_consumer_crashes)
 	self->fd = -1;
 	MQ_STAT(&self->queue);
 	EXPECT_EQ(50, self->stat.dead_lettered);
-	/* First those of the one, then those of the other. */
+	/* The messages of one consumer die first, then those of the other. */
 	for (i = 0; i < 50; i++) {
 		if (!(i % 3))
 			continue;
@@ -225,7 +225,7 @@ TEST_F(dead, priority_is_kept_as_far_as_there_is_one)
 	}
 }
 
-/* A level has a place of its own only when somebody sends to it. */
+/* The queue makes a list for a priority only when somebody sends with it. */
 TEST_F(dead, the_dead_go_first_at_levels_that_nobody_had_sent_to)
 {
 	static const char *const order[] = {
@@ -358,7 +358,7 @@ TEST_F(dead, the_dead_keep_no_sender_out)
 	MQ_STAT(&self->grave);
 	EXPECT_EQ(4, self->stat.ready);
 
-	/* One that goes gives its place to its own kind. */
+	/* A message that came as dead leaves room for the dead alone. */
 	ASSERT_EQ(0, mq_get(self->grave_fd, "m1"));
 	ASSERT_EQ(1, mq_ack(self->grave_fd, 1));
 	EXPECT_EQ(-EAGAIN, mq_put(self->grave_fd, "x"));
@@ -423,7 +423,7 @@ TEST_F(dead, those_that_found_no_room_stay_and_are_redriven_or_purged)
 	ASSERT_EQ(1, kill_next(self->fd, 3));
 	EXPECT_EQ(2, mq_stat_of(&self->queue, dead));
 
-	/* Room comes: it is for who dies from now on. */
+	/* New room is for messages that die from now on. */
 	ASSERT_EQ(0, mq_get(self->grave_fd, "m1"));
 	ASSERT_EQ(1, mq_ack(self->grave_fd, 1));
 	EXPECT_EQ(2, mq_stat_of(&self->queue, dead));
@@ -438,7 +438,7 @@ TEST_F(dead, those_that_found_no_room_stay_and_are_redriven_or_purged)
 	EXPECT_EQ(0, self->stat.dead);
 }
 
-/* However a message leaves, its place is free then. */
+/* However a message leaves the queue, its place is free after that. */
 TEST_F(dead, place_in_the_dead_letter_queue_is_free_when_a_message_has_left)
 {
 	char buffer[512];
@@ -497,7 +497,7 @@ TEST_F(dead, message_keeps_its_place_as_long_as_it_is_there)
 	BURY("max_messages=1");
 	ASSERT_EQ(0, mq_fill(self->fd, 5));
 	ASSERT_EQ(1, kill_next(self->fd, 1));
-	/* In flight, deferred, dead. */
+	/* The message is in flight, then deferred, then dead. */
 	ASSERT_EQ(0, mq_get(self->grave_fd, "m1"));
 	ASSERT_EQ(1, kill_next(self->fd, 2));
 	ASSERT_EQ(1, mq_defer(self->grave_fd, 1));
@@ -565,7 +565,7 @@ TEST_F(dead, drop_head_takes_none_of_those_that_came_as_dead)
 	EXPECT_EQ(0, mq_get(self->grave_fd, "s2"));
 	EXPECT_EQ(0, mq_get(self->grave_fd, "s3"));
 
-	/* Where nothing else is ready nothing goes. */
+	/* If no other message is ready, drop-head drops none. */
 	ASSERT_EQ(0, mq_fill(self->fd, 1));
 	ASSERT_EQ(1, mq_release(self->grave_fd, 1));
 	EXPECT_EQ(-ENOSPC, mq_put(self->grave_fd, "s4"));
@@ -721,7 +721,7 @@ TEST_F(dead, chain_keeps_the_first_origin_and_the_last_reason)
 	EXPECT_STREQ("second", self->look.note);
 	EXPECT_EQ(1, mq_stat_of(&self->grave, dead_lettered));
 
-	/* A last death without a note leaves none of the one before. */
+	/* A death without a note clears the note of the death before. */
 	ASSERT_EQ(0, mq_get(fd, "m2"));
 	ASSERT_EQ(1, mq_reject(fd, 1));
 	ASSERT_EQ(0, mq_look_id(&last, 1, &self->look));

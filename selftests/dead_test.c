@@ -237,7 +237,10 @@ TEST_F(dead, note_of_a_range_is_of_each_message_in_it)
 		EXPECT_EQ(300, self->look.extra.reason);
 		EXPECT_STREQ("bad", self->look.note);
 	}
-	/* Each has its own: one that goes takes nothing from the others. */
+	/*
+	 * Each message has a note of its own: purging one leaves the others'
+	 * notes.
+	 */
 	EXPECT_EQ(1, mq_purge(self->fd, 1, 1));
 	ASSERT_EQ(0, mq_look_id(&self->queue, 2, &self->look));
 	EXPECT_STREQ("bad", self->look.note);
@@ -422,7 +425,7 @@ TEST_F(dead, message_beyond_max_dead_is_ready_in_its_place)
 	EXPECT_EQ(0, mq_get(self->fd, "m2"));
 	EXPECT_EQ(0, mq_get(self->fd, "m3"));
 
-	/* Room among the dead: the next one gets in. */
+	/* Purging makes room for one more dead message. */
 	EXPECT_EQ(1, mq_purge(self->fd, 1, 1));
 	EXPECT_EQ(1, mq_reject(self->fd, 2));
 	EXPECT_EQ(DEVMQ_STATE_DEAD, mq_state(&self->queue, 2));
@@ -507,7 +510,7 @@ TEST_F(dead, range_that_reaches_max_dead_is_settled_all_the_same)
 	EXPECT_EQ(0, mq_held(self->fd));
 }
 
-/* It would come back again and again at once, and use up a processor. */
+/* Without a delay, it would come back at once, again and again. */
 TEST_F(dead, message_beyond_max_dead_waits_as_for_a_retry)
 {
 	int other, id = 0;
@@ -515,7 +518,7 @@ TEST_F(dead, message_beyond_max_dead_waits_as_for_a_retry)
 	CREATE("max_dead=0 max_deliveries=1 retry_ms=3600000");
 	other = mq_open(&self->queue, O_RDONLY | O_NONBLOCK);
 	ASSERT_LE(0, other);
-	/* By a retry with a delay of its own, or as the queue says. */
+	/* After a retry, with a delay given or with the queue's back-off. */
 	ASSERT_EQ(0, mq_fill(self->fd, 1));
 	ASSERT_EQ(0, mq_get(self->fd, "m1"));
 	ASSERT_EQ(1, mq_retry(self->fd, ++id, 2 * MQ_HOUR));
@@ -526,7 +529,7 @@ TEST_F(dead, message_beyond_max_dead_waits_as_for_a_retry)
 	ASSERT_EQ(0, mq_get(self->fd, "m1"));
 	ASSERT_EQ(1, mq_retry(self->fd, ++id, 0));
 	MQ_EXPECT(&self->queue, id, DELAYED, 1, 1, RETRY);
-	/* By a reject, a close, the end of a lease. */
+	/* After a reject, a close, or the end of a lease. */
 	ASSERT_EQ(0, mq_fill(self->fd, 1));
 	ASSERT_EQ(1, kill_next(self->fd, ++id));
 	MQ_EXPECT(&self->queue, id, DELAYED, 1, 0, NONE);
@@ -609,7 +612,10 @@ TEST_F(dead, one_close_expires_one_and_buries_another)
 	BURY("");
 	fd = mq_open(&self->queue, O_RDONLY | O_NONBLOCK);
 	ASSERT_LE(0, fd);
-	/* One fails; however slow the machine, one before it is held in time. */
+	/*
+	 * One message fails.  However slow the machine is, one before it is
+	 * received in time.
+	 */
 	ASSERT_LT(0, b = mq_send_one(self->fd, "b", 1));
 	ASSERT_EQ(0, mq_get(fd, "b"));
 	ASSERT_EQ(1, mq_settle(fd, b, b, DEVMQ_ACTION_RETRY));
@@ -623,12 +629,14 @@ TEST_F(dead, one_close_expires_one_and_buries_another)
 	while (mq_boot_ns() <= end)
 		usleep(1000);
 	EXPECT_EQ(2, mq_held(fd));
-	/* Only now, or the one that failed would have come alone. */
+	/*
+	 * Not before now, as the message that failed would be delivered alone.
+	 */
 	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "max_deliveries", "2"));
-	/* Its time is over, and the other has failed for the second time. */
+	/* The first one is expired, and the other one has failed twice. */
 	close(fd);
 	MQ_STAT(&self->queue);
-	/* Those that were not held in time expired as well. */
+	/* Messages that were not received in time have expired as well. */
 	EXPECT_EQ(a - b, self->stat.expired);
 	EXPECT_EQ(1, self->stat.dead_lettered);
 	EXPECT_EQ(0, mq_get(self->grave_fd, "b"));

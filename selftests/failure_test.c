@@ -77,7 +77,10 @@ TEST_F(retry, message_that_was_never_looked_at_does_not_fail_at_close)
 {
 	int fd;
 
-	/* Held is only what was read or handed over; the rest is not touched. */
+	/*
+	 * A consumer holds what it received; messages that it only looked at do
+	 * not fail.
+	 */
 	CREATE("max_deliveries=1");
 	ASSERT_EQ(0, mq_fill(self->fd, 2));
 	fd = mq_open(&self->queue, O_RDONLY | O_NONBLOCK);
@@ -113,7 +116,7 @@ TEST_F(retry, note_comes_with_the_next_delivery)
 	EXPECT_EQ(1, self->look.record.id);
 	EXPECT_STREQ("no route", self->look.note);
 	EXPECT_STREQ("m1", self->look.payload);
-	/* One that has not failed has nothing of it. */
+	/* A message that has not failed has no extra block. */
 	ASSERT_EQ(0, mq_take(self->fd, &self->look));
 	EXPECT_EQ(2, self->look.record.id);
 	EXPECT_EQ(0, self->look.record.extra_size);
@@ -245,7 +248,10 @@ TEST_F(retry, settlement_says_how_many_are_dead)
 	ASSERT_EQ(0, mq_get(self->fd, "m1"));
 	ASSERT_EQ(0, mq_get(self->fd, "m2"));
 	ASSERT_EQ(0, mq_get(self->fd, "m3"));
-	/* With so few to come, it would have come alone. */
+	/*
+	 * Not before now: with so few attempts left the message would be
+	 * delivered alone.
+	 */
 	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "max_deliveries", "2"));
 	mq_settlement(&settlement, 1, 2, DEVMQ_ACTION_RETRY);
 	ASSERT_EQ(2, mq_settle_one(self->fd, &settlement));
@@ -257,7 +263,7 @@ TEST_F(retry, settlement_says_how_many_are_dead)
 	mq_settlement(&settlement, 2, 2, DEVMQ_ACTION_ACK);
 	ASSERT_EQ(1, mq_settle_one(self->fd, &settlement));
 	EXPECT_EQ(0, settlement.dead);
-	/* Where one may not die, it is not dead. */
+	/* With max_dead=0 no message dies. */
 	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "max_dead", "0"));
 	ASSERT_LT(0, mq_put(self->fd, "x"));
 	ASSERT_EQ(0, mq_get(self->fd, "x"));
@@ -361,7 +367,7 @@ TEST_F(retry, range_of_which_some_have_failed_enough)
 	ASSERT_EQ(1, mq_retry(self->fd, 2, 1));
 	ASSERT_EQ(0, mq_get(self->fd, "m2"));
 	ASSERT_EQ(0, mq_get(self->fd, "m3"));
-	/* Only now, or the second would have come alone. */
+	/* Not before now, as the second message would be delivered alone. */
 	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "max_deliveries", "2"));
 	EXPECT_EQ(3, mq_settle(self->fd, 1, 4, DEVMQ_ACTION_RETRY));
 	MQ_EXPECT(&self->queue, 1, READY, 1, 1, RETRY);

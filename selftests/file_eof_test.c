@@ -37,7 +37,7 @@ TEST_F(file, eof_empty_ends_when_nothing_is_ready)
 	EXPECT_EQ(0, mq_read(self->fd, (char [4]) {}, 4));
 	EXPECT_EQ(POLLIN, mq_poll(fd, POLLIN));
 
-	/* Not for good: what comes later is read. */
+	/* The end is not final: a message that comes later is read. */
 	ASSERT_EQ(1, mq_put(self->fd, "c"));
 	EXPECT_EQ(0, mq_get(fd, "c"));
 	EXPECT_EQ(0, mq_read(fd, (char [4]) {}, 4));
@@ -74,7 +74,7 @@ TEST_F(file, eof_hangup_ends_when_no_writer_is_left)
 	EXPECT_EQ(0, mq_read(reader, (char [4]) {}, 4));
 	EXPECT_EQ(POLLIN, mq_poll(reader, POLLIN));
 
-	/* An open for looking is no writer, one for writing is. */
+	/* An open file for looking is no writer, one for writing is. */
 	MQ_OPEN(fd, MQ_LOOK);
 	EXPECT_EQ(0, mq_read(reader, (char [4]) {}, 4));
 	close(self->fd);

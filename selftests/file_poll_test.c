@@ -239,7 +239,7 @@ TEST_F(file, epoll_that_wants_more_later_is_told_of_it)
 	EXPECT_EQ(1, epoll_wait(set, &event, 1, MQ_PATIENCE_MS));
 	EXPECT_EQ(EPOLLIN, event.events);
 
-	/* The other way round: the queue is full now. */
+	/* The same for EPOLLOUT: the queue is full now. */
 	ASSERT_EQ(0, epoll_ctl(set, EPOLL_CTL_DEL, self->fd, NULL));
 	event.events = 0;
 	ASSERT_EQ(0, epoll_ctl(set, EPOLL_CTL_ADD, self->fd, &event));

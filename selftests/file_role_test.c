@@ -76,7 +76,7 @@ TEST_F(file, opens_for_one_side_are_counted_from_open_to_close)
 	EXPECT_EQ(0, mq_stat_of(&self->queue, producers));
 }
 
-/* What of this makes a file that was opened for both sides a consumer. */
+/* Actions, some of which make a consumer of a file that was opened for both. */
 enum act {
 	ACT_READ, ACT_READV, ACT_RECV, ACT_RECV_ID, ACT_GET, ACT_SET, ACT_POLL,
 	ACT_EPOLL, ACT_SPLICE, ACTS
@@ -247,7 +247,7 @@ TEST_F(file, o_excl_wants_to_be_the_only_consumer)
 	EXPECT_EQ(1, mq_stat_of(&self->queue, consumers));
 	EXPECT_EQ(0, mq_stat_of(&self->queue, producers));
 
-	/* Writing and looking go on. */
+	/* Others can still open it to write or to look. */
 	fd = mq_open(&self->queue, O_WRONLY);
 	ASSERT_LE(0, fd);
 	EXPECT_EQ(1, mq_put(fd, "x"));
@@ -268,7 +268,7 @@ TEST_F(file, one_open_for_both_is_no_consumer_beside_an_exclusive_one)
 	struct epoll_event event = { .events = EPOLLIN };
 	int result;
 
-	/* It is open already, and may send. */
+	/* A file that was open before may still send. */
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(1, mq_put(self->fd, "x"));
 	for (i = 0; i < ACTS; i++) {

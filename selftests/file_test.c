@@ -71,7 +71,7 @@ TEST_F(file, short_reads_go_on_where_the_last_one_stopped)
 	ASSERT_EQ(5, mq_put(self->fd, "world"));
 	EXPECT_EQ(2, mq_read(self->fd, data, 2));
 	EXPECT_EQ(2, mq_read(self->fd, data + 2, 2));
-	/* Never of two messages, however large the buffer. */
+	/* A read never returns bytes of two messages. */
 	EXPECT_EQ(1, mq_read(self->fd, data + 4, 4));
 	EXPECT_STREQ("hello", data);
 	EXPECT_EQ(0, mq_get(self->fd, "world"));
@@ -268,7 +268,7 @@ TEST_F(file, read_into_nothing_takes_nothing)
 	char byte;
 	int fd;
 
-	/* With nothing there, with something, and in the middle of it. */
+	/* In an empty queue, before a message, and in the middle of it. */
 	fd = mq_open(&self->queue, O_RDONLY);
 	ASSERT_LE(0, fd);
 	EXPECT_EQ(0, mq_read(fd, &byte, 0));
@@ -331,7 +331,10 @@ TEST_F(file, oversized_write_is_refused_before_its_data_is_looked_at)
 {
 	MQ_REOPEN_QUEUE("max_message_size=100");
 	EXPECT_EQ(-EMSGSIZE, mq_write(self->fd, MQ_BAD_POINTER, 101));
-	/* The kernel cuts off what is over 2 GiB, and that is still too much. */
+	/*
+	 * The kernel truncates sizes over 2 GiB, and the rest is still too
+	 * large.
+	 */
 	EXPECT_EQ(-EMSGSIZE, mq_write(self->fd, MQ_BAD_POINTER, 0x7ffff000UL));
 	EXPECT_EQ(-EMSGSIZE, mq_write(self->fd, MQ_BAD_POINTER, 0x90000000UL));
 }
@@ -455,8 +458,8 @@ TEST_F(file, read_that_failed_once_wakes_another_sleeping_reader)
 	int fd = mq_open(&self->queue, O_RDONLY);
 
 	/*
-	 * The one wake-up of this message may go to the thread; or the bad
-	 * read below is first.  Either way the message is not forgotten.
+	 * The wake-up of this message may go to the thread, or the bad read
+	 * below comes first.  Either way the message has to be read.
 	 */
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(0, mq_read_start(&call, fd, data, sizeof(data)));

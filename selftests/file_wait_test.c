@@ -218,7 +218,9 @@ TEST_F(file, sleeping_reader_does_not_keep_its_descriptor_from_others)
 	char data[8], fdinfo[1024], path[64];
 	int fd = mq_open(&self->queue, O_RDWR);
 
-	/* All else on a descriptor goes on while one thread sleeps in read. */
+	/*
+	 * Other calls on the descriptor work while one thread sleeps in read.
+	 */
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(0, mq_read_start(&call, fd, data, sizeof(data)));
 	ASSERT_TRUE(mq_call_sleeps(&call));
@@ -245,7 +247,7 @@ static void *sharing_reader_thread(void *argument)
 
 	while (mq_read(reader->fixture->fd, &byte, 1) == 1)
 		reader->got++;
-	/* It said that there is nothing: then there is nothing. */
+	/* The read gave EAGAIN: then no message is ready. */
 	reader->wrong = mq_stat_of(&reader->fixture->queue, ready);
 	return NULL;
 }

@@ -116,7 +116,10 @@ TEST_F(line, tail_has_a_place_in_the_bounds)
 
 #define TAILS	200
 
-/* Open many files, write a tail of this size to each; close. How many got in? */
+/*
+ * Write a tail of this size to each of many files and close them: how many were
+ * accepted.
+ */
 static int leave_tails(const struct mq_queue *queue, unsigned int size)
 {
 	static const char tail[64] = "0123456789012345678901234567890123456789";
@@ -172,7 +175,7 @@ TEST_F(line, tail_that_finds_no_room_is_as_a_message)
 	EXPECT_EQ(0, mq_poll(self->writer, POLLOUT));
 	EXPECT_EQ(0, mq_get(self->fd, "x\n"));
 	EXPECT_EQ(POLLOUT, mq_poll(self->writer, POLLOUT));
-	/* The line takes the place, so its tail finds none. */
+	/* The line takes the only place, so its tail finds none. */
 	EXPECT_EQ(2, mq_put(self->writer, "a\nt"));
 	EXPECT_EQ(1, mq_stat_of(&self->queue, ready));
 	RECREATE("max_messages=1 overflow=reject");
@@ -200,7 +203,7 @@ TEST_F(line, tail_makes_room_by_dead_letters)
 	ASSERT_EQ(4, mq_put(self->fd, "two\n"));
 	EXPECT_EQ(1, mq_put(self->writer, "a"));
 	EXPECT_EQ(1, mq_stat_of(&grave, ready));
-	/* It grows: by its bytes alone. */
+	/* A tail that grows needs room for its bytes alone. */
 	EXPECT_EQ(5, mq_put(self->writer, "bcdef"));
 	EXPECT_EQ(1, mq_stat_of(&grave, ready));
 	EXPECT_EQ(1, mq_put(self->writer, "g"));
@@ -227,7 +230,7 @@ TEST_F(line, writer_of_a_tail_sleeps_until_there_is_room)
 	ASSERT_TRUE(mq_call_sleeps(&call));
 	EXPECT_EQ(0, mq_get(self->fd, "x\n"));
 	EXPECT_EQ(4, mq_call_result(&call));
-	/* Whoever waits behind it gets in when it is gone. */
+	/* The next writer gets in when the waiting one is gone. */
 	ASSERT_EQ(0, mq_write_start(&call, self->fd, "y\n", 2));
 	EXPECT_EQ(-EAGAIN, mq_call_result(&call));
 	close(fd);
@@ -251,7 +254,7 @@ TEST_F(line, tail_that_grows_waits_for_bytes_alone)
 	ASSERT_EQ(8, mq_put(self->fd, "1234567\n"));
 	ASSERT_EQ(2, mq_put(self->fd, "x\n"));
 	ASSERT_EQ(2, mq_put(fd, "ab"));
-	/* What is redriven here is let in, and so all places are taken. */
+	/* Redriven messages are accepted, so they take all places. */
 	ASSERT_EQ(1, mq_put(other_fd, "r"));
 	ASSERT_EQ(1, mq_read(other_fd, &byte, 1));
 	ASSERT_EQ(1, mq_reject(other_fd, 1));
@@ -317,7 +320,7 @@ TEST_F(line, beginning_that_is_cut_off_gives_its_room_back)
 	EXPECT_EQ(2, mq_put(self->writer, "c\n"));
 	EXPECT_EQ(0, mq_get(self->fd, "123\n"));
 	EXPECT_EQ(0, mq_get(self->fd, "abc\n"));
-	/* All of it is free again. */
+	/* The whole room is free again. */
 	EXPECT_EQ(8, mq_put(self->fd, "123\n456\n"));
 }
 

@@ -114,7 +114,7 @@ TEST_F(line, line_too_long_later_is_a_short_write)
 	EXPECT_EQ(0, mq_get(self->fd, "123\n"));
 	EXPECT_EQ(0, mq_get(self->fd, "1\n"));
 	EXPECT_EMPTY();
-	/* Nothing of the long line has stuck to the open file. */
+	/* No byte of the long line is left in the open file. */
 	EXPECT_EQ(2, mq_put(self->writer, "x\n"));
 	EXPECT_EQ(0, mq_get(self->fd, "x\n"));
 }
@@ -274,7 +274,7 @@ TEST_F(line, bad_buffer_sends_no_half_line)
 	EXPECT_TRUE(done == -EFAULT || (done >= 3 && done <= 8)) {
 		TH_LOG("got %zd", done);
 	}
-	/* What is said to be written is there, and no more. */
+	/* The queue has just the bytes that the writes returned. */
 	close(self->writer);
 	self->writer = -1;
 	if (done >= 3)
@@ -293,7 +293,7 @@ TEST_F(line, many_lines_in_one_write)
 	char *text = malloc(200000), line[32];
 	int i, size = 0;
 
-	/* More than the kernel looks at in one go. */
+	/* More lines than the module takes in one hold of its lock. */
 	for (i = 0; i < 15000; i++)
 		size += sprintf(text + size, "%d\n", i);
 	ASSERT_EQ(size, mq_write(self->writer, text, size));
@@ -406,7 +406,7 @@ static void *line_writer_thread(void *argument)
 
 /* -- the newline that a message lacks ---------------------------------------- */
 
-/* What is sent by DEVMQ_IOC_SEND is read as lines as well. */
+/* Messages sent by DEVMQ_IOC_SEND are read as lines, too. */
 TEST_F(line, message_without_a_newline_is_read_with_one)
 {
 	EXPECT_EQ(1, mq_send_one(self->writer, "hello", 5));
@@ -459,7 +459,7 @@ TEST_F(line, added_newline_counts_in_fionread)
 	EXPECT_EQ(2, mq_fionread(self->fd));
 }
 
-/* As bash reads: byte by byte, up to the newline. */
+/* The shell's read reads byte by byte, up to the newline. */
 TEST_F(line, message_is_settled_with_its_added_newline_and_not_before)
 {
 	char data[4] = {};
@@ -536,7 +536,10 @@ TEST_F(line, splice_gives_the_added_newline)
 	close(ends[1]);
 }
 
-/* Not as an end of file, which it is with framing=record. */
+/*
+ * An empty message reads as "\n" here; with framing=record it reads as end of
+ * file.
+ */
 TEST_F(line, empty_message_is_read_as_an_empty_line)
 {
 	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "allow_empty", "1"));

@@ -1,28 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Random sequences of all that can be done with queues, against the model:
- * after each operation the model and the kernel must have told the same.
+ * Random sequences of all operations on queues, against a model: after each
+ * operation, the model and the kernel must agree.
  *
- * A sequence is made of a seed and of nothing else, but for how long things
- * take.  One that fails is made as short as it gets, and then printed.
+ * A sequence is made from a seed, and from nothing else except how long things
+ * take.  A sequence that fails is shrunk as far as possible, and then printed.
  *
  *   MODEL_OPS=N      operations of all tests together (100000)
- *   MODEL_SECONDS=N  but stop after so long (300): a debug kernel does not get
- *                    that far
- *   MODEL_SEED=SEED  run the one sequence with this seed, and tell it all
+ *   MODEL_SECONDS=N  the longest time that they may take (300), for debug
+ *                    kernels, which are slow
+ *   MODEL_SEED=SEED  run only the sequence with this seed, and print all of it
  *
- * Time: a duration is either hours, so never over, or short.  Before each
- * operation the tester sees that no short one ends while it runs: it sleeps
- * until those are over that nearly are.  When exactly they end the kernel knows
- * better than the model, which learns it from the kernel when the two are found
- * to agree, within what the machine's pace leaves open.
+ * A duration is either hours, so that it never ends, or short.  Before each
+ * operation, the tester makes sure that no short duration ends during the
+ * operation: it sleeps until those that are nearly over have ended.  The kernel
+ * knows best when they ended exactly.  The model adopts the kernel's times when
+ * the two agree within what the pace of the machine leaves open.
  *
- * What ended since the last look may have done so in more than one order, as
- * each queue has a timer of its own and what dies is on its way for a moment.
- * The model predicts all outcomes that there are, and the kernel's has to be
- * among them.  Where the machine was so slow that one duration may have begun
- * and ended unseen, or have ended during an operation, nothing can be said if
- * the two differ: then durations get longer, and the sequence begins anew.
+ * Events that were due since the last comparison may have happened in more than
+ * one order, as each queue has a timer of its own and a dead message is on its
+ * way to another queue for a moment.  The model predicts every possible outcome,
+ * and the kernel's outcome has to be one of them.  If the machine was so slow
+ * that a duration may have begun and ended unseen, or may have ended during an
+ * operation, a difference proves nothing: then short durations are made longer,
+ * and the sequence begins anew.
  */
 #include <stdlib.h>
 #include <sys/utsname.h>
@@ -39,14 +40,14 @@
 #include "play/print.h"
 #include "play/world.h"
 
-/* Of one who is late. */
+/* Sequences played against a twin that is late. */
 #define LATE_SEQUENCES	600
 
-/* How many operations there are in all tests, and how long they may take. */
+/* Operations of all tests together, and the time that they may take. */
 #define OPS_USUAL	100000
 #define SECONDS_USUAL	300
 
-/* A debug kernel on an emulated machine takes its time. */
+/* A debug kernel on an emulated machine needs longer durations. */
 static void know_the_machine(void)
 {
 	struct utsname name;
@@ -99,7 +100,7 @@ FIXTURE_TEARDOWN(model)
 	EXPECT_EQ(0, mq_cleanup());
 }
 
-/* A number from the environment. */
+/* A number from the environment, or @usual. */
 static __u64 environment(const char *name, __u64 usual)
 {
 	const char *text = getenv(name);
@@ -116,7 +117,7 @@ static __u64 new_seed(unsigned int profile)
 	return roll64(&dice) / SEED_PROFILES * SEED_PROFILES + profile;
 }
 
-/* Show how a sequence fails, as it did just now, and as short as possible. */
+/* Print how a sequence just failed, then shrink it and print it again. */
 static void print_failure(struct world *w, struct sequence *s, unsigned int at)
 {
 	unsigned int before = s->count;
@@ -139,7 +140,7 @@ static void print_failure(struct world *w, struct sequence *s, unsigned int at)
 	fflush(stdout);
 }
 
-/* Play sequences of a profile: how many of them failed. */
+/* Play sequences of a profile.  Returns how many of them failed. */
 static int play_profile(struct __test_metadata *_metadata, struct world *w,
 			unsigned int profile)
 {
@@ -152,7 +153,7 @@ static int play_profile(struct __test_metadata *_metadata, struct world *w,
 	static struct sequence s;
 	__u64 start = mq_now_ms();
 
-	/* The last sequence may take longer, but not long. */
+	/* The last sequence may take up to 20 seconds more. */
 	w->until_ms = seed ? 0 : start + ms + 20000;
 	if (seed && seed % SEED_PROFILES != profile)
 		return 0;
@@ -251,7 +252,10 @@ TEST_F(model, everything)
 				  PROFILE_everything));
 }
 
-/* How short a sequence gets that shows the mutation; 0: none is found. */
+/*
+ * Find a sequence that shows the mutation, and shrink it.  Returns its
+ * operations, 0 if none is found.
+ */
 static unsigned int find_mutation(struct world *w, enum model_mutation mutation)
 {
 	unsigned int profile = mutation == MUTATION_TTL_FOR_EVER ?
@@ -268,7 +272,7 @@ static unsigned int find_mutation(struct world *w, enum model_mutation mutation)
 	return 0;
 }
 
-/* Of two models one is wrong. */
+/* Two models play against each other, one of which is wrong. */
 TEST(wrong_prediction_is_found_and_made_short)
 {
 	struct world *w = world_new();
@@ -286,7 +290,7 @@ TEST(wrong_prediction_is_found_and_made_short)
 	world_free(w);
 }
 
-/* And two models that are right agree. */
+/* Two models that are right agree. */
 TEST(model_agrees_with_itself)
 {
 	struct world *w = world_new();
@@ -302,7 +306,7 @@ TEST(model_agrees_with_itself)
 	world_free(w);
 }
 
-/* Of two that are right one may be late, and do things in another order. */
+/* A twin that is right may be late, and handle events in another order. */
 TEST(what_time_leaves_open_is_no_difference)
 {
 	static const unsigned int timed[] = {
@@ -335,7 +339,7 @@ TEST(what_time_leaves_open_is_no_difference)
 	world_free(w);
 }
 
-/* How short it gets depends on how long that may take. */
+/* How far it is shrunk depends on the time, so its length is not asserted. */
 TEST_F(model, wrong_prediction_is_found_in_the_kernel)
 {
 	EXPECT_LT(0, find_mutation(self->world, MUTATION_RELEASE_COUNTS));

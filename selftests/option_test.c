@@ -83,7 +83,9 @@ TEST_F(control, live_bounds_are_obeyed)
 	EXPECT_EQ(-EAGAIN, mq_put(fd, "56"));
 	EXPECT_EQ(1, mq_put(fd, "5"));
 
-	/* Nothing that is stored goes away when a bound sinks below it. */
+	/*
+	 * Messages that are stored stay when a bound sinks below their number.
+	 */
 	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "max_messages", "1"));
 	EXPECT_EQ(3, mq_stat_of(&self->queue, ready));
 	EXPECT_EQ(0, mq_get(fd, "12"));
@@ -303,7 +305,7 @@ FIXTURE_VARIANT_ADD(option, overflow)
 		{ "drop-head", "drop-head" },
 	},
 	.invalid = {
-		/* This one needs a dead_letter beside it. */
+		/* dead-letter needs the option dead_letter as well. */
 		"dead-letter", "drop_head", "drop", "Block", "BLOCK", "bloc",
 		"blocks", "0", "1", "block,reject",
 	},
@@ -351,7 +353,7 @@ FIXTURE_VARIANT_ADD(option, prefetch)
 	},
 };
 
-/* A hundred years, which fit what the kernel counts in. */
+/* A hundred years in milliseconds: their nanoseconds fit in 63 bits. */
 #define MS_MAX		"3155760000000"
 #define MS_BEYOND	"3155760000001", "18446744073709551616", \
 			"99999999999999999999999"
@@ -602,7 +604,7 @@ TEST_F(option, negative_and_empty_values_are_refused)
 	int error = mq_control("create %s %s=-1", self->queue.name,
 			       variant->name);
 
-	/* Some queue might be called so. */
+	/* The value could be the name of a queue. */
 	if (!strcmp(variant->name, "dead_letter") && error == -ENOENT)
 		error = -EINVAL;
 	EXPECT_TRUE(error == -EINVAL || error == -ERANGE) {

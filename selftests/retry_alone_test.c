@@ -16,7 +16,7 @@
 
 /* -- handed out alone ------------------------------------------------------------ */
 
-/* How many a RECV of as many as there are gives, with the first's id in @id. */
+/* How many messages one RECV returns; @id gets the id of the first. */
 static int take(int fd, char *buffer, size_t size, uint64_t *id)
 {
 	struct devmq_recv recv;
@@ -31,7 +31,7 @@ static int take(int fd, char *buffer, size_t size, uint64_t *id)
 
 #define TAKE(fd) take(fd, self->buffer, sizeof(self->buffer), &id)
 
-/* Take and hold the first @n messages. Return: how many were taken. */
+/* Receive the first @n messages and hold them: how many there were. */
 static int hold_first(int fd, int n)
 {
 	char byte[8];
@@ -48,7 +48,9 @@ static int release_first(int fd, int n)
 	return n ? mq_settle(fd, 1, n, DEVMQ_ACTION_RELEASE) : 0;
 }
 
-/* A queue with @count messages, of which the @which-th failed so often. */
+/*
+ * Create a queue with @count messages, one of which has failed @failures times.
+ */
 #define CREATE_FAILED(count, which, failures, ...) do {			\
 	CREATE(__VA_ARGS__);						\
 	ASSERT_EQ(0, mq_fill(self->fd, which));				\
@@ -193,7 +195,7 @@ TEST_F(retry, reader_that_holds_others_is_told_when_another_takes_what_comes_alo
 	ASSERT_TRUE(mq_call_sleeps(&call));
 	ASSERT_EQ(1, take(other, self->buffer + 100, 1000, &id));
 	EXPECT_EQ(2, id);
-	/* m3, which is called m1 as well. */
+	/* m3, whose payload is "m1" as well. */
 	EXPECT_EQ(2, mq_call_result(&call));
 	MQ_EXPECT(&self->queue, 3, IN_FLIGHT, 1, 0, NONE);
 	close(fd);
@@ -370,7 +372,7 @@ TEST_F(retry, sleeper_with_free_hands_gets_what_comes_alone_past_those_that_hold
 	ASSERT_TRUE(mq_call_sleeps(&calls[1]));
 	ASSERT_EQ(0, mq_read_start(&calls[2], fds[2], data[2], 8));
 	ASSERT_TRUE(mq_call_sleeps(&calls[2]));
-	/* The first in line holds another one. */
+	/* The first waiting reader holds another message. */
 	close(fds[0]);
 	EXPECT_EQ(2, mq_call_result(&calls[2]));
 	EXPECT_STREQ("m1", data[2]);
@@ -453,7 +455,10 @@ TEST_F(retry, failures_elsewhere_do_not_make_a_dead_message_come_alone)
 	close(fd);
 }
 
-/* A worker that takes 16 at a time, does them in order, and dies of the poison. */
+/*
+ * A worker that receives 16 messages at a time, handles them in order, and is
+ * killed by the poison message.
+ */
 static void work_on_16(const struct mq_queue *queue)
 {
 	int fd = mq_open(queue, O_RDONLY | O_NONBLOCK);
@@ -472,7 +477,7 @@ static void work_on_16(const struct mq_queue *queue)
 			raise(SIGKILL);
 		at += DEVMQ_RECORD_STEP(r->size);
 	}
-	/* It acknowledges them when all are done. */
+	/* The worker acknowledges all messages of a batch together. */
 	if (mq_settle(fd, 1, 100, DEVMQ_ACTION_ACK) != recv.count)
 		_exit(3);
 	_exit(0);
@@ -486,7 +491,10 @@ TEST_F(retry, poison_that_kills_its_worker_dies_alone)
 	CREATE("max_deliveries=4");
 	for (i = 1; i <= 16; i++)
 		ASSERT_LT(0, mq_put(self->fd, i == 7 ? "poison" : "good"));
-	/* Twice all of them, and then each alone, the poison twice more. */
+	/*
+	 * Two batches of all 16, then each message alone, the poison message
+	 * twice more.
+	 */
 	for (i = 0; i < 2 + 16 + 1; i++) {
 		pid_t child = mq_fork();
 		int status;

@@ -184,7 +184,7 @@ TEST_F(retry, longest_delay_does_not_wrap_around)
 
 /* -- back-off ----------------------------------------------------------------- */
 
-/* How long the message waits that fails for the @nth'th time now. */
+/* Expect the message to wait this long after its @nth failure. */
 #define EXPECT_BACKOFF(nth, expected_ns) do {				\
 	long long __id = MQ_SEND(self->fd, .text = "x");		\
 									\

@@ -29,7 +29,7 @@ void call_peek(struct model *m, struct model_queue *q,
 		if (s->shown > c->payload_max)
 			s->shown = c->payload_max;
 		s->expires = e->expires;
-		/* When it will be ready or gone. */
+		/* When the message will be ready, or expire. */
 		if (e->state == DEVMQ_STATE_DELAYED)
 			s->due = e->expires && e->expires < e->due ?
 				 e->expires : e->due;
@@ -70,7 +70,7 @@ void call_purge(struct model *m, struct model_queue *q,
 	}
 }
 
-/* Another attempt: what happened before counts no more. */
+/* A redriven message starts anew: earlier failures do not count any more. */
 static void reset_failures(struct model_entry *e)
 {
 	e->failures = 0;

@@ -5,10 +5,10 @@
 
 #define MS	1000000ULL
 
-/* Whatever is shorter is over at once: a retry says 1 ns for "not at all". */
+/* A shorter delay is over at once: retries use 1 ns for "no delay". */
 #define MODEL_INSTANT	1000
 
-/* No time is longer: a hundred years. */
+/* The longest time that an option can have: a hundred years. */
 #define MODEL_MS_MAX	(100ULL * 36525 * 864 * 1000)
 
 #endif /* MODEL_LIMITS_H */

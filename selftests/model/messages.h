@@ -12,7 +12,7 @@ bool option_is(const struct model_queue *q, enum model_option option,
 
 struct model_entry *find_entry(struct model_queue *q, __u64 id);
 
-/* The first message behind @id that @file holds, up to @last. */
+/* The first message after @id, up to @last, that @file holds. */
 struct model_entry *find_held(struct model_queue *q, int file, __u64 id,
 			      __u64 last);
 
@@ -21,7 +21,7 @@ struct model_entry *append_entry(struct model_queue *q,
 
 unsigned int count_state(const struct model_queue *q, __u32 state);
 
-/* Messages that came as dead, or all others, and the bytes of those. */
+/* The messages that came as dead, or all other ones, and their bytes. */
 struct usage {
 	__u64 messages, bytes;
 };
@@ -30,10 +30,10 @@ struct usage usage_of(const struct model_queue *q, bool buried);
 
 bool fits(const struct model_queue *q, const struct usage *s, __u64 bytes);
 
-/* Would one more of a sender's fit? */
+/* Is there room for one more message of a sender? */
 bool has_room(const struct model_queue *q, __u64 bytes);
 
-/* And one more that comes as dead? */
+/* Is there room for one more message that comes as dead? */
 bool has_room_for_dead(const struct model_queue *q, __u64 bytes);
 
 int held_count(const struct model_queue *q, int file);

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A model of a few queues: what the kernel ought to do, operation by
- * operation, said as plainly as possible.
+ * A model of a few queues: what the kernel should do, operation by operation,
+ * in the plainest terms.
  *
- * A call is an operation with all its numbers; an outcome is all that the
- * caller can see of it. model_call() makes the second from the first and
- * from what the model remembers. Whoever makes the same call to the kernel can
- * compare.
+ * A call is an operation with all its numbers, and an outcome is everything
+ * that its caller can see. model_call() computes the outcome of a call from the
+ * model's state. The tester makes the same call to the kernel and compares.
  *
- * Messages are made from a serial number, keys and de-duplication ids are
- * small numbers, and queues are known by their index: the model has no use for
- * their bytes.
+ * A message's bytes are made from a serial number, keys and de-duplication ids
+ * are small numbers, and a queue is an index: the model never needs the bytes
+ * themselves.
  */
 #ifndef MODEL_MODEL_H
 #define MODEL_MODEL_H
@@ -32,7 +31,7 @@
 #define MODEL_SEEN	4096	/* messages that an outcome can show */
 #define MODEL_PAYLOAD	48	/* bytes of a payload, at most */
 
-/* One header, and what it counts. */
+/* The size of a message header in the tests. */
 #define MODEL_HEADER_SIZE	8
 
 /* -- options --------------------------------------------------------------- */
@@ -118,9 +117,7 @@ struct model_range {
 	__u32	note_size;
 };
 
-/*
- * What a call needs of this depends on its kind.
- */
+/* A call.  Which members it uses depends on its kind. */
 struct model_call {
 	enum model_kind	kind;
 	int		queue;
@@ -203,15 +200,15 @@ struct model_entry {
 	__u32	state;
 	__u32	attempt;
 	__u32	failures;
-	__u32	failures_before; /* those that count no more */
+	__u32	failures_before; /* failures before a redrive */
 	__u32	failure;
 	__u32	reason;
 	__u32	note;
 	__u32	note_size;
 	int	origin;
-	__u32	origin_life;	/* which queue of that index it was */
+	__u32	origin_life;	/* tells queues of one index apart */
 	__u64	origin_id;
-	bool	buried;		/* it came as dead: not in senders' bounds */
+	bool	buried;		/* came as dead: no part of the senders' bounds */
 	__u64	sent;
 	__u64	due;		/* delayed: when it gets ready */
 	__u64	lease;		/* in flight: when it is taken back; 0: never */
@@ -243,7 +240,7 @@ struct model_dedup {
 	int	name;
 	__u64	id;
 	__u64	sent;
-	__u64	late;		/* it may be so much later in truth */
+	__u64	late;		/* uncertainty of @sent */
 };
 
 struct model_queue {
@@ -261,12 +258,12 @@ struct model_queue {
 	struct model_dedup	dedup[4096];
 };
 
-/* Ways to be wrong on purpose, to see whether that is noticed. */
+/* Deliberate errors, to prove that the test finds errors. */
 enum model_mutation {
 	MUTATION_NONE,
 	MUTATION_RELEASE_COUNTS,	/* a release leaves the attempt */
-	MUTATION_RETURN_TO_END,		/* what comes back goes behind */
-	MUTATION_ONE_MORE,		/* one failure more until dead */
+	MUTATION_RETURN_TO_END,		/* a returned message goes to the end */
+	MUTATION_ONE_MORE,		/* a message dies one failure too late */
 	MUTATION_PURGE_FLYING,		/* a purge takes what is in flight */
 	MUTATION_TTL_FOR_EVER,		/* no message expires */
 	MUTATION_LOSE_ORIGIN,		/* the dead forget where they were */
@@ -274,10 +271,10 @@ enum model_mutation {
 };
 
 struct model {
-	__u32			life[MODEL_QUEUES];	/* how many went */
+	__u32			life[MODEL_QUEUES];	/* how many were removed */
 	enum model_mutation	mutation;
 	__u64			now;	/* CLOCK_BOOTTIME */
-	__u64			noticed; /* when it is seen what is over, 0: now */
+	__u64			noticed; /* when the kernel notices expiry, 0: now */
 	__u64			joins;
 	struct model_queue	queue[MODEL_QUEUES];
 };
@@ -289,30 +286,32 @@ void model_call(struct model *m, const struct model_call *c,
 void model_stat(const struct model *m, int queue, struct devmq_stat *stat);
 
 /*
- * Time.  Nothing happens by itself before model_deadline(), which is
- * DEVMQ_FOREVER if nothing will; model_pass() has all happen up to @now, in the
- * order of time.
+ * Time.  Nothing happens by itself before model_deadline(), or never if that is
+ * DEVMQ_FOREVER.  model_pass() makes everything happen that is due by @now, in
+ * the order of time.
  */
 __u64 model_deadline(const struct model *m);
 void model_pass(struct model *m, __u64 now);
 
 /*
- * Who is late may do what is due in different queues in another order.
- * model_step() has the next thing happen that is due in a queue by @now.  With
- * @late the kernel notices it only now; model_may_be_late() tells whether that
- * makes a difference, as the message has expired since.
+ * A kernel that is late may handle the events of different queues in another
+ * order.  model_step() makes the next event of one queue happen that is due by
+ * @now.  If @late, the kernel notices the event only at @now;
+ * model_may_be_late() tells whether that makes a difference, because the
+ * message has expired since.
  */
 bool model_is_due(const struct model *m, int queue, __u64 now);
 bool model_may_be_late(const struct model *m, int queue, __u64 now);
 void model_step(struct model *m, int queue, __u64 now, bool late);
 
 /*
- * The last time in between at which something ends that only calls notice, a
- * de-duplication window or the life of a message in flight; 0: there is none.
+ * The last time between @from and @to at which something ends that the kernel
+ * notices only in calls: a de-duplication window, or the life of a message in
+ * flight.  Returns 0 if there is none.
  */
 __u64 model_silent_end(const struct model *m, __u64 from, __u64 to);
 
-/* Byte @i of the payload, or note, of number @serial. */
+/* Byte @i of the payload or note with this serial number. */
 unsigned char model_byte(__u32 serial, __u32 i);
 
 #endif /* MODEL_MODEL_H */

@@ -8,7 +8,7 @@
 #include "model/messages.h"
 #include "model/order.h"
 
-/* Who takes turns with whom. */
+/* The group of a message for fairness. */
 static int turn_group(const struct model_queue *q, const struct model_entry *e)
 {
 	return option_is(q, OPT_FAIRNESS, FAIR_KEY) ? e->key + 1 : e->user;
@@ -29,8 +29,9 @@ static bool is_turn_before(const struct model_entry *a,
 }
 
 /*
- * order=key: which of a key may go, if it is ready: the one that is under way,
- * in flight or back from there; else the first that is ready.
+ * order=key: the one message of a key that may be delivered when it is ready.
+ * It is the one that is in flight or has returned from flight, or else the
+ * first one that is ready.
  */
 static const struct model_entry *key_front(const struct model_queue *q, int key)
 {
@@ -75,7 +76,7 @@ struct model_entry *next_ready(struct model_queue *q)
 	return best;
 }
 
-/* fairness: does another one of the same group stand there with its turn? */
+/* fairness: does another message of the same group have this turn? */
 static bool group_has_turn(const struct model_queue *q,
 			   const struct model_entry *e)
 {

@@ -8,13 +8,13 @@
 struct model_entry *next_ready(struct model_queue *q);
 
 /*
- * fairness: whoever may go for the first time gets a turn, the next of its
- * group at its level, but one that is still to come.  Turns of those that went
- * without are not waited for.  To be called after each single change.
+ * fairness: give a turn to each message that may be delivered for the first
+ * time: the next turn of its group and priority, but not an earlier one than
+ * the current turn.  Must be called after each single change.
  */
 void assign_turns(struct model_queue *q);
 
-/* It leaves the queue for good. */
+/* Remove the message from the queue. */
 void remove_entry(struct model_queue *q, struct model_entry *e);
 
 #endif /* MODEL_ORDER_H */

@@ -71,7 +71,10 @@ void call_close(struct model *m, struct model_queue *q,
 	f->open = false;
 }
 
-/* The dead come in order, and go to no queue that they have been in. */
+/*
+ * Dead-letter queues come in the order of their indices, so that no chain is a
+ * circle.
+ */
 static int check_dead_letter(const struct model *m, int queue, __u64 target)
 {
 	const struct model_queue *to;

@@ -5,11 +5,14 @@
 
 #include "model/model.h"
 
-/* It receives, or waits for a message, or sets its mode. 0 or -EBUSY. */
+/*
+ * The open file receives, waits for a message, or sets its mode: make it a
+ * consumer. Returns 0 or -EBUSY.
+ */
 int become_consumer(struct model *m, struct model_queue *q,
 		    struct model_file *f);
 
-/* It sends, or waits for room. */
+/* The open file sends or waits for room: make it a producer. */
 void become_producer(struct model_queue *q, struct model_file *f);
 
 void call_open(struct model *m, struct model_queue *q,
@@ -20,7 +23,7 @@ void call_option(struct model *m, struct model_queue *q,
 		 const struct model_call *c, struct model_outcome *o);
 void drop_queue(struct model_queue *q);
 
-/* By force: with all that it holds. */
+/* Remove a queue with all its messages. */
 void call_remove(struct model *m, struct model_queue *q,
 		 const struct model_call *c, struct model_outcome *o);
 

@@ -15,7 +15,7 @@
 #include "model/send.h"
 #include "model/states.h"
 
-/* What a record says of a message. */
+/* Fill in what a record says of a message. */
 static void show_entry(const struct model_entry *e, struct model_seen *s)
 {
 	*s = (struct model_seen) {
@@ -41,7 +41,7 @@ static void show_entry(const struct model_entry *e, struct model_seen *s)
 	};
 }
 
-/* What a delivery says of times, where it says more than of any message. */
+/* Fill in the times of a delivery. */
 static void show_times(const struct model_entry *e, struct model_seen *s)
 {
 	s->due = s->extra ? e->lease : 0;
@@ -60,7 +60,7 @@ struct model_seen *add_seen(struct model_outcome *o,
 	return s;
 }
 
-/* Bytes of the record, with all that stands in it. */
+/* The size of the record with everything in it. */
 static __u64 record_step(const struct model_seen *s, size_t name_size)
 {
 	__u64 size = sizeof(struct devmq_record) + s->key + 1 +
@@ -72,7 +72,7 @@ static __u64 record_step(const struct model_seen *s, size_t name_size)
 	return DEVMQ_ALIGN(DEVMQ_ALIGN(size) + s->shown);
 }
 
-/* Has it used half of its deliveries? Then nothing is handed out with it. */
+/* Has the message used half of its deliveries?  Then it is delivered alone. */
 static bool is_alone(const struct model_queue *q, const struct model_entry *e)
 {
 	__u64 most = q->option[OPT_MAX_DELIVERIES];
@@ -115,7 +115,10 @@ static bool at_end(const struct model_queue *q)
 	       (option_is(q, OPT_EOF, EOF_HANGUP) && !q->stat.producers);
 }
 
-/* What is next for a file: NULL, and why in @error (0: end of file). */
+/*
+ * The next message for a file, or NULL and the reason in @error (0: end of
+ * file).
+ */
 static struct model_entry *next_entry_for(struct model_queue *q, int file,
 					  int *error)
 {
@@ -133,8 +136,9 @@ static struct model_entry *next_entry_for(struct model_queue *q, int file,
 }
 
 /*
- * order=key: the others of its key wait for it, unless it was deferred and
- * another one is under way: then it is outside the order.
+ * order=key: do other messages of its key wait for this one from now on?  Not
+ * if it was deferred and another one is in flight: then it is outside of the
+ * order.
  */
 static bool holds_key_from_now(const struct model_queue *q,
 			       const struct model_entry *e)
@@ -155,7 +159,10 @@ static void deliver(struct model *m, struct model_queue *q, int file,
 {
 	struct model_file *f = &q->file[file];
 
-	/* One after the other: their leases end in this order. */
+	/*
+	 * Each delivery gets a later time, as leases end in the order of
+	 * deliveries.
+	 */
 	m->now++;
 	e->state = DEVMQ_STATE_IN_FLIGHT;
 	e->holder = file;

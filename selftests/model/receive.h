@@ -16,7 +16,7 @@ void call_recv(struct model *m, struct model_queue *q,
 void call_recv_id(struct model *m, struct model_queue *q,
 		  const struct model_call *c, struct model_outcome *o);
 
-/* Events, and how much a read would give. */
+/* The events that poll(2) tells, and what FIONREAD tells. */
 void call_poll(struct model *m, struct model_queue *q,
 	       const struct model_call *c, struct model_outcome *o);
 

@@ -16,8 +16,8 @@
 #include "model/time.h"
 
 /*
- * The oldest of the lowest priority among those that are ready, and whose going
- * makes room.
+ * The oldest ready message of the lowest priority that leaves room when it
+ * goes.
  */
 static struct model_entry *oldest_of_lowest_priority(struct model_queue *q)
 {
@@ -85,7 +85,10 @@ bool is_paused(const struct model_queue *q, int side)
 	return option_is(q, OPT_PAUSED, side) || option_is(q, OPT_PAUSED, PAUSED_BOTH);
 }
 
-/* Whose window is over is forgotten for nothing; else it is counted. */
+/*
+ * Remember a de-duplication id.  If dedup_max is reached, the oldest id is
+ * forgotten, which counts unless its window is over.
+ */
 static void record_dedup(struct model *m, struct model_queue *q, int name,
 			 __u64 id)
 {
@@ -127,7 +130,7 @@ static const struct model_dedup *find_dedup(const struct model *m,
 	return NULL;
 }
 
-/* When it will be ready, 0: now. */
+/* When the message will be ready, 0: now. */
 static __u64 ready_time(const struct model *m, const struct model_queue *q,
 			const struct model_record *r)
 {
@@ -150,7 +153,10 @@ static __u64 record_bytes(const struct model_record *r)
 	return r->size + (r->key + 1) + (r->header ? MODEL_HEADER_SIZE : 0);
 }
 
-/* 0, a negative errno, or 1 for a duplicate; @id gets the message's. */
+/*
+ * Send one message.  Returns 0 and its id in @id, 1 for a duplicate, or a
+ * negative errno.
+ */
 static int send_one(struct model *m, struct model_queue *q,
 		    const struct model_record *r, int user, __u64 *id)
 {
@@ -201,7 +207,7 @@ static int send_one(struct model *m, struct model_queue *q,
 	return 0;
 }
 
-/* A poll waits for room for what did not fit. */
+/* A later poll waits for the room that this message needs. */
 static void note_wanted_room(struct model_file *f, const struct model_record *r,
 			     int error)
 {
@@ -236,7 +242,7 @@ void call_send(struct model *m, struct model_queue *q,
 		if (!i)
 			note_wanted_room(&q->file[c->file], &c->record[0], error);
 		if (error && i) {
-			/* A later call tells; a duplicate is none yet. */
+			/* The next call reports the error. */
 			if (error > 0)
 				q->stat.deduplicated--;
 			return;

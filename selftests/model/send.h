@@ -9,7 +9,7 @@
 
 bool is_paused(const struct model_queue *q, int side);
 
-/* It was purged: what it came with may be sent once more. */
+/* A purged message frees its de-duplication id. */
 void forget_dedup(struct model_queue *q, __u64 id);
 
 void call_write(struct model *m, struct model_queue *q,

@@ -34,7 +34,7 @@ static void extend(struct model *m, struct model_entry *e, __u64 lease)
 	e->lease = lease && lease != DEVMQ_FOREVER ? m->now + lease : 0;
 }
 
-/* True if the message is dead. */
+/* Settle one delivery.  Returns true if the message is dead. */
 static bool settle(struct model *m, struct model_queue *q,
 		   struct model_entry *e, const struct model_range *r)
 {
@@ -87,7 +87,9 @@ void call_settle(struct model *m, struct model_queue *q,
 		while ((e = find_held(q, c->file, id, r->last))) {
 			id = e->id;
 			o->range[i].dead += settle(m, q, e, r);
-			/* Who was extended first is first to lapse. */
+			/*
+			 * Leases end in the order in which they were extended.
+			 */
 			m->now++;
 			o->range[i].settled++;
 			o->result++;

@@ -10,14 +10,17 @@
 void clear_flight(struct model_queue *q, struct model_entry *e);
 void make_ready(struct model *m, struct model_queue *q, struct model_entry *e);
 
-/* Move it to another queue, as if it was sent there now. */
+/* Move a message to another queue, as if it was sent there now. */
 void move_entry(const struct model *m, struct model_queue *q,
 		struct model_entry *e, struct model_queue *to, bool buried);
 
-/* What is said of its last failure, if anything. */
+/* Set the note of the last failure, or clear it. */
 void set_note(struct model_entry *e, const struct model_range *r);
 
-/* False if it lives on, as there are enough dead. */
+/*
+ * Make a message dead.  Returns false if it stays alive because max_dead is
+ * reached.
+ */
 bool make_dead(struct model *m, struct model_queue *q, struct model_entry *e,
 	       __u32 reason, __u64 delay);
 
@@ -25,17 +28,17 @@ void expire_entry(struct model *m, struct model_queue *q,
 		  struct model_entry *e);
 bool is_expired(const struct model *m, const struct model_entry *e);
 
-/* A flight ends, and the message goes to @state. */
+/* End the flight of a message, which goes to @state. */
 void return_entry(struct model *m, struct model_queue *q, struct model_entry *e,
 		  __u32 state, __u64 due);
 
-/* How long a message waits that fails after so many times. */
+/* The delay after this many failures. */
 __u64 retry_delay(const struct model_queue *q, const struct model_entry *e,
 		  __u32 failures);
 
 /*
- * A flight ends badly, and @r says why, if anybody does.  It stays away for @delay,
- * unless it dies: true.
+ * End the flight of a message with a failure, for which @r has the note, if
+ * any.  The message is delayed by @delay.  Returns true if it dies instead.
  */
 bool fail_delivery(struct model *m, struct model_queue *q,
 		   struct model_entry *e, __u32 failure,

@@ -8,7 +8,7 @@
 #include "model/states.h"
 #include "model/time.h"
 
-/* When something happens to a message by itself. */
+/* When the next event of a message is due. */
 static __u64 entry_deadline(const struct model *m, const struct model_entry *e)
 {
 	__u64 when = DEVMQ_FOREVER;
@@ -28,7 +28,7 @@ static __u64 entry_deadline(const struct model *m, const struct model_entry *e)
 	return when;
 }
 
-/* The message of a queue to which something happens next. */
+/* The message of a queue that has the earliest event. */
 static struct model_entry *queue_event(const struct model *m, int queue)
 {
 	const struct model_queue *q = &m->queue[queue];
@@ -45,7 +45,7 @@ static struct model_entry *queue_event(const struct model *m, int queue)
 	return best;
 }
 
-/* The same of all queues, and in which. */
+/* The message with the earliest event of all queues, and its queue. */
 static struct model_entry *next_event(const struct model *m, int *queue)
 {
 	struct model_entry *best = NULL;
@@ -133,7 +133,10 @@ bool is_in_window(const struct model *m, const struct model_queue *q,
 	return window_end(q, d) > m->now;
 }
 
-/* The later of the two, if that which ends from @start to @end ends in between. */
+/*
+ * The later of @last and @end, if something that lasts from @start to @end ends
+ * between @from and @to.
+ */
 static __u64 later_end(__u64 last, __u64 start, __u64 end, __u64 from, __u64 to)
 {
 	return start <= to && end >= from && end > last ? end : last;

@@ -25,7 +25,7 @@ static bool is_near(__u64 model, __u64 kernel)
 	       kernel <= model + kernel_lag_ns + GUARD_NS;
 }
 
-/* Is the model's @a the kernel's @b? */
+/* Is the message @a of the model the message @b of the kernel? */
 static bool same_seen(const struct model_seen *a, const struct model_seen *b)
 {
 	return a->id == b->id && a->size == b->size && a->shown == b->shown &&
@@ -199,13 +199,13 @@ bool state_matches(struct world *w, struct model *m, bool verbose)
 	return true;
 }
 
-/* The kernel knows better when a message was sent and when what will happen. */
+/* Adopt the kernel's times of a message, which are more precise. */
 static void adopt_time(struct model_entry *e, const struct model_seen *s)
 {
 	e->sent = s->sent;
 	if (e->state == DEVMQ_STATE_IN_FLIGHT)
 		e->lease = s->due;
-	/* Of two times this is the earlier one. */
+	/* The record shows the earlier one of two times. */
 	else if (e->state == DEVMQ_STATE_DELAYED && s->due != s->expires)
 		e->due = s->due;
 	e->expires = s->expires;

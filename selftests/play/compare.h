@@ -8,30 +8,30 @@
 #include "play/world.h"
 
 /*
- * Times are when the kernel looked at its clock, somewhen during a call, or after
- * something was due: so much later than what the model takes them for, at most.
+ * How much later than in the model a time may be in the kernel, which reads its
+ * clock at some point of a call, or some time after an event was due.
  */
 extern __u64 kernel_lag_ns;
 
-/* Without a kernel time is what the test makes it. */
+/* The time by the kernel, or by the test's own clock if there is no kernel. */
 __u64 now_ns(const struct world *w);
 
 void sleep_until(struct world *w, __u64 when);
 void print_difference(const struct world *w);
 
-/* Do both sides do the same at w->call? */
+/* Make w->call on both sides: are the outcomes the same? */
 bool compare_call(struct world *w, bool verbose);
 
-/* The counters, and all messages, of all queues, as the kernel has them. */
+/* Read the counters and all messages of all queues from the kernel. */
 void observe_state(struct world *w);
 
-/* Is that what a model says? */
+/* Does the state that was read agree with a model? */
 bool state_matches(struct world *w, struct model *m, bool verbose);
 
-/* The two agree: let the model have all times from the kernel. */
+/* Let the model adopt all times of the kernel, after the two agreed. */
 void adopt_times(struct world *w);
 
-/* The counters, and with @peek all messages, of all queues. */
+/* Compare the counters, and with @peek all messages, of all queues. */
 bool compare_state(struct world *w, bool peek, bool verbose);
 
 #endif /* PLAY_COMPARE_H */

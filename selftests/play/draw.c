@@ -13,7 +13,7 @@
 #include "play/profiles.h"
 #include "play/sequence.h"
 
-/* Any open file that can do what is asked, -1 if none is. */
+/* An open file with this access, or -1 if there is none. */
 static int draw_file(const struct model_queue *q, bool reads, bool writes,
 		     __u64 *dice)
 {
@@ -26,7 +26,7 @@ static int draw_file(const struct model_queue *q, bool reads, bool writes,
 	return n ? file[roll(dice, n)] : -1;
 }
 
-/* A file that may go on with a message, often; or any that reads. */
+/* Often a file in the middle of a message, else any that can read. */
 static int draw_reader(const struct model_queue *q, __u64 *dice)
 {
 	int i;
@@ -38,7 +38,7 @@ static int draw_reader(const struct model_queue *q, __u64 *dice)
 	return draw_file(q, true, false, dice);
 }
 
-/* A file that holds something, mostly; -1 if none does, mostly. */
+/* Mostly a file that holds a delivery, or -1 if none does. */
 static int draw_holder(const struct model_queue *q, __u64 *dice)
 {
 	unsigned int i, n = 0, choice;
@@ -56,7 +56,7 @@ static int draw_holder(const struct model_queue *q, __u64 *dice)
 	return q->entry[i].holder;
 }
 
-/* A message's id: one in @state (if any is), or anything. */
+/* The id of a message in @state, if there is one, or any number. */
 static __u64 draw_id(const struct model_queue *q, __u32 state, int holder,
 		     __u64 *dice)
 {
@@ -106,14 +106,17 @@ static void draw_record(const struct model_queue *q, unsigned int with,
 					 chance(dice, 50));
 	if (with & WITH_DELAY && chance(dice, 3)) {
 		r->delay = draw_duration(dice);
-		/* Turns are given as messages get ready, by either clock. */
+		/*
+		 * Turns are given when messages become ready, so with turns
+		 * there is one clock only.
+		 */
 		r->at = is_usual(q, OPT_FAIRNESS) && chance(dice, 3);
 	}
 	if (with & WITH_TTL && chance(dice, 3))
 		r->ttl = chance(dice, 4) ? DEVMQ_FOREVER : draw_duration(dice);
 	/*
-	 * Its time begins when the kernel notices the instant, which may be a
-	 * little later.
+	 * Its time to live begins when the kernel notices the instant, a little
+	 * later.
 	 */
 	if (r->at && r->delay)
 		r->ttl = DEVMQ_FOREVER;
@@ -149,7 +152,7 @@ static void draw_range(const struct model_queue *q, const struct profile *p,
 		r->note_size = chance(dice, 2) ? 0 :
 			       4 + roll(dice, DEVMQ_NOTE_MAX - 3);
 	}
-	/* Now and then something is not right. */
+	/* Now and then a settlement is invalid. */
 	if (!chance(dice, 40))
 		return;
 	switch (roll(dice, 5)) {
@@ -172,7 +175,7 @@ static void draw_range(const struct model_queue *q, const struct profile *p,
 	}
 }
 
-/* States to look at or to purge: often all, or one. */
+/* States for PEEK or PURGE: often all of them, or one. */
 static __u32 draw_states(__u64 *dice)
 {
 	switch (roll(dice, 3)) {
@@ -185,7 +188,7 @@ static __u32 draw_states(__u64 *dice)
 	}
 }
 
-/* Some ids, perhaps all. */
+/* A range of ids, perhaps all of them. */
 static void draw_ids(const struct model_queue *q, struct model_call *c,
 		     __u64 *dice)
 {

@@ -8,7 +8,10 @@
 #include "model/model.h"
 #include "play/sequence.h"
 
-/* Make a call of an operation: false if there is nothing to do it with. */
+/*
+ * Turn an operation into a call.  Returns false if there is nothing to do it
+ * with.
+ */
 bool draw_call(const struct model *m, const struct sequence *s,
 	       const struct op *op, struct model_call *c);
 

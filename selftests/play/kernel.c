@@ -26,7 +26,7 @@
 
 const uid_t users[MODEL_USERS] = { 0, 1000, 1001 };
 
-/* A key or a de-duplication id: as many letters as its number says. */
+/* A key or a de-duplication id: @number + 1 times the same letter. */
 static size_t put_letters(char *where, int number, char first)
 {
 	if (number < 0)
@@ -43,7 +43,10 @@ static void make_bytes(char *where, __u32 serial, __u32 size)
 		where[i] = model_byte(serial, i);
 }
 
-/* The serial number that bytes were made from; a strange one if it is not. */
+/*
+ * The serial number from which these bytes were made, or a wrong one if they do
+ * not fit together.
+ */
 static __u32 serial_of(const char *from, __u32 size, __u32 whole)
 {
 	__u32 i, serial = 0;
@@ -56,7 +59,7 @@ static __u32 serial_of(const char *from, __u32 size, __u32 whole)
 	return serial;
 }
 
-/* Lay records end to end: how many bytes they are. */
+/* Lay out the call's records end to end.  Returns their size. */
 static size_t put_records(struct world *w, const struct model_call *c)
 {
 	size_t size = 0;
@@ -114,7 +117,7 @@ static int queue_of_name(const struct world *w, const char *name, size_t size)
 	return size ? 99 : -1;
 }
 
-/* What the extra block says, if it is there. */
+/* Read the extra block of a record, if it has one. */
 static void read_extra(const struct world *w, struct devmq_record *r,
 		       struct model_seen *s)
 {
@@ -475,7 +478,7 @@ static void kernel_call(struct world *w, const struct model_call *c,
 	default:
 		break;
 	}
-	/* read and write tell both in one. */
+	/* read(2) and write(2) return the result or the error. */
 	if (o->result < 0) {
 		o->error = o->result;
 		o->result = 0;

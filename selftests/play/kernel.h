@@ -13,7 +13,7 @@ extern const uid_t users[MODEL_USERS];
 void option_text(const struct world *w, enum model_option option, __u64 value,
 		 char *text, size_t size);
 
-/* The options that are not the default, as a command says them. */
+/* The options that differ from the default, as words of a command. */
 void options_text(const struct world *w, const __u64 *option, char *text,
 		  size_t size);
 

@@ -7,14 +7,14 @@
 
 #include "model/model.h"
 
-/* In the table: so many times the short duration. */
+/* In the table: @n times the short duration. */
 #define SHORT(n)	(1ULL << 63 | (n))
 
 struct option_info {
 	const char	*name;
 	bool		live;
 	const char	*word[4];
-	bool		told;	/* even if usual: it is not the default */
+	bool		told;	/* the usual value is not the module's default */
 	__u64		usual;
 	unsigned int	draws;
 	__u64		draw[8];
@@ -24,7 +24,10 @@ extern const struct option_info options[MODEL_OPTIONS];
 
 bool is_usual(const struct model_queue *q, enum model_option option);
 
-/* A queue's options as they are to be set now, until the next call. */
+/*
+ * The option values with the present short duration.  Valid until the next
+ * call.
+ */
 const __u64 *resolve_options(const __u64 *option);
 
 __u64 call_time_ns(void);

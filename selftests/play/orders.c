@@ -13,7 +13,7 @@
 #include "play/pace.h"
 #include "play/world.h"
 
-/* So many orders of what is due are tried at most. */
+/* The most orders of events that are tried. */
 #define ORDERS_MAX	2000
 
 static bool is_same_origin(const struct model_entry *e,
@@ -34,8 +34,8 @@ void swap_entries(struct model_entry *a, struct model_entry *b)
 }
 
 /*
- * Those who came from another queue since @before have come in the order in which
- * the kernel shows them: any will do.
+ * Messages that came from another queue since @before may have come in any
+ * order: take the order that the kernel shows.
  */
 static void order_arrivals(const struct world *w, struct model *m)
 {
@@ -59,9 +59,9 @@ static void order_arrivals(const struct world *w, struct model *m)
 }
 
 /*
- * Is the kernel's state that of a model to which all that was due happens, queue
- * by queue in the order of time, but in any order of the queues?  Then the model
- * is that one.
+ * Find an order of the queues' due events, each queue's in the order of time,
+ * that leads the model to the kernel's state.  If there is one, the model
+ * adopts it.
  */
 static bool find_order(struct world *w, const struct model *from, __u64 now,
 		       unsigned int *orders)
@@ -97,7 +97,7 @@ static bool find_order(struct world *w, const struct model *from, __u64 now,
 	return found;
 }
 
-/* What died is on its way to another queue for a moment. */
+/* Is a dead message on its way to another queue? */
 static bool has_message_in_transit(const struct world *w)
 {
 	struct devmq_stat stat;
@@ -133,7 +133,7 @@ enum verdict match_passed_time(struct world *w, bool verbose)
 	if (now - w->first > kernel_lag_ns)
 		kernel_lag_ns = now - w->first;
 	if (!state_matches(w, m, false)) {
-		/* What began then may be over. */
+		/* A short duration that began then may be over. */
 		if (now >= w->first + short_ms * NSEC_PER_MSEC)
 			return TOO_SLOW;
 		if (!find_order(w, &w->before, passed, &orders)) {

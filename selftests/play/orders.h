@@ -13,10 +13,13 @@
 
 enum verdict { AGREED, DIFFERED, TOO_SLOW, MORE };
 
-/* An id is a place. */
+/* Exchange two messages; each place keeps its id. */
 void swap_entries(struct model_entry *a, struct model_entry *b);
 
-/* Did the kernel do what the model did since w->first?  Then they agree again. */
+/*
+ * Compare what happened since w->first on both sides, and make the model agree
+ * with the kernel if it can.
+ */
 enum verdict match_passed_time(struct world *w, bool verbose);
 
 #endif /* PLAY_ORDERS_H */

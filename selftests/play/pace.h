@@ -5,7 +5,7 @@
 
 #include <linux/types.h>
 
-#define OPS_MAX		400	/* of one sequence */
+#define OPS_MAX		400	/* operations of one sequence */
 #define LONG_MS		(3 * 3600 * 1000ULL)
 #define NSEC_PER_MSEC	1000000ULL
 
@@ -21,7 +21,7 @@ extern __u64 calm_ms;
 /* How long a short duration is now. */
 extern __u64 short_ms;
 
-/* A timer may be so much late, and clocks may differ so much. */
+/* How late a timer may be, and how much clocks may differ. */
 #define GUARD_NS	NSEC_PER_MSEC
 
 #endif /* PLAY_PACE_H */

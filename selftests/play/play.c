@@ -23,7 +23,7 @@
 #include "play/print.h"
 #include "play/world.h"
 
-/* How far one clock is from the other. */
+/* The difference of CLOCK_REALTIME and CLOCK_BOOTTIME. */
 static __u64 clock_difference(void)
 {
 	__u64 before, after, real, best = DEVMQ_FOREVER, difference = 0;
@@ -59,7 +59,7 @@ void world_reset(struct world *w)
 		w->real_to_boot = clock_difference();
 }
 
-/* Any two of those that came to a queue behind @id came the other way round. */
+/* Exchange random pairs of the messages that came to a queue after @id. */
 static void shuffle_arrivals(struct model_queue *q, __u64 id, __u64 *dice)
 {
 	unsigned int first = 0;
@@ -71,7 +71,10 @@ static void shuffle_arrivals(struct model_queue *q, __u64 id, __u64 *dice)
 			     &q->entry[first + roll(dice, q->count - first)]);
 }
 
-/* In any order, and whatever has expired by then has expired, perhaps. */
+/*
+ * Let time pass for a kernel that is late: events in any order, some noticed
+ * late.
+ */
 static void pass_late(struct model *m, __u64 now, __u64 *dice)
 {
 	__u64 last[MODEL_QUEUES];
@@ -99,14 +102,14 @@ static void pass(struct world *w, __u64 now)
 		model_pass(&w->twin, now);
 }
 
-/* Will something end that does not take hours? */
+/* Will a short duration end? */
 static bool is_short(const struct world *w)
 {
 	return model_deadline(&w->model) <
 	       w->model.now + LONG_MS * NSEC_PER_MSEC / 2;
 }
 
-/* Something ends soon: when it has, it has happened in the model. */
+/* Wait until @when, and let the model pass that time. */
 static void pass_until(struct world *w, __u64 when)
 {
 	sleep_until(w, when + GUARD_NS);
@@ -119,8 +122,8 @@ static void pass_until(struct world *w, __u64 when)
 }
 
 /*
- * Let pass what would end within @ahead from now, and go on only when that is
- * over for certain, and the kernel has seen the same.
+ * Wait until no duration ends within @ahead from now, and until kernel and
+ * model agree on what has ended.
  */
 static enum verdict wait_for_quiet(struct world *w, __u64 ahead, bool verbose)
 {
@@ -149,12 +152,12 @@ static enum verdict wait_for_quiet(struct world *w, __u64 ahead, bool verbose)
 	}
 }
 
-/* How long an operation takes at most, mostly. */
+/* The longest time that an operation takes, mostly. */
 static __u64 operation_time(enum model_kind kind)
 {
 	switch (kind) {
 	case CALL_STEP:
-		/* Until all is over but what takes hours. */
+		/* Until all short durations are over. */
 		return 5 * short_ms * NSEC_PER_MSEC;
 	case CALL_CREATE:
 	case CALL_REMOVE:
@@ -165,7 +168,10 @@ static __u64 operation_time(enum model_kind kind)
 	}
 }
 
-/* The ids that this call has had remembered since @start are so by @end. */
+/*
+ * De-duplication ids remembered by this call were remembered between @start and
+ * @end.
+ */
 static void widen_dedup_times(struct world *w, __u64 start, __u64 end)
 {
 	struct model_queue *q = &w->model.queue[w->call.queue];
@@ -176,7 +182,10 @@ static void widen_dedup_times(struct world *w, __u64 start, __u64 end)
 			q->dedup[i].late = end - start;
 }
 
-/* Whether both did the same, if that can be told; @start is when they began. */
+/*
+ * The verdict on a call that began at @start: a difference counts only if the
+ * call was fast enough.
+ */
 static enum verdict judge(const struct world *w, bool same, __u64 start)
 {
 	__u64 end = now_ns(w);
@@ -188,7 +197,7 @@ static enum verdict judge(const struct world *w, bool same, __u64 start)
 	       TOO_SLOW : DIFFERED;
 }
 
-/* One operation.  @w->call has what was called. */
+/* Play one operation.  w->call has the call that was made. */
 static enum verdict play_op(struct world *w, const struct sequence *s,
 			    unsigned int i, int how)
 {
@@ -226,7 +235,7 @@ static enum verdict play_op(struct world *w, const struct sequence *s,
 	return judge(w, same, start);
 }
 
-/* Make the queues, the last one first. */
+/* Create the queues, the last one first. */
 static bool play_begin(struct world *w, const struct sequence *s, int how)
 {
 	int i;
@@ -248,7 +257,7 @@ static bool play_begin(struct world *w, const struct sequence *s, int how)
 	return true;
 }
 
-/* Play it all.  @at gets which operation it ended with. */
+/* Play the whole sequence.  @at gets the operation at which it ended. */
 static enum verdict play(struct world *w, const struct sequence *s, int how,
 			 unsigned int *at)
 {
@@ -267,7 +276,7 @@ static enum verdict play(struct world *w, const struct sequence *s, int how,
 	return verdict;
 }
 
-/* Durations are as long as the machine needs them. */
+/* Make short durations longer if the machine was too slow, else shorter. */
 static void adjust_pace(enum verdict verdict)
 {
 	if (verdict == TOO_SLOW && short_ms < SHORT_MAX)

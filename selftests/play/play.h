@@ -7,12 +7,15 @@
 #include "play/sequence.h"
 #include "play/world.h"
 
-/* How much is looked at, and told. */
+/* Flags: compare all messages after each operation; print the calls. */
 enum { PEEK_ALWAYS = 1, PRINT = 2 };
 
 void world_reset(struct world *w);
 
-/* The same, again and again if the machine is too slow. */
+/*
+ * Play a sequence, and again with longer durations while the machine is too
+ * slow.
+ */
 enum verdict play_at_pace(struct world *w, const struct sequence *s, int how,
 			  unsigned int *at);
 

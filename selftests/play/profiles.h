@@ -5,7 +5,7 @@
 
 #include <linux/types.h>
 
-/* What may be asked of a message that is sent. */
+/* Features that messages and deliveries of a profile have. */
 #define WITH_PRIORITY	0x01
 #define WITH_KEY	0x02
 #define WITH_DELAY	0x04

@@ -12,7 +12,7 @@ static void draw_options(struct sequence *s, int queue, __u64 *dice)
 {
 	const struct profile *p = s->profile;
 	__u64 *option = s->option[queue];
-	/* Too many at a time are in each other's way. */
+	/* Fewer options at a time, as many would mask each other. */
 	int i, odds = p->draws == ~0U ? 4 : 2;
 
 	for (i = 0; i < MODEL_OPTIONS; i++) {
@@ -22,19 +22,19 @@ static void draw_options(struct sequence *s, int queue, __u64 *dice)
 		else if (p->draws & 1U << i && chance(dice, odds))
 			option[i] = options[i].draw[roll(dice, options[i].draws)];
 	}
-	/* Where there is much to settle, and not too much beside it. */
+	/* Profiles with settlements mostly have ack=manual. */
 	if (p->draws & OPTION(ACK) && p->actions && !chance(dice, 3))
 		option[OPT_ACK] = DEVMQ_ACK_MANUAL;
 	if (!chance(dice, 4))
 		option[OPT_MAX_MESSAGES] = option_draw(OPT_MAX_MESSAGES, dice);
-	/* The dead go to the next queue, if anywhere. */
+	/* Dead messages go to the next queue or nowhere. */
 	option[OPT_DEAD_LETTER] = 0;
 	if (p->draws & OPTION(DEAD_LETTER) && queue + 1 < p->queues &&
 	    !chance(dice, 3))
 		option[OPT_DEAD_LETTER] = queue + 2;
 	if (option[OPT_OVERFLOW] == OVERFLOW_DEAD && !option[OPT_DEAD_LETTER])
 		option[OPT_OVERFLOW] = OVERFLOW_DROP_HEAD;
-	/* The dead are neither ordered nor in turns. */
+	/* A dead-letter queue has neither key order nor turns. */
 	if (queue && s->option[queue - 1][OPT_DEAD_LETTER]) {
 		option[OPT_ORDER] = ORDER_FIFO;
 		option[OPT_FAIRNESS] = FAIR_NONE;

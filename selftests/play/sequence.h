@@ -7,7 +7,9 @@
 #include "play/pace.h"
 #include "play/profiles.h"
 
-/* An operation.  What exactly it does depends on how things are by then. */
+/*
+ * An operation.  Which call it becomes depends on the state of the queues then.
+ */
 struct op {
 	enum model_kind	kind;
 	int		queue;
@@ -22,7 +24,10 @@ struct sequence {
 	struct op		op[OPS_MAX];
 };
 
-/* The profile's number stands in the seed, so that the seed says it all. */
+/*
+ * The seed contains the number of the profile, so that it determines
+ * everything.
+ */
 #define SEED_PROFILES	16
 
 void draw_sequence(struct sequence *s, __u64 seed);

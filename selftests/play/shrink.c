@@ -24,7 +24,9 @@ static void remove_ops(struct sequence *s, unsigned int start,
 	s->count -= count;
 }
 
-/* Does it still fail?  Then what comes behind that is not needed. */
+/*
+ * Does the sequence still fail?  If so, cut off what comes after the failure.
+ */
 static bool still_fails(struct world *w, struct sequence *s)
 {
 	unsigned int at;
@@ -78,7 +80,7 @@ static bool shrink_options(struct world *w, struct sequence *s, __u64 end)
 	return better;
 }
 
-/* What was needed only for each other. */
+/* Remove pairs of operations that are needed for each other only. */
 static bool shrink_pairs(struct world *w, struct sequence *s, __u64 end)
 {
 	struct sequence try;
@@ -100,7 +102,7 @@ static bool shrink_pairs(struct world *w, struct sequence *s, __u64 end)
 
 bool shrink(struct world *w, struct sequence *s)
 {
-	/* Without a kernel it does not take long. */
+	/* Without a kernel, shrinking takes little time. */
 	__u64 end = w->use_twin ? UINT64_MAX : mq_now_ms() + 60000;
 	int tries = 0;
 
@@ -108,7 +110,7 @@ bool shrink(struct world *w, struct sequence *s)
 	while (!still_fails(w, s))
 		if (++tries == 3)
 			return false;
-	/* What was lost does not come, and most do not fail for that. */
+	/* Do not wait long for messages that are lost. */
 	w->patience_ms = 100;
 	do {
 		while (shrink_ops(w, s, end) | shrink_options(w, s, end))

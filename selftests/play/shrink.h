@@ -8,7 +8,7 @@
 #include "play/sequence.h"
 #include "play/world.h"
 
-/* Make a sequence that fails short: false if it does not fail again. */
+/* Shrink a sequence that fails.  Returns false if it does not fail again. */
 bool shrink(struct world *w, struct sequence *s);
 
 #endif /* PLAY_SHRINK_H */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* All that a sequence runs on. */
+/* Everything that a sequence runs on. */
 #ifndef PLAY_WORLD_H
 #define PLAY_WORLD_H
 
