@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "deadline.h"
 #include "unit_test.h"
 
 /* -- requests and replies -------------------------------------------------- */

@@ -10,6 +10,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "node.h"
 #include "unit_test.h"
 
 /* -- names ----------------------------------------------------------------- */

@@ -14,6 +14,9 @@
 #include "kselftest_harness.h"
 
 #include "internal.h"
+#include "batch.h"
+#include "buffer.h"
+#include "queue.h"
 
 static int (*kernel)(unsigned long command, void *arg);
 static int kernel_calls;
