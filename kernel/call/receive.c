@@ -16,6 +16,7 @@
 #include "memory/layout.h"
 #include "memory/message.h"
 #include "queue/bounds.h"
+#include "queue/check.h"
 #include "queue/clock.h"
 #include "queue/delivery.h"
 #include "queue/file.h"
@@ -330,6 +331,7 @@ static ssize_t mq_read_large(struct mq_queue *q, struct mq_file *f,
 	mq_count(&f->held_count, -1);
 	mq_count(&q->stat.in_flight, -1);
 	was_full = mq_plain_ack(q, f, e, m);
+	mq_check_locked(q);
 	spin_unlock(&q->lock);
 	mq_plain_done(q, e, size, was_full);
 	return size;
@@ -360,6 +362,7 @@ static ssize_t mq_read_plain(struct mq_queue *q, struct mq_file *f,
 		f->pid = task_tgid_nr(current);
 		mq_count(&q->stat.in_flight, 1);
 		mq_count(&f->held_count, 1);
+		mq_check_locked(q);
 		spin_unlock(&q->lock);
 		return mq_read_large(q, f, e, to);
 	}
@@ -367,6 +370,7 @@ static ssize_t mq_read_plain(struct mq_queue *q, struct mq_file *f,
 		goto out;
 	mq_plain_deliver(q, e, m);
 	was_full = mq_plain_ack(q, f, e, m);
+	mq_check_locked(q);
 	spin_unlock(&q->lock);
 	mq_plain_done(q, e, size, was_full);
 	return size;

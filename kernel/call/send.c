@@ -22,6 +22,7 @@
 #include "memory/supply.h"
 #include "queue/admit.h"
 #include "queue/bounds.h"
+#include "queue/check.h"
 #include "queue/clock.h"
 #include "queue/dedup.h"
 #include "queue/file.h"
@@ -443,6 +444,7 @@ static bool mq_plain_add(struct mq_queue *q, struct mq_entry *e, u32 size)
 	q->ready_bytes += size;
 	q->stat.sent++;
 	trace_mq_send(q, e);
+	mq_check_locked(q);
 	spin_unlock(&q->lock);
 	return true;
 }

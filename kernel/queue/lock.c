@@ -12,6 +12,7 @@
 #include "memory/message.h"
 #include "wait/wake.h"
 #include "queue/alone.h"
+#include "queue/check.h"
 #include "queue/clock.h"
 #include "queue/dedup.h"
 #include "queue/due.h"
@@ -200,6 +201,7 @@ static noinline void mq_unlock_dispose(struct mq_queue *q)
 	q->dedup.forgotten = 0;
 	if (unlikely(q->order))
 		mq_order_clean_locked(q, &groups);
+	mq_check_locked(q);
 	spin_unlock(&q->lock);
 	if (tells)
 		mq_tell(q, tells);
@@ -225,6 +227,7 @@ void mq_unlock(struct mq_queue *q) __releases(&q->lock)
 		return;
 	}
 	news = mq_news_take(q);
+	mq_check_locked(q);
 	spin_unlock(&q->lock);
 	mq_news_tell(q, news);
 }

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Do the counters of a queue agree? A debug kernel looks at the end of each hold of the
+ * lock, whichever way a message was sent or received in it: so a step that one of the
+ * short ways forgets is seen at once.
+ */
+#include <linux/bug.h>
+#include <linux/lockdep.h>
+#include <linux/devmq.h>
+
+#include "queue/check.h"
+#include "queue/queue.h"
+
+#ifdef CONFIG_PROVE_LOCKING
+
+void mq_check_locked(struct mq_queue *q)
+{
+	const struct devmq_stat *s = &q->stat;
+	u64 here = s->ready + s->in_flight + s->delayed + s->deferred + s->dead;
+
+	lockdep_assert_held(&q->lock);
+	WARN_ONCE(q->stored != here, "%s: %llu messages are stored, not %llu\n",
+		  q->name, here, q->stored);
+	WARN_ONCE(!here && (s->bytes || q->ready_bytes),
+		  "%s: no message has %llu bytes\n", q->name, s->bytes);
+	/* What was stored in a queue that was removed is not counted as it goes. */
+	if (q->gone)
+		return;
+	WARN_ONCE(s->sent != here + s->acked + s->expired + s->dead_lettered +
+			     s->dropped + s->purged,
+		  "%s: the ends of its messages are not those that were sent\n",
+		  q->name);
+}
+
+#endif
