@@ -80,6 +80,7 @@ static void reset_failures(struct model_entry *e)
 	e->note_size = 0;
 	e->origin = -1;
 	e->origin_id = 0;
+	e->expires = 0;
 	e->buried = false;
 }
 
