@@ -4,11 +4,16 @@
 #   make            the module, the library and the tools
 #   make demo       see it work, in a virtual machine
 #   make shell      the module and mqctl to try by hand, there as well
-#   make check      all tests, in a virtual machine
+#   make check      all tests, in a virtual machine (TESTS="a_test b_test.sh": only
+#                   these; TESTS=quick: a few that meet most of it)
+#   make check-debug      the same with a debug kernel
+#   make check-releases   demo and quick tests on other releases of Debian
+#   make gates      the checks of style, of documents, and of the models
 #   make bench      devmq and its peers measured side by side, there as well
 #   make install    the module (through DKMS where it is there), library, tools,
 #                   and what is to be read
 #   make uninstall  takes all of it away, and all older versions of the module
+#   make help       this
 #
 # demo, shell, check, bench and gates install what they need; the others install
 # nothing, and say what is missing.
@@ -43,6 +48,9 @@ BUILD ?= build/$(release)
 sources := $(wildcard kernel/*.[ch] kernel/*/*.[ch]) kernel/Kbuild uapi/linux/devmq.h Kbuild
 
 all: module lib tools
+
+help:
+	@sed -n '2,/^$$/s/^# \{0,1\}//p' Makefile
 
 deps:
 	@$(vm)/deps -n build
@@ -117,5 +125,5 @@ clean:
 	@$(MAKE) -C tools clean
 	@$(MAKE) -C selftests clean
 
-.PHONY: all path deps module lib tools demo shell check bench check-debug check-releases \
+.PHONY: all help path deps module lib tools demo shell check bench check-debug check-releases \
 	gates headers install uninstall clean
