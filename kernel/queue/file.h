@@ -21,65 +21,68 @@ struct mm_struct;
 struct mq_owner;
 
 /**
- * enum mq_apart - a consumer and messages that are handed out alone
- * @MQ_HOLDS_ALONE: what it holds is such a message
- * @MQ_MET_ALONE: it holds others, and such a message is next: it is in
- *	mq_queue.met, or was a moment ago
+ * enum mq_apart - why a consumer may hold no other delivery
+ * @MQ_HOLDS_ALONE: it holds a message that is handed out alone
+ * @MQ_MET_ALONE: it holds other deliveries, and the next message is handed out
+ *	alone. The file is in mq_queue.met, or mq_unmeet() is about to clear
+ *	this bit
  */
 enum mq_apart { MQ_HOLDS_ALONE = BIT(0), MQ_MET_ALONE = BIT(1) };
 
 /**
  * struct mq_file - an open file of a queue
  * @q: the queue (invariant, holds a reference)
- * @link: a consumer's, in mq_queue.consumers (mq_queue.lock)
- * @tell: the same, in mq_queue.told or mq_queue.untold (mq_queue.lock)
- * @met: in mq_queue.met or mq_queue.unmet (mq_queue.lock)
- * @rcu: frees it, a while after it has been detached
- * @mode: FMODE_READ and FMODE_WRITE as it was opened; neither: for looking
- *	only (invariant)
- * @roles: FMODE_READ: it is a consumer; FMODE_WRITE: it is a producer. Roles are
- *	added and never lost (mq_queue.lock, looked at without)
- * @look: may look and purge without being a consumer (invariant)
- * @exclusive: came with O_EXCL (invariant)
- * @plain: a consumer that acknowledges by receiving, has no lease and is not
- *	@apart: see mq_file_tune_locked() (mq_queue.lock)
- * @apart: enum mq_apart, a mask: why it may hold no other delivery
- *	(mq_queue.lock, looked at without)
- * @pid: process that received with it last, or opened it, in the initial pid
- *	namespace (mq_queue.lock)
- * @rx: serialises read(2), so that a message that is read in parts goes to
- *	one reader at a time; a whole plain one is read without it
- * @partial: half-read message, in @held between reads (mq_queue.lock; changed
- *	with @rx held as well, but for settling)
- * @partial_done: bytes of it that were read (as @partial)
+ * @link: link in mq_queue.consumers, if it is a consumer (mq_queue.lock)
+ * @tell: link in mq_queue.told or mq_queue.untold, if it is a consumer
+ *	(mq_queue.lock)
+ * @met: link in mq_queue.met or mq_queue.unmet (mq_queue.lock)
+ * @rcu: frees the file, a grace period after it was detached
+ * @mode: FMODE_READ and FMODE_WRITE as passed to open(2); neither: the file can
+ *	only look at the queue (invariant)
+ * @roles: FMODE_READ: it is a consumer; FMODE_WRITE: it is a producer. Roles
+ *	are added and never removed (mq_queue.lock, read without it)
+ * @look: the file may look at messages and purge them without being a consumer
+ *	(invariant)
+ * @exclusive: the file was opened with O_EXCL (invariant)
+ * @plain: a consumer with ack=auto, no lease, and no reason in @apart: see
+ *	mq_file_tune_locked() (mq_queue.lock)
+ * @apart: mask of enum mq_apart (mq_queue.lock, read without it)
+ * @pid: process that last received with the file, or else opened it, in the
+ *	initial pid namespace (mq_queue.lock)
+ * @rx: serialises read(2), so that a message that is read in parts goes to one
+ *	reader at a time. A plain message that is read whole does not need it
+ * @partial: message that was read in part; it is in @held between two reads.
+ *	Changed with @rx and mq_queue.lock held; settling it, or the end of its
+ *	lease, needs mq_queue.lock only
+ * @partial_done: how many bytes of @partial were read (as @partial)
  * @ack: enum devmq_ack (mq_queue.lock)
- * @prefetch: most deliveries held, 0: no bound (mq_queue.lock, looked at
- *	without)
- * @reading: somebody who has @rx has a message in hand, which may be half read
- *	in the end (mq_queue.lock)
- * @lost: the half-read message was taken back, and nobody has been told
- *	(mq_queue.lock, looked at without)
- * @lease_ns: how long a delivery may be held, 0: for ever (mq_queue.lock)
- * @held: deliveries not settled and not in hand (mq_queue.lock)
- * @held_count: deliveries not settled, those in hand too (mq_queue.lock,
- *	looked at without)
- * @last_id: message received last (mq_queue.lock)
- * @owner: process that received with it last, for owner.c (mq_queue.lock,
- *	looked at without)
- * @owner_mm: its memory (as @owner)
- * @disowned: several processes received with it (set once)
- * @stand: who waits with it
- * @cursor: where the last PEEK stopped (who set @looking, and mq_queue.lock)
- * @looking: bit 0: a PEEK is at work there (atomic)
- * @supply: memory for what it sends, and who pays for that
- * @tx: serialises the writers of a framing=line queue
- * @tx_waits: who has @tx waits for room (@tx, looked at without)
+ * @prefetch: maximum number of deliveries held, 0: unlimited (mq_queue.lock,
+ *	read without it)
+ * @reading: a thread that holds @rx has a message in hand and may leave it read
+ *	in part (mq_queue.lock)
+ * @lost: the message that was read in part was taken back, and no reader has
+ *	been told yet (mq_queue.lock, read without it)
+ * @lease_ns: how long a delivery may be held, 0: forever (mq_queue.lock)
+ * @held: deliveries that are neither settled nor in hand (mq_queue.lock)
+ * @held_count: deliveries that are not settled, including those in hand
+ *	(mq_queue.lock, read without it)
+ * @last_id: id of the message received last (mq_queue.lock)
+ * @owner: process that last received with the file, see call/owner.c
+ *	(mq_queue.lock, read without it)
+ * @owner_mm: memory of that process (as @owner)
+ * @disowned: several processes have received with the file (set once)
+ * @stand: threads, commands and pollers that wait with the file
+ * @cursor: where the last PEEK stopped (mq_queue.lock, and bit 0 of @looking)
+ * @looking: bit 0: a PEEK is using @cursor (atomic)
+ * @supply: memory that messages sent with the file are cut from, and its payer
+ * @tx: serialises the writers of a queue with framing=line
+ * @tx_waits: the thread that holds @tx waits for room (@tx, read without it)
  * @tail: unfinished line, or NULL (@tx)
- * @tail_room: bytes of payload that there is room for in it (@tx)
- * @tail_held: bytes that are reserved for it in the queue's bounds; 0: neither
- *	these nor a message's place (mq_queue.lock, looked at without)
+ * @tail_room: bytes of payload that @tail has memory for (@tx)
+ * @tail_held: bytes that are reserved in the queue for @tail; 0: neither bytes
+ *	nor a place for a message are reserved (mq_queue.lock, read without it)
  * @parked: commands of io_uring that wait (mq_queue.lock)
- * @parked_count: how many there are (mq_queue.lock)
+ * @parked_count: number of commands in @parked (mq_queue.lock)
  */
 struct mq_file {
 	struct mq_queue		*q;
@@ -95,7 +98,7 @@ struct mq_file {
 	u8			apart;
 	u32			pid;
 
-	struct mutex		rx;	/* read(2) */
+	struct mutex		rx;	/* serialises read(2) */
 	struct mq_entry		*partial;
 	u32			partial_done;
 	bool			reading;
@@ -116,17 +119,20 @@ struct mq_file {
 
 	struct mq_supply	supply;
 
-	struct mutex		tx;	/* framing=line */
+	struct mutex		tx;	/* serialises framing=line */
 	bool			tx_waits;
 	struct mq_entry		*tail;
 	u32			tail_room;
 	u32			tail_held;
 
-	struct list_head	parked;	/* io_uring */
+	struct list_head	parked;	/* commands of io_uring */
 	u32			parked_count;
 };
 
-/* See whether its plain reads need a look at nothing but the queue. */
+/*
+ * Set mq_file.plain, which says that a read(2) of a plain message needs no
+ * check of the file, only of the queue.
+ */
 static inline void mq_file_tune_locked(struct mq_file *f)
 {
 	lockdep_assert_held(&f->q->lock);

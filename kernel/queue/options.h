@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The options of a queue, and what their values mean. */
+/* The options of a queue and their values. */
 #ifndef MQ_QUEUE_OPTIONS_H
 #define MQ_QUEUE_OPTIONS_H
 
 #include <linux/types.h>
 #include <linux/devmq.h>
 
-/* Most milliseconds of an option: a hundred years. */
+/* Upper limit of the options in milliseconds: a hundred years. */
 #define MQ_MS_MAX	(100ULL * 36525 * 864 * 1000)
 
 /*
- * The options of a queue, described in option.c's table, which reads and
- * writes them by offset and size: unsigned numbers, as large as their bounds
- * want. Those that can change live change with WRITE_ONCE, under
- * mq_queue.lock.
+ * The options of a queue. They are described by the table in device/option.c,
+ * which reads and writes them by offset and size, as unsigned numbers that are
+ * wide enough for their bounds. Options that can change on a live queue are
+ * written with WRITE_ONCE() under mq_queue.lock.
  */
 struct mq_options {
 	u64	max_bytes;
@@ -62,7 +62,7 @@ enum { MQ_EOF_NEVER, MQ_EOF_EMPTY, MQ_EOF_HANGUP };
 enum { MQ_EXPIRY_DROP, MQ_EXPIRY_DEAD };
 enum { MQ_ORDER_FIFO, MQ_ORDER_KEY };
 enum { MQ_FAIRNESS_NONE, MQ_FAIRNESS_KEY, MQ_FAIRNESS_UID };
-/* A mask. */
+/* Bits of the option paused. */
 enum { MQ_PAUSED_NONE, MQ_PAUSED_SEND, MQ_PAUSED_RECEIVE, MQ_PAUSED_BOTH };
 
 #endif /* MQ_QUEUE_OPTIONS_H */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Parts of a queue and of an open file, each of which is looked after by the file of
- * its name: places.c, clock.c, dedup.c, ages.c, held.c, walk.c.
+ * Structures that are embedded in a queue or in an open file. Each is
+ * maintained by one file: places.c, clock.c, dedup.c, ages.c, held.c, walk.c.
  */
 #ifndef MQ_QUEUE_PARTS_H
 #define MQ_QUEUE_PARTS_H
@@ -17,16 +17,16 @@
 #include "queue/parts.h"
 
 /**
- * struct mq_places - what comes to a queue from others (places.c)
+ * struct mq_places - messages that come to a queue from other queues
  * @lock: protects the rest
- * @closed: the queue is gone, nothing more comes
- * @coming: messages that have left where they were, or are about to, and are not
- *	here yet
- * @messages: those that are here as dead, or come as dead
- * @bytes: bytes of those
+ * @closed: the queue was removed, and no more messages are accepted
+ * @coming: messages that have left their old queue, or are about to, and have
+ *	not arrived
+ * @messages: dead letters that are stored here or have a place reserved
+ * @bytes: what these count towards max_bytes
  */
 struct mq_places {
-	spinlock_t	lock;	/* all of this */
+	spinlock_t	lock;	/* protects all members */
 	bool		closed;
 	u64		coming;
 	u64		messages;
@@ -36,11 +36,11 @@ struct mq_places {
 enum mq_clocks { MQ_BOOTTIME, MQ_REALTIME, MQ_CLOCKS };
 
 /**
- * struct mq_clock - what will happen by one clock
- * @timer: goes off when something is due, and queues mq_queue.work
- * @tree: the entries that something will happen to, by time
- * @next: the first of those times, or MQ_NEVER (looked at without the lock)
- * @armed: what @timer is set for, or MQ_NEVER; never later than @next
+ * struct mq_clock - the entries of a queue that wait for a time of one clock
+ * @timer: queues mq_queue.work when something is due
+ * @tree: the waiting entries, ordered by time
+ * @next: the first time in @tree, or MQ_NEVER (mq_queue.lock, read without it)
+ * @armed: the time that @timer is set for, or MQ_NEVER; never later than @next
  */
 struct mq_clock {
 	struct hrtimer		timer;
@@ -50,12 +50,13 @@ struct mq_clock {
 };
 
 /**
- * struct mq_dedup - the de-duplication ids that were seen
- * @tree: by their hash
- * @numbers: by the number of the message, which is by time as well
- * @count: how many there are
- * @old: forgotten, for mq_unlock() to free
- * @forgotten: how many those are
+ * struct mq_dedup - the de-duplication ids that a queue remembers
+ * @tree: all of them, ordered by hash
+ * @numbers: all of them, ordered by the id of their message, which is also the
+ *	order of time
+ * @count: number of ids in the trees
+ * @old: forgotten ids, for mq_unlock() to free
+ * @forgotten: number of ids forgotten since the lock was taken
  */
 struct mq_dedup {
 	struct rb_root		tree;
@@ -68,16 +69,16 @@ struct mq_dedup {
 #define MQ_AGES		32
 
 /**
- * struct mq_ages - how old are those of a changing number of things
- * @base: what the first of @count stands for, in steps
- * @shift: a step is so many nanoseconds, as a power of two
- * @total: how many things there are
- * @count: how many have begun in each step; those that began earlier count in the
- *	first
+ * struct mq_ages - how old the members of a changing set are
+ * @base: the step that the first element of @count stands for
+ * @shift: the length of a step is 1 << @shift nanoseconds
+ * @total: number of members
+ * @count: number of members that began in each step; the first element includes
+ *	all that began earlier
  *
- * The steps get longer as what is counted gets older: so whatever comes and goes,
- * in any order, the age of the oldest is known to a sixteenth of the time between
- * that and the youngest, in O(1).
+ * Steps get longer as the members get older. So the age of the oldest member is
+ * known to a sixteenth of the time between the oldest and the youngest, in
+ * O(1), in whatever order members come and go.
  */
 struct mq_ages {
 	u64	base;
@@ -87,13 +88,14 @@ struct mq_ages {
 };
 
 /**
- * struct mq_held - deliveries not settled and not in hand, by id
- * @run: the last ones, in the order of their ids, as they most often come
- * @count: how many those are: a bounded number
- * @tree: all others
+ * struct mq_held - deliveries of a consumer that are neither settled nor in
+ *	hand
+ * @run: the most recent deliveries, in the order of their ids
+ * @count: number of deliveries in @run, at most MQ_HELD_LIST_MAX
+ * @tree: all other deliveries, by id
  *
- * So it is O(1) to hold one and to settle them in that order, O(log n) in any
- * other.
+ * Deliveries usually come in the order of their ids. Holding and settling them
+ * in that order is O(1), in any other order O(log n).
  */
 struct mq_held {
 	struct list_head	run;
@@ -102,12 +104,13 @@ struct mq_held {
 };
 
 /**
- * struct mq_cursor - a place in mq_queue.all that outlives the lock
- * @mark: an entry of no state. Linked: all before it have an id not
- *	above @place.id, all behind it a larger one. Not linked: nowhere
- * @place: its message
- * @goal: the id whose place was looked for last
- * @seeks: and was not reached yet
+ * struct mq_cursor - a position in mq_queue.all, kept while the lock is dropped
+ * @mark: an entry whose message has no state. While it is linked, all entries
+ *	before it have an id not above @place.id, and all entries after it a
+ *	larger one
+ * @place: message of @mark
+ * @goal: id whose position was looked for last
+ * @seeks: the position of @goal has not been reached yet
  */
 struct mq_cursor {
 	struct mq_entry	mark;

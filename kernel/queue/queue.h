@@ -28,78 +28,82 @@ struct mq_text;
 
 /**
  * struct mq_queue - a queue
- * @dev: its device, which counts the references and frees the whole
- * @minor: its device number (invariant)
- * @name: its name, which is the device's (invariant)
- * @node_uid: owner of the node (invariant)
- * @node_gid: group of the node (invariant)
- * @by_name: node in the registry (protected by mq_registry_lock)
- * @opt: its options (written under @lock, read without)
- * @plain_size: most bytes of a plain message, 0: none is (written under @lock,
- *	read without)
- * @room_messages: what @stored may be where senders are concerned: see
- *	mq_queue_room_locked() (written under @lock, read without)
- * @room_bytes: the same for the bytes of that
- * @gate: who waits for a message or for room
- * @starved: for its senders who wait for memory
- * @store: the memory of its messages
- * @unmoved: how many bytes of @store's waste the last compaction left (who set @compacting;
- *	looked at without)
- * @compacting: bit 0: somebody is compacting the queue (atomic)
- * @work: compacts, does what time does, and removes the queue when it has expired
- * @origin: its name, for those that die here; no other queue has the same object
+ * @dev: its device, which counts references and frees the queue
+ * @minor: device number (invariant)
+ * @name: name of the queue and of its device (invariant)
+ * @node_uid: owner of the device node (invariant)
+ * @node_gid: group of the device node (invariant)
+ * @by_name: node in the tree of names (mq_registry_lock)
+ * @opt: the options (written under @lock, read without it)
+ * @plain_size: maximum size of a message that can be sent as plain, 0: none can
+ *	(written under @lock, read without it)
+ * @room_messages: upper limit of @stored for senders: see
+ *	mq_queue_room_locked() (written under @lock, read without it)
+ * @room_bytes: upper limit of the stored bytes for senders (as @room_messages)
+ * @gate: threads, commands and pollers that wait for a message or for room
+ * @starved: senders of this queue that wait for memory
+ * @store: memory of the messages
+ * @unmoved: bytes of @store's waste that the last compaction left behind
+ *	(written by the thread that set @compacting, read without it)
+ * @compacting: bit 0: a thread is compacting the queue (atomic)
+ * @work: compacts the queue, does what is due, and removes the queue after it
+ *	has been idle for expires_ms
+ * @origin: name of the queue, for the messages that die here. Each queue has
+ *	its own object, even if two queues have the same name in turn
  *	(invariant)
- * @dead_letter: its dead-letter queue, or NULL (written under @lock and
+ * @dead_letter: dead-letter queue, or NULL (written under @lock and
  *	mq_registry_lock, holds a reference)
- * @sources: the queues that have this as their dead-letter queue
- *	(mq_registry_lock; looked at without)
- * @source: link in @dead_letter's list of them (mq_registry_lock)
- * @order: what order=key and fairness need, else NULL (invariant)
- * @places: what comes from other queues
+ * @sources: queues whose dead-letter queue this is (mq_registry_lock, read
+ *	without it)
+ * @source: link in @sources of @dead_letter (mq_registry_lock)
+ * @order: state of order=key and fairness, or NULL if the queue has neither
+ *	(invariant)
+ * @places: places for messages that come from other queues
  * @lock: protects all that follows
- * @gone: removed; nothing comes in or out any more
- * @plain: what its options say needs no look at a message: see
+ * @gone: the queue was removed; no message enters or leaves it
+ * @plain: the options need no check of a plain message: see
  *	mq_queue_tune_locked()
- * @timed: an entry waits for a time (looked at without)
- * @exclusive: its only consumer came with O_EXCL (looked at without)
- * @freed: there is more room than when the lock was taken
- * @was_full: and then there was none
- * @drained: nothing is ready any more, where readers may have slept behind a
- *	key and are at the end of file now
- * @news: how many messages can be delivered that could not when the lock was
- *	taken
- * @spare_detail: for one that dies to make room, or NULL
- * @unlinked: entries that have left since then
- * @all: all entries, by id, and cursors among them
- * @cursors: how many those are
- * @ready: what waits for a consumer
- * @ready_bytes: bytes of that
- * @stored: messages, whatever their state: what the bounds bound (looked at
- *	without)
- * @dead_letters: how many of them came as dead, and do not count in what senders may
- *	store
- * @dead_letter_bytes: bytes of those
- * @reserved: unfinished lines and messages that are being moved here, each of which
- *	has its place reserved
- * @reserved_bytes: bytes of those
- * @aside: what is delayed, deferred or dead, by id
- * @clocks: what time will do
- * @hold_ages: how long what is held has been
- * @idle_since: when the last consumer or producer went, CLOCK_BOOTTIME
- * @dedup: what was seen
- * @next_id: the id that the next message gets
- * @users: its open files, but for those that only look
- * @consumers: those of them that receive, the oldest consumer first
- * @active: the first of them, or NULL (looked at without)
- * @met: those of them that hold deliveries and found that the next message is
- *	handed out alone: see mq_comes_alone()
- * @unmet: those that had, and whose waiters are to look as it no longer is next
- * @untold: those of @consumers whose waiters are to look
- * @told: the others
- * @tells: how many mq_unlock() has to tell
- * @stat: its counters, in the form that user space sees. ready, in_flight,
- *	bytes, consumers and producers are read without the lock by those who
- *	look
+ * @timed: an entry waits for a time (read without @lock)
+ * @exclusive: the only consumer was opened with O_EXCL (read without @lock)
+ * @freed: room was freed since the lock was taken
+ * @was_full: when room was freed first, the queue was full, or no poller waited
+ *	for room
+ * @drained: the last ready message left a queue with an order and eof=empty or
+ *	eof=hangup; readers that slept behind a key may be at end of file
+ * @news: number of messages that became deliverable since the lock was taken
+ * @spare_detail: an mq_detail for a message that is moved to the dead-letter
+ *	queue to make room, or NULL
+ * @unlinked: entries that left the queue since the lock was taken
+ * @all: all entries and cursors, ordered by id
+ * @cursors: number of cursors in @all
+ * @ready: ready messages, in the order of delivery
+ * @ready_bytes: bytes of the ready messages
+ * @stored: number of messages in any state, which max_messages bounds (read
+ *	without @lock)
+ * @dead_letters: stored messages that arrived as dead letters; they take no
+ *	room from senders
+ * @dead_letter_bytes: bytes of these
+ * @reserved: places that are reserved for unfinished lines and for messages
+ *	that are being moved here
+ * @reserved_bytes: bytes of these
+ * @aside: delayed, deferred and dead messages, by id
+ * @clocks: entries that wait for a time of each clock
+ * @hold_ages: since when the deliveries that consumers hold have been in flight
+ * @idle_since: when @users became 0 or expires_ms changed, CLOCK_BOOTTIME
+ * @dedup: de-duplication ids that the queue remembers
+ * @next_id: id of the next message
+ * @users: open files, except those that only look
+ * @consumers: open files that are consumers, the oldest consumer first
+ * @active: the first of @consumers, or NULL (read without @lock)
+ * @met: consumers that hold deliveries and found that the next message is
+ *	handed out alone: see alone.c
+ * @unmet: consumers that were in @met, and whose waiters have to look again
+ *	because that message is no longer next
+ * @untold: those of @consumers whose waiters have to look again
+ * @told: the other consumers
+ * @tells: how many files mq_unlock() has to tell
+ * @stat: the counters, in the format of user space. ready, in_flight, bytes,
+ *	consumers and producers are also read without @lock
  */
 struct mq_queue {
 	struct device		dev;
@@ -165,9 +169,10 @@ struct mq_queue {
 };
 
 /*
- * May time do anything to the messages of this queue, or death take them
- * elsewhere? Those that are sent from now on have room to say so. What fails, and
- * waits for its next attempt, gets that then.
+ * Return true if messages of this queue are likely to need an mq_detail: a time
+ * is set for them, or they may be moved to a dead-letter queue. Messages that
+ * are sent from now on get one at once. A message that fails and waits for its
+ * next attempt gets its mq_detail then.
  */
 static inline bool mq_queue_times(const struct mq_queue *q)
 {
@@ -175,7 +180,7 @@ static inline bool mq_queue_times(const struct mq_queue *q)
 	       READ_ONCE(q->opt.lease_ms) || READ_ONCE(q->dead_letter);
 }
 
-/* What the messages that are sent to a queue have besides. */
+/* Return what messages that are sent to a queue need besides their entry. */
 static inline struct mq_kind mq_queue_kind(const struct mq_queue *q)
 {
 	return (struct mq_kind){
@@ -184,7 +189,7 @@ static inline struct mq_kind mq_queue_kind(const struct mq_queue *q)
 	};
 }
 
-/* With or without a lock held. */
+/* Drop a reference. May be called with a lock held. */
 static inline void mq_queue_put(struct mq_queue *q)
 {
 	put_device(&q->dev);
