@@ -1,4 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The one place where the trace events are made. */
+/* Define the trace events; no other file may. */
 #define CREATE_TRACE_POINTS
 #include "queue/trace.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Trace events: one for each change of a message's state, and the coming and
- * going of queues. Fired under mq_queue.lock, so their order is the truth.
+ * Trace events: one for each change of a message's state, and two for the
+ * creation and removal of a queue. Those of messages fire under mq_queue.lock,
+ * so they come in the order of the changes.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM devmq
@@ -41,24 +42,24 @@ DECLARE_EVENT_CLASS(mq_message,
 			      const struct mq_entry *e),		\
 		     TP_ARGS(q, e))
 
-MQ_MESSAGE_EVENT(mq_send);	/* came in */
-MQ_MESSAGE_EVENT(mq_deliver);	/* was handed to a consumer */
-MQ_MESSAGE_EVENT(mq_ack);	/* was finished by it */
-MQ_MESSAGE_EVENT(mq_release);	/* was handed back, no failure */
-MQ_MESSAGE_EVENT(mq_return);	/* came back as its consumer closed */
-MQ_MESSAGE_EVENT(mq_lease);	/* came back as its lease ran out */
-MQ_MESSAGE_EVENT(mq_retry);	/* was handed back, a failure */
-MQ_MESSAGE_EVENT(mq_extend);	/* got a new lease */
-MQ_MESSAGE_EVENT(mq_defer);	/* was set aside by its consumer */
-MQ_MESSAGE_EVENT(mq_delay);	/* begins to wait for its time */
-MQ_MESSAGE_EVENT(mq_due);	/* has waited for it */
-MQ_MESSAGE_EVENT(mq_expire);	/* its time to live is over */
-MQ_MESSAGE_EVENT(mq_dead);	/* is dead, and stays */
-MQ_MESSAGE_EVENT(mq_dead_letter); /* is dead, and goes elsewhere */
-MQ_MESSAGE_EVENT(mq_redrive);	/* was dead, and gets another attempt */
-MQ_MESSAGE_EVENT(mq_dedup);	/* was seen before, and is not stored */
-MQ_MESSAGE_EVENT(mq_drop);	/* made room for another */
-MQ_MESSAGE_EVENT(mq_purge);	/* was removed by its owner */
+MQ_MESSAGE_EVENT(mq_send);	/* it was added to the queue */
+MQ_MESSAGE_EVENT(mq_deliver);	/* it was handed out to a consumer */
+MQ_MESSAGE_EVENT(mq_ack);	/* its consumer acknowledged it */
+MQ_MESSAGE_EVENT(mq_release);	/* it was handed back without a failure */
+MQ_MESSAGE_EVENT(mq_return);	/* it came back: its consumer was closed */
+MQ_MESSAGE_EVENT(mq_lease);	/* it came back: its lease expired */
+MQ_MESSAGE_EVENT(mq_retry);	/* its consumer asked for a retry */
+MQ_MESSAGE_EVENT(mq_extend);	/* its lease was extended */
+MQ_MESSAGE_EVENT(mq_defer);	/* its consumer deferred it */
+MQ_MESSAGE_EVENT(mq_delay);	/* its delay begins */
+MQ_MESSAGE_EVENT(mq_due);	/* its delay ended */
+MQ_MESSAGE_EVENT(mq_expire);	/* its time to live ended */
+MQ_MESSAGE_EVENT(mq_dead);	/* it died and stays in the queue */
+MQ_MESSAGE_EVENT(mq_dead_letter); /* it died and moves to another queue */
+MQ_MESSAGE_EVENT(mq_redrive);	/* it is redriven */
+MQ_MESSAGE_EVENT(mq_dedup);	/* its id was seen before: it is not stored */
+MQ_MESSAGE_EVENT(mq_drop);	/* it was dropped to make room */
+MQ_MESSAGE_EVENT(mq_purge);	/* it was purged */
 
 DECLARE_EVENT_CLASS(mq_queue,
 	TP_PROTO(const struct mq_queue *q),
