@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What comes into a queue, and who has to go for it: the bounds, and the overflow
- * option.
+ * Admit messages to a queue: check its bounds, and make room as its overflow
+ * option says.
  */
 #include <linux/ktime.h>
 #include <linux/devmq.h>
@@ -26,7 +26,7 @@
 #include "queue/state.h"
 #include "queue/trace.h"
 
-/* It makes room for another. */
+/* Drop an entry to make room for another message. */
 static int mq_overflow_drop_locked(struct mq_queue *q, struct mq_entry *e)
 {
 	mq_state_leave_locked(q, e);
@@ -36,7 +36,10 @@ static int mq_overflow_drop_locked(struct mq_queue *q, struct mq_entry *e)
 	return 0;
 }
 
-/* It has what it needs to die, if there is some to be had. */
+/*
+ * Give an entry the mq_detail that it needs to die. Return: false if it has
+ * none and the queue has no spare one.
+ */
 static bool mq_overflow_detail(struct mq_queue *q, struct mq_entry *e)
 {
 	if (!mq_msg(e)->detail && q->spare_detail)
@@ -45,8 +48,10 @@ static bool mq_overflow_detail(struct mq_queue *q, struct mq_entry *e)
 }
 
 /*
- * It makes room by going to the dead-letter queue, if it has room there: dead in
- * this one it would make none. EBUSY: see mq_overflow_prepare().
+ * Move an entry to the dead-letter queue to make room. The entry must have a
+ * place there: if it stayed as dead in this queue, no room would be freed.
+ * Return: 0, ENOSPC without a place, or EBUSY without an mq_detail: see
+ * mq_overflow_prepare().
  */
 static int mq_overflow_dead_letter_locked(struct mq_queue *q, struct mq_entry *e)
 {
@@ -59,7 +64,10 @@ static int mq_overflow_dead_letter_locked(struct mq_queue *q, struct mq_entry *e
 	return 0;
 }
 
-/* Have some for the next time, where that was not so. */
+/*
+ * Refill mq_queue.spare_detail before the caller tries again, after
+ * mq_queue_admit_locked() returned EBUSY.
+ */
 void mq_overflow_prepare(struct mq_queue *q)
 {
 	struct mq_detail *detail;
@@ -73,7 +81,11 @@ void mq_overflow_prepare(struct mq_queue *q)
 	mq_detail_free(detail);
 }
 
-/* Would so much fit if so much less was stored? 0 messages: one has a place. */
+/*
+ * Return true if @messages of @bytes would fit if @fewer messages of
+ * @fewer_bytes had left. If @messages is 0, a message that has a place grows by
+ * @bytes.
+ */
 static bool mq_would_fit(const struct mq_queue *q, u64 messages, u64 bytes,
 			 u64 fewer, u64 fewer_bytes)
 {
@@ -83,9 +95,10 @@ static bool mq_would_fit(const struct mq_queue *q, u64 messages, u64 bytes,
 }
 
 /*
- * Drop the oldest of the lowest priority until @messages, 1 or 0, of @bytes fit.
- * If dropping all that is ready would not do, nothing is dropped. In portions,
- * since a bound may just have been set much lower.
+ * Call @drop on the oldest ready message of the lowest priority until @messages
+ * (1 or 0) of @bytes fit. Drop nothing if dropping all ready messages would not
+ * be enough. Return EBUSY after a portion, since the bounds may have been
+ * lowered by much.
  */
 static int mq_drop_until_fits(struct mq_queue *q, u64 messages, u64 bytes,
 			      int (*drop)(struct mq_queue *q,
@@ -111,7 +124,7 @@ static int mq_drop_until_fits(struct mq_queue *q, u64 messages, u64 bytes,
 	return 0;
 }
 
-/* There is no room for @messages, 1 or 0, of @bytes: do what overflow says. */
+/* Do what the overflow option says: @messages (1 or 0) of @bytes do not fit. */
 static int mq_overflow(struct mq_queue *q, u64 messages, u64 bytes)
 {
 	switch (READ_ONCE(q->opt.overflow)) {
@@ -129,15 +142,15 @@ static int mq_overflow(struct mq_queue *q, u64 messages, u64 bytes)
 }
 
 /**
- * mq_queue_admit_locked - may a message come in?
+ * mq_queue_admit_locked - check whether a message may be added now
  * @q: the queue
  * @msg: the message
  *
- * Others may have to go for it.
+ * Drops other messages to make room if the overflow option says so.
  *
- * Return: 0, ENODEV, EMSGSIZE, ENOSPC, EAGAIN where it has to wait, or EBUSY
- * where there is more to drop: drop the lock, call mq_overflow_prepare(), and try
- * again.
+ * Return: 0, ENODEV, EMSGSIZE, ENOSPC, EAGAIN if the sender has to wait, or
+ * EBUSY if more messages have to be dropped: the caller drops the lock, calls
+ * mq_overflow_prepare() and tries again.
  */
 int mq_queue_admit_locked(struct mq_queue *q, const struct mq_msg *msg)
 {
@@ -148,7 +161,7 @@ int mq_queue_admit_locked(struct mq_queue *q, const struct mq_msg *msg)
 		return -ENODEV;
 	if (unlikely(mq_paused(q, MQ_PAUSED_SEND)))
 		return -EAGAIN;
-	/* A bound may have been set lower since that was looked at. */
+	/* The bounds may have been lowered since the size was checked. */
 	if (!mq_size_ok(q, mq_msg_size(msg), bytes - mq_msg_size(msg)))
 		return -EMSGSIZE;
 	if (likely(mq_queue_fits(q, 1, bytes)))
@@ -157,10 +170,10 @@ int mq_queue_admit_locked(struct mq_queue *q, const struct mq_msg *msg)
 }
 
 /**
- * mq_queue_grow_locked - may an unfinished line be as long as this?
+ * mq_queue_grow_locked - check whether an unfinished line may grow
  * @q: the queue
- * @before: bytes that it has reserved, 0: it has no place yet
- * @size: bytes that it is to have, more than that
+ * @before: bytes that are reserved for the line, 0: it has no place yet
+ * @size: bytes that the line needs, more than @before
  *
  * Return: as mq_queue_admit_locked().
  */
@@ -181,11 +194,11 @@ int mq_queue_grow_locked(struct mq_queue *q, u64 before, u64 size)
 }
 
 /**
- * mq_queue_reserve - reserve a place for a message that is to be moved here
- * @q: the queue
+ * mq_queue_reserve - reserve a place for a message that is moved to a queue
+ * @q: the queue that the message is moved to
  * @msg: the message
  *
- * As for a sender who does not wait and for whom nobody has to go.
+ * Neither waits for room nor drops other messages.
  *
  * Return: 0, ENODEV, EMSGSIZE, or ENOSPC.
  */
@@ -211,7 +224,7 @@ int mq_queue_reserve(struct mq_queue *q, const struct mq_msg *msg)
 	return err;
 }
 
-/* It is not needed: others may have it. */
+/* Give back a place that mq_queue_reserve() reserved and that is not needed. */
 void mq_queue_unreserve(struct mq_queue *q, const struct mq_msg *msg)
 {
 	mq_lock(q);
@@ -220,7 +233,10 @@ void mq_queue_unreserve(struct mq_queue *q, const struct mq_msg *msg)
 	mq_unlock(q);
 }
 
-/* What its sender, or the queue, says of times begins to count. */
+/*
+ * Start the delay and the time to live of a new entry, as its sender or else
+ * the queue set them.
+ */
 static void mq_times_begin(struct mq_queue *q, struct mq_entry *e)
 {
 	struct mq_detail *m = mq_msg(e)->detail;
@@ -241,7 +257,7 @@ static void mq_times_begin(struct mq_queue *q, struct mq_entry *e)
 	mq_ready_locked(q, e);
 }
 
-/* A message comes in at @now (CLOCK_REALTIME), and gets its id. */
+/* Add a message at @now (CLOCK_REALTIME), and give it its id. */
 void mq_queue_add_locked(struct mq_queue *q, struct mq_entry *e, u64 now)
 {
 	struct mq_seen *seen = mq_msg(e)->seen;
@@ -266,12 +282,13 @@ void mq_queue_add_locked(struct mq_queue *q, struct mq_entry *e, u64 now)
 }
 
 /**
- * mq_queue_takes_run_locked - can a batch come in as it is, all of it?
+ * mq_queue_takes_run_locked - check whether a batch can be added as a whole
  * @q: the queue
  * @b: the batch, of plain messages
  *
- * It can where each would get ready behind the others of its level, nothing else
- * has to be looked at, and nobody wants to be told of each.
+ * Return: true if each message would become ready behind the others of its
+ * level, there is room for all of them, the options require no other check, and
+ * sending is not traced.
  */
 bool mq_queue_takes_run_locked(struct mq_queue *q, const struct mq_batch *b)
 {
@@ -280,7 +297,7 @@ bool mq_queue_takes_run_locked(struct mq_queue *q, const struct mq_batch *b)
 	       !trace_mq_send_enabled();
 }
 
-/* It does, at @now. */
+/* Add a batch at @now after mq_queue_takes_run_locked() returned true. */
 void mq_queue_add_run_locked(struct mq_queue *q, struct mq_batch *b, u64 now)
 {
 	struct list_head *last = q->all.prev;
@@ -311,7 +328,10 @@ void mq_queue_add_run_locked(struct mq_queue *q, struct mq_batch *b, u64 now)
 	q->news += b->count;
 }
 
-/* What dropping all that is ready would give back, if it were all alike. */
+/*
+ * Estimate how many bytes of memory would be freed if all ready messages were
+ * dropped, as if all of them were plain.
+ */
 u64 mq_queue_droppable(struct mq_queue *q)
 {
 	u64 bytes;
@@ -324,7 +344,10 @@ u64 mq_queue_droppable(struct mq_queue *q)
 	return bytes;
 }
 
-/* Make room in memory at the cost of this queue. Return: bytes of what went. */
+/*
+ * Drop the oldest ready message of the lowest priority to free memory. Return:
+ * the bytes that it took, 0 if there was none.
+ */
 u64 mq_queue_drop_oldest(struct mq_queue *q)
 {
 	struct mq_entry *e;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What comes into a queue: see admit.c. */
+/* Admit messages to a queue: see admit.c. */
 #ifndef MQ_QUEUE_ADMIT_H
 #define MQ_QUEUE_ADMIT_H
 
@@ -12,11 +12,11 @@ struct mq_msg;
 struct mq_queue;
 
 /**
- * struct mq_batch - messages on their way into a queue
- * @list: their entries, by mq_entry.list
- * @count: how many there are
- * @bytes: what they count in the queue's bound
- * @plain: none of them has anything but a message
+ * struct mq_batch - messages that are about to be added to a queue
+ * @list: their entries, linked by mq_entry.list
+ * @count: number of messages
+ * @bytes: what the messages count towards max_bytes
+ * @plain: no message has an mq_detail or an id for de-duplication
  */
 struct mq_batch {
 	struct list_head	list;

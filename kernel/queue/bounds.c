@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The bounds of a queue: what may be stored, and what its options mean for that. */
+/* The bounds of a queue: how much may be stored, given its options. */
 #include "queue/bounds.h"
 #include "queue/options.h"
 #include "queue/queue.h"
@@ -10,8 +10,9 @@ static u64 mq_less(u64 a, u64 b)
 }
 
 /*
- * See what senders may have stored. What came as dead is not theirs, so it has
- * its room besides; what is reserved for unfinished lines is not to be had.
+ * Compute mq_queue.room_messages and room_bytes: how much may be stored while
+ * senders are still admitted. Dead letters from other queues take no room from
+ * senders, so they are added to the bounds. Reserved places are subtracted.
  */
 void mq_queue_room_locked(struct mq_queue *q)
 {
@@ -23,13 +24,13 @@ void mq_queue_room_locked(struct mq_queue *q)
 }
 
 /**
- * mq_queue_tune_locked - an option has changed, or the queue is gone
- * @q: the queue
+ * mq_queue_tune_locked - update what depends on the options
+ * @q: the queue, after an option changed or the queue was removed
  *
- * See what that means for plain messages, which are nothing but their bytes and
- * a priority: whether one that comes in gets ready behind all others of its
- * level, and the first that is ready may be taken, and nothing else has to be
- * looked at for that.
+ * Decides whether the short ways for plain messages may be used
+ * (mq_queue.plain): a plain message that is added becomes ready behind all
+ * others of its level, and the first ready message may be taken, without any
+ * other check.
  */
 void mq_queue_tune_locked(struct mq_queue *q)
 {
@@ -44,17 +45,22 @@ void mq_queue_tune_locked(struct mq_queue *q)
 	mq_queue_room_locked(q);
 }
 
-/* Is there no room for even a little? The edge that pollers wait for. */
+/*
+ * Return true if there is no room for even the smallest message. Pollers wait
+ * for the moment when this changes.
+ */
 bool mq_queue_is_full(const struct mq_queue *q)
 {
 	return !mq_queue_fits(q, 1, 1);
 }
 
 /**
- * mq_size_ok - may a message of this size ever come in?
+ * mq_size_ok - check whether a message of this size could ever be stored
  * @q: the queue
  * @payload: bytes of payload
  * @meta: bytes of key and headers
+ *
+ * Return: true if the message exceeds neither max_message_size nor max_bytes.
  */
 bool mq_size_ok(const struct mq_queue *q, u64 payload, u64 meta)
 {

@@ -13,14 +13,17 @@ void mq_queue_tune_locked(struct mq_queue *q);
 bool mq_queue_is_full(const struct mq_queue *q);
 bool mq_size_ok(const struct mq_queue *q, u64 payload, u64 meta);
 
-/* May senders have so much stored? */
+/* Return true if senders may have this much stored. */
 static inline bool mq_within(const struct mq_queue *q, u64 messages, u64 bytes)
 {
 	return messages <= READ_ONCE(q->room_messages) &&
 	       bytes <= READ_ONCE(q->room_bytes);
 }
 
-/* Is there room for so many messages of so many bytes? Also without the lock. */
+/*
+ * Return true if there is room for this many messages of this many bytes in
+ * total. May be called without the lock, as a hint.
+ */
 static inline bool mq_queue_fits(const struct mq_queue *q, u64 messages,
 				 u64 bytes)
 {
@@ -28,7 +31,10 @@ static inline bool mq_queue_fits(const struct mq_queue *q, u64 messages,
 			 READ_ONCE(q->stat.bytes) + bytes);
 }
 
-/* Is there room for a message that has a place to be so many bytes longer? */
+/*
+ * Return true if there is room for a message that has a place already to grow
+ * by this many bytes.
+ */
 static inline bool mq_queue_fits_more(const struct mq_queue *q, u64 bytes)
 {
 	return READ_ONCE(q->stat.bytes) + bytes <= READ_ONCE(q->room_bytes);
