@@ -2,15 +2,19 @@
 /*
  * Messages that are handed out alone
  *
- * What has used half of its deliveries may well be what ends its consumers. Then
- * it is to die alone: no other message is handed out with it, none to who holds
- * it, and it is not handed to who holds others (mq_comes_alone). It keeps its place
- * meanwhile, and is not passed over, or a consumer that is never done with all it
- * holds would never come to it. So a consumer for whom it is next, and who holds
- * others, receives nothing until he has settled these, or until another one has
- * taken it. That he "met" it is noted, and takes his credit (mq_has_credit); he is
- * told when something that he held was settled, and tries again, and when such a
- * message no longer is next, which each mq_unlock() looks for (mq_unmeet_locked).
+ * A message that has failed in half of its max_deliveries may be what crashes
+ * its consumers. It is handed out alone, so that a crash is not counted as a
+ * failure of other messages too: a consumer that holds it gets no other
+ * delivery, and a consumer that holds other deliveries does not get it
+ * (mq_comes_alone).
+ *
+ * Later messages do not pass it, or a consumer that always holds some delivery
+ * would never get it. So a consumer that holds deliveries when the message is
+ * next receives nothing until it has settled them, or another consumer has
+ * taken the message. MQ_MET_ALONE notes that the consumer has met the message,
+ * and takes its credit (mq_has_credit). Its waiters are told to look again when
+ * one of its deliveries ends (mq_rejoin_locked), and when the message is no
+ * longer next, which each mq_unlock() checks (mq_unmeet_locked).
  */
 #include "memory/entry.h"
 #include "wait/wake.h"
@@ -21,7 +25,7 @@
 #include "queue/ready.h"
 #include "queue/tell.h"
 
-/* How many failures count in this queue. */
+/* Return how many failures count towards max_deliveries of this queue. */
 u32 mq_failures_here(const struct mq_entry *e)
 {
 	const struct mq_detail *detail = mq_msg(e)->detail;
@@ -29,7 +33,7 @@ u32 mq_failures_here(const struct mq_entry *e)
 	return mq_msg(e)->failures - (detail ? detail->forgiven : 0);
 }
 
-/* Has it used half of its deliveries? See the top of this file. */
+/* Return true if an entry has to be handed out alone. */
 bool mq_comes_alone(const struct mq_queue *q, const struct mq_entry *e)
 {
 	u64 most = READ_ONCE(q->opt.max_deliveries);
@@ -38,7 +42,7 @@ bool mq_comes_alone(const struct mq_queue *q, const struct mq_entry *e)
 	       2 * (u64)mq_failures_here(e) >= most;
 }
 
-/* A consumer is apart, for one more reason. */
+/* Take a consumer's credit for the reason @why. */
 void mq_apart_locked(struct mq_file *f, enum mq_apart why)
 {
 	if (why == MQ_MET_ALONE)
@@ -47,7 +51,10 @@ void mq_apart_locked(struct mq_file *f, enum mq_apart why)
 	mq_file_tune_locked(f);
 }
 
-/* A delivery of a consumer's ended that was apart: it may receive, or try to. */
+/*
+ * Give back the credit of a consumer after one of its deliveries ended, and
+ * tell its waiters to try to receive again.
+ */
 void mq_rejoin_locked(struct mq_file *f)
 {
 	list_del_init(&f->met);
@@ -57,8 +64,9 @@ void mq_rejoin_locked(struct mq_file *f)
 }
 
 /*
- * Is what consumers met not next any more? mq_unlock() asks when it looks at what
- * has changed, and has them look as well: mq_unmeet().
+ * Move the consumers in mq_queue.met to mq_queue.unmet if the next message is
+ * not handed out alone any more. Return: true if the caller has to call
+ * mq_unmeet() after it has dropped the lock.
  */
 bool mq_unmeet_locked(struct mq_queue *q)
 {
@@ -75,15 +83,15 @@ bool mq_unmeet_locked(struct mq_queue *q)
 }
 
 /**
- * mq_unmeet - have those look whom mq_unmeet_locked() found, one at a time
+ * mq_unmeet - tell the consumers in mq_queue.unmet to look again
  * @q: the queue, its lock not held
- * @most: so many of them
+ * @most: maximum number of consumers to tell
  *
- * Each of them has tried to receive once since this was done for it. As they may
- * be many, whoever changed what is next has a few of them look, and the queue's
- * work the rest.
+ * A consumer enters the list at most once for each attempt to receive. As there
+ * may be many, a thread that changed which message is next tells a few of them,
+ * and the queue's work tells the others.
  *
- * Return: there may be more.
+ * Return: true if there may be more.
  */
 bool mq_unmeet(struct mq_queue *q, unsigned int most)
 {
@@ -99,7 +107,7 @@ bool mq_unmeet(struct mq_queue *q, unsigned int most)
 			WRITE_ONCE(f->apart, f->apart & ~MQ_MET_ALONE);
 			mq_file_tune_locked(f);
 		}
-		/* The file may be closed now, but its memory stays. */
+		/* The file may be closed now; RCU keeps its memory. */
 		rcu_read_lock();
 		spin_unlock(&q->lock);
 		if (f)

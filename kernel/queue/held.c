@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What a consumer holds, by id: deliveries that are neither settled nor in hand. */
+/* The deliveries that a consumer holds, neither settled nor in hand, by id. */
 #include "base/base.h"
 #include "memory/entry.h"
 #include "queue/file.h"
@@ -20,7 +20,10 @@ static void mq_held_add_tree(struct mq_held *h, struct mq_entry *e)
 	e->hold = MQ_IN_TREE;
 }
 
-/* @e takes the place of @old, which is held, and has its message already. */
+/*
+ * Put @e into the place of @old, which is held. @e has the contents of the
+ * message of @old already.
+ */
 void mq_held_replace_locked(struct mq_entry *old, struct mq_entry *e)
 {
 	struct mq_file *f = mq_msg(old)->holder;
@@ -45,7 +48,7 @@ void mq_held_del(struct mq_held *h, struct mq_entry *e)
 	e->hold = MQ_IN_HAND;
 }
 
-/* The first of the run goes to the tree. */
+/* Move the first delivery of the run to the tree. */
 void mq_held_to_tree(struct mq_held *h)
 {
 	struct mq_entry *e = list_first_entry(&h->run, struct mq_entry, list);
@@ -67,7 +70,7 @@ void mq_held_add(struct mq_held *h, struct mq_entry *e)
 		mq_held_to_tree(h);
 }
 
-/* The one with the smallest id, or NULL. */
+/* Return the held delivery with the smallest id, or NULL. */
 struct mq_entry *mq_held_first(struct mq_held *h)
 {
 	struct mq_entry *run, *tree = mq_ids_first(&h->tree);
@@ -76,12 +79,15 @@ struct mq_entry *mq_held_first(struct mq_held *h)
 	return !tree || (run && mq_msg(run)->id < mq_msg(tree)->id) ? run : tree;
 }
 
-/* The one with the smallest id above @id, or NULL. */
+/* Return the held delivery with the smallest id above @id, or NULL. */
 struct mq_entry *mq_held_after(struct mq_held *h, u64 id)
 {
 	struct mq_entry *run, *tree;
 
-	/* Who wants one amid the run will want others. */
+	/*
+	 * A caller that settles from the middle of the run usually continues
+	 * there, so move the head of the run to the tree.
+	 */
 	while (!list_empty(&h->run) &&
 	       mq_first_id(&h->run) <= id &&
 	       mq_last_id(&h->run) > id)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What a consumer holds: see held.c. */
+/* The deliveries that a consumer holds: see held.c. */
 #ifndef MQ_QUEUE_HELD_H
 #define MQ_QUEUE_HELD_H
 
@@ -12,7 +12,7 @@
 
 struct mq_entry;
 
-/* How many deliveries are held in a list, before they go to the tree. */
+/* Maximum number of deliveries in mq_held.run; the others are in the tree. */
 #define MQ_HELD_LIST_MAX	DEVMQ_BATCH_MAX
 
 void mq_held_init(struct mq_held *h);

@@ -31,7 +31,7 @@ struct mq_entry *mq_ids_last(struct rb_root_cached *root)
 	return mq_ids_entry(rb_last(&root->rb_root));
 }
 
-/* The entry with the smallest id above @id. */
+/* Return the entry with the smallest id above @id, or NULL. */
 struct mq_entry *mq_ids_after(struct rb_root_cached *root, u64 id)
 {
 	struct rb_node *node = root->rb_root.rb_node;
