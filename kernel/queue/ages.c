@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The age of the oldest of many things that come and go in any order, without a
- * place for each: how many there are is counted by when they began, in steps of
- * time that get longer as what is there gets older. The caller has a lock.
+ * The age of the oldest of many things that come and go in any order. Instead
+ * of an element for each thing, mq_ages counts how many things began in each
+ * step of time; the steps get longer as the things get older. The caller holds
+ * the lock that protects the mq_ages.
  */
 #include <linux/minmax.h>
 #include <linux/string.h>
@@ -10,10 +11,13 @@
 #include "queue/ages.h"
 #include "queue/clock.h"
 
-/* The shortest step: about a millisecond. */
+/* Shift of the shortest step, about a millisecond. */
 #define MQ_AGES_SHIFT	20
 
-/* The place of what began at @since; all that is older than that is in the first. */
+/*
+ * Return the index of the step in which @since lies. All times before the first
+ * step count in the first.
+ */
 static u64 mq_ages_at(const struct mq_ages *a, u64 since)
 {
 	u64 step = since >> a->shift;
@@ -21,7 +25,7 @@ static u64 mq_ages_at(const struct mq_ages *a, u64 since)
 	return step > a->base ? step - a->base : 0;
 }
 
-/* Steps in which nothing that is there began are not needed before all others. */
+/* Shift out empty steps at the beginning, @at at most. */
 static void mq_ages_advance(struct mq_ages *a, u64 at)
 {
 	unsigned int n = 0;
@@ -34,7 +38,7 @@ static void mq_ages_advance(struct mq_ages *a, u64 at)
 	a->base += n;
 }
 
-/* Steps twice as long. */
+/* Make each step twice as long. */
 static void mq_ages_widen(struct mq_ages *a)
 {
 	u32 count[MQ_AGES + 1] = {};
@@ -48,7 +52,7 @@ static void mq_ages_widen(struct mq_ages *a)
 	a->shift++;
 }
 
-/* @n began at @since, CLOCK_BOOTTIME. */
+/* Count @n things that began at @since (CLOCK_BOOTTIME). */
 void mq_ages_add(struct mq_ages *a, u64 since, u32 n)
 {
 	if (!a->total) {
@@ -63,14 +67,17 @@ void mq_ages_add(struct mq_ages *a, u64 since, u32 n)
 	a->total += n;
 }
 
-/* @n of those that began at @since are there no more. */
+/* Remove @n of the things that began at @since. */
 void mq_ages_del(struct mq_ages *a, u64 since, u32 n)
 {
 	a->count[mq_ages_at(a, since)] -= n;
 	a->total -= n;
 }
 
-/* How long the oldest has been there, in nanoseconds, or less; 0: none is. */
+/*
+ * Return the age of the oldest thing in nanoseconds, rounded down to the end of
+ * its step, or 0 if there is none.
+ */
 u64 mq_ages_oldest(const struct mq_ages *a)
 {
 	u64 now = mq_now(MQ_BOOTTIME), end;

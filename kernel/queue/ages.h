@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The age of the oldest of many: see ages.c. */
+/* The age of the oldest of many things: see ages.c. */
 #ifndef MQ_QUEUE_AGES_H
 #define MQ_QUEUE_AGES_H
 

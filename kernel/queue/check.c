@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Do the counters of a queue agree? A debug kernel looks at the end of each hold of the
- * lock, whichever way a message was sent or received in it: so a step that one of the
- * short ways forgets is seen at once.
+ * Check that the counters of a queue agree. A debug kernel does so at the end
+ * of each hold of the lock, whichever way messages were sent and received in
+ * it. So it reports at once if one of the short ways omits a step.
  */
 #include <linux/bug.h>
 #include <linux/lockdep.h>
@@ -23,7 +23,7 @@ void mq_check_locked(struct mq_queue *q)
 		  q->name, here, q->stored);
 	WARN_ONCE(!here && (s->bytes || q->ready_bytes),
 		  "%s: no message has %llu bytes\n", q->name, s->bytes);
-	/* What was stored in a queue that was removed is not counted as it goes. */
+	/* Messages of a removed queue are freed without being counted. */
 	if (q->gone)
 		return;
 	WARN_ONCE(s->sent != here + s->acked + s->expired + s->dead_lettered +

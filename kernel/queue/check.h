@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Do the counters of a queue agree? See check.c. */
+/* Check that the counters of a queue agree: see check.c. */
 #ifndef MQ_QUEUE_CHECK_H
 #define MQ_QUEUE_CHECK_H
 

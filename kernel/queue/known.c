@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Who sent a message, as the caller may see it. */
+/* The sender of a message, as seen by the caller. */
 #include <linux/pid_namespace.h>
 
 #include "memory/chunk.h"
@@ -7,13 +7,13 @@
 #include "memory/layout.h"
 #include "queue/known.h"
 
-/* A process id, as it may be told to the caller. */
+/* Return @pid if the caller is in the initial pid namespace, else 0. */
 u32 mq_record_pid(u32 pid)
 {
 	return task_active_pid_ns(current) == &init_pid_ns ? pid : 0;
 }
 
-/* See a sender as the caller does. */
+/* Translate the sender of an entry to the namespaces of the caller. */
 void mq_known_learn(struct mq_known *known, const struct mq_entry *e)
 {
 	const struct mq_sender *s = mq_sender_of(e);

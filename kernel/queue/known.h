@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Who sent a message, as the caller may see it: see known.c. */
+/* The sender of a message, as seen by the caller: see known.c. */
 #ifndef MQ_QUEUE_KNOWN_H
 #define MQ_QUEUE_KNOWN_H
 
@@ -9,12 +9,12 @@
 #include "memory/message.h"
 
 /**
- * struct mq_known - a sender, as the caller sees him
- * @sender: mq_entry.sender of whom these numbers are
- * @pid: his process
- * @uid: his effective user id
- * @gid: his effective group id
- * @ids: the last two
+ * struct mq_known - the sender of a message, as seen by the caller
+ * @sender: mq_entry.sender that these numbers were read for
+ * @pid: process id
+ * @uid: effective user id
+ * @gid: effective group id
+ * @ids: @uid and @gid in one number
  */
 struct mq_known {
 	u16	sender;
@@ -32,8 +32,8 @@ u32 mq_record_pid(u32 pid);
 void mq_known_learn(struct mq_known *known, const struct mq_entry *e);
 
 /*
- * Make a message that is in hand, and whose @detail is NULL, the record that its
- * receiver gets. @known: who sent it.
+ * Turn a message that is in hand, and whose @detail is NULL, into the record
+ * that its receiver gets. @known describes its sender.
  */
 static inline void mq_msg_present(struct mq_msg *m,
 				  const struct mq_known *known)
