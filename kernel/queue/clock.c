@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Clocks, and what waits for them.
+ * Clocks and the entries that wait for them.
  *
- * What is relative is measured with CLOCK_BOOTTIME, which goes on while the machine
- * sleeps and never steps. What is sent for an instant waits for that of
- * CLOCK_REALTIME, wherever that clock is set. For each clock a queue has a tree of
- * the entries that wait for it, by time, and one timer, which is set for the first.
- * The timer's interrupt only has the queue's work run (due.c).
+ * Relative times are measured with CLOCK_BOOTTIME, which includes the time that
+ * the machine is suspended and never steps. A message that is sent with an
+ * absolute time waits for that time of CLOCK_REALTIME, even if the clock is set
+ * meanwhile. For each of the two clocks, a queue has a tree of the entries that
+ * wait for it, ordered by time, and one hrtimer that is set for the first of
+ * them. The interrupt of that timer only queues mq_queue.work (due.c).
  */
 #include <linux/ktime.h>
 #include <linux/notifier.h>
@@ -20,10 +21,10 @@
 
 static struct workqueue_struct *mq_workqueue;
 
-/* How long the machine has slept since it was booted, in jiffies: see mq_ticks(). */
+/* Time that the machine was suspended, in jiffies: see mq_ticks(). */
 u64 mq_slept __read_mostly;
 
-/* Nanoseconds since an instant of mq_ticks(). */
+/* Return the nanoseconds since @since, a value of mq_ticks(). */
 u64 mq_ticks_age(u64 since)
 {
 	u64 now = mq_ticks();
@@ -46,7 +47,7 @@ u64 mq_now(enum mq_clocks clock)
 				      ktime_get_real_ns();
 }
 
-/* @ns after @now; what is too far off does not come. */
+/* Return @now plus @ns, or MQ_NEVER if no timer can be set that far ahead. */
 u64 mq_later(u64 now, u64 ns)
 {
 	return ns < KTIME_MAX - now ? now + ns : MQ_NEVER;
@@ -57,7 +58,7 @@ struct mq_detail *mq_timer_first(const struct mq_clock *c)
 	return rb_entry_safe(rb_first_cached(&c->tree), struct mq_detail, timer);
 }
 
-/* By time, and in the order of their ids where that is the same. */
+/* Order by time, and entries with the same time by id. */
 static bool mq_timer_less(struct rb_node *a, const struct rb_node *b)
 {
 	const struct mq_detail *ma = rb_entry(a, struct mq_detail, timer);
@@ -91,8 +92,8 @@ static void mq_clocks_tune(struct mq_queue *q)
 }
 
 /*
- * Something will happen to the entry, which has more and waits for nothing yet,
- * at @when.
+ * Make an entry wait until @when. The entry has an mq_detail and does not wait
+ * for a time yet.
  */
 void mq_timer_set_locked(struct mq_queue *q, struct mq_entry *e,
 			 enum mq_clocks clock, u64 when)
@@ -100,7 +101,7 @@ void mq_timer_set_locked(struct mq_queue *q, struct mq_entry *e,
 	struct mq_clock *c = &q->clocks[clock];
 
 	lockdep_assert_held(&q->lock);
-	/* An instant can be given that no timer can be set for. */
+	/* A sender may pass a time that no timer can be set for. */
 	mq_msg(e)->detail->when = when < KTIME_MAX ? when : MQ_NEVER;
 	if (mq_msg(e)->detail->when == MQ_NEVER)
 		return;
@@ -114,7 +115,10 @@ void mq_timer_set_locked(struct mq_queue *q, struct mq_entry *e,
 	}
 }
 
-/* It will not. The timer is left alone: it goes off for nothing at worst. */
+/*
+ * Stop an entry from waiting for its time. The hrtimer is left set; at worst it
+ * expires when nothing is due.
+ */
 void mq_timer_clear_locked(struct mq_queue *q, struct mq_entry *e)
 {
 	struct mq_clock *c = &q->clocks[e->clock];
@@ -128,7 +132,10 @@ void mq_timer_clear_locked(struct mq_queue *q, struct mq_entry *e)
 	mq_clocks_tune(q);
 }
 
-/* @e, which has the message of @old and its own mq_detail, takes its place. */
+/*
+ * Put @e into the place of @old in the tree of a clock. @e has the contents of
+ * the message of @old, and an mq_detail of its own.
+ */
 void mq_timer_replace_locked(struct mq_queue *q, struct mq_entry *old,
 			     struct mq_entry *e)
 {
@@ -145,7 +152,7 @@ static bool mq_clock_due(const struct mq_queue *q, enum mq_clocks clock)
 	return unlikely(next != MQ_NEVER) && next <= mq_now(clock);
 }
 
-/* Is there something to do for mq_due_do_locked()? */
+/* Return true if mq_due_do_locked() has something to do. */
 bool mq_has_due(const struct mq_queue *q)
 {
 	return unlikely(READ_ONCE(q->timed)) &&
@@ -153,8 +160,9 @@ bool mq_has_due(const struct mq_queue *q)
 }
 
 /*
- * Have the queue's work run. It holds a reference to the queue, and so does the
- * caller; the registry's outlives the timer.
+ * Queue mq_queue.work. While it is queued or running, the work holds a
+ * reference to the queue. The caller holds a reference too; for a timer, that
+ * is the one of the registry, which is dropped after the timer was cancelled.
  */
 void mq_queue_kick(struct mq_queue *q)
 {
@@ -192,7 +200,7 @@ void mq_clocks_start(struct mq_queue *q)
 	}
 }
 
-/* The queue is gone: nothing happens any more. */
+/* Stop the timers of a queue that was removed: nothing is due any more. */
 void mq_clocks_stop(struct mq_queue *q)
 {
 	unsigned int i;
@@ -215,7 +223,10 @@ int __init mq_clock_init(void)
 	return 0;
 }
 
-/* Work that is under way has a reference to its queue, but not to the module. */
+/*
+ * Wait for the work of all queues: it holds references to its queues, but not
+ * to the module.
+ */
 void mq_clock_exit(void)
 {
 	unregister_pm_notifier(&mq_pm_notifier);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Clocks, and what waits for them: see clock.c. */
+/* Clocks and the entries that wait for them: see clock.c. */
 #ifndef MQ_QUEUE_CLOCK_H
 #define MQ_QUEUE_CLOCK_H
 
@@ -35,15 +35,19 @@ int mq_clock_init(void);
 void mq_clock_exit(void);
 
 /*
- * A coarse clock that costs next to nothing to read, in jiffies: it goes on while
- * the machine sleeps, as CLOCK_BOOTTIME does, and no step moves it.
+ * Return the current time in jiffies. This clock is coarse and very cheap to
+ * read. Like CLOCK_BOOTTIME, it goes on while the machine is suspended, and
+ * setting the time of day does not change it.
  */
 static inline u64 mq_ticks(void)
 {
 	return get_jiffies_64() + READ_ONCE(mq_slept);
 }
 
-/* Is the time to live of what is ready or deferred over, though it is there? */
+/*
+ * Return true if the time to live of an entry that is ready or deferred has
+ * expired, although mq_expire_locked() has not removed the entry yet.
+ */
 static inline bool mq_has_expired(const struct mq_entry *e)
 {
 	u64 expires = mq_expires(e);

@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What time does: delays end, messages expire, leases run out, and a queue that
- * nobody uses goes.
+ * What happens when its time has come: delays, times to live and leases end,
+ * and an idle queue is removed.
  *
- * mq_lock() does a portion of what is due by then; where that is not all, as much
- * was made for one moment, it has the queue's work run and goes on, for it may be
- * taken on behalf of somebody who has nothing to do with that.
+ * mq_lock() does a portion of what is due. If that is not all, since many
+ * entries may wait for the same moment, it queues mq_queue.work for the rest:
+ * the thread that takes the lock may have nothing to do with these entries.
  *
- * Nobody depends on how fast that work is. Who looks (STAT, PEEK, poll) waits until
- * all that is due has been done, and helps (mq_lock_looking). Who takes a message
- * does not take one that has expired, and who settles one finds that its lease is
- * over, though that has not been done yet. Who finds nothing to take, or no room,
- * while something is due tries again: each time a portion is done.
+ * No result depends on how soon that work runs:
+ *
+ *   - A caller that shows the queue to somebody (STAT, PEEK, poll) takes the
+ *     lock with mq_lock_looking(), which does all that is due.
+ *   - A receive does not take a message whose time to live is over, and
+ *     SETTLE does not settle a delivery whose lease has expired.
+ *   - A caller that finds no message or no room while something is due tries
+ *     again. Each attempt does a portion.
  */
 #include <linux/ktime.h>
 #include <linux/devmq.h>
@@ -25,7 +28,7 @@
 #include "queue/queue.h"
 #include "queue/state.h"
 
-/* The time that an entry waited for has come. */
+/* Do what is due for one entry: the time that it waited for has come. */
 static void mq_due_do_one(struct mq_queue *q, struct mq_entry *e)
 {
 	switch (mq_msg(e)->state) {
@@ -43,7 +46,7 @@ static void mq_due_do_one(struct mq_queue *q, struct mq_entry *e)
 	}
 }
 
-/* Do what is due, a portion of it. Return: there may be more. */
+/* Do a portion of what is due. Return: true if there may be more. */
 bool mq_due_do_locked(struct mq_queue *q)
 {
 	unsigned int n = 0, clock;
@@ -62,7 +65,7 @@ bool mq_due_do_locked(struct mq_queue *q)
 	return false;
 }
 
-/* When the queue has been unused for too long, or MQ_NEVER. */
+/* Return when the queue will have been idle for expires_ms, or MQ_NEVER. */
 u64 mq_idle_end(const struct mq_queue *q)
 {
 	u64 ms = READ_ONCE(q->opt.expires_ms);
@@ -72,7 +75,7 @@ u64 mq_idle_end(const struct mq_queue *q)
 	return mq_later(q->idle_since, ms * NSEC_PER_MSEC);
 }
 
-/* See to it that the timers go off for the next that is due. */
+/* Set the timers for the next time at which something is due. */
 void mq_timers_arm_locked(struct mq_queue *q)
 {
 	struct mq_clock *c = q->clocks;
@@ -81,7 +84,7 @@ void mq_timers_arm_locked(struct mq_queue *q)
 	lockdep_assert_held(&q->lock);
 	if (q->gone)
 		return;
-	/* One that is in use by others' dead stays until it no longer is. */
+	/* A queue that is another one's dead-letter queue does not expire. */
 	if (hlist_empty(&q->sources))
 		idle = mq_idle_end(q);
 	mq_clock_arm(&c[MQ_REALTIME], c[MQ_REALTIME].next);
@@ -89,7 +92,7 @@ void mq_timers_arm_locked(struct mq_queue *q)
 		     min3(c[MQ_BOOTTIME].next, idle, mq_dedup_next(q)));
 }
 
-/* The last who used the queue went, or how long it may be so changed. */
+/* Start to measure how long the queue is idle, from now on. */
 void mq_idle_locked(struct mq_queue *q)
 {
 	q->idle_since = mq_now(MQ_BOOTTIME);

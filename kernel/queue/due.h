@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What time does: see due.c. */
+/* What is due at a given time: see due.c. */
 #ifndef MQ_QUEUE_DUE_H
 #define MQ_QUEUE_DUE_H
 
