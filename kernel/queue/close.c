@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The end of a queue: nothing more comes in or out, and what was stored goes. */
+/* Close a queue when it is removed, and free what it stores. */
 #include <linux/sched.h>
 #include <linux/devmq.h>
 
@@ -13,7 +13,7 @@
 #include "queue/state.h"
 #include "queue/walk.h"
 
-/* Nothing comes in or out any more. */
+/* Mark a queue as removed: no message enters or leaves it from now on. */
 void mq_queue_gone_locked(struct mq_queue *q)
 {
 	WRITE_ONCE(q->gone, true);
@@ -22,9 +22,9 @@ void mq_queue_gone_locked(struct mq_queue *q)
 }
 
 /**
- * mq_queue_close - let nothing more in or out
+ * mq_queue_close - close a queue, so that no message enters or leaves it
  * @q: the queue
- * @force: even though it stores messages
+ * @force: close it even if it stores messages or messages are coming to it
  *
  * Return: 0, or ENOTEMPTY and nothing has changed.
  */
@@ -42,8 +42,8 @@ int mq_queue_close(struct mq_queue *q, bool force)
 }
 
 /*
- * Free what was in a queue that is closed. What is in flight stays with its
- * holder, and goes with that.
+ * Free the messages of a queue that was closed. Deliveries in flight stay with
+ * the open files that hold them, and are freed when these are closed.
  */
 void mq_queue_drain(struct mq_queue *q)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The end of a queue: see close.c. */
+/* Close a queue and free what it stores: see close.c. */
 #ifndef MQ_QUEUE_CLOSE_H
 #define MQ_QUEUE_CLOSE_H
 

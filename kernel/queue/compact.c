@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Moving messages out of chunks of which little is in use, so that a message
- * that stays does not keep the memory of those that went.
+ * Move messages out of sparse chunks, so that a message that stays in the queue
+ * does not keep the memory of messages that have left.
  *
- * A chunk counts in its queue's waste once less than a quarter of it is in use
- * (mq_chunk_ebb). When all those together take more than the messages that are
- * stored, the queue's work goes through all of its messages and moves what it
- * finds in such chunks to memory of its own, which the same payer is charged
- * for. So a pass costs no more than what was sent and settled since the last.
- * A sender to whom memory is refused does the same at once (mq_reclaim).
+ * A chunk counts as waste of its queue while less than a quarter of it is in
+ * use (mq_chunk_ebb). When the waste exceeds the memory of the messages that
+ * are stored, the queue's work walks through all messages, and moves those in
+ * sparse chunks to memory of their own, which is charged to the same payer. So
+ * one pass costs no more than what was sent and settled since the last one. A
+ * sender that is refused memory runs a pass at once (mq_reclaim).
  *
- * What is in hand is being copied, and is left where it is; whoever looks at a
- * message has a reference to its old chunk, where the message stays as it was.
+ * A message in hand is not moved, since a thread is copying it. A caller that
+ * looks at a message (PEEK, REDRIVE) holds a reference to the old chunk, where
+ * the message stays unchanged.
  */
 #include <linux/sched.h>
 #include <linux/sizes.h>
@@ -31,13 +32,13 @@
 #include "queue/ready.h"
 #include "queue/walk.h"
 
-/* Waste that is no reason to do anything. */
+/* Waste up to this is never worth a pass of the queue's work. */
 #define MQ_WASTE_MIN	SZ_1M
 
-/* Waste for which a sender to whom memory is refused begins. */
+/* Waste that makes a sender that is refused memory start a pass. */
 #define MQ_WASTE_SHORT	SZ_64K
 
-/* How many entries are looked at in one hold of the lock. */
+/* Maximum number of entries looked at in one hold of the lock. */
 #define MQ_COMPACT_STEPS	256
 
 static struct mq_queue *mq_store_queue(struct mq_store *s)
@@ -45,7 +46,7 @@ static struct mq_queue *mq_store_queue(struct mq_store *s)
 	return container_of(s, struct mq_queue, store);
 }
 
-/* Bytes of waste that are worth a pass through all messages of a queue. */
+/* Return how many bytes of waste are worth a pass through all messages. */
 static unsigned long mq_compact_worth(struct mq_store *s)
 {
 	const struct mq_queue *q = mq_store_queue(s);
@@ -74,8 +75,9 @@ static bool mq_is_misplaced(const struct mq_entry *e)
 }
 
 /*
- * The next entry behind @after that is to move, with a reference to its chunk;
- * NULL: there is none, or an ERR_PTR: look again.
+ * Find the next entry behind @after that has to be moved. Return: the entry,
+ * with a reference to its chunk; NULL if there is none; or ERR_PTR(-EAGAIN):
+ * call again.
  */
 static struct mq_entry *mq_compact_next(struct mq_queue *q,
 					struct mq_cursor *c, u64 *after)
@@ -100,7 +102,7 @@ static struct mq_entry *mq_compact_next(struct mq_queue *q,
 	return e;
 }
 
-/* What stands beside the message moves with it. */
+/* Move the mq_detail of @old to @e, if @old has one. */
 static void mq_replace_detail(struct mq_queue *q, struct mq_entry *old,
 			      struct mq_entry *e, struct mq_detail *own)
 {
@@ -116,7 +118,7 @@ static void mq_replace_detail(struct mq_queue *q, struct mq_entry *old,
 		mq_msg(e)->detail->e = e;
 }
 
-/* @e, a copy of @old, takes its place in the queue. */
+/* Put @e, a copy of @old, into the place of @old in the queue. */
 static void mq_replace_locked(struct mq_queue *q, struct mq_entry *old,
 			      struct mq_entry *e)
 {
@@ -141,7 +143,10 @@ static void mq_replace_locked(struct mq_queue *q, struct mq_entry *old,
 	}
 }
 
-/* Move the entry that @id is, if that is still @old. Return: false: no memory. */
+/*
+ * Move the entry with the id @id, if that is still @old. Return: false if
+ * there is no memory for it.
+ */
 static bool mq_compact_move(struct mq_queue *q, struct mq_cursor *c,
 			    struct mq_entry *old, u64 id)
 {
@@ -166,7 +171,10 @@ static bool mq_compact_move(struct mq_queue *q, struct mq_cursor *c,
 	return true;
 }
 
-/* Free chunks of which little is in use. Return: there is less waste than before. */
+/*
+ * Move all messages out of sparse chunks, and so free these. Return: true if
+ * there is less waste than before.
+ */
 static bool mq_compact(struct mq_store *s)
 {
 	struct mq_queue *q = mq_store_queue(s);
@@ -196,7 +204,7 @@ static bool mq_compact(struct mq_store *s)
 	return atomic_long_read(&s->waste) < before;
 }
 
-/* The queue's work: if it is time for that. */
+/* Compact a queue if its waste is worth a pass. Called by the queue's work. */
 void mq_compact_due(struct mq_queue *q)
 {
 	if (atomic_long_read(&q->store.waste) > mq_compact_worth(&q->store))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Moving messages out of chunks of which little is in use: see compact.c. */
+/* Move messages out of sparse chunks: see compact.c. */
 #ifndef MQ_QUEUE_COMPACT_H
 #define MQ_QUEUE_COMPACT_H
 

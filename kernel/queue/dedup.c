@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * De-duplication: which ids were seen within the window, and what number the
- * first message got that came with each. That is remembered apart from the
- * message, so it outlives that.
+ * De-duplication: remember which de-duplication ids were seen within the
+ * window, and the id of the first message that came with each. A struct mq_seen
+ * is separate from its message and outlives it.
  *
- * All that ends in _locked runs under mq_queue.lock and neither sleeps nor
- * allocates.
+ * The functions that end in _locked run under mq_queue.lock, and neither sleep
+ * nor allocate.
  */
 #include <linux/rbtree.h>
 #include <linux/string.h>
@@ -17,8 +17,9 @@
 #include "queue/queue.h"
 
 /*
- * How many are forgotten in one hold of the lock, and how many for each message
- * that comes in then, so that no more are remembered in the end.
+ * Ids are forgotten in portions: MQ_TRIM_PORTION in one hold of the lock, or
+ * MQ_TRIM_EACH for each message that is added if that is more. As each message
+ * adds one id only, the number of ids shrinks if it is too large.
  */
 #define MQ_TRIM_PORTION	64
 #define MQ_TRIM_EACH	2
@@ -77,7 +78,7 @@ static u64 mq_window_end(const struct mq_queue *q, const struct mq_seen *s)
 			READ_ONCE(q->opt.dedup_window_ms) * NSEC_PER_MSEC);
 }
 
-/* When the first window ends, or MQ_NEVER. */
+/* Return when the window of the oldest id ends, or MQ_NEVER. */
 u64 mq_dedup_next(struct mq_queue *q)
 {
 	const struct mq_seen *s = mq_oldest(q);
@@ -85,13 +86,15 @@ u64 mq_dedup_next(struct mq_queue *q)
 	return s ? mq_window_end(q, s) : MQ_NEVER;
 }
 
-/* May one more be forgotten, where @n have been for one message? */
+/* Return true if one more id may be forgotten, after @n for this message. */
 static bool mq_may_forget(const struct mq_queue *q, unsigned int n)
 {
 	return n < MQ_TRIM_EACH || q->dedup.forgotten < MQ_TRIM_PORTION;
 }
 
-/* Forget what is outside the window, a portion. Return: there is more. */
+/*
+ * Forget ids whose window has ended, a portion. Return: true if there are more.
+ */
 bool mq_dedup_trim_locked(struct mq_queue *q)
 {
 	unsigned int n = 0;
@@ -110,7 +113,10 @@ bool mq_dedup_trim_locked(struct mq_queue *q)
 	return false;
 }
 
-/* The number of the message that came first with the same id; 0: none did. */
+/*
+ * Find the message that came first with the same de-duplication id. Return: its
+ * id, or 0 if there was none within the window.
+ */
 u64 mq_dedup_find_locked(struct mq_queue *q, struct mq_seen *s)
 {
 	struct rb_node *node;
@@ -121,14 +127,14 @@ u64 mq_dedup_find_locked(struct mq_queue *q, struct mq_seen *s)
 	if (!node)
 		return 0;
 	first = rb_entry(node, struct mq_seen, node);
-	/* More than a portion may be old. */
+	/* A portion may not have reached this id, although it is old. */
 	if (mq_window_end(q, first) > mq_now(MQ_BOOTTIME))
 		return first->id;
 	mq_forget(q, first);
 	return 0;
 }
 
-/* A message was purged: what it came with may be sent once more. */
+/* Forget the id of a purged message, so that it may be sent once more. */
 void mq_dedup_purge_locked(struct mq_queue *q, u64 id)
 {
 	struct rb_node *node;
@@ -140,8 +146,9 @@ void mq_dedup_purge_locked(struct mq_queue *q, u64 id)
 }
 
 /*
- * Remember one that mq_dedup_find_locked() has just not found. Return: it is the only
- * one, so a timer is to be set for its end.
+ * Remember an id that mq_dedup_find_locked() has just not found. Return: true
+ * if it is the only one, so the caller has to set a timer for the end of its
+ * window.
  */
 bool mq_dedup_add_locked(struct mq_queue *q, struct mq_seen *s, u64 id)
 {
@@ -149,7 +156,7 @@ bool mq_dedup_add_locked(struct mq_queue *q, struct mq_seen *s, u64 id)
 
 	lockdep_assert_held(&q->lock);
 	if (!READ_ONCE(q->opt.dedup_window_ms)) {
-		/* There was a window when it was sent. */
+		/* The window was set to 0 after the sender allocated @s. */
 		list_add(&s->list, &q->dedup.old);
 		return false;
 	}
@@ -158,7 +165,7 @@ bool mq_dedup_add_locked(struct mq_queue *q, struct mq_seen *s, u64 id)
 	rb_add(&s->node, &q->dedup.tree, mq_seen_less);
 	rb_add_cached(&s->number, &q->dedup.numbers, mq_number_less);
 	q->dedup.count++;
-	/* Some more each time, where the bound was set lower. */
+	/* Shrink by a few ids each time, if dedup_max was lowered. */
 	while (q->dedup.count > READ_ONCE(q->opt.dedup_max) &&
 	       mq_may_forget(q, n++)) {
 		mq_forget(q, mq_oldest(q));
@@ -167,7 +174,7 @@ bool mq_dedup_add_locked(struct mq_queue *q, struct mq_seen *s, u64 id)
 	return q->dedup.count == 1;
 }
 
-/* Free what was forgotten, without the lock. */
+/* Free forgotten ids. The caller does not hold the lock. */
 void mq_dedup_free(struct list_head *old)
 {
 	struct mq_seen *s, *next;
@@ -183,7 +190,7 @@ void mq_dedup_init(struct mq_queue *q)
 	INIT_LIST_HEAD(&q->dedup.old);
 }
 
-/* The queue goes, with all it remembers. */
+/* Free all ids, when the queue is freed. */
 void mq_dedup_exit(struct mq_queue *q)
 {
 	struct mq_seen *s, *next;
