@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a consumer has in its hands: how a message is handed out, and the ways
- * in which its flight ends. As in state.c, each runs under mq_queue.lock and
- * cannot fail.
+ * Deliveries: how a message is handed out, and the ways in which its delivery
+ * ends. As in state.c, each change is one function, runs under mq_queue.lock
+ * and cannot fail.
  *
- * In flight, an entry is either in mq_file.held, where it can be settled and
- * its lease can end, or in the hand of whoever copies it out, where nobody
- * else touches it. Those that end a flight want it in hand.
+ * A message in flight is either held by an open file (mq_file.held), where it
+ * can be settled and its lease can expire, or in the hand of the thread that
+ * copies it out, where no other thread changes it. The functions that end a
+ * delivery expect the entry in hand.
  */
 #include <linux/ktime.h>
 #include <linux/sched/signal.h>
@@ -34,24 +35,10 @@
 #include "queue/tell.h"
 #include "queue/trace.h"
 
-/*
- * Messages that are handed out alone
- *
- * What has used half of its deliveries may well be what ends its consumers. Then
- * it is to die alone: no other message is handed out with it, none to who holds
- * it, and it is not handed to who holds others (mq_comes_alone). It keeps its place
- * meanwhile, and is not passed over, or a consumer that is never done with all it
- * holds would never come to it. So a consumer for whom it is next, and who holds
- * others, receives nothing until he has settled these, or until another one has
- * taken it. That he "met" it is noted, and takes his credit (mq_has_credit); he is
- * told when something that he held was settled, and tries again, and when such a
- * message no longer is next, which each mq_unlock() looks for (mq_unmeet_locked).
- */
-
-/* What a consumer finds where nothing can be delivered. */
+/* Return what a receive gets if no message can be delivered. */
 static struct mq_entry *mq_nothing(struct mq_queue *q)
 {
-	/* Others may wait behind their key: that is not the end. */
+	/* Ready messages wait behind others of their key: not the end. */
 	if (unlikely(q->stat.ready))
 		return ERR_PTR(-EAGAIN);
 	switch (READ_ONCE(q->opt.eof)) {
@@ -64,13 +51,19 @@ static struct mq_entry *mq_nothing(struct mq_queue *q)
 	}
 }
 
-/* May this consumer receive now? 0, ENODEV, EAGAIN, EBUSY or EINTR. */
+/**
+ * mq_delivery_may_locked - check whether a consumer may receive now
+ * @q: the queue
+ * @f: the consumer
+ *
+ * Return: 0, ENODEV, EAGAIN, EBUSY or EINTR, as mq_delivery_next_locked().
+ */
 int mq_delivery_may_locked(struct mq_queue *q, struct mq_file *f)
 {
 	lockdep_assert_held(&q->lock);
 	if (q->gone)
 		return -ENODEV;
-	/* What a dying task takes nobody would ever see. */
+	/* A task that is being killed would take the message for nothing. */
 	if (unlikely(fatal_signal_pending(current)))
 		return -EINTR;
 	if (unlikely(mq_paused(q, MQ_PAUSED_RECEIVE)))
@@ -81,14 +74,15 @@ int mq_delivery_may_locked(struct mq_queue *q, struct mq_file *f)
 }
 
 /**
- * mq_delivery_next_locked - what is next for a consumer
+ * mq_delivery_next_locked - find the next message for a consumer
  * @q: the queue
  * @f: the consumer
  *
- * Return: the entry, still ready; NULL at end of file; or an ERR_PTR: ENODEV,
- * EAGAIN (nothing there, or not before time has gone on, if mq_has_due()), EBUSY
- * (the consumer holds as many deliveries as it may, or the next is handed out alone,
- * or another consumer is active), EINTR (the caller is being killed).
+ * Return: the entry, which is still ready; NULL at end of file; or an ERR_PTR:
+ * ENODEV; EAGAIN if there is no message, or if mq_has_due() and what is due has
+ * to be done first; EBUSY if the consumer has no credit, because it holds as
+ * many deliveries as it may, or the next message is handed out alone, or
+ * another consumer is active; EINTR if the caller is being killed.
  */
 struct mq_entry *mq_delivery_next_locked(struct mq_queue *q, struct mq_file *f)
 {
@@ -107,14 +101,26 @@ struct mq_entry *mq_delivery_next_locked(struct mq_queue *q, struct mq_file *f)
 	return e ?: mq_nothing(q);
 }
 
-/* A deferred message by its id, or an ERR_PTR: as above, and ENOENT. */
+/**
+ * mq_delivery_deferred_locked - find a deferred message
+ * @q: the queue
+ * @f: the consumer that receives it
+ * @id: id of the message
+ *
+ * Return: the entry, or an ERR_PTR: ENOENT if no message with this id is
+ * deferred, or as mq_delivery_next_locked().
+ */
 struct mq_entry *mq_delivery_deferred_locked(struct mq_queue *q,
 					     struct mq_file *f, u64 id)
 {
 	struct mq_entry *e;
 	int err;
 
-	/* What is next does not matter here: whoever waits for that looks again. */
+	/*
+	 * That the next message is handed out alone does not concern this call.
+	 * Waiters that want the next message look again, and set MQ_MET_ALONE
+	 * again.
+	 */
 	if (unlikely(f->apart == MQ_MET_ALONE))
 		mq_rejoin_locked(f);
 	err = mq_delivery_may_locked(q, f);
@@ -129,7 +135,7 @@ struct mq_entry *mq_delivery_deferred_locked(struct mq_queue *q,
 	return e;
 }
 
-/* The lease of a delivery begins, if there is one. */
+/* Start the lease of a delivery, if its consumer has one. */
 static void mq_lease_begin(struct mq_file *f, struct mq_entry *e)
 {
 	e->clock = MQ_BOOTTIME;
@@ -138,9 +144,12 @@ static void mq_lease_begin(struct mq_file *f, struct mq_entry *e)
 }
 
 /**
- * mq_delivery_lease - see to it that the lease of a delivery can end
+ * mq_delivery_lease - make sure that the lease of a delivery can expire
  * @f: the consumer
- * @e: the entry, in hand since a moment ago
+ * @e: the entry, which was just handed out and is in hand
+ *
+ * Gives the entry an mq_detail if the consumer has a lease and the entry has no
+ * mq_detail. The caller does not hold the lock.
  */
 void mq_delivery_lease(struct mq_file *f, struct mq_entry *e)
 {
@@ -149,14 +158,14 @@ void mq_delivery_lease(struct mq_file *f, struct mq_entry *e)
 	if (likely(!READ_ONCE(f->lease_ns) || mq_msg(e)->detail))
 		return;
 	detail = mq_detail_alloc();
-	/* Others may be looking at it. */
+	/* PEEK may read the entry at the same time. */
 	spin_lock(&f->q->lock);
 	mq_detail_add(e, &detail);
 	mq_lease_begin(f, e);
 	spin_unlock(&f->q->lock);
 }
 
-/* Hand it out: it is in flight now, and in the caller's hand. */
+/* Hand out an entry: it is in flight, and in the hand of the caller. */
 void mq_delivery_begin_locked(struct mq_file *f, struct mq_entry *e)
 {
 	struct mq_msg *m = mq_msg(e);
@@ -182,8 +191,8 @@ void mq_delivery_begin_locked(struct mq_file *f, struct mq_entry *e)
 }
 
 /*
- * Hold the first of @batch, as long as they are plain and in the order of their
- * ids: they leave it.
+ * Hold the entries at the beginning of @batch, up to the first that has an
+ * mq_detail or whose id is not in order. Remove them from @batch.
  */
 static void mq_held_add_run(struct mq_file *f, struct list_head *batch)
 {
@@ -215,7 +224,7 @@ static void mq_held_add_run(struct mq_file *f, struct list_head *batch)
 		mq_held_to_tree(h);
 }
 
-/* Hold all of them: they were handed out as records. */
+/* Hold all entries of a batch, which were handed out as records. */
 void mq_delivery_hold_batch_locked(struct mq_file *f, struct list_head *batch)
 {
 	struct mq_entry *e, *next;
@@ -229,7 +238,7 @@ void mq_delivery_hold_batch_locked(struct mq_file *f, struct list_head *batch)
 	INIT_LIST_HEAD(batch);
 }
 
-/* The consumer keeps the delivery for later: it can be settled now. */
+/* Let a consumer hold a delivery in hand, so that it can be settled. */
 void mq_delivery_hold_locked(struct mq_file *f, struct mq_entry *e)
 {
 	struct mq_msg *m = mq_msg(e);
@@ -245,7 +254,7 @@ void mq_delivery_hold_locked(struct mq_file *f, struct mq_entry *e)
 		mq_timer_set_locked(f->q, e, MQ_BOOTTIME, m->detail->when);
 }
 
-/* Back into the caller's hand. */
+/* Take a delivery that is held into the hand of the caller. */
 void mq_delivery_unhold_locked(struct mq_file *f, struct mq_entry *e)
 {
 	lockdep_assert_held(&f->q->lock);
@@ -257,7 +266,7 @@ void mq_delivery_unhold_locked(struct mq_file *f, struct mq_entry *e)
 		WRITE_ONCE(f->partial, NULL);
 }
 
-/* The flight of an entry in hand ends: it is in no state for a moment. */
+/* End the delivery of an entry in hand, and leave the entry in no state. */
 static void mq_delivery_end(struct mq_file *f, struct mq_entry *e)
 {
 	mq_state_leave_locked(f->q, e);
@@ -268,7 +277,10 @@ static void mq_delivery_end(struct mq_file *f, struct mq_entry *e)
 		mq_rejoin_locked(f);
 }
 
-/* They are held no more. Those that came together were held at once. */
+/*
+ * Remove the entries of a batch from mq_queue.hold_ages. Neighbours that were
+ * handed out together have the same time, and are removed together.
+ */
 static void mq_ages_del_run(struct mq_ages *a, const struct list_head *batch)
 {
 	const struct mq_entry *e;
@@ -288,7 +300,7 @@ static void mq_ages_del_run(struct mq_ages *a, const struct list_head *batch)
 	mq_ages_del(a, since, n);
 }
 
-/* They leave the queue, which has an order. */
+/* Remove the entries of a batch from the order of a queue that has one. */
 static void mq_order_done_run(struct mq_queue *q, struct list_head *batch)
 {
 	struct mq_entry *e;
@@ -299,7 +311,10 @@ static void mq_order_done_run(struct mq_queue *q, struct list_head *batch)
 	}
 }
 
-/* So many deliveries are done; their entries are in no list of the queue's. */
+/*
+ * Count @n deliveries as acknowledged. The caller has removed their entries
+ * from all lists and trees of the queue.
+ */
 void mq_delivery_count_done_locked(struct mq_file *f, u32 n, u64 bytes)
 {
 	struct mq_queue *q = f->q;
@@ -314,10 +329,10 @@ void mq_delivery_count_done_locked(struct mq_file *f, u32 n, u64 bytes)
 }
 
 /**
- * struct mq_done - messages that are done
- * @n: how many they are
- * @bytes: what they count in the queue's bound
- * @rare: one of them has more than a message
+ * struct mq_done - messages that were acknowledged together
+ * @n: number of messages
+ * @bytes: what they count towards max_bytes
+ * @rare: a message has an mq_detail, or is an entry of a queue with an order
  */
 struct mq_done {
 	u32	n;
@@ -326,9 +341,10 @@ struct mq_done {
 };
 
 /*
- * The first ones of a list are done, up to an id and so many at most. Most often
- * they stand behind each other in mq_queue.all as well, and are taken out of
- * there at once. Return: the last one's link.
+ * Unlink the first entries of a list from mq_queue.all and from all else of the
+ * queue, but not from the list: entries with an id up to @last_id, @max at
+ * most. Entries that are adjacent in mq_queue.all too, as they usually are, are
+ * unlinked at once. Return: link of the last of these entries.
  */
 static struct list_head *mq_finish_some(struct mq_queue *q,
 					struct list_head *list, u64 last_id,
@@ -369,8 +385,8 @@ static struct list_head *mq_finish_some(struct mq_queue *q,
 }
 
 /*
- * All of them are done, and the caller frees them, without the lock: with
- * mq_entries_free_plain(), which wants to know what this returns.
+ * Acknowledge all entries of a batch in hand. The caller drops the lock and
+ * frees them with mq_entries_free_plain(). Return: @rare for that function.
  */
 bool mq_delivery_done_batch_locked(struct mq_file *f, struct list_head *batch)
 {
@@ -386,15 +402,16 @@ bool mq_delivery_done_batch_locked(struct mq_file *f, struct list_head *batch)
 }
 
 /**
- * mq_delivery_ack_held_locked - acknowledge what is held, beginning with the oldest
+ * mq_delivery_ack_held_locked - acknowledge the oldest deliveries of a consumer
  * @f: the consumer
- * @first_id: not if the oldest has a smaller id
- * @last_id: up to this id
- * @max: so many at most
- * @batch: gets their entries, for the caller to free without the lock
- * @rare: gets what mq_entries_free_plain() wants to know
+ * @first_id: do nothing if the oldest delivery has a smaller id
+ * @last_id: acknowledge up to this id
+ * @max: acknowledge no more than this
+ * @batch: gets the entries; the caller frees them without the lock
+ * @rare: gets @rare for mq_entries_free_plain()
  *
- * Return: how many; the rest has to be looked for one by one.
+ * Return: how many were acknowledged. The caller has to search for the others
+ * one by one.
  */
 u32 mq_delivery_ack_held_locked(struct mq_file *f, u64 first_id, u64 last_id,
 				u32 max, struct list_head *batch, bool *rare)
@@ -419,14 +436,14 @@ u32 mq_delivery_ack_held_locked(struct mq_file *f, u64 first_id, u64 last_id,
 	return done.n;
 }
 
-/* Done, and the caller frees the entry, without the lock. */
+/* Acknowledge a delivery in hand. The caller frees it without the lock. */
 void mq_delivery_done_locked(struct mq_file *f, struct mq_entry *e)
 {
 	mq_delivery_ack_locked(f, e);
 	list_del(&e->list);
 }
 
-/* Done. */
+/* Acknowledge a delivery in hand. */
 void mq_delivery_ack_locked(struct mq_file *f, struct mq_entry *e)
 {
 	struct mq_queue *q = f->q;
@@ -437,7 +454,7 @@ void mq_delivery_ack_locked(struct mq_file *f, struct mq_entry *e)
 	mq_queue_unlink_locked(q, e);
 }
 
-/* The consumer hands it back in good order: the attempt does not count. */
+/* Release a delivery in hand: the attempt does not count. */
 void mq_delivery_release_locked(struct mq_file *f, struct mq_entry *e)
 {
 	mq_msg(e)->attempt--;
@@ -446,7 +463,7 @@ void mq_delivery_release_locked(struct mq_file *f, struct mq_entry *e)
 	mq_back_locked(f->q, e);
 }
 
-/* Once more, and it is dead? */
+/* Return true if one more failure would make the message die. */
 static bool mq_is_last_chance(const struct mq_queue *q, const struct mq_entry *e)
 {
 	u64 most = READ_ONCE(q->opt.max_deliveries);
@@ -455,8 +472,8 @@ static bool mq_is_last_chance(const struct mq_queue *q, const struct mq_entry *e
 }
 
 /*
- * Does what is to become of a delivery need mq_entry.detail? @action is an enum
- * devmq_action, or 0: it comes back as its consumer closes.
+ * Return true if the end of a delivery needs an mq_detail. @action is an enum
+ * devmq_action, or 0 if the delivery returns because its consumer is closed.
  */
 static bool mq_action_needs_detail(const struct mq_queue *q,
 				   const struct mq_entry *e, u32 action)
@@ -467,13 +484,15 @@ static bool mq_action_needs_detail(const struct mq_queue *q,
 }
 
 /**
- * mq_delivery_prepare_locked - have what the end of a flight will need
+ * mq_delivery_prepare_locked - give an entry what the end of its delivery needs
  * @q: the queue
  * @e: the entry
- * @action: enum devmq_action, or 0: it comes back as its consumer closes
- * @detail: from mq_detail_alloc(), used if need be; or of NULL
+ * @action: enum devmq_action, or 0 if the delivery returns because its consumer
+ *	is closed
+ * @detail: points to an mq_detail from mq_detail_alloc(), which is used if
+ *	needed, or to NULL
  *
- * Return: false if there is no spare and one is needed.
+ * Return: false if an mq_detail is needed and @detail points to NULL.
  */
 bool mq_delivery_prepare_locked(struct mq_queue *q, struct mq_entry *e, u32 action,
 				struct mq_detail **detail)
@@ -487,14 +506,14 @@ bool mq_delivery_prepare_locked(struct mq_queue *q, struct mq_entry *e, u32 acti
 	return true;
 }
 
-/* What the queue's back-off says for so many failures. */
+/* Return the delay that retry_ms and its back-off give after @failures. */
 static u64 mq_backoff(const struct mq_queue *q, u32 failures)
 {
 	u64 delay = READ_ONCE(q->opt.retry_ms);
 	u64 factor = READ_ONCE(q->opt.retry_backoff);
 	u64 most = READ_ONCE(q->opt.retry_max_ms) ?: MQ_MS_MAX;
 
-	/* Whoever asks for a long first delay need not know of the ceiling. */
+	/* If retry_ms is above retry_max_ms, it is the delay of each retry. */
 	most = max(most, delay);
 	if (factor > 1)
 		while (failures-- > 1 && delay && delay < most)
@@ -503,8 +522,9 @@ static u64 mq_backoff(const struct mq_queue *q, u32 failures)
 }
 
 /*
- * It went wrong once more: back after @delay, unless that was once too often. The
- * note is the last failure's. Return: whether it died.
+ * Count a failure: the message waits for @delay, or dies if it has used its
+ * max_deliveries. @note replaces the note of the previous failure. Return: true
+ * if the message died.
  */
 static bool mq_delivery_fail(struct mq_queue *q, struct mq_entry *e,
 			     enum devmq_failure failure, struct mq_text *note,
@@ -527,7 +547,7 @@ static bool mq_delivery_fail(struct mq_queue *q, struct mq_entry *e,
 	return false;
 }
 
-/* The consumer's file was closed. */
+/* Return a delivery in hand: its consumer was closed, or its process died. */
 void mq_delivery_crash_locked(struct mq_file *f, struct mq_entry *e)
 {
 	mq_delivery_end(f, e);
@@ -535,14 +555,17 @@ void mq_delivery_crash_locked(struct mq_file *f, struct mq_entry *e)
 	mq_delivery_fail(f->q, e, DEVMQ_FAILURE_CRASH, NULL, 0);
 }
 
-/* Has the lease of a delivery that is held run out, though it is there? */
+/*
+ * Return true if the lease of a delivery that is held has expired, although
+ * mq_lease_expire_locked() has not ended it yet.
+ */
 bool mq_lease_has_expired(const struct mq_entry *e)
 {
 	return unlikely(e->timed) &&
 	       mq_msg(e)->detail->when <= mq_now(MQ_BOOTTIME);
 }
 
-/* The lease of a delivery that is held has run out. */
+/* End a delivery that is held, because its lease has expired. */
 void mq_lease_expire_locked(struct mq_queue *q, struct mq_entry *e)
 {
 	struct mq_file *f = mq_msg(e)->holder;
@@ -553,11 +576,11 @@ void mq_lease_expire_locked(struct mq_queue *q, struct mq_entry *e)
 	mq_delivery_end(f, e);
 	trace_mq_lease(q, e);
 	mq_delivery_fail(q, e, DEVMQ_FAILURE_LEASE, NULL, 0);
-	/* It may hold another one now, or has something to tell. */
+	/* @f may have credit again, or has to report that @partial is lost. */
 	mq_tell_locked(f);
 }
 
-/* Whoever may purge the queue wants it gone. */
+/* Purge a delivery in hand. */
 void mq_delivery_purge_locked(struct mq_file *f, struct mq_entry *e)
 {
 	mq_delivery_end(f, e);
@@ -565,8 +588,9 @@ void mq_delivery_purge_locked(struct mq_file *f, struct mq_entry *e)
 }
 
 /*
- * Somebody else settles a delivery that is held, which has what that needs. Return:
- * whether the message is dead.
+ * Settle a delivery that is held, on behalf of a caller that does not hold it
+ * and that has called mq_delivery_prepare_locked(). Return: true if the message
+ * is dead.
  */
 bool mq_delivery_revoke_locked(struct mq_entry *e,
 			       const struct devmq_settlement *how,
@@ -588,8 +612,9 @@ bool mq_delivery_revoke_locked(struct mq_entry *e,
 }
 
 /*
- * The consumer could not do it, and may say why: again after @delay, 0: as the
- * queue says. Return: whether that was once too often, and it is dead.
+ * Retry a delivery in hand: its consumer could not process it, and may say why
+ * in @note. The message waits for @delay, or as long as the queue says if
+ * @delay is 0. Return: true if this was its last failure, and it is dead.
  */
 bool mq_delivery_retry_locked(struct mq_file *f, struct mq_entry *e, u64 delay,
 			      struct mq_text *note)
@@ -602,7 +627,10 @@ bool mq_delivery_retry_locked(struct mq_file *f, struct mq_entry *e, u64 delay,
 	return mq_delivery_fail(q, e, DEVMQ_FAILURE_RETRY, note, delay);
 }
 
-/* The consumer says that it is no good, and why. Return: whether it is dead. */
+/*
+ * Reject a delivery in hand: its consumer says that the message is not valid,
+ * and may say why. Return: true if the message is dead.
+ */
 bool mq_delivery_reject_locked(struct mq_file *f, struct mq_entry *e, u16 reason,
 			       struct mq_text *note)
 {
@@ -612,7 +640,7 @@ bool mq_delivery_reject_locked(struct mq_file *f, struct mq_entry *e, u16 reason
 			     mq_backoff(f->q, mq_failures_here(e) + 1));
 }
 
-/* The lease of a delivery that is held begins anew. */
+/* Restart the lease of a delivery that is held. */
 void mq_delivery_extend_locked(struct mq_file *f, struct mq_entry *e, u64 lease)
 {
 	struct mq_queue *q = f->q;
@@ -629,7 +657,7 @@ void mq_delivery_extend_locked(struct mq_file *f, struct mq_entry *e, u64 lease)
 	trace_mq_extend(q, e);
 }
 
-/* Until somebody receives it by its id, or its time is over. */
+/* Defer an entry until it is received by its id or its time to live ends. */
 static void mq_set_aside(struct mq_queue *q, struct mq_entry *e)
 {
 	if (unlikely(q->order))
@@ -639,7 +667,7 @@ static void mq_set_aside(struct mq_queue *q, struct mq_entry *e)
 		mq_timer_set_locked(q, e, MQ_BOOTTIME, mq_msg(e)->detail->expires);
 }
 
-/* The consumer sets it aside. */
+/* Defer a delivery in hand. */
 void mq_delivery_defer_locked(struct mq_file *f, struct mq_entry *e)
 {
 	mq_delivery_end(f, e);
@@ -648,9 +676,9 @@ void mq_delivery_defer_locked(struct mq_file *f, struct mq_entry *e)
 }
 
 /*
- * None of it could be handed over: as if it had never been taken. A queue that
- * has been removed meanwhile takes nothing back; then it is held, and goes
- * with the file.
+ * Undo the handing out of a message of which nothing could be copied, as if it
+ * had never been taken. If the queue was removed meanwhile, the open file holds
+ * the delivery until it is closed.
  */
 void mq_delivery_undo_locked(struct mq_file *f, struct mq_entry *e)
 {
@@ -674,7 +702,7 @@ void mq_delivery_undo_locked(struct mq_file *f, struct mq_entry *e)
 		mq_back_locked(q, e);
 }
 
-/* Finish a delivery in hand. Return: whether the message is dead. */
+/* Settle a delivery in hand. Return: true if the message is dead. */
 bool mq_delivery_settle_locked(struct mq_file *f, struct mq_entry *e,
 			       const struct devmq_settlement *s,
 			  struct mq_text *note)

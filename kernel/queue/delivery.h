@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What a consumer has in its hands: see delivery.c. */
+/* How messages are handed out, and how their delivery ends: see delivery.c. */
 #ifndef MQ_QUEUE_DELIVERY_H
 #define MQ_QUEUE_DELIVERY_H
 
