@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The lock of a queue, and what its release does: whoever waits for what has changed
- * is woken, and what has left is freed, or carried to its dead-letter queue.
+ * The lock of a queue. Its release wakes those that wait for what has changed,
+ * frees the entries that have left, and carries dead messages to the
+ * dead-letter queue.
  */
 #include <linux/sched.h>
 #include <linux/devmq.h>
@@ -30,7 +31,7 @@ static void mq_due_catch_up(struct mq_queue *q)
 		mq_queue_kick(q);
 }
 
-/* Take the lock, and do what time has done by now, a portion of it. */
+/* Take the lock, and do a portion of what is due. */
 void mq_lock(struct mq_queue *q) __acquires(&q->lock)
 {
 	spin_lock(&q->lock);
@@ -39,8 +40,8 @@ void mq_lock(struct mq_queue *q) __acquires(&q->lock)
 }
 
 /*
- * The same, and all of it, for one who is to see the queue as it is by now; not
- * if he is being killed.
+ * Take the lock, and do all that is due, for a caller that shows the queue to
+ * somebody. Stop if the caller is being killed.
  */
 void mq_lock_looking(struct mq_queue *q) __acquires(&q->lock)
 {
@@ -52,7 +53,7 @@ void mq_lock_looking(struct mq_queue *q) __acquires(&q->lock)
 	}
 }
 
-/* What changed under the lock that others may wait for. */
+/* Changes under the lock that waiters have to be told of. */
 struct mq_news {
 	bool		freed;
 	bool		was_full;
@@ -75,12 +76,12 @@ static struct mq_news mq_news_take(struct mq_queue *q)
 	return news;
 }
 
-/* Without the lock: wake them. */
+/* Wake the waiters that the changes concern. The lock is not held. */
 static void mq_news_tell(struct mq_queue *q, struct mq_news news)
 {
 	if (news.freed)
 		mq_wake_writers(&q->gate, news.was_full);
-	/* Who waited behind a key may be at the end now; that is for all. */
+	/* All readers that waited behind a key may be at end of file. */
 	if (unlikely(news.all))
 		mq_wake_every_reader(&q->gate);
 	else if (news.ready)
@@ -88,8 +89,9 @@ static void mq_news_tell(struct mq_queue *q, struct mq_news news)
 }
 
 /*
- * The same, but its delay and its time to live stay. How long a dead message was to
- * be kept is no time to live: it ends with the message's being dead.
+ * Reset what has happened to a message that was redriven, except for its delay
+ * and its time to live. A dead message keeps neither: its time only says how
+ * long it was to stay dead.
  */
 static void mq_settle_in_locked(struct mq_queue *q, struct mq_entry *e)
 {
@@ -104,16 +106,16 @@ static void mq_settle_in_locked(struct mq_queue *q, struct mq_entry *e)
 }
 
 /**
- * mq_arrive - an entry from another queue comes in, to a place that it has
- * @q: the queue
- * @e: the entry; mq_place_reserve() or mq_place_expect() said that it comes
- * @how: as what
+ * mq_arrive - add an entry that comes from another queue
+ * @q: the queue that it comes to
+ * @e: the entry, announced by mq_place_reserve() or mq_place_expect()
+ * @how: how it arrives
  *
- * If the queue has been removed meanwhile, it goes with what was in that.
+ * If @q was removed meanwhile, the entry is freed.
  */
 void mq_arrive(struct mq_queue *q, struct mq_entry *e, enum mq_arrival how)
 {
-	/* Not mq_lock(): this is called by the mq_unlock() of another queue. */
+	/* Not mq_lock(): mq_unlock() of another queue calls this function. */
 	spin_lock(&q->lock);
 	mq_place_taken(q);
 	if (how == MQ_ARRIVES_MOVED)
@@ -127,7 +129,7 @@ void mq_arrive(struct mq_queue *q, struct mq_entry *e, enum mq_arrival how)
 	mq_msg(e)->attempt = 0;
 	if (how == MQ_ARRIVES_DEAD) {
 		mq_dead_letter_add_locked(q, e);
-		/* However long it had elsewhere. */
+		/* The time to live in the other queue does not count. */
 		mq_msg(e)->detail->expires = mq_expiry(READ_ONCE(q->opt.ttl_ms));
 	} else if (how == MQ_ARRIVES_ANEW) {
 		mq_absolve_locked(q, e);
@@ -154,7 +156,7 @@ void mq_arrive(struct mq_queue *q, struct mq_entry *e, enum mq_arrival how)
 	mq_unlock(q);
 }
 
-/* Carry one that died to the queue where it has a place. */
+/* Carry a dead message to the queue that has a place reserved for it. */
 static void mq_dead_letter_carry(struct mq_entry *e)
 {
 	struct mq_queue *target = mq_msg(e)->target;
@@ -165,7 +167,10 @@ static void mq_dead_letter_carry(struct mq_entry *e)
 	mq_queue_put(target);
 }
 
-/* What becomes of the entries that left a queue: freed, or carried elsewhere. */
+/*
+ * Free the entries that left a queue, or carry them to the dead-letter queue.
+ * The lock is not held.
+ */
 void mq_unlinked_dispose(struct list_head *out)
 {
 	struct mq_entry *e, *next;
@@ -181,10 +186,16 @@ void mq_unlinked_dispose(struct list_head *out)
 	}
 }
 
-/* How many files that met a message look before others go on: see mq_unmeet(). */
+/*
+ * Maximum number of open files that one release of the lock tells that the next
+ * message is no longer handed out alone: see mq_unmeet().
+ */
 #define MQ_UNMEETS	16
 
-/* As mq_unlock(), where something has left or may have, or files are to look. */
+/*
+ * Drop the lock of a queue that has, or may have, entries or ids to free or
+ * open files to tell.
+ */
 static noinline void mq_unlock_dispose(struct mq_queue *q)
 	__releases(&q->lock)
 {
@@ -214,8 +225,8 @@ static noinline void mq_unlock_dispose(struct mq_queue *q)
 }
 
 /*
- * Drop the lock, and do what had to wait for that: wake those whom the changes
- * concern, and dispose of what left.
+ * Drop the lock, wake the waiters that the changes concern, and free or carry
+ * what has left.
  */
 void mq_unlock(struct mq_queue *q) __releases(&q->lock)
 {

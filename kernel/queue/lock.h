@@ -9,11 +9,11 @@ struct mq_entry;
 struct mq_queue;
 
 /**
- * enum mq_arrival - how a message comes from another queue
- * @MQ_ARRIVES_DEAD: as dead
- * @MQ_ARRIVES_ANEW: it has been redriven: as if it had just been sent
- * @MQ_ARRIVES_MOVED: the same, to a place that mq_queue_reserve() reserved, and what
- *	was said of its times holds
+ * enum mq_arrival - how a message arrives from another queue
+ * @MQ_ARRIVES_DEAD: it died there and arrives as a dead letter
+ * @MQ_ARRIVES_ANEW: it was redriven, and arrives as if it had just been sent
+ * @MQ_ARRIVES_MOVED: it was redriven to a place that mq_queue_reserve()
+ *	reserved. Unless it was dead, it keeps its delay and its time to live
  */
 enum mq_arrival { MQ_ARRIVES_DEAD, MQ_ARRIVES_ANEW, MQ_ARRIVES_MOVED };
 

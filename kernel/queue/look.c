@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What can be seen of a queue without its lock. All that is read here is written in
- * one piece; whoever relies on it looks again under the lock.
+ * What can be read of a queue without its lock. Everything that is read here is
+ * written in one piece. A caller that relies on it checks again under the lock.
  */
 #include <linux/devmq.h>
 
@@ -17,19 +17,19 @@
 #include "queue/order.h"
 #include "queue/queue.h"
 
-/* Is that side held off? A look without the lock. */
+/* Return true if @side (a bit of the option paused) is paused. */
 bool mq_paused(const struct mq_queue *q, u64 side)
 {
 	return READ_ONCE(q->opt.paused) & side;
 }
 
-/* How many messages could be received by somebody. A look without the lock. */
+/* Return how many messages can be delivered to some consumer. */
 u64 mq_deliverable(const struct mq_queue *q)
 {
 	return likely(!q->order) ? READ_ONCE(q->stat.ready) : mq_order_count(q);
 }
 
-/* May hold another delivery. A look without the lock. */
+/* Return true if a consumer may hold another delivery. */
 bool mq_has_credit(const struct mq_file *f)
 {
 	u32 prefetch = READ_ONCE(f->prefetch);
@@ -37,11 +37,11 @@ bool mq_has_credit(const struct mq_file *f)
 	if (unlikely(READ_ONCE(f->q->opt.single_active))) {
 		const struct mq_file *active = READ_ONCE(f->q->active);
 
-		/* Where there is no consumer, it would be the first. */
+		/* Without consumers, the file would become the active one. */
 		if (active && active != f)
 			return false;
 	}
-	/* It holds a message that is handed out alone, or such a one is next. */
+	/* It holds a message that is handed out alone, or has met one. */
 	if (unlikely(READ_ONCE(f->apart)))
 		return false;
 	return READ_ONCE(f->ack) == DEVMQ_ACK_AUTO || !prefetch ||
@@ -59,11 +59,11 @@ static bool mq_at_eof(const struct mq_queue *q)
 }
 
 /**
- * mq_can_receive - would a receive not sleep?
+ * mq_can_receive - check whether a receive would return without sleeping
  * @f: the consumer
- * @partial: it is a read(2), which may go on with a half-read message
+ * @partial: the caller is read(2), which can continue a message read in part
  *
- * A look without the lock.
+ * Return: true if so. This is a hint, as the lock is not held.
  */
 bool mq_can_receive(const struct mq_file *f, bool partial)
 {
@@ -77,7 +77,7 @@ bool mq_can_receive(const struct mq_file *f, bool partial)
 	       (mq_deliverable(q) || mq_at_eof(q));
 }
 
-/* Would a send of @bytes not sleep? A look without the lock. */
+/* Return true if a send of @bytes would return without sleeping. */
 bool mq_can_send(const struct mq_queue *q, u64 bytes)
 {
 	if (READ_ONCE(q->gone))
@@ -88,7 +88,10 @@ bool mq_can_send(const struct mq_queue *q, u64 bytes)
 	       mq_queue_fits(q, 1, bytes);
 }
 
-/* The same for an unfinished line that has a place and gets @bytes longer. */
+/*
+ * Return true if an unfinished line that has a place could grow by @bytes
+ * without sleeping.
+ */
 bool mq_can_grow(const struct mq_queue *q, u64 bytes)
 {
 	if (READ_ONCE(q->gone))
@@ -99,7 +102,7 @@ bool mq_can_grow(const struct mq_queue *q, u64 bytes)
 	       mq_queue_fits_more(q, bytes);
 }
 
-/* -- for those who wait: gate.h ---------------------------------------------- */
+/* -- struct mq_gate_ops: for waiters, see wait/gate.h ---------------------- */
 
 static struct mq_queue *mq_gate_queue(const struct mq_gate *g)
 {
@@ -133,7 +136,7 @@ static bool mq_look_receive(const struct mq_stand *stand, bool partial)
 	return mq_can_receive(mq_stand_file(stand), partial);
 }
 
-/* There is room, or there will never be any: both end the wait. */
+/* Return true if there is room, or can never be any: both end the wait. */
 static bool mq_look_send(const struct mq_gate *g, u64 payload, u64 meta)
 {
 	const struct mq_queue *q = mq_gate_queue(g);
@@ -149,8 +152,9 @@ static bool mq_look_grow(const struct mq_gate *g, u64 held, u64 size)
 }
 
 /*
- * The largest message that there is room for, or by how much one that has a place
- * may grow; false: none, not even an empty one.
+ * Set @room to the size of the largest message that there is room for, or, with
+ * @has_place, to the bytes that a message may grow by. Return: false if there
+ * is no room even for an empty message.
  */
 static bool mq_look_room(const struct mq_gate *g, bool has_place, u64 *room)
 {
@@ -186,9 +190,9 @@ const struct mq_gate_ops mq_gate_ops = {
 	.kick		= mq_look_kick,
 };
 
-/* -- for those who wait for memory: account.h -------------------------------- */
+/* -- struct mq_starved_ops: for senders without memory, see shortage.h ----- */
 
-/* Would a sender who gets no memory wait? */
+/* Return true if a sender that gets no memory has to wait for it. */
 static bool mq_starved_waits(const struct mq_starved *s)
 {
 	const struct mq_queue *q = container_of(s, struct mq_queue, starved);

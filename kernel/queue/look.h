@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What can be seen of a queue without its lock: see look.c. */
+/* Read the state of a queue without its lock: see look.c. */
 #ifndef MQ_QUEUE_LOOK_H
 #define MQ_QUEUE_LOOK_H
 
