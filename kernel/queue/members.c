@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Who uses a queue: its open files, consumers and producers. */
+/* The consumers and producers of a queue, and its other open files. */
 #include "wait/wake.h"
 #include "queue/due.h"
 #include "queue/file.h"
@@ -10,19 +10,22 @@
 #include "queue/tell.h"
 #include "queue/walk.h"
 
-/* The oldest of the consumers is the active one. */
+/* Make the oldest consumer the active one. */
 static void mq_choose_active(struct mq_queue *q)
 {
 	struct mq_file *f = list_first_entry_or_null(&q->consumers,
 						     struct mq_file, link);
 
 	WRITE_ONCE(q->active, f);
-	/* WAIT(active:next) edge: it may receive now */
+	/* WAIT(active:next) edge: @f may receive now */
 	if (f)
 		mq_tell_locked(f);
 }
 
-/* Does O_EXCL, its own or another's, keep it from becoming a consumer? */
+/*
+ * Return true if a file cannot become a consumer, because it or the only
+ * consumer was opened with O_EXCL.
+ */
 bool mq_is_barred(const struct mq_file *f)
 {
 	const struct mq_queue *q = f->q;
@@ -47,7 +50,7 @@ static int mq_join_locked(struct mq_queue *q, struct mq_file *f, fmode_t role)
 	lockdep_assert_held(&q->lock);
 	if (q->gone)
 		return -ENODEV;
-	/* Two threads may act for the first time at once. */
+	/* Another thread may have given the file this role meanwhile. */
 	if (f->roles & role)
 		return 0;
 	if (role == FMODE_READ && mq_is_barred(f))
@@ -62,14 +65,14 @@ static int mq_join_locked(struct mq_queue *q, struct mq_file *f, fmode_t role)
 }
 
 /**
- * mq_queue_join - an open file becomes a consumer, or a producer
+ * mq_queue_join - make an open file a consumer or a producer
  * @q: the queue
  * @f: the file
  * @role: FMODE_READ or FMODE_WRITE
  *
- * It is so until it is closed.
+ * The file keeps the role until it is closed.
  *
- * Return: 0, ENODEV, or EBUSY: O_EXCL keeps it from becoming a consumer.
+ * Return: 0, ENODEV, or EBUSY if O_EXCL keeps it from becoming a consumer.
  */
 int mq_queue_join(struct mq_queue *q, struct mq_file *f, fmode_t role)
 {
@@ -82,12 +85,13 @@ int mq_queue_join(struct mq_queue *q, struct mq_file *f, fmode_t role)
 }
 
 /**
- * mq_queue_attach - count an open file in
+ * mq_queue_attach - add an open file to a queue
  * @q: the queue
  * @f: the file
  *
- * One that was opened for reading only is a consumer from now on, one for writing
- * only a producer; one for both is what it acts as: see mq_act_as().
+ * A file that was opened only for reading becomes a consumer now, and one that
+ * was opened only for writing a producer. A file that was opened for both gets
+ * each role when it first acts in it: see mq_act_as().
  *
  * Return: as mq_queue_join().
  */
@@ -132,7 +136,7 @@ void mq_queue_detach(struct mq_queue *q, struct mq_file *f)
 	if (f->mode && !--q->users)
 		mq_idle_locked(q);
 	mq_unlock(q);
-	/* Edge: the last producer went, and readers may want to know. */
+	/* Edge: the last producer left. Readers may be at end of file. */
 	if (hangup && READ_ONCE(q->opt.eof) == MQ_EOF_HANGUP)
 		mq_wake_every_reader(&q->gate);
 }

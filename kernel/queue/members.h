@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Who uses a queue: see members.c. */
+/* The consumers and producers of a queue: see members.c. */
 #ifndef MQ_QUEUE_MEMBERS_H
 #define MQ_QUEUE_MEMBERS_H
 
@@ -15,9 +15,9 @@ int mq_queue_attach(struct mq_queue *q, struct mq_file *f);
 void mq_queue_detach(struct mq_queue *q, struct mq_file *f);
 
 /*
- * Have a role before acting in it: FMODE_READ before the first receive or wait for
- * a message, FMODE_WRITE before the first send or wait for room. Return: as
- * mq_queue_join().
+ * Give an open file a role before it acts in that role: FMODE_READ before its
+ * first receive or wait for a message, FMODE_WRITE before its first send or
+ * wait for room. Return: as mq_queue_join().
  */
 static inline int mq_act_as(struct mq_file *f, fmode_t role)
 {

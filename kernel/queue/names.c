@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Queues by name. Creation and removal (registry.c) are serialised by the lock here,
- * mq_registry_lock, which protects the names as well.
+ * Find queues by name. mq_registry_lock protects the names; registry.c takes it
+ * to serialise the creation and removal of queues.
  */
 #include <linux/mutex.h>
 #include <linux/rbtree.h>
@@ -12,7 +12,7 @@
 #include "queue/names.h"
 #include "queue/queue.h"
 
-/* Serialises creation and removal; protects mq_names. */
+/* Serialises creation and removal of queues, and protects mq_names. */
 DEFINE_MUTEX(mq_registry_lock);
 static struct rb_root mq_names = RB_ROOT;
 
@@ -34,8 +34,9 @@ struct mq_queue *mq_find(const char *name)
 }
 
 /*
- * The queue that messages with this origin come from, which the caller puts, or
- * NULL: it is gone. Another one of the same name has an origin of its own.
+ * Find the queue that messages with this origin come from. Return: the queue
+ * with a reference, or NULL if it was removed. A later queue of the same name
+ * has another origin.
  */
 struct mq_queue *mq_queue_by_origin(const struct mq_text *origin)
 {
@@ -53,14 +54,13 @@ struct mq_queue *mq_queue_by_origin(const struct mq_text *origin)
 	return q;
 }
 
-/* The queue, whose name is new, is to be found by it. */
+/* Add a queue whose name is new. */
 void mq_names_add(struct mq_queue *q)
 {
 	lockdep_assert_held(&mq_registry_lock);
 	rb_add(&q->by_name, &mq_names, mq_name_less);
 }
 
-/* It is not any more. */
 void mq_names_del(struct mq_queue *q)
 {
 	lockdep_assert_held(&mq_registry_lock);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Queues by name: see names.c. */
+/* Find queues by name: see names.c. */
 #ifndef MQ_QUEUE_NAMES_H
 #define MQ_QUEUE_NAMES_H
 

@@ -13,7 +13,10 @@
 #include "queue/ready.h"
 #include "queue/stat.h"
 
-/* A consistent snapshot of the counters; ENODEV if the queue is gone. */
+/*
+ * Copy a snapshot of the counters. Return: 0, or ENODEV if the queue was
+ * removed.
+ */
 int mq_queue_stat(struct mq_queue *q, struct devmq_stat *s)
 {
 	u32 size = s->size, flags = s->flags;

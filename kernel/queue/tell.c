@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Open files whose waiters are to look because of what concerns them alone, or all:
- * noted under the queue's lock, and told when it has been dropped.
+ * Open files whose waiters have to look again, because of a change that
+ * concerns only this file, or all files. They are noted under the lock of the
+ * queue and told after it was dropped.
  */
 #include <linux/poll.h>
 #include <linux/rcupdate.h>
@@ -15,7 +16,10 @@
 #include "queue/queue.h"
 #include "queue/tell.h"
 
-/* The same, when the lock is dropped, and once however often this is called. */
+/*
+ * Note that the waiters of a file have to look again. mq_unlock() tells them,
+ * once even if this is called several times.
+ */
 void mq_tell_locked(struct mq_file *f)
 {
 	struct mq_queue *q = f->q;
@@ -25,7 +29,7 @@ void mq_tell_locked(struct mq_file *f)
 	q->tells++;
 }
 
-/* Tell the next file, if there is one. */
+/* Tell the next file in mq_queue.untold. Return: false if there is none. */
 static bool mq_tell_next(struct mq_queue *q)
 {
 	struct mq_file *f;
@@ -34,7 +38,7 @@ static bool mq_tell_next(struct mq_queue *q)
 	f = list_first_entry_or_null(&q->untold, struct mq_file, tell);
 	if (f)
 		list_move_tail(&f->tell, &q->told);
-	/* The file may be closed now, but its memory stays. */
+	/* The file may be closed now; RCU keeps its memory. */
 	rcu_read_lock();
 	spin_unlock(&q->lock);
 	if (f)
@@ -44,9 +48,9 @@ static bool mq_tell_next(struct mq_queue *q)
 }
 
 /*
- * Without the lock: tell @n files, or as many as there are. Others may tell
- * those that the caller had in mind; as each tells as many as he has added, none
- * is left.
+ * Tell @n files, or as many as there are. The caller does not hold the lock.
+ * Callers may tell each other's files. As each tells as many as it has noted,
+ * no file is left.
  */
 void mq_tell(struct mq_queue *q, unsigned int n)
 {
@@ -54,7 +58,7 @@ void mq_tell(struct mq_queue *q, unsigned int n)
 		;
 }
 
-/* Tell all files. */
+/* Tell the consumers of a queue, one at a time. */
 static void mq_tell_all(struct mq_queue *q)
 {
 	u64 n;
@@ -67,7 +71,7 @@ static void mq_tell_all(struct mq_queue *q)
 		cond_resched();
 }
 
-/* An option changed: everybody is to look. */
+/* Tell all waiters that an option changed. */
 void mq_tell_options(struct mq_queue *q)
 {
 	/* WAIT(wake:options) */
@@ -79,7 +83,7 @@ void mq_tell_options(struct mq_queue *q)
 	mq_memory_wake_all();
 }
 
-/* The queue was removed. */
+/* Tell all waiters that the queue was removed. */
 void mq_tell_gone(struct mq_queue *q)
 {
 	mq_tell_all(q);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Open files whose waiters are to look: see tell.c. */
+/* Open files whose waiters have to look again: see tell.c. */
 #ifndef MQ_QUEUE_TELL_H
 #define MQ_QUEUE_TELL_H
 
