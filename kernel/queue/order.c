@@ -1,29 +1,32 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * order=key and fairness: which of the ready messages may be delivered, and
- * whose turn it is.
+ * order=key and fairness: which ready messages may be delivered, and in which
+ * order.
  *
- * A queue with neither has none of this. In one that has, an entry is the
- * end of a larger structure, and ready entries are, besides their place
- * in mq_ready, in one of two trees:
+ * In a queue without these options mq_queue.order is NULL. In a queue with one
+ * of them each entry is the last member of a struct mq_ordered. A ready entry
+ * is then not only in mq_ready, but also in one of two trees:
  *
- *   - mq_order.turns: eligible. The first there is delivered next.
- *   - mq_group.waiting: behind another message of its key.
+ *   - mq_order.turns: the entry is eligible. The first one is delivered next.
+ *   - mq_group.waiting: the entry waits for another message of its key.
  *
- * order=key: of each key at most one message is past the gate (mq_group.out):
- * eligible, in flight, or delayed by a retry. Once it was delivered it stays
- * the one until it is done for good, and then the next of the key goes past;
- * the first of each key stands ready for that, so none has to be looked for.
+ * order=key: at most one message of each key is past the gate (mq_group.out):
+ * eligible, in flight, or delayed before a retry. Once it has been handed out,
+ * it stays past the gate until it will not come back: it is acknowledged,
+ * deferred, dead or removed. Then the first waiting message of the key passes
+ * the gate. That message is the first of mq_group.waiting, so no search is
+ * needed.
  *
- * fairness: a message gets the number of a turn as it becomes eligible: the
- * one after the last that its group got at its level, if any of that is still
- * to be delivered, or after the one that is being served there, if that is
- * later. So within a level the n-th messages of all groups stand side by side,
- * and a group that comes later begins with the turn that is on. Lower numbers
- * go first, then lower ids. What comes back has its number still.
+ * fairness: a message is given the number of a turn when it becomes eligible.
+ * It is the turn after the last one that its group was given at this level, if
+ * the group has other eligible messages, or the turn after the one that is
+ * being served at this level, whichever is later. So within a level, the n-th
+ * messages of all groups are next to each other, and a group that joins later
+ * does not make up for earlier turns. Lower turns are delivered first, and
+ * lower ids within a turn. A message that comes back keeps its turn.
  *
- * All that ends in _locked runs under mq_queue.lock and neither sleeps nor
- * allocates.
+ * The functions that end in _locked run under mq_queue.lock, and neither sleep
+ * nor allocate.
  */
 #include <linux/rbtree.h>
 #include <linux/slab.h>
@@ -40,14 +43,14 @@
 #include "queue/ready.h"
 
 /**
- * struct mq_order - what such a queue has besides
- * @turns: what can be delivered: by level, the highest first, turn, and id
- * @count: how much that is (looked at without the lock)
- * @groups: by their hash
- * @old: groups that went, for mq_unlock() to free
+ * struct mq_order - state of order=key and fairness in a queue
+ * @turns: eligible entries: by level, the highest first, then turn, then id
+ * @count: number of eligible entries (read without the lock)
+ * @groups: all groups, by hash
+ * @old: groups without members, for mq_unlock() to free
  * @now: fairness: the turn that is being served at the lowest level
- * @above: the same for each level above, made when one of them is first sent
- *	to (set once)
+ * @above: the same for each level above the lowest, allocated before the first
+ *	message is sent to one of them (set once)
  */
 struct mq_order {
 	struct rb_root_cached	turns;
@@ -79,7 +82,7 @@ static bool mq_ordered_less(struct rb_node *a, const struct rb_node *b)
 				 rb_entry(b, struct mq_ordered, node));
 }
 
-/* Within a key it is the ids that count, not turns. */
+/* Messages of one key are ordered by level and id, not by turn. */
 static bool mq_waiting_less(struct rb_node *a, const struct rb_node *b)
 {
 	return mq_before(&rb_entry(a, struct mq_ordered, node)->e,
@@ -108,7 +111,10 @@ static bool mq_group_less(struct rb_node *a, const struct rb_node *b)
 				rb_entry(b, struct mq_group, node)) < 0;
 }
 
-/* The queue's own group for what is proposed, which may be that from now on. */
+/*
+ * Return the group of the queue that equals @g. That is @g itself if the queue
+ * has none yet; otherwise @g is freed later.
+ */
 static struct mq_group *mq_group_join(struct mq_order *o, struct mq_group *g)
 {
 	struct rb_node *node;
@@ -132,7 +138,7 @@ static void mq_group_leave(struct mq_order *o, struct mq_group *g)
 	list_add(&g->old, &o->old);
 }
 
-/* An entry takes the place of another in the same queue. */
+/* Put @e into the place of @old in the same queue. */
 void mq_order_replace_locked(struct mq_queue *q, struct mq_entry *old,
 			     struct mq_entry *e)
 {
@@ -154,13 +160,16 @@ void mq_order_replace_locked(struct mq_queue *q, struct mq_entry *old,
 		x->key->out = x;
 }
 
-/* The turn that is being served at a level, which has been sent to. */
+/* Return the turn that is being served at a level. */
 static u64 *mq_turn(struct mq_order *o, unsigned int level)
 {
 	return level ? &READ_ONCE(o->above)[level - 1] : &o->now;
 }
 
-/* Something is to be sent to @level: have turns there. 0 or ENOMEM. */
+/*
+ * Allocate the turns of the levels above the lowest, before a message is sent
+ * to @level. Return: 0 or ENOMEM.
+ */
 static int mq_turns_prepare(struct mq_queue *q, unsigned int level)
 {
 	struct mq_order *o = q->order;
@@ -171,18 +180,20 @@ static int mq_turns_prepare(struct mq_queue *q, unsigned int level)
 	above = kcalloc(q->opt.priorities - 1, sizeof(*above), MQ_GFP);
 	if (!above)
 		return -ENOMEM;
-	/* Another one may have been faster. */
+	/* Another sender may have allocated them meanwhile. */
 	if (cmpxchg(&o->above, NULL, above))
 		kfree(above);
 	return 0;
 }
 
 /**
- * mq_order_prepare - have the groups that an entry may need
- * @q: the queue that it is for
- * @e: the entry, complete but for its number
+ * mq_order_prepare - allocate the groups that an entry needs
+ * @q: the queue that the entry is sent to
+ * @e: the entry, complete except for its id
  *
- * Return: 0, ENOMEM or EDQUOT. May be called again, if the sender has changed.
+ * May be called again if the sender of the entry has changed.
+ *
+ * Return: 0, ENOMEM or EDQUOT.
  */
 int mq_order_prepare(struct mq_queue *q, struct mq_entry *e)
 {
@@ -218,7 +229,7 @@ int mq_order_prepare(struct mq_queue *q, struct mq_entry *e)
 	return 0;
 }
 
-/* The entry comes into the queue. */
+/* Make an entry that is added to the queue a member of its groups. */
 void mq_order_join_locked(struct mq_queue *q, struct mq_entry *e)
 {
 	struct mq_ordered *x = mq_ordered_of(e);
@@ -231,7 +242,7 @@ void mq_order_join_locked(struct mq_queue *q, struct mq_entry *e)
 	x->joined = true;
 }
 
-/* It leaves for good. */
+/* Remove an entry that leaves the queue from its groups. */
 void mq_order_leave_locked(struct mq_queue *q, struct mq_entry *e)
 {
 	struct mq_ordered *x = mq_ordered_of(e);
@@ -244,13 +255,16 @@ void mq_order_leave_locked(struct mq_queue *q, struct mq_entry *e)
 	x->fair = NULL;
 }
 
-/* It can be delivered now. */
+/* Make an entry eligible, and give it a turn if it has none. */
 static void mq_make_eligible(struct mq_queue *q, struct mq_ordered *x)
 {
 	struct mq_order *o = q->order;
 
 	if (x->fair && !x->turn) {
-		/* Turns of those that went undelivered are not waited for. */
+		/*
+		 * No message of the group is eligible: forget the turns of
+		 * those that left without being delivered.
+		 */
 		if (!x->fair->eligible)
 			x->fair->turn = 0;
 		x->fair->turn = max(x->fair->turn, *mq_turn(o, mq_msg(&x->e)->priority)) + 1;
@@ -279,7 +293,10 @@ static void mq_remove_eligible(struct mq_order *o, struct mq_ordered *x)
 	mq_count(&o->count, -1);
 }
 
-/* Have the one that is past the gate of a key step back, if it is not begun. */
+/*
+ * Move the message that is past the gate of a key back to the waiting ones,
+ * unless it has been handed out. Return: true if no message is past the gate.
+ */
 static bool mq_gate_clear(struct mq_order *o, struct mq_group *key)
 {
 	if (!key->out)
@@ -291,7 +308,7 @@ static bool mq_gate_clear(struct mq_order *o, struct mq_group *key)
 	return true;
 }
 
-/* The gate of its key: may it go on? */
+/* Let an entry pass the gate of its key if it may. Return: true if it did. */
 static bool mq_gate(struct mq_order *o, struct mq_ordered *x)
 {
 	struct mq_group *key = x->key;
@@ -306,7 +323,7 @@ static bool mq_gate(struct mq_order *o, struct mq_ordered *x)
 	return true;
 }
 
-/* The entry got ready. */
+/* Add an entry that became ready to the order. */
 void mq_order_ready_locked(struct mq_queue *q, struct mq_entry *e)
 {
 	struct mq_ordered *x = mq_ordered_of(e);
@@ -318,7 +335,7 @@ void mq_order_ready_locked(struct mq_queue *q, struct mq_entry *e)
 		mq_make_wait(x);
 }
 
-/* It is ready no more. */
+/* Remove an entry that is not ready any more from the order. */
 void mq_order_unready_locked(struct mq_queue *q, struct mq_entry *e)
 {
 	struct mq_ordered *x = mq_ordered_of(e);
@@ -331,7 +348,7 @@ void mq_order_unready_locked(struct mq_queue *q, struct mq_entry *e)
 	x->waits = false;
 }
 
-/* It was not delivered after all. */
+/* Note that the handing out of an entry was undone. */
 void mq_order_untake_locked(struct mq_queue *q, struct mq_entry *e)
 {
 	lockdep_assert_held(&q->lock);
@@ -339,8 +356,10 @@ void mq_order_untake_locked(struct mq_queue *q, struct mq_entry *e)
 }
 
 /*
- * It is being delivered: its turn is on. One that was deferred takes its key, if
- * none of that is begun; else it is outside the order.
+ * Note that an entry is being handed out: its turn is the one that is served
+ * now. A message that was deferred passes the gate of its key, unless another
+ * message of the key has been handed out; then it is delivered outside the
+ * order.
  */
 void mq_order_take_locked(struct mq_queue *q, struct mq_entry *e)
 {
@@ -360,7 +379,10 @@ void mq_order_take_locked(struct mq_queue *q, struct mq_entry *e)
 	x->begun = key->out == x;
 }
 
-/* It will not come back from where it goes now: the next of its key may go. */
+/*
+ * Note that an entry will not become ready again from the state that it enters:
+ * let the next message of its key pass the gate.
+ */
 void mq_order_done_locked(struct mq_queue *q, struct mq_entry *e)
 {
 	struct mq_ordered *x = mq_ordered_of(e);
@@ -380,7 +402,7 @@ void mq_order_done_locked(struct mq_queue *q, struct mq_entry *e)
 	mq_make_eligible(q, next);
 }
 
-/* The next to deliver, or NULL. */
+/* Return the next entry to deliver, or NULL. */
 struct mq_entry *mq_order_first(struct mq_queue *q)
 {
 	struct mq_ordered *x;
@@ -389,19 +411,19 @@ struct mq_entry *mq_order_first(struct mq_queue *q)
 	return x ? &x->e : NULL;
 }
 
-/* How many can be delivered. A look without the lock. */
+/* Return how many messages can be delivered. May be called without the lock. */
 u64 mq_order_count(const struct mq_queue *q)
 {
 	return READ_ONCE(q->order->count);
 }
 
-/* Take the groups that went, for mq_order_free(). */
+/* Move the groups without members to @old, for mq_order_free(). */
 void mq_order_clean_locked(struct mq_queue *q, struct list_head *old)
 {
 	list_splice_init(&q->order->old, old);
 }
 
-/* Free them, without the lock. */
+/* Free groups. The caller does not hold the lock. */
 void mq_order_free(struct list_head *old)
 {
 	struct mq_group *g, *next;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The order of delivery: what is ready, by level of priority and id.
+ * The order of delivery: ready entries by level of priority and id.
  *
- * All of it runs under mq_queue.lock and neither sleeps nor allocates, but for the
- * beginning and the end.
+ * All functions run under mq_queue.lock and neither sleep nor allocate, except
+ * mq_ready_init(), mq_ready_exit() and mq_ready_make().
  */
 #include <linux/bitmap.h>
 #include <linux/rbtree.h>
@@ -32,9 +32,10 @@ void mq_ready_exit(struct mq_ready *r)
 }
 
 /*
- * Something is to be sent to a level above the lowest, by a caller who holds no
- * lock. Most queues that have levels are idle, so their fifos are not made before
- * that. If there is no memory for them, the tree does as well, only not as fast.
+ * Allocate the fifos of the levels above the lowest, before the first message
+ * is sent to one of them: most queues with several levels are idle and never
+ * need them. The caller holds no lock. Without memory for the fifos, messages
+ * of these levels go to the tree, which is only slower.
  */
 void mq_ready_make(struct mq_ready *r)
 {
@@ -46,12 +47,12 @@ void mq_ready_make(struct mq_ready *r)
 		return;
 	for (i = 0; i < r->levels - 1; i++)
 		INIT_LIST_HEAD(&above[i]);
-	/* Another one may have been faster. */
+	/* Another sender may have allocated them meanwhile. */
 	if (cmpxchg(&r->above, NULL, above))
 		kfree(above);
 }
 
-/* Is @a to be delivered before @b, if it is by level and id alone? */
+/* Return true if @a is delivered before @b, going by level and id alone. */
 bool mq_before(const struct mq_entry *a, const struct mq_entry *b)
 {
 	const struct mq_msg *x = mq_msg(a), *y = mq_msg(b);
@@ -67,7 +68,7 @@ static bool mq_returned_less(struct rb_node *a, const struct rb_node *b)
 			 rb_entry(b, struct mq_entry, node));
 }
 
-/* A message gets ready that has no place in a fifo. */
+/* Insert an entry that has no place in a fifo into a tree. */
 static void mq_ready_insert_aside(struct mq_ready *r, struct mq_entry *e)
 {
 	e->returned = true;
@@ -82,8 +83,8 @@ static void mq_ready_insert_aside(struct mq_ready *r, struct mq_entry *e)
 }
 
 /*
- * A message gets ready. A new one has the largest id; one that comes back most
- * often the smallest, as it was taken from the head.
+ * Insert an entry that became ready. A new entry has the largest id. An entry
+ * that comes back usually has the smallest, since it was taken from the head.
  */
 void mq_ready_insert(struct mq_ready *r, struct mq_entry *e)
 {
@@ -109,8 +110,8 @@ void mq_ready_insert(struct mq_ready *r, struct mq_entry *e)
 }
 
 /*
- * New ones get ready, all of a list: that is empty then. They have the largest
- * ids, so their place is the end.
+ * Append a list of new entries and leave the list empty. New entries have the
+ * largest ids, so they belong at the end.
  */
 void mq_ready_append(struct mq_ready *r, struct list_head *list)
 {
@@ -134,7 +135,9 @@ void mq_ready_append(struct mq_ready *r, struct list_head *list)
 	INIT_LIST_HEAD(list);
 }
 
-/* The highest level with a fifo that is not empty; if all are, any. */
+/*
+ * Return the highest level with an entry in its fifo, or any if there is none.
+ */
 unsigned int mq_ready_top(const struct mq_ready *r)
 {
 	unsigned long top = 0;
@@ -171,7 +174,10 @@ void mq_ready_remove(struct mq_ready *r, struct mq_entry *e)
 		__clear_bit(level, r->used);
 }
 
-/* @e takes the place of @old, and has its message already. */
+/*
+ * Put @e, which has the contents of the message of @old, into the place of
+ * @old.
+ */
 void mq_ready_replace(struct mq_ready *r, struct mq_entry *old,
 		      struct mq_entry *e)
 {
@@ -183,7 +189,10 @@ void mq_ready_replace(struct mq_ready *r, struct mq_entry *old,
 							 &r->returned);
 }
 
-/* The first in the fifo of @level, which is r->levels if there is none. */
+/*
+ * Return the first entry in the fifo of @level, or NULL. @level is r->levels if
+ * no fifo has an entry.
+ */
 static struct mq_entry *mq_fifo_first(struct mq_ready *r, unsigned long level)
 {
 	if (level >= r->levels)
@@ -192,13 +201,13 @@ static struct mq_entry *mq_fifo_first(struct mq_ready *r, unsigned long level)
 					list);
 }
 
-/* Which of the two goes first? Either may be NULL. */
+/* Return which of two entries is delivered first. Either may be NULL. */
 static struct mq_entry *mq_better(struct mq_entry *a, struct mq_entry *b)
 {
 	return !b || (a && mq_before(a, b)) ? a : b;
 }
 
-/* The next to deliver, or NULL: the oldest of the highest level. */
+/* Return the next entry to deliver: the oldest of the highest level. */
 struct mq_entry *mq_ready_first(struct mq_ready *r)
 {
 	struct mq_entry *e;
@@ -210,7 +219,7 @@ struct mq_entry *mq_ready_first(struct mq_ready *r)
 			 mq_ids_first(&r->dead_letters));
 }
 
-/* The first in the tree of those whose level is not above @level. */
+/* Return the first entry of r->returned at @level or below, or NULL. */
 static struct mq_entry *mq_returned_from(struct mq_ready *r, u8 level)
 {
 	struct rb_node *node = r->returned.rb_root.rb_node;
@@ -230,8 +239,9 @@ static struct mq_entry *mq_returned_from(struct mq_ready *r, u8 level)
 }
 
 /*
- * The first to drop, or NULL: the oldest of the lowest level. What came as dead
- * has room of its own, so dropping that would make none.
+ * Return the next entry to drop, the oldest of the lowest level, or NULL. Dead
+ * letters from other queues are not dropped: they have room of their own, so
+ * dropping them would make none for senders.
  */
 struct mq_entry *mq_ready_lowest(struct mq_ready *r)
 {
@@ -244,7 +254,7 @@ struct mq_entry *mq_ready_lowest(struct mq_ready *r)
 	e = mq_fifo_first(r, low);
 	if (!back || (e && mq_msg(e)->priority < mq_msg(back)->priority))
 		return e;
-	/* The tree's lowest level, and there the oldest. */
+	/* Find the oldest entry of the lowest level in the tree. */
 	back = mq_returned_from(r, mq_msg(back)->priority);
 	if (!e || mq_msg(back)->priority < mq_msg(e)->priority)
 		return back;

@@ -13,22 +13,26 @@
 struct mq_entry;
 
 /**
- * struct mq_ready - the entries that wait for a consumer, by level
- * @fifo: of the lowest level, those in the order of sending, by rising id
- * @above: the same for each level above, made when one of them is first sent
- *	to (set once); NULL: what they have is in @returned
- * @levels: how many there are
- * @used: levels whose fifo is not empty, if there are several
- * @returned: those that came back and whose place is amid a fifo, or that have
- *	none: by level, the highest first, then by id
- * @dead_letters: those that came as dead, in the same order; they are never dropped
- *	to make room
- * @in_trees: how many are in the two trees
- * @kept: how many are in @dead_letters
- * @kept_bytes: bytes of those
+ * struct mq_ready - the ready entries of a queue, by level of priority
+ * @fifo: the entries of the lowest level that are in the order of sending, by
+ *	rising id
+ * @above: the fifo of each level above the lowest, allocated before the first
+ *	message is sent to one of them (set once). NULL: entries of these levels
+ *	are in @returned
+ * @levels: number of levels
+ * @used: bitmap of the levels whose fifo is not empty, if there are several
+ *	levels
+ * @returned: entries that came back and belong in the middle of a fifo, or
+ *	whose level has no fifo: by level, the highest first, then by id
+ * @dead_letters: dead letters from other queues, in the same order. They are
+ *	never dropped to make room
+ * @in_trees: number of entries in the two trees
+ * @kept: number of entries in @dead_letters
+ * @kept_bytes: bytes of these
  *
- * The next to deliver is the best of the three firsts. So sending and taking
- * are O(1), and a message that comes back finds its place in O(log n).
+ * The next message to deliver is the best of three: the first of the highest
+ * fifo, of @returned and of @dead_letters. So sending and receiving are O(1),
+ * and inserting a message that comes back is O(log n) at most.
  */
 struct mq_ready {
 	struct list_head	fifo[1];
@@ -55,7 +59,7 @@ void mq_ready_replace(struct mq_ready *r, struct mq_entry *old,
 struct mq_entry *mq_ready_first(struct mq_ready *r);
 struct mq_entry *mq_ready_lowest(struct mq_ready *r);
 
-/* The fifo of a level, or NULL: it has none. */
+/* Return the fifo of a level, or NULL if it has none. */
 static inline struct list_head *mq_ready_fifo(struct mq_ready *r,
 					      unsigned int level)
 {
@@ -67,7 +71,10 @@ static inline struct list_head *mq_ready_fifo(struct mq_ready *r,
 	return above ? &above[level - 1] : NULL;
 }
 
-/* See to it that a level has a fifo, if there is memory for it; without a lock. */
+/*
+ * Allocate the fifo of a level unless it has one. The caller holds no lock.
+ * Without memory the level works without a fifo.
+ */
 static inline void mq_ready_prepare(struct mq_ready *r, unsigned int level)
 {
 	if (unlikely(level && !READ_ONCE(r->above)))
