@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What comes to a queue from other queues: its place is reserved here before it
- * leaves where it is, so nothing that has left is ever without a place.
+ * Places for messages that come to a queue from other queues. A place is
+ * reserved here before the message leaves its old queue, so every message that
+ * has left a queue has a place in another one.
  *
- * The dead have room of their own: max_messages and max_bytes bound them apart
- * from what is sent here, so neither keeps the other out. What is redriven here
- * is let in whatever the bounds; it is only counted while it is on its way.
+ * Dead letters have room of their own: max_messages and max_bytes bound them
+ * separately from what is sent here, so neither keeps the other out. A message
+ * that is redriven here is accepted whatever the bounds; it is only counted
+ * while it is on its way.
  *
- * A message that has its place counts as stored here. If the queue is removed by
- * force before it arrives, it goes with all else that is stored.
+ * A message that has a place counts as stored here. If the queue is removed by
+ * force before the message arrives, the message is freed with all others that
+ * are stored.
  *
- * The lock here may be taken with another queue's lock held, and is the last but
- * for wait queue locks.
+ * mq_places.lock may be taken while the lock of another queue is held. Only
+ * wait queue locks are taken inside it.
  */
 #include "memory/entry.h"
 #include "memory/message.h"
@@ -26,10 +29,10 @@ void mq_places_init(struct mq_places *g)
 
 /**
  * mq_place_reserve - reserve a place for a message that dies in another queue
- * @q: the queue that it is to go to
- * @bytes: what the message counts
+ * @q: the queue that the message goes to
+ * @bytes: what the message counts towards max_bytes
  *
- * Return: false if there is no room for it, or @q is gone.
+ * Return: false if there is no room for the message, or @q was removed.
  */
 bool mq_place_reserve(struct mq_queue *q, u64 bytes)
 {
@@ -49,7 +52,9 @@ bool mq_place_reserve(struct mq_queue *q, u64 bytes)
 	return fits;
 }
 
-/* A message is to be redriven to @q. Return: false if @q is gone. */
+/*
+ * Announce a message that is to be redriven. Return: false if @q was removed.
+ */
 bool mq_place_expect(struct mq_queue *q)
 {
 	struct mq_places *g = &q->places;
@@ -63,7 +68,7 @@ bool mq_place_expect(struct mq_queue *q)
 	return open;
 }
 
-/* One that was on its way has arrived, or does not come. */
+/* Note that an announced message has arrived, or does not come after all. */
 void mq_place_taken(struct mq_queue *q)
 {
 	spin_lock(&q->places.lock);
@@ -71,7 +76,10 @@ void mq_place_taken(struct mq_queue *q)
 	spin_unlock(&q->places.lock);
 }
 
-/* Let nothing more come. Return: false if something does, unless @force. */
+/*
+ * Accept no more messages from other queues. Return: false, and change nothing,
+ * if messages are on their way and @force is not set.
+ */
 bool mq_places_close(struct mq_queue *q, bool force)
 {
 	struct mq_places *g = &q->places;
@@ -85,7 +93,7 @@ bool mq_places_close(struct mq_queue *q, bool force)
 	return ok;
 }
 
-/* A message that came as dead is here now: senders do not feel it. */
+/* Count a dead letter that has arrived. It takes no room from senders. */
 void mq_dead_letter_add_locked(struct mq_queue *q, struct mq_entry *e)
 {
 	lockdep_assert_held(&q->lock);
@@ -95,7 +103,10 @@ void mq_dead_letter_add_locked(struct mq_queue *q, struct mq_entry *e)
 	mq_queue_room_locked(q);
 }
 
-/* It leaves, or is one of the queue's own from now on. */
+/*
+ * Stop counting a message as a dead letter: it leaves the queue, or is treated
+ * as sent here from now on.
+ */
 void mq_dead_letter_del_locked(struct mq_queue *q, struct mq_entry *e)
 {
 	struct mq_places *g = &q->places;
@@ -112,7 +123,7 @@ void mq_dead_letter_del_locked(struct mq_queue *q, struct mq_entry *e)
 	spin_unlock(&g->lock);
 }
 
-/* The place is taken, or not needed any more. */
+/* Give back a reserved place: the message has arrived or does not come. */
 void mq_queue_unreserve_locked(struct mq_queue *q, const struct mq_msg *msg)
 {
 	lockdep_assert_held(&q->lock);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The places of what comes from other queues: see places.c. */
+/* Reserve places for messages from other queues: see places.c. */
 #ifndef MQ_QUEUE_PLACES_H
 #define MQ_QUEUE_PLACES_H
 

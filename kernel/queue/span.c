@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Spans: plain messages that stand behind each other in a chunk, in the order of
- * delivery. RECV hands them out with one look at each: it is in flight then, and
- * is the record that goes out; the rest is done for all of a span at once.
+ * Spans: plain messages that are adjacent in a chunk, in the order of delivery.
+ * When RECV takes a span, it visits each message once, to set its state and to
+ * complete its record; all else is done once for the whole span.
  *
- * What comes where there are no more spans is handed out one by one (batch.c,
- * delivery.c). So it is wherever something is not as expected.
+ * When the next message is in no span, RECV hands out messages one by one
+ * (batch.c, delivery.c). The same happens where an option, a trace event or the
+ * state of the queue rules spans out.
  */
 #include <linux/devmq.h>
 
@@ -22,17 +23,18 @@
 #include "queue/span.h"
 #include "queue/trace.h"
 
-/* Somebody wants to be told of each. */
+/* Return true if trace events have to be emitted for each message. */
 static bool mq_span_traced(void)
 {
 	return trace_mq_deliver_enabled() || trace_mq_ack_enabled();
 }
 
 /*
- * Hand out the entry at @at, if it is plain, and those behind it in @fifo that
- * belong to the same span: @max at most, whose records take @room bytes at
- * most. They have one sender, as he stands between two messages where another
- * one follows.
+ * Hand out the entry at @at, if it is plain, and the entries behind it in @fifo
+ * that belong to the same span: @max at most, whose records take @room bytes at
+ * most. All messages of a span have the same sender: where the sender changes,
+ * the chunk has a struct mq_sender between two messages, so they are not
+ * adjacent.
  */
 static __always_inline void mq_span_take(struct mq_span *s,
 					 struct list_head *at,
@@ -48,7 +50,7 @@ static __always_inline void mq_span_take(struct mq_span *s,
 	do {
 		u64 step = mq_msg_step(m);
 
-		/* What has more has no_ttl in its place. */
+		/* @detail of a message is in the same place as @no_ttl. */
 		if (n == max || unlikely(m->no_ttl | m->attempt) || step > room)
 			break;
 		room -= step;
@@ -67,7 +69,7 @@ static __always_inline void mq_span_take(struct mq_span *s,
 	s->n = n;
 }
 
-/* Hand out what is next in a fifo. Return: how many. */
+/* Hand out the first spans of a fifo. Return: how many messages. */
 static u32 mq_span_take_fifo(struct mq_file *f, struct list_head *fifo,
 			     struct mq_hand *h, u32 max, u64 *space)
 {
@@ -102,17 +104,17 @@ static u32 mq_span_take_fifo(struct mq_file *f, struct list_head *fifo,
 }
 
 /**
- * mq_span_take_locked - hand out plain messages, as long as there are any
+ * mq_span_take_locked - hand out plain messages, as many as come next
  * @f: the consumer
- * @h: gets them, and had nothing
- * @max: so many at most
- * @space: bytes that there are for their records; goes down
+ * @h: gets the messages; empty before
+ * @max: maximum number of messages
+ * @space: bytes available for their records, reduced by what they take
  *
- * Plain is what is next in the order of sending, has nothing but a message and
- * was not handed out before.
+ * Takes messages that are next in a fifo, have no mq_detail and were never
+ * handed out before.
  *
- * Return: how many. Where it stops, mq_delivery_next_locked() goes on, or says
- * why not.
+ * Return: how many messages were taken. For the next message the caller calls
+ * mq_delivery_next_locked(), which also says why there is none.
  */
 u32 mq_span_take_locked(struct mq_file *f, struct mq_hand *h, u32 max,
 			u64 *space)
@@ -149,8 +151,9 @@ u32 mq_span_take_locked(struct mq_file *f, struct mq_hand *h, u32 max,
 }
 
 /*
- * A span, which begins with @first, leaves the queue's list of all. Ids that
- * follow each other do so there, unless there are cursors.
+ * Unlink a span that begins with @first from mq_queue.all. If the ids of the
+ * span are consecutive and there are no cursors, its entries are adjacent there
+ * too.
  */
 static void mq_span_unlink(struct mq_queue *q, const struct mq_span *s,
 			   struct mq_entry *first)
@@ -171,13 +174,14 @@ static void mq_span_unlink(struct mq_queue *q, const struct mq_span *s,
 }
 
 /**
- * mq_span_finish_locked - what is in spans is done
+ * mq_span_finish_locked - acknowledge the messages of spans
  * @f: the consumer
  * @h: the spans
- * @batch: a list that begins with them; they leave it
+ * @batch: list that begins with the entries of the spans; they are removed from
+ *	it
  *
- * Return: there were some. The caller frees them, with mq_span_free() and without
- * the lock.
+ * Return: true if there were any. The caller drops the lock and frees them with
+ * mq_span_free().
  */
 bool mq_span_finish_locked(struct mq_file *f, struct mq_hand *h,
 			   struct list_head *batch)
@@ -200,7 +204,7 @@ bool mq_span_finish_locked(struct mq_file *f, struct mq_hand *h,
 	return true;
 }
 
-/* Free what mq_span_finish_locked() finished. */
+/* Free what mq_span_finish_locked() acknowledged. */
 void mq_span_free(const struct mq_hand *h)
 {
 	struct mq_chunk *chunk = NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Plain messages that stand behind each other: see span.c. */
+/* Plain messages that are adjacent in a chunk: see span.c. */
 #ifndef MQ_QUEUE_SPAN_H
 #define MQ_QUEUE_SPAN_H
 
@@ -10,12 +10,12 @@
 struct mq_file;
 
 /**
- * struct mq_span - messages in hand that stand behind each other in a chunk
- * @last: link of the last one's entry
- * @from: the first one's record
- * @end: behind the last one's
- * @bytes: what they count in the queue's bound
- * @n: how many they are
+ * struct mq_span - messages in hand that are adjacent in a chunk
+ * @last: link of the last entry
+ * @from: record of the first message
+ * @end: end of the record of the last message
+ * @bytes: what the messages count towards max_bytes
+ * @n: number of messages
  */
 struct mq_span {
 	struct list_head	*last;
@@ -26,14 +26,14 @@ struct mq_span {
 };
 
 /**
- * struct mq_hand - what a RECV has in hand
- * @list: the entries, in order
- * @span: room for MQ_SPANS spans, or NULL
- * @spans: how many the first of the entries are, 0: that is not known
- * @n: how many entries those have
- * @bytes: what these count in the queue's bound
+ * struct mq_hand - the messages that a RECV has in hand
+ * @list: their entries, in order
+ * @span: array of MQ_SPANS spans, or NULL
+ * @spans: number of spans that the list begins with, 0: the spans are not known
+ * @n: number of entries in these spans
+ * @bytes: what these count towards max_bytes
  *
- * What is in a span has nothing but a message, and its record is as it goes out.
+ * Messages in a span are plain, and their records are ready to be copied out.
  */
 struct mq_hand {
 	struct list_head	list;
@@ -43,10 +43,10 @@ struct mq_hand {
 	u64			bytes;
 };
 
-/* Bytes of a window: see batch.c. */
+/* Bytes of a window: see call/batch.c. */
 #define MQ_WINDOW	SZ_8K
 
-/* How many spans go in there. */
+/* Number of spans that fit in a window. */
 #define MQ_SPANS	(MQ_WINDOW / sizeof(struct mq_span))
 
 u32 mq_span_take_locked(struct mq_file *f, struct mq_hand *h, u32 max,
