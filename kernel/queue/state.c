@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * From one state to another. Each change is one function, does its counting
- * and its trace event, and runs under mq_queue.lock; none of them sleeps or
- * allocates, so none can fail.
+ * Changes of a message's state. Each change is one function, which updates the
+ * counters, fires the trace event, and runs under mq_queue.lock. None of these
+ * functions sleeps or allocates, so none can fail.
  *
  *           send                take                 ack
  *	(new) -----> READY --------------> IN FLIGHT -------> (gone)
@@ -15,9 +15,14 @@
  *	                |   redrive
  *	              DEAD <--- too many failures, reject, expiry
  *
- * What is not in flight goes for good when it expires, is dropped, purged or
- * redriven elsewhere. What dies where there is a dead-letter queue with room for
- * it leaves for that; mq_unlock() carries it over (lock.c).
+ * A message that is not in flight leaves the queue when it expires, or is
+ * dropped, purged, or redriven to another queue. A message that dies leaves for
+ * the dead-letter queue, if there is one and it has room; mq_unlock() carries
+ * it there (lock.c).
+ *
+ * Most changes begin with mq_state_leave_locked(), after which the entry is in
+ * no state, and go on under the same hold of the lock with a function that
+ * expects an entry in no state.
  */
 #include <linux/ktime.h>
 #include <linux/devmq.h>
@@ -55,12 +60,12 @@ static u64 *mq_counter(struct mq_queue *q, u8 state)
 }
 
 /**
- * mq_state_enter_locked - begin to be in a state
+ * mq_state_enter_locked - put an entry into a state
  * @q: the queue
- * @e: an entry that is in none
+ * @e: the entry, in no state
  * @state: the state
  *
- * An entry that is in flight is in its handler's hand.
+ * An entry that enters DEVMQ_STATE_IN_FLIGHT is in the hand of the caller.
  */
 void mq_state_enter_locked(struct mq_queue *q, struct mq_entry *e,
 			   enum devmq_state state)
@@ -82,7 +87,7 @@ void mq_state_enter_locked(struct mq_queue *q, struct mq_entry *e,
 	}
 }
 
-/* Be in no state for a moment, nor wait for a time. */
+/* Take an entry out of its state, and stop its wait for a time. */
 void mq_state_leave_locked(struct mq_queue *q, struct mq_entry *e)
 {
 	lockdep_assert_held(&q->lock);
@@ -107,15 +112,18 @@ void mq_state_leave_locked(struct mq_queue *q, struct mq_entry *e)
 }
 
 /*
- * There is more room: that of so many messages, and of their bytes. Who begins
- * to wait for it only now looks later than this.
+ * Note that the room of @messages and @bytes was freed. A sender that begins to
+ * wait for room only now checks for it after this change.
  */
 void mq_freed_locked(struct mq_queue *q, u32 messages, u64 bytes)
 {
 	lockdep_assert_held(&q->lock);
 	if (!q->freed) {
 		q->freed = true;
-		/* Sleepers look again after they have queued themselves. */
+		/*
+		 * A poller that joins gate.writers after this check looks for
+		 * room once more after it has joined.
+		 */
 		q->was_full = !waitqueue_active(&q->gate.writers) ||
 			      mq_queue_is_full(q);
 	}
@@ -123,7 +131,7 @@ void mq_freed_locked(struct mq_queue *q, u32 messages, u64 bytes)
 	mq_count(&q->stat.bytes, -(s64)bytes);
 }
 
-/* Leave the queue for good, from no state. mq_unlock() disposes of it. */
+/* Remove an entry in no state from the queue, for mq_unlock() to dispose of. */
 void mq_queue_unlink_locked(struct mq_queue *q, struct mq_entry *e)
 {
 	if (mq_is_dead_letter(e))
@@ -137,7 +145,10 @@ void mq_queue_unlink_locked(struct mq_queue *q, struct mq_entry *e)
 	list_add_tail(&e->list, &q->unlinked);
 }
 
-/* It is purged, from no state: what it came with may be sent once more. */
+/*
+ * Purge an entry in no state, and forget its de-duplication id, so that the
+ * message may be sent once more.
+ */
 void mq_purged_locked(struct mq_queue *q, struct mq_entry *e)
 {
 	q->stat.purged++;
@@ -147,7 +158,7 @@ void mq_purged_locked(struct mq_queue *q, struct mq_entry *e)
 	mq_queue_unlink_locked(q, e);
 }
 
-/* It can be delivered, in its place by id; from no state. */
+/* Make an entry in no state ready, in its place by id. */
 void mq_ready_locked(struct mq_queue *q, struct mq_entry *e)
 {
 	mq_state_enter_locked(q, e, DEVMQ_STATE_READY);
@@ -170,14 +181,14 @@ static void mq_expired(struct mq_queue *q, struct mq_entry *e)
 	mq_queue_unlink_locked(q, e);
 }
 
-/* Its time to live is over. */
+/* Expire an entry: its time to live is over. */
 void mq_expire_locked(struct mq_queue *q, struct mq_entry *e)
 {
 	mq_state_leave_locked(q, e);
 	mq_expired(q, e);
 }
 
-/* It was dead, and kept in place, for as long as that was to be. */
+/* Expire a dead entry that stayed in the queue for dead_ttl_ms. */
 void mq_dead_expire_locked(struct mq_queue *q, struct mq_entry *e)
 {
 	mq_state_leave_locked(q, e);
@@ -186,7 +197,9 @@ void mq_dead_expire_locked(struct mq_queue *q, struct mq_entry *e)
 	mq_queue_unlink_locked(q, e);
 }
 
-/* It may be delivered again, from no state, if its time is not over. */
+/*
+ * Make an entry in no state ready again, or expire it if its time is over.
+ */
 void mq_back_locked(struct mq_queue *q, struct mq_entry *e)
 {
 	if (mq_has_expired(e))
@@ -195,7 +208,10 @@ void mq_back_locked(struct mq_queue *q, struct mq_entry *e)
 		mq_ready_locked(q, e);
 }
 
-/* It waits until @due, or until its time is over; from no state, with more. */
+/*
+ * Delay an entry in no state, which has an mq_detail, until @due or until its
+ * time to live ends.
+ */
 void mq_delay_locked(struct mq_queue *q, struct mq_entry *e,
 		     enum mq_clocks clock, u64 due)
 {
@@ -210,7 +226,7 @@ void mq_delay_locked(struct mq_queue *q, struct mq_entry *e,
 	trace_mq_delay(q, e);
 }
 
-/* It has waited long enough. Its time to live begins with its first delay's end. */
+/* End a delay. If it was the first, the time to live of the message begins. */
 void mq_delay_over_locked(struct mq_queue *q, struct mq_entry *e)
 {
 	struct mq_detail *m = mq_msg(e)->detail;
@@ -226,9 +242,9 @@ void mq_delay_over_locked(struct mq_queue *q, struct mq_entry *e)
 }
 
 /**
- * mq_note_locked - what a consumer says of a failure takes an earlier one's place
- * @e: the entry, with more
- * @note: what it says, or NULL
+ * mq_note_locked - replace the note of the previous failure
+ * @e: the entry, which has an mq_detail
+ * @note: note of the consumer, or NULL
  */
 void mq_note_locked(struct mq_entry *e, struct mq_text *note)
 {
@@ -239,13 +255,13 @@ void mq_note_locked(struct mq_entry *e, struct mq_text *note)
 	mq_text_put(old);
 }
 
-/* When what begins to live for so long now expires; 0 milliseconds: never. */
+/* Return when a time to live of @ms that begins now ends; 0: never. */
 u64 mq_expiry(u64 ms)
 {
 	return ms ? mq_later(mq_now(MQ_BOOTTIME), ms * NSEC_PER_MSEC) : MQ_NEVER;
 }
 
-/* It is dead: say what of. */
+/* Record why an entry died. */
 static void mq_set_reason(struct mq_entry *e, u16 reason)
 {
 	struct mq_detail *m = mq_msg(e)->detail;
@@ -255,13 +271,13 @@ static void mq_set_reason(struct mq_entry *e, u16 reason)
 }
 
 /**
- * mq_dead_letter_locked - a message goes to the dead-letter queue
+ * mq_dead_letter_locked - move an entry to the dead-letter queue
  * @q: the queue
- * @e: the entry, in no state, with more, and with a place there that
- *	mq_place_reserve() gave
+ * @e: the entry, in no state; it has an mq_detail, and a place from
+ *	mq_place_reserve()
  * @reason: as for mq_die_locked()
  *
- * mq_unlinked_dispose() takes it there.
+ * mq_unlinked_dispose() carries the entry there after the lock was dropped.
  */
 void mq_dead_letter_locked(struct mq_queue *q, struct mq_entry *e, u16 reason)
 {
@@ -281,17 +297,18 @@ void mq_dead_letter_locked(struct mq_queue *q, struct mq_entry *e, u16 reason)
 }
 
 /**
- * mq_die_locked - a message dies
+ * mq_die_locked - let a message die
  * @q: the queue
- * @e: the entry, in no state, with more
- * @reason: enum devmq_reason, or what a consumer said
- * @delay: how long it waits if it lives on
+ * @e: the entry, in no state; it has an mq_detail
+ * @reason: enum devmq_reason, or the reason that a consumer gave
+ * @delay: how long the message waits if it lives on
  *
- * It goes to the dead-letter queue if there is room, else it stays. If there are
- * as many dead here as there may be, it lives on: without a time to live, as that
- * may be over, and not at once, as it may fail each time.
+ * The message goes to the dead-letter queue if there is room, and otherwise
+ * stays here as dead. If max_dead messages are dead here already, the message
+ * lives on: without a time to live, which may be over, and after @delay,
+ * since it may fail each time.
  *
- * Return: false if it lives on.
+ * Return: false if the message lives on.
  */
 bool mq_die_locked(struct mq_queue *q, struct mq_entry *e, u16 reason, u64 delay)
 {
@@ -321,7 +338,10 @@ bool mq_die_locked(struct mq_queue *q, struct mq_entry *e, u16 reason, u64 delay
 	return true;
 }
 
-/* As if nothing had ever happened to it. */
+/*
+ * Reset what has happened to a message: its failures, its origin, its note, its
+ * reason and its times.
+ */
 void mq_absolve_locked(struct mq_queue *q, struct mq_entry *e)
 {
 	struct mq_detail *m = mq_msg(e)->detail;
@@ -344,7 +364,7 @@ void mq_absolve_locked(struct mq_queue *q, struct mq_entry *e)
 	m->expires = MQ_NEVER;
 }
 
-/* Its owner wants it gone. */
+/* Purge an entry that is not in flight. */
 void mq_queue_purge_locked(struct mq_queue *q, struct mq_entry *e)
 {
 	mq_state_leave_locked(q, e);

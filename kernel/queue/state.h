@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* From one state to another: see state.c. */
+/* Changes of a message's state: see state.c. */
 #ifndef MQ_QUEUE_STATE_H
 #define MQ_QUEUE_STATE_H
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Walking through a queue, past what others do meanwhile: a cursor is an entry of no
- * state, which keeps a place in the list of all entries between two holds of the
- * lock.
+ * Walk through the messages of a queue while others change it. A cursor is an
+ * entry whose message has no state. It keeps a position in mq_queue.all between
+ * two holds of the lock.
  */
 #include <linux/rbtree.h>
 #include <linux/devmq.h>
@@ -30,7 +30,7 @@ void mq_cursor_unlink_locked(struct mq_queue *q, struct mq_cursor *c)
 	q->cursors--;
 }
 
-/* Link a cursor in, before @at. */
+/* Link a cursor before @at. */
 static void mq_cursor_link(struct mq_queue *q, struct mq_cursor *c,
 			   struct list_head *at)
 {
@@ -39,10 +39,10 @@ static void mq_cursor_link(struct mq_queue *q, struct mq_cursor *c,
 }
 
 /*
- * Begin to look for the place behind @id where that is nearest: where the cursor
- * is, at one of the two ends, or at what is set aside and has the next larger
- * id. The cursor is in no list then, and its number is what it would have to be
- * before the place returned.
+ * Choose where to start to look for the position behind @id: at the cursor, at
+ * either end of mq_queue.all, or at the entry in mq_queue.aside with the next
+ * larger id, whichever is nearest. Unlink the cursor, and set its id to what it
+ * would have to be if the cursor were linked before the link that is returned.
  */
 static struct list_head *mq_seek_begin(struct mq_queue *q, struct mq_cursor *c,
 				       u64 id)
@@ -56,7 +56,9 @@ static struct list_head *mq_seek_begin(struct mq_queue *q, struct mq_cursor *c,
 	if (!list_empty(&c->mark.all)) {
 		nearest = c->place.id > id ? c->place.id - id : id - c->place.id;
 		mq_cursor_unlink_locked(q, c);
-		/* Who has begun to go somewhere goes on. */
+		/*
+		 * Continue a search that ran out of steps, or it may never end.
+		 */
 		if (c->seeks && c->goal == id)
 			return at;
 	}
@@ -78,7 +80,7 @@ static struct list_head *mq_seek_begin(struct mq_queue *q, struct mq_cursor *c,
 	return at;
 }
 
-/* Go back from @at, past what is above @id. */
+/* Go back from @at, past entries with an id above @id. */
 static struct list_head *mq_seek_back(struct mq_queue *q, struct mq_cursor *c,
 				      struct list_head *at, u64 id,
 				      unsigned int *left)
@@ -94,16 +96,17 @@ static struct list_head *mq_seek_back(struct mq_queue *q, struct mq_cursor *c,
 			c->place.id = m->id - 1;
 		--*left;
 	}
-	/* Nothing before it is above @id: that is as good a number. */
+	/* No entry before @at has a larger id, so the cursor may have @id. */
 	if (*left)
 		c->place.id = min(c->place.id, id);
 	return at;
 }
 
 /*
- * Put a cursor between what has an id up to @id and what has a larger one. At
- * most @left places are passed, which goes down. Return: is it there? If not,
- * drop the lock and call again.
+ * Link a cursor between the entries with an id up to @id and those with a
+ * larger one. Passes at most @left entries and cursors, and reduces @left by
+ * them. Return: true if the cursor is there. Otherwise the caller drops the
+ * lock and calls again.
  */
 static bool mq_cursor_seek(struct mq_queue *q, struct mq_cursor *c, u64 id,
 			   unsigned int *left)
@@ -127,7 +130,10 @@ static bool mq_cursor_seek(struct mq_queue *q, struct mq_cursor *c, u64 id,
 	return !c->seeks;
 }
 
-/* mq_walk_locked() where only what is set aside is asked for: there is a tree. */
+/*
+ * Do what mq_walk_locked() does if @states contains only states that are in
+ * mq_queue.aside, which is a tree.
+ */
 static struct mq_entry *mq_walk_aside(struct mq_queue *q, u32 states,
 				      u64 *after, unsigned int *left)
 {
@@ -147,16 +153,17 @@ static struct mq_entry *mq_walk_aside(struct mq_queue *q, u32 states,
 			 DEVMQ_STATE_MASK(DEVMQ_STATE_DEAD))
 
 /**
- * mq_walk_locked - the message with the smallest id above @after
+ * mq_walk_locked - find the message with the smallest id above @after
  * @q: the queue
- * @c: keeps the place between calls, so that walking on takes no search
- * @states: mask of states that count
- * @after: the id; moves on with what was passed in vain
- * @left: how many places may be passed in this hold of the lock, MQ_WALK_STEPS
- *	when it begins; goes down
+ * @c: keeps the position between two calls, so that the next call need not
+ *	search
+ * @states: mask of the states to look for
+ * @after: the id; raised to that of the last message that was passed
+ * @left: how many entries and cursors may be passed in this hold of the lock,
+ *	MQ_WALK_STEPS at its beginning; reduced by what was passed
  *
- * Return: the entry, NULL if there is none, or ERR_PTR(-EAGAIN) if the way is
- * long: drop the lock and call again.
+ * Return: the entry, NULL if there is none, or ERR_PTR(-EAGAIN) if @left is
+ * used up: the caller drops the lock and calls again.
  */
 struct mq_entry *mq_walk_locked(struct mq_queue *q, struct mq_cursor *c,
 				u32 states, u64 *after, unsigned int *left)

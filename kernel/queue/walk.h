@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Walking through a queue: see walk.c. */
+/* Walk through the messages of a queue: see walk.c. */
 #ifndef MQ_QUEUE_WALK_H
 #define MQ_QUEUE_WALK_H
 
@@ -11,7 +11,7 @@
 
 struct mq_queue;
 
-/* How many entries and cursors one hold of the lock passes in mq_queue.all. */
+/* Maximum number of entries and cursors passed in one hold of the lock. */
 #define MQ_WALK_STEPS	512
 
 void mq_cursor_init(struct mq_cursor *c);
