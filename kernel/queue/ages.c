@@ -18,7 +18,7 @@
  * Return the index of the step in which @since lies. All times before the first
  * step count in the first.
  */
-static u64 mq_ages_at(const struct mq_ages *a, u64 since)
+static u64 mq_ages_index(const struct mq_ages *a, u64 since)
 {
 	u64 step = since >> a->shift;
 
@@ -59,18 +59,18 @@ void mq_ages_add(struct mq_ages *a, u64 since, u32 n)
 		a->shift = MQ_AGES_SHIFT;
 		a->base = since >> a->shift;
 	}
-	if (unlikely(mq_ages_at(a, since) >= MQ_AGES))
-		mq_ages_advance(a, mq_ages_at(a, since));
-	while (unlikely(mq_ages_at(a, since) >= MQ_AGES))
+	if (unlikely(mq_ages_index(a, since) >= MQ_AGES))
+		mq_ages_advance(a, mq_ages_index(a, since));
+	while (unlikely(mq_ages_index(a, since) >= MQ_AGES))
 		mq_ages_widen(a);
-	a->count[mq_ages_at(a, since)] += n;
+	a->count[mq_ages_index(a, since)] += n;
 	a->total += n;
 }
 
 /* Remove @n of the things that began at @since. */
 void mq_ages_del(struct mq_ages *a, u64 since, u32 n)
 {
-	a->count[mq_ages_at(a, since)] -= n;
+	a->count[mq_ages_index(a, since)] -= n;
 	a->total -= n;
 }
 

@@ -4,7 +4,8 @@
 #include "queue/options.h"
 #include "queue/queue.h"
 
-static u64 mq_less(u64 a, u64 b)
+/* Return @a - @b, or 0 if @b is larger. */
+static u64 mq_subtract(u64 a, u64 b)
 {
 	return a > b ? a - b : 0;
 }
@@ -18,9 +19,11 @@ void mq_queue_room_locked(struct mq_queue *q)
 {
 	lockdep_assert_held(&q->lock);
 	WRITE_ONCE(q->room_messages,
-		   mq_less(q->opt.max_messages + q->dead_letters, q->reserved));
+		   mq_subtract(q->opt.max_messages + q->dead_letters,
+			       q->reserved));
 	WRITE_ONCE(q->room_bytes,
-		   mq_less(q->opt.max_bytes + q->dead_letter_bytes, q->reserved_bytes));
+		   mq_subtract(q->opt.max_bytes + q->dead_letter_bytes,
+			       q->reserved_bytes));
 }
 
 /**

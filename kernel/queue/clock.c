@@ -32,14 +32,17 @@ u64 mq_ticks_age(u64 since)
 	return now > since ? jiffies64_to_nsecs(now - since) : 0;
 }
 
-static int mq_woke_up(struct notifier_block *nb, unsigned long event, void *data)
+static int mq_update_slept(struct notifier_block *nb, unsigned long event,
+			   void *data)
 {
 	WRITE_ONCE(mq_slept, nsecs_to_jiffies64(ktime_get_boottime_ns() -
 						ktime_get_ns()));
 	return NOTIFY_DONE;
 }
 
-static struct notifier_block mq_pm_notifier = { .notifier_call = mq_woke_up };
+static struct notifier_block mq_pm_notifier = {
+	.notifier_call = mq_update_slept,
+};
 
 u64 mq_now(enum mq_clocks clock)
 {
@@ -219,7 +222,7 @@ int __init mq_clock_init(void)
 	if (!mq_workqueue)
 		return -ENOMEM;
 	register_pm_notifier(&mq_pm_notifier);
-	mq_woke_up(NULL, 0, NULL);
+	mq_update_slept(NULL, 0, NULL);
 	return 0;
 }
 

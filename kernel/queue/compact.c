@@ -65,7 +65,8 @@ static void mq_compact_later(struct mq_store *s)
 		mq_queue_kick(q);
 }
 
-static bool mq_is_misplaced(const struct mq_entry *e)
+/* Return true if an entry is in a sparse chunk and no thread is copying it. */
+static bool mq_has_to_move(const struct mq_entry *e)
 {
 	const struct mq_chunk *c = mq_chunk_of(e);
 
@@ -92,7 +93,7 @@ static struct mq_entry *mq_compact_next(struct mq_queue *q,
 		if (IS_ERR_OR_NULL(e))
 			break;
 		*after = mq_msg(e)->id;
-		if (mq_is_misplaced(e)) {
+		if (mq_has_to_move(e)) {
 			mq_chunk_get(mq_chunk_of(e));
 			break;
 		}
@@ -160,7 +161,7 @@ static bool mq_compact_move(struct mq_queue *q, struct mq_cursor *c,
 	spin_lock(&q->lock);
 	moved = !q->gone &&
 		mq_walk_locked(q, c, U32_MAX, &before, &left) == old &&
-		mq_msg(old)->id == id && mq_is_misplaced(old);
+		mq_msg(old)->id == id && mq_has_to_move(old);
 	if (moved)
 		mq_replace_locked(q, old, e);
 	spin_unlock(&q->lock);

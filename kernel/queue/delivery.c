@@ -36,7 +36,7 @@
 #include "queue/trace.h"
 
 /* Return what a receive gets if no message can be delivered. */
-static struct mq_entry *mq_nothing(struct mq_queue *q)
+static struct mq_entry *mq_no_message(struct mq_queue *q)
 {
 	/* Ready messages wait behind others of their key: not the end. */
 	if (unlikely(q->stat.ready))
@@ -98,7 +98,7 @@ struct mq_entry *mq_delivery_next_locked(struct mq_queue *q, struct mq_file *f)
 		mq_apart_locked(f, MQ_MET_ALONE);
 		return ERR_PTR(-EBUSY);
 	}
-	return e ?: mq_nothing(q);
+	return e ?: mq_no_message(q);
 }
 
 /**
@@ -346,9 +346,9 @@ struct mq_done {
  * most. Entries that are adjacent in mq_queue.all too, as they usually are, are
  * unlinked at once. Return: link of the last of these entries.
  */
-static struct list_head *mq_finish_some(struct mq_queue *q,
-					struct list_head *list, u64 last_id,
-					u32 max, struct mq_done *done)
+static struct list_head *mq_unlink_acked(struct mq_queue *q,
+					 struct list_head *list, u64 last_id,
+					 u32 max, struct mq_done *done)
 {
 	struct list_head *first = NULL, *last = NULL;
 	struct mq_entry *e;
@@ -396,7 +396,7 @@ bool mq_delivery_done_batch_locked(struct mq_file *f, struct list_head *batch)
 	lockdep_assert_held(&q->lock);
 	if (unlikely(q->order))
 		mq_order_done_run(q, batch);
-	mq_finish_some(q, batch, U64_MAX, U32_MAX, &done);
+	mq_unlink_acked(q, batch, U64_MAX, U32_MAX, &done);
 	mq_delivery_count_done_locked(f, done.n, done.bytes);
 	return done.rare;
 }
@@ -425,7 +425,7 @@ u32 mq_delivery_ack_held_locked(struct mq_file *f, u64 first_id, u64 last_id,
 	    mq_has_due(f->q) ||
 	    !RB_EMPTY_ROOT(&h->tree.rb_root) || mq_first_id(&h->run) < first_id)
 		return 0;
-	last = mq_finish_some(f->q, &h->run, last_id, max, &done);
+	last = mq_unlink_acked(f->q, &h->run, last_id, max, &done);
 	if (!done.n)
 		return 0;
 	list_cut_position(batch, &h->run, last);
@@ -464,7 +464,8 @@ void mq_delivery_release_locked(struct mq_file *f, struct mq_entry *e)
 }
 
 /* Return true if one more failure would make the message die. */
-static bool mq_is_last_chance(const struct mq_queue *q, const struct mq_entry *e)
+static bool mq_is_last_attempt(const struct mq_queue *q,
+			       const struct mq_entry *e)
 {
 	u64 most = READ_ONCE(q->opt.max_deliveries);
 
@@ -480,7 +481,7 @@ static bool mq_action_needs_detail(const struct mq_queue *q,
 {
 	return action == DEVMQ_ACTION_RETRY || action == DEVMQ_ACTION_REJECT ||
 	       action == DEVMQ_ACTION_EXTEND ||
-	       (!action && mq_is_last_chance(q, e));
+	       (!action && mq_is_last_attempt(q, e));
 }
 
 /**
@@ -530,7 +531,7 @@ static bool mq_delivery_fail(struct mq_queue *q, struct mq_entry *e,
 			     enum devmq_failure failure, struct mq_text *note,
 			     u64 delay)
 {
-	bool dies = mq_is_last_chance(q, e);
+	bool dies = mq_is_last_attempt(q, e);
 
 	mq_msg(e)->failures++;
 	mq_msg(e)->failure = failure;

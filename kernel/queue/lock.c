@@ -93,7 +93,7 @@ static void mq_news_tell(struct mq_queue *q, struct mq_news news)
  * and its time to live. A dead message keeps neither: its time only says how
  * long it was to stay dead.
  */
-static void mq_settle_in_locked(struct mq_queue *q, struct mq_entry *e)
+static void mq_absolve_moved_locked(struct mq_queue *q, struct mq_entry *e)
 {
 	struct mq_detail *m = mq_msg(e)->detail;
 	u64 when = m ? m->when : MQ_NEVER, expires = mq_expires(e);
@@ -134,7 +134,7 @@ void mq_arrive(struct mq_queue *q, struct mq_entry *e, enum mq_arrival how)
 	} else if (how == MQ_ARRIVES_ANEW) {
 		mq_absolve_locked(q, e);
 	} else {
-		mq_settle_in_locked(q, e);
+		mq_absolve_moved_locked(q, e);
 	}
 	if (mq_msg(e)->detail)
 		mq_msg(e)->detail->forgiven = mq_msg(e)->failures;

@@ -161,7 +161,7 @@ void mq_order_replace_locked(struct mq_queue *q, struct mq_entry *old,
 }
 
 /* Return the turn that is being served at a level. */
-static u64 *mq_turn(struct mq_order *o, unsigned int level)
+static u64 *mq_turn_now(struct mq_order *o, unsigned int level)
 {
 	return level ? &READ_ONCE(o->above)[level - 1] : &o->now;
 }
@@ -256,7 +256,7 @@ void mq_order_leave_locked(struct mq_queue *q, struct mq_entry *e)
 }
 
 /* Make an entry eligible, and give it a turn if it has none. */
-static void mq_make_eligible(struct mq_queue *q, struct mq_ordered *x)
+static void mq_add_eligible(struct mq_queue *q, struct mq_ordered *x)
 {
 	struct mq_order *o = q->order;
 
@@ -267,7 +267,8 @@ static void mq_make_eligible(struct mq_queue *q, struct mq_ordered *x)
 		 */
 		if (!x->fair->eligible)
 			x->fair->turn = 0;
-		x->fair->turn = max(x->fair->turn, *mq_turn(o, mq_msg(&x->e)->priority)) + 1;
+		x->fair->turn = max(x->fair->turn,
+				    *mq_turn_now(o, mq_msg(&x->e)->priority)) + 1;
 		x->turn = x->fair->turn;
 	}
 	if (x->fair)
@@ -278,7 +279,7 @@ static void mq_make_eligible(struct mq_queue *q, struct mq_ordered *x)
 	q->news++;
 }
 
-static void mq_make_wait(struct mq_ordered *x)
+static void mq_add_waiting(struct mq_ordered *x)
 {
 	rb_add_cached(&x->node, &x->key->waiting, mq_waiting_less);
 	x->waits = true;
@@ -297,19 +298,19 @@ static void mq_remove_eligible(struct mq_order *o, struct mq_ordered *x)
  * Move the message that is past the gate of a key back to the waiting ones,
  * unless it has been handed out. Return: true if no message is past the gate.
  */
-static bool mq_gate_clear(struct mq_order *o, struct mq_group *key)
+static bool mq_clear_gate(struct mq_order *o, struct mq_group *key)
 {
 	if (!key->out)
 		return true;
 	if (!key->out->eligible || key->out->begun)
 		return false;
 	mq_remove_eligible(o, key->out);
-	mq_make_wait(key->out);
+	mq_add_waiting(key->out);
 	return true;
 }
 
 /* Let an entry pass the gate of its key if it may. Return: true if it did. */
-static bool mq_gate(struct mq_order *o, struct mq_ordered *x)
+static bool mq_pass_gate(struct mq_order *o, struct mq_ordered *x)
 {
 	struct mq_group *key = x->key;
 
@@ -317,7 +318,7 @@ static bool mq_gate(struct mq_order *o, struct mq_ordered *x)
 		return true;
 	if (key->out && !mq_before(&x->e, &key->out->e))
 		return false;
-	if (!mq_gate_clear(o, key))
+	if (!mq_clear_gate(o, key))
 		return false;
 	key->out = x;
 	return true;
@@ -329,10 +330,10 @@ void mq_order_ready_locked(struct mq_queue *q, struct mq_entry *e)
 	struct mq_ordered *x = mq_ordered_of(e);
 
 	lockdep_assert_held(&q->lock);
-	if (mq_gate(q->order, x))
-		mq_make_eligible(q, x);
+	if (mq_pass_gate(q->order, x))
+		mq_add_eligible(q, x);
 	else
-		mq_make_wait(x);
+		mq_add_waiting(x);
 }
 
 /* Remove an entry that is not ready any more from the order. */
@@ -369,12 +370,12 @@ void mq_order_take_locked(struct mq_queue *q, struct mq_entry *e)
 
 	lockdep_assert_held(&q->lock);
 	if (x->fair) {
-		now = mq_turn(q->order, mq_msg(e)->priority);
+		now = mq_turn_now(q->order, mq_msg(e)->priority);
 		*now = max(*now, x->turn);
 	}
 	if (!key)
 		return;
-	if (key->out != x && mq_gate_clear(q->order, key))
+	if (key->out != x && mq_clear_gate(q->order, key))
 		key->out = x;
 	x->begun = key->out == x;
 }
@@ -399,7 +400,7 @@ void mq_order_done_locked(struct mq_queue *q, struct mq_entry *e)
 		return;
 	rb_erase_cached(&next->node, &key->waiting);
 	next->waits = false;
-	mq_make_eligible(q, next);
+	mq_add_eligible(q, next);
 }
 
 /* Return the next entry to deliver, or NULL. */

@@ -69,7 +69,7 @@ static bool mq_returned_less(struct rb_node *a, const struct rb_node *b)
 }
 
 /* Insert an entry that has no place in a fifo into a tree. */
-static void mq_ready_insert_aside(struct mq_ready *r, struct mq_entry *e)
+static void mq_ready_insert_tree(struct mq_ready *r, struct mq_entry *e)
 {
 	e->returned = true;
 	r->in_trees++;
@@ -92,7 +92,7 @@ void mq_ready_insert(struct mq_ready *r, struct mq_entry *e)
 	struct list_head *fifo = mq_ready_fifo(r, m->priority);
 
 	if (unlikely(mq_is_dead_letter(e))) {
-		mq_ready_insert_aside(r, e);
+		mq_ready_insert_tree(r, e);
 		return;
 	}
 	e->returned = false;
@@ -102,7 +102,7 @@ void mq_ready_insert(struct mq_ready *r, struct mq_entry *e)
 	} else if (fifo && mq_first_id(fifo) > m->id) {
 		list_add(&e->list, fifo);
 	} else {
-		mq_ready_insert_aside(r, e);
+		mq_ready_insert_tree(r, e);
 		return;
 	}
 	if (unlikely(r->levels > 1))
@@ -147,7 +147,7 @@ unsigned int mq_ready_top(const struct mq_ready *r)
 	return top < r->levels ? top : 0;
 }
 
-static void mq_ready_remove_aside(struct mq_ready *r, struct mq_entry *e)
+static void mq_ready_remove_tree(struct mq_ready *r, struct mq_entry *e)
 {
 	e->returned = false;
 	r->in_trees--;
@@ -165,7 +165,7 @@ void mq_ready_remove(struct mq_ready *r, struct mq_entry *e)
 	u8 level;
 
 	if (unlikely(e->returned)) {
-		mq_ready_remove_aside(r, e);
+		mq_ready_remove_tree(r, e);
 		return;
 	}
 	mq_list_remove(&e->list);
@@ -202,7 +202,7 @@ static struct mq_entry *mq_fifo_first(struct mq_ready *r, unsigned long level)
 }
 
 /* Return which of two entries is delivered first. Either may be NULL. */
-static struct mq_entry *mq_better(struct mq_entry *a, struct mq_entry *b)
+static struct mq_entry *mq_first_of(struct mq_entry *a, struct mq_entry *b)
 {
 	return !b || (a && mq_before(a, b)) ? a : b;
 }
@@ -215,8 +215,8 @@ struct mq_entry *mq_ready_first(struct mq_ready *r)
 	e = mq_fifo_first(r, mq_ready_top(r));
 	if (likely(!r->in_trees))
 		return e;
-	return mq_better(mq_better(e, mq_ids_first(&r->returned)),
-			 mq_ids_first(&r->dead_letters));
+	return mq_first_of(mq_first_of(e, mq_ids_first(&r->returned)),
+			   mq_ids_first(&r->dead_letters));
 }
 
 /* Return the first entry of r->returned at @level or below, or NULL. */

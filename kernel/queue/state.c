@@ -43,7 +43,7 @@
 #include "queue/state.h"
 #include "queue/trace.h"
 
-static u64 *mq_counter(struct mq_queue *q, u8 state)
+static u64 *mq_state_counter(struct mq_queue *q, u8 state)
 {
 	switch (state) {
 	case DEVMQ_STATE_READY:
@@ -72,7 +72,7 @@ void mq_state_enter_locked(struct mq_queue *q, struct mq_entry *e,
 {
 	lockdep_assert_held(&q->lock);
 	mq_msg(e)->state = state;
-	mq_count(mq_counter(q, state), 1);
+	mq_count(mq_state_counter(q, state), 1);
 	switch (state) {
 	case DEVMQ_STATE_READY:
 		mq_msg(e)->since = mq_ticks();
@@ -91,7 +91,7 @@ void mq_state_enter_locked(struct mq_queue *q, struct mq_entry *e,
 void mq_state_leave_locked(struct mq_queue *q, struct mq_entry *e)
 {
 	lockdep_assert_held(&q->lock);
-	mq_count(mq_counter(q, mq_msg(e)->state), -1);
+	mq_count(mq_state_counter(q, mq_msg(e)->state), -1);
 	switch (mq_msg(e)->state) {
 	case DEVMQ_STATE_READY:
 		q->ready_bytes -= mq_msg_bytes(mq_msg(e));
