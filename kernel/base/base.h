@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What every floor of the module uses: see README. */
+/* What all folders of the module use: see README. */
 #ifndef MQ_BASE_H
 #define MQ_BASE_H
 
@@ -11,21 +11,22 @@
 
 #include "base/compat.h"
 
-/* A time that does not come. */
+/* A point in time that is never reached. */
 #define MQ_NEVER	U64_MAX
 
-/* How many entries one hold of the lock moves, where there may be many. */
+/* How many entries a loop handles before it drops its lock or reschedules. */
 #define MQ_PORTION	64
 
 /*
- * Charged to the sender's cgroup. Where there is no memory the sender gets
- * ENOMEM; nobody is killed for it.
+ * For memory that a sender causes to be allocated: charge it to the sender's
+ * memory cgroup, and fail with ENOMEM instead of invoking the OOM killer.
  */
 #define MQ_GFP	(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 
 /*
- * Is the caller to go, so that nobody hears of what he does? A call that takes
- * long ends then, from io_uring too. The last close goes on.
+ * Return true if the caller is being killed or exits, so that nobody will see
+ * the result of its call. Long loops end early then, also those of commands
+ * that io_uring runs in an exiting task. The last close of a file does not.
  */
 static inline bool mq_dying(void)
 {
@@ -33,8 +34,10 @@ static inline bool mq_dying(void)
 }
 
 /*
- * Counters that are looked at without the lock, as hints. On 64 bits this is one
- * instruction, so they are seen whole, and a volatile access would make it three.
+ * Add to a counter. The caller holds the lock that protects the counter; others
+ * read it without the lock, as a hint. On 64-bit machines the addition is one
+ * instruction, so they never see a torn value. WRITE_ONCE() would make it three
+ * instructions.
  */
 static inline void mq_count(u64 *counter, s64 by)
 {
@@ -42,8 +45,9 @@ static inline void mq_count(u64 *counter, s64 by)
 }
 
 /*
- * As list_add_tail() and list_del(), which on many kernels look whether the
- * neighbours are sound: for each message that is a tenth of all that is done.
+ * Like list_add_tail() and list_del(), but without the checks of the neighbours
+ * that many kernels are configured with. Done for each message, these checks
+ * would take a tenth of the time that it takes to send and receive one.
  */
 static inline void mq_list_append(struct list_head *new, struct list_head *head)
 {

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What differs between the kernels that devmq builds on, and nothing else.
- * No other file asks for a kernel version. Names are the newest kernel's
- * where an older one can be given the same, mq_ or MQ_ where it cannot.
+ * The differences between the kernel versions that devmq builds on. No other
+ * file tests the kernel version.
  *
- * Distributions backport, so what is a macro is tested for by name and what
- * is a function goes by the version that brought it.
+ * Where an older kernel can be given the interface of the newest one, this file
+ * defines it under its own name. Where it cannot, the name begins with mq_ or
+ * MQ_.
+ *
+ * Distributions backport interfaces. A macro is therefore tested for by its
+ * name. A function cannot be, and is tested for by the kernel version that
+ * introduced it.
  */
 #ifndef MQ_COMPAT_H
 #define MQ_COMPAT_H
@@ -26,22 +30,25 @@
 #include <linux/timer.h>
 #include <linux/wait.h>
 
-/* The kernel is of this version or a later one. */
+/* True if the kernel is of this version or a later one. */
 #define MQ_SINCE_STABLE(major, minor, stable) \
 	(KERNEL_VERSION(major, minor, stable) <= LINUX_VERSION_CODE)
 #define MQ_SINCE(major, minor)	MQ_SINCE_STABLE(major, minor, 0)
 
 /*
- * Before 6.3, and the stable kernels 6.1.22 and 6.2.9, a command of io_uring
- * could only be completed with the ring's lock held, which a worker thread does
- * not hold.
+ * Before 6.3 and the stable kernels 6.1.22 and 6.2.9, a command of io_uring
+ * could only be completed with the ring's lock held. A worker thread of
+ * io_uring does not hold this lock.
  */
 #if !MQ_SINCE_STABLE(6, 1, 22) || \
 	(MQ_SINCE(6, 2) && !MQ_SINCE_STABLE(6, 2, 9))
 #error "devmq needs Linux 6.1.22, 6.2.9 or 6.3, or later"
 #endif
 
-/* The device argument of a class's devnode became const, then a type's. */
+/*
+ * The device argument of the devnode function became const, first that of a
+ * class, then that of a device type.
+ */
 #if MQ_SINCE(6, 2)
 #define MQ_CLASS_DEVNODE_CONST const
 #else
@@ -53,19 +60,22 @@
 #define MQ_TYPE_DEVNODE_CONST
 #endif
 
-/* Both arguments of a class attribute's functions, the class and itself. */
+/*
+ * Both arguments of the functions of a class attribute, the class and the
+ * attribute, became const.
+ */
 #if MQ_SINCE(6, 4)
 #define MQ_CLASS_ATTR_CONST const
 #else
 #define MQ_CLASS_ATTR_CONST
 #endif
 
-/* Splicing through a file's read_iter got a helper that copies. */
+/* The function that splices by calling read_iter was renamed. */
 #if !MQ_SINCE(6, 5)
 #define copy_splice_read generic_file_splice_read
 #endif
 
-/* A trace event's strings are assigned from what __string() was given. */
+/* __assign_str() lost its second argument: it uses the one of __string(). */
 #if MQ_SINCE(6, 10)
 #define mq_assign_str(dst, ...) __assign_str(dst)
 #else
@@ -73,22 +83,22 @@
 #endif
 
 /*
- * Does a poll look without getting in line? The kernel had poll_does_not_wait()
- * for that while others used it.
+ * Return true if a poll only asks for the events and does not queue the poller.
+ * This is poll_does_not_wait(), which not all kernels have.
  */
 static inline bool mq_poll_looks(const struct poll_table_struct *p)
 {
 	return !p || !p->_qproc;
 }
 
-/* A timer can be stopped for good. */
+/* Stop a timer so that it cannot be started again. */
 #if MQ_SINCE(6, 2)
 #define mq_timer_stop timer_shutdown_sync
 #else
 #define mq_timer_stop del_timer_sync
 #endif
 
-/* A timer and its function are set up in one call. */
+/* Before 6.13, the function of an hrtimer was set apart from its clock. */
 #if !MQ_SINCE(6, 13)
 static inline void hrtimer_setup(struct hrtimer *timer,
 				 enum hrtimer_restart (*fn)(struct hrtimer *),
@@ -99,7 +109,9 @@ static inline void hrtimer_setup(struct hrtimer *timer,
 }
 #endif
 
-/* A shrinker is allocated, and cannot fail to be registered. */
+/*
+ * Since 6.7, the kernel allocates a shrinker, and registering one cannot fail.
+ */
 #if MQ_SINCE(6, 7)
 static inline int mq_shrinker_register(struct shrinker *s)
 {
@@ -125,18 +137,21 @@ static inline void shrinker_free(struct shrinker *s)
 }
 #endif
 
-/* The size of a structure that ends in an array, by its type. */
+/* struct_size() of a type instead of a pointer. */
 #ifndef struct_size_t
 #define struct_size_t(type, member, count) \
 	struct_size((type *)NULL, member, count)
 #endif
 
 /*
- * The memory cgroup that pays. NULL stands for the caller's own, and is all
- * that there is on a kernel without memory cgroups.
+ * The memory cgroup that pays for an allocation. NULL stands for the caller's
+ * memory cgroup. It is the only value on a kernel without memory cgroups.
  */
 #ifdef CONFIG_MEMCG
-/* The caller's. It is only to be compared with: there is no reference. */
+/*
+ * Return the caller's memory cgroup without a reference, so the result may only
+ * be compared with.
+ */
 static inline struct mem_cgroup *mq_memcg_current(void)
 {
 	struct mem_cgroup *memcg;
@@ -149,7 +164,7 @@ static inline struct mem_cgroup *mq_memcg_current(void)
 	return memcg;
 }
 
-/* The caller's, with a reference that mq_memcg_put() returns. */
+/* Return the caller's memory cgroup with a reference, for mq_memcg_put(). */
 static inline struct mem_cgroup *mq_memcg_get_current(void)
 {
 	struct mem_cgroup *memcg;
@@ -157,7 +172,7 @@ static inline struct mem_cgroup *mq_memcg_get_current(void)
 	if (mem_cgroup_disabled())
 		return NULL;
 	rcu_read_lock();
-	/* It fails only while the task moves to another cgroup. */
+	/* css_tryget() fails only while the task moves to another cgroup. */
 	do {
 		memcg = mem_cgroup_from_task(current);
 	} while (memcg && !css_tryget(&memcg->css));
@@ -165,7 +180,7 @@ static inline struct mem_cgroup *mq_memcg_get_current(void)
 	return memcg;
 }
 
-/* One more reference, for who has one. */
+/* Take another reference. The caller has one already. */
 static inline struct mem_cgroup *mq_memcg_get(struct mem_cgroup *memcg)
 {
 	if (memcg)
@@ -205,13 +220,13 @@ static inline bool mq_memcg_is_current(const struct mem_cgroup *memcg)
 }
 
 /**
- * mq_memcg_charge_to - let a cgroup pay for what the caller allocates
- * @memcg: the cgroup, with a reference that is kept until the end of this;
- *	NULL for the caller's own
+ * mq_memcg_charge_to - charge the caller's allocations to a memory cgroup
+ * @memcg: the memory cgroup; NULL: the caller's own. The caller keeps its
+ *	reference until mq_memcg_charge_back()
  *
- * It nests, and concerns allocations with __GFP_ACCOUNT only.
+ * This affects only allocations with __GFP_ACCOUNT. Calls may be nested.
  *
- * Return: what is to be given to mq_memcg_charge_back().
+ * Return: the value to pass to mq_memcg_charge_back().
  */
 static inline struct mem_cgroup *mq_memcg_charge_to(struct mem_cgroup *memcg)
 {
@@ -224,8 +239,8 @@ static inline void mq_memcg_charge_back(struct mem_cgroup *old)
 }
 
 /*
- * Commands of io_uring: where the header is, where in the SQE the user's part
- * of it is, which of the flags are the user's, and how one is completed.
+ * Commands of io_uring: the header that declares them, the payload in the SQE,
+ * the flags that belong to user space, and how a command is completed.
  */
 #if MQ_SINCE(6, 8)
 #include <linux/io_uring/cmd.h>
@@ -245,8 +260,9 @@ static inline const void *mq_uring_payload(const struct io_uring_cmd *cmd)
 }
 
 /*
- * Does the ring poll for completions? Newer kernels say so only to a file that
- * can be polled, and take a command as on any other ring.
+ * Return true if the ring polls for completions (IORING_SETUP_IOPOLL). Newer
+ * kernels set IO_URING_F_IOPOLL only for a file that has a uring_cmd_iopoll
+ * function. For other files they issue the command as on any other ring.
  */
 static inline bool mq_uring_polls(struct io_uring_cmd *cmd,
 				  unsigned int issue_flags)
@@ -269,8 +285,9 @@ static inline void mq_uring_done(struct io_uring_cmd *cmd, int ret,
 }
 
 /*
- * A command can be left waiting, as io_uring says when its ring or its task
- * goes. Without that it would keep both from going.
+ * Since 6.12, a command may stay parked: when its ring is closed or its task
+ * exits, io_uring asks for its cancellation. On older kernels, a parked command
+ * would keep both from ending.
  */
 #if MQ_SINCE(6, 12)
 #define MQ_HAVE_URING_CANCEL
@@ -280,7 +297,7 @@ static inline bool mq_uring_cancels(unsigned int issue_flags)
 	return issue_flags & IO_URING_F_CANCEL;
 }
 
-/* Of the same ring, and with this user_data? */
+/* Return true if @cmd has this user_data and is of the same ring as @other. */
 static inline bool mq_uring_match(struct io_uring_cmd *cmd,
 				  struct io_uring_cmd *other, u64 user_data)
 {
@@ -290,17 +307,20 @@ static inline bool mq_uring_match(struct io_uring_cmd *cmd,
 	       req->cqe.user_data == user_data;
 }
 
-/* May nobody but its task complete it? Then even a ring that goes waits. */
+/*
+ * Return true if only the task of the command may complete it. Even a ring that
+ * is being closed waits for the task then.
+ */
 static inline bool mq_uring_bound(struct io_uring_cmd *cmd)
 {
 	return cmd_to_io_kiocb(cmd)->ctx->flags & IORING_SETUP_DEFER_TASKRUN;
 }
 
 /*
- * MQ_URING_TASK_WORK(name, fn): a function that is given to
- * io_uring_cmd_complete_in_task() and calls fn(cmd, issue_flags, dead). Dead
- * says that the task or its ring is going: its memory must not be touched, and
- * nobody would see a result.
+ * MQ_URING_TASK_WORK(name, fn) defines a function for
+ * io_uring_cmd_complete_in_task(). It calls fn(cmd, issue_flags, dead). If
+ * @dead is true, the task exits or its ring is being closed: fn must not access
+ * memory of the task, and nobody will see the result.
  */
 #if MQ_SINCE(6, 19)
 #define MQ_URING_TASK_WORK(name, fn)					\

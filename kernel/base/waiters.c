@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Who waits for an amount of something: writers for room in a queue, for
- * instance, each for as much as its message needs.
+ * Wait lists, whose waiters wait for different amounts of the same thing. For
+ * example, each writer waits for as much room in a queue as its message needs.
  *
- * There is a tree of them by the order of their coming, in which each node knows
- * the smallest need below it. So the one who has waited longest among those for
- * whom there is enough is found in O(log n), whatever number wait for more than
- * there is; and nobody is woken who could only go back to sleep.
+ * The waiters are in a tree, sorted by the time of their arrival. Each node
+ * stores the smallest need of its subtree. This finds the longest waiter whose
+ * need is met in O(log n), however many waiters need more than there is, and
+ * does not wake waiters that could only go back to sleep.
  *
- * To be woken is to leave the tree, so no two wake-ups go to the same one. Who
- * was woken tries to get what it waited for and then wakes the next
- * (mq_waiters_wake() again), if some is left; and so does who was woken and
- * gives up. Who tried in vain comes back to its old place.
+ * Waking a waiter removes it from the tree, so two wake-ups never go to the
+ * same waiter. A waiter that was woken tries to get what it waited for, and
+ * then calls mq_waiters_wake() to wake the next one. It does so even if it
+ * gives up. A waiter that tried without success joins the wait list again, at
+ * its old place.
  */
 #include <linux/atomic.h>
 #include <linux/rbtree_augmented.h>
@@ -19,12 +20,13 @@
 
 #include "base/waiters.h"
 
-/* How many are woken in one hold of the lock, where all are. */
+/* How many waiters mq_waiters_wake_all() wakes in one hold of the lock. */
 #define MQ_WAITERS_PORTION	64
 
 /*
- * The last ticket that was given, in any line: so the place of who comes from
- * another line is a place in this one, too, and no two in a line have the same.
+ * The last ticket that was given out. All wait lists share this counter, so a
+ * waiter that moves to another wait list keeps its place, and no two waiters
+ * have the same ticket.
  */
 static atomic64_t mq_waiters_ticket = ATOMIC64_INIT(0);
 
@@ -33,7 +35,9 @@ static struct mq_waiter *mq_waiter_of(struct rb_node *node)
 	return rb_entry_safe(node, struct mq_waiter, node);
 }
 
-/* Bring a node's @least up to date. True, where it was already and may stay. */
+/*
+ * Update @w->least. Return true if @exit is set and @w->least was up to date.
+ */
 static bool mq_waiter_compute(struct mq_waiter *w, bool exit)
 {
 	const struct mq_waiter *left = mq_waiter_of(w->node.rb_left);
@@ -60,7 +64,7 @@ void mq_waiters_init(struct mq_waiters *all)
 	all->count = 0;
 }
 
-/* One that is anything but a thread. */
+/* Initialize a waiter that is not a thread. */
 void mq_waiter_init(struct mq_waiter *w, u64 need,
 		    bool (*wake)(struct mq_waiter *w))
 {
@@ -75,7 +79,7 @@ static bool mq_waiter_wake_thread(struct mq_waiter *w)
 	return true;
 }
 
-/* The thread that calls this. */
+/* Initialize a waiter for the calling thread. */
 void mq_waiter_init_thread(struct mq_waiter *w, u64 need)
 {
 	mq_waiter_init(w, need, mq_waiter_wake_thread);
@@ -116,12 +120,12 @@ static void mq_waiters_erase(struct mq_waiters *all, struct mq_waiter *w)
 }
 
 /**
- * mq_waiters_add - get in line
- * @all: the line
- * @w: who; nothing happens if it is there already
+ * mq_waiters_add - add a waiter to a wait list
+ * @all: the wait list
+ * @w: the waiter; if it is in the wait list already, it stays where it is
  *
- * Whoever called this looks then whether what @w waits for is there: it may have
- * come just before.
+ * The caller must then look whether there is what @w waits for, because it may
+ * have become available just before this call.
  */
 void mq_waiters_add(struct mq_waiters *all, struct mq_waiter *w)
 {
@@ -131,15 +135,15 @@ void mq_waiters_add(struct mq_waiters *all, struct mq_waiter *w)
 	if (RB_EMPTY_NODE(&w->node))
 		mq_waiters_insert(all, w);
 	spin_unlock_irqrestore(&all->lock, flags);
-	smp_mb(); /* in line, then look: see mq_waiters_any() */
+	smp_mb(); /* join the wait list, then look: see mq_waiters_any() */
 }
 
 /**
- * mq_waiters_del - leave the line
- * @all: the line
- * @w: who; it may have been woken, and so have left already
+ * mq_waiters_del - remove a waiter from a wait list
+ * @all: the wait list
+ * @w: the waiter; a wake-up may have removed it already
  *
- * After this nobody is at work on @w.
+ * When this returns, no other thread accesses @w.
  */
 void mq_waiters_del(struct mq_waiters *all, struct mq_waiter *w)
 {
@@ -151,7 +155,10 @@ void mq_waiters_del(struct mq_waiters *all, struct mq_waiter *w)
 	spin_unlock_irqrestore(&all->lock, flags);
 }
 
-/* So many more, or less, wait elsewhere and are woken by the same. */
+/*
+ * Count @n more waiters (fewer, if @n is negative) that are in another wait
+ * list, but are woken by the callers that find waiters here.
+ */
 void mq_waiters_note(struct mq_waiters *all, int n)
 {
 	unsigned long flags;
@@ -161,7 +168,7 @@ void mq_waiters_note(struct mq_waiters *all, int n)
 	spin_unlock_irqrestore(&all->lock, flags);
 }
 
-/* Who has waited longest of those who need no more than @room, or NULL. */
+/* Return the longest waiter that needs no more than @room, or NULL. */
 static struct mq_waiter *mq_waiters_find(struct mq_waiters *all, u64 room)
 {
 	struct mq_waiter *w = mq_waiter_of(all->tree.rb_root.rb_node);
@@ -182,11 +189,11 @@ static struct mq_waiter *mq_waiters_find(struct mq_waiters *all, u64 room)
 }
 
 /**
- * mq_waiters_wake - there is room: wake one
- * @all: who waits for it
- * @room: how much there is
+ * mq_waiters_wake - wake the longest waiter for which there is enough room
+ * @all: the wait list
+ * @room: the amount that is available
  *
- * Return: one was woken.
+ * Return: true if a waiter was woken.
  */
 bool mq_waiters_wake(struct mq_waiters *all, u64 room)
 {
@@ -204,7 +211,7 @@ bool mq_waiters_wake(struct mq_waiters *all, u64 room)
 	return woken;
 }
 
-/* The first one behind @ticket, or NULL. */
+/* Return the waiter with the lowest ticket above @ticket, or NULL. */
 static struct mq_waiter *mq_waiters_after(struct mq_waiters *all, u64 ticket)
 {
 	struct rb_node *node = all->tree.rb_root.rb_node;
@@ -224,11 +231,12 @@ static struct mq_waiter *mq_waiters_after(struct mq_waiters *all, u64 ticket)
 }
 
 /**
- * mq_waiters_wake_all - something has changed that is for all: they are to look
- * @all: those who wait now
+ * mq_waiters_wake_all - wake all waiters, so that each of them looks again
+ * @all: the wait list
  *
- * In portions, as they may be many. Who comes, or comes back, meanwhile looks by
- * himself.
+ * There may be many waiters, so this drops the lock after each portion. It
+ * skips waiters that arrive meanwhile, because these look after joining the
+ * wait list.
  */
 void mq_waiters_wake_all(struct mq_waiters *all)
 {
@@ -240,7 +248,7 @@ void mq_waiters_wake_all(struct mq_waiters *all)
 	/* WAIT(waiters:wake-all) */
 	do {
 		spin_lock_irqsave(&all->lock, flags);
-		/* Who got in line before this has no later one. */
+		/* A waiter that arrived before this has no higher ticket. */
 		end = min_t(u64, end, atomic64_read(&mq_waiters_ticket));
 		for (n = 0; n < MQ_WAITERS_PORTION; n++) {
 			w = mq_waiters_after(all, last);
@@ -255,17 +263,19 @@ void mq_waiters_wake_all(struct mq_waiters *all)
 }
 
 /**
- * mq_waiters_sleep - wait in line until woken
- * @all: the line
- * @w: the calling thread, from mq_waiter_init_thread()
- * @may_go: a look whether to try, without a lock
+ * mq_waiters_sleep - sleep in a wait list until woken
+ * @all: the wait list
+ * @w: the calling thread's waiter, from mq_waiter_init_thread()
+ * @may_go: returns true if the thread should try instead of sleeping; called
+ *	without a lock
  *
- * It may be woken for other reasons, so whoever called this looks, or tries, and
- * comes again. If it finds @w->woken set, others rely on it: it clears that and
- * calls mq_waiters_wake() when it has tried, or gives up, and before it waits for
- * anything.
+ * The thread may also be woken for other reasons, so the caller tries or looks,
+ * and calls this again if it has to. If @w->woken is set afterwards, the other
+ * waiters rely on the caller: it must clear @w->woken and call
+ * mq_waiters_wake() after it has tried or given up, and before it waits for
+ * anything else.
  *
- * Return: 0 (try) or ERESTARTSYS.
+ * Return: 0 to try, or -ERESTARTSYS.
  */
 int mq_waiters_sleep(struct mq_waiters *all, struct mq_waiter *w,
 		     bool (*may_go)(const struct mq_waiter *w))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Waiting for an amount of something: see waiters.c. */
+/* Wait lists, whose waiters wait for different amounts: see waiters.c. */
 #ifndef MQ_WAITERS_H
 #define MQ_WAITERS_H
 
@@ -10,12 +10,12 @@
 #include <linux/types.h>
 
 /**
- * struct mq_waiters - all who wait for some of one thing
- * @lock: protects the rest. It is taken with interrupts off, inside of any other
- *	lock but those of the scheduler
- * @tree: struct mq_waiter, by ticket
- * @count: how many there are, and who waits elsewhere, to be woken by the same
- *	(looked at without)
+ * struct mq_waiters - a wait list
+ * @lock: protects the wait list and the waiters in it. It is taken with
+ *	interrupts off, and inside all other locks but those of the scheduler
+ * @tree: the waiters (struct mq_waiter), sorted by @ticket
+ * @count: the number of waiters in @tree, plus the number of those in another
+ *	wait list that the same callers wake (read without @lock)
  */
 struct mq_waiters {
 	spinlock_t		lock;	/* all of this */
@@ -24,20 +24,21 @@ struct mq_waiters {
 };
 
 /**
- * struct mq_waiter - one of them
- * @node: in mq_waiters.tree, or empty
- * @ticket: its place in any line, 0: none yet. Who has tried in vain and waits
- *	again keeps it
- * @need: how much it waits for
- * @least: the smallest need among it and all below it in the tree
- * @wake: called with the lock held and interrupts off, when it has left the tree.
- *	Return: it is going to try; false: it is not, so the next is for another
- * @task: of one that is a thread: it (invariant)
- * @woken: of one that is a thread: it was the one who was woken, and has to call
- *	the next when it has tried
+ * struct mq_waiter - a waiter in a wait list
+ * @node: node in mq_waiters.tree; empty while the waiter is in no wait list
+ * @ticket: the place of the waiter in every wait list, 0: none yet. A waiter
+ *	that tried without success and waits again keeps its ticket
+ * @need: the amount that the waiter waits for
+ * @least: the smallest @need in the subtree below and including @node
+ * @wake: wakes the waiter. Called with mq_waiters.lock held and interrupts off,
+ *	after the waiter has left the tree. Returns true if the waiter is going
+ *	to try, false if another waiter must be woken instead
+ * @task: the thread, if the waiter is one (invariant)
+ * @woken: the waiter is a thread that was woken to try; after trying, it must
+ *	wake the next waiter
  *
- * All but @wake and @task is protected by mq_waiters.lock. While it is not in the
- * tree its owner may change it.
+ * mq_waiters.lock protects all of this but @wake and @task. While the waiter is
+ * in no wait list, its owner may change it without the lock.
  */
 struct mq_waiter {
 	struct rb_node		node;
@@ -61,22 +62,23 @@ void mq_waiters_note(struct mq_waiters *all, int n);
 int mq_waiters_sleep(struct mq_waiters *all, struct mq_waiter *w,
 		     bool (*may_go)(const struct mq_waiter *w));
 
-/* A look behind a barrier of the caller's. */
+/* Return true if there are waiters. The caller has executed a full barrier. */
 static inline bool mq_waiters_some(const struct mq_waiters *all)
 {
 	return READ_ONCE(all->count);
 }
 
 /*
- * Does anybody wait? Who has made room calls this behind that, without the lock.
+ * Return true if there are waiters. A thread that has made room calls this
+ * after that, without mq_waiters.lock.
  *
- * The barrier pairs with that of mq_waiters_add(): who waits gets in line, and
- * then looks for room; who makes room looks for those in line then. So one of
- * the two sees the other.
+ * The barrier pairs with the one of mq_waiters_add(). A waiter joins the wait
+ * list and then looks for room; the other thread makes room and then looks for
+ * waiters. So at least one of the two sees what the other has done.
  */
 static inline bool mq_waiters_any(const struct mq_waiters *all)
 {
-	smp_mb(); /* room was made, then look: see above */
+	smp_mb(); /* make room, then look for waiters: see above */
 	return mq_waiters_some(all);
 }
 
