@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Messages with their entries. Nothing here takes mq_queue.lock; all of it may
+ * Allocate and free entries with their messages. These functions do not take
+ * mq_queue.lock. The functions that allocate, and those that free a list, may
  * sleep.
  */
 #include <linux/slab.h>
@@ -21,14 +22,14 @@
 
 static struct kmem_cache *mq_detail_cache;
 
-/* Bytes that stand before an entry in its piece of memory. */
+/* Return how many bytes are allocated before an entry of this kind. */
 static u32 mq_kind_bytes(struct mq_kind kind)
 {
 	return (kind.detail ? sizeof(struct mq_detail) : 0) +
 	       (kind.ordered ? offsetof(struct mq_ordered, e) : 0);
 }
 
-/* What an entry is of. */
+/* Return the kind of an entry. */
 static struct mq_kind mq_kind_of(const struct mq_entry *e)
 {
 	return (struct mq_kind){ .detail = e->own_detail, .ordered = e->ordered };
@@ -40,7 +41,7 @@ static void mq_detail_init(struct mq_detail *detail, struct mq_entry *e)
 	mq_msg(e)->detail = detail;
 }
 
-/* What stands before the entry, begun. */
+/* Initialize what was allocated before an entry. */
 static void mq_kind_init(struct mq_entry *e, struct mq_kind kind)
 {
 	struct mq_ordered *x = container_of(e, struct mq_ordered, e);
@@ -53,9 +54,9 @@ static void mq_kind_init(struct mq_entry *e, struct mq_kind kind)
 		mq_detail_init((void *)e - mq_kind_bytes(kind), e);
 }
 
-/* Begin an entry and its message, with zeros between the parts and behind. */
-static void mq_entry_begins(struct mq_entry *e, const struct mq_sizes *sizes,
-			    struct mq_kind kind)
+/* Initialize an entry and its message, and zero the padding of the message. */
+static void mq_entry_init(struct mq_entry *e, const struct mq_sizes *sizes,
+			  struct mq_kind kind)
 {
 	u32 meta = sizes->key_size + sizes->headers_size;
 	struct mq_msg *m = mq_msg(e);
@@ -72,15 +73,15 @@ static void mq_entry_begins(struct mq_entry *e, const struct mq_sizes *sizes,
 		mq_kind_init(e, kind);
 }
 
-/* Bytes that the message takes. */
+/* Return the size of a message with its padding. */
 static u32 mq_sizes_step(const struct mq_sizes *s)
 {
 	return mq_offset(s->key_size + s->headers_size) + ALIGN(s->size, 8);
 }
 
-/* An entry in memory of its own; the sender is the caller. */
-static struct mq_entry *mq_entry_lone(const struct mq_sizes *sizes,
-				      struct mq_kind kind)
+/* Allocate an entry in a chunk of its own. The caller is its sender. */
+static struct mq_entry *mq_entry_alloc_alone(const struct mq_sizes *sizes,
+					     struct mq_kind kind)
 {
 	struct mq_payer *p = mq_payer_get();
 	struct mq_entry *e;
@@ -90,22 +91,22 @@ static struct mq_entry *mq_entry_lone(const struct mq_sizes *sizes,
 	e = mq_chunk_alone(p, mq_kind_bytes(kind), mq_sizes_step(sizes));
 	mq_payer_put(p);
 	if (!IS_ERR(e))
-		mq_entry_begins(e, sizes, kind);
+		mq_entry_init(e, sizes, kind);
 	return e;
 }
 
 /**
- * mq_entry_alloc - make an entry with an empty message
- * @s: memory of the producer's
- * @c: its chunk, claimed
- * @sizes: the sizes of its parts
- * @kind: what the entry has besides
- * @stays: for long
+ * mq_entry_alloc - allocate an entry and its message
+ * @s: the supply of the producer
+ * @c: the chunk that mq_chunk_claim() returned; may be replaced by another
+ * @sizes: the sizes of the parts of the message
+ * @kind: what to allocate with the entry
+ * @stays: the message is expected to stay in the queue for long
  *
- * The zeros that belong between and behind the parts are in place; the parts
- * are the caller's to fill. The sender is the caller.
+ * The caller is the sender. It fills in the key, the headers and the payload;
+ * the padding between and behind them is zero already.
  *
- * Return: the entry, or an ERR_PTR of ENOMEM or EDQUOT.
+ * Return: the entry, or ERR_PTR(-ENOMEM) or ERR_PTR(-EDQUOT).
  */
 struct mq_entry *mq_entry_alloc(struct mq_supply *s, struct mq_chunk **c,
 				const struct mq_sizes *sizes,
@@ -113,16 +114,16 @@ struct mq_entry *mq_entry_alloc(struct mq_supply *s, struct mq_chunk **c,
 {
 	struct mq_entry *e;
 
-	/* What stays for long is not to keep a chunk from being used. */
+	/* A message that stays must not keep the rest of a chunk from reuse. */
 	if (unlikely(stays))
-		return mq_entry_lone(sizes, kind);
+		return mq_entry_alloc_alone(sizes, kind);
 	e = mq_chunk_cut(s, c, mq_kind_bytes(kind), mq_sizes_step(sizes));
 	if (!IS_ERR(e))
-		mq_entry_begins(e, sizes, kind);
+		mq_entry_init(e, sizes, kind);
 	return e;
 }
 
-/* The same for a message of @size bytes, without key and headers. */
+/* Allocate an entry for a message of @size bytes without key and headers. */
 struct mq_entry *mq_entry_new(struct mq_supply *s, u32 size, struct mq_kind kind)
 {
 	struct mq_chunk *c = mq_chunk_claim(s);
@@ -133,8 +134,8 @@ struct mq_entry *mq_entry_new(struct mq_supply *s, u32 size, struct mq_kind kind
 	return e;
 }
 
-/* The message of @old in memory of its own, with its sender, who pays. */
-static struct mq_entry *mq_entry_again(const struct mq_entry *old,
+/* Copy the message and the sender of @old to memory that the same payer pays. */
+static struct mq_entry *mq_entry_clone(const struct mq_entry *old,
 				       struct mq_kind kind,
 				       struct mq_entry *(*alloc)(struct mq_payer *p,
 								 u32 front,
@@ -152,43 +153,44 @@ static struct mq_entry *mq_entry_again(const struct mq_entry *old,
 		  mq_sizes_step(&sizes));
 	if (IS_ERR(e))
 		return e;
-	mq_entry_begins(e, &sizes, kind);
+	mq_entry_init(e, &sizes, kind);
 	memcpy(mq_data(e), from + 1, from->size - sizeof(*from));
 	mq_msg(e)->time_ns = from->time_ns;
 	mq_chunk_of(e)->first = *mq_sender_of(old);
 	return e;
 }
 
-/* As mq_entry_new(), for a message that is to grow and gets its sender late. */
+/* Allocate an entry in a chunk of its own, for a line that is to grow. */
 struct mq_entry *mq_entry_begin(u32 size, struct mq_kind kind)
 {
 	struct mq_sizes sizes = { .size = size };
 
-	return mq_entry_lone(&sizes, kind);
+	return mq_entry_alloc_alone(&sizes, kind);
 }
 
-/* The payload of what mq_entry_begin() or mq_entry_grow() made is so long. */
+/* Set the payload size of an entry from mq_entry_begin() or mq_entry_grow(). */
 void mq_entry_resize(struct mq_entry *e, u32 size)
 {
 	mq_msg_set_size(mq_msg(e), size);
 	mq_chunk_resize(mq_chunk_of(e), mq_msg_step(mq_msg(e)));
 }
 
-/* The caller is the sender, of what mq_entry_begin() or mq_entry_grow() made. */
+/* Make the caller the sender of an entry as for mq_entry_resize(). */
 void mq_entry_stamp(struct mq_entry *e)
 {
 	mq_sender_stamp(&mq_chunk_of(e)->first);
 }
 
 /**
- * mq_entry_grow - give an unfinished line more room
- * @e: the entry, in hand, its message without key and headers
- * @before: the room that it has
- * @room: the room that it gets
+ * mq_entry_grow - make room for a longer payload
+ * @e: the entry of an unfinished line, which no other thread knows of. It is
+ *	replaced by an entry that is larger
+ * @before: the bytes that @e has room for
+ * @room: the bytes that the new entry is to have room for
  *
- * The entry moves.
+ * The message has neither key nor headers.
  *
- * Return: as mq_entry_alloc().
+ * Return: 0, -ENOMEM or -EDQUOT.
  */
 int mq_entry_grow(struct mq_entry **e, u32 before, u32 room)
 {
@@ -196,7 +198,7 @@ int mq_entry_grow(struct mq_entry **e, u32 before, u32 room)
 	struct mq_entry *old = *e, *new;
 	u32 size = mq_size(old);
 
-	new = mq_entry_lone(&sizes, mq_kind_of(old));
+	new = mq_entry_alloc_alone(&sizes, mq_kind_of(old));
 	if (IS_ERR(new))
 		return PTR_ERR(new);
 	memcpy(mq_data(new), mq_data(old), size);
@@ -209,28 +211,30 @@ int mq_entry_grow(struct mq_entry **e, u32 before, u32 room)
 }
 
 /**
- * mq_entry_copy - make an entry for another queue
- * @old: a message, to whose chunk the caller has a reference
- * @kind: what entries of that queue have; its bounds do not matter
+ * mq_entry_copy - copy an entry for another queue
+ * @old: the entry; the caller holds a reference to its chunk
+ * @kind: the kind of entries of the other queue
  *
- * Return: the entry, with the same message and sender, or an ERR_PTR as
- * mq_entry_alloc().
+ * The copy has the same message and sender. This does not check the bounds of
+ * the other queue.
+ *
+ * Return: the copy, or ERR_PTR(-ENOMEM) or ERR_PTR(-EDQUOT).
  */
 struct mq_entry *mq_entry_copy(const struct mq_entry *old, struct mq_kind kind)
 {
 	struct mq_entry *e;
 
 	kind.detail = kind.detail || old->own_detail;
-	e = mq_entry_again(old, kind, mq_chunk_alone);
+	e = mq_entry_clone(old, kind, mq_chunk_alone);
 	if (!IS_ERR(e) && kind.detail)
 		mq_msg(e)->detail->expires = MQ_NEVER;
 	return e;
 }
 
 /**
- * mq_entry_bequeath - what time has in store for an entry goes to its copy
- * @e: from mq_entry_copy()
- * @old: the entry, in hand and in no state
+ * mq_entry_bequeath - move the state and the times of an entry to its copy
+ * @e: the copy, from mq_entry_copy()
+ * @old: the entry, which is in hand and has left its state
  */
 void mq_entry_bequeath(struct mq_entry *e, struct mq_entry *old)
 {
@@ -251,7 +255,7 @@ void mq_entry_bequeath(struct mq_entry *e, struct mq_entry *old)
 	from->e = e;
 }
 
-/* What an entry has besides its message, for one that takes its place. */
+/* Copy the state of @old to @e, which takes its place, and move the detail. */
 static void mq_entry_inherit(struct mq_entry *e, struct mq_entry *old)
 {
 	struct mq_msg *m = mq_msg(e), *from = mq_msg(old);
@@ -275,10 +279,12 @@ static void mq_entry_inherit(struct mq_entry *e, struct mq_entry *old)
 }
 
 /**
- * mq_entry_lift - give an entry memory of its own, if it stands in a chunk
- * @old: the entry, in hand, in no state, waiting for no time, and in no order
+ * mq_entry_lift - move an entry to a chunk of its own
+ * @old: the entry, which is in hand and has left its state, its clock and the
+ *	order of its queue
  *
- * Return: the entry that is in its place now; @old if there is no memory.
+ * Return: the new entry. @old, if it has a chunk of its own already, or if
+ * there is no memory.
  */
 struct mq_entry *mq_entry_lift(struct mq_entry *old)
 {
@@ -286,8 +292,8 @@ struct mq_entry *mq_entry_lift(struct mq_entry *old)
 
 	if (mq_chunk_of(old)->order == MQ_LARGE)
 		return old;
-	/* It may have to stay after all, where there may be an order. */
-	e = mq_entry_again(old, mq_kind_of(old), mq_chunk_alone);
+	/* Of the same kind, so that mq_entry_inherit() finds room for a detail. */
+	e = mq_entry_clone(old, mq_kind_of(old), mq_chunk_alone);
 	if (IS_ERR(e))
 		return old;
 	mq_entry_inherit(e, old);
@@ -297,23 +303,28 @@ struct mq_entry *mq_entry_lift(struct mq_entry *old)
 	return e;
 }
 
-/* An entry that is to take the place of @old: mq_replace_locked(). */
+/*
+ * Copy an entry to a chunk of its own, so that the chunk of @old can be freed
+ * after mq_replace_locked(). Return: the copy or an ERR_PTR.
+ */
 struct mq_entry *mq_entry_refuge(const struct mq_entry *old)
 {
-	return mq_entry_again(old, mq_kind_of(old), mq_chunk_refuge);
+	return mq_entry_clone(old, mq_kind_of(old), mq_chunk_refuge);
 }
 
-/* It does not. */
+/* Free an entry from mq_entry_refuge() that was not used. */
 void mq_entry_discard(struct mq_entry *e)
 {
 	mq_chunk_put(mq_chunk_of(e), mq_entry_share(e));
 }
 
 /**
- * mq_detail_alloc - have what an entry may need
+ * mq_detail_alloc - allocate a detail for an entry that was made without one
  *
- * It is small, and who asks for it has something to finish that must not fail:
- * so this waits for memory, and does not fail. Never with a spinlock held.
+ * This waits for memory and does not fail, because its callers must not fail. A
+ * detail is small. Do not call this with a spinlock held.
+ *
+ * Return: the detail, which mq_detail_add() initializes.
  */
 struct mq_detail *mq_detail_alloc(void)
 {
@@ -327,13 +338,16 @@ void mq_detail_free(struct mq_detail *m)
 		kmem_cache_free(mq_detail_cache, m);
 }
 
-/* The place was used for something else: an entry has what stands before it. */
+/*
+ * Set mq_msg.detail to the detail before the entry again, after the field was
+ * used for the record that went out (mq_msg.no_ttl).
+ */
 void mq_detail_restore(struct mq_entry *e)
 {
 	mq_msg(e)->detail = (void *)e - mq_kind_bytes(mq_kind_of(e));
 }
 
-/* An entry, in hand or with its queue's lock held, has it from now on. */
+/* Attach *@from to an entry that is in hand or whose mq_queue.lock is held. */
 void mq_detail_add(struct mq_entry *e, struct mq_detail **from)
 {
 	struct mq_detail *detail = *from;
@@ -344,7 +358,7 @@ void mq_detail_add(struct mq_entry *e, struct mq_detail **from)
 	detail->expires = MQ_NEVER;
 }
 
-/* What is rare: so much for it is not on the way of the others. */
+/* Free what only few entries have. Kept out of the code for common entries. */
 static noinline void mq_entry_free_rare(struct mq_entry *e)
 {
 	struct mq_msg *m = mq_msg(e);
@@ -362,7 +376,7 @@ static noinline void mq_entry_free_rare(struct mq_entry *e)
 		mq_detail_free(detail);
 }
 
-/* Nothing but a message, and it was in a queue. */
+/* Return true if the entry has only its message, and was in a queue. */
 static bool mq_entry_is_common(const struct mq_entry *e)
 {
 	const struct mq_msg *m = mq_msg(e);
@@ -377,8 +391,8 @@ void mq_entry_free(struct mq_entry *e)
 	mq_chunk_put(mq_chunk_of(e), mq_entry_share(e));
 }
 
-/* The memory of all, which is nothing but that of messages. */
-static void mq_run_put(struct list_head *list)
+/* Free a list of entries that have only their messages. */
+static void mq_messages_put(struct list_head *list)
 {
 	struct list_head *at, *next;
 	struct mq_chunk *chunk = NULL;
@@ -413,16 +427,16 @@ void mq_entries_free(struct list_head *list)
 	list_for_each_entry(e, list, list)
 		if (!mq_entry_is_common(e))
 			mq_entry_free_rare(e);
-	mq_run_put(list);
+	mq_messages_put(list);
 }
 
-/* The same, where @rare says whether one of them has more than a message. */
+/* Free a list of entries. @rare: one of them may have more than its message. */
 void mq_entries_free_plain(struct list_head *list, bool rare)
 {
 	if (unlikely(rare))
 		mq_entries_free(list);
 	else
-		mq_run_put(list);
+		mq_messages_put(list);
 }
 
 int __init mq_alloc_init(void)

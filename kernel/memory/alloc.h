@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Making entries with their messages, and freeing them: see alloc.c. */
+/* Allocate and free entries with their messages: see alloc.c. */
 #ifndef MQ_MEMORY_ALLOC_H
 #define MQ_MEMORY_ALLOC_H
 
@@ -13,9 +13,9 @@ struct mq_sizes;
 struct mq_supply;
 
 /**
- * struct mq_kind - what the entries of a queue have besides a message
- * @detail: a mq_detail of their own
- * @ordered: they are the end of a struct mq_ordered
+ * struct mq_kind - what is allocated with an entry, besides its message
+ * @detail: a struct mq_detail
+ * @ordered: a struct mq_ordered, of which the entry is the last member
  */
 struct mq_kind {
 	bool	detail;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* An entry: the place of a message in a queue, and what some of them have besides. */
+/* Entries: they link messages into a queue, and some of them have details. */
 #ifndef MQ_ENTRY_H
 #define MQ_ENTRY_H
 
@@ -16,24 +16,29 @@ struct mq_group;
 struct mq_text;
 
 /**
- * struct mq_detail - what only some entries need
- * @timer: node in a clock's tree, if the entry is timed
+ * struct mq_detail - the fields that only some entries need
+ * @timer: node in the tree of a clock, if mq_entry.timed is set
  * @e: the entry
- * @when: the key there, nanoseconds of that clock. Not in the queue yet: the
- *	delay that it was sent with. In flight: when the lease ends, or MQ_NEVER
- * @expires: when its time to live ends, CLOCK_BOOTTIME; MQ_NEVER: it does not.
- *	Of one whose first delay is not over: how long it will be. Not in the
- *	queue yet: the same, 0: as the queue says
- * @origin: queue that it came from as dead, or NULL
- * @origin_id: number that it had there
- * @note: what came with its last failure, or what it was rejected with, or NULL
- * @forgiven: how many failures do not count towards max_deliveries here
- * @reason: enum devmq_reason, or what a consumer said
- * @is_dead_letter: it came here as dead, and counts in mq_queue.dead_letters
+ * @when: the key in the tree of the clock, in nanoseconds. In flight: when the
+ *	lease ends, or MQ_NEVER. Before the message is in a queue: the delay
+ *	that it was sent with
+ * @expires: when the time to live ends, CLOCK_BOOTTIME, or MQ_NEVER. During the
+ *	first delay: how long the time to live will be. Before the message is in
+ *	a queue: the same; 0: use the time to live that the queue sets
+ * @origin: name of the queue that the message came from as dead, or NULL
+ * @origin_id: id of the message in that queue
+ * @note: note of the last failure or of the reject, or NULL
+ * @forgiven: how many failures do not count towards max_deliveries in this
+ *	queue
+ * @reason: why the message died: enum devmq_reason, or the reason that a
+ *	consumer gave
+ * @is_dead_letter: the message came to this queue as dead, and counts in
+ *	mq_queue.dead_letters
  *
- * Protected as the entry is. It stands before the entry where its sender, or
- * the queue as it was then, let expect that it will be needed; else it is
- * added by whoever needs it, with mq_detail_add(), before the lock is taken.
+ * This is protected like the entry. If the sender or the options of the queue
+ * make it likely that it will be needed, it is allocated with the entry and
+ * lies before it. Otherwise a caller that needs it allocates it before taking
+ * mq_queue.lock, and attaches it with mq_detail_add().
  */
 struct mq_detail {
 	struct rb_node	timer;
@@ -49,22 +54,23 @@ struct mq_detail {
 } __aligned(8);
 
 /**
- * enum mq_holds - where an entry in flight is
- * @MQ_IN_HAND: with whoever copies it out, and in nothing of the file's
- * @MQ_IN_RUN: in mq_held.run
- * @MQ_IN_TREE: in mq_held.tree
+ * enum mq_holds - where an entry in flight is linked
+ * @MQ_IN_HAND: in hand: a thread is working on the entry, for example copying
+ *	it out. It is in neither of the following, so no other thread moves it
+ * @MQ_IN_RUN: in mq_held.run of the open file
+ * @MQ_IN_TREE: in mq_held.tree of the open file
  */
 enum mq_holds { MQ_IN_HAND, MQ_IN_RUN, MQ_IN_TREE };
 
 /**
- * union mq_place - where an entry stands, in units of 8 bytes
- * @msg: how far behind it its message stands, or before it
- * @chunk: how far before it the chunk begins
- * @sender: how far behind that its sender stands
- * @flags: the entry's flags, all 0 at its birth
- * @word: all of them
+ * union mq_place - where an entry lies in its chunk, in units of 8 bytes
+ * @msg: distance from the entry to its message, negative if that lies before it
+ * @chunk: distance from the beginning of the chunk to the entry
+ * @sender: distance from the beginning of the chunk to the sender
+ * @flags: the flags of the entry, all 0 when it is made
+ * @word: all of these as one number
  *
- * It is stored whole when an entry comes to life, and never again.
+ * This is written once, as a whole, when the entry is made.
  */
 union mq_place {
 	struct {
@@ -76,34 +82,34 @@ union mq_place {
 	u64	word;
 };
 
-/* What one more of a member is in the word. */
+/* The amount to add to @word to increase a member by one. */
 #define MQ_PLACE_UNIT(member)	(((const union mq_place){ .member = 1 }).word)
 
 /**
- * struct mq_entry - the place of a message in a queue
- * @all: in mq_queue.all
- * @list: ready: link in its level's fifo, if in the order of sending. Held:
- *	link in mq_held.run. On its way in or out: link in a list of its
- *	handler's
- * @node: ready but out of that order: node in a tree of mq_ready. Held, but not
- *	in the order of ids: node in mq_held.tree. Delayed, deferred or dead: node
- *	in mq_queue.aside
- * @place: where it stands, and no flags
- * @msg: as in union mq_place
- * @chunk: the same
- * @sender: the same
- * @returned: ready and in a tree of mq_ready
+ * struct mq_entry - links a message into a queue
+ * @all: link in mq_queue.all
+ * @list: ready, in the order of sending: link in the fifo of its level. Held:
+ *	link in mq_held.run. Being sent, handed out or freed: link in a list of
+ *	the thread that does that
+ * @node: ready, but returned out of that order: node in a tree of mq_ready.
+ *	Held, but not in the order of ids: node in mq_held.tree. Delayed,
+ *	deferred or dead: node in mq_queue.aside
+ * @place: where the entry lies in its chunk, to be written when it is made
+ * @msg: see union mq_place
+ * @chunk: see union mq_place
+ * @sender: see union mq_place
+ * @returned: ready, and in a tree of mq_ready
  * @timed: in the tree of a clock
- * @clock: which one: enum mq_clocks
- * @fresh: its first delay is not over
- * @leaving: in mq_queue.unlinked, for a dead-letter queue
- * @ordered: it is the end of a struct mq_ordered
- * @deferred: in flight: it was deferred before
- * @own_detail: mq_msg.detail stands in the same piece of memory
+ * @clock: the clock that mq_detail.when is a time of: enum mq_clocks
+ * @fresh: the first delay is not over
+ * @leaving: in mq_queue.unlinked, on the way to a dead-letter queue
+ * @ordered: the entry is the last member of a struct mq_ordered
+ * @deferred: in flight: the message was deferred before it was handed out
+ * @own_detail: mq_msg.detail was allocated with the entry and lies before it
  * @hold: in flight: enum mq_holds
  *
- * Protected by mq_queue.lock. While its handler has one in flight "in hand",
- * in no tree of the file's, nobody else moves it.
+ * mq_queue.lock protects all of this. While an entry in flight is in hand
+ * (MQ_IN_HAND), only the thread that has it changes its state.
  */
 struct mq_entry {
 	struct list_head	all;
@@ -130,22 +136,24 @@ struct mq_entry {
 	};
 } __aligned(8);
 
-#ifndef __CHECKER__	/* counts the bits otherwise */
+#ifndef __CHECKER__	/* sparse lays out the bit fields differently */
 static_assert(sizeof(struct mq_entry) <= 48);	/* for each message stored */
 #endif
-/* Places are counted in units of 8 bytes. */
+/* union mq_place counts in units of 8 bytes. */
 static_assert(!(sizeof(struct mq_entry) % 8) && !(sizeof(struct mq_detail) % 8));
 
 /**
  * struct mq_ordered - an entry in a queue with order=key or fairness
- * @node: ready: in mq_order.turns or in mq_group.waiting
- * @key: group of its key, if order=key and it has one
- * @fair: group that it takes turns in, if there is fairness
- * @turn: its number there, 0: none yet
+ * @node: ready: node in mq_order.turns or in mq_group.waiting
+ * @key: with order=key: the group of the message's key; NULL: it has no key
+ * @fair: with fairness: the group with which the message takes turns
+ * @turn: the number of its turn in @fair, 0: none yet
  * @eligible: in mq_order.turns
- * @waits: in mq_group.waiting
- * @begun: past the gate of its key, and was delivered since
- * @joined: @key and @fair are the queue's; else they are its own proposals
+ * @waits: in mq_group.waiting, because another message of the key comes first
+ * @begun: the message is the one of its key that may be delivered
+ *	(mq_group.out), and was delivered since
+ * @joined: @key and @fair are groups of the queue. Until then, they were made
+ *	for this entry, and belong to it
  * @e: the entry
  */
 struct mq_ordered {
@@ -167,7 +175,7 @@ static inline struct mq_msg *mq_msg(const struct mq_entry *e)
 	return (void *)e + (long)e->msg * 8;
 }
 
-/* Bytes of its payload. */
+/* Return the size of the payload in bytes. */
 static inline u32 mq_size(const struct mq_entry *e)
 {
 	return mq_msg_size(mq_msg(e));
@@ -183,7 +191,7 @@ static inline u8 *mq_payload(const struct mq_entry *e)
 	return (u8 *)mq_msg(e) + mq_msg_offset(mq_msg(e));
 }
 
-/* Zeros behind the payload: no byte of the kernel's own goes out. */
+/* Zero the padding behind the payload: the receiver gets it with the record. */
 static inline void mq_entry_pad(struct mq_entry *e)
 {
 	struct mq_msg *m = mq_msg(e);
@@ -192,9 +200,9 @@ static inline void mq_entry_pad(struct mq_entry *e)
 }
 
 /*
- * Copying from and to the user. The kernel's check that what is copied lies
- * within one of its objects has nothing to look up here: a message is a piece
- * of a chunk, and has its own size. What comes in is a plain message.
+ * Copy a message from or to user space. These skip the hardened usercopy check:
+ * a message is only a part of a chunk, so the allocator does not know its size.
+ * mq_copy_in() requires a message without key and headers.
  */
 static inline bool mq_copy_in(struct mq_entry *e, const void __user *from,
 			      size_t size)
@@ -208,7 +216,7 @@ static inline size_t mq_copy_out(void __user *to, const struct mq_entry *e,
 	return size - _copy_to_user(to, mq_payload(e) + at, size);
 }
 
-/* What it came from as dead, or NULL. */
+/* Return the name of the queue that the message came from as dead, or NULL. */
 static inline struct mq_text *mq_origin(const struct mq_entry *e)
 {
 	const struct mq_detail *detail = mq_msg(e)->detail;
@@ -216,7 +224,7 @@ static inline struct mq_text *mq_origin(const struct mq_entry *e)
 	return unlikely(detail) ? detail->origin : NULL;
 }
 
-/* Why it is dead, or was elsewhere; or zero. */
+/* Return why the message died, here or in its queue of origin, or 0. */
 static inline u16 mq_reason(const struct mq_entry *e)
 {
 	const struct mq_detail *detail = mq_msg(e)->detail;
@@ -224,7 +232,7 @@ static inline u16 mq_reason(const struct mq_entry *e)
 	return unlikely(detail) ? detail->reason : DEVMQ_REASON_NONE;
 }
 
-/* When its time to live is over, or MQ_NEVER. */
+/* Return when the time to live ends, or MQ_NEVER. */
 static inline u64 mq_expires(const struct mq_entry *e)
 {
 	const struct mq_detail *detail = mq_msg(e)->detail;
@@ -232,7 +240,7 @@ static inline u64 mq_expires(const struct mq_entry *e)
 	return unlikely(detail) ? detail->expires : MQ_NEVER;
 }
 
-/* Of a list of entries that is not empty. */
+/* Return the first or the last id of a list of entries that is not empty. */
 static inline u64 mq_first_id(const struct list_head *list)
 {
 	return mq_msg(list_first_entry(list, struct mq_entry, list))->id;
@@ -243,7 +251,7 @@ static inline u64 mq_last_id(const struct list_head *list)
 	return mq_msg(list_last_entry(list, struct mq_entry, list))->id;
 }
 
-/* Did it come here as dead? */
+/* Return true if the message came to its queue as dead. */
 static inline bool mq_is_dead_letter(const struct mq_entry *e)
 {
 	const struct mq_detail *detail = mq_msg(e)->detail;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * How messages, their entries and their senders stand in a chunk of memory, and whose
- * that is.
+ * The layout of a chunk of memory: where its messages, their entries and their
+ * senders lie, and which queue and which payer it belongs to.
  */
 #ifndef MQ_MEMORY_LAYOUT_H
 #define MQ_MEMORY_LAYOUT_H
@@ -23,10 +23,10 @@ struct mq_payer;
 struct mq_store;
 
 /**
- * struct mq_sender - who sent
+ * struct mq_sender - the process that sent a message
  * @uid: effective user id
  * @gid: effective group id
- * @pid: process, in the initial pid namespace
+ * @pid: process id, in the initial pid namespace
  */
 struct mq_sender {
 	kuid_t	uid;
@@ -35,29 +35,34 @@ struct mq_sender {
 };
 
 /**
- * struct mq_chunk - memory that the messages of one open file are cut from
- * @refs: what of it is in use: for each message in it MQ_CHUNK_ONE and the bytes
- *	of its record, and MQ_CHUNK_ONE for each who looks at one. Besides, as
- *	long as an open file cuts from it, MQ_CHUNK_BIAS less @given; after that
- *	MQ_CHUNK_ONE, until less than @low bytes are in use
- * @given: the messages that were cut, counted as in @refs
- * @size: bytes, this header included
- * @used: how many of them messages have taken, from the beginning
- * @top: where the entries begin, which are cut off the end
- * @low: so few bytes in use are hardly worth the whole (invariant)
- * @sender: where the sender of what is cut now stands, in units of 8 bytes
- * @order: pages it is made of; MQ_LARGE: it is as large as its one message
- *	needs
- * @charged: bytes that @payer pays for it
+ * struct mq_chunk - a piece of memory that holds messages of one open file
+ * @refs: two counts in one number. Bits 32 and up count the messages in the
+ *	chunk and the references of readers that look at one (MQ_CHUNK_ONE
+ *	each). The bits below count the bytes of the messages. As long as an
+ *	open file puts messages into the chunk, MQ_CHUNK_BIAS - @given is added;
+ *	after that, one reference is added, until less than @low bytes are in
+ *	use
+ * @given: the messages that were put into the chunk, counted like @refs
+ * @size: size in bytes, including this header
+ * @used: offset of the end of the messages, which grow from the beginning
+ * @top: offset of the first entry; the entries grow downwards from the end
+ * @low: with less than this number of bytes in use, the chunk is sparse
+ *	(invariant)
+ * @sender: offset of the sender of the next message, in units of 8 bytes
+ * @order: the chunk has 2^@order pages; MQ_LARGE: it has the size that its only
+ *	message needs
+ * @charged: bytes that are charged to @payer
  * @first: the first sender
- * @sparse: it counts in @store's waste (whose reference ended the fuller state)
- * @payer: who pays (invariant)
- * @store: the queue's that it counts as sparse for, holds a reference; or NULL
+ * @sparse: @size counts in the waste of @store. Set by the thread whose
+ *	mq_chunk_put() takes the bytes in use below @low, which happens once
+ * @payer: the payer (invariant)
+ * @store: the store whose waste the chunk counts in when it is sparse, with a
+ *	reference to its queue; NULL: it never counts as sparse
  *
- * Messages that come after each other stand so, as they go in and out in one
- * piece; so their entries are apart. Senders stand between the messages, where
- * they change. @refs counts down without a lock; all else belongs to who has
- * claimed the chunk (chunk.c).
+ * Consecutive messages lie behind each other, so that they can be copied in one
+ * piece. This is why their entries lie elsewhere. If the sender changes, the
+ * new sender lies between the messages. @refs is decreased without a lock. The
+ * other fields belong to the thread that has claimed the chunk (supply.c).
  */
 struct mq_chunk {
 	atomic64_t		refs;
@@ -75,31 +80,33 @@ struct mq_chunk {
 	struct mq_store		*store;
 };
 
-/* One message, or one who looks, in mq_chunk.refs; the bytes stand below. */
+/* One message, or one reader's reference, in mq_chunk.refs; bytes lie below. */
 #define MQ_CHUNK_ONE	BIT_ULL(32)
 #define MQ_CHUNK_BIAS	(BIT_ULL(62) | BIT_ULL(30))
 
 #define MQ_LARGE	U16_MAX
 
 /*
- * The largest chunk of pages: a message that stays long, while all others of its
- * chunk go, keeps no more than that from being used.
+ * The largest size of a chunk that is made of pages. A message that stays long
+ * after all others of its chunk have left keeps no more memory than this.
  */
 #define MQ_CHUNK_MAX	SZ_64K
 
-/* Where in a chunk its first message stands. */
+/* Offset of the first message in a chunk. */
 #define MQ_CHUNK_START	ALIGN(sizeof(struct mq_chunk), 8)
 
 static_assert(MQ_CHUNK_MAX / 8 <= U16_MAX);
 static_assert(!(offsetof(struct mq_chunk, first) % 8));
 
 /**
- * struct mq_store_ops - what a queue does for the memory of its messages
- * @get: take a reference to the queue
- * @put: give that back
- * @worth: bytes of waste that are worth a pass through all of its messages
- * @later: have that done
- * @compact: do it. Return: there is less waste than before
+ * struct mq_store_ops - functions of the queue that a store belongs to
+ * @get: takes a reference to the queue
+ * @put: drops that reference
+ * @worth: returns the bytes of waste from which on compaction is worth a walk
+ *	through all messages of the queue
+ * @later: queues work that compacts the store
+ * @compact: moves messages out of sparse chunks. Returns true if there is less
+ *	waste than before
  */
 struct mq_store_ops {
 	void		(*get)(struct mq_store *s);
@@ -110,9 +117,9 @@ struct mq_store_ops {
 };
 
 /**
- * struct mq_store - the memory of a queue's messages
- * @waste: bytes of chunks of which little is in use (atomic)
- * @ops: what is done about that (invariant)
+ * struct mq_store - the memory of the messages of a queue
+ * @waste: bytes of the chunks that are sparse (atomic)
+ * @ops: functions of the queue (invariant)
  */
 struct mq_store {
 	atomic_long_t			waste;
@@ -129,7 +136,7 @@ static inline const struct mq_sender *mq_sender_of(const struct mq_entry *e)
 	return (void *)mq_chunk_of(e) + (long)e->sender * 8;
 }
 
-/* What an entry takes of its chunk, for mq_chunk_put(). */
+/* Return what an entry and its message count in mq_chunk.refs. */
 static inline u64 mq_entry_share(const struct mq_entry *e)
 {
 	return MQ_CHUNK_ONE + mq_msg_step(mq_msg(e));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* A message as it is stored. */
+/* A message as a queue stores it. */
 #ifndef MQ_MESSAGE_H
 #define MQ_MESSAGE_H
 
@@ -17,42 +17,46 @@ struct mq_seen;
 
 /**
  * struct mq_msg - a message, stored as the record that its receiver gets
- * @size: bytes of the record
- * @flags: 0
- * @id: number in the queue
- * @time_ns: when it was sent, CLOCK_REALTIME
- * @holder: in flight: the open file that has it; NULL: a RECV is at work on it
- * @seen: not in the queue yet: its de-duplication id, or NULL
- * @target: in mq_queue.unlinked and to leave: where it goes
- * @no_delay: all of these, 0 in a record that goes out
- * @detail: what is rare, or NULL
- * @no_ttl: the same, 0 in a record that goes out
- * @since_ns: in flight, if there is a @holder: when it was handed out,
- *	CLOCK_BOOTTIME, 0: just now
- * @since: in any other state: when it came to that, and to the queue, mq_ticks()
- * @ids: of no meaning, as the next one: see mq_sender_of(); uid and gid in a
- *	record that goes out
- * @pid: the same
- * @attempt: how often it was handed out
- * @failures: how many of those went wrong
- * @priority: its level
- * @state: enum devmq_state; 0: not in the queue, or the mark of a cursor
- * @failure: enum devmq_failure, the last one
- * @reserved: 0
- * @extra_size: 0
- * @key_size: bytes of the key
- * @dedup_size: 0
- * @headers_size: bytes of the headers
- * @sizes: the last four; 0: there is nothing but a payload
+ * @size: size of the record in bytes, without the padding at its end
+ * @flags: always 0
+ * @id: id of the message in its queue
+ * @time_ns: when the message was sent, CLOCK_REALTIME
+ * @holder: in flight: the open file that has the delivery; NULL while a RECV
+ *	copies the message out
+ * @seen: before the message is in a queue: its de-duplication id, or NULL
+ * @target: on the way to a dead-letter queue (mq_entry.leaving): that queue
+ * @no_delay: the three fields above as one number; 0 in a record for user space
+ * @detail: the fields that few messages need, or NULL
+ * @no_ttl: @detail as a number; 0 in a record for user space
+ * @since_ns: in flight, with a @holder: when the message was handed out,
+ *	CLOCK_BOOTTIME; 0: not set yet, as the consumer does not hold it yet
+ * @since: in any other state: when the message entered that state in this
+ *	queue, mq_ticks()
+ * @ids: unused while the message is stored, since mq_sender_of() has the
+ *	sender; uid and gid of the sender in a record for user space
+ * @pid: the same, for the pid of the sender
+ * @attempt: how often the message was handed out
+ * @failures: how many of its deliveries failed
+ * @priority: priority level
+ * @state: enum devmq_state; 0: in no queue, or the mark of a cursor
+ * @failure: enum devmq_failure, how the last failed delivery failed
+ * @reserved: always 0
+ * @extra_size: always 0
+ * @key_size: size of the key in bytes
+ * @dedup_size: always 0
+ * @headers_size: size of the headers in bytes
+ * @sizes: the four sizes above as one number; 0: the message has only a payload
  *
- * This is struct devmq_record. What a receiver finds zeroed there, or what
- * depends on who he is, has other uses while the message is stored, and is put in
- * order when it is handed out as a record (mq_msg_present()).
+ * The layout is that of struct devmq_record. Some fields of the record are zero
+ * for the receiver, or depend on the receiver. A stored message uses these
+ * fields for other things; mq_msg_present() fills them in when the message is
+ * handed out as a record.
  *
- * Behind it stand key and headers, zeros up to a multiple of 8, the payload, and
- * zeros again to the next multiple of 8. These, the sizes and the time never
- * change once the message is in a queue, and stay where they are while anybody
- * has a reference to the chunk. All else is protected as the entry is.
+ * The key and the headers follow, padded with zeros to a multiple of 8 bytes,
+ * then the payload, padded in the same way. While the message is in a queue,
+ * these bytes, the sizes and @time_ns do not change. They also stay where they
+ * are as long as anybody holds a reference to the chunk. The other fields are
+ * protected like the entry.
  */
 struct mq_msg {
 	u32	size;
@@ -124,43 +128,45 @@ struct mq_sizes {
 	u16	headers_size;
 };
 
-/* Bytes from the beginning of a record to its payload, with so much before. */
+/* Return the offset of the payload behind @meta bytes of key and headers. */
 static inline u32 mq_offset(u32 meta)
 {
 	return sizeof(struct mq_msg) + ALIGN(meta, 8);
 }
 
-/* Bytes from a message's beginning to its payload. */
+/* Return the offset of the payload from the beginning of the message. */
 static inline u32 mq_msg_offset(const struct mq_msg *m)
 {
 	return mq_offset(m->key_size + m->headers_size);
 }
 
-/* Bytes of a message's payload. */
+/* Return the size of the payload in bytes. */
 static inline u32 mq_msg_size(const struct mq_msg *m)
 {
 	return m->size - mq_msg_offset(m);
 }
 
-/* Bytes from one message's beginning to the next one's. */
+/*
+ * Return the size of the message with its padding: the next may follow there.
+ */
 static inline u64 mq_msg_step(const struct mq_msg *m)
 {
 	return ALIGN((u64)m->size, 8);
 }
 
-/* Bytes that a message counts in its queue's bound. */
+/* Return the bytes that count against max_bytes: payload, key and headers. */
 static inline u64 mq_msg_bytes(const struct mq_msg *m)
 {
 	u32 meta;
 
 	if (likely(!m->sizes))
 		return m->size - sizeof(*m);
-	barrier();	/* the rest is not for here */
+	barrier();	/* do not compute the rest for a plain message */
 	meta = m->key_size + m->headers_size;
 	return (u64)m->size - mq_offset(meta) + meta;
 }
 
-/* A message in no queue, of a payload of @size bytes; its sender is known. */
+/* Initialize a message of @size bytes of payload that is in no queue yet. */
 static inline void mq_msg_init(struct mq_msg *m, u32 size)
 {
 	m->size = sizeof(*m) + size;
@@ -176,7 +182,7 @@ static inline void mq_msg_init(struct mq_msg *m, u32 size)
 	m->sizes = 0;
 }
 
-/* Its payload becomes longer or shorter: see mq_entry_resize(). */
+/* Change the size of the payload. The caller must have room for it. */
 static inline void mq_msg_set_size(struct mq_msg *m, u32 size)
 {
 	m->size = mq_msg_offset(m) + size;
