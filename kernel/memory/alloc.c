@@ -134,7 +134,9 @@ struct mq_entry *mq_entry_new(struct mq_supply *s, u32 size, struct mq_kind kind
 	return e;
 }
 
-/* Copy the message and the sender of @old to memory that the same payer pays. */
+/*
+ * Copy the message and the sender of @old to memory that the same payer pays.
+ */
 static struct mq_entry *mq_entry_clone(const struct mq_entry *old,
 				       struct mq_kind kind,
 				       struct mq_entry *(*alloc)(struct mq_payer *p,
@@ -292,7 +294,9 @@ struct mq_entry *mq_entry_lift(struct mq_entry *old)
 
 	if (mq_chunk_of(old)->order == MQ_LARGE)
 		return old;
-	/* Of the same kind, so that mq_entry_inherit() finds room for a detail. */
+	/*
+	 * Of the same kind, so that mq_entry_inherit() finds room for a detail.
+	 */
 	e = mq_entry_clone(old, mq_kind_of(old), mq_chunk_alone);
 	if (IS_ERR(e))
 		return old;

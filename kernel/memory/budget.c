@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What memory the module keeps for those who send, who made it do so, and how
- * much that may be.
+ * The accounting of memory: how much the module uses, for which users, and how
+ * much it may use.
  *
- * Memory is charged when it is allocated and uncharged when it is freed, whoever
- * had the last reference, as it is: a chunk with all of its pages, and with
- * what each of its messages may come to need beside it (mq_detail), so that the
- * end of a delivery never has to ask. It is charged to the module as a whole,
- * max_total_bytes, and to the user who sent, max_user_bytes; the kernel charges
- * it to the sender's memory cgroup, too, where it stays wherever the message
- * goes (mq_payer).
+ * Memory is charged when it is allocated and uncharged when it is freed. A
+ * charge is the memory that is really used: a chunk with all of its pages. It
+ * includes a detail (mq_detail) for each message that may be in the chunk, so
+ * that the end of a delivery never needs a charge, which could fail. The memory
+ * is charged to the module as a whole, within max_total_bytes, and to the
+ * sending user, within max_user_bytes. The kernel charges it to the memory
+ * cgroup of the sender as well. It stays charged there, whichever queue the
+ * message goes to (mq_payer).
  *
- * A counter never shows what was not granted, so nobody is refused because
- * others ask for too much.
+ * A refused charge is never added to the counter of the bound that refuses it,
+ * so one sender is not refused because another asks for too much.
  */
 #include <linux/capability.h>
 #include <linux/mm.h>
@@ -26,12 +27,13 @@
 #include "memory/payer.h"
 #include "memory/shortage.h"
 
-/* Who moves messages to free what is mostly unused may exceed by a 32nd. */
+/* MQ_MOVES may exceed max_total_bytes by the bound shifted by this. */
 #define MQ_MOVE_SHIFT	5
 
 /*
- * What is kept beside messages may be another 32nd, or this where that is more: for
- * one user; for all it is twice as much, so that one user alone does not use it up.
+ * The bounds of MQ_BESIDE are those of messages shifted by this, but at least
+ * MQ_BESIDE_LEAST for each user and twice that for all users together. So one
+ * user cannot use up all of it.
  */
 #define MQ_BESIDE_SHIFT	5
 #define MQ_BESIDE_LEAST	(128UL * SZ_1K)
@@ -54,7 +56,7 @@ static int mq_bytes_set(const char *text, const struct kernel_param *kp)
 
 	if (end == text || *skip_spaces(end) || bytes > LONG_MAX)
 		return -EINVAL;
-	/* Only the bound of a user has a default to go back to. */
+	/* 0 stands for a default, which only max_user_bytes has. */
 	if (!bytes && max != &mq_user_max)
 		return -EINVAL;
 	WRITE_ONCE(*max, bytes);
@@ -99,7 +101,7 @@ MODULE_PARM_DESC(used_by, "whose messages take how much: a user id and bytes a l
 
 /* -- charging ---------------------------------------------------------------- */
 
-/* In one step, so that who fails is never seen to have used anything. */
+/* Add to a counter unless it would exceed @max, in one atomic step. */
 static bool mq_counter_add(atomic_long_t *used, unsigned long bytes,
 			   unsigned long max)
 {
@@ -117,7 +119,7 @@ bool mq_is_exempt(void)
 	return ns_capable_noaudit(&init_user_ns, CAP_SYS_RESOURCE);
 }
 
-/* How much of a bound is left. */
+/* Return how many bytes are left below a bound. */
 static unsigned long mq_room(const atomic_long_t *used, unsigned long max)
 {
 	unsigned long now = atomic_long_read(used);
@@ -136,8 +138,9 @@ unsigned long mq_user_room(const struct mq_user *u)
 }
 
 /*
- * Add to a user's counter and to that of all, or to neither. If the second one is
- * full, what only the same user can have seen is taken back: ENOSPC, else EDQUOT.
+ * Add to the counter of a user and to the total, or to neither of them.
+ * Return: 0; -EDQUOT if the user's bound is reached; -ENOSPC if the total bound
+ * is reached. In the latter case, the user's counter was too high for a moment.
  */
 static int mq_counters_add(atomic_long_t *user, unsigned long user_max,
 			   atomic_long_t *total, unsigned long total_max,
@@ -157,7 +160,7 @@ static bool mq_charge_bounds(struct mq_user *u, unsigned long bytes,
 	int err = mq_counters_add(&u->used, user_max, &mq_total_used, total_max,
 				  bytes);
 
-	/* WAIT(account:back) some was taken back */
+	/* WAIT(account:back) the user's counter was too high for a moment */
 	if (unlikely(err == -ENOSPC))
 		mq_memory_freed(u);
 	return !err;
@@ -181,7 +184,7 @@ static bool mq_beside_add(struct mq_user *u, unsigned long bytes,
 				total_max, bytes);
 }
 
-/* Is it within the bounds of messages, or is the caller exempt from that of a user? */
+/* Charge memory of messages. An exempt caller is bounded by the total alone. */
 static bool mq_charge_messages(struct mq_user *u, unsigned long bytes)
 {
 	unsigned long total = READ_ONCE(mq_total_max);
@@ -210,11 +213,13 @@ static bool mq_charge_beside(struct mq_user *u, unsigned long bytes)
 /**
  * mq_charge - charge memory that is about to be allocated
  * @p: the payer
- * @what: what it is for
- * @bytes: how much it is
+ * @what: what the memory is used for
+ * @bytes: its size in bytes
  *
- * Return: false if that would be too much, and nothing is charged. A reference to
- * the payer is part of a charge; mq_uncharge() gives back both.
+ * A charge includes a reference to the payer. mq_uncharge() drops it.
+ *
+ * Return: true; false if a bound would be exceeded, so that nothing was
+ * charged.
  */
 bool mq_charge(struct mq_payer *p, enum mq_budget what, unsigned long bytes)
 {
@@ -235,7 +240,7 @@ bool mq_charge(struct mq_payer *p, enum mq_budget what, unsigned long bytes)
 	return granted;
 }
 
-/* Some of what was charged for messages is free. */
+/* Uncharge memory of messages, and wake senders that wait for it. */
 static void mq_charge_less(struct mq_payer *p, unsigned long bytes)
 {
 	atomic_long_sub(bytes, &p->user->used);
@@ -246,10 +251,11 @@ static void mq_charge_less(struct mq_payer *p, unsigned long bytes)
 /**
  * mq_recharge - change the charge for memory of messages
  * @p: the payer
- * @from: what it is
- * @to: what it is to be
+ * @from: the bytes that are charged
+ * @to: the bytes that should be charged
  *
- * Return: false if that would be too much, and it stays as it is.
+ * Return: true; false if a bound would be exceeded, so that nothing was
+ * changed.
  */
 bool mq_recharge(struct mq_payer *p, unsigned long from, unsigned long to)
 {
@@ -260,7 +266,7 @@ bool mq_recharge(struct mq_payer *p, unsigned long from, unsigned long to)
 	return true;
 }
 
-/* The memory is free. What moved is memory of messages then. */
+/* Uncharge memory that was freed. MQ_MOVES is the same as MQ_MESSAGES here. */
 void mq_uncharge(struct mq_payer *p, enum mq_budget what, unsigned long bytes)
 {
 	if (what == MQ_BESIDE) {
@@ -272,7 +278,7 @@ void mq_uncharge(struct mq_payer *p, enum mq_budget what, unsigned long bytes)
 	mq_payer_put(p);
 }
 
-/* Would a charge be granted now? */
+/* Return true if a charge of @bytes would be granted now. */
 bool mq_budget_fits(const struct mq_payer *p, unsigned long bytes)
 {
 	if (atomic_long_read(&mq_total_used) + bytes > READ_ONCE(mq_total_max))
@@ -281,15 +287,18 @@ bool mq_budget_fits(const struct mq_payer *p, unsigned long bytes)
 	       mq_is_exempt();
 }
 
-/* Whose bound it is that is reached, if not that of all: then NULL. */
+/*
+ * After a refused charge: return the user, if max_user_bytes was the bound that
+ * refused it; NULL, if it was max_total_bytes.
+ */
 const struct mq_user *mq_budget_short(const struct mq_payer *p)
 {
-	/* A chunk may be what was asked for. */
+	/* The refused charge may have been that of the largest chunk. */
 	return atomic_long_read(&mq_total_used) + SZ_128K <=
 	       READ_ONCE(mq_total_max) ? p->user : NULL;
 }
 
-/* Would it never be, for the caller? */
+/* Return true if @bytes alone exceed a bound of the caller. */
 bool mq_budget_never(unsigned long bytes)
 {
 	return bytes > READ_ONCE(mq_total_max) ||
@@ -298,7 +307,7 @@ bool mq_budget_never(unsigned long bytes)
 
 void __init mq_budget_init(void)
 {
-	/* A parameter on the command line has been set by now. */
+	/* Parameters from the command line have been set before this. */
 	if (!mq_total_max)
 		mq_total_max = min_t(u64, LONG_MAX,
 				     (u64)totalram_pages() / 4 << PAGE_SHIFT);

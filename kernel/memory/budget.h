@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* How much memory there may be: see budget.c. */
+/* The bounds max_total_bytes and max_user_bytes: see budget.c. */
 #ifndef MQ_MEMORY_BUDGET_H
 #define MQ_MEMORY_BUDGET_H
 
@@ -10,15 +10,16 @@ struct mq_payer;
 struct mq_user;
 
 /**
- * enum mq_budget - what memory is for, and so how much of it there may be
- * @MQ_MESSAGES: messages and what comes with them: max_user_bytes, but for those who
- *	are exempt, and max_total_bytes
- * @MQ_MOVES: what messages move to, to free more than that: all may exceed
- *	max_total_bytes by a 32nd. Once charged it is memory of messages
- * @MQ_BESIDE: open files, and commands that wait: a 32nd of each bound, of their own,
- *	and no bound for those who are exempt. It takes no room of messages, so that
- *	whoever is to make room can open a queue where messages have used up all; and
- *	who waits to send keeps no room from others
+ * enum mq_budget - what memory is used for, which decides how it is bounded
+ * @MQ_MESSAGES: messages and what belongs to them. Bounded by max_total_bytes,
+ *	and by max_user_bytes unless the user is exempt
+ * @MQ_MOVES: memory to which messages are moved, in order to free more memory
+ *	than that. May exceed max_total_bytes by one 32nd. Once charged, it
+ *	counts as MQ_MESSAGES
+ * @MQ_BESIDE: open files, and parked commands. Has bounds of its own, which are
+ *	one 32nd of the other ones, and do not apply to exempt users. So if
+ *	messages use up all memory, a consumer can still open a queue and take
+ *	some; and parked senders use no memory that messages need
  */
 enum mq_budget { MQ_MESSAGES, MQ_MOVES, MQ_BESIDE };
 
@@ -34,7 +35,7 @@ bool mq_budget_never(unsigned long bytes);
 void mq_budget_init(void);
 void mq_budget_exit(void);
 
-/* What the slab allocator takes for an object of @size bytes. */
+/* Return what the slab allocator uses for an object of @size bytes. */
 static inline unsigned long mq_kmalloc_bytes(unsigned long size)
 {
 	if (size > 64 && size <= 96)

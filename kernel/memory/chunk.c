@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A chunk of memory, from which messages are cut: its life, and its end.
+ * Chunks: the pieces of memory that hold messages, from allocation to freeing.
  *
- * It is a number of pages, or as large as its one message needs (MQ_LARGE). While an
- * open file cuts from it (supply.c), it is that file's; after that the last message
- * frees it. When little of it is in use, that counts as waste of its queue's.
+ * A chunk consists of pages, or has the size that its only message needs
+ * (MQ_LARGE). While an open file puts messages into a chunk (supply.c), the
+ * chunk belongs to that file. After that, the thread that drops the last
+ * message frees it. A chunk of which little is in use counts in the waste of
+ * its store.
  */
 #include <linux/cred.h>
 #include <linux/gfp.h>
@@ -21,10 +23,13 @@
 #include "memory/cost.h"
 #include "memory/pool.h"
 
-/* Of a chunk that is kept for less than such a part of it, the rest moves. */
+/* A chunk is sparse if less than one part in so many of it is in use. */
 #define MQ_CHUNK_LOW	4
 
-/* The caller sends. The kernel vouches for it, so only here. */
+/*
+ * Make the caller the sender. Receivers trust these ids, so no other function
+ * sets them.
+ */
 void mq_sender_stamp(struct mq_sender *s)
 {
 	s->uid = current_euid();
@@ -37,13 +42,13 @@ struct mq_sender *mq_chunk_sender(struct mq_chunk *c)
 	return (void *)c + c->sender * 8;
 }
 
-/* Nothing that was cut from it is left, and nobody looks at it. */
+/* Return true if @c has neither messages nor readers that look at one. */
 static bool mq_chunk_is_empty(const struct mq_chunk *c)
 {
 	return atomic64_read_acquire(&c->refs) == MQ_CHUNK_BIAS - c->given;
 }
 
-/* An empty chunk is used from its beginning. */
+/* Use an empty chunk from its beginning again. */
 static void mq_chunk_reset(struct mq_chunk *c)
 {
 	c->first = *mq_chunk_sender(c);
@@ -60,8 +65,8 @@ static void mq_chunk_free(struct mq_chunk *c)
 		mq_chunk_give_back(c);
 }
 
-/* The last of it is in use, and keeps all of it: note that for its queue. */
-static void mq_chunk_waste(struct mq_chunk *c)
+/* Mark a chunk as sparse, and queue work if its store has enough waste. */
+static void mq_chunk_mark_sparse(struct mq_chunk *c)
 {
 	struct mq_store *store = c->store;
 
@@ -72,25 +77,31 @@ static void mq_chunk_waste(struct mq_chunk *c)
 }
 
 /**
- * mq_chunk_ebb - little of a chunk is in use
- * @c: the chunk, which may be gone already unless one of the two is so:
- * @left: what is left of mq_chunk.refs: nothing, or
- * @put: what was given back: so much that more than @low were in use before
- * @low: its mq_chunk.low
+ * mq_chunk_ebb - handle a chunk of which little is in use
+ * @c: the chunk
+ * @left: mq_chunk.refs after the caller's subtraction
+ * @put: what the caller subtracted
+ * @low: mq_chunk.low, read before the subtraction
  *
- * Who crosses that mark gives back one more reference, which held until then.
+ * If the caller took the bytes in use below @low, it marks the chunk as sparse
+ * and drops the reference that mq_chunk_retire() left. If nothing is left, it
+ * frees the chunk. In all other cases, another thread may have freed @c
+ * already, and this does not access it.
  */
 void mq_chunk_ebb(struct mq_chunk *c, u64 left, u64 put, u32 low)
 {
 	if (left && (u32)(left + put) < low)
 		return;
 	if (left > MQ_CHUNK_ONE && c->store)
-		mq_chunk_waste(c);
+		mq_chunk_mark_sparse(c);
 	if (!left || !atomic64_sub_return(MQ_CHUNK_ONE, &c->refs))
 		mq_chunk_free(c);
 }
 
-/* The file will cut no more from it. One reference more than its messages stays. */
+/*
+ * Retire a chunk: its open file puts no more messages into it. One reference
+ * stays besides those of its messages, for mq_chunk_ebb() to drop.
+ */
 void mq_chunk_retire(struct mq_chunk *c)
 {
 	if (!c)
@@ -116,7 +127,10 @@ void mq_chunk_init(struct mq_chunk *c, u32 size, u16 order)
 	mq_sender_stamp(&c->first);
 }
 
-/* Large ones do not press the kernel for pages in a row. */
+/*
+ * Allocate a chunk of 2^@order pages and charge it to @p. More than one page is
+ * allocated without making the kernel reclaim contiguous memory.
+ */
 struct mq_chunk *mq_pages_alloc(struct mq_payer *p, u16 order)
 {
 	gfp_t gfp = GFP_KERNEL_ACCOUNT | __GFP_NOWARN | __GFP_COMP;
@@ -137,11 +151,11 @@ struct mq_chunk *mq_pages_alloc(struct mq_payer *p, u16 order)
 }
 
 /**
- * mq_chunk_again - begin a chunk that is full anew
- * @c: the chunk, claimed
- * @size: bytes that are wanted of it
+ * mq_chunk_again - use a chunk from its beginning again
+ * @c: the chunk, claimed by the caller
+ * @size: the number of bytes that the caller needs
  *
- * Return: false if it is not empty, or has not so much.
+ * Return: true; false if messages are left in the chunk, or if it is too small.
  */
 bool mq_chunk_again(struct mq_chunk *c, u32 size)
 {
@@ -152,8 +166,9 @@ bool mq_chunk_again(struct mq_chunk *c, u32 size)
 }
 
 /*
- * Cut the only message off a chunk: there the entry stands before it, as the end
- * may be far away.
+ * Take memory for the only message of an MQ_LARGE chunk. The entry lies before
+ * the message, because the end of the chunk may be too far away for union
+ * mq_place.
  */
 struct mq_entry *mq_chunk_take_all(struct mq_chunk *c, u32 front,
 				   u32 size)
@@ -170,7 +185,7 @@ struct mq_entry *mq_chunk_take_all(struct mq_chunk *c, u32 front,
 	return e;
 }
 
-/* The memory, from the cgroup of who pays. */
+/* Allocate memory and charge it to the memory cgroup of the payer. */
 static struct mq_chunk *mq_large_alloc(struct mq_payer *p, size_t all)
 {
 	struct mem_cgroup *memcg = mq_memcg_charge_to(p->memcg);
@@ -182,8 +197,10 @@ static struct mq_chunk *mq_large_alloc(struct mq_payer *p, size_t all)
 }
 
 /*
- * A chunk with room for one message, which takes @size bytes in all, or an
- * ERR_PTR of ENOMEM or EDQUOT. @what says how it is charged.
+ * Allocate an MQ_LARGE chunk for one message, and charge it to @p as @what.
+ * @size is the size of the message, its entry and what is allocated before
+ * that.
+ * Return: the chunk, or ERR_PTR(-ENOMEM) or ERR_PTR(-EDQUOT).
  */
 struct mq_chunk *mq_chunk_large(struct mq_payer *p, u32 size,
 				enum mq_budget what)
@@ -205,42 +222,43 @@ struct mq_chunk *mq_chunk_large(struct mq_payer *p, u32 size,
 	return c;
 }
 
-static struct mq_entry *mq_chunk_lone(struct mq_payer *p, u32 front, u32 size,
-				      enum mq_budget what)
+static struct mq_entry *mq_chunk_alloc_one(struct mq_payer *p, u32 front,
+					   u32 size, enum mq_budget what)
 {
 	struct mq_chunk *c;
 
 	c = mq_chunk_large(p, front + sizeof(struct mq_entry) + size, what);
 	if (IS_ERR(c))
 		return ERR_CAST(c);
-	/* The message, and what stays until that is gone: mq_chunk_ebb(). */
+	/* One for the message, and one that mq_chunk_ebb() drops. */
 	atomic64_set(&c->refs, 2 * MQ_CHUNK_ONE + size);
 	return mq_chunk_take_all(c, front, size);
 }
 
 /**
- * mq_chunk_alone - memory for one message
- * @p: who pays
- * @front: bytes before its entry
- * @size: bytes of the message
+ * mq_chunk_alone - allocate a chunk for one message
+ * @p: the payer
+ * @front: bytes to allocate before the entry, a multiple of 8
+ * @size: bytes of the message, a multiple of 8
  *
- * All of them are multiples of 8.
- *
- * Return: the entry, of which only the places of its chunk, of its message and
- * of its sender are filled in, or an ERR_PTR of ENOMEM or EDQUOT.
+ * Return: the entry, of which only mq_entry.place is set, or ERR_PTR(-ENOMEM)
+ * or ERR_PTR(-EDQUOT).
  */
 struct mq_entry *mq_chunk_alone(struct mq_payer *p, u32 front, u32 size)
 {
-	return mq_chunk_lone(p, front, size, MQ_MESSAGES);
+	return mq_chunk_alloc_one(p, front, size, MQ_MESSAGES);
 }
 
-/* The same for a message that moves, so that a chunk can be freed. */
+/* Like mq_chunk_alone(), for a message that moves out of a sparse chunk. */
 struct mq_entry *mq_chunk_refuge(struct mq_payer *p, u32 front, u32 size)
 {
-	return mq_chunk_lone(p, front, size, MQ_MOVES);
+	return mq_chunk_alloc_one(p, front, size, MQ_MOVES);
 }
 
-/* The message of such a chunk, which is nobody else's yet, takes @size bytes. */
+/*
+ * Change the size of the message of a chunk from mq_chunk_alone(). No other
+ * thread may know of the chunk yet.
+ */
 void mq_chunk_resize(struct mq_chunk *c, u32 size)
 {
 	atomic64_set(&c->refs, 2 * MQ_CHUNK_ONE + size);

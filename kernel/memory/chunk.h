@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Memory that messages are cut from: see chunk.c. */
+/* Chunks, the pieces of memory that hold messages: see chunk.c. */
 #ifndef MQ_CHUNK_H
 #define MQ_CHUNK_H
 
@@ -32,7 +32,7 @@ struct mq_entry *mq_chunk_alone(struct mq_payer *p, u32 front, u32 size);
 struct mq_entry *mq_chunk_refuge(struct mq_payer *p, u32 front, u32 size);
 void mq_chunk_resize(struct mq_chunk *c, u32 size);
 
-/* Is who sends now the one whose messages were cut from a chunk last? */
+/* Return true if the caller sent the last message that was put into @c. */
 static inline bool mq_chunk_is_ours(const struct mq_chunk *c)
 {
 	const struct mq_sender *s = (void *)c + c->sender * 8;
@@ -42,15 +42,15 @@ static inline bool mq_chunk_is_ours(const struct mq_chunk *c)
 	       gid_eq(s->gid, cred->egid);
 }
 
-/* Is there so much left of it, if need be from its beginning again? */
+/* Return true if @c has @size bytes left, or is empty and large enough. */
 static inline bool mq_chunk_has(struct mq_chunk *c, u32 size)
 {
 	return likely(size <= c->top - c->used) || mq_chunk_again(c, size);
 }
 
 /*
- * Cut off what an entry, with @front bytes before it, and its message of @size
- * bytes take, which are there.
+ * Take memory from a chunk for an entry with @front bytes before it, and for
+ * its message of @size bytes. The chunk must have this memory: mq_chunk_has().
  */
 static inline struct mq_entry *mq_chunk_take(struct mq_chunk *c, u32 front,
 					     u32 size)
@@ -75,12 +75,12 @@ static inline void mq_chunk_get(struct mq_chunk *c)
 }
 
 /*
- * Give back what was in use: for each message, or reference, MQ_CHUNK_ONE, and
- * the bytes of the records.
+ * Drop messages of a chunk or references to it. @what is the sum of
+ * mq_entry_share() of the messages, or MQ_CHUNK_ONE for each reference.
  */
 static inline void mq_chunk_put(struct mq_chunk *c, u64 what)
 {
-	/* Once that is given back, the chunk may be gone. */
+	/* Read this first: the subtraction may let another thread free @c. */
 	u32 low = READ_ONCE(c->low);
 	u64 left = atomic64_sub_return(what, &c->refs);
 

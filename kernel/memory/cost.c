@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What chunks are charged for: their memory, with what their messages may come to
- * need beside it.
+ * How many bytes are charged for a chunk: its memory, and a detail (mq_detail)
+ * for each message that may be in it.
  */
 #include <linux/mm.h>
 #include <linux/slab.h>
@@ -12,24 +12,25 @@
 #include "memory/layout.h"
 
 /*
- * What @n messages may come to need beside them, which is charged with their
- * chunk: so what happens to a message later needs no charge, and cannot fail.
+ * Return the memory of the details that @n messages may need later. It is
+ * charged with their chunk, so that allocating a detail needs no charge and
+ * cannot fail.
  */
 unsigned long mq_chunk_reserve(unsigned long n)
 {
 	return n * mq_kmalloc_bytes(sizeof(struct mq_detail));
 }
 
-/* Memory for one message: bytes, this header included, from the kernel. */
+/* Return the memory that an MQ_LARGE chunk of @all bytes uses. */
 unsigned long mq_large_bytes(unsigned long all)
 {
-	/* vmalloc() needs a page's address for each page, and more. */
+	/* vmalloc() also needs page tables and an array of page pointers. */
 	return all > MQ_CHUNK_MAX ?
 	       PAGE_ALIGN(all) + PAGE_ALIGN(all) / (PAGE_SIZE / 16) + SZ_256 :
 	       mq_kmalloc_bytes(all);
 }
 
-/* A chunk of pages, from which as many messages may be cut as there is room for. */
+/* Return the charge for 2^@order pages full of messages without payload. */
 unsigned long mq_pages_bytes(u16 order)
 {
 	unsigned long bytes = PAGE_SIZE << order;
@@ -39,21 +40,21 @@ unsigned long mq_pages_bytes(u16 order)
 }
 
 /**
- * mq_cost - what a message is charged for at most, with memory of its own
- * @bytes: of its payload, key and headers
+ * mq_cost - return the highest charge that a message can cause
+ * @bytes: the size of its payload, key and headers
  *
- * In a chunk it is less.
+ * This is the charge for a message in a chunk of its own.
  */
 unsigned long mq_cost(u64 bytes)
 {
-	/* Times and an order of its own stand before some entries. */
+	/* The entry may have a detail and a struct mq_ordered before it. */
 	u64 all = MQ_CHUNK_START + sizeof(struct mq_detail) +
 		  sizeof(struct mq_ordered) + mq_offset(0) + ALIGN(bytes, 8);
 
 	return mq_large_bytes(all) + mq_chunk_reserve(1);
 }
 
-/* It turned out that so much of a chunk's charge is enough. */
+/* Lower the charge for a chunk to @charged bytes, if it is higher. */
 void mq_chunk_charge_down(struct mq_chunk *c, unsigned long charged)
 {
 	if (charged >= c->charged)
@@ -62,7 +63,10 @@ void mq_chunk_charge_down(struct mq_chunk *c, unsigned long charged)
 	c->charged = charged;
 }
 
-/* The opposite, which may be too much: false. */
+/*
+ * Raise the charge for a chunk to @charged bytes, if it is lower. Return: false
+ * if a bound would be exceeded.
+ */
 bool mq_chunk_charge_up(struct mq_chunk *c, unsigned long charged)
 {
 	if (charged > c->charged &&

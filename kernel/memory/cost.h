@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What chunks are charged for: see cost.c. */
+/* How many bytes are charged for a chunk: see cost.c. */
 #ifndef MQ_MEMORY_COST_H
 #define MQ_MEMORY_COST_H
 

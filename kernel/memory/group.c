@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Groups in memory: made as a message is, for its key and for whose turn it takes,
- * and charged to its sender. The queue (order.c) keeps the first that comes for a
- * key or a sender, and has all others freed.
+ * Allocate and free groups for order=key and fairness. A sender allocates one
+ * for the key and one for the sender of each message, and is charged for them.
+ * For each key and each sender, the queue keeps the first group that arrives,
+ * and frees the others (order.c).
  */
 #include <linux/err.h>
 #include <linux/jhash.h>
@@ -16,13 +17,16 @@
 #include "memory/entry.h"
 #include "memory/group.h"
 
-/* What is charged for a group. */
+/* Return the charge for a group. */
 static unsigned long mq_group_cost(u16 size)
 {
 	return mq_kmalloc_bytes(struct_size_t(struct mq_group, bytes, size));
 }
 
-/* A group, or an ERR_PTR of ENOMEM or EDQUOT. */
+/*
+ * Allocate a group at the expense of @p. Return: the group, or ERR_PTR(-ENOMEM)
+ * or ERR_PTR(-EDQUOT).
+ */
 struct mq_group *mq_group_alloc(struct mq_payer *p, const void *bytes, u16 size,
 				u16 level)
 {
@@ -52,7 +56,7 @@ void mq_group_free(struct mq_group *g)
 	kfree(g);
 }
 
-/* The entry's memory goes, with the groups that it only proposed. */
+/* Free the groups of an entry, unless the queue has taken them over. */
 void mq_groups_free(struct mq_entry *e)
 {
 	struct mq_ordered *x = mq_ordered_of(e);
@@ -63,7 +67,7 @@ void mq_groups_free(struct mq_entry *e)
 	}
 }
 
-/* @e takes the place of @old, which is in no queue yet. */
+/* Move the groups of @old, which is in no queue yet, to its copy @e. */
 void mq_groups_move(struct mq_entry *e, struct mq_entry *old)
 {
 	struct mq_ordered *x = mq_ordered_of(e), *from = mq_ordered_of(old);

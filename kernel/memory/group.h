@@ -6,20 +6,22 @@
 #include "memory/entry.h"
 
 /**
- * struct mq_group - messages with something in common: a key or a sender
- * @node: in mq_order.groups
- * @old: in mq_order.old, when it has no member any more
- * @members: entries that refer to it
- * @hash: of @level and @bytes; what the tree is sorted by first. It makes
- *	looking short; the tree is balanced whatever they are, so it is no secret
- * @level: fairness: which level; order=key: MQ_ALL_LEVELS
- * @size: bytes at @bytes
- * @payer: who pays for it
- * @out: order=key: the one that is past the gate, or NULL
- * @waiting: order=key: those that are not, the first to go first
- * @turn: fairness: the last number that one of them got
- * @eligible: fairness: how many of them are in mq_order.turns
- * @bytes: the key, or the sender's uid
+ * struct mq_group - messages that have a key or a sender in common
+ * @node: node in mq_order.groups
+ * @old: link in mq_order.old, if the group has no members any more
+ * @members: number of entries that refer to the group
+ * @hash: hash of @level and @bytes, by which mq_order.groups is sorted first.
+ *	It need not be a keyed hash: the tree stays balanced if users choose
+ *	keys whose hashes are the same
+ * @level: fairness: the priority level; order=key: MQ_ALL_LEVELS
+ * @size: size of @bytes
+ * @payer: the payer of the group's memory
+ * @out: order=key: the only message of the key that may be delivered, is in
+ *	flight, or waits for its retry; or NULL
+ * @waiting: order=key: the ready messages behind @out, in the order of delivery
+ * @turn: fairness: the last turn that a message of the group got
+ * @eligible: fairness: number of messages of the group in mq_order.turns
+ * @bytes: the key, or the uid of the sender
  */
 struct mq_group {
 	struct rb_node		node;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What open files keep for the messages to come, and how it is got back: by the
- * kernel, when it wants memory, and for a sender to whom memory is refused.
+ * Chunks that open files keep for their next messages, and how these are taken
+ * back: by the shrinker, if the kernel needs memory, and by a sender whose
+ * charge was refused.
  */
 #include <linux/atomic.h>
 #include <linux/mm.h>
@@ -17,7 +18,7 @@
 
 static struct shrinker *mq_shrinker;
 
-/* The file keeps a new chunk. */
+/* Make a new chunk one that the open file keeps. */
 void mq_chunk_keep(struct mq_supply *s, struct mq_chunk *c)
 {
 	atomic64_set(&c->refs, MQ_CHUNK_BIAS);
@@ -30,7 +31,10 @@ void mq_chunk_keep(struct mq_supply *s, struct mq_chunk *c)
 	spin_unlock(&mq_keepers_lock);
 }
 
-/* The open file goes, and with it what no file has: nothing is left of the last. */
+/*
+ * Retire all chunks of an open file that is being closed. This empties the pool
+ * as well, so that after the last close no memory is kept.
+ */
 void mq_chunk_drop(struct mq_supply *s)
 {
 	bool keeper;
@@ -49,14 +53,14 @@ void mq_chunk_drop(struct mq_supply *s)
 		mq_pool_empty();
 }
 
-/* Who is about to wait keeps no memory for a large message. */
+/* Retire the chunk of the last large message, before the caller waits. */
 void mq_chunk_forgo(struct mq_supply *s)
 {
 	if (READ_ONCE(s->large))
 		mq_chunk_retire(xchg(&s->large, NULL));
 }
 
-/* Take from a file what it does not use at this moment; it is to be retired. */
+/* Take the chunks of a file that no thread uses. The caller retires them. */
 static void mq_keeper_empty(struct mq_supply *s, struct mq_chunk *c[3])
 {
 	c[0] = xchg(&s->large, NULL);
@@ -67,7 +71,7 @@ static void mq_keeper_empty(struct mq_supply *s, struct mq_chunk *c[3])
 		return;
 	}
 	swap(c[1], s->previous);
-	/* Pairs with the exchange of who claims it next. */
+	/* Pairs with the xchg() of the next thread that claims the chunk. */
 	smp_store_release(&s->chunk, NULL);
 }
 
@@ -78,9 +82,9 @@ static unsigned long mq_shrink_count(struct shrinker *s,
 }
 
 /*
- * Take what one of the files keeps, of a file whose opener is @user if that is
- * not NULL. Only some are looked at; those that do not count go to the end.
- * Return: bytes; 0: there was nothing, but *@more says whether to go on.
+ * Retire what the first file in mq_keepers keeps. If @user is not NULL and did
+ * not open that file, move the file to the end of the list instead.
+ * Return: the bytes that were retired. *@more gets false if the list was empty.
  */
 static unsigned long mq_keepers_empty_one(const struct mq_user *user, bool *more)
 {
@@ -106,7 +110,7 @@ static unsigned long mq_keepers_empty_one(const struct mq_user *user, bool *more
 	return bytes;
 }
 
-/* The kernel wants memory: files give back what they keep, one by one. */
+/* The shrinker: retire what the files keep, one file after the other. */
 static unsigned long mq_shrink_scan(struct shrinker *s,
 				    struct shrink_control *control)
 {
@@ -115,17 +119,18 @@ static unsigned long mq_shrink_scan(struct shrinker *s,
 
 	while (more && freed < control->nr_to_scan)
 		freed += mq_keepers_empty_one(NULL, &more) >> PAGE_SHIFT;
-	/* Where another file is left, some of it has come here. */
+	/* While there are other keepers, retired chunks go to the pool. */
 	mq_pool_empty();
 	return freed ?: SHRINK_STOP;
 }
 
-/* How many files are asked for what they keep, when a bound is reached. */
+/* The most files from which mq_reclaim() takes chunks. */
 #define MQ_RECLAIM_FILES	64
 
 /*
- * A charge of @p was not granted: have files give back what they keep, and free
- * chunks of which little is in use. Return: did that give anything?
+ * Free memory after a charge to @p was refused: retire what files keep, and
+ * move messages out of sparse chunks. @c is the claimed chunk of the caller.
+ * Return: true if that freed anything.
  */
 bool mq_reclaim(struct mq_supply *s, struct mq_payer *p, struct mq_chunk **c)
 {
@@ -134,7 +139,7 @@ bool mq_reclaim(struct mq_supply *s, struct mq_payer *p, struct mq_chunk **c)
 	bool more = true;
 	unsigned int n;
 
-	/* What this file has is the caller's own, and claimed. */
+	/* Only the thread that has claimed the chunk may take @previous. */
 	if (*c != MQ_CHUNK_CLAIMED && s->previous) {
 		mq_chunk_retire(s->previous);
 		s->previous = NULL;

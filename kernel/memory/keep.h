@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What open files keep for the messages to come: see keep.c. */
+/* Chunks that open files keep for their next messages: see keep.c. */
 #ifndef MQ_MEMORY_KEEP_H
 #define MQ_MEMORY_KEEP_H
 
@@ -11,16 +11,18 @@ struct mq_payer;
 struct mq_store;
 
 /**
- * struct mq_supply - what an open file cuts its messages from
- * @store: its queue's (invariant)
- * @payer: who opened it (invariant)
- * @chunk: what its messages are cut from; NULL: there is none yet;
- *	MQ_CHUNK_CLAIMED: somebody does so now (exchanged)
- * @previous: the one before that (who has claimed @chunk, as @chunk_size and @alone)
- * @large: what its last large message was cut from, or NULL (exchanged)
- * @keeper: in the list of those who keep chunks (mq_keepers_lock)
- * @chunk_size: bytes that the next chunk gets
- * @alone: how many messages have got memory of their own before the first
+ * struct mq_supply - the chunks into which an open file puts its messages
+ * @store: the store of the queue (invariant)
+ * @payer: the payer for the process that opened the file (invariant)
+ * @chunk: the chunk for the next messages; NULL: none yet; MQ_CHUNK_CLAIMED: a
+ *	thread has claimed it (xchg())
+ * @previous: the chunk before @chunk, or NULL (the thread that has claimed
+ *	@chunk)
+ * @large: the chunk of the last large message, or NULL (xchg())
+ * @keeper: link in mq_keepers, if the file keeps chunks (mq_keepers_lock)
+ * @chunk_size: size of the last chunk (as @previous)
+ * @alone: number of messages that got chunks of their own before the file got
+ *	its first chunk of pages (as @previous)
  */
 struct mq_supply {
 	struct mq_store		*store;

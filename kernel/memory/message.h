@@ -146,9 +146,7 @@ static inline u32 mq_msg_size(const struct mq_msg *m)
 	return m->size - mq_msg_offset(m);
 }
 
-/*
- * Return the size of the message with its padding: the next may follow there.
- */
+/* Return the size of the message with its padding. */
 static inline u64 mq_msg_step(const struct mq_msg *m)
 {
 	return ALIGN((u64)m->size, 8);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Who pays for memory: a user, and the memory cgroup that the user sends from.
+ * Payers: memory is charged to a user, and to the memory cgroup of the sender.
  *
- * A user is who the kernel takes a sender for by its effective user id. In a
- * user namespace, which hands out many of these, it is who made the namespace.
+ * The user is the effective user id of the sender. In a user namespace, the
+ * user is the one who created it, because its processes can choose among many
+ * user ids.
  */
 #include <linux/cred.h>
 #include <linux/mm.h>
@@ -15,12 +16,12 @@
 #include "base/compat.h"
 #include "memory/payer.h"
 
-/* Users and payers come and go under this; it is taken last. */
+/* Protects both trees. No other lock is taken while this is held. */
 static DEFINE_SPINLOCK(mq_accounts_lock);
 static struct rb_root mq_users = RB_ROOT;
 static struct rb_root mq_payers = RB_ROOT;
 
-/* Whom the caller's memory is charged to. */
+/* Return the user id that the caller's memory is charged to. */
 static kuid_t mq_memory_uid(void)
 {
 	const struct cred *cred = current_cred();
@@ -64,7 +65,7 @@ static bool mq_payer_less(struct rb_node *a, const struct rb_node *b)
 	return mq_payer_compare(p->user->uid, p->memcg, b) < 0;
 }
 
-/* The payer that there is for the caller, with a reference, or NULL. */
+/* Find a payer and take a reference to it. Return NULL if there is none. */
 static struct mq_payer *mq_payer_find_locked(kuid_t uid,
 					     const struct mem_cgroup *memcg)
 {
@@ -82,7 +83,10 @@ static struct mq_payer *mq_payer_find_locked(kuid_t uid,
 	return NULL;
 }
 
-/* The payer is the user's from now on; @u is the user's account if there is none. */
+/*
+ * Add a payer to its user. If the user is not known yet, this adds @u. Return:
+ * NULL, or @u if it was not needed.
+ */
 static struct mq_user *mq_payer_join_locked(struct mq_payer *p,
 					    struct mq_user *u)
 {
@@ -132,9 +136,10 @@ static struct mq_payer *mq_payer_new(kuid_t uid, struct mem_cgroup *memcg)
 }
 
 /**
- * mq_payer_get - who pays for what the caller sends
+ * mq_payer_get - get the payer for the messages of the caller
  *
- * Return: the payer, which mq_payer_put() gives back; NULL: no memory.
+ * Return: the payer with a reference, for mq_payer_put(); NULL if there is no
+ * memory.
  */
 struct mq_payer *mq_payer_get(void)
 {
@@ -151,7 +156,7 @@ struct mq_payer *mq_payer_get(void)
 	return p;
 }
 
-/* Would the caller pay for what it sends? */
+/* Return true if @p is the payer for the messages of the caller. */
 bool mq_payer_is_current(const struct mq_payer *p)
 {
 	return mq_memcg_is_current(p->memcg) &&
@@ -165,7 +170,7 @@ void mq_payer_put(struct mq_payer *p)
 	if (!p || refcount_dec_not_one(&p->refs))
 		return;
 	spin_lock(&mq_accounts_lock);
-	/* Somebody may have found it meanwhile. */
+	/* mq_payer_find_locked() may have taken a reference meanwhile. */
 	if (!refcount_dec_and_test(&p->refs)) {
 		spin_unlock(&mq_accounts_lock);
 		return;
@@ -182,10 +187,10 @@ void mq_payer_put(struct mq_payer *p)
 	kfree(u);
 }
 
-/* The longest line there. */
+/* The longest line of used_by. */
 #define MQ_USER_LINE	32
 
-/* Who uses how much, a line each: the user's id and bytes. As many as fit. */
+/* Show a user id and its bytes per line, as many as fit in a page. */
 int mq_users_show(char *buf, const struct kernel_param *kp)
 {
 	struct rb_node *node;
@@ -207,7 +212,10 @@ int mq_users_show(char *buf, const struct kernel_param *kp)
 	return n;
 }
 
-/* The first user behind @uid in the tree, who stays until mq_user_put(). */
+/*
+ * Return the user behind @before (NULL: the first user) in mq_users, or NULL.
+ * The user is not freed before mq_user_put().
+ */
 struct mq_user *mq_user_after(const struct mq_user *before)
 {
 	struct rb_node *node;
@@ -233,7 +241,7 @@ void mq_user_put(struct mq_user *u)
 	kfree(u);
 }
 
-/* Nobody pays for anything any more. */
+/* Check that all payers are gone when the module is unloaded. */
 void mq_payers_exit(void)
 {
 	WARN_ON_ONCE(!RB_EMPTY_ROOT(&mq_payers));

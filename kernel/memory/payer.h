@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Who pays for memory: see payer.c. */
+/* Payers, to which memory is charged: see payer.c. */
 #ifndef MQ_MEMORY_PAYER_H
 #define MQ_MEMORY_PAYER_H
 
@@ -15,13 +15,14 @@ struct kernel_param;
 struct mem_cgroup;
 
 /**
- * struct mq_user - what one user has made the module keep
- * @node: in the tree of users (mq_accounts_lock)
- * @uid: who it is (invariant)
- * @payers: how many payers the user has (mq_accounts_lock)
- * @used: bytes that are charged for messages (atomic)
- * @beside: bytes that are charged for what is kept beside them (atomic)
- * @waiters: senders who wait for this user's bound
+ * struct mq_user - the memory that is charged to a user
+ * @node: node in mq_users (mq_accounts_lock)
+ * @uid: the user id (invariant)
+ * @payers: number of payers of this user, and of references from
+ *	mq_user_after() (mq_accounts_lock)
+ * @used: bytes charged as MQ_MESSAGES and MQ_MOVES (atomic)
+ * @beside: bytes charged as MQ_BESIDE (atomic)
+ * @waiters: senders that wait until the user has memory below max_user_bytes
  */
 struct mq_user {
 	struct rb_node		node;
@@ -33,9 +34,10 @@ struct mq_user {
 };
 
 /**
- * struct mq_payer - a user in a memory cgroup: who pays for a piece of memory
- * @node: in the tree of payers (mq_accounts_lock)
- * @refs: one for each piece of memory that is charged, and for each holder
+ * struct mq_payer - a user in a memory cgroup, to which memory is charged
+ * @node: node in mq_payers (mq_accounts_lock)
+ * @refs: one for each charge, and one for each mq_payer_hold() or
+ *	mq_payer_get()
  * @user: the user (invariant)
  * @memcg: the memory cgroup (invariant, holds a reference)
  */

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Empty chunks of pages, which are kept for a moment for whoever needs the next one.
+ * The pool of empty chunks of pages, from which any open file takes its next
+ * chunk.
  *
- * Where a queue is deep, a chunk is empty only long after its file has let go of it,
- * and many kernels clear new pages. So a few are kept, as long as there are open
+ * If a queue is deep, a chunk becomes empty long after its open file has
+ * retired it. Many kernels zero new pages, so using the old ones again saves
+ * time. The pool keeps a few chunks for a short time, as long as there are open
  * files that keep chunks.
  */
 #include <linux/gfp.h>
@@ -19,25 +21,26 @@
 #include "memory/pool.h"
 
 /*
- * How many chunks are kept that no file has, and for how long at most: they may
- * be charged to a memory cgroup that sends nothing any more.
+ * The most chunks in the pool, and the longest time that a chunk stays there.
+ * The time is bounded because the memory cgroup to which a chunk is charged may
+ * not send anything any more.
  */
 #define MQ_POOL_MAX	16
 #define MQ_POOL_TIME	HZ
 
 /*
- * Open files that keep chunks (keep.c). The lock protects the pool, too. It is taken
- * with no other but those of memory reclaim held, and what is done under it is short.
+ * The open files that keep chunks (keep.c). The lock protects mq_pool as well.
+ * The shrinker takes it, so it is not held while memory is allocated.
  */
 DEFINE_SPINLOCK(mq_keepers_lock);
 LIST_HEAD(mq_keepers);
 
 static struct mq_chunk *mq_pool[MQ_POOL_MAX];
 static unsigned int mq_pooled;
-static atomic_long_t mq_kept;	/* bytes */
+static atomic_long_t mq_kept;	/* bytes that files and the pool keep */
 
-/* The chunk is no longer one of its queue's that are mostly unused. */
-static void mq_chunk_unwaste(struct mq_chunk *c)
+/* Remove a chunk from its store, and from the waste of it. */
+static void mq_chunk_leave_store(struct mq_chunk *c)
 {
 	if (c->sparse)
 		atomic_long_sub(c->size, &c->store->waste);
@@ -52,7 +55,7 @@ void mq_chunk_give_back(struct mq_chunk *c)
 	struct mq_payer *payer = c->payer;
 	u32 charged = c->charged;
 
-	mq_chunk_unwaste(c);
+	mq_chunk_leave_store(c);
 	if (c->order == MQ_LARGE)
 		kvfree(c);
 	else
@@ -60,7 +63,7 @@ void mq_chunk_give_back(struct mq_chunk *c)
 	mq_uncharge(payer, MQ_MESSAGES, charged);
 }
 
-/* So many bytes more are kept that no message is in, or less. */
+/* Add to the bytes that open files and the pool keep for later messages. */
 void mq_kept_add(long bytes)
 {
 	atomic_long_add(bytes, &mq_kept);
@@ -71,7 +74,11 @@ unsigned long mq_kept_bytes(void)
 	return atomic_long_read(&mq_kept);
 }
 
-/* One of those, of 2^@order pages, and charged as a new one would be; or NULL. */
+/*
+ * Take a chunk of 2^@order pages from the pool, and charge it like a new one.
+ * Return: the chunk; NULL if there is none that @p pays for, or if a bound
+ * would be exceeded.
+ */
 struct mq_chunk *mq_pool_get(struct mq_payer *p, u16 order)
 {
 	u32 size = PAGE_SIZE << order;
@@ -94,7 +101,7 @@ struct mq_chunk *mq_pool_get(struct mq_payer *p, u16 order)
 	return NULL;
 }
 
-/* Give back all of them. Return: how many bytes those were. */
+/* Free all chunks in the pool. Return: their bytes. */
 unsigned long mq_pool_empty(void)
 {
 	struct mq_chunk *c[MQ_POOL_MAX];
@@ -121,12 +128,15 @@ static void mq_pool_expire(struct work_struct *work)
 
 static DECLARE_DELAYED_WORK(mq_pool_work, mq_pool_expire);
 
-/* Keep an empty chunk of pages for whoever needs the next one, if there may be. */
+/*
+ * Put an empty chunk of pages into the pool. Return: false if the pool is full,
+ * or if no open file keeps chunks.
+ */
 bool mq_pool_put(struct mq_chunk *c)
 {
 	bool kept = false, first = false;
 
-	mq_chunk_unwaste(c);
+	mq_chunk_leave_store(c);
 	mq_chunk_charge_down(c, c->size);
 	spin_lock(&mq_keepers_lock);
 	if (!list_empty(&mq_keepers) && mq_pooled < MQ_POOL_MAX) {
@@ -141,7 +151,7 @@ bool mq_pool_put(struct mq_chunk *c)
 	return kept;
 }
 
-/* The module goes: so do they. */
+/* Free the pool when the module is unloaded. */
 void mq_pool_exit(void)
 {
 	cancel_delayed_work_sync(&mq_pool_work);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Empty chunks that are kept for a moment: see pool.c. */
+/* The pool of empty chunks: see pool.c. */
 #ifndef MQ_MEMORY_POOL_H
 #define MQ_MEMORY_POOL_H
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * De-duplication ids in memory: made as a record is read, kept by the queue that
- * the message is sent to (dedup.c), and charged to its sender.
+ * Allocate and free de-duplication ids. A sender allocates one when it reads a
+ * record that has one, and is charged for it. The queue of the message keeps it
+ * (dedup.c).
  */
 #include <linux/err.h>
 #include <linux/random.h>
@@ -13,18 +14,18 @@
 #include "memory/payer.h"
 #include "memory/seen.h"
 
-/* Nobody outside can choose ids so that their hashes meet. */
+/* A secret key, so that senders cannot choose ids whose hashes are the same. */
 static siphash_key_t mq_hash_key __read_mostly;
 
-/* What is charged for an id. */
+/* Return the charge for a de-duplication id of @size bytes. */
 static unsigned long mq_seen_cost(u32 size)
 {
 	return mq_kmalloc_bytes(struct_size_t(struct mq_seen, bytes, size));
 }
 
 /*
- * For an id of @size bytes, which are to be filled in; or an ERR_PTR of ENOMEM or
- * EDQUOT.
+ * Allocate memory for a de-duplication id of @size bytes. The caller fills in
+ * the bytes. Return: the memory, or ERR_PTR(-ENOMEM) or ERR_PTR(-EDQUOT).
  */
 struct mq_seen *mq_seen_new(struct mq_payer *p, u32 size)
 {
@@ -42,7 +43,7 @@ struct mq_seen *mq_seen_new(struct mq_payer *p, u32 size)
 	return s;
 }
 
-/* The bytes of the id are filled in. */
+/* Compute the hash, after the caller has filled in the bytes. */
 void mq_seen_hash(struct mq_seen *s)
 {
 	s->hash = siphash(s->bytes, s->size, &mq_hash_key);

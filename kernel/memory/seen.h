@@ -11,16 +11,16 @@
 struct mq_payer;
 
 /**
- * struct mq_seen - an id that was seen
- * @node: in mq_dedup.tree
- * @number: in mq_dedup.numbers
- * @list: in mq_dedup.old
- * @hash: of the id; what the tree is sorted by
- * @id: number of the message
- * @time: when it was sent, CLOCK_BOOTTIME
- * @payer: who pays for it
- * @size: bytes of the id
- * @bytes: the id
+ * struct mq_seen - a de-duplication id and the message that first came with it
+ * @node: node in mq_dedup.tree
+ * @number: node in mq_dedup.numbers
+ * @list: link in mq_dedup.old
+ * @hash: hash of the de-duplication id, by which mq_dedup.tree is sorted
+ * @id: id of the message
+ * @time: when the message was sent, CLOCK_BOOTTIME
+ * @payer: the payer of this memory
+ * @size: size of the de-duplication id
+ * @bytes: the de-duplication id
  */
 struct mq_seen {
 	struct rb_node		node;

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Waiting for memory: senders to whom it was refused, one line for the bound of all
- * and one for that of each user, and queues whose pollers wait for some.
+ * Senders and pollers that wait for memory, after a charge was refused.
  *
- * They call budget.c to look, and budget.c calls this when there is more: neither
- * can do without the other.
+ * There is one wait list for max_total_bytes, and one for max_user_bytes of
+ * each user. A sender waits in the list of the bound that refused the charge.
+ * Pollers wait in their queues, and these are in a list here.
+ *
+ * This file calls budget.c to look for memory, and budget.c calls this file
+ * when memory was freed.
  */
 #include <linux/list.h>
 #include <linux/sched.h>
@@ -16,32 +19,33 @@
 #include "memory/shortage.h"
 
 /*
- * How long after that pollers are told that there is some memory again, and
- * another sender is woken, if there are any.
+ * How long after memory was freed mq_memory_later() notifies pollers and wakes
+ * further senders.
  */
 #define MQ_MEMORY_DELAY	(HZ / 50 ?: 1)
 
 /*
- * Queues with pollers that wait for memory. The lock is taken last but for wait
- * queue locks.
+ * Queues whose pollers wait for memory. Only locks of wait queues are taken
+ * while the lock is held.
  */
 static DEFINE_SPINLOCK(mq_starved_lock);
 static LIST_HEAD(mq_starved);
 
-/* Senders who wait for the bound of all; those who wait for a user's: mq_user. */
+/* Senders that wait for max_total_bytes; mq_user has those for its bound. */
 static struct mq_waiters mq_total_waiters;
 
 static void mq_memory_later(struct work_struct *work);
 static DECLARE_DELAYED_WORK(mq_memory_work, mq_memory_later);
 
 /*
- * There is more than before: the sender who has waited longest among those for
- * whom it is enough is woken, and wakes the next after trying. That sender may
- * be stopped, and pollers are not told one by one, so some work comes after.
+ * Memory of @u was uncharged: in both wait lists, wake the longest waiter for
+ * which there is enough. After trying, this waiter wakes the next one. The work
+ * notifies pollers later, for many changes at once, and wakes another waiter in
+ * case this one is stopped.
  */
 void mq_memory_freed(struct mq_user *u)
 {
-	/* WAIT(account:freed): pairs with that of whoever gets in line, then looks. */
+	/* WAIT(account:freed): pairs with the barrier of mq_waiters_add(). */
 	bool waits = mq_waiters_any(&mq_total_waiters) ||
 		     mq_waiters_some(&u->waiters);
 
@@ -55,10 +59,13 @@ void mq_memory_freed(struct mq_user *u)
 }
 
 /**
- * mq_memory_open - would there be memory for a send, or an error at once?
- * @s: what it is sent to
- * @p: who pays
- * @bytes: what the message takes
+ * mq_memory_open - look whether a send would not wait for memory
+ * @s: the queue
+ * @p: the payer
+ * @bytes: the charge for the message
+ *
+ * Return: true if the charge would be granted now, or if the send would fail at
+ * once.
  */
 bool mq_memory_open(const struct mq_starved *s, struct mq_payer *p,
 		    unsigned long bytes)
@@ -67,7 +74,10 @@ bool mq_memory_open(const struct mq_starved *s, struct mq_payer *p,
 	       !s->ops->waits(s);
 }
 
-/* The same; if not, those who poll the queue are told when there may be. */
+/*
+ * Like mq_memory_open(), for a poller. If this returns false, the pollers of
+ * the queue are notified when there may be memory.
+ */
 bool mq_memory_poll(struct mq_starved *s, struct mq_payer *p,
 		    unsigned long bytes)
 {
@@ -78,7 +88,7 @@ bool mq_memory_poll(struct mq_starved *s, struct mq_payer *p,
 	if (list_empty(&s->link))
 		list_add_tail(&s->link, &mq_starved);
 	spin_unlock(&mq_starved_lock);
-	smp_mb(); /* on the list, then look; as for who sleeps */
+	smp_mb(); /* join the list, then look: see mq_waiters_any() */
 	return mq_memory_open(s, p, bytes);
 }
 
@@ -88,7 +98,7 @@ void mq_starved_init(struct mq_starved *s, const struct mq_starved_ops *ops)
 	s->ops = ops;
 }
 
-/* A queue goes: no one polls it any more. */
+/* Forget a queue that is being freed. It has no pollers any more. */
 void mq_starved_exit(struct mq_starved *s)
 {
 	spin_lock(&mq_starved_lock);
@@ -96,7 +106,7 @@ void mq_starved_exit(struct mq_starved *s)
 	spin_unlock(&mq_starved_lock);
 }
 
-/* Those who poll queues are to look. Return: there were some. */
+/* Notify the pollers that wait for memory. Return: true if there were any. */
 static bool mq_starved_wake(void)
 {
 	struct mq_starved *s;
@@ -106,7 +116,7 @@ static bool mq_starved_wake(void)
 	while ((s = list_first_entry_or_null(&mq_starved, struct mq_starved,
 					     link))) {
 		list_del_init(&s->link);
-		/* It is about to go: nobody polls it. */
+		/* A queue that is being freed has no pollers. */
 		if (!s->ops->get(s))
 			continue;
 		spin_unlock(&mq_starved_lock);
@@ -120,7 +130,7 @@ static bool mq_starved_wake(void)
 	return some;
 }
 
-/* Have @wake look after the waiters of each user. Return: as @wake for any. */
+/* Call @wake for each user with waiters. Return: true if any call did so. */
 static bool mq_each_user(bool (*wake)(struct mq_user *u))
 {
 	struct mq_user *u = mq_user_after(NULL), *next;
@@ -148,8 +158,9 @@ static bool mq_user_wake_all(struct mq_user *u)
 }
 
 /*
- * Some memory was freed a while ago. Who was woken for it may not have come, so
- * another one is; as long as that goes on, so does this.
+ * The work after memory was freed. The waiter that was woken then may not have
+ * run, so wake another one in each wait list. Repeat this while there are
+ * waiters for which there is enough.
  */
 static void mq_memory_later(struct work_struct *work)
 {
@@ -163,7 +174,10 @@ static void mq_memory_later(struct work_struct *work)
 		schedule_delayed_work(&mq_memory_work, MQ_MEMORY_DELAY);
 }
 
-/* What all are to look at has changed: a bound, an option, a queue is gone. */
+/*
+ * Make all waiters and pollers look again, because a bound or an option was
+ * changed, or a queue was removed.
+ */
 void mq_memory_wake_all(void)
 {
 	/* WAIT(account:wake) */
@@ -174,10 +188,11 @@ void mq_memory_wake_all(void)
 }
 
 /**
- * struct mq_memory_waiter - a sender who waits for memory
- * @w: in mq_user.waiters or in mq_total_waiters
- * @s: what it is sent to
- * @u: whose bound it is, NULL: that of all
+ * struct mq_memory_waiter - a sender that waits for memory
+ * @w: waiter in mq_user.waiters or in mq_total_waiters
+ * @s: the queue to which it sends
+ * @u: the user for whose max_user_bytes it waits; NULL: it waits for
+ *	max_total_bytes
  */
 struct mq_memory_waiter {
 	struct mq_waiter	w;
@@ -186,8 +201,9 @@ struct mq_memory_waiter {
 };
 
 /*
- * That bound has room, or it is of no use to wait. The other one is no matter of
- * this line: it is looked at by trying.
+ * Return true if the bound of the waiter has room, or if waiting is of no use.
+ * This does not look at the other bound. When the sender tries, it finds out
+ * whether that one has room.
  */
 static bool mq_memory_may_go(const struct mq_waiter *w)
 {
@@ -199,15 +215,16 @@ static bool mq_memory_may_go(const struct mq_waiter *w)
 }
 
 /**
- * mq_memory_wait - sleep until there may be so much memory for the caller
- * @s: what it is for
- * @bytes: how much
- * @turn: what the last wait said, all 0 before the first
+ * mq_memory_wait - sleep until the caller may get memory
+ * @s: the queue to which it sends
+ * @bytes: the charge that it needs
+ * @turn: the result of the caller's last wait, all 0 before the first one
  *
- * Whoever called this calls mq_memory_answer() when he has tried to send, and
- * before he waits for anything else.
+ * The caller must call mq_memory_answer() after it has tried to send, and
+ * before it waits for anything else.
  *
- * Return: 0 (try again, if only to fail), ENOMEM or ERESTARTSYS.
+ * Return: 0 to try again (the charge may still be refused), -ENOMEM or
+ * -ERESTARTSYS.
  */
 int mq_memory_wait(const struct mq_starved *s, unsigned long bytes,
 		   struct mq_memory_turn *turn)
@@ -227,7 +244,7 @@ int mq_memory_wait(const struct mq_starved *s, unsigned long bytes,
 		waiters = &p->user->waiters;
 	}
 	mq_waiter_init_thread(&x.w, bytes);
-	/* Who was woken too early, as others were faster, keeps the place. */
+	/* If another sender was faster, the caller waits at its old place. */
 	if (turn->waiters == waiters)
 		x.w.ticket = turn->ticket;
 	err = mq_waiters_sleep(waiters, &x.w, mq_memory_may_go);
@@ -240,7 +257,7 @@ int mq_memory_wait(const struct mq_starved *s, unsigned long bytes,
 	return err;
 }
 
-/* Who waited has tried to send: if memory is left, it is for the next. */
+/* A sender that was woken has tried: if memory is left, wake the next one. */
 void mq_memory_answer(struct mq_memory_turn *turn)
 {
 	struct mq_payer *p = turn->payer;

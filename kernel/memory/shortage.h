@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Waiting for memory: see shortage.c. */
+/* Senders and pollers that wait for memory: see shortage.c. */
 #ifndef MQ_MEMORY_SHORTAGE_H
 #define MQ_MEMORY_SHORTAGE_H
 
@@ -12,11 +12,12 @@ struct mq_user;
 struct mq_waiters;
 
 /**
- * struct mq_starved_ops - what is to be known of something that memory is for
- * @waits: would a sender who gets no memory for it wait? A look without a lock
- * @get: take a reference, if it is not about to go
- * @put: give that back
- * @tell: those who poll it, and those who wait for it without a thread, are to look
+ * struct mq_starved_ops - functions of a queue for memory shortage
+ * @waits: returns true if a sender waits when its charge is refused, instead of
+ *	getting an error. Called without a lock
+ * @get: takes a reference to the queue. Returns false if it is being freed
+ * @put: drops that reference
+ * @tell: makes the pollers and the parked commands of the queue look again
  */
 struct mq_starved_ops {
 	bool	(*waits)(const struct mq_starved *s);
@@ -26,10 +27,10 @@ struct mq_starved_ops {
 };
 
 /**
- * struct mq_starved - something whose senders may wait for memory: a queue
- * @link: in the list of those that are to be told when there is some, or empty
+ * struct mq_starved - a queue whose senders may wait for memory
+ * @link: link in the list of queues whose pollers wait for memory, or empty
  *	(mq_starved_lock)
- * @ops: the rest that is to be known of it (invariant)
+ * @ops: functions of the queue (invariant)
  */
 struct mq_starved {
 	struct list_head		link;
@@ -37,10 +38,12 @@ struct mq_starved {
 };
 
 /**
- * struct mq_memory_turn - a sender who waited for memory
- * @payer: who was to pay, if others rely on the sender to try; else NULL
- * @waiters: where the sender waited (only to be compared with, without a @payer)
- * @ticket: the sender's place in line there, 0: none yet
+ * struct mq_memory_turn - state of a sender between two waits for memory
+ * @payer: if other waiters rely on the sender to try: its payer, with a
+ *	reference; otherwise NULL
+ * @waiters: the wait list in which the sender waited. Without a @payer, only
+ *	the address may be used, to compare it
+ * @ticket: the sender's place in that wait list, 0: none yet
  */
 struct mq_memory_turn {
 	struct mq_payer		*payer;

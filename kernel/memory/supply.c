@@ -1,30 +1,33 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Memory that messages are cut from.
+ * How an open file puts its messages into chunks.
  *
- * An open file that sends cuts its messages off the beginning of a chunk of
- * pages, and their entries off its end; the chunk is charged to the sender's
- * memory cgroup once, when it is allocated.
- * A message that goes only counts down the chunk's references. When all that
- * was cut from it has gone, the chunk is used again from its beginning; when it
- * is full, so is the one before it, if that is empty by then; else the file
- * lets go of that, and the last message frees it.
+ * An open file puts messages at the beginning of a chunk of pages, and their
+ * entries at its end. The chunk is charged to the memory cgroup of the sender
+ * once, when it is allocated. Freeing a message only decreases the references
+ * of its chunk. When all messages of the chunk have left, the file uses it from
+ * its beginning again. When the chunk is full, the file continues with the
+ * chunk before it, if that is empty by then. Otherwise, it retires the chunk
+ * before it, which is freed with its last message, and takes a new one.
  *
- * The first messages of an open file have memory of their own, so that "echo x
- * > queue" takes no more than x needs. So has what is sent with a delay of more
- * than a second, and what goes to a dead-letter queue: it would keep the rest of a chunk
- * from being used for a long time. Chunks begin at a page and double. A large
- * message is all there is in its chunk, and the next one gets that again, if it
- * is empty by then.
+ * Some messages get a chunk of their own (MQ_LARGE):
  *
- * So an open file keeps some memory that no message is in, until it is closed,
- * or until the kernel wants it back (mq_shrinker). Where a queue is deep, a chunk
- * is empty only long after its file has let go of it; a few of those are kept for
- * a moment, for whoever needs the next one, as many kernels clear new pages.
+ *   - The first messages of an open file, so that "echo x > queue" uses no
+ *     more memory than x needs. After them, the file takes a chunk of at least
+ *     a page. Each further chunk is twice as large, up to a limit.
+ *   - Messages with a delay of more than a second, and messages in a dead-letter
+ *     queue. They stay for long, and would keep the rest of a chunk from reuse.
+ *   - Large messages. The next large message uses the same chunk again, if it
+ *     is empty by then.
  *
- * Who sends claims the file's chunk for that: nobody else touches it until it
- * is put back, and no lock is held while it is filled. Another thread that
- * sends with the same open file meanwhile takes memory of its own.
+ * So an open file keeps some memory without messages until it is closed or the
+ * shrinker takes it back (keep.c). Retired chunks that are empty go to a pool,
+ * where other files find them (pool.c).
+ *
+ * A thread that sends claims the chunk of its open file. Until it puts the
+ * chunk back, no other thread accesses it, so it is filled without a lock. A
+ * second thread that sends with the same open file meanwhile uses a chunk of
+ * its own.
  */
 #include <linux/gfp.h>
 #include <linux/minmax.h>
@@ -39,16 +42,16 @@
 #include "memory/pool.h"
 #include "memory/supply.h"
 
-/* The largest of small messages' chunks, where these are small themselves. */
+/* The largest chunk for messages of up to a quarter of this size. */
 #define MQ_CHUNK_SMALL	SZ_16K
 
-/* How many messages of an open file come before its first chunk. */
+/* How many messages are stored alone before a file's first chunk of pages. */
 #define MQ_ALONE_MAX	8
 
-/* The largest chunk that is kept for another large message. */
+/* The size below which a large message's chunk is kept for the next one. */
 #define MQ_LARGE_MAX	(SZ_1M + SZ_64K)
 
-/* An open file that has sent nothing yet; its payer is known. */
+/* Initialize the supply of an open file. The caller sets its payer. */
 void mq_supply_init(struct mq_supply *s, struct mq_store *store)
 {
 	s->store = store;
@@ -56,10 +59,12 @@ void mq_supply_init(struct mq_supply *s, struct mq_store *store)
 }
 
 /**
- * mq_chunk_claim - begin to cut from a file's chunk
- * @s: the producer
+ * mq_chunk_claim - claim the chunk of an open file
+ * @s: the supply of the producer
  *
- * Return: what is to be given back with mq_chunk_unclaim().
+ * Return: the chunk, or NULL, or MQ_CHUNK_CLAIMED if another thread has claimed
+ * it. The caller passes this value, or the chunk that replaced it, to
+ * mq_chunk_unclaim().
  */
 struct mq_chunk *mq_chunk_claim(struct mq_supply *s)
 {
@@ -70,7 +75,7 @@ void mq_chunk_unclaim(struct mq_supply *s, struct mq_chunk *c)
 {
 	if (c == MQ_CHUNK_CLAIMED)
 		return;
-	/* Pairs with the exchange of who claims it next. */
+	/* Pairs with the xchg() of the next thread that claims the chunk. */
 	smp_store_release(&s->chunk, c);
 }
 
@@ -90,7 +95,7 @@ static struct mq_chunk *mq_chunk_pages(struct mq_supply *s, struct mq_payer *p,
 	return c;
 }
 
-/* The same for a large message, from what there was for the one before. */
+/* Take memory for a large message, if possible from the last one's chunk. */
 static struct mq_entry *mq_chunk_again_large(struct mq_supply *s,
 					     struct mq_payer *p, u32 front,
 					     u32 size)
@@ -109,13 +114,17 @@ static struct mq_entry *mq_chunk_again_large(struct mq_supply *s,
 	}
 	mq_sender_stamp(&c->first);
 	e = mq_chunk_take_all(c, front, size);
-	/* Unless another thread was faster. */
+	/* Another thread may have put back its chunk first. */
 	if (cmpxchg(&s->large, NULL, c))
 		mq_chunk_retire(c);
 	return e;
 }
 
-/* Another one sends with this file: may it go on with the file's chunk? */
+/*
+ * The caller is not the sender of the last message in @c. Make it the sender of
+ * the next one. Return: false if the caller has another payer, or if @c is
+ * full.
+ */
 static bool mq_chunk_hand_over(struct mq_chunk *c)
 {
 	u32 at = c->used;
@@ -134,7 +143,7 @@ static bool mq_chunk_hand_over(struct mq_chunk *c)
 	return true;
 }
 
-/* Who pays for what the caller sends with this file; or NULL. */
+/* Get the payer for messages that the caller sends with this file, or NULL. */
 static struct mq_payer *mq_file_payer(struct mq_supply *s)
 {
 	return likely(mq_payer_is_current(s->payer)) ?
@@ -142,13 +151,14 @@ static struct mq_payer *mq_file_payer(struct mq_supply *s)
 }
 
 /**
- * mq_chunk_step - go on to the next chunk
- * @s: the producer
- * @p: who pays
- * @c: its chunk, claimed, which is full, or somebody else's; or NULL
- * @size: bytes that there is to be room for
+ * mq_chunk_step - replace the chunk of an open file by the next one
+ * @s: the supply of the producer
+ * @p: the payer
+ * @c: the claimed chunk, which is full or has another payer; or NULL
+ * @size: the number of bytes that the caller needs
  *
- * Return: the next one, or NULL; claimed, too.
+ * Return: the next chunk, which the caller has claimed as well; NULL if there
+ * is no memory.
  */
 static struct mq_chunk *mq_chunk_step(struct mq_supply *s, struct mq_payer *p,
 				      struct mq_chunk *c, u32 size)
@@ -157,7 +167,7 @@ static struct mq_chunk *mq_chunk_step(struct mq_supply *s, struct mq_payer *p,
 	u32 most;
 
 	s->previous = c;
-	/* A smaller one would be full before the other is empty again. */
+	/* If @before is smaller, it may be full before @c is empty. */
 	if (before && c && before->size >= c->size &&
 	    before->payer == p && mq_chunk_again(before, size)) {
 		mq_sender_stamp(&before->first);
@@ -170,7 +180,7 @@ static struct mq_chunk *mq_chunk_step(struct mq_supply *s, struct mq_payer *p,
 					  size + MQ_CHUNK_START));
 }
 
-/* The same, with the caller paying. */
+/* Replace the claimed chunk @c as mq_chunk_step(), with the caller's payer. */
 struct mq_chunk *mq_chunk_next(struct mq_supply *s, struct mq_chunk *c, u32 size)
 {
 	struct mq_payer *p = mq_file_payer(s);
@@ -184,7 +194,7 @@ struct mq_chunk *mq_chunk_next(struct mq_supply *s, struct mq_chunk *c, u32 size
 	return c;
 }
 
-/* Memory from a chunk that is begun, gone on with, or the message's own. */
+/* Take memory from the claimed chunk, the next one, or a separate one. */
 static struct mq_entry *mq_chunk_find(struct mq_supply *s, struct mq_payer *p,
 				      struct mq_chunk **c, u32 front, u32 size)
 {
@@ -207,7 +217,7 @@ static struct mq_entry *mq_chunk_find(struct mq_supply *s, struct mq_payer *p,
 		    mq_chunk_alone(p, front, size);
 }
 
-/* As mq_chunk_cut(), where the chunk as it stands will not do. */
+/* mq_chunk_cut() if the claimed chunk cannot be used as it is. */
 static noinline struct mq_entry *mq_chunk_slow(struct mq_supply *s,
 					       struct mq_chunk **c, u32 front,
 					       u32 size)
@@ -225,13 +235,14 @@ static noinline struct mq_entry *mq_chunk_slow(struct mq_supply *s,
 }
 
 /**
- * mq_chunk_cut - memory for a message
- * @s: the producer
- * @c: its chunk, claimed
- * @front: bytes before the entry
- * @size: bytes of the message
+ * mq_chunk_cut - take memory for an entry and its message
+ * @s: the supply of the producer
+ * @c: the chunk that mq_chunk_claim() returned; may be replaced by another
+ * @front: bytes to take before the entry, a multiple of 8
+ * @size: bytes of the message, a multiple of 8
  *
- * Return: as mq_chunk_alone().
+ * Return: the entry, of which only mq_entry.place is set, or ERR_PTR(-ENOMEM)
+ * or ERR_PTR(-EDQUOT).
  */
 struct mq_entry *mq_chunk_cut(struct mq_supply *s, struct mq_chunk **c,
 			      u32 front, u32 size)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What an open file cuts its messages from: see supply.c. */
+/* Put the messages of an open file into chunks: see supply.c. */
 #ifndef MQ_MEMORY_SUPPLY_H
 #define MQ_MEMORY_SUPPLY_H
 
@@ -19,8 +19,8 @@ struct mq_chunk *mq_chunk_next(struct mq_supply *s, struct mq_chunk *c,
 			       u32 size);
 
 /*
- * Memory for a plain message, as mq_chunk_cut(), where that is a matter of a
- * few instructions; else NULL.
+ * Take memory for a plain message like mq_chunk_cut(), if that takes only a few
+ * instructions. Otherwise return NULL.
  */
 static inline struct mq_entry *mq_chunk_quick(struct mq_supply *s, u32 size)
 {
@@ -32,7 +32,7 @@ static inline struct mq_entry *mq_chunk_quick(struct mq_supply *s, u32 size)
 	if (likely(c && mq_chunk_is_ours(c) &&
 		   mq_chunk_has(c, sizeof(*e) + size)))
 		e = mq_chunk_take(c, 0, size);
-	/* Pairs with the exchange of who claims it next. */
+	/* Pairs with the xchg() of the next thread that claims the chunk. */
 	smp_store_release(&s->chunk, c);
 	return e;
 }

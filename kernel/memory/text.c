@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Names and notes, which several entries may share. */
+/* Names of queues, and notes: texts with a reference count. */
 #include <linux/err.h>
 #include <linux/slab.h>
 
@@ -9,18 +9,21 @@
 #include "memory/payer.h"
 #include "memory/text.h"
 
-/* What a text is charged for. */
+/* Return the charge for a text of @size bytes. */
 static unsigned long mq_text_cost(u16 size)
 {
 	return mq_kmalloc_bytes(struct_size_t(struct mq_text, text, size));
 }
 
 /**
- * mq_text_alloc - room for a text
- * @size: bytes of it
- * @p: who pays for it; NULL: nobody, as there are but a few
+ * mq_text_alloc - allocate a text
+ * @size: size of the text
+ * @p: the payer; NULL: do not charge the text, because there are only a few
+ *	such
  *
- * Return: the text, or an ERR_PTR of ENOMEM or EDQUOT.
+ * The caller fills in the text.
+ *
+ * Return: the text, or ERR_PTR(-ENOMEM) or ERR_PTR(-EDQUOT).
  */
 struct mq_text *mq_text_alloc(u16 size, struct mq_payer *p)
 {
@@ -40,7 +43,7 @@ struct mq_text *mq_text_alloc(u16 size, struct mq_payer *p)
 	return t;
 }
 
-/* NULL stays NULL, as for the next. */
+/* Take a reference. @t may be NULL. */
 struct mq_text *mq_text_get(struct mq_text *t)
 {
 	if (t)
@@ -48,7 +51,7 @@ struct mq_text *mq_text_get(struct mq_text *t)
 	return t;
 }
 
-/* With or without a lock held. */
+/* Drop a reference. @t may be NULL. This does not sleep. */
 void mq_text_put(struct mq_text *t)
 {
 	if (!t || !refcount_dec_and_test(&t->refs))

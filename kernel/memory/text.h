@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Names and notes: see text.c. */
+/* Names of queues, and notes: see text.c. */
 #ifndef MQ_TEXT_H
 #define MQ_TEXT_H
 
@@ -9,11 +9,11 @@
 struct mq_payer;
 
 /**
- * struct mq_text - a name or a note that several entries share
- * @payer: who pays for it, or NULL
- * @refs: how many do
- * @size: bytes of it
- * @text: the bytes, no NUL behind them
+ * struct mq_text - the name of a queue or a note, which several entries share
+ * @payer: the payer of this memory, or NULL
+ * @refs: number of references
+ * @size: size of the text
+ * @text: the text, without a terminating NUL
  */
 struct mq_text {
 	struct mq_payer	*payer;
