@@ -99,7 +99,7 @@ MODULE_PARM_DESC(used_bytes, "bytes of memory that messages take now");
 module_param_cb(used_by, &mq_users_ops, NULL, 0444);
 MODULE_PARM_DESC(used_by, "whose messages take how much: a user id and bytes a line");
 
-/* -- charging ---------------------------------------------------------------- */
+/* -- charging -------------------------------------------------------------- */
 
 /* Add to a counter unless it would exceed @max, in one atomic step. */
 static bool mq_counter_add(atomic_long_t *used, unsigned long bytes,

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * An open file stands in its queue's line for its commands of io_uring that wait for
- * a message (park.c): as long as it has some, and may hold another delivery.
+ * The wait queue entry of an open file for its parked RECV commands (park.c).
+ * It is in mq_gate.readers while the file has such commands and has credit.
  */
 #include "wait/front.h"
 #include "wait/gate.h"
 
-/* A file without commands; @wake is called for the first of them. */
+/* Initialize a file without commands. @wake wakes the first of them later. */
 void mq_front_init(struct mq_stand *stand, wait_queue_func_t wake)
 {
 	INIT_LIST_HEAD(&stand->waiting);
@@ -15,8 +15,9 @@ void mq_front_init(struct mq_stand *stand, wait_queue_func_t wake)
 }
 
 /*
- * The lock of mq_gate.readers protects mq_stand.waiting and mq_stand.front as well:
- * it is held where the wait queue is gone through.
+ * Take the lock of mq_gate.readers, which protects mq_stand.waiting and
+ * mq_stand.front as well. A wake-up of mq_stand.front has this lock held
+ * already.
  */
 void mq_front_lock(struct mq_gate *g, unsigned long *flags)
 	__acquires(&g->readers.lock)
@@ -30,7 +31,7 @@ void mq_front_unlock(struct mq_gate *g, unsigned long flags)
 	spin_unlock_irqrestore(&g->readers.lock, flags);
 }
 
-/* The file stands in the queue's line if any of its RECVs could be served. */
+/* Add or remove mq_stand.front as the commands and the credit require. */
 void mq_front_step(struct mq_stand *stand)
 {
 	lockdep_assert_held(&stand->gate->readers.lock);
@@ -42,9 +43,10 @@ void mq_front_step(struct mq_stand *stand)
 }
 
 /*
- * The consumer, which has commands that wait, may hold another delivery. Behind a
- * full barrier: who gets in mq_stand.waiting looks for credit after that. The caller
- * calls mq_pass_on(), as there may be a message.
+ * Add mq_stand.front, after a file with parked commands got credit. The caller
+ * has executed a full barrier, which pairs with that of a command that joins
+ * mq_stand.waiting and then looks for credit. The caller must call mq_pass_on()
+ * after this, because there may be a message.
  */
 void mq_front_credit(struct mq_stand *stand)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* An open file's commands of io_uring that wait for a message: see front.c. */
+/* The parked RECV commands of an open file in mq_gate.readers: see front.c. */
 #ifndef MQ_WAIT_FRONT_H
 #define MQ_WAIT_FRONT_H
 

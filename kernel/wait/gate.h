@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Where those stand who wait for messages and for room: see wake.c. */
+/* The waiters of a queue and those of an open file: see wake.c. */
 #ifndef MQ_WAIT_GATE_H
 #define MQ_WAIT_GATE_H
 
@@ -18,21 +18,26 @@ struct mq_gate;
 struct mq_stand;
 
 /**
- * struct mq_gate_ops - what those who wait have to know of a queue
- * @is_gone: it was removed: all waiting ends
- * @is_ready: there is a message that somebody could receive, and no pause
- * @has_credit: a consumer may hold another delivery
- * @can_receive: a receive would not sleep; @partial: it is a read(2), which may
- *	go on with a half-read message
- * @may_send: it is of use to try to send so many bytes of payload, and of key and
- *	headers
- * @may_grow: the same for an unfinished line that has @held bytes reserved and is
- *	to have @size
- * @room: for how large a message there is room, or by how much an unfinished line
- *	that has a place may grow; false: not for an empty one
- * @kick: have the queue's work run, which calls mq_pollers_work()
+ * struct mq_gate_ops - what waiters ask of the queue
+ * @is_gone: returns true if the queue was removed, so that all waits end
+ * @is_ready: returns true if there is a message that some consumer could
+ *	receive, and receiving is not paused
+ * @has_credit: returns true if the consumer may hold another delivery
+ * @can_receive: returns true if a receive would not sleep. @partial: it is a
+ *	read(2), which may continue a half-read message
+ * @may_send: returns true if a writer should try to send a message with
+ *	@payload bytes of payload and @meta bytes of key and headers: there is
+ *	room for it, or there never will be
+ * @may_grow: the same for an unfinished line that has @held bytes reserved and
+ *	needs @size bytes
+ * @room: gets the size of the largest message for which there is room; with
+ *	@has_place, by how many bytes an unfinished line may grow that has
+ *	reserved a place. Returns false if there is no room even for an empty
+ *	message
+ * @kick: queues the queue's work, which calls mq_pollers_work()
  *
- * All but the last look without the queue's lock, at what is written in one piece.
+ * All but @kick read fields of the queue without its lock. Each of these fields
+ * is written in one piece.
  */
 struct mq_gate_ops {
 	bool	(*is_gone)(const struct mq_gate *g);
@@ -46,22 +51,26 @@ struct mq_gate_ops {
 };
 
 /**
- * struct mq_gate - who waits at a queue
- * @ops: what is to be known of the queue (invariant)
- * @blocked: files that found no room, and may be polled
- * @readers: consumers that wait for a message, and open files for their pollers
- *	and their commands of io_uring
- * @writers: pollers that wait for room
- * @crowd: the gate itself in @readers, for those who poll files (lock of that)
- * @polled: the files that are polled (lock of @readers)
- * @polled_count: how many those are (lock of @readers)
- * @untold_pollers: bits: whom the queue's work is to tell (pollers.c)
- * @room: producers that wait for it, each for as much as its message needs
- * @growth: writers whose unfinished line needs more room, but no place
- * @parked: commands of io_uring that wait for a message, for what concerns all
- * @rx: readers that are about to receive
- * @tx: writers that are about to send
- * @grace: who was woken has not tried yet: how long is that waited for (wait.c)
+ * struct mq_gate - the waiters of a queue
+ * @ops: what they ask of the queue (invariant)
+ * @blocked: number of open files that want room: see mq_want_room() (atomic)
+ * @readers: wait queue for messages: threads, @crowd, and for each open file
+ *	mq_stand.relay and mq_stand.front
+ * @writers: wait queue of pollers for room
+ * @crowd: the wait queue entry in @readers for the pollers of all open files
+ *	(lock of @readers)
+ * @polled: the open files that have pollers (lock of @readers)
+ * @polled_count: number of files in @polled (lock of @readers)
+ * @untold_pollers: bits: which pollers the queue's work must notify (pollers.c)
+ * @room: wait list for room, with threads and parked commands, each with the
+ *	size of its message
+ * @growth: wait list of writers whose unfinished line has a place and needs
+ *	more bytes
+ * @parked: parked RECV commands, for changes that concern all of them
+ * @rx: the waits of readers
+ * @tx: the waits of writers
+ * @grace: timer that wakes others if the waiters that are called do not run
+ *	(wake.c)
  */
 struct mq_gate {
 	const struct mq_gate_ops *ops;
@@ -81,20 +90,25 @@ struct mq_gate {
 };
 
 /**
- * struct mq_stand - who waits with an open file
- * @gate: at the gate of its queue (invariant)
- * @own: its sleeping readers, for what concerns it alone
- * @polls: those who poll it for messages, or for the end of the queue
- * @relay: the file itself in mq_gate.readers, for those of them who want to be
- *	the only one (lock of that)
- * @polled: link in mq_gate.polled, if there are any (as @relay)
- * @away: @relay has left its line, as none of them listened (as @relay, looked at
- *	without)
- * @tell_all: the queue's work is to tell all of them (lock of @polls)
- * @wants: what the last send could not get room for, 0: it could (atomic)
- * @waiting: its commands of io_uring that wait for a message, in order (lock of
- *	mq_gate.readers, looked at without)
- * @front: the file itself, in mq_gate.readers for these (lock of that)
+ * struct mq_stand - the waiters of an open file
+ * @gate: the gate of its queue (invariant)
+ * @own: wait queue of its sleeping readers, for changes that concern only this
+ *	file
+ * @polls: wait queue of its pollers for messages, or for the removal of the
+ *	queue
+ * @relay: the wait queue entry in mq_gate.readers for its exclusive pollers
+ *	(lock of mq_gate.readers)
+ * @polled: link in mq_gate.polled, if the file has pollers (as @relay)
+ * @away: @relay was removed, because no exclusive poller accepted a wake-up (as
+ *	@relay, read without it)
+ * @tell_all: the queue's work must notify all pollers of the file (lock of
+ *	@polls)
+ * @wants: bytes for which the last send found no room, 0: it found room
+ *	(atomic)
+ * @waiting: the parked RECV commands, the oldest first (lock of
+ *	mq_gate.readers, read without it)
+ * @front: the wait queue entry in mq_gate.readers for these commands (lock of
+ *	mq_gate.readers)
  */
 struct mq_stand {
 	struct mq_gate		*gate;
@@ -110,11 +124,11 @@ struct mq_stand {
 };
 
 /**
- * struct mq_turn - a writer in line, from one try to the next
- * @called: others rely on him to try
- * @ticket: his place in line, 0: none yet
- * @memory: the same, where he waited for memory
- * @wait: since when he waits
+ * struct mq_turn - state of a writer between two waits
+ * @wait: since when the writer waits
+ * @called: the writer was woken, and other waiters rely on it to try
+ * @ticket: the writer's place in the wait list, 0: none yet
+ * @memory: the same for waits for memory
  */
 struct mq_turn {
 	struct mq_wait		wait;
@@ -123,7 +137,7 @@ struct mq_turn {
 	struct mq_memory_turn	memory;
 };
 
-/* In the key of a wake-up: it is not for one, but for all. */
+/* Set in the key of a wake-up that is for all waiters. */
 #define MQ_TO_ALL	((__force __poll_t)BIT(20))
 
 static inline bool mq_gate_is_gone(const struct mq_gate *g)

@@ -1,24 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Those who poll.
+ * Pollers: those that wait with poll, select, epoll, or a poll of io_uring.
  *
- * Who polls for messages, or for the end of the queue, stands in the line of the
- * open file, mq_stand.polls, and who polls for room in mq_gate.writers: in two
- * wait queues at the most, as io_uring takes no more.
+ * A poller for messages, or for the removal of the queue, is in the wait queue
+ * mq_stand.polls of its open file. A poller for room is in mq_gate.writers.
+ * There are no more than these two, because io_uring supports only two wait
+ * queues.
  *
- * An open file with pollers is in mq_gate.polled, and for all of these the queue
- * itself stands in mq_gate.readers, before the sleepers (mq_gate.crowd), so that
- * they are told of each message. Pollers that want to be the only one
- * (EPOLLEXCLUSIVE) are told of a message in place of a sleeper: for those the file
- * stands among the sleepers (mq_stand.relay). If none of them listens, it leaves
- * that line; all of them have been told then, and the first one that looks puts
- * it back. A file that may not hold another delivery tells nobody, so its pollers
- * eat no wake-up that others could use; when that changes they are told
- * (mq_wake_stand).
+ * An open file that has pollers is in mq_gate.polled. For all these files, the
+ * queue has one wait queue entry in mq_gate.readers, mq_gate.crowd. It is
+ * before the threads, which are exclusive waiters, so each message wakes it,
+ * and its wake function notifies the pollers.
  *
- * Pollers need no thread, so they can be many: whoever brings something tells the
- * first few of them, and the queue's work tells all, a portion in each hold of the
- * locks.
+ * A message notifies an exclusive poller (EPOLLEXCLUSIVE) instead of waking a
+ * thread. So for its exclusive pollers, each file has a wait queue entry among
+ * the threads, mq_stand.relay. If none of these pollers accepts the wake-up,
+ * all of them are notified and the relay is removed. The first of them that
+ * polls again adds the relay again.
+ *
+ * A file without credit notifies none of its pollers, so that they do not use
+ * up wake-ups that others need. They are notified when the file gets credit
+ * (mq_wake_stand()).
+ *
+ * Pollers need no thread each, so there may be many. A thread that brings
+ * something notifies the first few of them. If there are more, the queue's work
+ * notifies all, a portion in each hold of the locks.
  */
 #include <linux/poll.h>
 
@@ -26,7 +32,10 @@
 #include "wait/gate.h"
 #include "wait/pollers.h"
 
-/* How many are told by whoever brings something, and by the work in a hold. */
+/*
+ * How many pollers are notified by a thread that brings something, and by the
+ * work in each hold of the locks.
+ */
 #define MQ_TELL_FIRST	16
 #define MQ_TELL_PORTION	64
 
@@ -36,27 +45,27 @@
 #define MQ_GONE	poll_to_key(EPOLLIN | EPOLLRDNORM | EPOLLHUP | EPOLLERR)
 
 /**
- * enum mq_scope - who of a line is told
- * @MQ_SHARED: those who do not mind that others are told as well
- * @MQ_ONE: these, and of those who want to be the only one the first who listens
+ * enum mq_scope - which pollers in a wait queue are notified
+ * @MQ_SHARED: those that are not exclusive
+ * @MQ_ONE: those, and exclusive ones until one of these accepts the wake-up
  * @MQ_ALL: all
  */
 enum mq_scope { MQ_SHARED, MQ_ONE, MQ_ALL };
 
-/* Bits of mq_gate.untold_pollers: whom the work is to tell. */
+/* Bits of mq_gate.untold_pollers: whom the queue's work must notify. */
 enum {
-	MQ_UNTOLD_CROWD,	/* of a message */
-	MQ_UNTOLD_ALL,		/* of what concerns all */
-	MQ_UNTOLD_ROOM,		/* who polls for room */
+	MQ_UNTOLD_CROWD,	/* pollers for messages */
+	MQ_UNTOLD_ALL,		/* the same, and exclusive ones as well */
+	MQ_UNTOLD_ROOM,		/* pollers for room */
 };
 
 /**
- * struct mq_telling - somebody tells those in a line
- * @mark: stands in the line, before those who are still to be told
- * @left: how many may be told before the lock is dropped
- * @scope: who is told
- * @heard: one who wants to be the only one listens
- * @key: what they are told
+ * struct mq_telling - a walk along a wait queue that notifies its pollers
+ * @mark: wait queue entry before the pollers that are still to be notified
+ * @left: how many pollers may be notified before the lock must be dropped
+ * @scope: which pollers are notified
+ * @heard: an exclusive poller has accepted the wake-up
+ * @key: the events, as the key of a wake-up
  */
 struct mq_telling {
 	struct wait_queue_entry	mark;
@@ -66,7 +75,7 @@ struct mq_telling {
 	void			*key;
 };
 
-/* A mark is told of nothing. */
+/* The wake function of a mark, which does nothing. */
 static int mq_mark_wake(struct wait_queue_entry *wait, unsigned int mode,
 			int flags, void *key)
 {
@@ -84,7 +93,7 @@ static void mq_telling_init(struct mq_telling *t, unsigned int left,
 	t->key = key;
 }
 
-/* Tell those behind the mark. Return: false if some are left. */
+/* Notify the pollers behind the mark. Return: false if @t->left was too low. */
 static bool mq_tell_behind(struct wait_queue_head *line, struct mq_telling *t)
 {
 	lockdep_assert_held(&line->lock);
@@ -97,7 +106,7 @@ static bool mq_tell_behind(struct wait_queue_head *line, struct mq_telling *t)
 		if (!t->left)
 			return false;
 		t->left--;
-		/* To be told may be to leave. */
+		/* Pass @at first: its wake function may remove it. */
 		list_move(&t->mark.entry, &at->entry);
 		if (!at->func(at, TASK_NORMAL, 0, t->key) || !exclusive)
 			continue;
@@ -108,7 +117,7 @@ static bool mq_tell_behind(struct wait_queue_head *line, struct mq_telling *t)
 	return true;
 }
 
-/* Tell those of a line from @at on, but not too many. Return: as above. */
+/* Notify the pollers from @at on. Return: as mq_tell_behind(). */
 static bool mq_tell_from(struct wait_queue_head *line, struct list_head *at,
 			 struct mq_telling *t)
 {
@@ -125,16 +134,16 @@ static bool mq_tell_line(struct wait_queue_head *line, struct mq_telling *t)
 	return list_empty(&line->head) || mq_tell_from(line, line->head.next, t);
 }
 
-/* Have the queue's work tell those who are left. */
+/* Let the queue's work notify the pollers that the bit @whom stands for. */
 static void mq_tell_later(struct mq_gate *g, unsigned int whom)
 {
 	set_bit(whom, &g->untold_pollers);
 	g->ops->kick(g);
 }
 
-/* -- who polls a file --------------------------------------------------------------- */
+/* -- the pollers of a file ------------------------------------------------- */
 
-/* The last of them, or NULL. The mark of the queue's work may stand behind it. */
+/* Return the last poller or NULL. The mark of the work may be behind it. */
 static struct wait_queue_entry *mq_polls_last(struct mq_stand *stand)
 {
 	struct wait_queue_entry *last;
@@ -145,7 +154,7 @@ static struct wait_queue_entry *mq_polls_last(struct mq_stand *stand)
 	return NULL;
 }
 
-/* Does one of them want to be the only one? Those stand behind the others. */
+/* Return true if there are exclusive pollers. They are behind the others. */
 static bool mq_polls_exclusive(struct mq_stand *stand)
 {
 	const struct wait_queue_entry *last = mq_polls_last(stand);
@@ -153,7 +162,11 @@ static bool mq_polls_exclusive(struct mq_stand *stand)
 	return last && last->flags & WQ_FLAG_EXCLUSIVE;
 }
 
-/* Tell those who poll a file of what @t says. Return: false if some are left. */
+/*
+ * Notify the pollers of a file, if it has credit or @t->scope is MQ_ALL. If it
+ * has no pollers any more, remove it from mq_gate.polled. Return: as
+ * mq_tell_behind().
+ */
 static bool mq_polls_tell(struct mq_stand *stand, struct mq_telling *t)
 {
 	bool done = true;
@@ -171,7 +184,7 @@ static bool mq_polls_tell(struct mq_stand *stand, struct mq_telling *t)
 	return done;
 }
 
-/* The same for one file of many, which takes a step as well. */
+/* The same for one of many files. The file counts in @t->left like a poller. */
 static bool mq_crowd_tell(struct mq_stand *stand, struct mq_telling *t)
 {
 	if (!t->left)
@@ -181,9 +194,9 @@ static bool mq_crowd_tell(struct mq_stand *stand, struct mq_telling *t)
 }
 
 /*
- * There is something for those who poll the queue's files, for which @wait stands
- * in mq_gate.readers, the lock of which is held. Nobody waits in vain because of
- * that, so it counts for nothing.
+ * The wake function of mq_gate.crowd, with the lock of mq_gate.readers held:
+ * notify the pollers of the queue's files. This returns 0, so that the wake-up
+ * goes on to a thread as well.
  */
 static int mq_crowd_wake(struct wait_queue_entry *wait, unsigned int mode,
 			 int flags, void *key)
@@ -207,8 +220,8 @@ static int mq_crowd_wake(struct wait_queue_entry *wait, unsigned int mode,
 	return 0;
 }
 
-/* The last few of those who want to be the only one: the first of these. */
-static struct wait_queue_entry *mq_polls_few(struct mq_stand *stand)
+/* Of the last few exclusive pollers of a file, return the first. */
+static struct wait_queue_entry *mq_polls_last_few(struct mq_stand *stand)
 {
 	struct wait_queue_entry *at = mq_polls_last(stand);
 	unsigned int n;
@@ -223,12 +236,13 @@ static struct wait_queue_entry *mq_polls_few(struct mq_stand *stand)
 }
 
 /*
- * There is a message for one of those who poll a file and want to be the only one.
- * If nobody listens, and not all have been told yet, the work tells all.
+ * Notify one exclusive poller of a file of a message. If none of the last few
+ * accepts the wake-up, remove the relay, and let the work notify all pollers of
+ * the file. Return: true if one has accepted it.
  */
 static bool mq_relay_tell(struct mq_stand *stand, void *key)
 {
-	struct wait_queue_entry *at = mq_polls_few(stand);
+	struct wait_queue_entry *at = mq_polls_last_few(stand);
 	struct mq_telling t;
 
 	mq_telling_init(&t, MQ_TELL_FIRST, MQ_ONE, key);
@@ -245,13 +259,14 @@ static bool mq_relay_tell(struct mq_stand *stand, void *key)
 	return false;
 }
 
+/* The wake function of mq_stand.relay, under the lock of mq_gate.readers. */
 static int mq_relay_wake(struct wait_queue_entry *wait, unsigned int mode,
 			 int flags, void *key)
 {
 	struct mq_stand *stand = container_of(wait, struct mq_stand, relay);
 	bool heard = false;
 
-	/* All are told by the queue. */
+	/* mq_crowd_wake() notifies all pollers. */
 	if (key_to_poll(key) & MQ_TO_ALL)
 		return 0;
 	spin_lock(&stand->polls.lock);
@@ -264,7 +279,7 @@ static int mq_relay_wake(struct wait_queue_entry *wait, unsigned int mode,
 	return heard;
 }
 
-/* What concerns a file alone: its pollers are to look. */
+/* Notify all pollers of a file of a change that concerns only this file. */
 void mq_pollers_tell_file(struct mq_stand *stand, void *key)
 {
 	struct mq_telling t;
@@ -286,7 +301,7 @@ static void *mq_room_key(const struct mq_gate *g)
 	return mq_gate_is_gone(g) ? MQ_OUT_GONE : MQ_OUT;
 }
 
-/* There is room, or all who poll for that are to look. */
+/* Notify pollers for room. @all: not only one of the exclusive ones. */
 void mq_pollers_tell_room(struct mq_gate *g, bool all)
 {
 	struct mq_telling t;
@@ -302,8 +317,9 @@ void mq_pollers_tell_room(struct mq_gate *g, bool all)
 		mq_tell_later(g, MQ_UNTOLD_ROOM);
 }
 
-/* -- the queue's work --------------------------------------------------------- */
+/* -- the queue's work ------------------------------------------------------ */
 
+/* Notify all pollers for room. */
 static void mq_pollers_room_work(struct mq_gate *g)
 {
 	struct mq_telling t;
@@ -325,12 +341,12 @@ static void mq_pollers_room_work(struct mq_gate *g)
 }
 
 /**
- * struct mq_crowd_walk - the work tells those who poll a queue's files
- * @files: how many are still to be gone through
- * @file: one of which some are told, if the mark is in its line; when it is
- *	closed, the mark is not
- * @all: all are to be told
- * @t: of what
+ * struct mq_crowd_walk - how the work walks through the files of mq_gate.polled
+ * @files: how many files are still to be visited
+ * @file: the file whose pollers are being notified. It is valid only while the
+ *	mark is in its wait queue; the last close of the file removes the mark
+ * @all: notify the exclusive pollers of all files as well
+ * @t: the walk along the wait queue of @file
  */
 struct mq_crowd_walk {
 	unsigned int		files;
@@ -339,7 +355,7 @@ struct mq_crowd_walk {
 	struct mq_telling	t;
 };
 
-/* Go on to the next file. False: that was the last one. */
+/* Go on to the next file. Return: false if there is none. */
 static bool mq_crowd_next(struct mq_gate *g, struct mq_crowd_walk *w)
 {
 	struct mq_stand *stand = list_first_entry_or_null(&g->polled,
@@ -360,7 +376,10 @@ static bool mq_crowd_next(struct mq_gate *g, struct mq_crowd_walk *w)
 	return true;
 }
 
-/* A portion, in a hold of the lock of mq_gate.readers. False: that was all. */
+/*
+ * Notify a portion of the pollers, with the lock of mq_gate.readers held.
+ * Return: false if none are left.
+ */
 static bool mq_crowd_portion(struct mq_gate *g, struct mq_crowd_walk *w)
 {
 	w->t.left = MQ_TELL_PORTION;
@@ -375,6 +394,7 @@ static bool mq_crowd_portion(struct mq_gate *g, struct mq_crowd_walk *w)
 	return true;
 }
 
+/* Notify the pollers of all files. @all: the exclusive ones as well. */
 static void mq_pollers_crowd_work(struct mq_gate *g, bool all)
 {
 	struct mq_crowd_walk w = { .all = all };
@@ -392,8 +412,9 @@ static void mq_pollers_crowd_work(struct mq_gate *g, bool all)
 }
 
 /*
- * Tell those who were too many, whether their files may hold another delivery or
- * not. If more comes meanwhile, this is called again.
+ * Notify the pollers that were too many for the threads that brought something.
+ * This does not look whether their files have credit. If there is something new
+ * meanwhile, the work calls this again.
  */
 void mq_pollers_work(struct mq_gate *g)
 {
@@ -405,7 +426,7 @@ void mq_pollers_work(struct mq_gate *g)
 		mq_pollers_crowd_work(g, whom & BIT(MQ_UNTOLD_ALL));
 }
 
-/* -- coming and going ---------------------------------------------------------- */
+/* -- begin and end of polling ---------------------------------------------- */
 
 void mq_pollers_init(struct mq_gate *g)
 {
@@ -423,7 +444,10 @@ void mq_pollers_init_file(struct mq_stand *stand)
 	INIT_LIST_HEAD(&stand->polled);
 }
 
-/* The last close: nobody polls the file, and the work's mark may be in its line. */
+/*
+ * Remove an open file at its last close. It has no pollers any more, but the
+ * mark of the queue's work may be in its wait queue.
+ */
 void mq_pollers_leave(struct mq_stand *stand)
 {
 	struct mq_gate *g = stand->gate;
@@ -443,8 +467,8 @@ void mq_pollers_leave(struct mq_stand *stand)
 	spin_unlock_irq(&g->readers.lock);
 }
 
-/* The file, and the queue for it, stands where its pollers want to be told. */
-static void mq_polled(struct mq_stand *stand)
+/* Queue a file with pollers in mq_gate.polled and in mq_gate.readers. */
+static void mq_pollers_queue_file(struct mq_stand *stand)
 {
 	struct mq_gate *g = stand->gate;
 
@@ -463,18 +487,21 @@ static void mq_polled(struct mq_stand *stand)
 	spin_unlock_irq(&g->readers.lock);
 }
 
-/* Somebody polls @stand for messages; he looks after this, behind a full barrier. */
+/*
+ * Add a poller for messages. The caller must execute a full barrier after this,
+ * and then look whether there is a message.
+ */
 void mq_pollers_join(struct mq_stand *stand, struct file *file, poll_table *wait)
 {
-	/* Who comes back to look is in line, unless the file has left its own. */
+	/* A poller that only looks is queued, but the relay may not be. */
 	if (mq_poll_looks(wait)) {
 		/* WAIT(poll:back) */
 		if (unlikely(READ_ONCE(stand->away)))
-			mq_polled(stand);
+			mq_pollers_queue_file(stand);
 		return;
 	}
 	/* WAIT(poll:polls) */
 	poll_wait(file, &stand->polls, wait);
 	/* WAIT(poll:readers) */
-	mq_polled(stand);
+	mq_pollers_queue_file(stand);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Those who poll: see pollers.c. */
+/* Pollers, which wait with poll, select or epoll: see pollers.c. */
 #ifndef MQ_WAIT_POLLERS_H
 #define MQ_WAIT_POLLERS_H
 

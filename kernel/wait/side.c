@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Who waits in a call, or as a command of io_uring, for the counters. */
+/* Count the calls and the io_uring commands that wait, and for how long. */
 #include <linux/ktime.h>
 #include <linux/math64.h>
 
@@ -11,7 +11,7 @@ void mq_side_init(struct mq_side *side)
 	INIT_LIST_HEAD(&side->waits);
 }
 
-/* Somebody begins to wait in a call, or as a command, or still does. */
+/* Begin a wait of a call or a command, unless it has begun already. */
 void mq_wait_begin(struct mq_side *side, struct mq_wait *w)
 {
 	if (w->since)
@@ -23,7 +23,7 @@ void mq_wait_begin(struct mq_side *side, struct mq_wait *w)
 	spin_unlock(&side->lock);
 }
 
-/* He waits no more, if he did. */
+/* End a wait, if it has begun. */
 void mq_wait_end(struct mq_side *side, struct mq_wait *w)
 {
 	if (!w->since)
@@ -35,7 +35,7 @@ void mq_wait_end(struct mq_side *side, struct mq_wait *w)
 	w->since = 0;
 }
 
-/* How many wait, and for how long the first has. */
+/* Get the number of waits, and how long the oldest has lasted. */
 void mq_wait_stat(struct mq_side *side, u64 *waiting, u64 *first_ms)
 {
 	u64 now = ktime_get_boottime_ns();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Who waits, for the counters: see side.c. */
+/* The waits of the readers or the writers of a queue: see side.c. */
 #ifndef MQ_WAIT_SIDE_H
 #define MQ_WAIT_SIDE_H
 
@@ -9,10 +9,10 @@
 #include <linux/types.h>
 
 /**
- * struct mq_wait - somebody waits for a message or for room, from one try to the
- *		    next
- * @link: in mq_side.waits
- * @since: when that began, CLOCK_BOOTTIME; 0: it has not
+ * struct mq_wait - a call or a command that waits for a message or for room
+ * @link: link in mq_side.waits
+ * @since: when the first of its waits began, CLOCK_BOOTTIME; 0: it does not
+ *	wait
  */
 struct mq_wait {
 	struct list_head	link;
@@ -20,21 +20,23 @@ struct mq_wait {
 };
 
 /**
- * struct mq_side - the readers or the writers of a queue: who is about to act
- * @spins: bit 0: somebody looks for a while before he sleeps (atomic)
- * @misses: how many waits went to sleep at once after the last time that was in
- *	vain; 0: it was not
- * @rest: how many still do
- * @called: how many sleepers were woken and have not tried yet (atomic)
- * @called_at: when that was last, in jiffies
- * @late: how many commands of io_uring were woken, but their tasks have not come
- *	in time (atomic)
- * @watched: there are pollers, or commands of io_uring (set once)
- * @lock: protects the next two; nothing is locked inside of it
- * @waits: who waits in a call, or as a command, in the order of their coming
- * @waiting: how many those are
+ * struct mq_side - the readers or the writers of a queue
+ * @spins: bit 0: a thread is spinning (atomic)
+ * @misses: how many waits sleep without spinning after the last spin, which
+ *	found nothing; 0: the last spin found something
+ * @rest: how many of those waits are still to come
+ * @called: how many waiters are called: they were woken and have not tried yet
+ *	(atomic)
+ * @called_at: when a waiter was called last, in jiffies
+ * @late: how many parked commands were woken, but their tasks have not run in
+ *	time (atomic)
+ * @watched: there are, or were, pollers or parked commands (set once)
+ * @lock: protects @waits and @waiting; no other lock is taken inside it
+ * @waits: the waits of calls and commands (struct mq_wait), the oldest first
+ * @waiting: length of @waits
  *
- * @misses, @rest and @called_at are hints, written by whoever comes by.
+ * @misses, @rest and @called_at are hints, which any thread writes without a
+ * lock.
  */
 struct mq_side {
 	unsigned long	spins;
@@ -44,7 +46,7 @@ struct mq_side {
 	unsigned long	called_at;
 	atomic_t	late;
 	bool		watched;
-	spinlock_t	lock;	/* the next two */
+	spinlock_t	lock;	/* @waits and @waiting */
 	struct list_head waits;
 	u32		waiting;
 };

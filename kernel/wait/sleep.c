@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Sleeping: in which lines a thread stands, what it looks at, and what it owes to
- * others when it was woken. The top of wake.c says how these go together.
+ * How a thread sleeps: which wait queues it joins, what it looks at before it
+ * sleeps, and what it must do for the others after it was woken. The comment at
+ * the top of wake.c says how these belong together.
  */
 #include <linux/hrtimer.h>
 #include <linux/sched.h>
@@ -15,10 +16,10 @@
 #include "wait/wake.h"
 
 /**
- * struct mq_sleeper - a thread asleep in mq_gate.readers
- * @wait: there
- * @stand: the consumer
- * @called: it was woken as the one who is to try
+ * struct mq_sleeper - a thread that sleeps in mq_gate.readers
+ * @wait: its entry there
+ * @stand: the waiters of its open file
+ * @called: the thread was woken, and other waiters rely on it to try
  */
 struct mq_sleeper {
 	struct wait_queue_entry	wait;
@@ -27,9 +28,10 @@ struct mq_sleeper {
 };
 
 /*
- * There is a message. A thread whose open file may not hold another one is not
- * woken, and does not stand in the way of the next message either: it sleeps on
- * in mq_stand.own, where it is woken when that has changed.
+ * The wake function of a thread in mq_gate.readers, whose lock is held. If the
+ * file of the thread has no credit, this only removes the thread from the wait
+ * queue, so that later messages skip it. The thread is still in mq_stand.own,
+ * where it is woken when its file gets credit.
  */
 static int mq_sleeper_wake(struct wait_queue_entry *wait, unsigned int mode,
 			   int flags, void *key)
@@ -43,12 +45,12 @@ static int mq_sleeper_wake(struct wait_queue_entry *wait, unsigned int mode,
 		list_del_init(&wait->entry);
 		return 0;
 	}
-	/* Once it is awake, it may be gone. */
+	/* Set this first: a thread that is awake may free @s at any moment. */
 	s->called = true;
 	mq_side_call(s->stand->gate, side);
 	if (autoremove_wake_function(wait, mode, flags, key))
 		return 1;
-	/* It was awake already, and waits for the lock held here. */
+	/* The thread was awake already: finish_wait() waits for the lock. */
 	s->called = false;
 	atomic_dec(&side->called);
 	return 0;
@@ -62,7 +64,7 @@ static void mq_sleeper_init(struct mq_sleeper *s, struct mq_stand *stand)
 	s->called = false;
 }
 
-/* Sleep until woken: 0; or until the deadline: -ETIMEDOUT. */
+/* Sleep until woken. Return: 0, or -ETIMEDOUT if the deadline has passed. */
 static int mq_sleep(u64 deadline_ns)
 {
 	ktime_t deadline = min_t(u64, deadline_ns, KTIME_MAX);
@@ -86,8 +88,9 @@ static int mq_sleep_for_message(struct mq_stand *stand, bool partial,
 	mq_sleeper_init(&s, stand);
 	init_wait_entry(&own, 0);
 	/*
-	 * To be woken there is not to leave: getting in the second line says
-	 * once more that this sleeps, and what comes after that is for it, too.
+	 * A wake-up must not remove the thread from mq_stand.own. When the
+	 * thread joins mq_gate.readers, it sets its task state to sleep again,
+	 * and later wake-ups must still reach it.
 	 */
 	own.func = default_wake_function;
 	for (;;) {
@@ -95,7 +98,7 @@ static int mq_sleep_for_message(struct mq_stand *stand, bool partial,
 		int stop;
 
 		if (s.called) {
-			/* Not queued, so nobody else touches it. */
+			/* @s is in no wait queue: no other thread uses it. */
 			if (mq_stand_can_receive(stand, partial)) {
 				err = 0;
 				break;
@@ -130,17 +133,17 @@ static int mq_sleep_for_message(struct mq_stand *stand, bool partial,
 }
 
 /**
- * mq_wait_message - sleep until there may be something to receive
- * @stand: the consumer
- * @partial: as for mq_stand_can_receive()
- * @deadline_ns: not longer than this time of CLOCK_MONOTONIC
- * @called: what the last wait said, false before the first; gets whether a
- *	message may rely on the caller
+ * mq_wait_message - spin or sleep until there may be something to receive
+ * @stand: the waiters of the consumer
+ * @partial: the caller is a read(2), which may continue a half-read message
+ * @deadline_ns: when to give up, CLOCK_MONOTONIC; DEVMQ_FOREVER: never
+ * @called: the result of the caller's last wait, false before the first one;
+ *	gets whether other waiters rely on the caller to try
  *
- * Whoever called this calls mq_answer_message() when he has tried to receive, and
- * before he waits for anything else.
+ * The caller must call mq_answer_message() after it has tried to receive, and
+ * before it waits for anything else.
  *
- * Return: 0 (look again), ERESTARTSYS, or ETIMEDOUT.
+ * Return: 0 to try again, -ERESTARTSYS, or -ETIMEDOUT.
  */
 int mq_wait_message(struct mq_stand *stand, bool partial, u64 deadline_ns,
 		    bool *called)
@@ -154,11 +157,11 @@ int mq_wait_message(struct mq_stand *stand, bool partial, u64 deadline_ns,
 
 /**
  * struct mq_writer - a writer that waits for room
- * @w: in mq_gate.room, or in mq_gate.growth
- * @gate: of the queue
- * @payload: bytes of its message's payload
- * @meta: bytes of its key and headers
- * @held: in mq_gate.growth: how many of these are reserved for it already
+ * @w: waiter in mq_gate.room or mq_gate.growth
+ * @gate: the gate of the queue
+ * @payload: size of the payload of its message
+ * @meta: size of the key and the headers
+ * @held: in mq_gate.growth: how many bytes of @payload are reserved already
  */
 struct mq_writer {
 	struct mq_waiter	w;
@@ -168,7 +171,7 @@ struct mq_writer {
 	u64			held;
 };
 
-/* There is room, or there will never be any: both end the wait. */
+/* Return true if a writer has room, or will never have it. */
 static bool mq_writer_may_go(const struct mq_waiter *w)
 {
 	const struct mq_writer *x = container_of(w, struct mq_writer, w);
@@ -176,7 +179,7 @@ static bool mq_writer_may_go(const struct mq_waiter *w)
 	return x->gate->ops->may_send(x->gate, x->payload, x->meta);
 }
 
-/* The same where it only is to grow. */
+/* The same for a writer whose unfinished line needs more room. */
 static bool mq_grower_may_go(const struct mq_waiter *w)
 {
 	const struct mq_writer *x = container_of(w, struct mq_writer, w);
@@ -188,7 +191,7 @@ static bool mq_writer_wake(struct mq_waiter *w)
 {
 	struct mq_writer *x = container_of(w, struct mq_writer, w);
 
-	/* Before it runs: it may answer at once. */
+	/* Set this first: a thread that runs may answer at once. */
 	w->woken = true;
 	mq_side_call(x->gate, &x->gate->tx);
 	wake_up_process(w->task);
@@ -216,16 +219,17 @@ static int mq_sleep_for_room(struct mq_writer *x, struct mq_waiters *line,
 
 /**
  * mq_wait_room - sleep until there may be room
- * @g: the queue
- * @payload: bytes of the message's payload
- * @meta: bytes of its key and headers
- * @turn: what the last wait said, all 0 before the first; gets whether others may
- *	rely on the caller, and his place in line
+ * @g: the gate of the queue
+ * @payload: size of the payload of the caller's message
+ * @meta: size of its key and headers
+ * @turn: the result of the caller's last wait, all 0 before the first one; gets
+ *	whether other waiters rely on the caller to try, and its place in the
+ *	wait list
  *
- * Whoever called this calls mq_answer_room() when he has tried to send, and
- * before he waits for anything else.
+ * The caller must call mq_answer_room() after it has tried to send, and before
+ * it waits for anything else.
  *
- * Return: 0 (try again) or ERESTARTSYS.
+ * Return: 0 to try again, or -ERESTARTSYS.
  */
 int mq_wait_room(struct mq_gate *g, u64 payload, u64 meta,
 		 struct mq_turn *turn)
@@ -238,13 +242,17 @@ int mq_wait_room(struct mq_gate *g, u64 payload, u64 meta,
 
 /**
  * mq_wait_growth - sleep until an unfinished line that has a place may grow
- * @g: the queue
- * @before: bytes that it has reserved
- * @size: bytes that it is to have; the same: sleep until the end of a pause
+ * @g: the gate of the queue
+ * @before: bytes that are reserved for the line
+ * @size: bytes that it needs. If this is @before, sleep until sending is not
+ *	paused any more
  * @turn: as for mq_wait_room()
  *
- * As mq_wait_room(). It wants no message's place, so it stands in a line of its
- * own, and is looked for where somebody waits in the other one.
+ * The line has a place for its message already, so it waits in another wait
+ * list than new messages. It is counted in mq_gate.room, because
+ * mq_wake_writers() looks for waiters only there.
+ *
+ * Return: as mq_wait_room(), whose duties the caller has as well.
  */
 int mq_wait_growth(struct mq_gate *g, u64 before, u64 size,
 		   struct mq_turn *turn)

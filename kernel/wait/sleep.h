@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Sleeping until there may be a message, or room: see sleep.c. */
+/* Sleep until there may be a message, or room: see sleep.c. */
 #ifndef MQ_WAIT_SLEEP_H
 #define MQ_WAIT_SLEEP_H
 

@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Looking for a while before sleeping.
+ * Spinning for a short time before sleeping.
  *
- * To fall asleep and to be woken takes several times what a message takes, for
- * both sides. So where messages follow each other closely, who waits for the
- * next one looks for it for up to spin_us microseconds first; and so does who
- * waits for room.
+ * A sleep and a wake-up take several times as long as sending and receiving a
+ * message, for both sides. So before a thread sleeps, it looks in a loop for a
+ * message, or for room, for up to spin_us microseconds. If messages follow each
+ * other closely, it finds the next one without sleeping.
  *
- * That has to pay: after it was in vain, the next wait goes to sleep at once,
- * and after each further time twice as many do. Only one of each side of a queue
- * looks at a time, and only while its processor has nothing else to do.
+ * After a spin that found nothing, the next wait sleeps at once. After each
+ * further such spin, twice as many waits do. In each queue, at most one reader
+ * and one writer spin at a time, and only while their processors have nothing
+ * else to do.
  *
- * Who looks counts as woken (wait.c): what comes meanwhile wakes nobody else, and
- * if he ceases to look without having found it, he passes it on.
+ * A thread that spins counts as called (wake.c): a message that arrives
+ * meanwhile wakes nobody else. If the thread ends the spin without having found
+ * anything, it wakes another waiter for what may have arrived since its last
+ * look.
  */
 #include <linux/cpumask.h>
 #include <linux/jiffies.h>
@@ -30,7 +33,7 @@
 
 #define MQ_SPIN_US_MAX	1000
 
-/* How many waits in a row go to sleep at once, at most. */
+/* The most waits in a row that sleep at once. */
 #define MQ_SPIN_REST	1024
 
 static unsigned int mq_spin_us = 50;
@@ -48,7 +51,7 @@ module_param_cb(spin_us, &mq_spin_ops, &mq_spin_us, 0644);
 MODULE_PARM_DESC(spin_us,
 		 "most microseconds to look for a message or for room before sleeping (0 to 1000, default 50; 0: never)");
 
-/* Is it worth trying, and nobody else at it? Then it is our turn. */
+/* Return true if the caller may spin: it may pay, and no other thread does. */
 static bool mq_spin_begin(struct mq_side *s)
 {
 	u32 rest = READ_ONCE(s->rest);
@@ -63,11 +66,11 @@ static bool mq_spin_begin(struct mq_side *s)
 	return !test_and_set_bit(0, &s->spins);
 }
 
-/* What was found is ours to take, as if we had been woken for it. */
+/* End a spin. If the caller found something, count it as called. */
 static void mq_spin_end(struct mq_gate *g, struct mq_side *s, bool found,
 			bool *called)
 {
-	/* Who had this turn before may have ended it just now: only a hint. */
+	/* A thread that ends its spin may write this as well: only a hint. */
 	u32 misses = found ? 0 : min(READ_ONCE(s->misses) * 2 + 1, MQ_SPIN_REST);
 
 	WRITE_ONCE(s->misses, misses);
@@ -79,34 +82,34 @@ static void mq_spin_end(struct mq_gate *g, struct mq_side *s, bool found,
 	}
 	/* WAIT(spin:end) */
 	clear_bit_unlock(0, &s->spins);
-	/* Who came before this saw us looking, and we see what he brought. */
+	/* What arrived before this woke nobody, but the caller sees it now. */
 	smp_mb__after_atomic();
-	/* It is not ours alone, and we may not get to run. */
+	/* Others rely on this thread to take it, but it may be preempted. */
 	if (found)
 		mq_grace_begin(g);
 }
 
-/* Others want this processor, or somebody wants us. */
+/* Return true if others need this processor, a signal came, or time is up. */
 static bool mq_spin_must_stop(u64 end_ns)
 {
 	return need_resched() || !single_task_running() ||
 	       signal_pending(current) || ktime_get_ns() >= end_ns;
 }
 
-static u64 mq_spin_until(u64 deadline_ns)
+static u64 mq_spin_end_time(u64 deadline_ns)
 {
 	return min(deadline_ns, ktime_get_ns() +
 		   READ_ONCE(mq_spin_us) * (u64)NSEC_PER_USEC);
 }
 
 /**
- * mq_spin_message - look for something to receive
- * @stand: the consumer, which may receive
- * @partial: as for mq_stand_can_receive()
- * @deadline_ns: not longer than this time of CLOCK_MONOTONIC
+ * mq_spin_message - spin until there is something to receive
+ * @stand: the waiters of the consumer, which has credit
+ * @partial: as for mq_wait_message()
+ * @deadline_ns: as for mq_wait_message()
  * @called: as for mq_wait_message()
  *
- * Return: is there something?
+ * Return: true if there is something to receive.
  */
 bool mq_spin_message(struct mq_stand *stand, bool partial, u64 deadline_ns,
 		     bool *called)
@@ -117,9 +120,9 @@ bool mq_spin_message(struct mq_stand *stand, bool partial, u64 deadline_ns,
 
 	if (!mq_spin_begin(&g->rx))
 		return false;
-	/* Messages that rely on us must not wait until we run again. */
+	/* Messages wake nobody meanwhile, so this thread must keep running. */
 	preempt_disable();
-	end = mq_spin_until(deadline_ns);
+	end = mq_spin_end_time(deadline_ns);
 	while (!(found = mq_stand_can_receive(stand, partial)) && mq_stand_has_credit(stand) &&
 	       !mq_spin_must_stop(end))
 		cpu_relax();
@@ -131,12 +134,12 @@ bool mq_spin_message(struct mq_stand *stand, bool partial, u64 deadline_ns,
 }
 
 /**
- * mq_spin_room - look for room
- * @g: the queue
- * @bytes: for a message of so many
- * @called: as for mq_wait_room()
+ * mq_spin_room - spin until there is room
+ * @g: the gate of the queue
+ * @bytes: size of the caller's message
+ * @called: mq_turn.called of the caller
  *
- * Return: is there some?
+ * Return: true if there is room.
  */
 bool mq_spin_room(struct mq_gate *g, u64 bytes, bool *called)
 {
@@ -146,7 +149,7 @@ bool mq_spin_room(struct mq_gate *g, u64 bytes, bool *called)
 	if (!mq_spin_begin(&g->tx))
 		return false;
 	preempt_disable();
-	end = mq_spin_until(DEVMQ_FOREVER);
+	end = mq_spin_end_time(DEVMQ_FOREVER);
 	while (!(found = g->ops->may_send(g, bytes, 0)) && !mq_spin_must_stop(end))
 		cpu_relax();
 	mq_spin_end(g, &g->tx, found, called);

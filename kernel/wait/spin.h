@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Looking for a while before sleeping: see spin.c. */
+/* Spin for a short time before sleeping: see spin.c. */
 #ifndef MQ_WAIT_SPIN_H
 #define MQ_WAIT_SPIN_H
 

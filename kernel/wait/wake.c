@@ -1,74 +1,96 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Who sleeps, and who wakes whom.
+ * Waiting for messages and for room: who waits where, and who wakes whom.
  *
- * Who stands where
+ * Who waits where
  *
- *   A thread that waits for a message stands in two lines: in its open file's,
- *   mq_stand.own, for what concerns that file alone (it may hold another delivery,
- *   it has a half-read message), and exclusively in the queue's, mq_gate.readers,
- *   as long as the file may hold another delivery ("has credit": prefetch,
- *   single_active, and messages that are handed out alone, see alone.c). So it
- *   eats no wake-up that others could use. Whoever stands in any line for messages
- *   does so on a file that is a consumer by then (mq_act_as).
- *   Commands of io_uring that wait for a message (park.c) stand in their open
- *   file's line, mq_stand.waiting, and the file stands in mq_gate.readers for all
- *   of them, once, while it has credit (mq_stand.front).
- *   Those who poll for messages (pollers.c) stand in mq_stand.polls, and the queue
- *   itself in mq_gate.readers for all of them (mq_gate.crowd); for those that
- *   want to be the only one (EPOLLEXCLUSIVE) the file stands there (mq_stand.relay).
- *   Threads and commands that wait for room stand in mq_gate.room, by the order
- *   of their coming and by how much they need (waiters.c); they hold no memory
- *   (send.c). Those who poll for room stand in mq_gate.writers.
+ *   A thread that waits for a message is in two wait queues. It is in
+ *   mq_stand.own for changes of its open file: the file may hold another
+ *   delivery, or has a half-read message. It is in mq_gate.readers of the queue
+ *   for messages, as an exclusive waiter, while its file has credit. A file has
+ *   credit if it may hold another delivery; prefetch, single_active and
+ *   messages that are handed out alone (alone.c) decide this. Without credit,
+ *   the thread leaves mq_gate.readers, so that it does not use up wake-ups that
+ *   others need. An open file becomes a consumer before anybody waits for
+ *   messages with it (mq_act_as()).
+ *
+ *   RECV commands of io_uring that wait (park.c) are in mq_stand.waiting of
+ *   their open file. For all of them, the file has one wait queue entry in
+ *   mq_gate.readers while it has credit, mq_stand.front.
+ *
+ *   Pollers for messages (pollers.c) are in mq_stand.polls of their open file.
+ *   For all of them, the queue has one wait queue entry in mq_gate.readers,
+ *   mq_gate.crowd. For its exclusive pollers (EPOLLEXCLUSIVE), each file has
+ *   another one there, mq_stand.relay.
+ *
+ *   Threads and commands that wait for room are in the wait list mq_gate.room,
+ *   each with the amount that it needs (waiters.c). They hold no memory
+ *   (send.c). Pollers for room are in mq_gate.writers.
  *
  * Who wakes whom
  *
- *   A message that becomes ready wakes one thread or command. Until that one has
- *   tried to take it, further messages wake nobody; when it has, it wakes the
- *   next, if there still is a message (mq_answer_message). So a burst costs few
- *   wake-ups. All who poll are told of each message, of those that want to be the
- *   only one (EPOLLEXCLUSIVE) one in place of a thread.
- *   Room that becomes free wakes the one who has waited longest of those for whom
- *   it is enough; who wakes the next in the same way (mq_answer_room). Who polls
- *   for room is told on the edge, when the queue ceases to be full, and besides
- *   while any file that polls is known to want room (mq_want_room).
- *   What is for all (an option, the end of the queue, the end of the file) wakes
- *   all, in portions where they may be many. Of those who poll, the first few are
- *   told by whoever brings something, and where there are more the queue's work
- *   tells all, as no thread stands behind each of them.
+ *   A message that becomes ready wakes one thread or command. From then until
+ *   it has tried to receive, this waiter is "called" (mq_side.called), and
+ *   further messages wake nobody. After it has tried, it wakes the next waiter
+ *   if there still is a message (mq_answer_message()). So a burst of messages
+ *   causes few wake-ups. Each message notifies all pollers but the exclusive
+ *   ones, of which it notifies one instead of waking a thread.
  *
- * Why nobody is missed
+ *   Room that becomes free wakes the longest waiter for which there is enough.
+ *   After it has tried, it wakes the next one in the same way
+ *   (mq_answer_room()). Pollers for room are notified when the queue ceases to
+ *   be full. While a file is known to want room (mq_want_room()), they are
+ *   notified of any room.
  *
- *   Whoever waits (1) gets in every line, then (2) looks, behind a full barrier,
- *   and then (3) sleeps. Whoever brings something (1) brings it, then (2) looks
- *   for somebody in line, behind a full barrier. So one of the two sees the other.
- *   A thread decides by its file's credit in which lines to stand. That is
- *   something that is brought, too: so it gets in the file's line first, and only
- *   then reads the credit (sleep:own, sleep:credit, sleep:readers, sleep:look). To
- *   be woken in the file's line is not to leave it: getting in the second line
- *   makes a thread a sleeper again, and what comes after that must find it.
- *   Credit that goes after that leaves it in the queue's line: the next message
- *   finds that out, takes it off there and goes on to the next (wake:no-credit);
- *   credit that comes back finds it in the file's (wake:own). A file that stands
- *   there for others does the same (front:no-credit, front:credit), or stays and
- *   tells nobody (relay:no-credit, wake:polls).
- *   Who is woken as the one to try is in debt to the others (mq_side.called), and
- *   pays whatever becomes of it: it finds nothing, its deadline passes, a signal
- *   or its death comes. A message that wakes nobody because somebody is called
- *   came before that one pays, and is seen then.
+ *   A change that concerns everybody (an option, the removal of the queue, the
+ *   end of file) wakes all waiters, in portions where there may be many. A
+ *   thread that brings something notifies only the first few pollers. If there
+ *   are more, the queue's work notifies all of them: pollers need no thread
+ *   each, so their number is not bounded.
  *
- * Those who do not come
+ * Why no wake-up is lost
  *
- *   Who is woken may not get to run: its processor is busy, or its group has used
- *   up its time; the task of a command may be stopped. A thread has
- *   MQ_GRACE_JIFFIES, after which as many others are woken as have not come
- *   (mq_grace_over), a command MQ_GRACE (park.c). So the number of steps until
- *   somebody comes grows with the logarithm of how many do not, and each of these
- *   is in the way once: woken, it stands in no line any more. Pollers may not come
- *   either, as who polls is not asked; so where there are any, or commands
- *   (mq_side.watched), each message wakes one. A poller that was told alone and
- *   comes, but may not receive, wakes the next (mq_leave_to_others), and so does
- *   the last close of its file, if it does not come (mq_leave_all_to_others).
+ *   A waiter (1) joins all its wait queues, (2) executes a full barrier and
+ *   looks for what it waits for, and (3) sleeps. A thread that brings something
+ *   (1) brings it, (2) executes a full barrier and looks for waiters. So at
+ *   least one of the two sees what the other has done.
+ *
+ *   A thread joins mq_gate.readers only if its file has credit, and credit is
+ *   itself something that another thread may bring. So it joins mq_stand.own
+ *   first, and reads the credit after that (sleep:own, sleep:credit,
+ *   sleep:readers, sleep:look). A wake-up in mq_stand.own does not remove the
+ *   thread from there. When the thread joins mq_gate.readers, it sets its task
+ *   state to sleep again, and later wake-ups must still find it in
+ *   mq_stand.own.
+ *
+ *   If the file loses its credit after that, the thread is still in
+ *   mq_gate.readers. The next message removes it from there and wakes the next
+ *   waiter (wake:no-credit). If the file gets credit again, this wakes the
+ *   thread in mq_stand.own (wake:own). mq_stand.front is removed and added
+ *   again in the same way (front:no-credit, front:credit). mq_stand.relay
+ *   stays, but notifies nobody without credit (relay:no-credit, wake:polls).
+ *
+ *   A waiter that is called must answer (mq_answer_message(),
+ *   mq_answer_room()), because the others rely on it. It does so in any case:
+ *   if it finds nothing, if its deadline passes, if it gets a signal, and if it
+ *   is killed. A message that wakes nobody because a waiter is called becomes
+ *   ready before this waiter's answer, which then finds the message.
+ *
+ * Waiters that do not run
+ *
+ *   A waiter that was woken may not get to run: its processor is busy, its task
+ *   group has used up its CPU time, or the task of a command is stopped. After
+ *   MQ_GRACE_JIFFIES for a thread, and MQ_GRACE (park.c) for a command, as many
+ *   others are woken as have not run (mq_grace_over()). So the number of steps
+ *   until one of them runs grows with the logarithm of the number of those that
+ *   do not. Each waiter causes this delay only once, because a wake-up removes
+ *   it from its wait queue.
+ *
+ *   A poller that was notified may not receive at all. So if there are pollers
+ *   or parked commands (mq_side.watched), each message wakes a waiter, even if
+ *   another one is called. If an exclusive poller tries, but its file has no
+ *   credit, it wakes the next waiter (mq_leave_to_others()). If it does not
+ *   try, the last close of its file does so (mq_leave_all_to_others()).
  *
  * The labels WAIT(...) mark the steps that the model in selftests/spin has.
  */
@@ -88,25 +110,26 @@
 #define MQ_GONE	poll_to_key(EPOLLIN | EPOLLRDNORM | EPOLLHUP | EPOLLERR)
 
 /*
- * How many jiffies others wait for one who was called, but does not get to run:
- * as something new comes, and where nothing does.
+ * How many jiffies the others wait for a waiter that is called but does not
+ * run. The first is for when something new arrives meanwhile, the second for
+ * when nothing does.
  */
 #define MQ_GRACE_JIFFIES	1
 #define MQ_LONG_GRACE		(HZ / 2)
 
 /*
- * Somebody was called. If that one does not come, what is left for the others is
- * seen to when the time is over, even if nothing else happens.
+ * Start the grace period of a waiter that is called. If the waiter does not run
+ * until the end of it, mq_grace_over() wakes others.
  */
 void mq_grace_begin(struct mq_gate *g)
 {
-	smp_mb__after_atomic(); /* called, then look: see mq_grace_over() */
+	smp_mb__after_atomic(); /* call, then look: see mq_grace_over() */
 	/* WAIT(wake:grace) */
 	if (!timer_pending(&g->grace))
 		mod_timer(&g->grace, jiffies + MQ_LONG_GRACE);
 }
 
-/* Somebody is woken, and is about to try. */
+/* Mark a waiter as called: it is being woken, and is going to try. */
 void mq_side_call(struct mq_gate *g, struct mq_side *side)
 {
 	atomic_inc(&side->called);
@@ -114,7 +137,7 @@ void mq_side_call(struct mq_gate *g, struct mq_side *side)
 	mq_grace_begin(g);
 }
 
-/* Somebody has been woken, or looks, and is about to try: enough for now? */
+/* Return true if a waiter is called or spinning, so that it is enough. */
 static bool mq_side_is_called(struct mq_gate *g, const struct mq_side *side)
 {
 	if (READ_ONCE(side->watched))
@@ -124,23 +147,24 @@ static bool mq_side_is_called(struct mq_gate *g, const struct mq_side *side)
 	if (!atomic_read(&side->called) ||
 	    time_after(jiffies, READ_ONCE(side->called_at) + MQ_GRACE_JIFFIES))
 		return false;
-	/* If nothing else comes that would look again, this does. */
+	/* If nothing else arrives, the end of the grace period wakes others. */
 	timer_reduce(&g->grace, jiffies + MQ_GRACE_JIFFIES + 1);
 	return true;
 }
 
+/* Wake others, because the waiters that were called may not be running. */
 static void mq_grace_over(struct timer_list *timer)
 {
 	struct mq_gate *g = container_of(timer, struct mq_gate, grace);
 	int readers, writers;
 
-	smp_mb(); /* not pending, then look: see mq_grace_begin() */
+	smp_mb(); /* not pending, then look: pairs with mq_grace_begin() */
 	/* WAIT(grace:over) */
 	readers = atomic_read(&g->rx.called);
 	writers = atomic_read(&g->tx.called);
 	/*
-	 * As many as have not come: so few steps get past any number of these. Who
-	 * has come wakes the next, if there is more.
+	 * Wake as many others as are called, which doubles their number in each
+	 * step. Those that do run wake the next ones after trying.
 	 */
 	if (readers)
 		mq_pass_on(g, readers);
@@ -161,7 +185,7 @@ void mq_gate_init(struct mq_gate *g, const struct mq_gate_ops *ops)
 	timer_setup(&g->grace, mq_grace_over, 0);
 }
 
-/* Nobody waits with the open file yet. Its commands: mq_front_init(). */
+/* Initialize the waiters of an open file, but for those of mq_front_init(). */
 void mq_stand_init(struct mq_stand *stand, struct mq_gate *gate)
 {
 	stand->gate = gate;
@@ -169,13 +193,16 @@ void mq_stand_init(struct mq_stand *stand, struct mq_gate *gate)
 	mq_pollers_init_file(stand);
 }
 
-/* Nobody has a reference to the queue any more. */
+/* Stop the timer, when the last reference to the queue has been dropped. */
 void mq_gate_exit(struct mq_gate *g)
 {
 	mq_timer_stop(&g->grace);
 }
 
-/* Who was called has tried. True if so, and he may have to call the next. */
+/*
+ * Clear *@called, after the caller has tried. Return: true if it was set, so
+ * that the caller must look whether to wake the next waiter.
+ */
 static bool mq_side_answer(struct mq_side *side, bool *called)
 {
 	if (!*called)
@@ -183,19 +210,19 @@ static bool mq_side_answer(struct mq_side *side, bool *called)
 	*called = false;
 	/* WAIT(answer) */
 	atomic_dec(&side->called);
-	/* Who came before this woke nobody, and we see what he brought. */
+	/* What arrived before this woke nobody, but the caller sees it now. */
 	smp_mb__after_atomic();
 	return true;
 }
 
-/* Who waited has tried to receive: if more is there, it is for the next. */
+/* A reader has tried to receive: if it was called, wake the next one. */
 void mq_answer_message(struct mq_gate *g, bool *called)
 {
 	if (mq_side_answer(&g->rx, called))
 		mq_pass_on(g, 1);
 }
 
-/* Who waited has tried to send: if room is left, it is for the next. */
+/* A writer has tried to send: if it was called, wake the next one. */
 void mq_answer_room(struct mq_gate *g, bool *called)
 {
 	if (mq_side_answer(&g->tx, called))
@@ -203,11 +230,12 @@ void mq_answer_room(struct mq_gate *g, bool *called)
 }
 
 /**
- * mq_want_room - remember that a send of this file would have slept
- * @stand: the producer
- * @bytes: what it sent, 0: it has got in, or gave up
+ * mq_want_room - set how much room the last send of a file could not get
+ * @stand: the waiters of the producer
+ * @bytes: the size of the message that did not fit; 0: it was sent, or given up
  *
- * A poll waits for as much, so that who polls and tries again does not spin.
+ * A poll of the file reports room only if there is so much. Otherwise, a
+ * process that polls and sends in a loop would not sleep.
  */
 void mq_want_room(struct mq_stand *stand, u64 bytes)
 {
@@ -217,12 +245,12 @@ void mq_want_room(struct mq_stand *stand, u64 bytes)
 		atomic_inc(&stand->gate->blocked);
 	} else if (before && !bytes) {
 		atomic_dec(&stand->gate->blocked);
-		/* WAIT(want:none) somebody may poll for what another could not send */
+		/* WAIT(want:none) pollers of the file wait for @before bytes */
 		mq_wake_pollers(stand->gate);
 	}
 }
 
-/* All readers are to look, because of what @why says besides. */
+/* Wake all readers, so that they look again. @why: further events to report. */
 void mq_wake_all_readers(struct mq_gate *g, __poll_t why)
 {
 	__wake_up(&g->readers, TASK_INTERRUPTIBLE, 0,
@@ -230,20 +258,20 @@ void mq_wake_all_readers(struct mq_gate *g, __poll_t why)
 	mq_waiters_wake_all(&g->parked);
 }
 
-/* As mq_wake_readers(), where somebody sleeps there. */
+/* Wake readers as mq_wake_readers(), which has found waiters. */
 void mq_wake_sleeping_readers(struct mq_gate *g, unsigned int n)
 {
 	if (mq_side_is_called(g, &g->rx))
 		return;
-	/* A thread that is woken wakes the next. */
+	/* A thread wakes the next one; pollers and commands may not. */
 	__wake_up(&g->readers, TASK_INTERRUPTIBLE,
 		  READ_ONCE(g->rx.watched) ? n : 1, MQ_IN);
 }
 
-/* What is ready was not for us: wake the next, or @n who are to share it. */
+/* Wake the next reader, or the next @n, if a message is left for them. */
 void mq_pass_on(struct mq_gate *g, unsigned int n)
 {
-	/* WAIT(pass-on) after a pause all are woken; in it they would wake each other */
+	/* WAIT(pass-on) in a pause, readers would wake each other in vain */
 	if (!g->ops->is_ready(g))
 		return;
 	if (n > 1)
@@ -253,12 +281,14 @@ void mq_pass_on(struct mq_gate *g, unsigned int n)
 }
 
 /**
- * mq_leave_to_others - a consumer that does not wait may not receive what is there
- * @stand: the consumer
+ * mq_leave_to_others - wake the next reader if a consumer has no credit
+ * @stand: the waiters of the consumer, which has tried to receive without
+ *	waiting
  *
- * Who polls alone (EPOLLEXCLUSIVE) is told of a message in place of others, and its
- * file may have received something else since, or meet what is handed out alone
- * only now. Others have not been told then, and nobody but the poller can do so.
+ * The caller may be an exclusive poller (EPOLLEXCLUSIVE) that was notified of a
+ * message instead of other waiters. If its file has lost its credit since then,
+ * it cannot receive the message, and only the caller knows that others must be
+ * woken.
  */
 void mq_leave_to_others(const struct mq_stand *stand)
 {
@@ -268,13 +298,13 @@ void mq_leave_to_others(const struct mq_stand *stand)
 }
 
 /**
- * mq_leave_all_to_others - an open file goes, and nobody polls it any more
- * @g: the gate of its queue, at which it has left all lines
- * @received: it was a consumer
- * @sent: it was a producer
+ * mq_leave_all_to_others - wake others at the last close of an open file
+ * @g: the gate of the queue; the file has left all wait queues
+ * @received: the file was a consumer
+ * @sent: the file was a producer
  *
- * One of its pollers may have been told alone of a message, or of room, and has
- * ended before it could try.
+ * One of its pollers may have been notified of a message or of room instead of
+ * other waiters, and may have ended before it tried.
  */
 void mq_leave_all_to_others(struct mq_gate *g, bool received, bool sent)
 {
@@ -284,7 +314,7 @@ void mq_leave_all_to_others(struct mq_gate *g, bool received, bool sent)
 		mq_wake_writers(g, false);
 }
 
-/* As mq_wake_writers(), where somebody waits. */
+/* Wake writers as mq_wake_writers(), which has found waiters. */
 void mq_wake_sleeping_writers(struct mq_gate *g, bool edge)
 {
 	u64 room;
@@ -300,7 +330,7 @@ void mq_wake_sleeping_writers(struct mq_gate *g, bool edge)
 		mq_wake_pollers(g);
 }
 
-/* Wake one, whoever else is called. */
+/* Wake one writer, even if others are called. */
 static bool mq_room_wake(struct mq_gate *g)
 {
 	u64 room;
@@ -311,7 +341,7 @@ static bool mq_room_wake(struct mq_gate *g)
 		mq_waiters_wake(&g->room, room));
 }
 
-/* Room was not for us: wake the next, or @n who are to share it. */
+/* Wake the next writer, or the next @n, if room is left for them. */
 void mq_pass_room_on(struct mq_gate *g, unsigned int n)
 {
 	/* WAIT(room:pass-on) */
@@ -320,15 +350,15 @@ void mq_pass_room_on(struct mq_gate *g, unsigned int n)
 		;
 }
 
-/* All who poll for room are to look. */
+/* Notify pollers for room. */
 void mq_wake_pollers(struct mq_gate *g)
 {
-	/* Callers come from a full barrier: who polls gets in line, then looks. */
+	/* The caller has executed a full barrier, after it has made room. */
 	if (waitqueue_active(&g->writers))
 		mq_pollers_tell_room(g, false);
 }
 
-/* @stand may hold more deliveries than before, or has a half-read message. */
+/* Wake the waiters of a file that got credit or has a half-read message. */
 void mq_wake_stand(struct mq_stand *stand)
 {
 	void *why = unlikely(mq_gate_is_gone(stand->gate)) ? MQ_GONE : MQ_IN;
@@ -336,7 +366,9 @@ void mq_wake_stand(struct mq_stand *stand)
 	/* WAIT(wake:own) */
 	if (wq_has_sleeper(&stand->own))
 		__wake_up(&stand->own, TASK_INTERRUPTIBLE, 0, why);
-	/* WAIT(wake:polls): wq_has_sleeper() has the barrier for this as well. */
+	/*
+	 * WAIT(wake:polls): the barrier of wq_has_sleeper() is for this, too.
+	 */
 	if (waitqueue_active(&stand->polls))
 		mq_pollers_tell_file(stand, why);
 	if (unlikely(!list_empty(&stand->waiting))) {

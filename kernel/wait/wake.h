@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Who is woken: see wake.c. */
+/* Wake those that wait for messages or for room: see wake.c. */
 #ifndef MQ_WAIT_WAKE_H
 #define MQ_WAIT_WAKE_H
 
@@ -28,14 +28,14 @@ void mq_pass_room_on(struct mq_gate *g, unsigned int n);
 void mq_wake_pollers(struct mq_gate *g);
 void mq_wake_stand(struct mq_stand *stand);
 
-/* @n messages became ready. */
+/* Wake readers, because @n messages became ready. */
 static inline void mq_wake_readers(struct mq_gate *g, unsigned int n)
 {
 	if (unlikely(wq_has_sleeper(&g->readers)))
 		mq_wake_sleeping_readers(g, n);
 }
 
-/* Something has changed that is for all readers: they are to look. */
+/* Wake all readers, because of a change that concerns all of them. */
 static inline void mq_wake_every_reader(struct mq_gate *g)
 {
 	if (unlikely(wq_has_sleeper(&g->readers) ||
@@ -44,14 +44,14 @@ static inline void mq_wake_every_reader(struct mq_gate *g)
 }
 
 /*
- * There is more room than before, or some is left. @edge: the queue was full;
- * if not, only those pollers look who need more than a little.
+ * Wake writers, because room became free or is left. @edge: the queue was full.
+ * If it was not, pollers are notified only if a file is known to want room.
  */
 static inline void mq_wake_writers(struct mq_gate *g, bool edge)
 {
 	/* WAIT(wake:room) */
 	if (unlikely(mq_waiters_any(&g->room) ||
-		     /* behind the barrier of that */
+		     /* after the barrier of mq_waiters_any() */
 		     waitqueue_active(&g->writers)))
 		mq_wake_sleeping_writers(g, edge);
 }
