@@ -41,7 +41,7 @@
 static atomic_long_t mq_total_used;
 static atomic_long_t mq_total_beside;
 static unsigned long mq_total_max;	/* 0: not set yet */
-static unsigned long mq_user_max;	/* 0: half of the other */
+static unsigned long mq_user_max;	/* 0: half of mq_total_max */
 
 static unsigned long mq_max_of_user(void)
 {

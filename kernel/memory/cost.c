@@ -40,10 +40,10 @@ unsigned long mq_pages_bytes(u16 order)
 }
 
 /**
- * mq_cost - return the highest charge that a message can cause
+ * mq_cost - compute the highest charge that a message can cause
  * @bytes: the size of its payload, key and headers
  *
- * This is the charge for a message in a chunk of its own.
+ * Return: the charge for the message in a chunk of its own.
  */
 unsigned long mq_cost(u64 bytes)
 {
