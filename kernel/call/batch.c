@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * DEVMQ_IOC_SEND and DEVMQ_IOC_RECV: records laid end to end.
+ * DEVMQ_IOC_SEND and DEVMQ_IOC_RECV: many messages in one call. The user's
+ * buffer holds their records, one behind the other.
  *
- * A message is stored as the record that it came as. So plain records, which are
- * nothing but a payload and a priority, are copied into the producer's chunk as
- * they come, many at once, and are looked at there; and what stands behind each
- * other is copied out in one go. All other records are taken one by one, from a
- * window, a piece of memory that is copied from user space as a whole. A RECV
- * has its spans in such a piece (span.c).
+ * A message is stored in the form of its record. SEND copies plain records,
+ * which have nothing but a payload and a priority, into the producer's chunk,
+ * many at once, and checks them there (mq_run_get). It reads all other records
+ * one by one from a window, a buffer into which it copies the next MQ_WINDOW
+ * bytes from user space.
+ *
+ * RECV copies messages that lie one behind the other in a chunk to user space
+ * at once. It keeps its list of spans (span.c) in a window as well.
  */
 #include <linux/percpu.h>
 #include <linux/sched/signal.h>
@@ -43,7 +46,7 @@
 #include "call/record.h"
 #include "call/send.h"
 
-/* One window for each processor waits for the next who needs one. */
+/* Each processor keeps one free window for its next user. */
 static DEFINE_PER_CPU(void *, mq_windows);
 
 static void *mq_window_get(gfp_t gfp)
@@ -56,7 +59,7 @@ static void mq_window_put(void *window)
 	kfree(this_cpu_xchg(mq_windows, window));
 }
 
-/* The module goes. */
+/* Free the windows, when the module is unloaded. */
 void mq_batch_exit(void)
 {
 	int cpu;
@@ -66,12 +69,12 @@ void mq_batch_exit(void)
 }
 
 /*
- * How many bytes one SEND brings in at most, as they are in no queue's bound
- * yet. A single larger message is still taken.
+ * The most bytes of records that one SEND reads. No queue's bound counts them
+ * until the messages are linked. A single larger message is still taken.
  */
 #define MQ_BATCH_BYTES	(16 << 20)
 
-/* Have the beginning of the next record in the window. 0 or an error. */
+/* Read a new window that begins with the next record. Return 0 or an error. */
 static int mq_source_fill(struct mq_source *s)
 {
 	u32 size;
@@ -91,7 +94,10 @@ static int mq_source_fill(struct mq_source *s)
 	return s->end < sizeof(struct devmq_record) ? -EFAULT : 0;
 }
 
-/* Is the next record in the window, but for one that never would be? */
+/*
+ * Return true if the window has all of the next record. It never has all of a
+ * record that is larger than a window.
+ */
 static bool mq_source_has(const struct mq_source *s)
 {
 	const struct devmq_record *r = s->window + s->at;
@@ -99,7 +105,7 @@ static bool mq_source_has(const struct mq_source *s)
 	return s->end - s->at >= sizeof(*r) && r->size <= s->end - s->at;
 }
 
-/* Go on to the next one, which may be far behind the window. */
+/* Move on to the next record, which may begin far behind the window. */
 static void mq_source_skip(struct mq_source *s, u64 step)
 {
 	if (likely(step <= s->end - s->at)) {
@@ -113,19 +119,19 @@ static void mq_source_skip(struct mq_source *s, u64 step)
 	s->end = 0;
 }
 
-/* There are more records, or something that should be one. */
+/* Return true if another record follows, valid or not. */
 static bool mq_source_more(const struct mq_source *s)
 {
 	return s->space - s->at >= sizeof(u64);
 }
 
 /**
- * struct mq_run - plain records in a chunk that become messages
- * @n: how many have an entry
- * @bytes: of payload
- * @end: behind the last one
- * @top: the last one's entry
- * @last: its link
+ * struct mq_run - plain records in a chunk that are being made messages
+ * @n: how many of them have an entry
+ * @bytes: bytes of the payload of these
+ * @end: end of the last one
+ * @top: entry of the last one
+ * @last: list link of that entry
  */
 struct mq_run {
 	u32			n;
@@ -135,13 +141,17 @@ struct mq_run {
 	struct list_head	*last;
 };
 
-/* From one entry's place to that of the next, if both had the same message. */
+/*
+ * The change of mq_place.word from one entry to the next, which lies below it,
+ * if both had the same message: the message is farther away from the entry, and
+ * the beginning of the chunk is nearer.
+ */
 #define MQ_PLACE_NEXT	(sizeof(struct mq_entry) / 8 *			\
 			 (MQ_PLACE_UNIT(msg) - MQ_PLACE_UNIT(chunk)))
 
 /*
- * Make entries of the records that stand in @size bytes behind what the chunk
- * has, up to one where there is anything to think about.
+ * Make entries for the records in the @size bytes behind the used part of the
+ * chunk, @max entries at most. Stop at the first record that is not plain.
  */
 static void mq_run_parse(struct mq_file *f, struct mq_chunk *c, u64 size,
 			 u32 max, struct mq_run *run)
@@ -161,7 +171,7 @@ static void mq_run_parse(struct mq_file *f, struct mq_chunk *c, u64 size,
 		u64 head = mq_record_head(at), step = ALIGN(head, 8);
 		u32 level;
 
-		/* With a flag it is larger than any may be, without payload too. */
+		/* A flag makes this large, as does no payload (it wraps). */
 		if (head - sizeof(struct mq_msg) - 1 >= most || step > size ||
 		    !mq_record_is_plain(at))
 			break;
@@ -193,8 +203,9 @@ static void mq_run_parse(struct mq_file *f, struct mq_chunk *c, u64 size,
 }
 
 /*
- * Have room in the chunk, or in the next one, for the next record and its entry:
- * bytes that the record takes, 0: it cannot be looked at, or is not for a chunk.
+ * Make room for the next record and its entry, in this chunk or in a new one.
+ * Return the bytes that the record takes; or 0 if it cannot be read, is not for
+ * a chunk of pages, or gets no memory.
  */
 static u32 mq_run_room(struct mq_file *f, const struct mq_source *s,
 		       struct mq_chunk **c)
@@ -213,16 +224,17 @@ static u32 mq_run_room(struct mq_file *f, const struct mq_source *s,
 }
 
 /**
- * mq_run_get - make entries of plain records
+ * mq_run_get - read plain records and make entries for them
  * @f: the producer
- * @s: where they come from
- * @claimed: its chunk, claimed
- * @b: gets them
+ * @s: where the records come from
+ * @claimed: the producer's chunk, claimed; changes if that is full
+ * @b: the batch that gets the entries
  *
- * So many records are copied behind what the chunk has as come with their
- * entries if all are as large as the first.
+ * Copies as many records to the chunk as have room there, together with their
+ * entries, if all of them are as large as the first one.
  *
- * Return: bytes of records; 0: the next one is not so simple.
+ * Return: bytes of the records that have entries now; 0: the next record is not
+ * plain, or does not fit.
  */
 static u32 mq_run_get(struct mq_file *f, struct mq_source *s,
 		      struct mq_chunk **claimed, struct mq_batch *b)
@@ -256,8 +268,8 @@ static u32 mq_run_get(struct mq_file *f, struct mq_source *s,
 }
 
 /*
- * Make entries of the records, as many as there is memory for. Return: 0, or
- * what is wrong with the first.
+ * Read records and make entries for them, until the batch is full or a record
+ * fails. Return 0 if there is an entry, else the error of the first record.
  */
 static int mq_batch_get(struct mq_ioc *ioc, struct mq_source *s,
 			struct mq_chunk **c, struct mq_batch *b)
@@ -269,7 +281,7 @@ static int mq_batch_get(struct mq_ioc *ioc, struct mq_source *s,
 	       (!b->count || mq_source_more(s))) {
 		struct mq_entry *e;
 
-		/* One that is not plain is seldom alone. */
+		/* Finish the window: one that is not plain is seldom alone. */
 		step = s->at == s->end ? mq_run_get(ioc->f, s, c, b) : 0;
 		if (unlikely(!step)) {
 			err = mq_source_has(s) ? 0 : mq_source_fill(s);
@@ -287,13 +299,13 @@ static int mq_batch_get(struct mq_ioc *ioc, struct mq_source *s,
 	return 0;
 }
 
-/* How large the first message is, which there is no room for. */
+/* The size of the first message, if there is no room for it. */
 struct mq_need {
 	u64	payload;
 	u64	meta;
 };
 
-/* As mq_batch_get(); @need is that of a first record that gets no memory. */
+/* As mq_batch_get(), with the records of the call. Fill in @need on EDQUOT. */
 static int mq_batch_read(struct mq_ioc *ioc, struct mq_batch *b,
 			 struct mq_need *need)
 {
@@ -316,7 +328,10 @@ static int mq_batch_read(struct mq_ioc *ioc, struct mq_batch *b,
 	return err;
 }
 
-/* Read the records and send what there is room for: how many, or why none. */
+/*
+ * Read the records and send those for which there is room. Return how many; or
+ * an error, in which case @need is filled in where the caller may wait.
+ */
 static int mq_batch_send(struct mq_ioc *ioc, struct mq_sent *sent,
 			 struct mq_need *need)
 {
@@ -381,8 +396,9 @@ static struct mq_entry *mq_batch_next(struct mq_queue *q, struct mq_ioc *ioc)
 }
 
 /*
- * Take what is ready and fits. Return: how many; 0 at end of file; or an
- * error, EMSGSIZE with what the first would need.
+ * Take the ready messages whose records fit into the buffer. Return how many; 0
+ * at end of file; or an error. With EMSGSIZE, @need of the argument is what the
+ * first record needs.
  */
 static int mq_batch_take(struct mq_ioc *ioc, struct mq_hand *h)
 {
@@ -419,8 +435,8 @@ static int mq_batch_take(struct mq_ioc *ioc, struct mq_hand *h)
 }
 
 /*
- * Have room for spans, in a window. It goes without as well, so memory, which
- * receiving gives back, is not waited for.
+ * Prepare a hand that is empty, with a window for its spans. Do not wait for
+ * the window's memory: RECV works without spans, too, and gives memory back.
  */
 static void mq_hand_open(struct mq_hand *h)
 {
@@ -471,13 +487,13 @@ static int mq_batch_wait(struct mq_ioc *ioc, struct mq_hand *h)
 }
 
 /**
- * struct mq_sink - where the records of a RECV go
- * @to: there
- * @a: counts them
- * @taken: entries that were taken
- * @last: the last one that was copied out, or @taken
- * @chunk: where the last one's sender stands
- * @known: he
+ * struct mq_sink - where RECV copies its records to
+ * @to: user address of the next record
+ * @a: the argument, which counts the records
+ * @taken: list of the entries that RECV took
+ * @last: link of the entry that was copied last, or @taken
+ * @chunk: chunk of the message for which @known was filled in
+ * @known: sender of that message, as the caller may see it
  */
 struct mq_sink {
 	void __user		*to;
@@ -488,7 +504,9 @@ struct mq_sink {
 	struct mq_known		known;
 };
 
-/* The next ones, up to @last, were copied: @n, of @bytes. */
+/*
+ * Count the next @n records, of @bytes bytes, as copied, up to the entry @last.
+ */
 static void mq_sink_done(struct mq_sink *s, struct list_head *last, u32 n,
 			 u64 bytes)
 {
@@ -498,7 +516,7 @@ static void mq_sink_done(struct mq_sink *s, struct list_head *last, u32 n,
 	s->to += bytes;
 }
 
-/* No more than so many bytes of a run could be copied. */
+/* Only @bytes bytes of a run could be copied: count its complete records. */
 static noinline void mq_sink_cut(struct mq_sink *s, u64 bytes)
 {
 	struct list_head *at;
@@ -515,15 +533,19 @@ static noinline void mq_sink_cut(struct mq_sink *s, u64 bytes)
 }
 
 /*
- * Can its record be made where it is stored? Where that has the place of its
- * mq_detail, that is found again only if it stands before the entry.
+ * Return true if the message can be made a record in place. The record
+ * overwrites the pointer to the mq_detail; mq_sink_restore() finds the detail
+ * again only if it lies before its entry (own_detail).
  */
 static bool mq_sink_takes(const struct mq_entry *e, const struct mq_msg *m)
 {
 	return likely(!m->detail) || (e->own_detail && !mq_has_extra(e));
 }
 
-/* After that, behind what was copied before, up to @last. */
+/*
+ * Restore the overwritten pointers to details, of the entries behind @s->last
+ * up to @last.
+ */
 static noinline void mq_sink_restore(struct mq_sink *s, struct list_head *last)
 {
 	struct list_head *at = s->last;
@@ -537,13 +559,16 @@ static noinline void mq_sink_restore(struct mq_sink *s, struct list_head *last)
 	} while (at != last);
 }
 
-/* Copy a run out, from @from up to @end, and up to the entry @last. */
+/*
+ * Copy a run of @n records out, from @from to @end. @last is the link of its
+ * last entry; @has_details: at least one of its entries has a detail.
+ */
 static int mq_sink_copy(struct mq_sink *s, const void *from, const void *end,
-			struct list_head *last, u32 n, bool more)
+			struct list_head *last, u32 n, bool has_details)
 {
 	u32 left = _copy_to_user(s->to, from, end - from);
 
-	if (unlikely(more))
+	if (unlikely(has_details))
 		mq_sink_restore(s, last);
 	if (likely(!left)) {
 		mq_sink_done(s, last, n, end - from);
@@ -554,9 +579,10 @@ static int mq_sink_copy(struct mq_sink *s, const void *from, const void *end,
 }
 
 /*
- * Copy those out that stand behind each other, the next of them anyway. They
- * are of one chunk, as no message stands at the beginning of one, and of one
- * sender, as he stands between two messages where another one follows.
+ * Copy out the next message and those that lie directly behind it, as far as
+ * each can be made a record in place. All are in one chunk, because no message
+ * lies at the very beginning of a chunk; and all have one sender, because a
+ * chunk has the sender's data between the messages of two senders.
  */
 static int mq_sink_run(struct mq_sink *s)
 {
@@ -564,7 +590,7 @@ static int mq_sink_run(struct mq_sink *s)
 	struct mq_entry *e = list_entry(at, struct mq_entry, list);
 	struct mq_msg *m = mq_msg(e);
 	const void *from = m;
-	bool more = false;
+	bool has_details = false;
 	u32 n = 0;
 
 	if (mq_chunk_of(e) != s->chunk || e->sender != s->known.sender) {
@@ -572,7 +598,7 @@ static int mq_sink_run(struct mq_sink *s)
 		mq_known_learn(&s->known, e);
 	}
 	do {
-		more |= e->own_detail;
+		has_details |= e->own_detail;
 		m->no_ttl = 0;
 		mq_msg_present(m, &s->known);
 		m = (void *)m + mq_msg_step(m);
@@ -581,10 +607,10 @@ static int mq_sink_run(struct mq_sink *s)
 		at = at->next;
 		e = list_entry(at, struct mq_entry, list);
 	} while (at != s->taken && mq_msg(e) == m && mq_sink_takes(e, m));
-	return mq_sink_copy(s, from, m, last, n, more);
+	return mq_sink_copy(s, from, m, last, n, has_details);
 }
 
-/* Copy one out that has more than a message. */
+/* Copy out one message that cannot be made a record in place. */
 static noinline int mq_sink_long(struct mq_sink *s, struct mq_entry *e)
 {
 	u64 step = mq_record_step(e);
@@ -595,7 +621,7 @@ static noinline int mq_sink_long(struct mq_sink *s, struct mq_entry *e)
 	return 0;
 }
 
-/* Copy the spans out. */
+/* Copy out the spans, each of them at once. */
 static int mq_sink_spans(struct mq_sink *sink, struct mq_hand *h)
 {
 	u32 i;
@@ -607,7 +633,7 @@ static int mq_sink_spans(struct mq_sink *sink, struct mq_hand *h)
 
 		if (unlikely(left)) {
 			mq_sink_cut(sink, size - left);
-			/* Some of a span is no span. */
+			/* Only whole spans can be settled as spans. */
 			h->spans = 0;
 			return -EFAULT;
 		}
@@ -616,7 +642,7 @@ static int mq_sink_spans(struct mq_sink *sink, struct mq_hand *h)
 	return 0;
 }
 
-/* Copy out what was taken, and move what could be to the batch. */
+/* Copy out the messages in hand, and move those that were copied to @batch. */
 static void mq_batch_write(struct mq_ioc *ioc, struct mq_hand *h,
 			   struct list_head *batch)
 {
@@ -639,7 +665,10 @@ static void mq_batch_write(struct mq_ioc *ioc, struct mq_hand *h,
 		list_cut_position(batch, taken, s.last);
 }
 
-/* Back in their places, newest first, as if they had never been taken. */
+/*
+ * Put messages back in their places, the newest first, as if they had not been
+ * taken.
+ */
 static void mq_batch_undeliver(struct mq_file *f, struct list_head *batch)
 {
 	struct mq_queue *q = f->q;
@@ -654,12 +683,12 @@ static void mq_batch_undeliver(struct mq_file *f, struct list_head *batch)
 	mq_wake_stand(&f->stand);
 }
 
-/* Settle them or hold them, as the consumer's mode says. */
+/* Acknowledge or hold the messages, as the consumer's mode says. */
 static void mq_batch_deliver(struct mq_file *f, struct mq_hand *h,
 			     struct list_head *batch)
 {
 	struct mq_queue *q = f->q;
-	/* Who was killed meanwhile has not seen them: they come back. */
+	/* A caller that is killed has not seen them: hold them. */
 	bool keep = fatal_signal_pending(current);
 	bool spans = false, rare = false;
 
@@ -682,7 +711,10 @@ static void mq_batch_deliver(struct mq_file *f, struct mq_hand *h,
 		mq_entries_free_plain(batch, rare);
 }
 
-/* Leases have to be able to end: what has one is no plain message, in no span. */
+/*
+ * Give each message a lease, if the consumer has one. A message with a lease is
+ * not plain, so no spans are left.
+ */
 static void mq_batch_lease(struct mq_file *f, struct mq_hand *h)
 {
 	struct list_head *taken = &h->list;
@@ -719,8 +751,8 @@ int mq_ioc_recv(struct mq_ioc *ioc)
 	mq_batch_lease(ioc->f, &hand);
 	mq_batch_write(ioc, &hand, &batch);
 	/*
-	 * The caller must know what it got before that is settled: if it
-	 * cannot be told, it has got nothing.
+	 * Write the results before the messages are settled: a caller that
+	 * cannot be told what it received has received nothing.
 	 */
 	ret = !a->count ? -EFAULT : mq_ioc_publish(ioc);
 	if (ret)
