@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A call that has its argument: an ioctl, or the same command from io_uring. It is
- * carried out here, whoever came by what way (ioctl.c, uring.c, park.c).
+ * Carrying out a call whose argument was read: an ioctl, or the same command
+ * from io_uring. The callers are ioctl.c, uring.c and park.c.
  */
 #include <linux/uaccess.h>
 
 #include "call/ioc.h"
 
-/* Write the argument, results and all, back to the caller. */
+/* Write the argument, which has the results, back to the user. */
 int mq_ioc_publish(struct mq_ioc *ioc)
 {
 	if (copy_to_user(ioc->uarg, &ioc->arg, ioc->usize))
@@ -16,7 +16,10 @@ int mq_ioc_publish(struct mq_ioc *ioc)
 	return 0;
 }
 
-/* Could it be written? It lies in two pages at most. */
+/*
+ * Return 0 if the argument can be written. It lies in two pages at most, so
+ * write its first and its last byte.
+ */
 static int mq_ioc_probe(struct mq_ioc *ioc)
 {
 	const u8 *arg = (const u8 *)&ioc->arg;
@@ -27,12 +30,12 @@ static int mq_ioc_probe(struct mq_ioc *ioc)
 	return put_user(arg[0], to) ?: put_user(arg[last], to + last);
 }
 
-/* Carry out what mq_ioc_begin() began, and write the results. */
+/* Carry out a call that mq_ioc_begin() prepared, and write its results. */
 int mq_ioc_run(struct mq_ioc *ioc)
 {
 	int err;
 
-	/* The results must be told: see that they can be before they exist. */
+	/* The user must learn the results: check first that it can. */
 	err = mq_ioc_probe(ioc);
 	if (err)
 		return err;

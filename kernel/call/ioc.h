@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* A call that has its argument: see ioc.c. */
+/* A call with its argument: see ioc.c. */
 #ifndef MQ_CALL_IOC_H
 #define MQ_CALL_IOC_H
 
@@ -23,14 +23,14 @@ union mq_ioc_arg {
 };
 
 /**
- * struct mq_ioc - an ioctl, or the same command from io_uring, under way
+ * struct mq_ioc - a call: an ioctl, or the same command from io_uring
  * @f: the open file
- * @op: which one it is
- * @nowait: not to sleep, as the descriptor or io_uring says
+ * @op: the table's line for the ioctl
+ * @nowait: it must not sleep, as the open file's O_NONBLOCK or io_uring says
  * @arg: the kernel's copy of the argument
- * @uarg: the user's
- * @usize: bytes of it that both sides know
- * @published: the results have been written to the user already
+ * @uarg: the user's argument
+ * @usize: bytes of the argument that both sides know
+ * @published: the results have been written to the user
  */
 struct mq_ioc {
 	struct mq_file	*f;
@@ -42,17 +42,20 @@ struct mq_ioc {
 	bool		published;
 };
 
-/* Who may call: any open file, or one that was opened so. */
+/*
+ * Which open files may call: any, or those that were opened for reading, for
+ * writing, or for reading or looking.
+ */
 enum mq_access { MQ_ANY, MQ_READS, MQ_WRITES, MQ_LOOKS };
 
 /**
- * struct mq_ioc_op - an ioctl
- * @cmd: its number
- * @access: who may call it
- * @size: bytes of the argument as this module knows it
- * @min_size: bytes of its first version
- * @tells: error with which the results are written all the same, or 0
- * @fn: carries it out
+ * struct mq_ioc_op - a line in the table of ioctls
+ * @cmd: number of the ioctl
+ * @access: which open files may call it
+ * @size: bytes of the argument that this module knows
+ * @min_size: bytes of the argument's first version
+ * @tells: an error with which the results are written, too; or 0
+ * @fn: carries the ioctl out
  */
 struct mq_ioc_op {
 	unsigned int	cmd;

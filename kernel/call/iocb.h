@@ -7,7 +7,7 @@
 #include <linux/mutex.h>
 #include <linux/types.h>
 
-/* May not sleep for a message or for room: both ways of saying so. */
+/* Return true if the call must not sleep for a message or for room. */
 static inline bool mq_iocb_nowait(const struct kiocb *iocb)
 {
 	return iocb->ki_flags & IOCB_NOWAIT ||
@@ -15,9 +15,12 @@ static inline bool mq_iocb_nowait(const struct kiocb *iocb)
 }
 
 /*
- * These locks are held while others copy, not while they wait for a message,
- * so O_NONBLOCK takes them: EAGAIN is to mean that nothing is there. Only
- * IOCB_NOWAIT, whose caller asks again, must not sleep even for that.
+ * Take mq_file.rx or mq_file.tx. Return 0, EAGAIN or ERESTARTSYS.
+ *
+ * Other threads hold these locks while they copy, but not while they wait for a
+ * message. So a file with O_NONBLOCK sleeps for them: EAGAIN has to mean that
+ * there is no message. A call with IOCB_NOWAIT, which is tried again, must not
+ * sleep even for that.
  */
 static inline int mq_iocb_lock(const struct kiocb *iocb, struct mutex *lock)
 {
