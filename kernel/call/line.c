@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * framing=line: each line that is written is a message, newline included.
- * What follows the last newline waits in the open file, as an entry that is
- * ready to go, so that the close, which cannot fail, only has to link it in. Its
- * place and its bytes are reserved in the queue's bounds meanwhile, and its
- * writer gets these as he would for a message.
  *
- * A writer keeps mq_file.tx for the whole of its write, waiting for room
- * included, or the lines of two writers could get mixed.
+ * The open file keeps what follows the last newline, the unfinished line, in an
+ * entry of its own (mq_file.tail). The last close, which cannot fail, only has
+ * to link this entry. The queue's bounds reserve a message and the line's bytes
+ * for it, and its writer waits for these as for a message.
+ *
+ * A writer holds mq_file.tx for the whole of its write, even while it waits for
+ * room. Otherwise the lines of two writers could get mixed.
  */
 #include <linux/ktime.h>
 #include <linux/mm.h>
@@ -37,21 +38,21 @@
 #include "call/line.h"
 #include "call/send.h"
 
-/* How much of a write is copied and looked at in one go. */
-#define MQ_LINE_CHUNK	65536
+/* The most bytes of a write that are copied and parsed at once. */
+#define MQ_LINE_BYTES	65536
 
 /**
- * struct mq_lines - a write under way
+ * struct mq_lines - a write in progress
  * @f: the producer
  * @nowait: do not wait for room
- * @buf: room for the next bytes, or NULL
- * @size: how much of it
- * @need: bytes of the line that there was no room for
+ * @buf: buffer for the next bytes, or NULL
+ * @size: bytes of @buf
+ * @need: bytes of the line for which there was no room
  * @turn: as for mq_send_wait()
- * @waited: what @done was when it waited last
+ * @waited: what @done was when the writer waited last
  * @done: bytes taken
- * @line_done: what @done was where the line began that is being taken
- * @line_tail: how much of that line was there before this write
+ * @line_done: what @done was at the beginning of the current line
+ * @line_tail: bytes of the current line that came before this write
  */
 struct mq_lines {
 	struct mq_file	*f;
@@ -71,7 +72,7 @@ static size_t mq_tail_size(const struct mq_file *f)
 	return f->tail ? mq_size(f->tail) : 0;
 }
 
-/* The unfinished line ends here: its entry has no more room than that. */
+/* Cut the entry of the unfinished line to the size that the line has. */
 static void mq_tail_trim(struct mq_file *f)
 {
 	struct mq_entry *e = f->tail;
@@ -83,18 +84,21 @@ static void mq_tail_trim(struct mq_file *f)
 	f->tail_room = size;
 }
 
-/* Nothing of it is left. */
+/* Free the entry of the unfinished line. */
 static void mq_tail_drop(struct mq_file *f)
 {
 	struct mq_entry *e = f->tail;
 
 	f->tail = NULL;
-	/* It takes as much of its chunk as there was room for. */
+	/* The entry has to give back all of its room to the chunk. */
 	mq_msg_set_size(mq_msg(e), f->tail_room);
 	mq_entry_free(e);
 }
 
-/* The unfinished line has @size bytes reserved from now on, and a place; 0: none. */
+/*
+ * Reserve @size bytes, and one message, for the unfinished line, in place of
+ * what it had reserved; with 0, reserve neither.
+ */
 static void mq_tail_hold_locked(struct mq_file *f, u32 size)
 {
 	struct mq_queue *q = f->q;
@@ -106,7 +110,10 @@ static void mq_tail_hold_locked(struct mq_file *f, u32 size)
 	mq_queue_room_locked(q);
 }
 
-/* Reserve what it needs to have @size bytes. Others may have to go for it. */
+/*
+ * Reserve @size bytes for the unfinished line. If there is no room, the
+ * overflow option says whether messages are dropped for it.
+ */
 static int mq_tail_reserve(struct mq_file *f, size_t size)
 {
 	struct mq_queue *q = f->q;
@@ -133,13 +140,13 @@ static void mq_tail_yield(struct mq_file *f, size_t size)
 	if (f->tail_held <= size)
 		return;
 	spin_lock(&q->lock);
-	/* Who waits is told, and looks for how much he needs. */
+	/* Wake the waiters: each checks if this is enough. */
 	mq_freed_locked(q, 0, 0);
 	mq_tail_hold_locked(f, size);
 	mq_unlock(q);
 }
 
-/* Take the end of the unfinished line off again. */
+/* Cut the unfinished line back to @size bytes. */
 static void mq_tail_cut(struct mq_file *f, size_t size)
 {
 	lockdep_assert_held(&f->tx);
@@ -152,7 +159,7 @@ static void mq_tail_cut(struct mq_file *f, size_t size)
 		mq_tail_drop(f);
 }
 
-/* Have room for a line of @size bytes, which may go on unless it is @whole. */
+/* Allocate room for a line of @size bytes. @whole: the line does not go on. */
 static int mq_tail_room(struct mq_file *f, size_t size, bool whole)
 {
 	struct mq_entry *e = f->tail;
@@ -177,9 +184,9 @@ static int mq_tail_room(struct mq_file *f, size_t size, bool whole)
 }
 
 /*
- * Add @part to the unfinished line. If the line goes on, have room for more if
- * it can be had, so that a long one that comes in pieces is not copied for
- * each of them.
+ * Append @part to the unfinished line. If the line goes on, allocate more room
+ * than it needs, if possible, so that a long line that comes in many pieces is
+ * not copied for each of them.
  */
 static int mq_tail_add(struct mq_file *f, const char *part, size_t size,
 		       bool ends)
@@ -206,7 +213,10 @@ static int mq_tail_add(struct mq_file *f, const char *part, size_t size,
 	return err;
 }
 
-/* The line takes the place that is reserved for it. ENODEV: the queue is gone. */
+/*
+ * Link the line in the place that is reserved for it. Return 0, or ENODEV if
+ * the queue has been removed.
+ */
 static int mq_tail_link(struct mq_file *f)
 {
 	u64 now = ktime_get_real_ns();
@@ -229,7 +239,7 @@ static int mq_tail_link(struct mq_file *f)
 	return -ENODEV;
 }
 
-/* The line is complete: send it; else @size bytes of it are taken off again. */
+/* Send a complete line. If that fails, cut its last @size bytes off again. */
 static int mq_tail_send(struct mq_file *f, size_t size)
 {
 	struct mq_entry *e = f->tail;
@@ -250,7 +260,10 @@ static int mq_tail_send(struct mq_file *f, size_t size)
 	return 0;
 }
 
-/* A line that comes whole needs no place until it is a message. */
+/*
+ * Take a piece of a line, its end if @ends. Only a line that comes in several
+ * pieces has a place reserved before it is linked.
+ */
 static int mq_line_try(struct mq_file *f, const char *part, size_t size,
 		       bool ends)
 {
@@ -277,7 +290,7 @@ static int mq_line_try(struct mq_file *f, const char *part, size_t size,
 	return err;
 }
 
-/* Take a piece of a line, its end if @ends. */
+/* As mq_line_try(). If there is no room, note how many bytes the line needs. */
 static int mq_line_take(struct mq_lines *l, const char *part, size_t size,
 			bool ends)
 {
@@ -289,8 +302,8 @@ static int mq_line_take(struct mq_lines *l, const char *part, size_t size,
 	return err;
 }
 
-/* Take the lines in @buf. */
-static int mq_line_chunk(struct mq_lines *l, const char *buf, size_t size)
+/* Take the lines in @buf, and the beginning of the last one. */
+static int mq_line_parse(struct mq_lines *l, const char *buf, size_t size)
 {
 	const char *stop = buf + size;
 
@@ -300,12 +313,12 @@ static int mq_line_chunk(struct mq_lines *l, const char *buf, size_t size)
 		int err;
 
 		cond_resched();
-		/* What has been taken stays taken. */
+		/* The bytes that were taken stay taken. */
 		if (mq_dying())
 			return -EINTR;
 		err = mq_line_take(l, buf, part, end);
 		if (err == -EMSGSIZE) {
-			/* Not even its beginning, if that came just now. */
+			/* Drop what this write brought of the line. */
 			mq_tail_cut(l->f, l->line_tail);
 			l->done = l->line_done;
 		}
@@ -321,7 +334,10 @@ static int mq_line_chunk(struct mq_lines *l, const char *buf, size_t size)
 	return 0;
 }
 
-/* Take what comes next in @from, which goes on behind what was taken. */
+/*
+ * Copy the next bytes of @from and take their lines. If there is no room,
+ * rewind @from to the first byte that was not taken.
+ */
 static int mq_line_piece(struct mq_lines *l, struct iov_iter *from)
 {
 	size_t size = min(iov_iter_count(from), l->size), before = l->done;
@@ -334,7 +350,7 @@ static int mq_line_piece(struct mq_lines *l, struct iov_iter *from)
 		return -ENOMEM;
 	if (!copy_from_iter_full(l->buf, size, from))
 		return -EFAULT;
-	err = mq_line_chunk(l, l->buf, size);
+	err = mq_line_parse(l, l->buf, size);
 	if (unlikely(err == -EAGAIN || err == -EDQUOT)) {
 		*from = begin;
 		iov_iter_advance(from, l->done - before);
@@ -348,7 +364,7 @@ static void mq_line_free(struct mq_lines *l)
 	l->buf = NULL;
 }
 
-/* The unfinished line has no more memory than what has been taken of it. */
+/* Free the memory that the unfinished line does not use. */
 static void mq_tail_shrink(struct mq_file *f)
 {
 	u32 size = mq_tail_size(f);
@@ -358,7 +374,7 @@ static void mq_tail_shrink(struct mq_file *f)
 		f->tail_room = size;
 }
 
-/* There is no room for a line to grow: wait until there is. */
+/* Wait until there is room for the unfinished line to grow. */
 static int mq_tail_wait(struct mq_lines *l)
 {
 	struct mq_file *f = l->f;
@@ -373,7 +389,10 @@ static int mq_tail_wait(struct mq_lines *l)
 	return mq_wait_growth(&f->q->gate, f->tail_held, l->need, &l->turn);
 }
 
-/* A line did not get in, because of @err: wait until it may, if that is a reason. */
+/*
+ * A line failed with @err. If that is for want of room or memory, wait for it.
+ * Return 0 to try again, or an error.
+ */
 static int mq_line_wait(struct mq_lines *l, int err)
 {
 	struct mq_file *f = l->f;
@@ -392,7 +411,7 @@ static int mq_line_wait(struct mq_lines *l, int err)
 	return err;
 }
 
-/* Take all of @from. */
+/* Take all bytes of @from, waiting for room where necessary. */
 static int mq_line_copy(struct mq_lines *l, struct iov_iter *from)
 {
 	int err = 0;
@@ -408,7 +427,10 @@ static int mq_line_copy(struct mq_lines *l, struct iov_iter *from)
 	return err;
 }
 
-/* EAGAIN is to mean that there is no room: see mq_iocb_lock(). */
+/*
+ * Take mq_file.tx. With O_NONBLOCK, return EAGAIN only if the writer that has
+ * the lock waits for room: see mq_iocb_lock().
+ */
 static int mq_line_lock(struct mq_file *f, const struct kiocb *iocb)
 {
 	if (mutex_trylock(&f->tx))
@@ -424,9 +446,9 @@ static int mq_line_lock(struct mq_file *f, const struct kiocb *iocb)
  * @iocb: says whether to wait for room
  * @from: the bytes
  *
- * Return: bytes taken. If it is not all of them, they end with a whole line,
- * or with as much of one as the kernel had read when it had to stop; an error
- * if there is nothing to stop at.
+ * Return: bytes taken, or an error if there are none. If not all were taken,
+ * they end with a whole line, or with as much of a line as had been copied when
+ * the write had to stop.
  */
 ssize_t mq_line_write(struct mq_file *f, struct kiocb *iocb,
 		      struct iov_iter *from)
@@ -434,7 +456,7 @@ ssize_t mq_line_write(struct mq_file *f, struct kiocb *iocb,
 	struct mq_lines l = {
 		.f = f,
 		.nowait = mq_iocb_nowait(iocb),
-		.size = min_t(size_t, iov_iter_count(from), MQ_LINE_CHUNK),
+		.size = min_t(size_t, iov_iter_count(from), MQ_LINE_BYTES),
 	};
 	int err;
 
@@ -449,8 +471,9 @@ ssize_t mq_line_write(struct mq_file *f, struct kiocb *iocb,
 }
 
 /*
- * The last close: the unfinished line is a message. Its place is its own, so it
- * goes in even where the queue is full, or takes less than it did.
+ * Link the unfinished line as a message, at the last close. Its place is
+ * reserved, so it enters even a queue that is full, or whose bounds were
+ * lowered.
  */
 void mq_line_finish(struct mq_file *f)
 {
