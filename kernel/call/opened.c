@@ -8,7 +8,7 @@
 
 static const struct file_operations *mq_fops_known[2];
 
-/* The operations that open files of queues have. */
+/* Note the file operations by which mq_file_of() knows open files of queues. */
 void __init mq_opened_init(const struct file_operations *record,
 			   const struct file_operations *line)
 {
@@ -16,7 +16,7 @@ void __init mq_opened_init(const struct file_operations *record,
 	mq_fops_known[1] = line;
 }
 
-/* What the kernel knows as a file, as we do; NULL if it is not ours. */
+/* Return the mq_file of @file, or NULL if @file is no open file of a queue. */
 struct mq_file *mq_file_of(const struct file *file)
 {
 	return file->f_op == mq_fops_known[0] ||

@@ -1,23 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Handing back early what a dying process holds.
+ * Returning early what a dying process holds.
  *
- * The kernel closes the files of a process that was killed after it has torn
- * down its memory, which takes a tenth of a second for each GiB. But the
- * beginning of that can be learned of: an mmu notifier is told before the first
- * page goes. If by then nobody else could use the open file any more, its
- * deliveries go back at once; if that is not certain, they go back at the last
- * close, as always.
+ * When a process is killed, the kernel tears down its memory first, which takes
+ * a tenth of a second for each GiB, and closes its files after that. An mmu
+ * notifier is called before the first page is freed. If nobody else can use the
+ * open file at that time, mq_owner_gone() returns its deliveries at once. If
+ * that is not certain, the last close returns them.
  *
- * It is certain if the task is exiting and the last user of its memory, so
- * that none of its threads will run user code again; if all who share its
- * table of descriptors are such threads; and if that table has the only
- * reference to the open file. Who takes a reference out of the table later (by
- * pidfd_getfd(2), say) gets an open file that holds nothing.
+ * It is certain if the task is exiting and is the last user of its memory, so
+ * that none of its threads will run user code again; if only such threads share
+ * its table of descriptors; and if that table has the only reference to the
+ * open file. A process that takes a reference out of the table later (with
+ * pidfd_getfd(2), for example) gets an open file that holds nothing.
  *
- * This costs a process that acknowledges by hand one notifier; where it cannot
- * be had nothing is missing but speed. An open file that several processes
- * receive with has no owner.
+ * This costs a process that acknowledges by hand one notifier. If the notifier
+ * cannot be had, the deliveries only return later. An open file that several
+ * processes receive with has no owner.
  */
 #include <linux/fdtable.h>
 #include <linux/file.h>
@@ -36,10 +35,11 @@
 #ifdef CONFIG_MMU_NOTIFIER
 
 /**
- * struct mq_owner - a process, for what it holds
- * @notifier: tells of the end of its memory
+ * struct mq_owner - a process that may hold deliveries
+ * @notifier: called when the memory of the process is torn down
  *
- * The open files that it was the last to receive with name it (mq_file.owner).
+ * Its open files are those that it was the last to receive with
+ * (mq_file.owner).
  */
 struct mq_owner {
 	struct mmu_notifier	notifier;
@@ -52,15 +52,18 @@ static struct mq_owner *mq_owner_of(struct mmu_notifier *notifier)
 
 /**
  * struct mq_search - a search through a table of descriptors
- * @owner: whose open files are looked for
- * @found: gets the one that was found, with a reference
+ * @owner: the owner of the open files to find
+ * @found: gets the file that was found, with a reference
  */
 struct mq_search {
 	const struct mq_owner	*owner;
 	struct file		**found;
 };
 
-/* Did the owner receive with this, and can nobody else use it? */
+/*
+ * Stop iterate_fd() at an open file that belongs to the owner and that nobody
+ * else can use. Return the descriptor to go on with, or 0 to continue.
+ */
 static int mq_is_owned(const void *search, struct file *file, unsigned int fd)
 {
 	const struct mq_file *f = mq_file_of(file);
@@ -72,7 +75,10 @@ static int mq_is_owned(const void *search, struct file *file, unsigned int fd)
 	return fd + 1;
 }
 
-/* Do only threads of this dying process use its table of descriptors? */
+/*
+ * Return true if only threads of this dying process use its table of
+ * descriptors.
+ */
 static bool mq_table_dies(struct files_struct *files)
 {
 	struct task_struct *t;
@@ -89,9 +95,10 @@ static bool mq_table_dies(struct files_struct *files)
 }
 
 /*
- * The memory of a process begins to go. Its table of descriptors is gone through
- * once. No lock is held while an open file gives back what it holds, which may be
- * much: it stays open as it stands in the table, which nobody else uses.
+ * Return what the open files of a dying process hold, before its memory is torn
+ * down. The search takes a reference to each open file that it finds. So no
+ * lock is held while the file returns its deliveries, of which there may be
+ * many.
  */
 static void mq_owner_gone(struct mmu_notifier *notifier, struct mm_struct *mm)
 {
@@ -103,7 +110,7 @@ static void mq_owner_gone(struct mmu_notifier *notifier, struct mm_struct *mm)
 	};
 	unsigned int fd = 0;
 
-	/* It can end in other ways: execve(2), or when somebody looks at it. */
+	/* Memory also ends in execve(2), or in another task that used it. */
 	if (!(current->flags & PF_EXITING) || current->mm || !files ||
 	    !mq_table_dies(files))
 		return;
@@ -134,7 +141,10 @@ static const struct mmu_notifier_ops mq_owner_ops = {
 	.free_notifier	= mq_owner_free,
 };
 
-/* The owner of @f is @o, of which the caller has a reference, from now on. */
+/*
+ * Make @o the owner of @f, and pass the caller's reference to @o on; NULL:
+ * none.
+ */
 static void mq_owner_change(struct mq_file *f, struct mq_owner *o)
 {
 	struct mq_owner *before;
@@ -149,23 +159,24 @@ static void mq_owner_change(struct mq_file *f, struct mq_owner *o)
 }
 
 /**
- * mq_own - note that this process receives, and may hold what it gets
+ * mq_own - note that this process receives with an open file
  * @f: the consumer
  *
- * Without an effect where that cannot be noted. May sleep.
+ * The note makes mq_owner_gone() return what the process holds when it dies. If
+ * the note cannot be made, the last close returns it. May sleep.
  */
 void mq_own(struct mq_file *f)
 {
 	struct mq_owner *o = READ_ONCE(f->owner);
 	struct mmu_notifier *notifier;
 
-	/* The notifier keeps the mm, so this is not another at its address. */
+	/* The notifier holds the mm, so no other mm has its address. */
 	if (likely(o && READ_ONCE(f->owner_mm) == current->mm))
 		return;
 	if (!current->mm || READ_ONCE(f->disowned))
 		return;
 	if (o) {
-		/* Several take turns: it would change hands all the time. */
+		/* Several processes take turns: have no owner from now on. */
 		WRITE_ONCE(f->disowned, true);
 		mq_owner_change(f, NULL);
 		return;
@@ -176,14 +187,14 @@ void mq_own(struct mq_file *f)
 	mq_owner_change(f, mq_owner_of(notifier));
 }
 
-/* The open file goes. */
+/* Remove the owner of an open file, at its last close. */
 void mq_disown(struct mq_file *f)
 {
 	if (f->owner)
 		mq_owner_change(f, NULL);
 }
 
-/* Notifiers are freed a while after they were put. */
+/* Wait until the notifiers that were put are freed. */
 void mq_owner_exit(void)
 {
 	mmu_notifier_synchronize();

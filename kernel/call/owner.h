@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What a dying process holds: see owner.c. */
+/* Returning early what a dying process holds: see owner.c. */
 #ifndef MQ_CALL_OWNER_H
 #define MQ_CALL_OWNER_H
 
