@@ -2,28 +2,31 @@
 /*
  * Commands of io_uring that wait for a message or for room, without a thread.
  *
- * A SEND stands where a thread would wait, in mq_gate.room. RECVs stand in their
- * open file's line, mq_stand.waiting, and the file for all of them in the queue's,
- * mq_gate.readers (mq_stand.front): as long as it has some that wait and may hold
- * another delivery. So what a message costs does not depend on how many wait.
- * Woken by the same rules as threads (wait.c), a command is carried out by its own
- * task when that enters the kernel; having lost the race it parks again.
+ * A SEND stands in mq_gate.room, where a thread would wait. A RECV stands in
+ * its open file's line, mq_stand.waiting. The open file stands in the queue's
+ * line, mq_gate.readers, once for all of its RECVs (mq_stand.front), as long as
+ * it has some that wait and may hold another delivery. So the cost of a message
+ * does not depend on how many commands wait. Commands are woken by the same
+ * rules as threads (wake.c). The task of a command carries it out the next time
+ * that it enters the kernel. If another receiver or sender was faster, the
+ * command parks again.
  *
- * A wake-up, the deadline and being cancelled may come at the same time, from
- * anywhere and with locks held. Whoever changes @state from MQ_PARKED has ended
- * the wait, and calls for the task, once; that is all he does. Everything else,
- * queueing and freeing above all, is done under the ring's lock: by mq_park()
- * as it is issued, in the task's context by mq_parked_run(), and by
- * mq_park_cancel() for a ring that goes.
+ * A wake-up, the deadline and a cancellation may come at the same time, from
+ * anywhere and with locks held. The one that changes @state from MQ_PARKED has
+ * ended the wait: it calls for the task, once, and does nothing else.
+ * Everything else, queueing and freeing above all, is done under the ring's
+ * lock: by mq_park() as the command is issued, by mq_parked_run() in the task's
+ * context, and by mq_park_cancel() when the ring goes away.
  *
- * Exclusive wake-ups are not lost: what was woken wakes the next, if it leaves a
- * message or room (mq_parked_pass_on). That covers being cancelled and dying as
- * well. And as the task may be stopped, or busy with something that it does not
- * leave for io_uring, a wake-up that it has not come for after MQ_GRACE is passed
- * on, too: to MQ_HEIRS others. All that waits on the same open file is called at
- * once, and stands in no line then until it comes. While any are so late, others
- * get but MQ_GRACE_SHORT. So it takes a few steps to get past those that do not
- * come, however many they are, and each of them is in the way once.
+ * Exclusive wake-ups are not lost: a command that was woken wakes the next
+ * waiter if it leaves a message or room (mq_parked_pass_on), even if it was
+ * cancelled or its task has died. The task may be stopped, or busy with
+ * something that it does not leave for io_uring. So if it has not acted on a
+ * wake-up within MQ_GRACE, the wake-up is passed on to MQ_HEIRS others. All
+ * RECVs of the same open file are called at once then, and stand in no line
+ * until their task comes. As long as any task is late, others get no more than
+ * MQ_GRACE_SHORT. So it takes few steps to get past tasks that do not come,
+ * however many they are, and each of them is in the way only once.
  */
 #include <linux/cred.h>
 #include <linux/hrtimer.h>
@@ -52,29 +55,29 @@
 #ifdef MQ_HAVE_URING_CANCEL
 
 /*
- * How long a wake-up may be held by a task that does not come, the same where
- * another has not come already, and how many are woken then.
+ * How long a task may take to act on a wake-up; the same, as long as another
+ * task is late; and how many others are woken after that.
  */
 #define MQ_GRACE	(100 * NSEC_PER_MSEC)
 #define MQ_GRACE_SHORT	(10 * NSEC_PER_MSEC)
 #define MQ_HEIRS	8
 
 /*
- * A look without the lock can say that there is something where trying finds
- * nothing. So that no task is kept busy with that, after so many tries in a row
- * a command rests for a while.
+ * A look without the lock can find something where the attempt under the lock
+ * finds nothing. After MQ_TRIES such attempts in a row a command rests for
+ * MQ_REST, so that its task is not kept busy.
  */
 #define MQ_TRIES	8
 #define MQ_REST		(10 * NSEC_PER_MSEC)
 
 /**
- * enum mq_parked_state - what goes on with a parked command
- * @MQ_BUSY: its task is at work on it
+ * enum mq_parked_state - the state of a parked command
+ * @MQ_BUSY: its task is carrying it out
  * @MQ_PARKED: it waits
- * @MQ_WOKEN: a wake-up that was for one is in its hands
- * @MQ_CALLED: there is something to look at; others were told of it as well
+ * @MQ_WOKEN: it was woken alone, and has to wake the next waiter
+ * @MQ_CALLED: it was told to look again, as others were
  * @MQ_EXPIRED: its deadline has passed
- * @MQ_CANCELLED: it was told to end
+ * @MQ_CANCELLED: it was cancelled while it waited
  */
 enum mq_parked_state {
 	MQ_BUSY, MQ_PARKED, MQ_WOKEN, MQ_CALLED, MQ_EXPIRED, MQ_CANCELLED
@@ -82,24 +85,25 @@ enum mq_parked_state {
 
 /**
  * struct mq_parked - a parked command
- * @cmd: io_uring's side of it (invariant)
- * @ioc: what is to be done (the ring's lock)
- * @cred: as whom (invariant, holds a reference)
+ * @cmd: io_uring's structure of the command (invariant)
+ * @ioc: the call to carry out (the ring's lock)
+ * @cred: credentials to carry it out with (invariant, holds a reference)
  * @link: in mq_file.parked (mq_queue.lock)
- * @state: enum mq_parked_state; see above
- * @cancelled: it was told to end when it was not MQ_PARKED (set once, under
+ * @state: enum mq_parked_state (atomic); see the top of this file
+ * @cancelled: it was cancelled when it was not MQ_PARKED (set once, under
  *	mq_queue.lock or the ring's lock)
- * @line: a RECV's, in mq_stand.waiting
- * @turn: a SEND's, in mq_gate.room; a RECV's, in mq_gate.parked
- * @late: its task has not come within its grace (the timer's, then its task's)
- * @timer: the deadline, or the end of a rest, while it is MQ_PARKED; MQ_GRACE
- *	when it is MQ_WOKEN
+ * @line: link of a RECV in mq_stand.waiting (the lock of mq_gate.readers)
+ * @turn: link of a SEND in mq_gate.room; of a RECV in mq_gate.parked
+ * @late: the task has not come within its grace (written by the timer, then by
+ *	the task)
+ * @timer: the deadline, or the end of a rest, while it is MQ_PARKED; the grace
+ *	while it is MQ_WOKEN
  * @wait: since when it waits (the ring's lock)
- * @tries: how often in a row it was tried for nothing (the ring's lock; looked
- *	at without); from MQ_TRIES on it rests
- * @payload: a SEND's: bytes of the first message's payload (written when it is
- *	in no queue)
- * @meta: bytes of its key and headers (as @payload)
+ * @tries: how many attempts in a row have found nothing (the ring's lock; read
+ *	without it); at MQ_TRIES it rests
+ * @payload: bytes of the payload of a SEND's first message (written while the
+ *	command is in no line)
+ * @meta: bytes of the key and the headers of that message (as @payload)
  */
 struct mq_parked {
 	struct io_uring_cmd	*cmd;
@@ -122,7 +126,7 @@ static void mq_parked_run(struct io_uring_cmd *cmd, unsigned int issue_flags,
 			  bool dead);
 MQ_URING_TASK_WORK(mq_parked_work, mq_parked_run)
 
-/* The command's own place for what belongs to it. */
+/* Return the place for the driver's data in io_uring's structure. */
 static struct mq_parked **mq_parked_of(struct io_uring_cmd *cmd)
 {
 	return io_uring_cmd_to_pdu(cmd, struct mq_parked *);
@@ -146,7 +150,10 @@ static u64 mq_parked_grace(const struct mq_parked *p)
 						       MQ_GRACE;
 }
 
-/* End the wait, if nobody has. After that @p may be gone at any moment. */
+/*
+ * End the wait, and return true; or return false if it has ended already. After
+ * this the task may free @p at any moment.
+ */
 static bool mq_parked_end(struct mq_parked *p, enum mq_parked_state why)
 {
 	if (cmpxchg(&p->state, MQ_PARKED, why) != MQ_PARKED)
@@ -164,7 +171,7 @@ static bool mq_parked_rests(const struct mq_parked *p)
 	return READ_ONCE(p->tries) >= MQ_TRIES;
 }
 
-/* Would it be of use to try? A look without the lock. */
+/* Return true if an attempt may succeed. This looks without the lock. */
 static bool mq_parked_may_go(const struct mq_parked *p)
 {
 	const struct mq_queue *q = p->ioc.f->q;
@@ -177,7 +184,7 @@ static bool mq_parked_may_go(const struct mq_parked *p)
 	       !mq_size_ok(q, p->payload, p->meta);
 }
 
-/* What a SEND's message counts in the module's budget. */
+/* Bytes of a SEND's first message, for mq_cost(). */
 static u64 mq_parked_bytes(const struct mq_parked *p)
 {
 	return p->payload + p->meta;
@@ -196,7 +203,7 @@ static bool mq_parked_late(const struct mq_parked *p)
 	return deadline != DEVMQ_FOREVER && ktime_get_ns() >= deadline;
 }
 
-/* What is left is for the next @n. */
+/* Wake the next @n waiters, if a message or room is left. */
 static void mq_parked_pass_on(struct mq_parked *p, unsigned int n)
 {
 	struct mq_queue *q = p->ioc.f->q;
@@ -207,9 +214,12 @@ static void mq_parked_pass_on(struct mq_parked *p, unsigned int n)
 		mq_pass_room_on(&q->gate, n);
 }
 
-/* -- the line of an open file's RECVs ---------------------------------------- */
+/* -- the line of an open file's RECVs -------------------------------------- */
 
-/* The first of the file's RECVs whose wait has not ended yet ends it. */
+/*
+ * End the wait of the first RECV of the file that still waits. Return false if
+ * there is none.
+ */
 static bool mq_front_end(struct mq_file *f, enum mq_parked_state why)
 {
 	struct mq_parked *p;
@@ -219,15 +229,16 @@ static bool mq_front_end(struct mq_file *f, enum mq_parked_state why)
 	while (!ended && !list_empty(&f->stand.waiting)) {
 		p = list_first_entry(&f->stand.waiting, struct mq_parked, line);
 		list_del_init(&p->line);
-		/* Its task has to take this lock before it frees it. */
+		/* The task needs this lock before it can free @p. */
 		ended = mq_parked_end(p, why);
 	}
 	return ended;
 }
 
 /*
- * There is a message: it is for the first of the file's RECVs, and the next one
- * is for another file. What is for all is told them otherwise (mq_parked_all).
+ * Wake the first RECV of the file, as there is a message, and move the file to
+ * the end of the queue's line, so that the next message is for another file.
+ * What concerns all RECVs reaches them through mq_parked_all().
  */
 static int mq_front_wake(struct wait_queue_entry *wait, unsigned int mode,
 			 int flags, void *key)
@@ -237,12 +248,12 @@ static int mq_front_wake(struct wait_queue_entry *wait, unsigned int mode,
 
 	if (key_to_poll(key) & MQ_TO_ALL)
 		return 0;
-	/* WAIT(front:no-credit) it comes back when that has changed */
+	/* WAIT(front:no-credit) mq_front_credit() puts the file back */
 	if (!mq_has_credit(f)) {
 		list_del_init(&wait->entry);
 		return 0;
 	}
-	/* WAIT(front:nothing) whoever took it looks for more: wake nobody */
+	/* WAIT(front:nothing) the taker looks for more: wake nobody */
 	if (!mq_can_receive(f, false))
 		return -1;
 	woken = mq_front_end(f, MQ_WOKEN);
@@ -259,7 +270,9 @@ void mq_park_init(struct mq_file *f)
 	mq_front_init(&f->stand, mq_front_wake);
 }
 
-/* All RECVs that wait on an open file are to look, and leave its line for that. */
+/*
+ * Tell all RECVs that wait on an open file to look again. They leave its line.
+ */
 static void mq_front_call(struct mq_file *f)
 {
 	struct mq_queue *q = f->q;
@@ -275,16 +288,16 @@ static void mq_front_call(struct mq_file *f)
 	} while (n == MQ_PORTION);
 }
 
-/* Something has changed that is for all RECVs of a queue. */
+/* Tell a RECV in mq_gate.parked to look again: a change concerns all RECVs. */
 static bool mq_parked_all(struct mq_waiter *w)
 {
 	return mq_parked_end(container_of(w, struct mq_parked, turn),
 			     MQ_CALLED);
 }
 
-/* -- being woken --------------------------------------------------------------- */
+/* -- being woken ----------------------------------------------------------- */
 
-/* Its task has not come: see the top of this file. */
+/* The task has not come within its grace: see the top of this file. */
 static void mq_parked_is_late(struct mq_parked *p)
 {
 	p->late = true;
@@ -298,7 +311,7 @@ static enum hrtimer_restart mq_parked_time_up(struct hrtimer *timer)
 {
 	struct mq_parked *p = container_of(timer, struct mq_parked, timer);
 
-	/* Its task waits for this function to end before it frees @p. */
+	/* The task waits for the end of this function before it frees @p. */
 	if (READ_ONCE(p->state) == MQ_WOKEN)
 		mq_parked_is_late(p);
 	else
@@ -307,8 +320,9 @@ static enum hrtimer_restart mq_parked_time_up(struct hrtimer *timer)
 }
 
 /*
- * There is room for a SEND. One that only goes to see that the module's budget is
- * used up, and is to be told when that changes, does not count.
+ * Wake a SEND, as there is room. Return false if the wake-up is for the next
+ * SEND instead, because this one will only find that the module's budget is
+ * used up, and register to be told when that changes.
  */
 static bool mq_parked_wake_room(struct mq_waiter *w)
 {
@@ -320,8 +334,9 @@ static bool mq_parked_wake_room(struct mq_waiter *w)
 }
 
 /*
- * What room a SEND needs. Its records have been checked, but are the user's:
- * if they have changed, this is some number, and trying will tell.
+ * Note how much room a SEND needs. Its records have been checked, but the user
+ * can change them: then these are arbitrary numbers, and the attempt finds that
+ * out.
  */
 static void mq_parked_measure(struct mq_parked *p)
 {
@@ -338,7 +353,7 @@ static void mq_parked_measure(struct mq_parked *p)
 	p->turn.need = p->payload + p->meta;
 }
 
-/* A RECV gets in its file's line, and with that the file in the queue's. */
+/* Put a RECV in its file's line, and the file in the queue's line. */
 static void mq_front_join(struct mq_parked *p)
 {
 	struct mq_file *f = p->ioc.f;
@@ -359,12 +374,12 @@ static void mq_parked_enqueue(struct mq_parked *p)
 	struct mq_file *f = p->ioc.f;
 
 	if (unlikely(mq_parked_rests(p))) {
-		/* In no line. */
+		/* A command that rests stands in no line. */
 		hrtimer_start(&p->timer, ns_to_ktime(MQ_REST),
 			      HRTIMER_MODE_REL_SOFT);
 		return;
 	}
-	/* First of all, as a wake-up sets it anew. */
+	/* Start the timer first: a wake-up restarts it. */
 	if (deadline != DEVMQ_FOREVER)
 		hrtimer_start(&p->timer, min_t(u64, deadline, KTIME_MAX),
 			      HRTIMER_MODE_ABS_SOFT);
@@ -379,7 +394,10 @@ static void mq_parked_enqueue(struct mq_parked *p)
 	}
 }
 
-/* After this nobody else knows of @p, but for mq_file.parked. */
+/*
+ * Take @p out of all lines and stop its timer. Only mq_file.parked refers to it
+ * after this.
+ */
 static void mq_parked_dequeue(struct mq_parked *p)
 {
 	struct mq_file *f = p->ioc.f;
@@ -401,7 +419,10 @@ static void mq_parked_dequeue(struct mq_parked *p)
 	}
 }
 
-/* Look, once it can be woken, whether what it waits for has come before that. */
+/*
+ * Look for what @p waits for once more, as it may have come before @p could be
+ * woken.
+ */
 static void mq_parked_look(struct mq_parked *p)
 {
 	/* WAIT(park:look) */
@@ -416,9 +437,11 @@ static void mq_parked_look(struct mq_parked *p)
 }
 
 /*
- * Begin to wait. False if it was told to end meanwhile. What ends the wait may
- * come as soon as it is MQ_PARKED, but takes the ring's lock before it does more
- * than to say so. It must not be in line before that: a wake-up would go by it.
+ * Begin to wait. Return false if the command was cancelled meanwhile.
+ *
+ * Once it is MQ_PARKED, other threads may end the wait, but all that follows
+ * from that needs the ring's lock, which the caller holds. It must be MQ_PARKED
+ * before it stands in a line, because a wake-up would pass it by otherwise.
  */
 static bool mq_parked_wait(struct mq_parked *p)
 {
@@ -444,7 +467,10 @@ static unsigned long mq_parked_size(void)
 	return mq_kmalloc_bytes(sizeof(struct mq_parked));
 }
 
-/* Memory for a command: ENOMEM, EDQUOT. */
+/*
+ * Allocate a command, and charge it to the open file's payer. Return it, or an
+ * ERR_PTR: ENOMEM, EDQUOT.
+ */
 static struct mq_parked *mq_parked_alloc(struct mq_file *f)
 {
 	struct mq_parked *p;
@@ -482,7 +508,7 @@ static void mq_parked_finish(struct mq_parked *p, int err,
 	mq_uring_done(cmd, err, issue_flags);
 }
 
-/* Carry it out, as whom it is from. */
+/* Carry out the command with the credentials of the task that issued it. */
 static int mq_parked_try(struct mq_parked *p)
 {
 	const struct cred *cred = override_creds(p->cred);
@@ -492,7 +518,10 @@ static int mq_parked_try(struct mq_parked *p)
 	return err;
 }
 
-/* The wait is over: in the task's context, with the ring's lock held. */
+/*
+ * Carry out a command whose wait is over. This runs in the task's context, with
+ * the ring's lock held.
+ */
 static void mq_parked_run(struct io_uring_cmd *cmd, unsigned int issue_flags,
 			  bool dead)
 {
@@ -517,7 +546,7 @@ static void mq_parked_run(struct io_uring_cmd *cmd, unsigned int issue_flags,
 	mq_parked_finish(p, err, issue_flags);
 }
 
-/* It is one more, if that is not too many. */
+/* Add the command to its open file. Return false if that has too many. */
 static bool mq_parked_count(struct mq_parked *p)
 {
 	struct mq_file *f = p->ioc.f;
@@ -534,13 +563,13 @@ static bool mq_parked_count(struct mq_parked *p)
 }
 
 /**
- * mq_park - leave a command waiting
- * @cmd: SEND or RECV, tried a moment ago
- * @ioc: the same
- * @issue_flags: io_uring's, the ring's lock being held
+ * mq_park - let a command wait without a thread
+ * @cmd: a SEND or RECV that has just failed with EAGAIN
+ * @ioc: its call
+ * @issue_flags: from io_uring; the caller holds the ring's lock
  *
- * Return: EIOCBQUEUED, it is completed later; or ENOMEM, EDQUOT, or ENOBUFS: too
- * many wait on this open file.
+ * Return: EIOCBQUEUED: the command will be completed later; or ENOMEM, EDQUOT,
+ * or ENOBUFS: too many commands wait on this open file.
  */
 int mq_park(struct io_uring_cmd *cmd, const struct mq_ioc *ioc,
 	    unsigned int issue_flags)
@@ -578,8 +607,9 @@ static void mq_parked_cancel_locked(struct mq_queue *q, struct mq_parked *p)
 }
 
 /*
- * The ring or the task goes; the ring's lock is held. Its task may not come for
- * long, so what only waits is finished here, if io_uring allows that.
+ * Cancel a command whose ring or task goes away. The caller holds the ring's
+ * lock. The task may not come for long, so this function itself finishes a
+ * command that only waits, if io_uring allows that.
  */
 void mq_park_cancel(struct io_uring_cmd *cmd, unsigned int issue_flags)
 {
@@ -596,10 +626,10 @@ void mq_park_cancel(struct io_uring_cmd *cmd, unsigned int issue_flags)
 }
 
 /**
- * mq_park_withdraw - cancel what is parked
+ * mq_park_withdraw - cancel parked commands
  * @f: the open file of the commands
  * @cmd: a command of the same ring
- * @user_data: of the commands
+ * @user_data: user data of the commands to cancel
  *
  * Return: 0, or ENOENT if there are none.
  */
@@ -620,7 +650,7 @@ int mq_park_withdraw(struct mq_file *f, struct io_uring_cmd *cmd, u64 user_data)
 	return err;
 }
 
-#else /* what would have to wait does not */
+#else /* io_uring cannot cancel: no command is parked */
 
 void mq_park_init(struct mq_file *f)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Commands of io_uring that wait: see park.c. */
+/* Commands of io_uring that wait without a thread: see park.c. */
 #ifndef MQ_CALL_PARK_H
 #define MQ_CALL_PARK_H
 
