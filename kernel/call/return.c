@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The last close of a consumer, or the death of its process: what it holds goes back. */
+/* Returning what a consumer holds, when it is closed or its process dies. */
 #include <linux/sched.h>
 
 #include "base/base.h"
@@ -14,8 +14,10 @@
 #include "call/return.h"
 
 /*
- * The last close of a consumer: all it holds goes back, the oldest first, as
- * some may die of it. In portions, as there is no bound to what one may hold.
+ * Return all that a consumer holds, at its last close or when its process dies.
+ * The oldest message goes first, so that those that become dead go to the
+ * dead-letter queue in order. The lock is dropped between portions, as there is
+ * no bound to what a consumer may hold.
  */
 void mq_deliveries_return(struct mq_file *f)
 {
@@ -45,7 +47,7 @@ void mq_deliveries_return(struct mq_file *f)
 	mq_detail_free(detail);
 }
 
-/* Free what was held in a queue that has been removed. */
+/* Free what a consumer still holds of a queue that has been removed. */
 void mq_deliveries_free(struct mq_file *f)
 {
 	struct mq_queue *q = f->q;

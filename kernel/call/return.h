@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What a consumer holds goes back: see return.c. */
+/* Returning what a consumer holds: see return.c. */
 #ifndef MQ_CALL_RETURN_H
 #define MQ_CALL_RETURN_H
 

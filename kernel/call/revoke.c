@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * DEVMQ_IOC_REVOKE: whoever may purge a queue decides on what others hold. It walks
- * as PEEK and PURGE do, and settles as SETTLE does.
+ * DEVMQ_IOC_REVOKE: a caller that may purge a queue settles what others hold.
+ * It walks through the queue as PEEK and PURGE do, and settles as SETTLE does.
  */
 #include <linux/sched.h>
 #include <linux/devmq.h>
@@ -23,16 +23,16 @@
 
 /**
  * struct mq_revoke - a call of REVOKE
- * @c: where it is
+ * @c: the cursor of the walk
  * @after: the last id that was looked at
  * @last: the last id to look at
- * @pid: only what this process holds, 0: whoever holds it
- * @how: what is to become of it
+ * @pid: only what this process holds, 0: what any process holds
+ * @how: how to settle the deliveries
  * @note: the note of a retry or a reject, or NULL
  * @detail: as for mq_delivery_prepare_locked()
- * @n: how many were taken from their holders
- * @dead: how many of them are dead now
- * @busy: how many could not be
+ * @n: how many deliveries were settled
+ * @dead: how many of their messages are dead now
+ * @busy: how many could not be settled, as their holders had them in hand
  */
 struct mq_revoke {
 	struct mq_cursor		*c;
@@ -47,7 +47,9 @@ struct mq_revoke {
 	u64				busy;
 };
 
-/* Settle one that is in flight, if it is meant. False: that needs a detail. */
+/*
+ * Settle a delivery if the call means it. Return false if that needs a detail.
+ */
 static bool mq_revoke_one(struct mq_queue *q, struct mq_revoke *r,
 			  struct mq_entry *e)
 {
@@ -55,7 +57,7 @@ static bool mq_revoke_one(struct mq_queue *q, struct mq_revoke *r,
 
 	if (r->pid && (!f || f->pid != r->pid))
 		return true;
-	/* Its holder has it in hand: it is being copied out. */
+	/* Its holder has it in hand, and is copying it out. */
 	if (!f || e->hold == MQ_IN_HAND) {
 		r->busy++;
 		return true;
@@ -72,8 +74,9 @@ static bool mq_revoke_one(struct mq_queue *q, struct mq_revoke *r,
 }
 
 /*
- * Settle what @r names, a portion of it: one that is settled counts as much as two
- * that are passed. 0 at the end, EAGAIN, or ENODEV.
+ * Settle a portion of what @r names. A delivery that is settled counts as two
+ * steps, a message that is passed as one. Return 0 at the end, EAGAIN to go on,
+ * or ENODEV.
  */
 static int mq_revoke_some(struct mq_queue *q, struct mq_revoke *r)
 {
@@ -101,7 +104,7 @@ static int mq_revoke_some(struct mq_queue *q, struct mq_revoke *r)
 	return -EAGAIN;
 }
 
-/* Go through the queue. What is handed out from now on stays. */
+/* Walk through the queue. Messages that are sent from now on are left alone. */
 static int mq_revoke_all(struct mq_file *f, struct mq_revoke *r)
 {
 	struct mq_queue *q = f->q;
@@ -142,7 +145,7 @@ int mq_ioc_revoke(struct mq_ioc *ioc)
 	err = mq_settlement_check(&a->how, DEVMQ_ACTION_PURGE);
 	if (err)
 		return err;
-	/* Who sees no process ids, as PEEK shows them, can name none. */
+	/* A caller to whom PEEK shows no process ids can name none. */
 	if (a->holder_pid && !mq_record_pid(1))
 		return -ESRCH;
 	r.note = mq_settlement_note(&a->how);
