@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * DEVMQ_IOC_PEEK and DEVMQ_IOC_PURGE: walking through a queue by id, past
- * other people's work, without holding its lock for long. Neither sleeps for
- * anything, so no signal ends them but one that kills.
+ * DEVMQ_IOC_PEEK and DEVMQ_IOC_PURGE: walks through a queue by id, while others
+ * use it, that hold its lock for short times only. Neither call waits for
+ * anything, so only a signal that kills the caller ends it early.
  */
 #include <linux/bitops.h>
 #include <linux/ktime.h>
@@ -27,14 +27,16 @@
 #include "call/peek.h"
 #include "call/record.h"
 
-/* All that may be asked for. */
+/* All states that a caller may ask for. */
 #define MQ_STATES	(DEVMQ_STATE_MASK(DEVMQ_STATE_READY) | \
 			 DEVMQ_STATE_MASK(DEVMQ_STATE_IN_FLIGHT) | \
 			 DEVMQ_STATE_MASK(DEVMQ_STATE_DELAYED) | \
 			 DEVMQ_STATE_MASK(DEVMQ_STATE_DEFERRED) | \
 			 DEVMQ_STATE_MASK(DEVMQ_STATE_DEAD))
 
-/* What there is to show, with references to all that is not copied. */
+/*
+ * Fill in what PEEK shows of a message, with references to what is not copied.
+ */
 static void mq_view_fill(struct mq_show *v, const struct mq_entry *e)
 {
 	const struct mq_msg *m = mq_msg(e);
@@ -46,7 +48,7 @@ static void mq_view_fill(struct mq_show *v, const struct mq_entry *e)
 	mq_text_get(v->note);
 	if (m->state != DEVMQ_STATE_IN_FLIGHT)
 		return;
-	/* One that is being handed over at this moment has no time yet. */
+	/* A delivery that is just being handed out has no time yet. */
 	holder = READ_ONCE(m->holder);
 	v->x.since_ns = holder && m->since_ns ? mq_to_realtime(m->since_ns) :
 						ktime_get_real_ns();
@@ -61,11 +63,11 @@ static void mq_view_put(struct mq_show *v)
 }
 
 /**
- * struct mq_look - a look under way
- * @f: who looks
- * @c: where it is
- * @held: at nothing but what @f holds
- * @states: mask of states; without @held
+ * struct mq_look - a call of PEEK
+ * @f: the open file that looks
+ * @c: the cursor of the walk
+ * @held: show only what @f holds
+ * @states: mask of the states to show; without @held
  * @after: the last id that was looked at
  */
 struct mq_look {
@@ -76,7 +78,10 @@ struct mq_look {
 	u64			after;
 };
 
-/* The next message; NULL at the end, or an ERR_PTR of ENODEV or EAGAIN. */
+/*
+ * Return the next message; NULL at the end; or an ERR_PTR: ENODEV, or EAGAIN to
+ * go on in another hold of the lock.
+ */
 static struct mq_entry *mq_look_next_locked(struct mq_look *l)
 {
 	unsigned int left = MQ_WALK_STEPS;
@@ -90,7 +95,10 @@ static struct mq_entry *mq_look_next_locked(struct mq_look *l)
 	return mq_walk_locked(q, l->c, l->states, &l->after, &left);
 }
 
-/* Look at the next message. 0, ENOENT at the end, ENODEV, or EAGAIN. */
+/*
+ * Fill @v in from the next message. Return 0, ENOENT at the end, ENODEV, or
+ * EAGAIN.
+ */
 static int mq_view_next(struct mq_look *l, struct mq_show *v)
 {
 	struct mq_queue *q = l->f->q;
@@ -110,7 +118,7 @@ static int mq_view_next(struct mq_look *l, struct mq_show *v)
 	return err;
 }
 
-/* Show a message, its payload cut off at @max, if it fits. */
+/* Copy a message out, if it fits, with @max bytes of its payload at most. */
 static int mq_view_show(struct mq_show *v, struct devmq_peek *a, u64 max)
 {
 	u32 size = min_t(u64, mq_size(v->e), max);
@@ -130,8 +138,9 @@ static int mq_view_show(struct mq_show *v, struct devmq_peek *a, u64 max)
 }
 
 /*
- * Begin to look: where the file's last look stopped, unless another thread does
- * so now. Two with one place would send each other back for ever.
+ * Begin a walk with the open file's cursor, which is where the last walk
+ * stopped. If another thread uses it, return @own: two walks with one cursor
+ * would set each other back for ever.
  */
 struct mq_cursor *mq_look_begin(struct mq_file *f, struct mq_cursor *own)
 {
@@ -141,7 +150,10 @@ struct mq_cursor *mq_look_begin(struct mq_file *f, struct mq_cursor *own)
 	return own;
 }
 
-/* The place is kept for the next look, unless it is the end, which is near. */
+/*
+ * End a walk. The open file's cursor keeps its place for the next walk, unless
+ * it is at the end of the queue, which is found without it.
+ */
 void mq_look_end(struct mq_file *f, struct mq_cursor *c)
 {
 	bool kept = c == &f->cursor;
@@ -154,7 +166,7 @@ void mq_look_end(struct mq_file *f, struct mq_cursor *c)
 		clear_bit_unlock(0, &f->looking);
 }
 
-/* Show what there is, as long as it fits. */
+/* Show messages as long as they fit. */
 static int mq_look(struct mq_file *f, struct mq_cursor *c, struct devmq_peek *a)
 {
 	struct mq_look l = {
@@ -205,14 +217,14 @@ int mq_ioc_peek(struct mq_ioc *ioc)
 }
 
 /**
- * struct mq_purge - a purge under way
- * @c: where it is
+ * struct mq_purge - a call of PURGE
+ * @c: the cursor of the walk
  * @after: the last id that was looked at
  * @last: the last id to look at
- * @older_ns: what has not been in its state for so long stays
- * @states: mask of states that go
- * @reason: what they died of, or 0
- * @n: how many went
+ * @older_ns: keep messages that have been in their state for less than this
+ * @states: mask of the states to purge
+ * @reason: purge only messages that died of this, 0: any
+ * @n: how many were purged
  */
 struct mq_purge {
 	struct mq_cursor	*c;
@@ -224,7 +236,10 @@ struct mq_purge {
 	u64			n;
 };
 
-/* Has it been in its state for longer than that? A tick less may be none. */
+/*
+ * Return true if the message has been in its state for @ns or longer. Its age
+ * is counted in ticks, so the true age may be less by up to a tick.
+ */
 static bool mq_is_older(const struct mq_entry *e, u64 ns)
 {
 	u64 age = mq_ticks_age(mq_msg(e)->since);
@@ -233,8 +248,9 @@ static bool mq_is_older(const struct mq_entry *e, u64 ns)
 }
 
 /*
- * Take out what @p names, a portion of it: one that goes counts as much as two
- * that are passed. 0 at the end, EAGAIN, or ENODEV.
+ * Purge a portion of what @p names. A message that is purged counts as two
+ * steps, one that is passed as one. Return 0 at the end, EAGAIN to go on, or
+ * ENODEV.
  */
 static int mq_purge_some(struct mq_queue *q, struct mq_purge *p)
 {
@@ -262,7 +278,10 @@ static int mq_purge_some(struct mq_queue *q, struct mq_purge *p)
 	return -EAGAIN;
 }
 
-/* What is sent from now on stays. Return: 0 or ENODEV. */
+/*
+ * Bound @last_id by the last message that was sent, so that a walk leaves alone
+ * what is sent from now on; 0 is no bound of the caller's. Return 0 or ENODEV.
+ */
 int mq_last_now(struct mq_queue *q, u64 *last_id)
 {
 	int err = 0;
@@ -276,7 +295,7 @@ int mq_last_now(struct mq_queue *q, u64 *last_id)
 	return err;
 }
 
-/* What is to be purged, with what the caller left open filled in. */
+/* Check the argument and fill in @p. What the caller left open has defaults. */
 static int mq_purge_begin(struct mq_queue *q, const struct devmq_purge *a,
 			  struct mq_purge *p)
 {
@@ -308,7 +327,7 @@ int mq_ioc_purge(struct mq_ioc *ioc)
 		err = mq_purge_some(q, &p);
 		mq_unlock(q);
 		cond_resched();
-		/* Some have gone: whoever lives to hear of it hears of all. */
+		/* Each caller that survives learns of all that it purged. */
 		if (err == -EAGAIN && mq_dying())
 			err = -EINTR;
 	} while (err == -EAGAIN);
