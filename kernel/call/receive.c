@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Receiving. A message is taken off the ready order, copied out with no
- * spinlock held, and only then settled; where the copying fails it goes back
- * to its place, so nothing is lost. A small plain one is copied where it stands,
- * with the lock held and without faults, and taken and settled at once.
+ * Receiving. A receiver takes a message out of the ready order, copies it out
+ * with no spinlock held, and settles it after that. If the copy fails, the
+ * message goes back to its place, so nothing is lost. A small plain message is
+ * copied in place, with the lock held and without page faults, and is taken and
+ * acknowledged in the same hold.
  */
 #include <linux/sched/signal.h>
 #include <linux/uio.h>
@@ -32,13 +33,13 @@
 #include "call/owner.h"
 #include "call/receive.h"
 
-/* Most bytes of a payload that is copied with the queue's lock held. */
+/* The most bytes of a payload that is copied with the queue's lock held. */
 #define MQ_SMALL	256
 
 /*
- * With framing=line, what is read ends in a newline, so that whoever reads lines
- * gets each message alone: one that does not end so is read with a newline behind
- * it. The message itself stays as it is.
+ * Return true if read(2) appends a newline to the message. With framing=line,
+ * each message that is read ends in a newline, so that a program that reads
+ * lines gets the messages one by one. The message itself does not change.
  */
 static bool mq_lacks_newline(const struct mq_queue *q, const struct mq_entry *e)
 {
@@ -48,13 +49,17 @@ static bool mq_lacks_newline(const struct mq_queue *q, const struct mq_entry *e)
 	       (!size || mq_payload(e)[size - 1] != '\n');
 }
 
-/* Bytes that read(2) gives of a message. */
+/* Return how many bytes read(2) gives for a message. */
 static u32 mq_read_size(const struct mq_queue *q, const struct mq_entry *e)
 {
 	return mq_size(e) + mq_lacks_newline(q, e);
 }
 
-/* The half-read message, or the next one; as mq_delivery_next_locked(). */
+/*
+ * Take the half-read message, or the next one if there is none. Return as
+ * mq_delivery_next_locked(), or ESTALE if the rest of a half-read message is
+ * lost.
+ */
 static struct mq_entry *mq_pick_now(struct mq_file *f)
 {
 	struct mq_queue *q = f->q;
@@ -65,7 +70,7 @@ static struct mq_entry *mq_pick_now(struct mq_file *f)
 		mq_lease_expire_locked(q, f->partial);
 	e = f->partial;
 	if (unlikely(f->lost) && !q->gone) {
-		/* The rest of what was half read is somebody else's now. */
+		/* The delivery that was half read has ended. */
 		WRITE_ONCE(f->lost, false);
 		e = ERR_PTR(-ESTALE);
 	} else if (unlikely(e) && !q->gone) {
@@ -84,7 +89,10 @@ static struct mq_entry *mq_pick_now(struct mq_file *f)
 	return e;
 }
 
-/* The same, and if there is none, not because time has not been seen to. */
+/*
+ * As mq_pick_now(), but return EAGAIN only if nothing is due, which might make
+ * a message ready.
+ */
 static struct mq_entry *mq_pick(struct mq_file *f)
 {
 	struct mq_entry *e;
@@ -95,8 +103,8 @@ static struct mq_entry *mq_pick(struct mq_file *f)
 }
 
 /*
- * Sleep until there may be something to read, without rx: another thread may
- * want to try meanwhile.
+ * Sleep until there may be a message. Meanwhile mq_file.rx is released, so that
+ * another thread can try. Return 0 with it held, or ERESTARTSYS without.
  */
 static int mq_wait_to_read(struct mq_file *f, bool *called)
 {
@@ -106,17 +114,17 @@ static int mq_wait_to_read(struct mq_file *f, bool *called)
 	err = mq_wait_message(&f->stand, true, DEVMQ_FOREVER, called);
 	if (!err && mutex_trylock(&f->rx))
 		return 0;
-	/* Who knows for how long; others may be faster. */
+	/* The mutex may take long: let another receiver try first. */
 	mq_answer_message(&f->q->gate, called);
 	return err ?: mutex_lock_interruptible(&f->rx) ? -ERESTARTSYS : 0;
 }
 
-/* A delivery was read up to @done of its bytes. */
+/* Acknowledge or hold a delivery of which @done bytes have been read. */
 static void mq_delivered(struct mq_file *f, struct mq_entry *e, u32 done)
 {
 	struct mq_queue *q = f->q;
 	bool whole = done == mq_read_size(q, e);
-	/* Who was killed meanwhile has not seen it: it comes back at close. */
+	/* A reader that is killed has not seen it: hold it until the close. */
 	bool ack = likely(whole && !fatal_signal_pending(current));
 
 	mq_lock(q);
@@ -139,13 +147,13 @@ static void mq_delivered(struct mq_file *f, struct mq_entry *e, u32 done)
 		mq_wake_stand(&f->stand);
 }
 
-/* Not a byte could be copied. */
+/* End a read of a delivery that could copy no byte. */
 static void mq_not_delivered(struct mq_file *f, struct mq_entry *e, u32 done)
 {
 	struct mq_queue *q = f->q;
 
 	if (done) {
-		/* Of the rest: it stays half-read. */
+		/* Earlier reads copied a part: it stays half-read. */
 		mq_delivered(f, e, done);
 		return;
 	}
@@ -157,9 +165,9 @@ static void mq_not_delivered(struct mq_file *f, struct mq_entry *e, u32 done)
 }
 
 /*
- * Take the half-read message, or the next one, with rx held. Return: the entry,
- * NULL at end of file, or an ERR_PTR, but for ERESTARTSYS with rx not held any
- * more.
+ * Take the half-read message, or the next one, and wait for it unless @nowait.
+ * The caller holds mq_file.rx. Return the entry; NULL at end of file; or an
+ * ERR_PTR, where ERESTARTSYS says that mq_file.rx is not held any more.
  */
 static noinline struct mq_entry *mq_pick_wait(struct mq_file *f, bool nowait)
 {
@@ -183,7 +191,10 @@ static noinline struct mq_entry *mq_pick_wait(struct mq_file *f, bool nowait)
 	return e;
 }
 
-/* What a read takes: an entry in hand, with rx held; NULL or an ERR_PTR: not. */
+/*
+ * Take the message to read. Return its entry, with mq_file.rx held; or NULL or
+ * an ERR_PTR, with mq_file.rx released.
+ */
 static noinline struct mq_entry *mq_read_begin(struct mq_file *f, bool nowait)
 {
 	struct mq_entry *e = mq_pick(f);
@@ -195,13 +206,16 @@ static noinline struct mq_entry *mq_read_begin(struct mq_file *f, bool nowait)
 			mutex_unlock(&f->rx);
 		return e;
 	}
-	/* A half-read message has what lease it began with. */
+	/* A half-read message keeps the lease that it began with. */
 	if (!f->partial_done)
 		mq_delivery_lease(f, e);
 	return e;
 }
 
-/* So much of it was copied, behind @done bytes that had been before. */
+/*
+ * End a read that copied @copied of @size bytes, behind @done bytes that
+ * earlier reads copied. Release mq_file.rx, and return what read(2) returns.
+ */
 static noinline ssize_t mq_read_end(struct mq_file *f, struct mq_entry *e,
 				    u32 done, size_t size, size_t copied)
 {
@@ -218,7 +232,10 @@ static noinline ssize_t mq_read_end(struct mq_file *f, struct mq_entry *e,
 	return ret;
 }
 
-/* The first message, if that and the queue are plain and @size is enough. */
+/*
+ * Return the first message, if the message, the open file and the queue are
+ * plain, and @size bytes are enough for it; else NULL.
+ */
 static struct mq_entry *mq_plain_first(struct mq_queue *q, struct mq_file *f,
 				       size_t size)
 {
@@ -235,7 +252,7 @@ static struct mq_entry *mq_plain_first(struct mq_queue *q, struct mq_file *f,
 	if (unlikely(!e))
 		return NULL;
 	m = mq_msg(e);
-	/* What has failed may be handed out alone. */
+	/* A message that has failed may have to be handed out alone. */
 	if (unlikely(m->detail || m->sizes | m->failures ||
 		     m->size == sizeof(*m) || m->size - sizeof(*m) > size))
 		return NULL;
@@ -243,10 +260,10 @@ static struct mq_entry *mq_plain_first(struct mq_queue *q, struct mq_file *f,
 }
 
 /*
- * It is handed out. The caller counts what it is then, so that a message that
- * is done in the same moment does not go through being in flight. This and the
- * next two are parts of the two ways below: as calls they take 38 instructions
- * more.
+ * Take a plain message out of the ready order. The caller counts its new state,
+ * so that a message that is acknowledged in the same hold is never counted as
+ * in flight. This function and the next two are inline in mq_read_large() and
+ * mq_read_plain(): as calls they take 38 instructions more.
  */
 static __always_inline void mq_plain_deliver(struct mq_queue *q,
 					     struct mq_entry *e,
@@ -261,12 +278,15 @@ static __always_inline void mq_plain_deliver(struct mq_queue *q,
 	trace_mq_deliver(q, e);
 }
 
-/* It is done, and has left. Return: there was no room before. */
+/*
+ * Acknowledge a plain message and unlink it. Return true if the queue was full
+ * before that, or if nobody polls for room and it does not matter.
+ */
 static __always_inline bool mq_plain_ack(struct mq_queue *q, struct mq_file *f,
 					 struct mq_entry *e,
 					 const struct mq_msg *m)
 {
-	/* Who begins to wait for room only now looks later than this. */
+	/* A poller that joins after this looks after this, too. */
 	bool was_full = !waitqueue_active(&q->gate.writers) || mq_queue_is_full(q);
 
 	f->last_id = m->id;
@@ -278,7 +298,7 @@ static __always_inline bool mq_plain_ack(struct mq_queue *q, struct mq_file *f,
 	return was_full;
 }
 
-/* Its sender may go on, and its memory is free. */
+/* Wake senders that wait for room, and free a message that was acknowledged. */
 static __always_inline void mq_plain_done(struct mq_queue *q,
 					  struct mq_entry *e, u32 size,
 					  bool was_full)
@@ -289,8 +309,9 @@ static __always_inline void mq_plain_done(struct mq_queue *q,
 }
 
 /*
- * Copy a small message out with the lock held: that is shorter than to hold the
- * lock twice. A page of the user's that is not there is not waited for.
+ * Copy a small message out with the lock held, which is faster than to take the
+ * lock twice. Return false if that needs a page that is not there: with the
+ * lock held it cannot be waited for.
  */
 static bool mq_plain_copy(char __user *to, const struct mq_msg *m, u32 size)
 {
@@ -302,18 +323,23 @@ static bool mq_plain_copy(char __user *to, const struct mq_msg *m, u32 size)
 	return whole;
 }
 
-/* Only a part could be copied, or it is not to be acknowledged. */
+/*
+ * End the read of a plain message of which only a part was copied, or which
+ * must not be acknowledged now.
+ */
 static noinline ssize_t mq_plain_end(struct mq_file *f, struct mq_entry *e,
 				     size_t copied)
 {
 	mutex_lock(&f->rx);
-	/* One can be half read, and that is another already. */
+	/* Only one message can be half-read: if there is one, undo this. */
 	if (copied != mq_size(e) && READ_ONCE(f->partial))
 		copied = 0;
 	return mq_read_end(f, e, 0, mq_size(e), copied);
 }
 
-/* The rest of mq_read_plain(), for a message that is not small: it is in hand. */
+/*
+ * The rest of mq_read_plain() for a message that is not small, and is in hand.
+ */
 static ssize_t mq_read_large(struct mq_queue *q, struct mq_file *f,
 			     struct mq_entry *e, char __user *to)
 {
@@ -338,8 +364,8 @@ static ssize_t mq_read_large(struct mq_queue *q, struct mq_file *f,
 }
 
 /*
- * Read a plain message from a plain queue, whole. Return: its size, or EFAULT;
- * 0: there is none, or it is not so simple, and nothing was done.
+ * Read the whole of a plain message from a plain queue. Return its size, or
+ * EFAULT; or 0 if there is none, or it is not so simple: then nothing was done.
  */
 static ssize_t mq_read_plain(struct mq_queue *q, struct mq_file *f,
 			     char __user *to, size_t size)
@@ -379,7 +405,7 @@ out:
 	return 0;
 }
 
-/* read(2): bytes of one message. */
+/* read(2): read bytes of one message. */
 ssize_t mq_read(struct file *file, char __user *to, size_t size, loff_t *pos)
 {
 	struct mq_file *f = file->private_data;
@@ -388,7 +414,7 @@ ssize_t mq_read(struct file *file, char __user *to, size_t size, loff_t *pos)
 
 	if (unlikely(!size))
 		return 0;
-	/* Called in one place, so that it is not a call. */
+	/* One call site, so that the compiler makes it inline. */
 again:
 	ret = mq_read_plain(f->q, f, to, size);
 	if (likely(ret))
@@ -411,7 +437,7 @@ again:
 			   mq_copy_out(to, e, f->partial_done, size));
 }
 
-/* Copy @size of the bytes that are read of a message, from @done on. */
+/* Copy @size of the bytes that read(2) gives for a message, from @done on. */
 static size_t mq_copy_pieces(const struct mq_entry *e, u32 done, size_t size,
 			     struct iov_iter *to)
 {
@@ -419,13 +445,13 @@ static size_t mq_copy_pieces(const struct mq_entry *e, u32 done, size_t size,
 	size_t own = min_t(size_t, size, left);
 	size_t copied = copy_to_iter(mq_payload(e) + done, own, to);
 
-	/* Behind the message there is nothing but a newline. */
+	/* Behind the payload there is only the newline. */
 	if (own < size && copied == own)
 		copied += copy_to_iter("\n", 1, to);
 	return copied;
 }
 
-/* The same for what goes out in pieces, to the kernel, or to io_uring. */
+/* As mq_read(), to an iterator: for readv(2), the kernel and io_uring. */
 ssize_t mq_read_iter(struct mq_file *f, struct kiocb *iocb, struct iov_iter *to)
 {
 	struct mq_entry *e;
@@ -452,7 +478,10 @@ ssize_t mq_read_iter(struct mq_file *f, struct kiocb *iocb, struct iov_iter *to)
 			   mq_copy_pieces(e, f->partial_done, size, to));
 }
 
-/* FIONREAD: bytes of the next message that this open file would read. */
+/*
+ * FIONREAD: return the bytes that are left of the half-read message, or those
+ * of the next message, if this open file may receive it.
+ */
 u32 mq_next_size(struct mq_file *f)
 {
 	struct mq_queue *q = f->q;
