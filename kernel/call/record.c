@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Records, from and to user space: see record.h. What comes in is read once and
- * checked as a copy; what goes out is zeroed first.
+ * Records, from and to user space: see record.h. A record that comes in is read
+ * once and checked as a copy; one that goes out is zeroed first.
  */
 #include <linux/ctype.h>
 #include <linux/ktime.h>
@@ -28,12 +28,15 @@
 #include "call/record.h"
 
 /*
- * What waits for more than so many nanoseconds stays for long, as far as memory
- * goes. Any instant of CLOCK_REALTIME is more than that.
+ * A message with a longer delay than this stays for long, where its memory is
+ * concerned. An instant of CLOCK_REALTIME (DEVMQ_RECORD_AT) is always longer.
  */
 #define MQ_LONG_DELAY	NSEC_PER_SEC
 
-/* Check what the header says by itself; all that the kernel stamps is zero. */
+/*
+ * Check a record's header on its own. The fields that the kernel fills in must
+ * be zero.
+ */
 static int mq_record_check(const struct mq_queue *q,
 			   const struct devmq_record *r)
 {
@@ -59,7 +62,10 @@ static bool mq_header_name_ok(const u8 *name, size_t size)
 	return true;
 }
 
-/* Headers fill their space exactly, each with a proper name. */
+/*
+ * Check that the headers fill their space exactly, and that their names are
+ * valid.
+ */
 static int mq_headers_check(const u8 *p, size_t size)
 {
 	while (size) {
@@ -79,7 +85,10 @@ static int mq_headers_check(const u8 *p, size_t size)
 	return 0;
 }
 
-/* What the sender says of its time, for when it comes into the queue. */
+/*
+ * Note the sender's priority, delay and time to live in the entry. The times
+ * begin when the entry is linked.
+ */
 static void mq_record_times(struct mq_entry *e, const struct devmq_record *r)
 {
 	mq_msg(e)->priority = r->priority;
@@ -91,7 +100,8 @@ static void mq_record_times(struct mq_entry *e, const struct devmq_record *r)
 }
 
 /*
- * Bytes of a record, from @body where that is in the kernel, else from @user.
+ * Copy @size bytes of a record, from the offset @at of @body, or of @user if
+ * @body is NULL.
  */
 static int mq_record_copy(void *to, const void *body, const void __user *user,
 			  u32 at, u32 size)
@@ -104,8 +114,8 @@ static int mq_record_copy(void *to, const void *body, const void __user *user,
 }
 
 /*
- * Key, headers and de-duplication id: not every message has any. The last is
- * not for receivers.
+ * Copy the key, the headers and the de-duplication id, which not every message
+ * has. Receivers do not get the last.
  */
 static noinline int mq_record_meta(struct mq_queue *q, struct mq_entry *e,
 				   const struct devmq_record *r,
@@ -133,14 +143,15 @@ static noinline int mq_record_meta(struct mq_queue *q, struct mq_entry *e,
 }
 
 /**
- * mq_record_get - make an entry of a record of the user's
+ * mq_record_get - read a record and make an entry for it
  * @f: the producer
- * @c: its chunk, claimed
- * @from: where it comes from; a record may not reach beyond the space there
+ * @c: the producer's chunk, claimed
+ * @from: the source, whose window has the record's header at least; no record
+ *	may reach beyond the source's space
  * @step: gets the distance to the next record
  *
- * Return: the entry, or an ERR_PTR: EFAULT, EINVAL, EMSGSIZE, and what
- * mq_entry_alloc() has.
+ * Return: the entry, or an ERR_PTR: EFAULT, EINVAL, EMSGSIZE, or an error of
+ * mq_entry_alloc().
  */
 struct mq_entry *mq_record_get(struct mq_file *f, struct mq_chunk **c,
 			       const struct mq_source *from, u64 *step)
@@ -171,7 +182,7 @@ struct mq_entry *mq_record_get(struct mq_file *f, struct mq_chunk **c,
 		return ERR_PTR(-EMSGSIZE);
 	if (unlikely(r->size > from->end - from->at)) {
 		body = NULL;
-		/* Making room may cost others their messages: not for nothing. */
+		/* Do not drop messages for a record that cannot be read. */
 		if (READ_ONCE(q->opt.overflow) == MQ_OVERFLOW_DROP_HEAD &&
 		    fault_in_readable(user, r->size))
 			return ERR_PTR(-EFAULT);
@@ -201,7 +212,7 @@ static u16 mq_text_size(const struct mq_text *t)
 	return t ? t->size : 0;
 }
 
-/* Bytes that the record of an entry with an extra block takes in a buffer. */
+/* Return the bytes that a record with an extra block takes in a buffer. */
 u64 mq_record_long_step(const struct mq_entry *e)
 {
 	return DEVMQ_ALIGN(sizeof(struct devmq_record) +
@@ -212,8 +223,9 @@ u64 mq_record_long_step(const struct mq_entry *e)
 }
 
 /*
- * An instant of CLOCK_BOOTTIME, as CLOCK_REALTIME goes now. By how far the two are
- * apart and not by what they show: an interrupt may come between two readings.
+ * Convert an instant of CLOCK_BOOTTIME to CLOCK_REALTIME; MQ_NEVER becomes 0.
+ * This uses the distance of the clocks, and not what they show, as an interrupt
+ * may come between two readings.
  */
 u64 mq_to_realtime(u64 time)
 {
@@ -223,7 +235,10 @@ u64 mq_to_realtime(u64 time)
 	return time == MQ_NEVER ? 0 : time + ahead;
 }
 
-/* Fill in what PEEK, or RECV of a message that has a history, says besides. */
+/*
+ * Fill in the extra block, which PEEK shows of each message, and RECV of one
+ * with a history (mq_has_extra).
+ */
 static void mq_extra_fill(struct devmq_extra *x, const struct mq_entry *e,
 			  const struct mq_detail *m)
 {
@@ -243,10 +258,10 @@ static void mq_extra_fill(struct devmq_extra *x, const struct mq_entry *e,
 	x->note_size = mq_text_size(m->note);
 }
 
-/* What PEEK shows of a message, or RECV of one that has a history. */
+/* Fill in a record with an extra block. This takes no references. */
 void mq_show_fill(struct mq_show *s, const struct mq_entry *e)
 {
-	/* A RECV that is at work on it may have put that aside. */
+	/* A RECV that makes the record in place clears this meanwhile. */
 	const struct mq_detail *m = READ_ONCE(mq_msg(e)->detail);
 
 	s->e = e;
@@ -258,7 +273,10 @@ void mq_show_fill(struct mq_show *s, const struct mq_entry *e)
 			  mq_text_size(s->note);
 }
 
-/* Bytes of its record, with @size bytes of payload. */
+/*
+ * Return the bytes that the record takes in a buffer, with @size bytes of
+ * payload.
+ */
 u64 mq_show_step(const struct mq_show *s, u32 size)
 {
 	const struct mq_msg *m = mq_msg(s->e);
@@ -269,9 +287,9 @@ u64 mq_show_step(const struct mq_show *s, u32 size)
 
 /**
  * mq_show_put - copy a message out as a record with an extra block
- * @to: where; there is room for mq_show_step()
- * @s: the record; nobody changes its message
- * @size: show so many bytes of the payload
+ * @to: user address; there is room for mq_show_step()
+ * @s: the record, whose message does not change meanwhile
+ * @size: bytes of the payload to show
  *
  * Return: 0 or EFAULT.
  */
@@ -304,7 +322,9 @@ int mq_show_put(void __user *to, struct mq_show *s, u32 size)
 	return 0;
 }
 
-/* Copy an entry in hand out as a record. There is room for its step. */
+/*
+ * Copy a message in hand out as a record. There is room for mq_record_step().
+ */
 int mq_record_put(void __user *to, const struct mq_entry *e)
 {
 	const struct mq_msg *m = mq_msg(e);
@@ -316,7 +336,7 @@ int mq_record_put(void __user *to, const struct mq_entry *e)
 		return mq_show_put(to, &show, mq_size(e));
 	}
 	mq_record_fill(&r, e);
-	/* Behind the header the data is laid out as in the record. */
+	/* A message is laid out as its record is. */
 	if (copy_to_user(to, &r, sizeof(r)) ||
 	    _copy_to_user(to + sizeof(r), m + 1, mq_msg_step(m) - sizeof(*m)))
 		return -EFAULT;

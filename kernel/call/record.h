@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Records: how a message looks from user space, where it is more than its
- * payload. What is done for each of many is here, the rest in record.c.
+ * Records: the form in which SEND, RECV and PEEK exchange messages with user
+ * space. The functions that run for each of many messages are inline here; the
+ * others are in record.c.
  */
 #ifndef MQ_CALL_RECORD_H
 #define MQ_CALL_RECORD_H
@@ -19,12 +20,12 @@ struct mq_file;
 struct mq_text;
 
 /**
- * struct mq_source - where the records of a SEND come from
- * @window: a piece of them, copied, or NULL: there has been none
- * @user: where that came from
- * @space: bytes of records there
- * @at: how far the window has been read
- * @end: how much there is in it
+ * struct mq_source - where SEND reads its records from
+ * @window: buffer with a copy of the next bytes, or NULL if none was needed yet
+ * @user: user address of the beginning of the window
+ * @space: bytes of records from there on
+ * @at: offset of the next record in the window
+ * @end: bytes in the window
  */
 struct mq_source {
 	void		*window;
@@ -36,11 +37,11 @@ struct mq_source {
 
 /**
  * struct mq_show - a record with an extra block
- * @e: the entry; of it only the message is looked at any more
- * @r: the record's header
+ * @e: the entry, of which only the message is used
+ * @r: the header of the record
  * @x: the extra block
- * @origin: the name of the queue where it died, or NULL
- * @note: what came with its last failure or a reject, or NULL
+ * @origin: the name of the queue where the message died, or NULL
+ * @note: the note of its last failure or reject, or NULL
  */
 struct mq_show {
 	const struct mq_entry	*e;
@@ -59,27 +60,34 @@ u64 mq_show_step(const struct mq_show *s, u32 size);
 int mq_show_put(void __user *to, struct mq_show *s, u32 size);
 int mq_record_put(void __user *to, const struct mq_entry *e);
 
-/* The size of a record, and above that its flags. */
+/* Return the size of a record, and above it the flags. */
 static inline u64 mq_record_head(const struct devmq_record *r)
 {
 	return r->size | (u64)r->flags << 32;
 }
 
-/* Bytes that it counts in its queue's bound, once it was checked. */
+/*
+ * Return the bytes that a record, which was checked, counts in a queue's bound.
+ */
 static inline u64 mq_record_bytes(const struct devmq_record *r)
 {
 	return (u64)r->size - DEVMQ_RECORD_PAYLOAD(r) + r->key_size +
 	       r->headers_size;
 }
 
-/* Its priority, and above that what a sender has no say in. */
+/*
+ * Return the priority, and above it the fields that a sender has to leave zero.
+ */
 static inline u32 mq_record_level(const struct devmq_record *r)
 {
 	return r->priority | r->state << 8 | r->failure << 16 |
 	       (u32)r->reserved << 24;
 }
 
-/* Is there nothing but these two and a payload? All else is left open. */
+/*
+ * Return true if a record has nothing but the fields of mq_record_head() and
+ * mq_record_level(), which the caller checks, and a payload.
+ */
 static inline bool mq_record_is_plain(const struct devmq_record *r)
 {
 	const u64 *w = (const u64 *)r;
@@ -90,7 +98,7 @@ static inline bool mq_record_is_plain(const struct devmq_record *r)
 	return !(w[1] | w[2] | w[3] | w[4] | w[5] | w[6] | r->failures | w[8]);
 }
 
-/* Has the kernel something to say of it that does not stand in the header? */
+/* Return true if the record of the message needs an extra block. */
 static inline bool mq_has_extra(const struct mq_entry *e)
 {
 	const struct mq_detail *detail = mq_msg(e)->detail;
@@ -98,14 +106,14 @@ static inline bool mq_has_extra(const struct mq_entry *e)
 	return unlikely(detail) && (detail->reason || detail->origin || detail->note);
 }
 
-/* Bytes that the record of an entry takes in a buffer. */
+/* Return the bytes that the record of a message takes in a buffer. */
 static inline u64 mq_record_step(const struct mq_entry *e)
 {
 	return likely(!mq_has_extra(e)) ? mq_msg_step(mq_msg(e)) :
 					  mq_record_long_step(e);
 }
 
-/* The same as a copy, of any message. */
+/* Fill in the header of a message's record, as the caller may see it. */
 static inline void mq_record_fill(struct devmq_record *r,
 				  const struct mq_entry *e)
 {
