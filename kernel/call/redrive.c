@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * DEVMQ_IOC_REDRIVE: another attempt for the dead, and another queue for any.
+ * DEVMQ_IOC_REDRIVE: makes dead messages ready again, and moves dead and other
+ * messages to another queue.
  *
- * A message that goes to another queue is copied first, to memory of its own: a
- * queue that has an order needs a larger entry, and a chunk is compacted by the
- * queue that it was sent to, which does not find what has left. The message is then
- * looked for once more in this queue: somebody may have been faster.
+ * A message that goes to another queue is copied first, to memory of its own. A
+ * queue that has an order needs a larger entry; and a chunk is compacted by the
+ * queue that its messages were sent to, which does not find one that has left.
+ * After the copy the message is looked up once more, as another thread may have
+ * taken it meanwhile.
  *
- * What is moved though it is not dead has its place in the other queue's bounds
- * before it leaves this one (mq_queue_reserve()). From when it leaves until it is
- * there nothing sleeps and nothing fails, so whoever is killed loses none of it and
- * makes none of it two.
+ * A message that is moved though it is not dead has its place in the other
+ * queue's bounds reserved before it leaves this queue (mq_queue_reserve).
+ * Nothing sleeps or fails between its leaving and its arrival. So a caller that
+ * is killed neither loses a message nor makes two of one.
  */
 #include <linux/file.h>
 #include <linux/mount.h>
@@ -39,26 +41,26 @@
 #include "call/peek.h"
 #include "call/redrive.h"
 
-/* Where those that can be redriven are. */
+/* States of messages that are dead, or came here as dead. */
 #define MQ_REDRIVEN	(DEVMQ_STATE_MASK(DEVMQ_STATE_READY) | \
 			 DEVMQ_STATE_MASK(DEVMQ_STATE_DEFERRED) | \
 			 DEVMQ_STATE_MASK(DEVMQ_STATE_DEAD))
-/* And those that can be moved. */
+/* States of messages that can be moved. */
 #define MQ_MOVABLE	(MQ_REDRIVEN | DEVMQ_STATE_MASK(DEVMQ_STATE_DELAYED))
 
 /**
- * struct mq_redrive - a redrive under way
+ * struct mq_redrive - a call of REDRIVE
  * @q: the queue
- * @to: the queue that all go to, or NULL
- * @cursor: where it is
+ * @to: the queue that all messages go to; NULL: each goes to where it died
+ * @cursor: the cursor of the walk
  * @after: the last id that was looked at
  * @last: the last id to look at
  * @states: mask of the states to look at
- * @moves: all in these states are moved, not only what has been dead
- * @reason: only what is or was dead for this, or 0
- * @e: what is to go to another queue, with a reference to its chunk
- * @origin: the origin of that, with a reference, if there is no @to
- * @priority: its level
+ * @moves: move all messages in these states, dead or not
+ * @reason: only messages that died of this, 0: any
+ * @e: the message that is to go to another queue, with a reference to its chunk
+ * @origin: the origin of @e, with a reference
+ * @priority: the priority of @e
  */
 struct mq_redrive {
 	struct mq_queue		*q;
@@ -74,19 +76,19 @@ struct mq_redrive {
 	u8			priority;
 };
 
-/* It came here as dead. */
+/* Return true if the message died in another queue. */
 static bool mq_is_foreign(const struct mq_queue *q, const struct mq_entry *e)
 {
 	return mq_origin(e) && mq_origin(e) != q->origin;
 }
 
-/* It is dead, or came here as such. */
+/* Return true if the message is dead, or came here as dead. */
 static bool mq_is_redriven(const struct mq_entry *e)
 {
 	return mq_msg(e)->state == DEVMQ_STATE_DEAD || mq_is_dead_letter(e);
 }
 
-/* Is it one of those that are asked for? */
+/* Return true if the message is one of those that the call means. */
 static bool mq_is_meant(const struct mq_redrive *r, const struct mq_entry *e)
 {
 	if (r->reason && r->reason != mq_reason(e))
@@ -94,7 +96,7 @@ static bool mq_is_meant(const struct mq_redrive *r, const struct mq_entry *e)
 	return r->moves || mq_is_redriven(e);
 }
 
-/* Ready once more, in its place, as if nothing had happened to it. */
+/* Make a message ready again, in its place, as if it had never failed. */
 static void mq_revive_locked(struct mq_queue *q, struct mq_entry *e)
 {
 	mq_state_leave_locked(q, e);
@@ -103,15 +105,16 @@ static void mq_revive_locked(struct mq_queue *q, struct mq_entry *e)
 	mq_ready_locked(q, e);
 }
 
-/* Does it get ready where it is? */
+/* Return true if the message gets ready in the queue where it is. */
 static bool mq_stays_here(const struct mq_redrive *r, const struct mq_entry *e)
 {
 	return r->to ? r->to == r->q : !mq_is_foreign(r->q, e);
 }
 
 /*
- * The next one: 1, it got ready here; 2, it is to go elsewhere and is in @r;
- * 0, there is none; EAGAIN, it is not concerned; or ENODEV.
+ * Find the next message. Return 1 if it was made ready here; 2 if it is to go
+ * to another queue, and is in @r; 0 at the end; EAGAIN to go on with the next;
+ * or ENODEV.
  */
 static int mq_redrive_next(struct mq_redrive *r)
 {
@@ -130,7 +133,7 @@ static int mq_redrive_next(struct mq_redrive *r)
 		r->after = mq_msg(e)->id;
 		ret = -EAGAIN;
 		if (!mq_is_meant(r, e)) {
-			/* Not concerned. */
+			/* Skip it. */
 		} else if (mq_stays_here(r, e)) {
 			mq_revive_locked(q, e);
 			ret = 1;
@@ -147,8 +150,9 @@ static int mq_redrive_next(struct mq_redrive *r)
 }
 
 /*
- * Look for the one that @r->after names, with the queue's lock, which is dropped
- * on the way if that is long: the entry, another one behind it, or NULL.
+ * Find the message with the id @r->after. The caller holds the queue's lock,
+ * which is dropped between portions. Return its entry, another one behind it,
+ * or NULL.
  */
 static struct mq_entry *mq_redrive_find(struct mq_redrive *r)
 {
@@ -170,7 +174,10 @@ static struct mq_entry *mq_redrive_find(struct mq_redrive *r)
 	}
 }
 
-/* Take out the one that @r->after names, if it is still there. */
+/*
+ * Unlink the message with the id @r->after. Return its entry, or NULL if it is
+ * gone, or is not what it was.
+ */
 static struct mq_entry *mq_redrive_take(struct mq_redrive *r)
 {
 	struct mq_queue *q = r->q;
@@ -186,14 +193,14 @@ static struct mq_entry *mq_redrive_take(struct mq_redrive *r)
 		mq_state_leave_locked(q, e);
 		q->stat.purged++;
 		mq_queue_unlink_locked(q, e);
-		/* Not to be disposed of yet. */
+		/* mq_unlock() must not free it. */
 		list_del(&e->list);
 	}
 	mq_unlock(q);
 	return e;
 }
 
-/* The level that it has in @target. */
+/* Return the priority that the message gets in @target. */
 static u8 mq_redrive_level(const struct mq_redrive *r,
 			   const struct mq_queue *target)
 {
@@ -201,9 +208,9 @@ static u8 mq_redrive_level(const struct mq_redrive *r,
 }
 
 /*
- * Make the entry that the message is to have in @target. NULL: it keeps the one
- * that it has, as that is memory of its own, or as there is no memory for another
- * and @target can do without.
+ * Make the entry of the message in @target. Return it; or an ERR_PTR; or NULL
+ * if the message keeps its entry: that is memory of its own already, or there
+ * is no memory for another, and @target needs no larger one.
  */
 static struct mq_entry *mq_redrive_entry(struct mq_redrive *r,
 					 struct mq_queue *target)
@@ -224,7 +231,7 @@ static struct mq_entry *mq_redrive_entry(struct mq_redrive *r,
 	return ERR_PTR(err);
 }
 
-/* Have a place in @target. Return: 0, ENODEV, EMSGSIZE or ENOSPC. */
+/* Reserve a place in @target. Return 0, ENODEV, EMSGSIZE or ENOSPC. */
 static int mq_redrive_reserve(struct mq_redrive *r, struct mq_queue *target)
 {
 	int err = 0;
@@ -238,7 +245,7 @@ static int mq_redrive_reserve(struct mq_redrive *r, struct mq_queue *target)
 	return -ENODEV;
 }
 
-/* It is not needed. */
+/* Give the place in @target back. */
 static void mq_redrive_cancel(struct mq_redrive *r, struct mq_queue *target)
 {
 	mq_place_taken(target);
@@ -247,8 +254,8 @@ static void mq_redrive_cancel(struct mq_redrive *r, struct mq_queue *target)
 }
 
 /*
- * Move what is in @r to @target. Return: 1; EAGAIN, somebody else was faster; or
- * what mq_redrive_reserve() has, ENOMEM, EDQUOT.
+ * Move the message in @r to @target. Return 1; EAGAIN if another thread has
+ * taken it; ENOMEM, EDQUOT; or an error of mq_redrive_reserve().
  */
 static int mq_redrive_move(struct mq_redrive *r, struct mq_queue *target)
 {
@@ -283,8 +290,9 @@ out_free:
 }
 
 /*
- * May the caller open the queue for writing? The node is asked, as its owner, its
- * mode and more can be changed there; only by it can he open the queue.
+ * Return true if the caller may open the queue for writing. The node decides,
+ * as its owner and mode may have been changed, and the queue can only be opened
+ * by it.
  */
 static bool mq_may_write(const struct mq_queue *q)
 {
@@ -305,7 +313,10 @@ static bool mq_may_write(const struct mq_queue *q)
 	return may;
 }
 
-/* Move what is in @r to where it belongs: as mq_redrive_move(). */
+/*
+ * Move the message in @r to @r->to, or else to the queue where it died. Return
+ * as mq_redrive_move(); ENODEV also if the caller may not write there.
+ */
 static int mq_redrive_out(struct mq_redrive *r)
 {
 	struct mq_queue *target;
@@ -322,7 +333,7 @@ static int mq_redrive_out(struct mq_redrive *r)
 	return ret;
 }
 
-/* Go through all. Return: 0 or an error. */
+/* Walk through the queue. Return 0 or an error. */
 static int mq_redrive_all(struct mq_redrive *r, struct devmq_redrive *a)
 {
 	int ret;
@@ -341,14 +352,17 @@ static int mq_redrive_all(struct mq_redrive *r, struct devmq_redrive *a)
 		else if (ret && ret != -EAGAIN)
 			return ret;
 		cond_resched();
-		/* Some have moved, as with a purge. */
+		/* Each caller that survives learns of all that it moved. */
 		if (mq_dying())
 			return -EINTR;
 	}
 	return 0;
 }
 
-/* The queue that the caller gives, open for writing; or an ERR_PTR. */
+/*
+ * Return the queue that the caller's descriptor is open for writing, or an
+ * ERR_PTR. @file gets a reference, or NULL.
+ */
 static struct mq_queue *mq_redrive_target(int fd, struct file **file)
 {
 	struct mq_file *f;
