@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-/* DEVMQ_IOC_SETTLE and DEVMQ_IOC_CONSUMER: how deliveries are finished. */
+/*
+ * DEVMQ_IOC_SETTLE and DEVMQ_IOC_CONSUMER: settling, and the consumer's mode.
+ */
 #include <linux/pagemap.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -20,10 +22,10 @@
 #include "call/ioc.h"
 #include "call/settle.h"
 
-/* How many deliveries of a range are settled in one hold of the lock. */
+/* The most deliveries of a range that are settled in one hold of the lock. */
 #define MQ_SETTLE_PORTION	256
 
-/* @last_action: the last of enum devmq_action that is allowed. */
+/* Check a settlement. @last_action: the last of enum devmq_action to allow. */
 int mq_settlement_check(const struct devmq_settlement *s, u32 last_action)
 {
 	bool delays = s->action == DEVMQ_ACTION_RETRY ||
@@ -43,7 +45,10 @@ int mq_settlement_check(const struct devmq_settlement *s, u32 last_action)
 	return 0;
 }
 
-/* The note that comes with a retry or a reject; NULL: there is none. */
+/*
+ * Read the note of a retry or a reject. Return it; NULL if there is none; or an
+ * ERR_PTR.
+ */
 struct mq_text *mq_settlement_note(const struct devmq_settlement *s)
 {
 	struct mq_payer *p;
@@ -64,7 +69,7 @@ struct mq_text *mq_settlement_note(const struct devmq_settlement *s)
 	return ERR_PTR(-EFAULT);
 }
 
-/* Is it in order, and could its note be read? */
+/* Check a settlement, and that its note can be read. */
 static int mq_settling_check_one(const struct devmq_settlement *s)
 {
 	int err = mq_settlement_check(s, DEVMQ_ACTION_DEFER);
@@ -75,15 +80,15 @@ static int mq_settling_check_one(const struct devmq_settlement *s)
 }
 
 /**
- * mq_settle_some - settle what a consumer holds, a portion of it
+ * mq_settle_some - settle a portion of what a consumer holds
  * @f: the consumer
- * @s: says which, and how; counts those that are dead
- * @id: from this one on; moves on
+ * @s: which deliveries, and how; counts the messages that are dead now
+ * @id: the first id to look at; moves on
  * @note: the note of a retry or a reject, or NULL
  * @detail: as for mq_delivery_prepare_locked()
- * @more: set if there is more to be settled, with a spare
+ * @more: set to whether more is to be settled; that may need a detail
  *
- * What has a lease that is over is settled no more.
+ * A delivery whose lease has expired is not settled any more.
  *
  * Return: how many were settled.
  */
@@ -118,8 +123,9 @@ static u32 mq_settle_some(struct mq_file *f, struct devmq_settlement *s, u64 *id
 }
 
 /*
- * Settle a range, a portion in each hold of the lock. Whoever is being killed
- * stops: what he has not settled is still held, and goes back when he closes.
+ * Settle a range, a portion in each hold of the lock. A caller that is being
+ * killed stops: what it has not settled is still held, and its last close
+ * returns it.
  */
 static void mq_settle_range(struct mq_file *f, struct devmq_settlement *s,
 			    struct mq_text *note)
@@ -160,7 +166,7 @@ static void mq_settle_range(struct mq_file *f, struct devmq_settlement *s,
 			   READ_ONCE(q->gone) ? -ENODEV : -ESTALE;
 }
 
-/* Settle a range, none of which is settled yet; there may be no memory for its note. */
+/* Settle a range with its note. If the note cannot be read, settle nothing. */
 static void mq_settle_noted(struct mq_file *f, struct devmq_settlement *s)
 {
 	struct mq_text *note = mq_settlement_note(s);
@@ -174,20 +180,20 @@ static void mq_settle_noted(struct mq_file *f, struct devmq_settlement *s)
 }
 
 /*
- * Settlements that are read at once. A call needs memory for no more than these,
- * so it needs none of the module's budget.
+ * The most settlements that a call reads at once. As it needs no more memory
+ * than this, it needs none of the module's budget.
  */
 #define MQ_SETTLEMENTS	64
 
-/* So many are on the stack. */
+/* How many settlements have room on the stack. */
 #define MQ_SETTLEMENTS_FEW	4
 
 /**
  * struct mq_settling - a call of SETTLE
  * @ioc: the call
- * @s: settlements of it, one behind the other
- * @max: room for how many
- * @first: number of the first of those in @s
+ * @s: a part of its settlements
+ * @max: how many have room in @s
+ * @first: number of the first one in @s
  * @count: how many are in @s
  */
 struct mq_settling {
@@ -207,7 +213,7 @@ mq_settling_user(const struct mq_settling *c)
 	return all + c->first;
 }
 
-/* Read the settlements from @first on, unless these are the ones at hand. */
+/* Read the settlements from @first on, unless @c->s has these already. */
 static int mq_settling_read(struct mq_settling *c, u32 first)
 {
 	u32 n = min(c->ioc->arg.settle.count - first, c->max);
@@ -220,7 +226,7 @@ static int mq_settling_read(struct mq_settling *c, u32 first)
 	       -EFAULT : 0;
 }
 
-/* Tell the caller what has become of those at hand. */
+/* Write the settlements in @c->s back to the user, with their results. */
 static int mq_settling_write(struct mq_settling *c)
 {
 	return copy_to_user(mq_settling_user(c), c->s,
@@ -228,8 +234,8 @@ static int mq_settling_write(struct mq_settling *c)
 }
 
 /*
- * Check all, before the first is carried out. The outcome must be told, so see
- * that it can be.
+ * Check all settlements before the first one is carried out, and that the
+ * results can be written, as the user must learn them.
  */
 static int mq_settling_check(struct mq_settling *c)
 {
@@ -248,8 +254,9 @@ static int mq_settling_check(struct mq_settling *c)
 }
 
 /*
- * Carry out those at hand. If they were read once more, they may have changed:
- * one that is no good any more has that for an error. Return: the first error.
+ * Carry out the settlements in @c->s. If they were read a second time, the user
+ * may have changed them: one that is not valid any more fails. Return the first
+ * error.
  */
 static int mq_settling_some(struct mq_settling *c)
 {
@@ -270,7 +277,7 @@ static int mq_settling_some(struct mq_settling *c)
 	return err;
 }
 
-/* Carry them all out. Return: the first error. */
+/* Carry out all settlements. Return the first error. */
 static int mq_settling_all(struct mq_settling *c)
 {
 	int err = 0, some, failed;
