@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Sending. The message is made and its bytes are copied with no lock held;
- * under the queue's lock it is only linked in.
+ * Sending. A sender makes a message and copies its bytes with no lock held;
+ * under the queue's lock the message is only linked.
  */
 #include <linux/ktime.h>
 #include <linux/pagemap.h>
@@ -41,10 +41,12 @@
 #include "call/iocb.h"
 #include "call/send.h"
 
-/* What a message can be charged for besides its memory: two groups, an id. */
+/*
+ * The most that a message is charged beside its chunk: two groups, and an id.
+ */
 #define MQ_COST_BESIDE	(3 * SZ_512)
 
-/* How many may go for a batch in one hold of the lock. */
+/* The most messages that are dropped for a batch in one hold of the lock. */
 #define MQ_SACRIFICES	256
 
 void mq_batch_init(struct mq_batch *b)
@@ -71,7 +73,10 @@ static void mq_batch_del(struct mq_batch *b, struct mq_entry *e)
 	b->bytes -= mq_msg_bytes(mq_msg(e));
 }
 
-/* The number of the message that came first with the same id, or 0. */
+/*
+ * Return the id of the message that came first with the same de-duplication id,
+ * or 0 if there is none.
+ */
 static u64 mq_send_first(struct mq_queue *q, const struct mq_entry *e)
 {
 	if (likely(!mq_msg(e)->seen) || q->gone || mq_paused(q, MQ_PAUSED_SEND) ||
@@ -80,16 +85,16 @@ static u64 mq_send_first(struct mq_queue *q, const struct mq_entry *e)
 	return mq_dedup_find_locked(q, mq_msg(e)->seen);
 }
 
-/* How many messages had to go for others, or died, in the queue's life. */
+/* Return how many messages the queue has ever dropped or dead-lettered. */
 static u64 mq_sacrificed(const struct mq_queue *q)
 {
 	return q->stat.dropped + q->stat.dead_lettered;
 }
 
 /*
- * Take what there is room for, one by one. Return: how many; if not all, why in
- * @err. A duplicate is taken alone, and stays in the batch for the caller to
- * free.
+ * Link the messages for which there is room, one by one. Return how many were
+ * taken; if not all, @err may say why. A duplicate is taken alone: it stays in
+ * the batch, for the caller to free.
  */
 static u32 mq_send_each(struct mq_queue *q, struct mq_batch *b, u64 now,
 			struct mq_sent *sent, int *err)
@@ -116,7 +121,7 @@ static u32 mq_send_each(struct mq_queue *q, struct mq_batch *b, u64 now,
 		mq_queue_add_locked(q, e, now);
 		sent->last_id = mq_msg(e)->id;
 		taken++;
-		/* Others went for these: enough for one hold of the lock. */
+		/* Enough were dropped for these in one hold. */
 		if (mq_sacrificed(q) - before >= MQ_SACRIFICES)
 			break;
 	}
@@ -142,14 +147,18 @@ static u32 mq_send_some(struct mq_queue *q, struct mq_batch *b,
 	return taken;
 }
 
-/* There is more to be dropped for the first, or that time has done away with. */
+/*
+ * Return true if a send that failed with @err may find room after
+ * mq_send_more(): more is to be dropped for its first message, or something is
+ * due.
+ */
 bool mq_send_changes(const struct mq_queue *q, int err)
 {
 	return err == -EBUSY ||
 	       ((err == -EAGAIN || err == -ENOSPC) && mq_has_due(q));
 }
 
-/* See to that. 0: try again. */
+/* After mq_send_changes(), prepare another attempt. Return 0, or EINTR. */
 noinline int mq_send_more(struct mq_queue *q)
 {
 	if (mq_dying())
@@ -160,8 +169,8 @@ noinline int mq_send_more(struct mq_queue *q)
 }
 
 /*
- * One got in while others want room. If it was a poller who was woken for that,
- * alone (EPOLLEXCLUSIVE), nobody but him can wake the next.
+ * Tell others that want room, after a send. If this file's poller alone was
+ * woken for the room (EPOLLEXCLUSIVE), nobody else can wake the next one.
  */
 noinline void mq_send_others(struct mq_file *f)
 {
@@ -174,14 +183,14 @@ noinline void mq_send_others(struct mq_file *f)
 /**
  * mq_send - put messages in the queue, as far as there is room for them
  * @f: the producer
- * @b: the messages, in order; those that were taken leave it
+ * @b: the messages, in order; those that are taken leave it
  * @sent: gets what became of them
  *
- * All that are taken are under one hold of the lock, so that the ids have no gap.
- * This does not wait for room: for that see mq_send_wait().
+ * All that are taken are linked in one hold of the lock, so their ids have no
+ * gap. This does not wait for room: see mq_send_wait().
  *
  * Return: how many were taken, at least one; or ENODEV, EMSGSIZE, ENOSPC,
- * EAGAIN, EINTR, and none was.
+ * EAGAIN or EINTR, if none was.
  */
 int mq_send(struct mq_file *f, struct mq_batch *b, struct mq_sent *sent)
 {
@@ -201,7 +210,7 @@ int mq_send(struct mq_file *f, struct mq_batch *b, struct mq_sent *sent)
 	return taken;
 }
 
-/* Is it worth while to make a message of @size bytes? 0, or why not. */
+/* Return 0 if a message of @size bytes may find room, else an error. */
 static int mq_write_check(struct mq_file *f, size_t size)
 {
 	struct mq_queue *q = f->q;
@@ -210,11 +219,11 @@ static int mq_write_check(struct mq_file *f, size_t size)
 		return -ENODEV;
 	if (unlikely(!mq_size_ok(q, size, 0)))
 		return -EMSGSIZE;
-	/* Spare the work where it is clear that it would be for nothing. */
+	/* Do not make a message for which there is clearly no room. */
 	return mq_has_due(q) || mq_can_send(q, size) ? 0 : -EAGAIN;
 }
 
-/* The message is made: send it. */
+/* Send a message, or free it. Return @size or an error. */
 static ssize_t mq_write_send(struct mq_file *f, struct mq_entry *e,
 			     size_t size)
 {
@@ -236,8 +245,8 @@ static ssize_t mq_write_send(struct mq_file *f, struct mq_entry *e,
 }
 
 /*
- * Make room in memory by dropping what is ready in @q, as much as is wanted; if
- * there is not so much, nothing is dropped.
+ * Free as much memory as @cost by dropping ready messages of @q, the oldest
+ * first. If there are not enough, drop nothing.
  */
 static int mq_short_drop(struct mq_queue *q, u64 cost)
 {
@@ -259,13 +268,13 @@ static int mq_short_drop(struct mq_queue *q, u64 cost)
 }
 
 /**
- * mq_send_short - there is no memory for a message: EDQUOT
+ * mq_send_short - do what the overflow option says on EDQUOT
  * @f: the producer
- * @bytes: of the message's payload, key and headers
- * @nowait: do not wait for others to give memory back
+ * @bytes: bytes of the message's payload, key and headers
+ * @nowait: do not wait until others free memory
  * @turn: as for mq_send_wait()
  *
- * The queue's overflow option says what to do. The caller holds no memory.
+ * There was no memory for the message, and the caller holds none.
  *
  * Return: 0, try again; or ENODEV, EMSGSIZE, EAGAIN, EDQUOT, ENOMEM, EINTR,
  * ERESTARTSYS.
@@ -280,12 +289,15 @@ static int mq_send_short(struct mq_file *f, u64 bytes, bool nowait,
 		return -ENODEV;
 	if (fatal_signal_pending(current))
 		return -EINTR;
-	/* A key, a turn and a de-duplication id are charged apart. */
+	/* Groups and a de-duplication id are charged apart. */
 	if (q->order || READ_ONCE(q->opt.dedup_window_ms))
 		cost += MQ_COST_BESIDE;
 	if (mq_budget_never(cost))
 		return -EMSGSIZE;
-	/* Nobody goes for what could not come in. It may have a place already. */
+	/*
+	 * Drop nothing while sends are paused. An unfinished line, which has
+	 * its place, waits for the end of the pause alone.
+	 */
 	if (mq_paused(q, MQ_PAUSED_SEND))
 		return nowait ? -EAGAIN : mq_wait_growth(&q->gate, 0, 0, turn);
 	switch (READ_ONCE(q->opt.overflow)) {
@@ -302,14 +314,14 @@ static int mq_send_short(struct mq_file *f, u64 bytes, bool nowait,
 	}
 }
 
-/* Who waited has tried: if room or memory is left, it is for the next. */
+/* After an attempt, wake the next waiter if room or memory is left. */
 void mq_turn_answer(struct mq_queue *q, struct mq_turn *turn)
 {
 	mq_answer_room(&q->gate, &turn->called);
 	mq_memory_answer(&turn->memory);
 }
 
-/* And he does not wait again. */
+/* As mq_turn_answer(), for a sender that does not wait again. */
 void mq_turn_end(struct mq_queue *q, struct mq_turn *turn)
 {
 	mq_turn_answer(q, turn);
@@ -317,19 +329,20 @@ void mq_turn_end(struct mq_queue *q, struct mq_turn *turn)
 }
 
 /**
- * mq_send_wait - nothing could be sent: wait until it is of use to try again
+ * mq_send_wait - after a send that failed, wait until it may succeed
  * @f: the producer
  * @payload: bytes of the first message's payload
  * @meta: bytes of its key and headers
- * @nowait: do not
- * @err: why: EAGAIN, the queue has no room or is paused; EDQUOT, there is no
- *	memory; all else is no reason to wait
- * @turn: his place in line; the caller calls mq_turn_end() in the end
+ * @nowait: do not wait
+ * @err: why it failed: EAGAIN, the queue has no room or is paused; EDQUOT,
+ *	there is no memory; any other error is returned
+ * @turn: the sender's place in line; the caller calls mq_turn_end() in the end
  *
- * The caller holds nothing that others could use: what he has copied is freed, and
- * is copied again, and looked at again, after this.
+ * The caller holds nothing that others could use: it has freed what it copied,
+ * and copies and checks it again after this.
  *
- * Return: 0, try again; or @err, or what mq_send_short() says, or ERESTARTSYS.
+ * Return: 0, try again; or @err, or an error of mq_send_short(), or
+ * ERESTARTSYS.
  */
 int mq_send_wait(struct mq_file *f, u64 payload, u64 meta, bool nowait, int err,
 		 struct mq_turn *turn)
@@ -354,7 +367,7 @@ int mq_send_wait(struct mq_file *f, u64 payload, u64 meta, bool nowait, int err,
 	return mq_wait_room(&q->gate, payload, meta, turn);
 }
 
-/* write(2) once: bytes, or why it did not go. */
+/* Try to write a message once. Return its bytes, or an error. */
 static ssize_t mq_write_once(struct mq_file *f, const char __user *from,
 			     size_t size)
 {
@@ -364,7 +377,7 @@ static ssize_t mq_write_once(struct mq_file *f, const char __user *from,
 	err = mq_write_check(f, size);
 	if (unlikely(err))
 		return err;
-	/* Making room may cost others their messages: not for nothing. */
+	/* Do not drop messages for a payload that cannot be read. */
 	if (unlikely(READ_ONCE(f->q->opt.overflow) == MQ_OVERFLOW_DROP_HEAD) &&
 	    fault_in_readable(from, size))
 		return -EFAULT;
@@ -377,7 +390,7 @@ static ssize_t mq_write_once(struct mq_file *f, const char __user *from,
 	return -EFAULT;
 }
 
-/* write(2) with framing=record, where it is not as simple as below. */
+/* write(2) with framing=record, in the general case. */
 static noinline ssize_t mq_write_slow(struct mq_file *f,
 				      const char __user *from, size_t size,
 				      bool nowait)
@@ -404,8 +417,8 @@ static noinline ssize_t mq_write_slow(struct mq_file *f,
 }
 
 /*
- * Memory for a plain message with a payload of @size bytes; NULL: not so easily, as
- * it always is the first time, when the file is not a producer yet, maybe.
+ * Allocate a plain message with a payload of @size bytes. Return NULL if there
+ * is no quick way, as at the first write of a file, which is no producer yet.
  */
 static struct mq_entry *mq_plain_alloc(struct mq_file *f, u32 size)
 {
@@ -420,7 +433,10 @@ static struct mq_entry *mq_plain_alloc(struct mq_file *f, u32 size)
 	return e;
 }
 
-/* Link a plain message in, if the queue is plain and has room for it. */
+/*
+ * Link a plain message, if the queue is plain and has room. Return true if it
+ * was linked.
+ */
 static bool mq_plain_add(struct mq_queue *q, struct mq_entry *e, u32 size)
 {
 	struct mq_msg *m = mq_msg(e);
@@ -449,7 +465,7 @@ static bool mq_plain_add(struct mq_queue *q, struct mq_entry *e, u32 size)
 	return true;
 }
 
-/* write(2) with framing=record: one message, whole or not at all. */
+/* write(2) with framing=record: send one message, whole or not at all. */
 ssize_t mq_write(struct file *file, const char __user *from, size_t size,
 		 loff_t *pos)
 {
@@ -476,7 +492,7 @@ ssize_t mq_write(struct file *file, const char __user *from, size_t size,
 	return size;
 }
 
-/* The same for what comes in pieces, once. */
+/* As mq_write_once(), from an iterator. If it fails, rewind the iterator. */
 static ssize_t mq_write_iter_once(struct mq_file *f, struct iov_iter *from,
 				  size_t size)
 {
@@ -504,7 +520,7 @@ static ssize_t mq_write_iter_once(struct mq_file *f, struct iov_iter *from,
 	return ret;
 }
 
-/* write(2) and its like for what comes in pieces, from the kernel, or io_uring. */
+/* As mq_write(), from an iterator: for writev(2), the kernel and io_uring. */
 ssize_t mq_write_iter(struct mq_file *f, struct kiocb *iocb,
 		      struct iov_iter *from)
 {

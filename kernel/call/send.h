@@ -16,9 +16,9 @@ struct mq_turn;
 
 /**
  * struct mq_sent - what became of messages that were sent
- * @last_id: id of the last one taken
- * @dup: that is the number of another message with the same de-duplication id,
- *	and nothing else has happened
+ * @last_id: id of the last message that was taken
+ * @dup: nothing was stored: the message was a duplicate, and @last_id is the id
+ *	of the message that came first
  */
 struct mq_sent {
 	u64	last_id;
