@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * devmq: message queues as device files. The module comes and goes here.
+ * devmq: message queues as device files. This file starts and stops the module.
  *
- * See kernel/README for the floors of this directory and for the locks.
+ * See kernel/README for the folders of this directory and for the locks.
  */
 #include <linux/init.h>
 #include <linux/module.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The control node, /dev/mq/control: one text command a write. A command that
- * fails leaves one line that says why, for the same descriptor to read; where
- * nothing has been written yet, a read gives the option table.
+ * The control node, /dev/mq/control. Each write is one text command. A command
+ * that fails leaves one line that says why, for a read of the same open file. A
+ * read before the first write gets the option table.
  */
 #include <linux/ctype.h>
 #include <linux/fs.h>
@@ -17,28 +17,28 @@
 #include "device/option.h"
 #include "device/registry.h"
 
-/* Longest command. All options together take a fraction of it. */
+/* The longest command. A command with all options is a fraction of it. */
 #define MQ_COMMAND_MAX	4096
 
 /**
  * struct mq_control - an open control node
- * @nodes: the file system where it was opened (invariant)
- * @lock: serialises its users, protects the rest
- * @fresh: nothing was written or read yet: a read gives the option table
- * @reply: what a read gives
- * @size: bytes of it
+ * @nodes: the file system in which it was opened (invariant)
+ * @lock: serialises the users of the open file, and protects the rest
+ * @fresh: nothing was written or read yet: a read gets the option table
+ * @reply: what a read gets
+ * @size: bytes of the reply
  * @pos: how many of them have been read
  */
 struct mq_control {
 	struct super_block *nodes;
-	struct mutex	lock;	/* all that follows */
+	struct mutex	lock;	/* the fields below */
 	bool		fresh;
 	char		reply[MQ_COMMAND_MAX];
 	size_t		size;
 	size_t		pos;
 };
 
-/* Note why the command fails, in one printable line. Return: @err. */
+/* Note why the command fails, in one printable line. Return @err. */
 static __printf(3, 4) int mq_refuse(struct mq_control *c, int err,
 				  const char *fmt, ...)
 {
@@ -55,7 +55,7 @@ static __printf(3, 4) int mq_refuse(struct mq_control *c, int err,
 	return err;
 }
 
-/* The next word of the command, or NULL. */
+/* Cut the next word off the command. Return it, or NULL if there is none. */
 static char *mq_word(char **line)
 {
 	char *word;
@@ -86,14 +86,14 @@ static int mq_check_name(struct mq_control *c, const char *name)
 		return mq_refuse(c, -EINVAL,
 			       "name '%s' has characters other than A-Z a-z 0-9 . _ -",
 			       name);
-	/* dead_letter=none could not name the last. */
+	/* dead_letter= could not name a queue called "none". */
 	if (!strcmp(name, ".") || !strcmp(name, "..") ||
 	    !strcmp(name, "control") || !strcmp(name, MQ_NO_QUEUE))
 		return mq_refuse(c, -EINVAL, "name '%s' is reserved", name);
 	return 0;
 }
 
-/* Take one "option=value" over. @seen has a bit for each option so far. */
+/* Set one "option=value" in @opt. @seen has a bit for each option so far. */
 static int mq_take_option(struct mq_control *c, char *word,
 			  struct mq_options *opt, u64 *seen)
 {
@@ -131,7 +131,10 @@ static int mq_take_option(struct mq_control *c, char *word,
 	return 0;
 }
 
-/* What an error of mq_create() says of the dead-letter queue, or NULL. */
+/*
+ * Return what an error of mq_create() says about the dead-letter queue, or
+ * NULL.
+ */
 static const char *mq_dead_letter_why(int err)
 {
 	switch (err) {
@@ -146,7 +149,7 @@ static const char *mq_dead_letter_why(int err)
 	}
 }
 
-/* The owner must be known in the caller's user namespace, whoever it is. */
+/* Check that the node's owner has an id in the caller's user namespace. */
 static int mq_check_owner(struct mq_control *c, const struct mq_options *opt)
 {
 	if (opt->uid == (uid_t)-1)
@@ -164,7 +167,7 @@ static int mq_check_owner(struct mq_control *c, const struct mq_options *opt)
 	return 0;
 }
 
-/* Note why mq_create() failed. Return: @err. */
+/* Note why mq_create() failed. Return @err. */
 static int mq_create_fail(struct mq_control *c, int err, const char *name,
 			  const struct mq_options *opt)
 {
@@ -258,7 +261,7 @@ static int mq_command(struct mq_control *c, char *line)
 		       verb);
 }
 
-/* Carry out a command as it came, @size bytes of it. */
+/* Carry out a command of @size bytes, as it was written. */
 static int mq_command_line(struct mq_control *c, char *line, size_t size)
 {
 	if (size && line[size - 1] == '\n')
@@ -317,7 +320,7 @@ static ssize_t mq_control_read(struct file *file, char __user *to, size_t size,
 	c->fresh = false;
 	size = min(size, c->size - c->pos);
 	if (size) {
-		/* What could be copied has been read. */
+		/* The bytes that could be copied have been read. */
 		ret = size - copy_to_user(to, c->reply + c->pos, size);
 		c->pos += ret;
 		ret = ret ?: -EFAULT;
