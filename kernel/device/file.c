@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The file operations of a queue. There is no fsync here, and O_DSYNC is
- * refused: without a journal nothing reaches stable storage, and the kernel
- * answers a missing fsync with EINVAL, which is the truth.
+ * refused: without a journal nothing reaches stable storage, and the EINVAL
+ * that the kernel returns for a missing fsync says so.
  */
 #include <linux/poll.h>
 #include <linux/sched.h>
@@ -45,13 +45,16 @@
 
 static const struct file_operations mq_line_fops;
 
-/* What an open file takes. */
+/* Return the bytes that an open file is charged. */
 static unsigned long mq_file_bytes(void)
 {
 	return mq_kmalloc_bytes(sizeof(struct mq_file));
 }
 
-/* A file with whoever pays for it: ENOMEM, EDQUOT. */
+/*
+ * Allocate an open file and charge it to its payer, the caller. Return it, or
+ * an ERR_PTR: ENOMEM, EDQUOT.
+ */
 static struct mq_file *mq_file_alloc(void)
 {
 	struct mq_file *f = kzalloc(sizeof(*f), GFP_KERNEL_ACCOUNT);
@@ -74,12 +77,12 @@ out_free:
 	return ERR_PTR(err);
 }
 
-/* Nobody has it open any more. */
+/* Free an open file after its last close. */
 static void mq_file_free(struct mq_file *f)
 {
 	struct mq_payer *p = f->supply.payer;
 
-	/* Somebody may be about to wake its waiters, of whom there are none. */
+	/* A waker may still look at its lines, which are empty. */
 	kfree_rcu(f, rcu);
 	mq_uncharge(p, MQ_BESIDE, mq_file_bytes());
 	mq_payer_put(p);
@@ -93,7 +96,7 @@ static struct mq_file *mq_file_new(struct mq_queue *q, struct file *file)
 		return f;
 	f->q = q;
 	f->mode = file->f_mode & (FMODE_READ | FMODE_WRITE);
-	/* Access mode 3: permission for both is checked, neither is given. */
+	/* Access mode 3: the kernel checks both permissions and grants none. */
 	f->look = !f->mode;
 	f->exclusive = file->f_flags & O_EXCL;
 	f->pid = task_tgid_nr(current);
@@ -131,7 +134,7 @@ static int mq_open(struct inode *inode, struct file *file)
 		goto out_free;
 	file->private_data = f;
 	if (q->opt.framing == MQ_FRAMING_LINE)
-		file->f_op = &mq_line_fops;	/* of this module as well */
+		file->f_op = &mq_line_fops;	/* has the same owner */
 	file->f_mode |= FMODE_NOWAIT;
 	return stream_open(inode, file);
 
@@ -182,7 +185,10 @@ static ssize_t mq_file_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	return mq_write_iter(f, iocb, from);
 }
 
-/* Is this poll for input, or for output, on a file that is open for that? */
+/*
+ * Return true if the poll is for input (or output), and the file is open for
+ * that.
+ */
 static bool mq_poll_wants(const struct mq_file *f, const poll_table *wait,
 			  fmode_t side)
 {
@@ -193,9 +199,9 @@ static bool mq_poll_wants(const struct mq_file *f, const poll_table *wait,
 }
 
 /*
- * Register where events come from, in two places at the most, as io_uring takes no
- * more. All that the file is open for, and not only what is wanted: epoll may want
- * something else later, and does not come back to get in line.
+ * Register the poller, in two wait queues at most, as io_uring takes no more.
+ * It registers for all that the file is open for, and not only for what is
+ * wanted now: epoll may want something else later without registering again.
  */
 static void mq_poll_wait(struct file *file, poll_table *wait)
 {
@@ -205,14 +211,17 @@ static void mq_poll_wait(struct file *file, poll_table *wait)
 		WRITE_ONCE(f->q->gate.rx.watched, true);
 	if (mq_poll_wants(f, wait, FMODE_WRITE))
 		WRITE_ONCE(f->q->gate.tx.watched, true);
-	/* Where neither is, there still is the end of the queue. */
+	/* A file that only looks still waits for the end of the queue. */
 	if (f->mode != FMODE_WRITE)
 		mq_pollers_join(&f->stand, file, wait);
 	if (f->mode & FMODE_WRITE)
 		poll_wait(file, &f->q->gate.writers, wait);
 }
 
-/* Would a send of as much as the last one wanted, or of a little, not wait? */
+/*
+ * Return true if a send of as many bytes as the last one wanted, or of one
+ * byte, would not wait.
+ */
 static bool mq_poll_fits(struct mq_file *f)
 {
 	u64 room = max(READ_ONCE(f->stand.wants), 1UL);
@@ -224,9 +233,10 @@ static bool mq_poll_fits(struct mq_file *f)
 }
 
 /*
- * May it send? If a poller finds no room, that counts as wanting a little, so that
- * those who get some in let others know while there is more. Whoever did so before
- * it counted has told nobody: so the poller looks once more.
+ * Return true if a send would not wait. A poller that finds no room is counted
+ * as one that wants a byte, so that a sender that gets room wakes others while
+ * there is more (mq_send_others). A sender that got room before the poller was
+ * counted has woken nobody, so the poller looks once more.
  */
 static bool mq_poll_room(struct mq_file *f)
 {
@@ -238,7 +248,7 @@ static bool mq_poll_room(struct mq_file *f)
 		if (cmpxchg(&f->stand.wants, 0, 1))
 			return false;
 		atomic_inc(&q->gate.blocked);
-		smp_mb__after_atomic(); /* wanting, then look */
+		smp_mb__after_atomic(); /* counted, then look */
 		if (!mq_poll_fits(f))
 			return false;
 	}
@@ -248,10 +258,10 @@ static bool mq_poll_room(struct mq_file *f)
 }
 
 /*
- * To poll for a side is to wait for it, and so to have that role. That is so even
- * if the poll does not sleep: epoll asks like that when what it wants has changed,
- * and waits after it. Return: it may not become a consumer, and a receive would say
- * so at once.
+ * Give the file the roles for which it polls. A poll that does not sleep
+ * counts, too: epoll asks that way when what it wants has changed, and waits
+ * after that. Return true if the file may not become a consumer, as a receive
+ * would say at once.
  */
 static bool mq_poll_act(struct mq_file *f, const poll_table *wait)
 {
@@ -264,8 +274,9 @@ static bool mq_poll_act(struct mq_file *f, const poll_table *wait)
 }
 
 /*
- * Would a receive not sleep? What is next may be handed out alone, and not to who
- * holds others; that is seen under the lock only, and changes mq_can_receive().
+ * Return true if a receive would not sleep. The next message may be one that is
+ * handed out alone, and not to a consumer that holds others. Only
+ * mq_delivery_next_locked() finds that out, and notes it for mq_can_receive().
  */
 static bool mq_poll_message(struct mq_file *f)
 {
@@ -279,7 +290,10 @@ static bool mq_poll_message(struct mq_file *f)
 	return mq_can_receive(f, true);
 }
 
-/* The same, and who comes back to look may have been the only one to be told. */
+/*
+ * As mq_poll_message(). A poller that was woken alone and may not receive wakes
+ * the next one.
+ */
 static bool mq_poll_receive(struct mq_file *f, const poll_table *wait)
 {
 	if (mq_poll_message(f))
@@ -298,7 +312,7 @@ static __poll_t mq_poll(struct file *file, poll_table *wait)
 	if (mq_poll_act(f, wait))
 		events |= EPOLLIN | EPOLLRDNORM | EPOLLERR;
 	mq_poll_wait(file, wait);
-	/* WAIT(poll:look): first in line, then look; not all kernels see to it. */
+	/* WAIT(poll:look): in line, then look. Not all kernels order it. */
 	smp_mb();
 	if (unlikely(mq_has_due(q))) {
 		mq_lock_looking(q);
@@ -348,7 +362,7 @@ static void mq_show_fdinfo(struct seq_file *m, struct file *file)
 	seq_printf(m, "mq-parked:\t%u\n", parked);
 }
 
-/* What all files of queues have in common. */
+/* The operations of all open files of queues. */
 #define MQ_FOPS								\
 	.owner		= THIS_MODULE,					\
 	.open		= mq_open,					\
@@ -364,8 +378,8 @@ static void mq_show_fdinfo(struct seq_file *m, struct file *file)
 	.show_fdinfo	= mq_show_fdinfo
 
 /*
- * Plain read(2) and write(2) have a way of their own, which is shorter; with
- * framing=line they are pieces like all others.
+ * read(2) and write(2) have shorter functions of their own. With framing=line
+ * they use the iterators, as all other calls do.
  */
 const struct file_operations mq_fops = {
 	MQ_FOPS,
