@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The ioctls' one way in, for commands from io_uring as well: a table says
- * what each takes, and the size that each argument begins with says how much
+ * The entry of all ioctls, and of the commands from io_uring. A table says what
+ * each of them takes. Each argument begins with its size, which says how much
  * of it the caller knows.
  */
 #include <linux/ioctl.h>
@@ -23,7 +23,9 @@
 #include "queue/stat.h"
 #include "device/ioctl.h"
 
-/* The layout is for ever, and the same for 32- and 64-bit callers. */
+/*
+ * The layout is the same for 32- and 64-bit callers, and no member ever moves.
+ */
 #define MQ_LAYOUT(type, size) static_assert(sizeof(struct type) == (size))
 #define MQ_OFFSET(type, member, offset) \
 	static_assert(offsetof(struct type, member) == (offset))
@@ -127,7 +129,7 @@ static int mq_ioc_fetch(struct mq_ioc *ioc, const struct mq_ioc_op *op)
 	err = copy_struct_from_user(&ioc->arg, op->size, ioc->uarg, size);
 	if (err)
 		return err;
-	/* What counts is the size that was checked, not what stands there. */
+	/* Use the size that was checked: the user may have changed it. */
 	ioc->arg.size = size;
 	ioc->usize = min(size, op->size);
 	return 0;
@@ -141,11 +143,11 @@ static long mq_fionread(struct mq_file *f, int __user *to)
 }
 
 /**
- * mq_ioc_begin - see that a command may be carried out, and get its argument
- * @ioc: with the open file and the user's address
- * @cmd: its number
+ * mq_ioc_begin - check that a call is allowed, and read its argument
+ * @ioc: the call, with the open file and the argument's address
+ * @cmd: number of the ioctl
  *
- * Return: 0, ENOTTY, EBADF, ENODEV, or what is wrong with the argument.
+ * Return: 0, ENOTTY, EBADF, ENODEV, or an error of the argument.
  */
 int mq_ioc_begin(struct mq_ioc *ioc, unsigned int cmd)
 {

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * SEND, RECV and SETTLE from io_uring: the structures and the code of the
- * ioctls, with another way in and out.
+ * SEND, RECV and SETTLE from io_uring. The structures and the code are those of
+ * the ioctls; only the way in and the way out differ.
  *
- * io_uring first issues a command so that it must not wait, with the ring's
- * lock held; what can be done is done there and then, and what would have to
- * wait is parked (park.c). A worker thread, where a command comes only if its
- * user asked for one (IOSQE_ASYNC), may sleep, and does so as an ioctl would.
+ * io_uring first issues a command in a mode in which it must not wait, with the
+ * ring's lock held. What can be done is done at once, and a command that would
+ * have to wait is parked (park.c). In a worker thread, which a command gets to
+ * only if its user asked for that (IOSQE_ASYNC), it may sleep, as an ioctl
+ * would.
  */
 #include <linux/devmq.h>
 
@@ -16,12 +17,12 @@
 #include "device/ioctl.h"
 #include "device/uring.h"
 
-/* Our part of the SQE, checked. */
+/* Check this driver's part of the SQE, and get its address. */
 static int mq_uring_addr(struct io_uring_cmd *cmd, u64 *addr)
 {
 	const struct devmq_uring_cmd *c = mq_uring_payload(cmd);
 
-	/* The user can write there at any time: each is read once. */
+	/* The user can write there at any time: read each field once. */
 	*addr = READ_ONCE(c->addr);
 	if (READ_ONCE(c->flags) || READ_ONCE(c->reserved) ||
 	    cmd->flags & MQ_URING_USER_FLAGS)
@@ -29,7 +30,7 @@ static int mq_uring_addr(struct io_uring_cmd *cmd, u64 *addr)
 	return 0;
 }
 
-/* Would the ioctl wait, on a descriptor without O_NONBLOCK? */
+/* Return true if the ioctl would wait, on a descriptor without O_NONBLOCK. */
 static bool mq_uring_waits(const struct mq_ioc *ioc, u32 cmd_op)
 {
 	const struct devmq_recv *a = &ioc->arg.recv;
@@ -89,7 +90,7 @@ int mq_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags)
 	err = mq_uring_issue(cmd, issue_flags);
 	switch (err) {
 	case -EAGAIN:
-		/* Returned, it would mean: try again in a worker thread. */
+		/* To io_uring this means: try again in a worker thread. */
 		mq_uring_done(cmd, err, issue_flags);
 		return -EIOCBQUEUED;
 	case -ERESTARTSYS:
