@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The options of a queue. One table says all there is to say of them: it
- * drives the parser, the files in sysfs, what the control node prints, and
- * the check of the documentation.
+ * The options of a queue. One table says all about them: the parser, the files
+ * in sysfs, the text of the control node and the check of the documentation use
+ * it.
  */
 #include <linux/cred.h>
 #include <linux/kernel.h>
@@ -218,7 +218,7 @@ u64 mq_option_get(const struct mq_option *o, const struct mq_options *opt)
 	}
 }
 
-/* The value is in the option's bounds, which fit its field. */
+/* Set an option to a value that is in its bounds, which fit its field. */
 void mq_option_set(const struct mq_option *o, struct mq_options *opt, u64 v)
 {
 	void *field = (void *)opt + o->offset;
@@ -239,8 +239,8 @@ void mq_option_set(const struct mq_option *o, struct mq_options *opt, u64 v)
 }
 
 /*
- * The defaults, with the caller as the owner, in his user namespace: an invalid
- * number where he has none there.
+ * Fill in the defaults. The owner is the caller, by the ids that the caller's
+ * user namespace has for it; these are invalid if there are none.
  */
 void mq_options_init(struct mq_options *opt)
 {
@@ -278,7 +278,7 @@ static int mq_parse_word(const struct mq_option *o, const char *text, u64 *v)
 	return -EINVAL;
 }
 
-/* Digits, and for a size one of K, M and G behind them. */
+/* Parse digits, and K, M or G behind them for a size. */
 static int mq_parse_number(const struct mq_option *o, const char *text, u64 *v)
 {
 	unsigned int base = o->kind == MQ_OCTAL ? 8 : 10;
@@ -296,7 +296,7 @@ static int mq_parse_number(const struct mq_option *o, const char *text, u64 *v)
 			len--;
 		}
 	}
-	/* kstrtoull() takes a sign and more; a number here is digits. */
+	/* kstrtou64() takes a sign and more; this takes only digits. */
 	if (!len || strspn(text, "0123456789") < len)
 		return -EINVAL;
 	if (len >= sizeof(digits))
@@ -312,17 +312,17 @@ static int mq_parse_number(const struct mq_option *o, const char *text, u64 *v)
 	return 0;
 }
 
-/* The name that a value of the kind MQ_QUEUE stands for: "" for none. */
+/* Return the name that a value of the kind MQ_QUEUE stands for: "" for none. */
 const char *mq_option_queue(const char *text)
 {
 	return strcmp(text, MQ_NO_QUEUE) ? text : "";
 }
 
 /**
- * mq_option_parse - read an option's value, but for one of the kind MQ_QUEUE
- * @o: the option
- * @text: the value
- * @v: gets it
+ * mq_option_parse - parse the value of an option
+ * @o: the option, of another kind than MQ_QUEUE
+ * @text: the text of the value
+ * @v: gets the value
  *
  * Return: 0, EINVAL, or ERANGE for a number out of bounds.
  */
@@ -332,7 +332,9 @@ int mq_option_parse(const struct mq_option *o, const char *text, u64 *v)
 				    mq_parse_number(o, text, v);
 }
 
-/* An option of a queue, as it is parsed. Return: as scnprintf(). */
+/*
+ * Print an option of a queue in the form that is parsed. Return as scnprintf().
+ */
 int mq_option_text(const struct mq_option *o, const struct mq_options *opt,
 		   char *buf, size_t size)
 {
@@ -343,7 +345,7 @@ int mq_option_text(const struct mq_option *o, const struct mq_options *opt,
 	return mq_option_print(o, mq_option_get(o, opt), buf, size);
 }
 
-/* A value as it is parsed. Return: characters written, as scnprintf(). */
+/* Print a value in the form that is parsed. Return as scnprintf(). */
 int mq_option_print(const struct mq_option *o, u64 v, char *buf, size_t size)
 {
 	switch (o->kind) {
@@ -356,7 +358,7 @@ int mq_option_print(const struct mq_option *o, u64 v, char *buf, size_t size)
 	}
 }
 
-/* What values there are: words, or the least and the largest number. */
+/* Print an option's bounds: all words, or the least and the largest number. */
 int mq_option_bounds(const struct mq_option *o, char *buf, size_t size)
 {
 	unsigned int i;
@@ -376,8 +378,8 @@ int mq_option_bounds(const struct mq_option *o, char *buf, size_t size)
 }
 
 /*
- * The table, for people and for programs, a line an option:
- * name, kind, default, bounds, whether it changes live, what it is.
+ * Print the table, for people and for programs, one line for each option: name,
+ * kind, default, bounds, whether it can change live, and what it is.
  */
 size_t mq_option_describe(char *buf, size_t size)
 {

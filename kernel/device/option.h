@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The option table, for those who read and write options by name. */
+/* The option table, for code that reads and writes options by name. */
 #ifndef MQ_OPTION_H
 #define MQ_OPTION_H
 
@@ -8,12 +8,12 @@
 /**
  * enum mq_option_kind - how a value is written
  * @MQ_NUMBER: decimal
- * @MQ_SIZE: decimal, K, M or G may follow
+ * @MQ_SIZE: decimal; K, M or G may follow
  * @MQ_OCTAL: octal
- * @MQ_CREATOR: decimal; the default is the creator's
- * @MQ_ENUM: one of some words
- * @MQ_DURATION: decimal, milliseconds
- * @MQ_QUEUE: a queue's name, or "none"; the one option of this kind is not a
+ * @MQ_CREATOR: decimal; the default is the id of the queue's creator
+ * @MQ_ENUM: one of a list of words
+ * @MQ_DURATION: decimal, in milliseconds
+ * @MQ_QUEUE: a queue's name, or "none". The one option of this kind is not a
  *	number in struct mq_options
  */
 enum mq_option_kind {
@@ -25,15 +25,15 @@ enum mq_option_kind {
 /**
  * struct mq_option - an option
  * @name: its name
- * @help: what it is, in some words
+ * @help: what it is, in a few words
  * @kind: how its value is written
  * @live: it can change while the queue is in use
  * @min: least value
  * @max: largest value
  * @def: default value
- * @words: an MQ_ENUM's words, the value being the place in it
- * @offset: its place in struct mq_options
- * @size: bytes that it takes there
+ * @words: the words of an MQ_ENUM, indexed by its values
+ * @offset: offset of its field in struct mq_options
+ * @size: bytes of this field
  */
 struct mq_option {
 	const char		*name;
@@ -51,11 +51,11 @@ struct mq_option {
 extern const struct mq_option mq_option_table[];
 extern const unsigned int mq_option_count;
 
-/* Is @o the option of this name? */
+/* True if @o is the option of this name. */
 #define mq_option_is(o, _name) \
 	((o)->offset == offsetof(struct mq_options, _name))
 
-/* Room for any value, or for any option's bounds, as text. */
+/* Size of a buffer for any value, or for any option's bounds, as text. */
 #define MQ_OPTION_TEXT	80
 
 void mq_options_init(struct mq_options *opt);

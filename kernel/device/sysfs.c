@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Options and counters as files, /sys/class/mq/NAME/: made of the option
- * table and of the list of counters, so that they cannot differ from them.
+ * Options and counters as files in /sys/class/mq/NAME/. The files are made from
+ * the option table and from the list of counters, so they cannot differ from
+ * them.
  */
 #include <linux/device.h>
 #include <linux/slab.h>
@@ -22,9 +23,9 @@
 
 /**
  * struct mq_attr - a file
- * @attr: as the driver core wants it
- * @option: the option that it shows, or NULL
- * @counter: else the counter's place in struct devmq_stat
+ * @attr: the driver core's structure
+ * @option: the option that the file shows, or NULL
+ * @counter: else the offset of a counter in struct devmq_stat
  */
 struct mq_attr {
 	struct device_attribute	attr;
@@ -79,7 +80,7 @@ static struct mq_attr *mq_attr_of(struct device_attribute *attr)
 	return container_of(attr, struct mq_attr, attr);
 }
 
-/* Who owns the node, in the reader's user namespace. */
+/* Return the owner or the group of the node, in the reader's user namespace. */
 static u32 mq_owner(const struct mq_queue *q, const struct mq_option *o)
 {
 	return mq_option_is(o, uid) ?
@@ -96,14 +97,17 @@ static ssize_t mq_option_show(struct device *dev,
 
 	if (o->kind == MQ_CREATOR)
 		return sysfs_emit(buf, "%u\n", mq_owner(q, o));
-	/* A name is not read in one go. */
+	/* The lock keeps a queue's name from changing amid the copy. */
 	spin_lock(&q->lock);
 	mq_option_text(o, &q->opt, text, sizeof(text));
 	spin_unlock(&q->lock);
 	return sysfs_emit(buf, "%s\n", text);
 }
 
-/* Change a number that is in bounds. 0, or EINVAL: it does not fit others. */
+/*
+ * Set an option to a number that is in its bounds. Return 0, or EINVAL if that
+ * does not go with other options.
+ */
 static int mq_option_apply(struct mq_queue *q, const struct mq_option *o,
 			   u64 value)
 {
