@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Queues by name and by device number, and how they come and go.
+ * Creating and removing queues, their devices and nodes. Queues are found by
+ * device number here, and by name in names.c.
  *
- * The registry holds one reference to a queue and one to the module; each
- * open file holds one to the queue. A queue that has been removed lives on,
- * closed and empty, until the last of its files is closed.
+ * The registry holds one reference to each queue, and one to the module for
+ * each of them; each open file holds a reference to its queue. A queue that was
+ * removed stays in memory, closed and empty, until its last open file is
+ * closed.
  */
 #include <linux/cdev.h>
 #include <linux/dcache.h>
@@ -49,16 +51,19 @@
 
 static struct kmem_cache *mq_queue_cache;
 /*
- * Minor to queue. Minor 0 is the control node. Has its own lock. A number comes
- * back as late as can be: whoever still has the node of a queue that is gone
- * could open a new one by it, with the old one's permissions. For the same
- * reason they begin anywhere when the module is loaded: a node may have been
- * linked or made elsewhere, and be older than that.
+ * Queues by minor number. Minor 0 is the control node. The array has its own
+ * lock.
+ *
+ * A number is reused as late as possible: a process that still has the node of
+ * a removed queue could open a new queue by it, with the permissions of the old
+ * node. For the same reason the first number is random when the module is
+ * loaded: a node that was linked or made elsewhere may be older than the
+ * module.
  */
 static DEFINE_XARRAY_ALLOC1(mq_minors);
 static u32 mq_next_minor;
 
-static const struct attribute_group **mq_groups;	/* of a queue */
+static const struct attribute_group **mq_groups;	/* files of a queue */
 static dev_t mq_devt;
 static struct cdev mq_cdev;
 static struct cdev mq_control_cdev;
@@ -82,14 +87,14 @@ static char *mq_devnode(MQ_TYPE_DEVNODE_CONST struct device *dev,
 {
 	const struct mq_queue *q = mq_queue_of(dev);
 
-	/* With the type in it a mode of 0 is not taken for "no mode". */
+	/* Without the type, a mode of 0 would mean "no mode". */
 	if (mode)
 		*mode = S_IFCHR | q->opt.mode;
 	if (uid)
 		*uid = q->node_uid;
 	if (gid)
 		*gid = q->node_gid;
-	return NULL;	/* the class knows the name */
+	return NULL;	/* the class has the name */
 }
 
 static struct class mq_class = {
@@ -120,7 +125,7 @@ struct mq_queue *mq_queue_get(u32 minor)
 {
 	struct mq_queue *q;
 
-	/* The lock keeps the registry's reference alive meanwhile. */
+	/* The lock keeps the registry from dropping its reference. */
 	xa_lock(&mq_minors);
 	q = xa_load(&mq_minors, minor);
 	if (q)
@@ -129,7 +134,10 @@ struct mq_queue *mq_queue_get(u32 minor)
 	return q;
 }
 
-/* What a queue has apart; undone by its release. 0 or ENOMEM. */
+/*
+ * Allocate the parts of a queue that mq_device_release() frees. Return 0 or
+ * ENOMEM.
+ */
 static int mq_queue_parts(struct mq_queue *q, const char *name)
 {
 	int err = dev_set_name(&q->dev, "%s", name);
@@ -153,7 +161,7 @@ static void mq_device_init(struct device *dev)
 	dev->type = &mq_device_type;
 	dev->groups = mq_groups;
 	dev->release = mq_device_release;
-	/* No power to manage: spare the files, and suspend the list. */
+	/* No power is managed: the device needs no files or suspend. */
 	device_set_pm_not_required(dev);
 }
 
@@ -195,15 +203,15 @@ static struct mq_queue *mq_queue_new(const char *name,
 	return q;
 }
 
-/* May the dead of @q go to @target? */
+/* Return 0 if the dead of @q may go to @target, else EINVAL or ELOOP. */
 static int mq_may_link(const struct mq_queue *q, const struct mq_queue *target)
 {
 	const struct mq_queue *next;
 
-	/* What is carried there is an entry as it is. */
+	/* A dead message keeps its entry, which is too small for an order. */
 	if (target->order)
 		return -EINVAL;
-	/* Nobody's dead come here, so those from here come back to nobody. */
+	/* No queue sends its dead to @q, so they cannot come back to @q. */
 	if (target != q && hlist_empty(&q->sources))
 		return 0;
 	for (next = target; next; next = next->dead_letter)
@@ -212,7 +220,10 @@ static int mq_may_link(const struct mq_queue *q, const struct mq_queue *target)
 	return 0;
 }
 
-/* The dead of @q go to its dead-letter queue now, and no more to @before. */
+/*
+ * Move @q from the sources of @before to those of its dead-letter queue, after
+ * a change from one to the other. Drop the reference to @before.
+ */
 static void mq_relink_source(struct mq_queue *q, struct mq_queue *before)
 {
 	if (before)
@@ -221,7 +232,7 @@ static void mq_relink_source(struct mq_queue *q, struct mq_queue *before)
 		hlist_add_head(&q->source, &q->dead_letter->sources);
 	if (!before)
 		return;
-	/* Having been in use until now, it may have time to go. */
+	/* @before was in use until now, and may be unused from now on. */
 	mq_lock(before);
 	if (hlist_empty(&before->sources))
 		mq_idle_locked(before);
@@ -229,7 +240,10 @@ static void mq_relink_source(struct mq_queue *q, struct mq_queue *before)
 	mq_queue_put(before);
 }
 
-/* The dead of @q go to @target from now on; NULL: they stay. Return: where they went. */
+/*
+ * Make @target, or none with NULL, the dead-letter queue of @q. Return the one
+ * before.
+ */
 static struct mq_queue *mq_swap_dead_letter_locked(struct mq_queue *q,
 						   struct mq_queue *target)
 {
@@ -244,8 +258,8 @@ static struct mq_queue *mq_swap_dead_letter_locked(struct mq_queue *q,
 }
 
 /*
- * Make the queue of this name the dead-letter queue of @q. Return: 0, ENOENT, EINVAL,
- * or ELOOP if the dead would go round in a circle.
+ * Make the queue of this name the dead-letter queue of @q. Return 0, ENOENT,
+ * EINVAL, or ELOOP if the dead would go round in a circle.
  */
 static int mq_link_dead_letter(struct mq_queue *q, const char *name)
 {
@@ -265,7 +279,9 @@ static int mq_link_dead_letter(struct mq_queue *q, const char *name)
 	return 0;
 }
 
-/* The dead of @q stay there from now on, whatever its overflow option says. */
+/*
+ * Remove the dead-letter queue of @q, whatever the overflow option of @q says.
+ */
 static void mq_unlink_dead_letter(struct mq_queue *q)
 {
 	struct mq_queue *before;
@@ -277,7 +293,10 @@ static void mq_unlink_dead_letter(struct mq_queue *q)
 	mq_relink_source(q, before);
 }
 
-/* The same if overflow=dead-letter does not need the other queue; else EINVAL. */
+/*
+ * As mq_unlink_dead_letter(), but return EINVAL if overflow=dead-letter needs
+ * it.
+ */
 static int mq_give_up_dead_letter(struct mq_queue *q)
 {
 	struct mq_queue *before;
@@ -297,13 +316,13 @@ static int mq_give_up_dead_letter(struct mq_queue *q)
 /**
  * mq_set_dead_letter - change a queue's dead-letter queue
  * @q: the queue
- * @name: of the other, or ""
+ * @name: name of the new dead-letter queue, or "" for none
  *
- * Called by sysfs, for which removal waits with the registry's lock held: so
- * this must not wait for that lock.
+ * sysfs calls this. A removal waits for such calls while it holds
+ * mq_registry_lock, so this must not wait for that lock.
  *
  * Return: as mq_link_dead_letter(); EINVAL also if overflow=dead-letter needs
- * one; or ERESTARTNOINTR.
+ * one; ENODEV if the queue has been removed; or ERESTARTNOINTR.
  */
 int mq_set_dead_letter(struct mq_queue *q, const char *name)
 {
@@ -320,7 +339,7 @@ int mq_set_dead_letter(struct mq_queue *q, const char *name)
 	return err;
 }
 
-/* The queues whose dead came here keep them from now on. */
+/* Remove @q as the dead-letter queue of all its sources. */
 static void mq_unlink_sources(struct mq_queue *q)
 {
 	struct mq_queue *source;
@@ -333,7 +352,10 @@ static void mq_unlink_sources(struct mq_queue *q)
 	}
 }
 
-/* What devtmpfs has of this name there, all of which it keeps in mind; or NULL. */
+/*
+ * Return what devtmpfs has of this name in @dir, or NULL. All that it has is in
+ * the dentry cache.
+ */
 static struct dentry *mq_node_find(struct dentry *dir, const char *name)
 {
 	struct qstr word = QSTR_INIT(name, strlen(name));
@@ -343,13 +365,14 @@ static struct dentry *mq_node_find(struct dentry *dir, const char *name)
 }
 
 /*
- * Is the node of this name what it should be? The driver core does not say
- * whether it could be made: if a file stands in its place, it is not.
+ * Check the node of this name. The driver core does not say whether the node
+ * could be made: it could not if there is a file of that name.
  *
- * @nodes is where it should be. If that is no devtmpfs, or NULL, whoever makes
- * nodes there may take his time, and nothing is known of them.
+ * @nodes is the file system that should have the node. If that is no devtmpfs,
+ * or NULL, some other program makes nodes, at a time of its own, and there is
+ * nothing to check.
  *
- * Return: 0; EBUSY, there is another file; ENXIO, there is none.
+ * Return 0; EBUSY if there is another file; ENXIO if there is none.
  */
 static int mq_node_check(struct super_block *nodes, const char *name,
 			 dev_t devt)
@@ -372,7 +395,7 @@ static int mq_node_check(struct super_block *nodes, const char *name,
 	return err;
 }
 
-/* Give the queue its number and its node, which is in @nodes. */
+/* Give the queue its number and its device, with a node in @nodes. */
 static int mq_publish(struct mq_queue *q, struct super_block *nodes)
 {
 	int err;
@@ -390,7 +413,7 @@ static int mq_publish(struct mq_queue *q, struct super_block *nodes)
 			device_del(&q->dev);
 	}
 	if (err) {
-		/* It may have been opened by its number already. */
+		/* A process may have opened it by its number already. */
 		mq_queue_close(q, true);
 		xa_erase(&mq_minors, q->minor);
 		mq_tell_gone(q);
@@ -400,14 +423,15 @@ static int mq_publish(struct mq_queue *q, struct super_block *nodes)
 }
 
 /**
- * mq_create - make a queue
+ * mq_create - create a queue
  * @name: its name, checked
  * @opt: its options, checked
  * @nodes: the file system that the node is to be in, if that is a devtmpfs
  *
- * Return: 0, EEXIST, what mq_link_dead_letter() has, EBUSY (a file stands where
- * the node should be), ENXIO (the node could not be made), ENOSPC (out of device
- * numbers), ENODEV (the module is going), ENOMEM, or what the driver core says.
+ * Return: 0, EEXIST, an error of mq_link_dead_letter(), EBUSY (another file has
+ * the name of the node), ENXIO (the node could not be made), ENOSPC (out of
+ * device numbers), ENODEV (the module is being unloaded), ENOMEM, or an error
+ * of the driver core.
  */
 int mq_create(const char *name, const struct mq_options *opt,
 	      struct super_block *nodes)
@@ -448,7 +472,7 @@ out_module:
 	return err;
 }
 
-/* A queue that is closed is not to be found any more. */
+/* Make a queue that was closed impossible to find: by name, number and node. */
 static void mq_unpublish(struct mq_queue *q)
 {
 	lockdep_assert_held(&mq_registry_lock);
@@ -460,7 +484,7 @@ static void mq_unpublish(struct mq_queue *q)
 	trace_mq_remove(q);
 }
 
-/* And what was in it goes, with the registry's reference. */
+/* Free what a removed queue stored, and drop the registry's references. */
 static void mq_done(struct mq_queue *q)
 {
 	mq_tell_gone(q);
@@ -469,7 +493,10 @@ static void mq_done(struct mq_queue *q)
 	module_put(THIS_MODULE);
 }
 
-/* See what is stored in the queue of this name by now, if that takes a while. */
+/*
+ * Do all that is due in the queue of this name: messages that have expired must
+ * not keep it from being removed.
+ */
 static void mq_catch_up(const char *name)
 {
 	struct mq_queue *q;
@@ -487,9 +514,9 @@ static void mq_catch_up(const char *name)
 }
 
 /**
- * mq_remove - unmake a queue
+ * mq_remove - remove a queue
  * @name: its name
- * @force: with all that it stores, and though others send their dead there
+ * @force: even if it stores messages, or is the dead-letter queue of others
  *
  * Return: 0, ENOENT, EBUSY or ENOTEMPTY.
  */
@@ -498,7 +525,7 @@ int mq_remove(const char *name, bool force)
 	struct mq_queue *q;
 	int err;
 
-	/* Not with the lock that all others need. */
+	/* This may take long, so it comes before mq_registry_lock. */
 	if (!force)
 		mq_catch_up(name);
 	mutex_lock(&mq_registry_lock);
@@ -517,7 +544,7 @@ int mq_remove(const char *name, bool force)
 	return err;
 }
 
-/* Is the queue, which nobody has open, one that goes then? */
+/* Return true if the queue is not in use and its options say that it goes. */
 static bool mq_is_unused(const struct mq_queue *q, bool closed)
 {
 	lockdep_assert_held(&q->lock);
@@ -529,18 +556,18 @@ static bool mq_is_unused(const struct mq_queue *q, bool closed)
 }
 
 /**
- * mq_reap - remove a queue that its options say is to go when nobody uses it
- * @q: the queue
- * @closed: its last user has just gone; else some time has passed
+ * mq_reap - remove a queue that is not in use, if its options say so
+ * @q: the queue, to which the caller has a reference
+ * @closed: its last user has just gone (auto_delete); else time has passed
+ *	(expires_ms)
  *
- * Not while others send their dead there: that is use. The caller has a
- * reference of his own.
+ * A queue to which others send their dead is in use.
  */
 void mq_reap(struct mq_queue *q, bool closed)
 {
 	bool over;
 
-	/* Spare all others the registry's lock. */
+	/* Do not take mq_registry_lock for nothing. */
 	if (closed && !READ_ONCE(q->opt.auto_delete))
 		return;
 	mutex_lock(&mq_registry_lock);
@@ -556,7 +583,10 @@ void mq_reap(struct mq_queue *q, bool closed)
 		mq_done(q);
 }
 
-/* What nobody has done who came by, and what has to wait. */
+/*
+ * The queue's work: tell pollers, do what is due where no call did, forget
+ * de-duplication ids, remove a queue that has expired, or compact it.
+ */
 static void mq_queue_work(struct work_struct *work)
 {
 	struct mq_queue *q = container_of(work, struct mq_queue, work);
@@ -597,13 +627,15 @@ int __init mq_queues_init(void)
 	return mq_queue_cache ? 0 : -ENOMEM;
 }
 
-/* Nothing that is under way has a reference to a queue any more. */
+/* Destroy the cache, when nothing has a reference to a queue any more. */
 void mq_queues_exit(void)
 {
 	kmem_cache_destroy(mq_queue_cache);
 }
 
-/* Is the control node what it should be, as far as the loader can see? */
+/*
+ * Check the control node, as far as the process that loads the module sees it.
+ */
 static int __init mq_control_check(void)
 {
 	struct path dev;
@@ -620,7 +652,7 @@ static int __init mq_control_check(void)
 	return err;
 }
 
-/* The device numbers, the class, and the control node. */
+/* Set up the device numbers, the class and the control node. */
 int __init mq_registry_init(const struct file_operations *fops,
 			    const struct file_operations *control_fops,
 			    const struct attribute_group **groups)
@@ -665,7 +697,7 @@ out_region:
 	return err;
 }
 
-/* No queue and no open file is left, or the module could not go. */
+/* Undo mq_registry_init(). Each queue holds the module, so none is left. */
 void mq_registry_exit(void)
 {
 	device_destroy(&mq_class, mq_devt);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Queues come and go: see registry.c. */
+/* Creating and removing queues: see registry.c. */
 #ifndef MQ_DEVICE_REGISTRY_H
 #define MQ_DEVICE_REGISTRY_H
 
