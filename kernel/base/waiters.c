@@ -135,7 +135,7 @@ void mq_waiters_add(struct mq_waiters *all, struct mq_waiter *w)
 	if (RB_EMPTY_NODE(&w->node))
 		mq_waiters_insert(all, w);
 	spin_unlock_irqrestore(&all->lock, flags);
-	smp_mb(); /* join the wait list, then look: see mq_waiters_any() */
+	smp_mb(); /* join the wait list, then look: see mq_waiters_pending_mb() */
 }
 
 /**
@@ -159,7 +159,7 @@ void mq_waiters_del(struct mq_waiters *all, struct mq_waiter *w)
  * Count @n more waiters (fewer, if @n is negative) that are in another wait
  * list, but are woken by the callers that find waiters here.
  */
-void mq_waiters_note(struct mq_waiters *all, int n)
+void mq_waiters_count_elsewhere(struct mq_waiters *all, int n)
 {
 	unsigned long flags;
 

@@ -58,12 +58,12 @@ void mq_waiters_add(struct mq_waiters *all, struct mq_waiter *w);
 void mq_waiters_del(struct mq_waiters *all, struct mq_waiter *w);
 bool mq_waiters_wake(struct mq_waiters *all, u64 room);
 void mq_waiters_wake_all(struct mq_waiters *all);
-void mq_waiters_note(struct mq_waiters *all, int n);
+void mq_waiters_count_elsewhere(struct mq_waiters *all, int n);
 int mq_waiters_sleep(struct mq_waiters *all, struct mq_waiter *w,
 		     bool (*may_go)(const struct mq_waiter *w));
 
 /* Return true if there are waiters. The caller has executed a full barrier. */
-static inline bool mq_waiters_some(const struct mq_waiters *all)
+static inline bool mq_waiters_pending(const struct mq_waiters *all)
 {
 	return READ_ONCE(all->count);
 }
@@ -76,10 +76,10 @@ static inline bool mq_waiters_some(const struct mq_waiters *all)
  * list and then looks for room; the other thread makes room and then looks for
  * waiters. So at least one of the two sees what the other has done.
  */
-static inline bool mq_waiters_any(const struct mq_waiters *all)
+static inline bool mq_waiters_pending_mb(const struct mq_waiters *all)
 {
 	smp_mb(); /* make room, then look for waiters: see above */
-	return mq_waiters_some(all);
+	return mq_waiters_pending(all);
 }
 
 #endif /* MQ_WAITERS_H */

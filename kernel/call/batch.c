@@ -219,7 +219,8 @@ static u32 mq_run_room(struct mq_file *f, const struct mq_source *s,
 		return 0;
 	step = ALIGN(size, 8);
 	if (!mq_chunk_has(*c, step + sizeof(struct mq_entry)))
-		*c = mq_chunk_next(&f->supply, *c, step + sizeof(struct mq_entry));
+		*c = mq_supply_next_chunk(&f->supply, *c,
+					  step + sizeof(struct mq_entry));
 	return *c ? step : 0;
 }
 
@@ -244,7 +245,7 @@ static u32 mq_run_get(struct mq_file *f, struct mq_source *s,
 	struct mq_chunk *c = *claimed;
 
 	if (!READ_ONCE(f->q->plain_size) || !c || c == MQ_CHUNK_CLAIMED ||
-	    !mq_chunk_is_ours(c))
+	    !mq_chunk_sender_is_current(c))
 		return 0;
 	step = mq_run_room(f, s, claimed);
 	if (!step)
@@ -365,7 +366,7 @@ int mq_ioc_send(struct mq_ioc *ioc)
 
 	if (a->flags || a->result)
 		return -EINVAL;
-	err = mq_act_as(ioc->f, FMODE_WRITE);
+	err = mq_take_role(ioc->f, FMODE_WRITE);
 	if (unlikely(err))
 		return err;
 	do {
@@ -420,7 +421,7 @@ static int mq_batch_take(struct mq_ioc *ioc, struct mq_hand *h)
 		err = PTR_ERR_OR_ZERO(e);
 		if (err || !e)
 			break;
-		step = mq_record_step(e);
+		step = mq_record_stride(e);
 		if (step > space) {
 			a->need = step;
 			err = -EMSGSIZE;
@@ -472,7 +473,7 @@ static int mq_batch_wait(struct mq_ioc *ioc, struct mq_hand *h)
 		if (ret != -EAGAIN && ret != -EBUSY)
 			break;
 		if (ioc->nowait || !deadline_ns || ioc->arg.recv.id) {
-			mq_leave_to_others(&ioc->f->stand);
+			mq_wake_next_without_credit(&ioc->f->stand);
 			ret = -EAGAIN;
 			break;
 		}
@@ -501,7 +502,7 @@ struct mq_sink {
 	struct list_head	*taken;
 	struct list_head	*last;
 	const struct mq_chunk	*chunk;
-	struct mq_known		known;
+	struct mq_sender_view		known;
 };
 
 /*
@@ -523,7 +524,7 @@ static noinline void mq_sink_cut(struct mq_sink *s, u64 bytes)
 
 	for (at = s->last->next; at != s->taken; at = at->next) {
 		struct mq_entry *e = list_entry(at, struct mq_entry, list);
-		u64 step = mq_msg_step(mq_msg(e));
+		u64 step = mq_msg_padded_size(mq_msg(e));
 
 		if (step > bytes)
 			break;
@@ -595,13 +596,13 @@ static int mq_sink_run(struct mq_sink *s)
 
 	if (mq_chunk_of(e) != s->chunk || e->sender != s->known.sender) {
 		s->chunk = mq_chunk_of(e);
-		mq_known_learn(&s->known, e);
+		mq_sender_view_set(&s->known, e);
 	}
 	do {
 		has_details |= e->own_detail;
 		m->no_ttl = 0;
 		mq_msg_present(m, &s->known);
-		m = (void *)m + mq_msg_step(m);
+		m = (void *)m + mq_msg_padded_size(m);
 		n++;
 		last = at;
 		at = at->next;
@@ -613,7 +614,7 @@ static int mq_sink_run(struct mq_sink *s)
 /* Copy out one message that cannot be made a record in place. */
 static noinline int mq_sink_long(struct mq_sink *s, struct mq_entry *e)
 {
-	u64 step = mq_record_step(e);
+	u64 step = mq_record_stride(e);
 
 	if (mq_record_put(s->to, e))
 		return -EFAULT;
@@ -700,9 +701,9 @@ static void mq_batch_deliver(struct mq_file *f, struct mq_hand *h,
 	if (keep) {
 		mq_delivery_hold_batch_locked(f, batch);
 	} else {
-		spans = mq_span_finish_locked(f, h, batch);
+		spans = mq_span_ack_locked(f, h, batch);
 		if (unlikely(!list_empty(batch)))
-			rare = mq_delivery_done_batch_locked(f, batch);
+			rare = mq_delivery_ack_batch_locked(f, batch);
 	}
 	mq_unlock(q);
 	if (likely(spans))
@@ -739,11 +740,11 @@ int mq_ioc_recv(struct mq_ioc *ioc)
 	a->count = 0;
 	a->used = 0;
 	a->need = 0;
-	ret = mq_act_as(ioc->f, FMODE_READ);
+	ret = mq_take_role(ioc->f, FMODE_READ);
 	if (unlikely(ret))
 		return ret;
 	if (READ_ONCE(ioc->f->ack) == DEVMQ_ACK_MANUAL)
-		mq_own(ioc->f);
+		mq_owner_note(ioc->f);
 	ret = mq_batch_wait(ioc, &hand);
 	if (ret <= 0)
 		return ret;

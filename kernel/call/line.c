@@ -69,14 +69,14 @@ struct mq_lines {
 
 static size_t mq_tail_size(const struct mq_file *f)
 {
-	return f->tail ? mq_size(f->tail) : 0;
+	return f->tail ? mq_entry_size(f->tail) : 0;
 }
 
 /* Cut the entry of the unfinished line to the size that the line has. */
 static void mq_tail_trim(struct mq_file *f)
 {
 	struct mq_entry *e = f->tail;
-	u32 size = mq_size(e);
+	u32 size = mq_entry_size(e);
 
 	if (size == f->tail_room)
 		return;
@@ -107,7 +107,7 @@ static void mq_tail_hold_locked(struct mq_file *f, u32 size)
 	q->reserved += !!size - !!f->tail_held;
 	q->reserved_bytes += size - (u64)f->tail_held;
 	WRITE_ONCE(f->tail_held, size);
-	mq_queue_room_locked(q);
+	mq_queue_update_room_locked(q);
 }
 
 /*
@@ -125,9 +125,9 @@ static int mq_tail_reserve(struct mq_file *f, size_t size)
 		if (!err)
 			mq_tail_hold_locked(f, size);
 		mq_unlock(q);
-		if (likely(!mq_send_changes(q, err)))
+		if (likely(!mq_send_may_retry(q, err)))
 			return err;
-		err = mq_send_more(q);
+		err = mq_send_prepare_retry(q);
 	} while (!err);
 	return err;
 }
@@ -173,7 +173,7 @@ static int mq_tail_room(struct mq_file *f, size_t size, bool whole)
 			return err;
 	} else {
 		e = whole ? mq_entry_new(&f->supply, size, mq_queue_kind(f->q)) :
-			    mq_entry_begin(size, mq_queue_kind(f->q));
+			    mq_entry_alloc_line(size, mq_queue_kind(f->q));
 		if (IS_ERR(e))
 			return PTR_ERR(e);
 		mq_msg_set_size(mq_msg(e), 0);
@@ -203,10 +203,10 @@ static int mq_tail_add(struct mq_file *f, const char *part, size_t size,
 		err = mq_tail_room(f, whole, ends);
 	if (err)
 		return err;
-	memcpy(mq_payload(f->tail) + before, part, size);
+	memcpy(mq_entry_payload(f->tail) + before, part, size);
 	mq_msg_set_size(mq_msg(f->tail), whole);
 	if (before || !ends)
-		mq_entry_stamp(f->tail);
+		mq_entry_set_sender(f->tail);
 	err = mq_order_prepare(f->q, f->tail);
 	if (err)
 		mq_tail_cut(f, before);
@@ -253,7 +253,7 @@ static int mq_tail_send(struct mq_file *f, size_t size)
 	mq_batch_add(&b, e);
 	err = mq_send(f, &b, &sent);
 	if (err < 0) {
-		mq_tail_cut(f, mq_size(e) - size);
+		mq_tail_cut(f, mq_entry_size(e) - size);
 		return err;
 	}
 	f->tail = NULL;
@@ -286,7 +286,7 @@ static int mq_line_try(struct mq_file *f, const char *part, size_t size,
 		return mq_tail_send(f, size);
 	err = ends ? mq_tail_link(f) : 0;
 	if (!err && unlikely(atomic_read(&f->q->gate.blocked)))
-		mq_send_others(f);
+		mq_send_wake_others(f);
 	return err;
 }
 
@@ -380,10 +380,10 @@ static int mq_tail_wait(struct mq_lines *l)
 	struct mq_file *f = l->f;
 
 	if (l->nowait) {
-		mq_want_room(&f->stand, l->need - f->tail_held);
+		mq_set_wanted_room(&f->stand, l->need - f->tail_held);
 		return -EAGAIN;
 	}
-	mq_chunk_forgo(&f->supply);
+	mq_supply_drop_large(&f->supply);
 	mq_turn_answer(f->q, &l->turn);
 	mq_wait_begin(&f->q->gate.tx, &l->turn.wait);
 	return mq_wait_growth(&f->q->gate, f->tail_held, l->need, &l->turn);
@@ -462,7 +462,7 @@ ssize_t mq_line_write(struct mq_file *f, struct kiocb *iocb,
 
 	if (!l.size)
 		return 0;
-	err = mq_act_as(f, FMODE_WRITE) ?: mq_line_lock(f, iocb);
+	err = mq_take_role(f, FMODE_WRITE) ?: mq_line_lock(f, iocb);
 	if (!err) {
 		err = mq_line_copy(&l, from);
 		mutex_unlock(&f->tx);

@@ -159,13 +159,13 @@ static void mq_owner_change(struct mq_file *f, struct mq_owner *o)
 }
 
 /**
- * mq_own - note that this process receives with an open file
+ * mq_owner_note - note that this process receives with an open file
  * @f: the consumer
  *
  * The note makes mq_owner_gone() return what the process holds when it dies. If
  * the note cannot be made, the last close returns it. May sleep.
  */
-void mq_own(struct mq_file *f)
+void mq_owner_note(struct mq_file *f)
 {
 	struct mq_owner *o = READ_ONCE(f->owner);
 	struct mmu_notifier *notifier;
@@ -188,7 +188,7 @@ void mq_own(struct mq_file *f)
 }
 
 /* Remove the owner of an open file, at its last close. */
-void mq_disown(struct mq_file *f)
+void mq_owner_forget(struct mq_file *f)
 {
 	if (f->owner)
 		mq_owner_change(f, NULL);
@@ -202,11 +202,11 @@ void mq_owner_exit(void)
 
 #else
 
-void mq_own(struct mq_file *f)
+void mq_owner_note(struct mq_file *f)
 {
 }
 
-void mq_disown(struct mq_file *f)
+void mq_owner_forget(struct mq_file *f)
 {
 }
 

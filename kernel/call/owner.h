@@ -5,8 +5,8 @@
 
 struct mq_file;
 
-void mq_own(struct mq_file *f);
-void mq_disown(struct mq_file *f);
+void mq_owner_note(struct mq_file *f);
+void mq_owner_forget(struct mq_file *f);
 void mq_owner_exit(void);
 
 #endif /* MQ_CALL_OWNER_H */

@@ -16,7 +16,7 @@
  * ended the wait: it calls for the task, once, and does nothing else.
  * Everything else, queueing and freeing above all, is done under the ring's
  * lock: by mq_park() as the command is issued, by mq_parked_run() in the task's
- * context, and by mq_park_cancel() when the ring goes away.
+ * context, and by mq_park_cancel_ring() when the ring goes away.
  *
  * Exclusive wake-ups are not lost: a command that was woken wakes the next
  * waiter if it leaves a message or room (mq_parked_pass_on), even if it was
@@ -209,9 +209,9 @@ static void mq_parked_pass_on(struct mq_parked *p, unsigned int n)
 	struct mq_queue *q = p->ioc.f->q;
 
 	if (mq_parked_receives(p))
-		mq_pass_on(&q->gate, n);
+		mq_wake_next_reader(&q->gate, n);
 	else
-		mq_pass_room_on(&q->gate, n);
+		mq_wake_next_writers(&q->gate, n);
 }
 
 /* -- the line of an open file's RECVs -------------------------------------- */
@@ -327,7 +327,8 @@ static enum hrtimer_restart mq_parked_time_up(struct hrtimer *timer)
 static bool mq_parked_wake_room(struct mq_waiter *w)
 {
 	struct mq_parked *p = container_of(w, struct mq_parked, turn);
-	bool counts = mq_memory_open(&p->ioc.f->q->starved, p->ioc.f->supply.payer,
+	bool counts = mq_memory_would_not_wait(&p->ioc.f->q->starved,
+					       p->ioc.f->supply.payer,
 				      mq_cost(mq_parked_bytes(p)));
 
 	return mq_parked_end(p, counts ? MQ_WOKEN : MQ_CALLED) && counts;
@@ -611,7 +612,7 @@ static void mq_parked_cancel_locked(struct mq_queue *q, struct mq_parked *p)
  * lock. The task may not come for long, so this function itself finishes a
  * command that only waits, if io_uring allows that.
  */
-void mq_park_cancel(struct io_uring_cmd *cmd, unsigned int issue_flags)
+void mq_park_cancel_ring(struct io_uring_cmd *cmd, unsigned int issue_flags)
 {
 	struct mq_parked *p = *mq_parked_of(cmd);
 
@@ -626,14 +627,14 @@ void mq_park_cancel(struct io_uring_cmd *cmd, unsigned int issue_flags)
 }
 
 /**
- * mq_park_withdraw - cancel parked commands
+ * mq_park_cancel_user - cancel parked commands
  * @f: the open file of the commands
  * @cmd: a command of the same ring
  * @user_data: user data of the commands to cancel
  *
  * Return: 0, or ENOENT if there are none.
  */
-int mq_park_withdraw(struct mq_file *f, struct io_uring_cmd *cmd, u64 user_data)
+int mq_park_cancel_user(struct mq_file *f, struct io_uring_cmd *cmd, u64 user_data)
 {
 	struct mq_queue *q = f->q;
 	struct mq_parked *p;
@@ -664,11 +665,11 @@ int mq_park(struct io_uring_cmd *cmd, const struct mq_ioc *ioc,
 	return -EAGAIN;
 }
 
-void mq_park_cancel(struct io_uring_cmd *cmd, unsigned int issue_flags)
+void mq_park_cancel_ring(struct io_uring_cmd *cmd, unsigned int issue_flags)
 {
 }
 
-int mq_park_withdraw(struct mq_file *f, struct io_uring_cmd *cmd, u64 user_data)
+int mq_park_cancel_user(struct mq_file *f, struct io_uring_cmd *cmd, u64 user_data)
 {
 	return -ENOENT;
 }

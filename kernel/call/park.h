@@ -12,7 +12,7 @@ struct mq_ioc;
 void mq_park_init(struct mq_file *f);
 int mq_park(struct io_uring_cmd *cmd, const struct mq_ioc *ioc,
 	    unsigned int issue_flags);
-void mq_park_cancel(struct io_uring_cmd *cmd, unsigned int issue_flags);
-int mq_park_withdraw(struct mq_file *f, struct io_uring_cmd *cmd, u64 user_data);
+void mq_park_cancel_ring(struct io_uring_cmd *cmd, unsigned int issue_flags);
+int mq_park_cancel_user(struct mq_file *f, struct io_uring_cmd *cmd, u64 user_data);
 
 #endif /* MQ_CALL_PARK_H */

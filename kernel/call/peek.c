@@ -105,7 +105,7 @@ static int mq_view_next(struct mq_look *l, struct mq_show *v)
 	struct mq_entry *e;
 	int err = -ENOENT;
 
-	mq_lock_looking(q);
+	mq_lock_current(q);
 	e = mq_look_next_locked(l);
 	if (IS_ERR(e)) {
 		err = PTR_ERR(e);
@@ -121,8 +121,8 @@ static int mq_view_next(struct mq_look *l, struct mq_show *v)
 /* Copy a message out, if it fits, with @max bytes of its payload at most. */
 static int mq_view_show(struct mq_show *v, struct devmq_peek *a, u64 max)
 {
-	u32 size = min_t(u64, mq_size(v->e), max);
-	u64 step = mq_show_step(v, size);
+	u32 size = min_t(u64, mq_entry_size(v->e), max);
+	u64 step = mq_show_stride(v, size);
 	int err;
 
 	if (step > a->buffer_size - a->used) {
@@ -142,7 +142,7 @@ static int mq_view_show(struct mq_show *v, struct devmq_peek *a, u64 max)
  * stopped. If another thread uses it, return @own: two walks with one cursor
  * would set each other back for ever.
  */
-struct mq_cursor *mq_look_begin(struct mq_file *f, struct mq_cursor *own)
+struct mq_cursor *mq_walk_cursor_get(struct mq_file *f, struct mq_cursor *own)
 {
 	if (!test_and_set_bit_lock(0, &f->looking))
 		return &f->cursor;
@@ -154,7 +154,7 @@ struct mq_cursor *mq_look_begin(struct mq_file *f, struct mq_cursor *own)
  * End a walk. The open file's cursor keeps its place for the next walk, unless
  * it is at the end of the queue, which is found without it.
  */
-void mq_look_end(struct mq_file *f, struct mq_cursor *c)
+void mq_walk_cursor_put(struct mq_file *f, struct mq_cursor *c)
 {
 	bool kept = c == &f->cursor;
 
@@ -206,9 +206,9 @@ int mq_ioc_peek(struct mq_ioc *ioc)
 	a->count = 0;
 	a->used = 0;
 	a->need = 0;
-	c = mq_look_begin(ioc->f, &own);
+	c = mq_walk_cursor_get(ioc->f, &own);
 	err = mq_look(ioc->f, c, a);
-	mq_look_end(ioc->f, c);
+	mq_walk_cursor_put(ioc->f, c);
 	if (err == -ENOENT || (a->count && err != -ENODEV && err != -EINTR)) {
 		a->need = 0;
 		err = 0;
@@ -269,9 +269,9 @@ static int mq_purge_some(struct mq_queue *q, struct mq_purge *p)
 			return 0;
 		p->after = mq_msg(e)->id;
 		if ((p->older_ns && !mq_is_older(e, p->older_ns)) ||
-		    (p->reason && p->reason != mq_reason(e)))
+		    (p->reason && p->reason != mq_entry_reason(e)))
 			continue;
-		mq_queue_purge_locked(q, e);
+		mq_purge_locked(q, e);
 		p->n++;
 		left -= min(left, 2U);
 	}
@@ -282,11 +282,11 @@ static int mq_purge_some(struct mq_queue *q, struct mq_purge *p)
  * Bound @last_id by the last message that was sent, so that a walk leaves alone
  * what is sent from now on; 0 is no bound of the caller's. Return 0 or ENODEV.
  */
-int mq_last_now(struct mq_queue *q, u64 *last_id)
+int mq_bound_last_id(struct mq_queue *q, u64 *last_id)
 {
 	int err = 0;
 
-	mq_lock_looking(q);
+	mq_lock_current(q);
 	if (q->gone)
 		err = -ENODEV;
 	if (!*last_id || *last_id >= q->next_id)
@@ -308,7 +308,7 @@ static int mq_purge_begin(struct mq_queue *q, const struct devmq_purge *a,
 	p->after = a->first_id ? a->first_id - 1 : 0;
 	p->older_ns = a->older_than_ns;
 	p->last = a->last_id;
-	return mq_last_now(q, &p->last);
+	return mq_bound_last_id(q, &p->last);
 }
 
 int mq_ioc_purge(struct mq_ioc *ioc)
@@ -321,7 +321,7 @@ int mq_ioc_purge(struct mq_ioc *ioc)
 	err = mq_purge_begin(q, &ioc->arg.purge, &p);
 	if (err)
 		return err;
-	p.c = mq_look_begin(ioc->f, &own);
+	p.c = mq_walk_cursor_get(ioc->f, &own);
 	do {
 		mq_lock(q);
 		err = mq_purge_some(q, &p);
@@ -331,7 +331,7 @@ int mq_ioc_purge(struct mq_ioc *ioc)
 		if (err == -EAGAIN && mq_dying())
 			err = -EINTR;
 	} while (err == -EAGAIN);
-	mq_look_end(ioc->f, p.c);
+	mq_walk_cursor_put(ioc->f, p.c);
 	ioc->arg.purge.purged = p.n;
 	return err;
 }

@@ -10,10 +10,10 @@ struct mq_file;
 struct mq_ioc;
 struct mq_queue;
 
-struct mq_cursor *mq_look_begin(struct mq_file *f, struct mq_cursor *own);
-void mq_look_end(struct mq_file *f, struct mq_cursor *c);
+struct mq_cursor *mq_walk_cursor_get(struct mq_file *f, struct mq_cursor *own);
+void mq_walk_cursor_put(struct mq_file *f, struct mq_cursor *c);
 int mq_ioc_peek(struct mq_ioc *ioc);
-int mq_last_now(struct mq_queue *q, u64 *last_id);
+int mq_bound_last_id(struct mq_queue *q, u64 *last_id);
 int mq_ioc_purge(struct mq_ioc *ioc);
 
 #endif /* MQ_CALL_PEEK_H */

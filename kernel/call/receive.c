@@ -43,16 +43,16 @@
  */
 static bool mq_lacks_newline(const struct mq_queue *q, const struct mq_entry *e)
 {
-	u32 size = mq_size(e);
+	u32 size = mq_entry_size(e);
 
 	return q->opt.framing == MQ_FRAMING_LINE &&
-	       (!size || mq_payload(e)[size - 1] != '\n');
+	       (!size || mq_entry_payload(e)[size - 1] != '\n');
 }
 
 /* Return how many bytes read(2) gives for a message. */
 static u32 mq_read_size(const struct mq_queue *q, const struct mq_entry *e)
 {
-	return mq_size(e) + mq_lacks_newline(q, e);
+	return mq_entry_size(e) + mq_lacks_newline(q, e);
 }
 
 /*
@@ -132,7 +132,7 @@ static void mq_delivered(struct mq_file *f, struct mq_entry *e, u32 done)
 	f->last_id = mq_msg(e)->id;
 	ack = ack && f->ack == DEVMQ_ACK_AUTO;
 	if (likely(ack)) {
-		mq_delivery_done_locked(f, e);
+		mq_delivery_ack_keep_locked(f, e);
 	} else {
 		mq_delivery_hold_locked(f, e);
 		if (!whole) {
@@ -177,7 +177,7 @@ static noinline struct mq_entry *mq_pick_wait(struct mq_file *f, bool nowait)
 	int err;
 
 	if (nowait) {
-		mq_leave_to_others(&f->stand);
+		mq_wake_next_without_credit(&f->stand);
 		return ERR_PTR(-EAGAIN);
 	}
 	mq_wait_begin(&f->q->gate.rx, &wait);
@@ -332,9 +332,9 @@ static noinline ssize_t mq_plain_end(struct mq_file *f, struct mq_entry *e,
 {
 	mutex_lock(&f->rx);
 	/* Only one message can be half-read: if there is one, undo this. */
-	if (copied != mq_size(e) && READ_ONCE(f->partial))
+	if (copied != mq_entry_size(e) && READ_ONCE(f->partial))
 		copied = 0;
-	return mq_read_end(f, e, 0, mq_size(e), copied);
+	return mq_read_end(f, e, 0, mq_entry_size(e), copied);
 }
 
 /*
@@ -420,30 +420,30 @@ again:
 	if (likely(ret))
 		return ret;
 	if (unlikely(!(READ_ONCE(f->roles) & FMODE_READ))) {
-		ret = mq_act_as(f, FMODE_READ);
+		ret = mq_take_role(f, FMODE_READ);
 		if (ret)
 			return ret;
 		goto again;
 	}
 	if (READ_ONCE(f->ack) == DEVMQ_ACK_MANUAL)
-		mq_own(f);
+		mq_owner_note(f);
 	if (mutex_lock_interruptible(&f->rx))
 		return -ERESTARTSYS;
 	e = mq_read_begin(f, file->f_flags & O_NONBLOCK);
 	if (IS_ERR_OR_NULL(e))
 		return PTR_ERR_OR_ZERO(e);
-	size = min_t(size_t, mq_size(e) - f->partial_done, size);
+	size = min_t(size_t, mq_entry_size(e) - f->partial_done, size);
 	return mq_read_end(f, e, f->partial_done, size,
-			   mq_copy_out(to, e, f->partial_done, size));
+			   mq_entry_copy_to_user(to, e, f->partial_done, size));
 }
 
 /* Copy @size of the bytes that read(2) gives for a message, from @done on. */
 static size_t mq_copy_pieces(const struct mq_entry *e, u32 done, size_t size,
 			     struct iov_iter *to)
 {
-	u32 left = mq_size(e) - min(done, mq_size(e));
+	u32 left = mq_entry_size(e) - min(done, mq_entry_size(e));
 	size_t own = min_t(size_t, size, left);
-	size_t copied = copy_to_iter(mq_payload(e) + done, own, to);
+	size_t copied = copy_to_iter(mq_entry_payload(e) + done, own, to);
 
 	/* Behind the payload there is only the newline. */
 	if (own < size && copied == own)
@@ -460,12 +460,12 @@ ssize_t mq_read_iter(struct mq_file *f, struct kiocb *iocb, struct iov_iter *to)
 
 	if (!iov_iter_count(to))
 		return 0;
-	err = mq_act_as(f, FMODE_READ);
+	err = mq_take_role(f, FMODE_READ);
 	if (unlikely(err))
 		return err;
 	if (READ_ONCE(f->ack) == DEVMQ_ACK_MANUAL &&
 	    !(iocb->ki_flags & IOCB_NOWAIT))
-		mq_own(f);
+		mq_owner_note(f);
 	err = mq_iocb_lock(iocb, &f->rx);
 	if (err)
 		return err;
@@ -490,7 +490,7 @@ u32 mq_next_size(struct mq_file *f)
 
 	if (!(f->mode & FMODE_READ))
 		return 0;
-	mq_lock_looking(q);
+	mq_lock_current(q);
 	e = mq_delivery_next_locked(q, f);
 	if (f->partial)
 		size = mq_read_size(q, f->partial) - f->partial_done;

@@ -122,7 +122,7 @@ static noinline int mq_record_meta(struct mq_queue *q, struct mq_entry *e,
 				   const void *body, const void __user *user)
 {
 	u32 at = sizeof(*r) + r->key_size;
-	u8 *data = mq_data(e);
+	u8 *data = mq_entry_data(e);
 	struct mq_seen *seen;
 	int err;
 
@@ -195,7 +195,7 @@ struct mq_entry *mq_record_get(struct mq_file *f, struct mq_chunk **c,
 		return e;
 	mq_record_times(e, r);
 	mq_ready_prepare(&q->ready, mq_msg(e)->priority);
-	err = mq_record_copy(mq_payload(e), body, user, offset, sizes.size);
+	err = mq_record_copy(mq_entry_payload(e), body, user, offset, sizes.size);
 	if (!err && unlikely(offset != sizeof(*r)))
 		err = mq_record_meta(q, e, r, body, user);
 	if (!err && unlikely(q->order))
@@ -213,13 +213,13 @@ static u16 mq_text_size(const struct mq_text *t)
 }
 
 /* Return the bytes that a record with an extra block takes in a buffer. */
-u64 mq_record_long_step(const struct mq_entry *e)
+u64 mq_record_long_stride(const struct mq_entry *e)
 {
 	return DEVMQ_ALIGN(sizeof(struct devmq_record) +
 			   sizeof(struct devmq_extra) +
 			   mq_text_size(mq_msg(e)->detail->origin) +
 			   mq_text_size(mq_msg(e)->detail->note) + mq_msg(e)->key_size +
-			   mq_msg(e)->headers_size) + ALIGN((u64)mq_size(e), 8);
+			   mq_msg(e)->headers_size) + ALIGN((u64)mq_entry_size(e), 8);
 }
 
 /*
@@ -243,7 +243,7 @@ static void mq_extra_fill(struct devmq_extra *x, const struct mq_entry *e,
 			  const struct mq_detail *m)
 {
 	memset(x, 0, sizeof(*x));
-	x->payload_size = mq_size(e);
+	x->payload_size = mq_entry_size(e);
 	if (!m)
 		return;
 	if (mq_msg(e)->state == DEVMQ_STATE_DELAYED ||
@@ -277,7 +277,7 @@ void mq_show_fill(struct mq_show *s, const struct mq_entry *e)
  * Return the bytes that the record takes in a buffer, with @size bytes of
  * payload.
  */
-u64 mq_show_step(const struct mq_show *s, u32 size)
+u64 mq_show_stride(const struct mq_show *s, u32 size)
 {
 	const struct mq_msg *m = mq_msg(s->e);
 
@@ -287,7 +287,7 @@ u64 mq_show_step(const struct mq_show *s, u32 size)
 
 /**
  * mq_show_put - copy a message out as a record with an extra block
- * @to: user address; there is room for mq_show_step()
+ * @to: user address; there is room for mq_show_stride()
  * @s: the record, whose message does not change meanwhile
  * @size: bytes of the payload to show
  *
@@ -312,18 +312,18 @@ int mq_show_put(void __user *to, struct mq_show *s, u32 size)
 	if (s->note && copy_to_user(to + at, s->note->text, s->note->size))
 		return -EFAULT;
 	at += mq_text_size(s->note);
-	if (copy_to_user(to + at, mq_data(e), meta) ||
+	if (copy_to_user(to + at, mq_entry_data(e), meta) ||
 	    clear_user(to + at + meta, pad))
 		return -EFAULT;
 	at += meta + pad;
-	if (copy_to_user(to + at, mq_payload(e), size) ||
+	if (copy_to_user(to + at, mq_entry_payload(e), size) ||
 	    clear_user(to + at + size, ALIGN(size, 8) - size))
 		return -EFAULT;
 	return 0;
 }
 
 /*
- * Copy a message in hand out as a record. There is room for mq_record_step().
+ * Copy a message in hand out as a record. There is room for mq_record_stride().
  */
 int mq_record_put(void __user *to, const struct mq_entry *e)
 {
@@ -333,12 +333,12 @@ int mq_record_put(void __user *to, const struct mq_entry *e)
 
 	if (mq_has_extra(e)) {
 		mq_show_fill(&show, e);
-		return mq_show_put(to, &show, mq_size(e));
+		return mq_show_put(to, &show, mq_entry_size(e));
 	}
 	mq_record_fill(&r, e);
 	/* A message is laid out as its record is. */
 	if (copy_to_user(to, &r, sizeof(r)) ||
-	    _copy_to_user(to + sizeof(r), m + 1, mq_msg_step(m) - sizeof(*m)))
+	    _copy_to_user(to + sizeof(r), m + 1, mq_msg_padded_size(m) - sizeof(*m)))
 		return -EFAULT;
 	return 0;
 }

@@ -53,10 +53,10 @@ struct mq_show {
 
 struct mq_entry *mq_record_get(struct mq_file *f, struct mq_chunk **c,
 			       const struct mq_source *from, u64 *step);
-u64 mq_record_long_step(const struct mq_entry *e);
+u64 mq_record_long_stride(const struct mq_entry *e);
 u64 mq_to_realtime(u64 time);
 void mq_show_fill(struct mq_show *s, const struct mq_entry *e);
-u64 mq_show_step(const struct mq_show *s, u32 size);
+u64 mq_show_stride(const struct mq_show *s, u32 size);
 int mq_show_put(void __user *to, struct mq_show *s, u32 size);
 int mq_record_put(void __user *to, const struct mq_entry *e);
 
@@ -107,19 +107,19 @@ static inline bool mq_has_extra(const struct mq_entry *e)
 }
 
 /* Return the bytes that the record of a message takes in a buffer. */
-static inline u64 mq_record_step(const struct mq_entry *e)
+static inline u64 mq_record_stride(const struct mq_entry *e)
 {
-	return likely(!mq_has_extra(e)) ? mq_msg_step(mq_msg(e)) :
-					  mq_record_long_step(e);
+	return likely(!mq_has_extra(e)) ? mq_msg_padded_size(mq_msg(e)) :
+					  mq_record_long_stride(e);
 }
 
 /* Fill in the header of a message's record, as the caller may see it. */
 static inline void mq_record_fill(struct devmq_record *r,
 				  const struct mq_entry *e)
 {
-	struct mq_known known;
+	struct mq_sender_view known;
 
-	mq_known_learn(&known, e);
+	mq_sender_view_set(&known, e);
 	memcpy(r, mq_msg(e), sizeof(*r));
 	r->delay_ns = 0;
 	r->ttl_ns = 0;

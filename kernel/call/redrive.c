@@ -79,7 +79,7 @@ struct mq_redrive {
 /* Return true if the message died in another queue. */
 static bool mq_is_foreign(const struct mq_queue *q, const struct mq_entry *e)
 {
-	return mq_origin(e) && mq_origin(e) != q->origin;
+	return mq_entry_origin(e) && mq_entry_origin(e) != q->origin;
 }
 
 /* Return true if the message is dead, or came here as dead. */
@@ -91,7 +91,7 @@ static bool mq_is_redriven(const struct mq_entry *e)
 /* Return true if the message is one of those that the call means. */
 static bool mq_is_meant(const struct mq_redrive *r, const struct mq_entry *e)
 {
-	if (r->reason && r->reason != mq_reason(e))
+	if (r->reason && r->reason != mq_entry_reason(e))
 		return false;
 	return r->moves || mq_is_redriven(e);
 }
@@ -100,7 +100,7 @@ static bool mq_is_meant(const struct mq_redrive *r, const struct mq_entry *e)
 static void mq_revive_locked(struct mq_queue *q, struct mq_entry *e)
 {
 	mq_state_leave_locked(q, e);
-	mq_absolve_locked(q, e);
+	mq_reset_history_locked(q, e);
 	trace_mq_redrive(q, e);
 	mq_ready_locked(q, e);
 }
@@ -140,7 +140,7 @@ static int mq_redrive_next(struct mq_redrive *r)
 		} else {
 			r->e = e;
 			mq_chunk_get(mq_chunk_of(e));
-			r->origin = mq_text_get(mq_origin(e));
+			r->origin = mq_text_get(mq_entry_origin(e));
 			r->priority = mq_msg(e)->priority;
 			ret = 2;
 		}
@@ -186,7 +186,7 @@ static struct mq_entry *mq_redrive_take(struct mq_redrive *r)
 	mq_lock(q);
 	e = mq_redrive_find(r);
 	if (!e || mq_msg(e)->id != r->after || !mq_is_meant(r, e) ||
-	    (!r->to && mq_origin(e) != r->origin)) {
+	    (!r->to && mq_entry_origin(e) != r->origin)) {
 		e = NULL;
 	} else {
 		trace_mq_redrive(q, e);
@@ -238,7 +238,7 @@ static int mq_redrive_reserve(struct mq_redrive *r, struct mq_queue *target)
 
 	if (r->moves)
 		err = mq_queue_reserve(target, mq_msg(r->e));
-	if (err || mq_place_expect(target))
+	if (err || mq_place_announce(target))
 		return err;
 	if (r->moves)
 		mq_queue_unreserve(target, mq_msg(r->e));
@@ -248,7 +248,7 @@ static int mq_redrive_reserve(struct mq_redrive *r, struct mq_queue *target)
 /* Give the place in @target back. */
 static void mq_redrive_cancel(struct mq_redrive *r, struct mq_queue *target)
 {
-	mq_place_taken(target);
+	mq_place_arrived(target);
 	if (r->moves)
 		mq_queue_unreserve(target, mq_msg(r->e));
 }
@@ -277,8 +277,8 @@ static int mq_redrive_move(struct mq_redrive *r, struct mq_queue *target)
 		goto out_free;
 	}
 	if (e && r->moves)
-		mq_entry_bequeath(e, old);
-	mq_arrive(target, e ?: old, how);
+		mq_entry_move_times(e, old);
+	mq_queue_add_moved(target, e ?: old, how);
 	if (e)
 		mq_entry_free(old);
 	return 1;
@@ -415,7 +415,7 @@ int mq_ioc_redrive(struct mq_ioc *ioc)
 	if (!err && r.moves && r.to == r.q)
 		err = -EINVAL;
 	if (!err)
-		err = mq_last_now(r.q, &r.last);
+		err = mq_bound_last_id(r.q, &r.last);
 	if (!err) {
 		mq_cursor_init(&r.cursor);
 		err = mq_redrive_all(&r, a);

@@ -37,7 +37,7 @@ void mq_deliveries_return(struct mq_file *f)
 			if (!e || needs)
 				break;
 			mq_delivery_unhold_locked(f, e);
-			mq_delivery_crash_locked(f, e);
+			mq_delivery_return_locked(f, e);
 		}
 		mq_unlock(q);
 		cond_resched();
@@ -48,7 +48,7 @@ void mq_deliveries_return(struct mq_file *f)
 }
 
 /* Free what a consumer still holds of a queue that has been removed. */
-void mq_deliveries_free(struct mq_file *f)
+void mq_deliveries_discard(struct mq_file *f)
 {
 	struct mq_queue *q = f->q;
 	struct mq_entry *e;

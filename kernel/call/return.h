@@ -6,6 +6,6 @@
 struct mq_file;
 
 void mq_deliveries_return(struct mq_file *f);
-void mq_deliveries_free(struct mq_file *f);
+void mq_deliveries_discard(struct mq_file *f);
 
 #endif /* MQ_CALL_RETURN_H */

@@ -109,11 +109,11 @@ static int mq_revoke_all(struct mq_file *f, struct mq_revoke *r)
 {
 	struct mq_queue *q = f->q;
 	struct mq_cursor own;
-	int err = mq_last_now(q, &r->last);
+	int err = mq_bound_last_id(q, &r->last);
 
 	if (err)
 		return err;
-	r->c = mq_look_begin(f, &own);
+	r->c = mq_walk_cursor_get(f, &own);
 	do {
 		mq_lock(q);
 		err = mq_revoke_some(q, r);
@@ -124,7 +124,7 @@ static int mq_revoke_all(struct mq_file *f, struct mq_revoke *r)
 		if (err == -EAGAIN && !r->detail)
 			r->detail = mq_detail_alloc();
 	} while (err == -EAGAIN);
-	mq_look_end(f, r->c);
+	mq_walk_cursor_put(f, r->c);
 	mq_detail_free(r->detail);
 	return err;
 }

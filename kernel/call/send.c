@@ -135,9 +135,9 @@ static u32 mq_send_some(struct mq_queue *q, struct mq_batch *b,
 	u32 taken;
 
 	mq_lock(q);
-	if (likely(b->plain && mq_queue_takes_run_locked(q, b))) {
+	if (likely(b->plain && mq_queue_can_add_batch_locked(q, b))) {
 		taken = b->count;
-		mq_queue_add_run_locked(q, b, now);
+		mq_queue_add_batch_locked(q, b, now);
 		sent->last_id = q->next_id - 1;
 		sent->dup = false;
 	} else {
@@ -149,17 +149,17 @@ static u32 mq_send_some(struct mq_queue *q, struct mq_batch *b,
 
 /*
  * Return true if a send that failed with @err may find room after
- * mq_send_more(): more is to be dropped for its first message, or something is
- * due.
+ * mq_send_prepare_retry(): more is to be dropped for its first message, or
+ * something is due.
  */
-bool mq_send_changes(const struct mq_queue *q, int err)
+bool mq_send_may_retry(const struct mq_queue *q, int err)
 {
 	return err == -EBUSY ||
 	       ((err == -EAGAIN || err == -ENOSPC) && mq_has_due(q));
 }
 
-/* After mq_send_changes(), prepare another attempt. Return 0, or EINTR. */
-noinline int mq_send_more(struct mq_queue *q)
+/* After mq_send_may_retry(), prepare another attempt. Return 0, or EINTR. */
+noinline int mq_send_prepare_retry(struct mq_queue *q)
 {
 	if (mq_dying())
 		return -EINTR;
@@ -172,10 +172,10 @@ noinline int mq_send_more(struct mq_queue *q)
  * Tell others that want room, after a send. If this file's poller alone was
  * woken for the room (EPOLLEXCLUSIVE), nobody else can wake the next one.
  */
-noinline void mq_send_others(struct mq_file *f)
+noinline void mq_send_wake_others(struct mq_file *f)
 {
 	if (READ_ONCE(f->stand.wants))
-		mq_want_room(&f->stand, 0);
+		mq_set_wanted_room(&f->stand, 0);
 	if (READ_ONCE(f->q->gate.tx.watched))
 		mq_wake_writers(&f->q->gate, false);
 }
@@ -200,13 +200,13 @@ int mq_send(struct mq_file *f, struct mq_batch *b, struct mq_sent *sent)
 
 	do {
 		taken = mq_send_some(q, b, sent, &err);
-		if (unlikely(!taken && mq_send_changes(q, err)))
-			err = mq_send_more(q);
+		if (unlikely(!taken && mq_send_may_retry(q, err)))
+			err = mq_send_prepare_retry(q);
 	} while (unlikely(!taken && !err));
 	if (unlikely(!taken))
 		return err;
 	if (unlikely(atomic_read(&q->gate.blocked)))
-		mq_send_others(f);
+		mq_send_wake_others(f);
 	return taken;
 }
 
@@ -292,7 +292,7 @@ static int mq_send_short(struct mq_file *f, u64 bytes, bool nowait,
 	/* Groups and a de-duplication id are charged apart. */
 	if (q->order || READ_ONCE(q->opt.dedup_window_ms))
 		cost += MQ_COST_BESIDE;
-	if (mq_budget_never(cost))
+	if (mq_budget_exceeds_bounds(cost))
 		return -EMSGSIZE;
 	/*
 	 * Drop nothing while sends are paused. An unfinished line, which has
@@ -309,7 +309,7 @@ static int mq_send_short(struct mq_file *f, u64 bytes, bool nowait,
 	default:
 		if (!nowait)
 			return mq_memory_wait(&q->starved, cost, &turn->memory);
-		mq_want_room(&f->stand, bytes);
+		mq_set_wanted_room(&f->stand, bytes);
 		return -EAGAIN;
 	}
 }
@@ -352,10 +352,10 @@ int mq_send_wait(struct mq_file *f, u64 payload, u64 meta, bool nowait, int err,
 	if (err != -EAGAIN && err != -EDQUOT)
 		return err;
 	if (nowait && err == -EAGAIN) {
-		mq_want_room(&f->stand, payload + meta);
+		mq_set_wanted_room(&f->stand, payload + meta);
 		return err;
 	}
-	mq_chunk_forgo(&f->supply);
+	mq_supply_drop_large(&f->supply);
 	/* WAIT(turn:end) */
 	mq_turn_answer(q, turn);
 	if (!nowait)
@@ -384,7 +384,7 @@ static ssize_t mq_write_once(struct mq_file *f, const char __user *from,
 	e = mq_entry_new(&f->supply, size, mq_queue_kind(f->q));
 	if (IS_ERR(e))
 		return PTR_ERR(e);
-	if (likely(!copy_from_user(mq_payload(e), from, size)))
+	if (likely(!copy_from_user(mq_entry_payload(e), from, size)))
 		return mq_write_send(f, e, size);
 	mq_entry_free(e);
 	return -EFAULT;
@@ -401,7 +401,7 @@ static noinline ssize_t mq_write_slow(struct mq_file *f,
 
 	if (!size)
 		return 0;
-	err = mq_act_as(f, FMODE_WRITE);
+	err = mq_take_role(f, FMODE_WRITE);
 	if (unlikely(err))
 		return err;
 	do {
@@ -424,7 +424,7 @@ static struct mq_entry *mq_plain_alloc(struct mq_file *f, u32 size)
 {
 	struct mq_entry *e;
 
-	e = mq_chunk_quick(&f->supply, sizeof(struct mq_msg) + ALIGN(size, 8));
+	e = mq_chunk_take_quick(&f->supply, sizeof(struct mq_msg) + ALIGN(size, 8));
 	if (unlikely(!e))
 		return NULL;
 	mq_msg_init(mq_msg(e), size);
@@ -477,7 +477,7 @@ ssize_t mq_write(struct file *file, const char __user *from, size_t size,
 		e = mq_plain_alloc(f, size);
 	if (unlikely(!e))
 		return mq_write_slow(f, from, size, file->f_flags & O_NONBLOCK);
-	if (unlikely(!mq_copy_in(e, from, size))) {
+	if (unlikely(!mq_entry_copy_from_user(e, from, size))) {
 		mq_entry_free(e);
 		return -EFAULT;
 	}
@@ -488,7 +488,7 @@ ssize_t mq_write(struct file *file, const char __user *from, size_t size,
 	}
 	mq_wake_readers(&q->gate, 1);
 	if (unlikely(atomic_read(&q->gate.blocked)))
-		mq_send_others(f);
+		mq_send_wake_others(f);
 	return size;
 }
 
@@ -509,7 +509,7 @@ static ssize_t mq_write_iter_once(struct mq_file *f, struct iov_iter *from,
 	e = mq_entry_new(&f->supply, size, mq_queue_kind(f->q));
 	if (IS_ERR(e))
 		return PTR_ERR(e);
-	if (likely(copy_from_iter_full(mq_payload(e), size, from))) {
+	if (likely(copy_from_iter_full(mq_entry_payload(e), size, from))) {
 		ret = mq_write_send(f, e, size);
 	} else {
 		mq_entry_free(e);
@@ -532,7 +532,7 @@ ssize_t mq_write_iter(struct mq_file *f, struct kiocb *iocb,
 
 	if (!size)
 		return 0;
-	err = mq_act_as(f, FMODE_WRITE);
+	err = mq_take_role(f, FMODE_WRITE);
 	if (unlikely(err))
 		return err;
 	do {

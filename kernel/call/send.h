@@ -27,9 +27,9 @@ struct mq_sent {
 
 void mq_batch_init(struct mq_batch *b);
 void mq_batch_add(struct mq_batch *b, struct mq_entry *e);
-bool mq_send_changes(const struct mq_queue *q, int err);
-int mq_send_more(struct mq_queue *q);
-void mq_send_others(struct mq_file *f);
+bool mq_send_may_retry(const struct mq_queue *q, int err);
+int mq_send_prepare_retry(struct mq_queue *q);
+void mq_send_wake_others(struct mq_file *f);
 int mq_send(struct mq_file *f, struct mq_batch *b, struct mq_sent *sent);
 void mq_turn_answer(struct mq_queue *q, struct mq_turn *turn);
 void mq_turn_end(struct mq_queue *q, struct mq_turn *turn);

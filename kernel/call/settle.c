@@ -332,14 +332,14 @@ static int mq_consumer_set(struct mq_file *f, const struct devmq_consumer *a)
 	struct mq_queue *q = f->q;
 	int err = 0;
 
-	mq_lock_looking(q);
+	mq_lock_current(q);
 	if (a->ack != f->ack && f->held_count) {
 		err = -EBUSY;
 	} else {
 		WRITE_ONCE(f->ack, a->ack);
 		WRITE_ONCE(f->prefetch, a->prefetch);
 		f->lease_ns = a->lease_ns;
-		mq_file_tune_locked(f);
+		mq_file_update_plain_locked(f);
 	}
 	mq_unlock(q);
 	if (!err)
@@ -356,7 +356,7 @@ int mq_ioc_consumer(struct mq_ioc *ioc)
 	if (a->flags & ~DEVMQ_CONSUMER_SET ||
 	    (a->flags & DEVMQ_CONSUMER_SET && a->ack > DEVMQ_ACK_MANUAL))
 		return -EINVAL;
-	err = mq_act_as(f, FMODE_READ);
+	err = mq_take_role(f, FMODE_READ);
 	if (err)
 		return err;
 	if (a->flags & DEVMQ_CONSUMER_SET) {
@@ -364,7 +364,7 @@ int mq_ioc_consumer(struct mq_ioc *ioc)
 		if (err)
 			return err;
 	}
-	mq_lock_looking(f->q);
+	mq_lock_current(f->q);
 	a->ack = f->ack;
 	a->prefetch = f->prefetch;
 	a->lease_ns = f->lease_ns;

@@ -107,7 +107,7 @@ static struct mq_file *mq_file_new(struct mq_queue *q, struct file *file)
 	f->lease_ns = READ_ONCE(q->opt.lease_ms) * NSEC_PER_MSEC;
 	mq_held_init(&f->held);
 	mq_supply_init(&f->supply, &q->store);
-	INIT_LIST_HEAD(&f->met);
+	INIT_LIST_HEAD(&f->alone);
 	mq_stand_init(&f->stand, &q->gate);
 	mq_park_init(f);
 	mq_cursor_init(&f->cursor);
@@ -150,18 +150,18 @@ static int mq_release(struct inode *inode, struct file *file)
 	struct mq_file *f = file->private_data;
 	struct mq_queue *q = f->q;
 
-	mq_disown(f);
+	mq_owner_forget(f);
 	mq_line_finish(f);
-	mq_want_room(&f->stand, 0);
+	mq_set_wanted_room(&f->stand, 0);
 	mq_deliveries_return(f);
-	mq_deliveries_free(f);
+	mq_deliveries_discard(f);
 	mq_queue_detach(q, f);
 	mq_pollers_leave(&f->stand);
-	mq_leave_all_to_others(&q->gate, f->roles & FMODE_READ,
-			       f->roles & FMODE_WRITE);
+	mq_wake_next_at_close(&q->gate, f->roles & FMODE_READ,
+			      f->roles & FMODE_WRITE);
 	if (f->mode)
 		mq_reap(q, true);
-	mq_chunk_drop(&f->supply);
+	mq_supply_exit(&f->supply);
 	mq_file_free(f);
 	mq_queue_put(q);
 	return 0;
@@ -235,8 +235,8 @@ static bool mq_poll_fits(struct mq_file *f)
 /*
  * Return true if a send would not wait. A poller that finds no room is counted
  * as one that wants a byte, so that a sender that gets room wakes others while
- * there is more (mq_send_others). A sender that got room before the poller was
- * counted has woken nobody, so the poller looks once more.
+ * there is more (mq_send_wake_others). A sender that got room before the poller
+ * was counted has woken nobody, so the poller looks once more.
  */
 static bool mq_poll_room(struct mq_file *f)
 {
@@ -266,10 +266,10 @@ static bool mq_poll_room(struct mq_file *f)
 static bool mq_poll_act(struct mq_file *f, const poll_table *wait)
 {
 	bool barred = mq_poll_wants(f, wait, FMODE_READ) &&
-		      mq_act_as(f, FMODE_READ) == -EBUSY;
+		      mq_take_role(f, FMODE_READ) == -EBUSY;
 
 	if (mq_poll_wants(f, wait, FMODE_WRITE))
-		mq_act_as(f, FMODE_WRITE);
+		mq_take_role(f, FMODE_WRITE);
 	return barred;
 }
 
@@ -299,7 +299,7 @@ static bool mq_poll_receive(struct mq_file *f, const poll_table *wait)
 	if (mq_poll_message(f))
 		return true;
 	if (mq_poll_looks(wait) && mq_poll_wants(f, wait, FMODE_READ))
-		mq_leave_to_others(&f->stand);
+		mq_wake_next_without_credit(&f->stand);
 	return false;
 }
 
@@ -315,7 +315,7 @@ static __poll_t mq_poll(struct file *file, poll_table *wait)
 	/* WAIT(poll:look): in line, then look. Not all kernels order it. */
 	smp_mb();
 	if (unlikely(mq_has_due(q))) {
-		mq_lock_looking(q);
+		mq_lock_current(q);
 		mq_unlock(q);
 	}
 	if (f->mode & FMODE_READ && mq_poll_receive(f, wait))

@@ -188,10 +188,10 @@ static struct mq_queue *mq_queue_new(const char *name,
 	INIT_LIST_HEAD(&q->unlinked);
 	INIT_LIST_HEAD(&q->all);
 	INIT_LIST_HEAD(&q->consumers);
-	INIT_LIST_HEAD(&q->met);
-	INIT_LIST_HEAD(&q->unmet);
-	INIT_LIST_HEAD(&q->untold);
-	INIT_LIST_HEAD(&q->told);
+	INIT_LIST_HEAD(&q->alone_waiting);
+	INIT_LIST_HEAD(&q->alone_untold);
+	INIT_LIST_HEAD(&q->to_notify);
+	INIT_LIST_HEAD(&q->notified);
 	mq_dedup_init(q);
 	mq_clocks_start(q);
 	INIT_WORK(&q->work, mq_queue_work);
@@ -253,7 +253,7 @@ static struct mq_queue *mq_swap_dead_letter_locked(struct mq_queue *q,
 	WRITE_ONCE(q->dead_letter, target);
 	strscpy(q->opt.dead_letter, target ? target->name : "",
 		sizeof(q->opt.dead_letter));
-	mq_queue_tune_locked(q);
+	mq_queue_update_plain_locked(q);
 	return before;
 }
 
@@ -416,7 +416,7 @@ static int mq_publish(struct mq_queue *q, struct super_block *nodes)
 		/* A process may have opened it by its number already. */
 		mq_queue_close(q, true);
 		xa_erase(&mq_minors, q->minor);
-		mq_tell_gone(q);
+		mq_notify_removed(q);
 		mq_queue_drain(q);
 	}
 	return err;
@@ -487,7 +487,7 @@ static void mq_unpublish(struct mq_queue *q)
 /* Free what a removed queue stored, and drop the registry's references. */
 static void mq_done(struct mq_queue *q)
 {
-	mq_tell_gone(q);
+	mq_notify_removed(q);
 	mq_queue_drain(q);
 	mq_queue_put(q);
 	module_put(THIS_MODULE);
@@ -508,7 +508,7 @@ static void mq_catch_up(const char *name)
 	mutex_unlock(&mq_registry_lock);
 	if (!q)
 		return;
-	mq_lock_looking(q);
+	mq_lock_current(q);
 	mq_unlock(q);
 	mq_queue_put(q);
 }
@@ -574,7 +574,7 @@ void mq_reap(struct mq_queue *q, bool closed)
 	mq_lock(q);
 	over = hlist_empty(&q->sources) && mq_is_unused(q, closed);
 	if (over)
-		mq_queue_gone_locked(q);
+		mq_queue_mark_removed_locked(q);
 	mq_unlock(q);
 	if (over)
 		mq_unpublish(q);
@@ -593,8 +593,8 @@ static void mq_queue_work(struct work_struct *work)
 	bool idle;
 
 	mq_pollers_work(&q->gate);
-	mq_unmeet(q, UINT_MAX);
-	mq_lock_looking(q);
+	mq_alone_tell(q, UINT_MAX);
+	mq_lock_current(q);
 	while (mq_dedup_trim_locked(q)) {
 		mq_unlock(q);
 		cond_resched();

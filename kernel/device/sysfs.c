@@ -119,7 +119,7 @@ static int mq_option_apply(struct mq_queue *q, const struct mq_option *o,
 		err = -EINVAL;
 	else
 		mq_option_set(o, &q->opt, value);
-	mq_queue_tune_locked(q);
+	mq_queue_update_plain_locked(q);
 	if (mq_option_is(o, expires_ms))
 		mq_idle_locked(q);
 	if (mq_option_is(o, dedup_window_ms))
@@ -152,7 +152,7 @@ static ssize_t mq_option_store(struct device *dev,
 		      mq_option_apply(q, o, value);
 	if (err)
 		return err;
-	mq_tell_options(q);
+	mq_notify_options(q);
 	return count;
 }
 

@@ -72,7 +72,7 @@ static int mq_uring_issue(struct io_uring_cmd *cmd, unsigned int issue_flags)
 		       mq_uring_run(cmd, addr, issue_flags);
 	case DEVMQ_URING_CANCEL:
 		err = mq_uring_addr(cmd, &addr);
-		return err ?: mq_park_withdraw(cmd->file->private_data, cmd,
+		return err ?: mq_park_cancel_user(cmd->file->private_data, cmd,
 					       addr);
 	default:
 		return -EOPNOTSUPP;
@@ -84,7 +84,7 @@ int mq_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags)
 	int err;
 
 	if (mq_uring_cancels(issue_flags)) {
-		mq_park_cancel(cmd, issue_flags);
+		mq_park_cancel_ring(cmd, issue_flags);
 		return 0;
 	}
 	err = mq_uring_issue(cmd, issue_flags);

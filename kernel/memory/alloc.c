@@ -62,11 +62,11 @@ static void mq_entry_init(struct mq_entry *e, const struct mq_sizes *sizes,
 	struct mq_msg *m = mq_msg(e);
 
 	mq_msg_init(m, 0);
-	m->size = mq_offset(meta) + sizes->size;
+	m->size = mq_payload_offset(meta) + sizes->size;
 	m->key_size = sizes->key_size;
 	m->headers_size = sizes->headers_size;
 	if (unlikely(meta & 7))
-		memset(mq_data(e) + meta, 0, ALIGN(meta, 8) - meta);
+		memset(mq_entry_data(e) + meta, 0, ALIGN(meta, 8) - meta);
 	if (unlikely(m->size & 7))
 		mq_entry_pad(e);
 	if (unlikely(kind.detail || kind.ordered))
@@ -76,7 +76,7 @@ static void mq_entry_init(struct mq_entry *e, const struct mq_sizes *sizes,
 /* Return the size of a message with its padding. */
 static u32 mq_sizes_step(const struct mq_sizes *s)
 {
-	return mq_offset(s->key_size + s->headers_size) + ALIGN(s->size, 8);
+	return mq_payload_offset(s->key_size + s->headers_size) + ALIGN(s->size, 8);
 }
 
 /* Allocate an entry in a chunk of its own. The caller is its sender. */
@@ -117,7 +117,7 @@ struct mq_entry *mq_entry_alloc(struct mq_supply *s, struct mq_chunk **c,
 	/* A message that stays must not keep the rest of a chunk from reuse. */
 	if (unlikely(stays))
 		return mq_entry_alloc_alone(sizes, kind);
-	e = mq_chunk_cut(s, c, mq_kind_bytes(kind), mq_sizes_step(sizes));
+	e = mq_supply_take(s, c, mq_kind_bytes(kind), mq_sizes_step(sizes));
 	if (!IS_ERR(e))
 		mq_entry_init(e, sizes, kind);
 	return e;
@@ -156,31 +156,34 @@ static struct mq_entry *mq_entry_clone(const struct mq_entry *old,
 	if (IS_ERR(e))
 		return e;
 	mq_entry_init(e, &sizes, kind);
-	memcpy(mq_data(e), from + 1, from->size - sizeof(*from));
+	memcpy(mq_entry_data(e), from + 1, from->size - sizeof(*from));
 	mq_msg(e)->time_ns = from->time_ns;
 	mq_chunk_of(e)->first = *mq_sender_of(old);
 	return e;
 }
 
 /* Allocate an entry in a chunk of its own, for a line that is to grow. */
-struct mq_entry *mq_entry_begin(u32 size, struct mq_kind kind)
+struct mq_entry *mq_entry_alloc_line(u32 size, struct mq_kind kind)
 {
 	struct mq_sizes sizes = { .size = size };
 
 	return mq_entry_alloc_alone(&sizes, kind);
 }
 
-/* Set the payload size of an entry from mq_entry_begin() or mq_entry_grow(). */
+/*
+ * Set the payload size of an entry from mq_entry_alloc_line() or
+ * mq_entry_grow().
+ */
 void mq_entry_resize(struct mq_entry *e, u32 size)
 {
 	mq_msg_set_size(mq_msg(e), size);
-	mq_chunk_resize(mq_chunk_of(e), mq_msg_step(mq_msg(e)));
+	mq_chunk_resize(mq_chunk_of(e), mq_msg_padded_size(mq_msg(e)));
 }
 
 /* Make the caller the sender of an entry as for mq_entry_resize(). */
-void mq_entry_stamp(struct mq_entry *e)
+void mq_entry_set_sender(struct mq_entry *e)
 {
-	mq_sender_stamp(&mq_chunk_of(e)->first);
+	mq_sender_set_current(&mq_chunk_of(e)->first);
 }
 
 /**
@@ -198,17 +201,17 @@ int mq_entry_grow(struct mq_entry **e, u32 before, u32 room)
 {
 	struct mq_sizes sizes = { .size = room };
 	struct mq_entry *old = *e, *new;
-	u32 size = mq_size(old);
+	u32 size = mq_entry_size(old);
 
 	new = mq_entry_alloc_alone(&sizes, mq_kind_of(old));
 	if (IS_ERR(new))
 		return PTR_ERR(new);
-	memcpy(mq_data(new), mq_data(old), size);
+	memcpy(mq_entry_data(new), mq_entry_data(old), size);
 	mq_msg_set_size(mq_msg(new), size);
 	mq_groups_move(new, old);
 	*e = new;
 	mq_msg_set_size(mq_msg(old), before);
-	mq_chunk_put(mq_chunk_of(old), mq_entry_share(old));
+	mq_chunk_put(mq_chunk_of(old), mq_entry_refs(old));
 	return 0;
 }
 
@@ -234,11 +237,11 @@ struct mq_entry *mq_entry_copy(const struct mq_entry *old, struct mq_kind kind)
 }
 
 /**
- * mq_entry_bequeath - move the state and the times of an entry to its copy
+ * mq_entry_move_times - move the state and the times of an entry to its copy
  * @e: the copy, from mq_entry_copy()
  * @old: the entry, which is in hand and has left its state
  */
-void mq_entry_bequeath(struct mq_entry *e, struct mq_entry *old)
+void mq_entry_move_times(struct mq_entry *e, struct mq_entry *old)
 {
 	struct mq_detail *from = mq_msg(old)->detail, *m = mq_msg(e)->detail;
 
@@ -281,14 +284,14 @@ static void mq_entry_inherit(struct mq_entry *e, struct mq_entry *old)
 }
 
 /**
- * mq_entry_lift - move an entry to a chunk of its own
+ * mq_entry_move_alone - move an entry to a chunk of its own
  * @old: the entry, which is in hand and has left its state, its clock and the
  *	order of its queue
  *
  * Return: the new entry. @old, if it has a chunk of its own already, or if
  * there is no memory.
  */
-struct mq_entry *mq_entry_lift(struct mq_entry *old)
+struct mq_entry *mq_entry_move_alone(struct mq_entry *old)
 {
 	struct mq_entry *e;
 
@@ -303,7 +306,7 @@ struct mq_entry *mq_entry_lift(struct mq_entry *old)
 	mq_entry_inherit(e, old);
 	if (old->ordered)
 		mq_groups_free(old);
-	mq_chunk_put(mq_chunk_of(old), mq_entry_share(old));
+	mq_chunk_put(mq_chunk_of(old), mq_entry_refs(old));
 	return e;
 }
 
@@ -311,15 +314,15 @@ struct mq_entry *mq_entry_lift(struct mq_entry *old)
  * Copy an entry to a chunk of its own, so that the chunk of @old can be freed
  * after mq_replace_locked(). Return: the copy or an ERR_PTR.
  */
-struct mq_entry *mq_entry_refuge(const struct mq_entry *old)
+struct mq_entry *mq_entry_clone_alone(const struct mq_entry *old)
 {
-	return mq_entry_clone(old, mq_kind_of(old), mq_chunk_refuge);
+	return mq_entry_clone(old, mq_kind_of(old), mq_chunk_alone_for_move);
 }
 
-/* Free an entry from mq_entry_refuge() that was not used. */
-void mq_entry_discard(struct mq_entry *e)
+/* Free an entry from mq_entry_clone_alone() that was not used. */
+void mq_entry_free_clone(struct mq_entry *e)
 {
-	mq_chunk_put(mq_chunk_of(e), mq_entry_share(e));
+	mq_chunk_put(mq_chunk_of(e), mq_entry_refs(e));
 }
 
 /**
@@ -392,7 +395,7 @@ void mq_entry_free(struct mq_entry *e)
 {
 	if (!mq_entry_is_common(e))
 		mq_entry_free_rare(e);
-	mq_chunk_put(mq_chunk_of(e), mq_entry_share(e));
+	mq_chunk_put(mq_chunk_of(e), mq_entry_refs(e));
 }
 
 /* Free a list of entries that have only their messages. */
@@ -416,7 +419,7 @@ static void mq_messages_put(struct list_head *list)
 			n = 0;
 			cond_resched();
 		}
-		what += mq_entry_share(e);
+		what += mq_entry_refs(e);
 		n++;
 	}
 	if (n)

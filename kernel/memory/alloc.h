@@ -29,14 +29,14 @@ struct mq_entry *mq_entry_alloc(struct mq_supply *s, struct mq_chunk **c,
 				struct mq_kind kind, bool stays);
 struct mq_entry *mq_entry_new(struct mq_supply *s, u32 size,
 			      struct mq_kind kind);
-struct mq_entry *mq_entry_begin(u32 size, struct mq_kind kind);
+struct mq_entry *mq_entry_alloc_line(u32 size, struct mq_kind kind);
 void mq_entry_resize(struct mq_entry *e, u32 size);
-void mq_entry_stamp(struct mq_entry *e);
-struct mq_entry *mq_entry_lift(struct mq_entry *old);
-struct mq_entry *mq_entry_refuge(const struct mq_entry *old);
-void mq_entry_discard(struct mq_entry *e);
+void mq_entry_set_sender(struct mq_entry *e);
+struct mq_entry *mq_entry_move_alone(struct mq_entry *old);
+struct mq_entry *mq_entry_clone_alone(const struct mq_entry *old);
+void mq_entry_free_clone(struct mq_entry *e);
 struct mq_entry *mq_entry_copy(const struct mq_entry *old, struct mq_kind kind);
-void mq_entry_bequeath(struct mq_entry *e, struct mq_entry *old);
+void mq_entry_move_times(struct mq_entry *e, struct mq_entry *old);
 int mq_entry_grow(struct mq_entry **e, u32 before, u32 room);
 void mq_entry_free(struct mq_entry *e);
 void mq_entries_free(struct list_head *list);

@@ -241,7 +241,7 @@ bool mq_charge(struct mq_payer *p, enum mq_budget what, unsigned long bytes)
 }
 
 /* Uncharge memory of messages, and wake senders that wait for it. */
-static void mq_charge_less(struct mq_payer *p, unsigned long bytes)
+static void mq_uncharge_messages(struct mq_payer *p, unsigned long bytes)
 {
 	atomic_long_sub(bytes, &p->user->used);
 	atomic_long_sub(bytes, &mq_total_used);
@@ -262,7 +262,7 @@ bool mq_recharge(struct mq_payer *p, unsigned long from, unsigned long to)
 	if (to > from)
 		return mq_charge_messages(p->user, to - from);
 	if (to < from)
-		mq_charge_less(p, from - to);
+		mq_uncharge_messages(p, from - to);
 	return true;
 }
 
@@ -273,7 +273,7 @@ void mq_uncharge(struct mq_payer *p, enum mq_budget what, unsigned long bytes)
 		atomic_long_sub(bytes, &p->user->beside);
 		atomic_long_sub(bytes, &mq_total_beside);
 	} else {
-		mq_charge_less(p, bytes);
+		mq_uncharge_messages(p, bytes);
 	}
 	mq_payer_put(p);
 }
@@ -291,7 +291,7 @@ bool mq_budget_fits(const struct mq_payer *p, unsigned long bytes)
  * After a refused charge: return the user, if max_user_bytes was the bound that
  * refused it; NULL, if it was max_total_bytes.
  */
-const struct mq_user *mq_budget_short(const struct mq_payer *p)
+const struct mq_user *mq_budget_limiting_user(const struct mq_payer *p)
 {
 	/* The refused charge may have been that of the largest chunk. */
 	return atomic_long_read(&mq_total_used) + SZ_128K <=
@@ -299,7 +299,7 @@ const struct mq_user *mq_budget_short(const struct mq_payer *p)
 }
 
 /* Return true if @bytes alone exceed a bound of the caller. */
-bool mq_budget_never(unsigned long bytes)
+bool mq_budget_exceeds_bounds(unsigned long bytes)
 {
 	return bytes > READ_ONCE(mq_total_max) ||
 	       (bytes > mq_max_of_user() && !mq_is_exempt());

@@ -30,7 +30,7 @@
  * Make the caller the sender. Receivers trust these ids, so no other function
  * sets them.
  */
-void mq_sender_stamp(struct mq_sender *s)
+void mq_sender_set_current(struct mq_sender *s)
 {
 	s->uid = current_euid();
 	s->gid = current_egid();
@@ -77,7 +77,7 @@ static void mq_chunk_mark_sparse(struct mq_chunk *c)
 }
 
 /**
- * mq_chunk_ebb - handle a chunk of which little is in use
+ * mq_chunk_low - handle a chunk of which little is in use
  * @c: the chunk
  * @left: mq_chunk.refs after the caller's subtraction
  * @put: what the caller subtracted
@@ -88,7 +88,7 @@ static void mq_chunk_mark_sparse(struct mq_chunk *c)
  * frees the chunk. In all other cases, another thread may have freed @c
  * already, and this does not access it.
  */
-void mq_chunk_ebb(struct mq_chunk *c, u64 left, u64 put, u32 low)
+void mq_chunk_low(struct mq_chunk *c, u64 left, u64 put, u32 low)
 {
 	if (left && (u32)(left + put) < low)
 		return;
@@ -100,7 +100,7 @@ void mq_chunk_ebb(struct mq_chunk *c, u64 left, u64 put, u32 low)
 
 /*
  * Retire a chunk: its open file puts no more messages into it. One reference
- * stays besides those of its messages, for mq_chunk_ebb() to drop.
+ * stays besides those of its messages, for mq_chunk_low() to drop.
  */
 void mq_chunk_retire(struct mq_chunk *c)
 {
@@ -124,7 +124,7 @@ void mq_chunk_init(struct mq_chunk *c, u32 size, u16 order)
 	c->top = size;
 	c->given = 0;
 	c->sender = offsetof(struct mq_chunk, first) / 8;
-	mq_sender_stamp(&c->first);
+	mq_sender_set_current(&c->first);
 }
 
 /*
@@ -151,13 +151,13 @@ struct mq_chunk *mq_pages_alloc(struct mq_payer *p, u16 order)
 }
 
 /**
- * mq_chunk_again - use a chunk from its beginning again
+ * mq_chunk_reuse - use a chunk from its beginning again
  * @c: the chunk, claimed by the caller
  * @size: the number of bytes that the caller needs
  *
  * Return: true; false if messages are left in the chunk, or if it is too small.
  */
-bool mq_chunk_again(struct mq_chunk *c, u32 size)
+bool mq_chunk_reuse(struct mq_chunk *c, u32 size)
 {
 	if (!mq_chunk_is_empty(c) || size > c->size - MQ_CHUNK_START)
 		return false;
@@ -230,7 +230,7 @@ static struct mq_entry *mq_chunk_alloc_one(struct mq_payer *p, u32 front,
 	c = mq_chunk_large(p, front + sizeof(struct mq_entry) + size, what);
 	if (IS_ERR(c))
 		return ERR_CAST(c);
-	/* One for the message, and one that mq_chunk_ebb() drops. */
+	/* One for the message, and one that mq_chunk_low() drops. */
 	atomic64_set(&c->refs, 2 * MQ_CHUNK_ONE + size);
 	return mq_chunk_take_all(c, front, size);
 }
@@ -250,7 +250,7 @@ struct mq_entry *mq_chunk_alone(struct mq_payer *p, u32 front, u32 size)
 }
 
 /* Like mq_chunk_alone(), for a message that moves out of a sparse chunk. */
-struct mq_entry *mq_chunk_refuge(struct mq_payer *p, u32 front, u32 size)
+struct mq_entry *mq_chunk_alone_for_move(struct mq_payer *p, u32 front, u32 size)
 {
 	return mq_chunk_alloc_one(p, front, size, MQ_MOVES);
 }

@@ -18,22 +18,22 @@
 struct mq_payer;
 struct mq_store;
 
-void mq_sender_stamp(struct mq_sender *s);
+void mq_sender_set_current(struct mq_sender *s);
 struct mq_sender *mq_chunk_sender(struct mq_chunk *c);
-void mq_chunk_ebb(struct mq_chunk *c, u64 left, u64 put, u32 low);
+void mq_chunk_low(struct mq_chunk *c, u64 left, u64 put, u32 low);
 void mq_chunk_retire(struct mq_chunk *c);
 void mq_chunk_init(struct mq_chunk *c, u32 size, u16 order);
 struct mq_chunk *mq_pages_alloc(struct mq_payer *p, u16 order);
-bool mq_chunk_again(struct mq_chunk *c, u32 size);
+bool mq_chunk_reuse(struct mq_chunk *c, u32 size);
 struct mq_entry *mq_chunk_take_all(struct mq_chunk *c, u32 front, u32 size);
 struct mq_chunk *mq_chunk_large(struct mq_payer *p, u32 size,
 				enum mq_budget what);
 struct mq_entry *mq_chunk_alone(struct mq_payer *p, u32 front, u32 size);
-struct mq_entry *mq_chunk_refuge(struct mq_payer *p, u32 front, u32 size);
+struct mq_entry *mq_chunk_alone_for_move(struct mq_payer *p, u32 front, u32 size);
 void mq_chunk_resize(struct mq_chunk *c, u32 size);
 
 /* Return true if the caller sent the last message that was put into @c. */
-static inline bool mq_chunk_is_ours(const struct mq_chunk *c)
+static inline bool mq_chunk_sender_is_current(const struct mq_chunk *c)
 {
 	const struct mq_sender *s = (void *)c + c->sender * 8;
 	const struct cred *cred = current_cred();
@@ -45,7 +45,7 @@ static inline bool mq_chunk_is_ours(const struct mq_chunk *c)
 /* Return true if @c has @size bytes left, or is empty and large enough. */
 static inline bool mq_chunk_has(struct mq_chunk *c, u32 size)
 {
-	return likely(size <= c->top - c->used) || mq_chunk_again(c, size);
+	return likely(size <= c->top - c->used) || mq_chunk_reuse(c, size);
 }
 
 /*
@@ -76,7 +76,7 @@ static inline void mq_chunk_get(struct mq_chunk *c)
 
 /*
  * Drop messages of a chunk or references to it. @what is the sum of
- * mq_entry_share() of the messages, or MQ_CHUNK_ONE for each reference.
+ * mq_entry_refs() of the messages, or MQ_CHUNK_ONE for each reference.
  */
 static inline void mq_chunk_put(struct mq_chunk *c, u64 what)
 {
@@ -85,7 +85,7 @@ static inline void mq_chunk_put(struct mq_chunk *c, u64 what)
 	u64 left = atomic64_sub_return(what, &c->refs);
 
 	if (unlikely((u32)left < low))
-		mq_chunk_ebb(c, left, what, low);
+		mq_chunk_low(c, left, what, low);
 }
 
 #endif /* MQ_CHUNK_H */

@@ -49,7 +49,7 @@ unsigned long mq_cost(u64 bytes)
 {
 	/* The entry may have a detail and a struct mq_ordered before it. */
 	u64 all = MQ_CHUNK_START + sizeof(struct mq_detail) +
-		  sizeof(struct mq_ordered) + mq_offset(0) + ALIGN(bytes, 8);
+		  sizeof(struct mq_ordered) + mq_payload_offset(0) + ALIGN(bytes, 8);
 
 	return mq_large_bytes(all) + mq_chunk_reserve(1);
 }

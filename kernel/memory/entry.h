@@ -176,17 +176,17 @@ static inline struct mq_msg *mq_msg(const struct mq_entry *e)
 }
 
 /* Return the size of the payload in bytes. */
-static inline u32 mq_size(const struct mq_entry *e)
+static inline u32 mq_entry_size(const struct mq_entry *e)
 {
 	return mq_msg_size(mq_msg(e));
 }
 
-static inline u8 *mq_data(const struct mq_entry *e)
+static inline u8 *mq_entry_data(const struct mq_entry *e)
 {
 	return (u8 *)(mq_msg(e) + 1);
 }
 
-static inline u8 *mq_payload(const struct mq_entry *e)
+static inline u8 *mq_entry_payload(const struct mq_entry *e)
 {
 	return (u8 *)mq_msg(e) + mq_msg_offset(mq_msg(e));
 }
@@ -196,28 +196,28 @@ static inline void mq_entry_pad(struct mq_entry *e)
 {
 	struct mq_msg *m = mq_msg(e);
 
-	memset((void *)m + m->size, 0, mq_msg_step(m) - m->size);
+	memset((void *)m + m->size, 0, mq_msg_padded_size(m) - m->size);
 }
 
 /*
  * Copy a message from or to user space. These skip the hardened usercopy check:
  * a message is only a part of a chunk, so the allocator does not know its size.
- * mq_copy_in() requires a message without key and headers.
+ * mq_entry_copy_from_user() requires a message without key and headers.
  */
-static inline bool mq_copy_in(struct mq_entry *e, const void __user *from,
-			      size_t size)
+static inline bool mq_entry_copy_from_user(struct mq_entry *e, const void __user *from,
+					   size_t size)
 {
-	return !_copy_from_user(mq_data(e), from, size);
+	return !_copy_from_user(mq_entry_data(e), from, size);
 }
 
-static inline size_t mq_copy_out(void __user *to, const struct mq_entry *e,
-				 u32 at, size_t size)
+static inline size_t mq_entry_copy_to_user(void __user *to, const struct mq_entry *e,
+					   u32 at, size_t size)
 {
-	return size - _copy_to_user(to, mq_payload(e) + at, size);
+	return size - _copy_to_user(to, mq_entry_payload(e) + at, size);
 }
 
 /* Return the name of the queue that the message came from as dead, or NULL. */
-static inline struct mq_text *mq_origin(const struct mq_entry *e)
+static inline struct mq_text *mq_entry_origin(const struct mq_entry *e)
 {
 	const struct mq_detail *detail = mq_msg(e)->detail;
 
@@ -225,7 +225,7 @@ static inline struct mq_text *mq_origin(const struct mq_entry *e)
 }
 
 /* Return why the message died, here or in its queue of origin, or 0. */
-static inline u16 mq_reason(const struct mq_entry *e)
+static inline u16 mq_entry_reason(const struct mq_entry *e)
 {
 	const struct mq_detail *detail = mq_msg(e)->detail;
 
@@ -233,7 +233,7 @@ static inline u16 mq_reason(const struct mq_entry *e)
 }
 
 /* Return when the time to live ends, or MQ_NEVER. */
-static inline u64 mq_expires(const struct mq_entry *e)
+static inline u64 mq_entry_expires(const struct mq_entry *e)
 {
 	const struct mq_detail *detail = mq_msg(e)->detail;
 

@@ -19,7 +19,7 @@
 static struct shrinker *mq_shrinker;
 
 /* Make a new chunk one that the open file keeps. */
-void mq_chunk_keep(struct mq_supply *s, struct mq_chunk *c)
+void mq_supply_keep(struct mq_supply *s, struct mq_chunk *c)
 {
 	atomic64_set(&c->refs, MQ_CHUNK_BIAS);
 	mq_kept_add(c->size);
@@ -35,7 +35,7 @@ void mq_chunk_keep(struct mq_supply *s, struct mq_chunk *c)
  * Retire all chunks of an open file that is being closed. This empties the pool
  * as well, so that after the last close no memory is kept.
  */
-void mq_chunk_drop(struct mq_supply *s)
+void mq_supply_exit(struct mq_supply *s)
 {
 	bool keeper;
 
@@ -54,7 +54,7 @@ void mq_chunk_drop(struct mq_supply *s)
 }
 
 /* Retire the chunk of the last large message, before the caller waits. */
-void mq_chunk_forgo(struct mq_supply *s)
+void mq_supply_drop_large(struct mq_supply *s)
 {
 	if (READ_ONCE(s->large))
 		mq_chunk_retire(xchg(&s->large, NULL));
@@ -134,7 +134,7 @@ static unsigned long mq_shrink_scan(struct shrinker *s,
  */
 bool mq_reclaim(struct mq_supply *s, struct mq_payer *p, struct mq_chunk **c)
 {
-	const struct mq_user *user = mq_budget_short(p);
+	const struct mq_user *user = mq_budget_limiting_user(p);
 	unsigned long bytes = mq_pool_empty();
 	bool more = true;
 	unsigned int n;

@@ -39,9 +39,9 @@ struct mq_supply {
 
 int mq_keep_init(void);
 void mq_keep_exit(void);
-void mq_chunk_keep(struct mq_supply *s, struct mq_chunk *c);
-void mq_chunk_drop(struct mq_supply *s);
-void mq_chunk_forgo(struct mq_supply *s);
+void mq_supply_keep(struct mq_supply *s, struct mq_chunk *c);
+void mq_supply_exit(struct mq_supply *s);
+void mq_supply_drop_large(struct mq_supply *s);
 bool mq_reclaim(struct mq_supply *s, struct mq_payer *p, struct mq_chunk **c);
 
 #endif /* MQ_MEMORY_KEEP_H */

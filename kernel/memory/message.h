@@ -129,7 +129,7 @@ struct mq_sizes {
 };
 
 /* Return the offset of the payload behind @meta bytes of key and headers. */
-static inline u32 mq_offset(u32 meta)
+static inline u32 mq_payload_offset(u32 meta)
 {
 	return sizeof(struct mq_msg) + ALIGN(meta, 8);
 }
@@ -137,7 +137,7 @@ static inline u32 mq_offset(u32 meta)
 /* Return the offset of the payload from the beginning of the message. */
 static inline u32 mq_msg_offset(const struct mq_msg *m)
 {
-	return mq_offset(m->key_size + m->headers_size);
+	return mq_payload_offset(m->key_size + m->headers_size);
 }
 
 /* Return the size of the payload in bytes. */
@@ -147,7 +147,7 @@ static inline u32 mq_msg_size(const struct mq_msg *m)
 }
 
 /* Return the size of the message with its padding. */
-static inline u64 mq_msg_step(const struct mq_msg *m)
+static inline u64 mq_msg_padded_size(const struct mq_msg *m)
 {
 	return ALIGN((u64)m->size, 8);
 }
@@ -161,7 +161,7 @@ static inline u64 mq_msg_bytes(const struct mq_msg *m)
 		return m->size - sizeof(*m);
 	barrier();	/* do not compute the rest for a plain message */
 	meta = m->key_size + m->headers_size;
-	return (u64)m->size - mq_offset(meta) + meta;
+	return (u64)m->size - mq_payload_offset(meta) + meta;
 }
 
 /* Initialize a message of @size bytes of payload that is in no queue yet. */

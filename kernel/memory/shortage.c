@@ -46,20 +46,20 @@ static DECLARE_DELAYED_WORK(mq_memory_work, mq_memory_later);
 void mq_memory_freed(struct mq_user *u)
 {
 	/* WAIT(account:freed): pairs with the barrier of mq_waiters_add(). */
-	bool waits = mq_waiters_any(&mq_total_waiters) ||
-		     mq_waiters_some(&u->waiters);
+	bool waits = mq_waiters_pending_mb(&mq_total_waiters) ||
+		     mq_waiters_pending(&u->waiters);
 
 	if (likely(!waits && list_empty(&mq_starved)))
 		return;
-	if (mq_waiters_some(&u->waiters))
+	if (mq_waiters_pending(&u->waiters))
 		mq_waiters_wake(&u->waiters, mq_user_room(u));
-	if (mq_waiters_some(&mq_total_waiters))
+	if (mq_waiters_pending(&mq_total_waiters))
 		mq_waiters_wake(&mq_total_waiters, mq_total_room());
 	schedule_delayed_work(&mq_memory_work, MQ_MEMORY_DELAY);
 }
 
 /**
- * mq_memory_open - look whether a send would not wait for memory
+ * mq_memory_would_not_wait - look whether a send would not wait for memory
  * @s: the queue
  * @p: the payer
  * @bytes: the charge for the message
@@ -67,29 +67,29 @@ void mq_memory_freed(struct mq_user *u)
  * Return: true if the charge would be granted now, or if the send would fail at
  * once.
  */
-bool mq_memory_open(const struct mq_starved *s, struct mq_payer *p,
-		    unsigned long bytes)
+bool mq_memory_would_not_wait(const struct mq_starved *s, struct mq_payer *p,
+			      unsigned long bytes)
 {
-	return likely(mq_budget_fits(p, bytes)) || mq_budget_never(bytes) ||
+	return likely(mq_budget_fits(p, bytes)) || mq_budget_exceeds_bounds(bytes) ||
 	       !s->ops->waits(s);
 }
 
 /*
- * Like mq_memory_open(), for a poller. If this returns false, the pollers of
- * the queue are notified when there may be memory.
+ * Like mq_memory_would_not_wait(), for a poller. If this returns false, the
+ * pollers of the queue are notified when there may be memory.
  */
 bool mq_memory_poll(struct mq_starved *s, struct mq_payer *p,
 		    unsigned long bytes)
 {
-	if (mq_memory_open(s, p, bytes))
+	if (mq_memory_would_not_wait(s, p, bytes))
 		return true;
 	/* WAIT(account:poll) */
 	spin_lock(&mq_starved_lock);
 	if (list_empty(&s->link))
 		list_add_tail(&s->link, &mq_starved);
 	spin_unlock(&mq_starved_lock);
-	smp_mb(); /* join the list, then look: see mq_waiters_any() */
-	return mq_memory_open(s, p, bytes);
+	smp_mb(); /* join the list, then look: see mq_waiters_pending_mb() */
+	return mq_memory_would_not_wait(s, p, bytes);
 }
 
 void mq_starved_init(struct mq_starved *s, const struct mq_starved_ops *ops)
@@ -137,7 +137,7 @@ static bool mq_each_user(bool (*wake)(struct mq_user *u))
 	bool some = false;
 
 	for (; u; u = next) {
-		if (mq_waiters_some(&u->waiters))
+		if (mq_waiters_pending(&u->waiters))
 			some |= wake(u);
 		next = mq_user_after(u);
 		mq_user_put(u);
@@ -210,7 +210,7 @@ static bool mq_memory_may_go(const struct mq_waiter *w)
 	const struct mq_memory_waiter *x;
 
 	x = container_of(w, struct mq_memory_waiter, w);
-	return mq_budget_never(w->need) || !x->s->ops->waits(x->s) ||
+	return mq_budget_exceeds_bounds(w->need) || !x->s->ops->waits(x->s) ||
 	       w->need <= (x->u ? mq_user_room(x->u) : mq_total_room());
 }
 

@@ -52,8 +52,8 @@ struct mq_memory_turn {
 };
 
 void mq_memory_freed(struct mq_user *u);
-bool mq_memory_open(const struct mq_starved *s, struct mq_payer *p,
-		    unsigned long bytes);
+bool mq_memory_would_not_wait(const struct mq_starved *s, struct mq_payer *p,
+			      unsigned long bytes);
 bool mq_memory_poll(struct mq_starved *s, struct mq_payer *p,
 		    unsigned long bytes);
 int mq_memory_wait(const struct mq_starved *s, unsigned long bytes,

@@ -91,7 +91,7 @@ static struct mq_chunk *mq_chunk_pages(struct mq_supply *s, struct mq_payer *p,
 	mq_chunk_init(c, PAGE_SIZE << order, order);
 	s->store->ops->get(s->store);
 	c->store = s->store;
-	mq_chunk_keep(s, c);
+	mq_supply_keep(s, c);
 	return c;
 }
 
@@ -105,14 +105,14 @@ static struct mq_entry *mq_chunk_again_large(struct mq_supply *s,
 	struct mq_entry *e;
 
 	if (!c || c->payer != p || c->size / 2 > all ||
-	    !mq_chunk_again(c, all)) {
+	    !mq_chunk_reuse(c, all)) {
 		mq_chunk_retire(c);
 		c = mq_chunk_large(p, all, MQ_MESSAGES);
 		if (IS_ERR(c))
 			return ERR_CAST(c);
-		mq_chunk_keep(s, c);
+		mq_supply_keep(s, c);
 	}
-	mq_sender_stamp(&c->first);
+	mq_sender_set_current(&c->first);
 	e = mq_chunk_take_all(c, front, size);
 	/* Another thread may have put back its chunk first. */
 	if (cmpxchg(&s->large, NULL, c))
@@ -131,15 +131,15 @@ static bool mq_chunk_hand_over(struct mq_chunk *c)
 
 	if (!mq_payer_is_current(c->payer))
 		return false;
-	if (mq_chunk_again(c, 0)) {
-		mq_sender_stamp(&c->first);
+	if (mq_chunk_reuse(c, 0)) {
+		mq_sender_set_current(&c->first);
 		return true;
 	}
 	if (ALIGN(sizeof(struct mq_sender), 8) > c->top - at)
 		return false;
 	c->used = at + ALIGN(sizeof(struct mq_sender), 8);
 	c->sender = at / 8;
-	mq_sender_stamp(mq_chunk_sender(c));
+	mq_sender_set_current(mq_chunk_sender(c));
 	return true;
 }
 
@@ -169,8 +169,8 @@ static struct mq_chunk *mq_chunk_step(struct mq_supply *s, struct mq_payer *p,
 	s->previous = c;
 	/* If @before is smaller, it may be full before @c is empty. */
 	if (before && c && before->size >= c->size &&
-	    before->payer == p && mq_chunk_again(before, size)) {
-		mq_sender_stamp(&before->first);
+	    before->payer == p && mq_chunk_reuse(before, size)) {
+		mq_sender_set_current(&before->first);
 		return before;
 	}
 	mq_chunk_retire(before);
@@ -181,7 +181,7 @@ static struct mq_chunk *mq_chunk_step(struct mq_supply *s, struct mq_payer *p,
 }
 
 /* Replace the claimed chunk @c as mq_chunk_step(), with the caller's payer. */
-struct mq_chunk *mq_chunk_next(struct mq_supply *s, struct mq_chunk *c, u32 size)
+struct mq_chunk *mq_supply_next_chunk(struct mq_supply *s, struct mq_chunk *c, u32 size)
 {
 	struct mq_payer *p = mq_file_payer(s);
 
@@ -208,7 +208,7 @@ static struct mq_entry *mq_chunk_find(struct mq_supply *s, struct mq_payer *p,
 		s->alone++;
 		return mq_chunk_alone(p, front, size);
 	}
-	if (*c && (mq_chunk_is_ours(*c) || mq_chunk_hand_over(*c))) {
+	if (*c && (mq_chunk_sender_is_current(*c) || mq_chunk_hand_over(*c))) {
 		if (mq_chunk_has(*c, all))
 			return mq_chunk_take(*c, front, size);
 	}
@@ -217,7 +217,7 @@ static struct mq_entry *mq_chunk_find(struct mq_supply *s, struct mq_payer *p,
 		    mq_chunk_alone(p, front, size);
 }
 
-/* mq_chunk_cut() if the claimed chunk cannot be used as it is. */
+/* mq_supply_take() if the claimed chunk cannot be used as it is. */
 static noinline struct mq_entry *mq_chunk_slow(struct mq_supply *s,
 					       struct mq_chunk **c, u32 front,
 					       u32 size)
@@ -235,7 +235,7 @@ static noinline struct mq_entry *mq_chunk_slow(struct mq_supply *s,
 }
 
 /**
- * mq_chunk_cut - take memory for an entry and its message
+ * mq_supply_take - take memory for an entry and its message
  * @s: the supply of the producer
  * @c: the chunk that mq_chunk_claim() returned; may be replaced by another
  * @front: bytes to take before the entry, a multiple of 8
@@ -244,13 +244,13 @@ static noinline struct mq_entry *mq_chunk_slow(struct mq_supply *s,
  * Return: the entry, of which only mq_entry.place is set, or ERR_PTR(-ENOMEM)
  * or ERR_PTR(-EDQUOT).
  */
-struct mq_entry *mq_chunk_cut(struct mq_supply *s, struct mq_chunk **c,
-			      u32 front, u32 size)
+struct mq_entry *mq_supply_take(struct mq_supply *s, struct mq_chunk **c,
+				u32 front, u32 size)
 {
 	struct mq_chunk *chunk = *c;
 
 	if (likely(chunk && chunk != MQ_CHUNK_CLAIMED &&
-		   mq_chunk_is_ours(chunk) &&
+		   mq_chunk_sender_is_current(chunk) &&
 		   mq_chunk_has(chunk, front + sizeof(struct mq_entry) + size)))
 		return mq_chunk_take(chunk, front, size);
 	return mq_chunk_slow(s, c, front, size);

@@ -89,7 +89,7 @@ void mq_overflow_prepare(struct mq_queue *q)
 static bool mq_would_fit(const struct mq_queue *q, u64 messages, u64 bytes,
 			 u64 fewer, u64 fewer_bytes)
 {
-	return messages ? mq_within(q, q->stored - fewer + messages,
+	return messages ? mq_room_allows(q, q->stored - fewer + messages,
 				    q->stat.bytes - fewer_bytes + bytes) :
 			  q->stat.bytes - fewer_bytes + bytes <= q->room_bytes;
 }
@@ -107,8 +107,9 @@ static int mq_drop_until_fits(struct mq_queue *q, u64 messages, u64 bytes,
 	unsigned int n = 0;
 	int err;
 
-	if (!mq_would_fit(q, messages, bytes, q->stat.ready - q->ready.kept,
-			  q->ready_bytes - q->ready.kept_bytes))
+	if (!mq_would_fit(q, messages, bytes,
+			  q->stat.ready - q->ready.dead_letter_count,
+			  q->ready_bytes - q->ready.dead_letter_bytes))
 		return -ENOSPC;
 	while (!mq_would_fit(q, messages, bytes, 0, 0)) {
 		struct mq_entry *e = mq_ready_lowest(&q->ready);
@@ -131,7 +132,8 @@ static int mq_overflow(struct mq_queue *q, u64 messages, u64 bytes)
 	case MQ_OVERFLOW_DEAD_LETTER:
 		if (!q->dead_letter)
 			return -ENOSPC;
-		return mq_drop_until_fits(q, messages, bytes, mq_overflow_dead_letter_locked);
+		return mq_drop_until_fits(q, messages, bytes,
+					  mq_overflow_dead_letter_locked);
 	case MQ_OVERFLOW_DROP_HEAD:
 		return mq_drop_until_fits(q, messages, bytes, mq_overflow_drop_locked);
 	case MQ_OVERFLOW_REJECT:
@@ -218,7 +220,7 @@ int mq_queue_reserve(struct mq_queue *q, const struct mq_msg *msg)
 	} else {
 		q->reserved++;
 		q->reserved_bytes += bytes;
-		mq_queue_room_locked(q);
+		mq_queue_update_room_locked(q);
 	}
 	mq_unlock(q);
 	return err;
@@ -282,7 +284,7 @@ void mq_queue_add_locked(struct mq_queue *q, struct mq_entry *e, u64 now)
 }
 
 /**
- * mq_queue_takes_run_locked - check whether a batch can be added as a whole
+ * mq_queue_can_add_batch_locked - check whether a batch can be added as a whole
  * @q: the queue
  * @b: the batch, of plain messages
  *
@@ -290,15 +292,15 @@ void mq_queue_add_locked(struct mq_queue *q, struct mq_entry *e, u64 now)
  * level, there is room for all of them, the options require no other check, and
  * sending is not traced.
  */
-bool mq_queue_takes_run_locked(struct mq_queue *q, const struct mq_batch *b)
+bool mq_queue_can_add_batch_locked(struct mq_queue *q, const struct mq_batch *b)
 {
 	lockdep_assert_held(&q->lock);
 	return q->plain && mq_queue_fits(q, b->count, b->bytes) &&
 	       !trace_mq_send_enabled();
 }
 
-/* Add a batch at @now after mq_queue_takes_run_locked() returned true. */
-void mq_queue_add_run_locked(struct mq_queue *q, struct mq_batch *b, u64 now)
+/* Add a batch at @now after mq_queue_can_add_batch_locked() returned true. */
+void mq_queue_add_batch_locked(struct mq_queue *q, struct mq_batch *b, u64 now)
 {
 	struct list_head *last = q->all.prev;
 	u64 id = q->next_id, since = mq_ticks();
@@ -325,7 +327,7 @@ void mq_queue_add_run_locked(struct mq_queue *q, struct mq_batch *b, u64 now)
 	mq_count(&q->stat.ready, b->count);
 	mq_count(&q->stat.bytes, b->bytes);
 	q->ready_bytes += b->bytes;
-	q->news += b->count;
+	q->became_ready += b->count;
 }
 
 /*
@@ -337,9 +339,9 @@ u64 mq_queue_droppable(struct mq_queue *q)
 	u64 bytes;
 
 	spin_lock(&q->lock);
-	bytes = (q->stat.ready - q->ready.kept) *
+	bytes = (q->stat.ready - q->ready.dead_letter_count) *
 		(sizeof(struct mq_entry) + sizeof(struct mq_msg)) +
-		q->ready_bytes - q->ready.kept_bytes;
+		q->ready_bytes - q->ready.dead_letter_bytes;
 	spin_unlock(&q->lock);
 	return bytes;
 }
@@ -356,7 +358,7 @@ u64 mq_queue_drop_oldest(struct mq_queue *q)
 	mq_lock(q);
 	e = q->gone ? NULL : mq_ready_lowest(&q->ready);
 	if (e) {
-		bytes = sizeof(*e) + mq_msg_step(mq_msg(e));
+		bytes = sizeof(*e) + mq_msg_padded_size(mq_msg(e));
 		mq_overflow_drop_locked(q, e);
 	}
 	mq_unlock(q);

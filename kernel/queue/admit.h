@@ -31,8 +31,8 @@ int mq_queue_grow_locked(struct mq_queue *q, u64 before, u64 size);
 int mq_queue_reserve(struct mq_queue *q, const struct mq_msg *msg);
 void mq_queue_unreserve(struct mq_queue *q, const struct mq_msg *msg);
 void mq_queue_add_locked(struct mq_queue *q, struct mq_entry *e, u64 now);
-bool mq_queue_takes_run_locked(struct mq_queue *q, const struct mq_batch *b);
-void mq_queue_add_run_locked(struct mq_queue *q, struct mq_batch *b, u64 now);
+bool mq_queue_can_add_batch_locked(struct mq_queue *q, const struct mq_batch *b);
+void mq_queue_add_batch_locked(struct mq_queue *q, struct mq_batch *b, u64 now);
 u64 mq_queue_droppable(struct mq_queue *q);
 u64 mq_queue_drop_oldest(struct mq_queue *q);
 

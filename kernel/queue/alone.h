@@ -7,11 +7,11 @@
 
 #include "queue/file.h"
 
-u32 mq_failures_here(const struct mq_entry *e);
-bool mq_comes_alone(const struct mq_queue *q, const struct mq_entry *e);
-void mq_apart_locked(struct mq_file *f, enum mq_apart why);
-void mq_rejoin_locked(struct mq_file *f);
-bool mq_unmeet_locked(struct mq_queue *q);
-bool mq_unmeet(struct mq_queue *q, unsigned int most);
+u32 mq_failures_counted(const struct mq_entry *e);
+bool mq_must_be_alone(const struct mq_queue *q, const struct mq_entry *e);
+void mq_credit_take_locked(struct mq_file *f, enum mq_no_credit why);
+void mq_credit_restore_locked(struct mq_file *f);
+bool mq_alone_over_locked(struct mq_queue *q);
+bool mq_alone_tell(struct mq_queue *q, unsigned int most);
 
 #endif /* MQ_QUEUE_ALONE_H */

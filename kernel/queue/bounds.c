@@ -15,7 +15,7 @@ static u64 mq_subtract(u64 a, u64 b)
  * senders are still admitted. Dead letters from other queues take no room from
  * senders, so they are added to the bounds. Reserved places are subtracted.
  */
-void mq_queue_room_locked(struct mq_queue *q)
+void mq_queue_update_room_locked(struct mq_queue *q)
 {
 	lockdep_assert_held(&q->lock);
 	WRITE_ONCE(q->room_messages,
@@ -27,7 +27,7 @@ void mq_queue_room_locked(struct mq_queue *q)
 }
 
 /**
- * mq_queue_tune_locked - update what depends on the options
+ * mq_queue_update_plain_locked - update what depends on the options
  * @q: the queue, after an option changed or the queue was removed
  *
  * Decides whether the short ways for plain messages may be used
@@ -35,7 +35,7 @@ void mq_queue_room_locked(struct mq_queue *q)
  * others of its level, and the first ready message may be taken, without any
  * other check.
  */
-void mq_queue_tune_locked(struct mq_queue *q)
+void mq_queue_update_plain_locked(struct mq_queue *q)
 {
 	const struct mq_options *o = &q->opt;
 
@@ -45,7 +45,7 @@ void mq_queue_tune_locked(struct mq_queue *q)
 		   o->overflow != MQ_OVERFLOW_DROP_HEAD && !mq_queue_times(q);
 	WRITE_ONCE(q->plain_size,
 		   q->plain ? min(o->max_message_size, o->max_bytes) : 0);
-	mq_queue_room_locked(q);
+	mq_queue_update_room_locked(q);
 }
 
 /*

@@ -8,13 +8,13 @@
 
 #include "queue/queue.h"
 
-void mq_queue_room_locked(struct mq_queue *q);
-void mq_queue_tune_locked(struct mq_queue *q);
+void mq_queue_update_room_locked(struct mq_queue *q);
+void mq_queue_update_plain_locked(struct mq_queue *q);
 bool mq_queue_is_full(const struct mq_queue *q);
 bool mq_size_ok(const struct mq_queue *q, u64 payload, u64 meta);
 
 /* Return true if senders may have this much stored. */
-static inline bool mq_within(const struct mq_queue *q, u64 messages, u64 bytes)
+static inline bool mq_room_allows(const struct mq_queue *q, u64 messages, u64 bytes)
 {
 	return messages <= READ_ONCE(q->room_messages) &&
 	       bytes <= READ_ONCE(q->room_bytes);
@@ -27,7 +27,7 @@ static inline bool mq_within(const struct mq_queue *q, u64 messages, u64 bytes)
 static inline bool mq_queue_fits(const struct mq_queue *q, u64 messages,
 				 u64 bytes)
 {
-	return mq_within(q, READ_ONCE(q->stored) + messages,
+	return mq_room_allows(q, READ_ONCE(q->stored) + messages,
 			 READ_ONCE(q->stat.bytes) + bytes);
 }
 

@@ -22,7 +22,7 @@
 static struct workqueue_struct *mq_workqueue;
 
 /* Time that the machine was suspended, in jiffies: see mq_ticks(). */
-u64 mq_slept __read_mostly;
+u64 mq_suspended_ticks __read_mostly;
 
 /* Return the nanoseconds since @since, a value of mq_ticks(). */
 u64 mq_ticks_age(u64 since)
@@ -35,7 +35,7 @@ u64 mq_ticks_age(u64 since)
 static int mq_update_slept(struct notifier_block *nb, unsigned long event,
 			   void *data)
 {
-	WRITE_ONCE(mq_slept, nsecs_to_jiffies64(ktime_get_boottime_ns() -
+	WRITE_ONCE(mq_suspended_ticks, nsecs_to_jiffies64(ktime_get_boottime_ns() -
 						ktime_get_ns()));
 	return NOTIFY_DONE;
 }
@@ -167,7 +167,7 @@ bool mq_has_due(const struct mq_queue *q)
  * reference to the queue. The caller holds a reference too; for a timer, that
  * is the one of the registry, which is dropped after the timer was cancelled.
  */
-void mq_queue_kick(struct mq_queue *q)
+void mq_queue_work_start(struct mq_queue *q)
 {
 	get_device(&q->dev);
 	if (!queue_work(mq_workqueue, &q->work))
@@ -176,15 +176,15 @@ void mq_queue_kick(struct mq_queue *q)
 
 static enum hrtimer_restart mq_boottime_up(struct hrtimer *timer)
 {
-	mq_queue_kick(container_of(timer, struct mq_queue,
-				   clocks[MQ_BOOTTIME].timer));
+	mq_queue_work_start(container_of(timer, struct mq_queue,
+					 clocks[MQ_BOOTTIME].timer));
 	return HRTIMER_NORESTART;
 }
 
 static enum hrtimer_restart mq_realtime_up(struct hrtimer *timer)
 {
-	mq_queue_kick(container_of(timer, struct mq_queue,
-				   clocks[MQ_REALTIME].timer));
+	mq_queue_work_start(container_of(timer, struct mq_queue,
+					 clocks[MQ_REALTIME].timer));
 	return HRTIMER_NORESTART;
 }
 

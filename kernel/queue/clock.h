@@ -15,7 +15,7 @@
 
 struct mq_queue;
 
-extern u64 mq_slept;
+extern u64 mq_suspended_ticks;
 
 u64 mq_ticks_age(u64 since);
 u64 mq_now(enum mq_clocks clock);
@@ -28,7 +28,7 @@ void mq_timer_clear_locked(struct mq_queue *q, struct mq_entry *e);
 void mq_timer_replace_locked(struct mq_queue *q, struct mq_entry *old,
 			     struct mq_entry *e);
 bool mq_has_due(const struct mq_queue *q);
-void mq_queue_kick(struct mq_queue *q);
+void mq_queue_work_start(struct mq_queue *q);
 void mq_clocks_start(struct mq_queue *q);
 void mq_clocks_stop(struct mq_queue *q);
 int mq_clock_init(void);
@@ -41,7 +41,7 @@ void mq_clock_exit(void);
  */
 static inline u64 mq_ticks(void)
 {
-	return get_jiffies_64() + READ_ONCE(mq_slept);
+	return get_jiffies_64() + READ_ONCE(mq_suspended_ticks);
 }
 
 /*
@@ -50,7 +50,7 @@ static inline u64 mq_ticks(void)
  */
 static inline bool mq_has_expired(const struct mq_entry *e)
 {
-	u64 expires = mq_expires(e);
+	u64 expires = mq_entry_expires(e);
 
 	return unlikely(expires != MQ_NEVER) && expires <= mq_now(MQ_BOOTTIME);
 }

@@ -14,11 +14,11 @@
 #include "queue/walk.h"
 
 /* Mark a queue as removed: no message enters or leaves it from now on. */
-void mq_queue_gone_locked(struct mq_queue *q)
+void mq_queue_mark_removed_locked(struct mq_queue *q)
 {
 	WRITE_ONCE(q->gone, true);
 	mq_places_close(q, true);
-	mq_queue_tune_locked(q);
+	mq_queue_update_plain_locked(q);
 }
 
 /**
@@ -36,7 +36,7 @@ int mq_queue_close(struct mq_queue *q, bool force)
 	if ((!force && q->stored) || !mq_places_close(q, force))
 		err = -ENOTEMPTY;
 	else
-		mq_queue_gone_locked(q);
+		mq_queue_mark_removed_locked(q);
 	mq_unlock(q);
 	return err;
 }

@@ -7,7 +7,7 @@
 
 struct mq_queue;
 
-void mq_queue_gone_locked(struct mq_queue *q);
+void mq_queue_mark_removed_locked(struct mq_queue *q);
 int mq_queue_close(struct mq_queue *q, bool force);
 void mq_queue_drain(struct mq_queue *q);
 

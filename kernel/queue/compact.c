@@ -4,7 +4,7 @@
  * does not keep the memory of messages that have left.
  *
  * A chunk counts as waste of its queue while less than a quarter of it is in
- * use (mq_chunk_ebb). When the waste exceeds the memory of the messages that
+ * use (mq_chunk_low). When the waste exceeds the memory of the messages that
  * are stored, the queue's work walks through all messages, and moves those in
  * sparse chunks to memory of their own, which is charged to the same payer. So
  * one pass costs no more than what was sent and settled since the last one. A
@@ -62,7 +62,7 @@ static void mq_compact_later(struct mq_store *s)
 	struct mq_queue *q = mq_store_queue(s);
 
 	if (!test_bit(0, &q->compacting) && !READ_ONCE(q->gone))
-		mq_queue_kick(q);
+		mq_queue_work_start(q);
 }
 
 /* Return true if an entry is in a sparse chunk and no thread is copying it. */
@@ -151,7 +151,7 @@ static void mq_replace_locked(struct mq_queue *q, struct mq_entry *old,
 static bool mq_compact_move(struct mq_queue *q, struct mq_cursor *c,
 			    struct mq_entry *old, u64 id)
 {
-	struct mq_entry *e = mq_entry_refuge(old);
+	struct mq_entry *e = mq_entry_clone_alone(old);
 	unsigned int left = MQ_WALK_STEPS;
 	u64 before = id - 1;
 	bool moved;
@@ -166,9 +166,9 @@ static bool mq_compact_move(struct mq_queue *q, struct mq_cursor *c,
 		mq_replace_locked(q, old, e);
 	spin_unlock(&q->lock);
 	if (moved)
-		mq_chunk_put(mq_chunk_of(old), mq_entry_share(old));
+		mq_chunk_put(mq_chunk_of(old), mq_entry_refs(old));
 	else
-		mq_entry_discard(e);
+		mq_entry_free_clone(e);
 	return true;
 }
 

@@ -52,13 +52,13 @@ static struct mq_entry *mq_no_message(struct mq_queue *q)
 }
 
 /**
- * mq_delivery_may_locked - check whether a consumer may receive now
+ * mq_delivery_check_locked - check whether a consumer may receive now
  * @q: the queue
  * @f: the consumer
  *
  * Return: 0, ENODEV, EAGAIN, EBUSY or EINTR, as mq_delivery_next_locked().
  */
-int mq_delivery_may_locked(struct mq_queue *q, struct mq_file *f)
+int mq_delivery_check_locked(struct mq_queue *q, struct mq_file *f)
 {
 	lockdep_assert_held(&q->lock);
 	if (q->gone)
@@ -86,7 +86,7 @@ int mq_delivery_may_locked(struct mq_queue *q, struct mq_file *f)
  */
 struct mq_entry *mq_delivery_next_locked(struct mq_queue *q, struct mq_file *f)
 {
-	int err = mq_delivery_may_locked(q, f);
+	int err = mq_delivery_check_locked(q, f);
 	struct mq_entry *e;
 
 	if (err)
@@ -94,8 +94,8 @@ struct mq_entry *mq_delivery_next_locked(struct mq_queue *q, struct mq_file *f)
 	e = likely(!q->order) ? mq_ready_first(&q->ready) : mq_order_first(q);
 	if (e ? mq_has_expired(e) : mq_has_due(q))
 		return ERR_PTR(-EAGAIN);
-	if (unlikely(e && mq_comes_alone(q, e)) && f->held_count) {
-		mq_apart_locked(f, MQ_MET_ALONE);
+	if (unlikely(e && mq_must_be_alone(q, e)) && f->held_count) {
+		mq_credit_take_locked(f, MQ_NEXT_IS_ALONE);
 		return ERR_PTR(-EBUSY);
 	}
 	return e ?: mq_no_message(q);
@@ -118,19 +118,19 @@ struct mq_entry *mq_delivery_deferred_locked(struct mq_queue *q,
 
 	/*
 	 * That the next message is handed out alone does not concern this call.
-	 * Waiters that want the next message look again, and set MQ_MET_ALONE
-	 * again.
+	 * Waiters that want the next message look again, and set
+	 * MQ_NEXT_IS_ALONE again.
 	 */
-	if (unlikely(f->apart == MQ_MET_ALONE))
-		mq_rejoin_locked(f);
-	err = mq_delivery_may_locked(q, f);
+	if (unlikely(f->no_credit == MQ_NEXT_IS_ALONE))
+		mq_credit_restore_locked(f);
+	err = mq_delivery_check_locked(q, f);
 	if (err)
 		return ERR_PTR(err);
 	e = mq_ids_after(&q->aside, id - 1);
 	if (!e || mq_msg(e)->id != id ||
 	    mq_msg(e)->state != DEVMQ_STATE_DEFERRED || mq_has_expired(e))
 		return ERR_PTR(-ENOENT);
-	if (mq_comes_alone(q, e) && f->held_count)
+	if (mq_must_be_alone(q, e) && f->held_count)
 		return ERR_PTR(-EBUSY);
 	return e;
 }
@@ -174,15 +174,15 @@ void mq_delivery_begin_locked(struct mq_file *f, struct mq_entry *e)
 	if (unlikely(m->state == DEVMQ_STATE_DEFERRED))
 		e->deferred = true;
 	if (unlikely(q->order))
-		mq_order_take_locked(q, e);
+		mq_order_begin_locked(q, e);
 	mq_state_leave_locked(q, e);
 	mq_state_enter_locked(q, e, DEVMQ_STATE_IN_FLIGHT);
 	m->holder = NULL;
 	m->since_ns = 0;
 	if (unlikely(m->detail))
 		mq_lease_begin(f, e);
-	if (mq_comes_alone(q, e))
-		mq_apart_locked(f, MQ_HOLDS_ALONE);
+	if (mq_must_be_alone(q, e))
+		mq_credit_take_locked(f, MQ_HOLDS_ALONE);
 	q->stat.delivered++;
 	if (m->attempt++)
 		q->stat.redelivered++;
@@ -273,8 +273,8 @@ static void mq_delivery_end(struct mq_file *f, struct mq_entry *e)
 	mq_count(&f->held_count, -1);
 	mq_msg(e)->holder = NULL;
 	e->deferred = false;
-	if (unlikely(f->apart))
-		mq_rejoin_locked(f);
+	if (unlikely(f->no_credit))
+		mq_credit_restore_locked(f);
 }
 
 /*
@@ -306,7 +306,7 @@ static void mq_order_done_run(struct mq_queue *q, struct list_head *batch)
 	struct mq_entry *e;
 
 	list_for_each_entry(e, batch, list) {
-		mq_order_done_locked(q, e);
+		mq_order_end_locked(q, e);
 		mq_order_leave_locked(q, e);
 	}
 }
@@ -315,7 +315,7 @@ static void mq_order_done_run(struct mq_queue *q, struct list_head *batch)
  * Count @n deliveries as acknowledged. The caller has removed their entries
  * from all lists and trees of the queue.
  */
-void mq_delivery_count_done_locked(struct mq_file *f, u32 n, u64 bytes)
+void mq_delivery_count_acked_locked(struct mq_file *f, u32 n, u64 bytes)
 {
 	struct mq_queue *q = f->q;
 
@@ -323,8 +323,8 @@ void mq_delivery_count_done_locked(struct mq_file *f, u32 n, u64 bytes)
 	q->stat.acked += n;
 	mq_count(&q->stat.in_flight, -(s64)n);
 	mq_count(&f->held_count, -(s64)n);
-	if (unlikely(f->apart))
-		mq_rejoin_locked(f);
+	if (unlikely(f->no_credit))
+		mq_credit_restore_locked(f);
 	mq_freed_locked(q, n, bytes);
 }
 
@@ -388,7 +388,7 @@ static struct list_head *mq_unlink_acked(struct mq_queue *q,
  * Acknowledge all entries of a batch in hand. The caller drops the lock and
  * frees them with mq_entries_free_plain(). Return: @rare for that function.
  */
-bool mq_delivery_done_batch_locked(struct mq_file *f, struct list_head *batch)
+bool mq_delivery_ack_batch_locked(struct mq_file *f, struct list_head *batch)
 {
 	struct mq_queue *q = f->q;
 	struct mq_done done = { .rare = q->order };
@@ -397,7 +397,7 @@ bool mq_delivery_done_batch_locked(struct mq_file *f, struct list_head *batch)
 	if (unlikely(q->order))
 		mq_order_done_run(q, batch);
 	mq_unlink_acked(q, batch, U64_MAX, U32_MAX, &done);
-	mq_delivery_count_done_locked(f, done.n, done.bytes);
+	mq_delivery_count_acked_locked(f, done.n, done.bytes);
 	return done.rare;
 }
 
@@ -431,13 +431,13 @@ u32 mq_delivery_ack_held_locked(struct mq_file *f, u64 first_id, u64 last_id,
 	list_cut_position(batch, &h->run, last);
 	mq_ages_del_run(&f->q->hold_ages, batch);
 	h->count -= done.n;
-	mq_delivery_count_done_locked(f, done.n, done.bytes);
+	mq_delivery_count_acked_locked(f, done.n, done.bytes);
 	*rare = done.rare;
 	return done.n;
 }
 
 /* Acknowledge a delivery in hand. The caller frees it without the lock. */
-void mq_delivery_done_locked(struct mq_file *f, struct mq_entry *e)
+void mq_delivery_ack_keep_locked(struct mq_file *f, struct mq_entry *e)
 {
 	mq_delivery_ack_locked(f, e);
 	list_del(&e->list);
@@ -460,7 +460,7 @@ void mq_delivery_release_locked(struct mq_file *f, struct mq_entry *e)
 	mq_msg(e)->attempt--;
 	mq_delivery_end(f, e);
 	trace_mq_release(f->q, e);
-	mq_back_locked(f->q, e);
+	mq_ready_again_locked(f->q, e);
 }
 
 /* Return true if one more failure would make the message die. */
@@ -469,7 +469,7 @@ static bool mq_is_last_attempt(const struct mq_queue *q,
 {
 	u64 most = READ_ONCE(q->opt.max_deliveries);
 
-	return most && (u64)mq_failures_here(e) + 1 >= most;
+	return most && (u64)mq_failures_counted(e) + 1 >= most;
 }
 
 /*
@@ -539,17 +539,17 @@ static bool mq_delivery_fail(struct mq_queue *q, struct mq_entry *e,
 		mq_note_locked(e, note);
 	if (dies)
 		return mq_die_locked(q, e, DEVMQ_REASON_FAILURES,
-				     delay ?: mq_backoff(q, mq_failures_here(e)));
+				     delay ?: mq_backoff(q, mq_failures_counted(e)));
 	if (delay)
 		mq_delay_locked(q, e, MQ_BOOTTIME,
 				mq_later(mq_now(MQ_BOOTTIME), delay));
 	else
-		mq_back_locked(q, e);
+		mq_ready_again_locked(q, e);
 	return false;
 }
 
 /* Return a delivery in hand: its consumer was closed, or its process died. */
-void mq_delivery_crash_locked(struct mq_file *f, struct mq_entry *e)
+void mq_delivery_return_locked(struct mq_file *f, struct mq_entry *e)
 {
 	mq_delivery_end(f, e);
 	trace_mq_return(f->q, e);
@@ -578,14 +578,14 @@ void mq_lease_expire_locked(struct mq_queue *q, struct mq_entry *e)
 	trace_mq_lease(q, e);
 	mq_delivery_fail(q, e, DEVMQ_FAILURE_LEASE, NULL, 0);
 	/* @f may have credit again, or has to report that @partial is lost. */
-	mq_tell_locked(f);
+	mq_notify_locked(f);
 }
 
 /* Purge a delivery in hand. */
 void mq_delivery_purge_locked(struct mq_file *f, struct mq_entry *e)
 {
 	mq_delivery_end(f, e);
-	mq_purged_locked(f->q, e);
+	mq_purge_stateless_locked(f->q, e);
 }
 
 /*
@@ -608,7 +608,7 @@ bool mq_delivery_revoke_locked(struct mq_entry *e,
 		WRITE_ONCE(f->lost, true);
 	mq_delivery_unhold_locked(f, e);
 	dead = mq_delivery_settle_locked(f, e, how, note);
-	mq_tell_locked(f);
+	mq_notify_locked(f);
 	return dead;
 }
 
@@ -624,7 +624,7 @@ bool mq_delivery_retry_locked(struct mq_file *f, struct mq_entry *e, u64 delay,
 
 	mq_delivery_end(f, e);
 	trace_mq_retry(q, e);
-	delay = delay ?: mq_backoff(q, mq_failures_here(e) + 1);
+	delay = delay ?: mq_backoff(q, mq_failures_counted(e) + 1);
 	return mq_delivery_fail(q, e, DEVMQ_FAILURE_RETRY, note, delay);
 }
 
@@ -638,7 +638,7 @@ bool mq_delivery_reject_locked(struct mq_file *f, struct mq_entry *e, u16 reason
 	mq_delivery_end(f, e);
 	mq_note_locked(e, note);
 	return mq_die_locked(f->q, e, reason ?: DEVMQ_REASON_REJECTED,
-			     mq_backoff(f->q, mq_failures_here(e) + 1));
+			     mq_backoff(f->q, mq_failures_counted(e) + 1));
 }
 
 /* Restart the lease of a delivery that is held. */
@@ -662,7 +662,7 @@ void mq_delivery_extend_locked(struct mq_file *f, struct mq_entry *e, u64 lease)
 static void mq_set_aside(struct mq_queue *q, struct mq_entry *e)
 {
 	if (unlikely(q->order))
-		mq_order_done_locked(q, e);
+		mq_order_end_locked(q, e);
 	mq_state_enter_locked(q, e, DEVMQ_STATE_DEFERRED);
 	if (mq_msg(e)->detail)
 		mq_timer_set_locked(q, e, MQ_BOOTTIME, mq_msg(e)->detail->expires);
@@ -694,13 +694,13 @@ void mq_delivery_undo_locked(struct mq_file *f, struct mq_entry *e)
 	if (--mq_msg(e)->attempt)
 		q->stat.redelivered--;
 	else if (unlikely(q->order))
-		mq_order_untake_locked(q, e);
+		mq_order_undo_begin_locked(q, e);
 	mq_delivery_end(f, e);
 	trace_mq_release(q, e);
 	if (unlikely(deferred))
 		mq_set_aside(q, e);
 	else
-		mq_back_locked(q, e);
+		mq_ready_again_locked(q, e);
 }
 
 /* Settle a delivery in hand. Return: true if the message is dead. */

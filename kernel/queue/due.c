@@ -10,7 +10,7 @@
  * No result depends on how soon that work runs:
  *
  *   - A caller that shows the queue to somebody (STAT, PEEK, poll) takes the
- *     lock with mq_lock_looking(), which does all that is due.
+ *     lock with mq_lock_current(), which does all that is due.
  *   - A receive does not take a message whose time to live is over, and
  *     SETTLE does not settle a delivery whose lease has expired.
  *   - A caller that finds no message or no room while something is due tries
@@ -36,7 +36,7 @@ static void mq_due_do_one(struct mq_queue *q, struct mq_entry *e)
 		mq_lease_expire_locked(q, e);
 		break;
 	case DEVMQ_STATE_DELAYED:
-		mq_delay_over_locked(q, e);
+		mq_delay_end_locked(q, e);
 		break;
 	case DEVMQ_STATE_DEAD:
 		mq_dead_expire_locked(q, e);

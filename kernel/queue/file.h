@@ -21,21 +21,22 @@ struct mm_struct;
 struct mq_owner;
 
 /**
- * enum mq_apart - why a consumer may hold no other delivery
+ * enum mq_no_credit - why a consumer may hold no other delivery
  * @MQ_HOLDS_ALONE: it holds a message that is handed out alone
- * @MQ_MET_ALONE: it holds other deliveries, and the next message is handed out
- *	alone. The file is in mq_queue.met, or mq_unmeet() is about to clear
- *	this bit
+ * @MQ_NEXT_IS_ALONE: it holds other deliveries, and the next message is handed
+ *	out alone. The file is in mq_queue.alone_waiting, or mq_alone_tell() is
+ *	about to clear this bit
  */
-enum mq_apart { MQ_HOLDS_ALONE = BIT(0), MQ_MET_ALONE = BIT(1) };
+enum mq_no_credit { MQ_HOLDS_ALONE = BIT(0), MQ_NEXT_IS_ALONE = BIT(1) };
 
 /**
  * struct mq_file - an open file of a queue
  * @q: the queue (invariant, holds a reference)
  * @link: link in mq_queue.consumers, if it is a consumer (mq_queue.lock)
- * @tell: link in mq_queue.told or mq_queue.untold, if it is a consumer
+ * @tell: link in mq_queue.notified or mq_queue.to_notify, if it is a consumer
  *	(mq_queue.lock)
- * @met: link in mq_queue.met or mq_queue.unmet (mq_queue.lock)
+ * @alone: link in mq_queue.alone_waiting or mq_queue.alone_untold
+ *	(mq_queue.lock)
  * @rcu: frees the file, a grace period after it was detached
  * @mode: FMODE_READ and FMODE_WRITE as passed to open(2); neither: the file can
  *	only look at the queue (invariant)
@@ -44,9 +45,9 @@ enum mq_apart { MQ_HOLDS_ALONE = BIT(0), MQ_MET_ALONE = BIT(1) };
  * @look: the file may look at messages and purge them without being a consumer
  *	(invariant)
  * @exclusive: the file was opened with O_EXCL (invariant)
- * @plain: a consumer with ack=auto, no lease, and no reason in @apart: see
- *	mq_file_tune_locked() (mq_queue.lock)
- * @apart: mask of enum mq_apart (mq_queue.lock, read without it)
+ * @plain: a consumer with ack=auto, no lease, and no reason in @no_credit: see
+ *	mq_file_update_plain_locked() (mq_queue.lock)
+ * @no_credit: mask of enum mq_no_credit (mq_queue.lock, read without it)
  * @pid: process that last received with the file, or else opened it, in the
  *	initial pid namespace (mq_queue.lock)
  * @rx: serialises read(2), so that a message that is read in parts goes to one
@@ -88,14 +89,14 @@ struct mq_file {
 	struct mq_queue		*q;
 	struct list_head	link;
 	struct list_head	tell;
-	struct list_head	met;
+	struct list_head	alone;
 	struct rcu_head		rcu;
 	fmode_t			mode;
 	fmode_t			roles;
 	bool			look;
 	bool			exclusive;
 	bool			plain;
-	u8			apart;
+	u8			no_credit;
 	u32			pid;
 
 	struct mutex		rx;	/* serialises read(2) */
@@ -133,11 +134,11 @@ struct mq_file {
  * Set mq_file.plain, which says that a read(2) of a plain message needs no
  * check of the file, only of the queue.
  */
-static inline void mq_file_tune_locked(struct mq_file *f)
+static inline void mq_file_update_plain_locked(struct mq_file *f)
 {
 	lockdep_assert_held(&f->q->lock);
 	f->plain = f->roles & FMODE_READ && f->ack == DEVMQ_ACK_AUTO &&
-		   !f->lease_ns && !f->apart;
+		   !f->lease_ns && !f->no_credit;
 }
 
 #endif /* MQ_QUEUE_FILE_H */

@@ -14,7 +14,7 @@ u32 mq_record_pid(u32 pid)
 }
 
 /* Translate the sender of an entry to the namespaces of the caller. */
-void mq_known_learn(struct mq_known *known, const struct mq_entry *e)
+void mq_sender_view_set(struct mq_sender_view *known, const struct mq_entry *e)
 {
 	const struct mq_sender *s = mq_sender_of(e);
 	struct user_namespace *ns = current_user_ns();

@@ -9,14 +9,14 @@
 #include "memory/message.h"
 
 /**
- * struct mq_known - the sender of a message, as seen by the caller
+ * struct mq_sender_view - the sender of a message, as seen by the caller
  * @sender: mq_entry.sender that these numbers were read for
  * @pid: process id
  * @uid: effective user id
  * @gid: effective group id
  * @ids: @uid and @gid in one number
  */
-struct mq_known {
+struct mq_sender_view {
 	u16	sender;
 	u32	pid;
 	union {
@@ -29,14 +29,14 @@ struct mq_known {
 };
 
 u32 mq_record_pid(u32 pid);
-void mq_known_learn(struct mq_known *known, const struct mq_entry *e);
+void mq_sender_view_set(struct mq_sender_view *known, const struct mq_entry *e);
 
 /*
  * Turn a message that is in hand, and whose @detail is NULL, into the record
  * that its receiver gets. @known describes its sender.
  */
 static inline void mq_msg_present(struct mq_msg *m,
-				  const struct mq_known *known)
+				  const struct mq_sender_view *known)
 {
 	m->no_delay = 0;
 	m->ids = known->ids;

@@ -28,7 +28,7 @@
 static void mq_due_catch_up(struct mq_queue *q)
 {
 	if (unlikely(mq_has_due(q)) && !q->gone && mq_due_do_locked(q))
-		mq_queue_kick(q);
+		mq_queue_work_start(q);
 }
 
 /* Take the lock, and do a portion of what is due. */
@@ -43,7 +43,7 @@ void mq_lock(struct mq_queue *q) __acquires(&q->lock)
  * Take the lock, and do all that is due, for a caller that shows the queue to
  * somebody. Stop if the caller is being killed.
  */
-void mq_lock_looking(struct mq_queue *q) __acquires(&q->lock)
+void mq_lock_current(struct mq_queue *q) __acquires(&q->lock)
 {
 	mq_lock(q);
 	while (unlikely(mq_has_due(q)) && !q->gone && !mq_dying()) {
@@ -67,12 +67,12 @@ static struct mq_news mq_news_take(struct mq_queue *q)
 		.freed = q->freed,
 		.was_full = q->was_full,
 		.all = q->drained,
-		.ready = q->news,
+		.ready = q->became_ready,
 	};
 
 	q->freed = false;
 	q->drained = false;
-	q->news = 0;
+	q->became_ready = 0;
 	return news;
 }
 
@@ -96,9 +96,9 @@ static void mq_news_tell(struct mq_queue *q, struct mq_news news)
 static void mq_absolve_moved_locked(struct mq_queue *q, struct mq_entry *e)
 {
 	struct mq_detail *m = mq_msg(e)->detail;
-	u64 when = m ? m->when : MQ_NEVER, expires = mq_expires(e);
+	u64 when = m ? m->when : MQ_NEVER, expires = mq_entry_expires(e);
 
-	mq_absolve_locked(q, e);
+	mq_reset_history_locked(q, e);
 	if (m && mq_msg(e)->state != DEVMQ_STATE_DEAD) {
 		m->when = when;
 		m->expires = expires;
@@ -106,18 +106,18 @@ static void mq_absolve_moved_locked(struct mq_queue *q, struct mq_entry *e)
 }
 
 /**
- * mq_arrive - add an entry that comes from another queue
+ * mq_queue_add_moved - add an entry that comes from another queue
  * @q: the queue that it comes to
- * @e: the entry, announced by mq_place_reserve() or mq_place_expect()
+ * @e: the entry, announced by mq_place_reserve() or mq_place_announce()
  * @how: how it arrives
  *
  * If @q was removed meanwhile, the entry is freed.
  */
-void mq_arrive(struct mq_queue *q, struct mq_entry *e, enum mq_arrival how)
+void mq_queue_add_moved(struct mq_queue *q, struct mq_entry *e, enum mq_arrival how)
 {
 	/* Not mq_lock(): mq_unlock() of another queue calls this function. */
 	spin_lock(&q->lock);
-	mq_place_taken(q);
+	mq_place_arrived(q);
 	if (how == MQ_ARRIVES_MOVED)
 		mq_queue_unreserve_locked(q, mq_msg(e));
 	if (q->gone) {
@@ -132,7 +132,7 @@ void mq_arrive(struct mq_queue *q, struct mq_entry *e, enum mq_arrival how)
 		/* The time to live in the other queue does not count. */
 		mq_msg(e)->detail->expires = mq_expiry(READ_ONCE(q->opt.ttl_ms));
 	} else if (how == MQ_ARRIVES_ANEW) {
-		mq_absolve_locked(q, e);
+		mq_reset_history_locked(q, e);
 	} else {
 		mq_absolve_moved_locked(q, e);
 	}
@@ -152,7 +152,7 @@ void mq_arrive(struct mq_queue *q, struct mq_entry *e, enum mq_arrival how)
 	else if (mq_msg(e)->state == DEVMQ_STATE_DELAYED)
 		mq_delay_locked(q, e, e->clock, mq_msg(e)->detail->when);
 	else
-		mq_back_locked(q, e);
+		mq_ready_again_locked(q, e);
 	mq_unlock(q);
 }
 
@@ -162,8 +162,8 @@ static void mq_dead_letter_carry(struct mq_entry *e)
 	struct mq_queue *target = mq_msg(e)->target;
 
 	e->leaving = false;
-	e = mq_entry_lift(e);
-	mq_arrive(target, e, MQ_ARRIVES_DEAD);
+	e = mq_entry_move_alone(e);
+	mq_queue_add_moved(target, e, MQ_ARRIVES_DEAD);
 	mq_queue_put(target);
 }
 
@@ -188,9 +188,9 @@ void mq_unlinked_dispose(struct list_head *out)
 
 /*
  * Maximum number of open files that one release of the lock tells that the next
- * message is no longer handed out alone: see mq_unmeet().
+ * message is no longer handed out alone: see mq_alone_tell().
  */
-#define MQ_UNMEETS	16
+#define MQ_ALONE_TELLS	16
 
 /*
  * Drop the lock of a queue that has, or may have, entries or ids to free or
@@ -200,7 +200,7 @@ static noinline void mq_unlock_dispose(struct mq_queue *q)
 	__releases(&q->lock)
 {
 	struct mq_news news = mq_news_take(q);
-	bool unmeets = mq_unmeet_locked(q);
+	bool unmeets = mq_alone_over_locked(q);
 	unsigned int tells = q->tells;
 	LIST_HEAD(groups);
 	LIST_HEAD(seen);
@@ -215,9 +215,9 @@ static noinline void mq_unlock_dispose(struct mq_queue *q)
 	mq_check_locked(q);
 	spin_unlock(&q->lock);
 	if (tells)
-		mq_tell(q, tells);
-	if (unlikely(unmeets) && mq_unmeet(q, MQ_UNMEETS))
-		mq_queue_kick(q);
+		mq_notify(q, tells);
+	if (unlikely(unmeets) && mq_alone_tell(q, MQ_ALONE_TELLS))
+		mq_queue_work_start(q);
 	mq_news_tell(q, news);
 	mq_unlinked_dispose(&out);
 	mq_order_free(&groups);
@@ -233,7 +233,7 @@ void mq_unlock(struct mq_queue *q) __releases(&q->lock)
 	struct mq_news news;
 
 	if (unlikely(!list_empty(&q->unlinked) || !list_empty(&q->dedup.old) ||
-		     q->order || q->tells || !list_empty(&q->met))) {
+		     q->order || q->tells || !list_empty(&q->alone_waiting))) {
 		mq_unlock_dispose(q);
 		return;
 	}

@@ -42,7 +42,7 @@ bool mq_has_credit(const struct mq_file *f)
 			return false;
 	}
 	/* It holds a message that is handed out alone, or has met one. */
-	if (unlikely(READ_ONCE(f->apart)))
+	if (unlikely(READ_ONCE(f->no_credit)))
 		return false;
 	return READ_ONCE(f->ack) == DEVMQ_ACK_AUTO || !prefetch ||
 	       READ_ONCE(f->held_count) < prefetch;
@@ -176,7 +176,7 @@ static bool mq_look_room(const struct mq_gate *g, bool has_place, u64 *room)
 
 static void mq_look_kick(struct mq_gate *g)
 {
-	mq_queue_kick(mq_gate_queue(g));
+	mq_queue_work_start(mq_gate_queue(g));
 }
 
 const struct mq_gate_ops mq_gate_ops = {
@@ -217,7 +217,7 @@ static void mq_starved_tell(struct mq_starved *s)
 {
 	struct mq_queue *q = container_of(s, struct mq_queue, starved);
 
-	mq_wake_pollers(&q->gate);
+	mq_notify_room_pollers(&q->gate);
 	mq_waiters_wake_all(&q->gate.room);
 }
 

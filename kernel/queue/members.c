@@ -19,7 +19,7 @@ static void mq_choose_active(struct mq_queue *q)
 	WRITE_ONCE(q->active, f);
 	/* WAIT(active:next) edge: @f may receive now */
 	if (f)
-		mq_tell_locked(f);
+		mq_notify_locked(f);
 }
 
 /*
@@ -38,7 +38,7 @@ bool mq_is_barred(const struct mq_file *f)
 static void mq_join_consumers(struct mq_queue *q, struct mq_file *f)
 {
 	list_add_tail(&f->link, &q->consumers);
-	list_add_tail(&f->tell, &q->told);
+	list_add_tail(&f->tell, &q->notified);
 	mq_count(&q->stat.consumers, 1);
 	WRITE_ONCE(q->exclusive, f->exclusive);
 	if (!q->active)
@@ -60,7 +60,7 @@ static int mq_join_locked(struct mq_queue *q, struct mq_file *f, fmode_t role)
 	else
 		mq_count(&q->stat.producers, 1);
 	WRITE_ONCE(f->roles, f->roles | role);
-	mq_file_tune_locked(f);
+	mq_file_update_plain_locked(f);
 	return 0;
 }
 
@@ -91,7 +91,7 @@ int mq_queue_join(struct mq_queue *q, struct mq_file *f, fmode_t role)
  *
  * A file that was opened only for reading becomes a consumer now, and one that
  * was opened only for writing a producer. A file that was opened for both gets
- * each role when it first acts in it: see mq_act_as().
+ * each role when it first acts in it: see mq_take_role().
  *
  * Return: as mq_queue_join().
  */
@@ -114,7 +114,7 @@ static void mq_leave_consumers(struct mq_queue *q, struct mq_file *f)
 {
 	list_del(&f->link);
 	list_del(&f->tell);
-	list_del_init(&f->met);
+	list_del_init(&f->alone);
 	mq_count(&q->stat.consumers, -1);
 	WRITE_ONCE(q->exclusive, false);
 	if (q->active == f)

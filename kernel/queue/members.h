@@ -19,7 +19,7 @@ void mq_queue_detach(struct mq_queue *q, struct mq_file *f);
  * first receive or wait for a message, FMODE_WRITE before its first send or
  * wait for room. Return: as mq_queue_join().
  */
-static inline int mq_act_as(struct mq_file *f, fmode_t role)
+static inline int mq_take_role(struct mq_file *f, fmode_t role)
 {
 	return likely(READ_ONCE(f->roles) & role) ? 0 :
 						    mq_queue_join(f->q, f, role);

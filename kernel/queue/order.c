@@ -85,7 +85,7 @@ static bool mq_ordered_less(struct rb_node *a, const struct rb_node *b)
 /* Messages of one key are ordered by level and id, not by turn. */
 static bool mq_waiting_less(struct rb_node *a, const struct rb_node *b)
 {
-	return mq_before(&rb_entry(a, struct mq_ordered, node)->e,
+	return mq_delivered_before(&rb_entry(a, struct mq_ordered, node)->e,
 			 &rb_entry(b, struct mq_ordered, node)->e);
 }
 
@@ -199,7 +199,7 @@ int mq_order_prepare(struct mq_queue *q, struct mq_entry *e)
 {
 	struct mq_payer *payer = mq_chunk_of(e)->payer;
 	struct mq_ordered *x = mq_ordered_of(e);
-	const void *bytes = mq_data(e);
+	const void *bytes = mq_entry_data(e);
 	u16 size = mq_msg(e)->key_size;
 	struct mq_group *g;
 	uid_t uid;
@@ -276,7 +276,7 @@ static void mq_add_eligible(struct mq_queue *q, struct mq_ordered *x)
 	rb_add_cached(&x->node, &o->turns, mq_ordered_less);
 	x->eligible = true;
 	mq_count(&o->count, 1);
-	q->news++;
+	q->became_ready++;
 }
 
 static void mq_add_waiting(struct mq_ordered *x)
@@ -316,7 +316,7 @@ static bool mq_pass_gate(struct mq_order *o, struct mq_ordered *x)
 
 	if (!key || key->out == x)
 		return true;
-	if (key->out && !mq_before(&x->e, &key->out->e))
+	if (key->out && !mq_delivered_before(&x->e, &key->out->e))
 		return false;
 	if (!mq_clear_gate(o, key))
 		return false;
@@ -350,7 +350,7 @@ void mq_order_unready_locked(struct mq_queue *q, struct mq_entry *e)
 }
 
 /* Note that the handing out of an entry was undone. */
-void mq_order_untake_locked(struct mq_queue *q, struct mq_entry *e)
+void mq_order_undo_begin_locked(struct mq_queue *q, struct mq_entry *e)
 {
 	lockdep_assert_held(&q->lock);
 	mq_ordered_of(e)->begun = false;
@@ -362,7 +362,7 @@ void mq_order_untake_locked(struct mq_queue *q, struct mq_entry *e)
  * message of the key has been handed out; then it is delivered outside the
  * order.
  */
-void mq_order_take_locked(struct mq_queue *q, struct mq_entry *e)
+void mq_order_begin_locked(struct mq_queue *q, struct mq_entry *e)
 {
 	struct mq_ordered *x = mq_ordered_of(e);
 	struct mq_group *key = x->key;
@@ -384,7 +384,7 @@ void mq_order_take_locked(struct mq_queue *q, struct mq_entry *e)
  * Note that an entry will not become ready again from the state that it enters:
  * let the next message of its key pass the gate.
  */
-void mq_order_done_locked(struct mq_queue *q, struct mq_entry *e)
+void mq_order_end_locked(struct mq_queue *q, struct mq_entry *e)
 {
 	struct mq_ordered *x = mq_ordered_of(e);
 	struct mq_group *key = x->key;

@@ -14,7 +14,6 @@
 
 #include "memory/entry.h"
 #include "memory/message.h"
-#include "queue/parts.h"
 
 /**
  * struct mq_places - messages that come to a queue from other queues

@@ -55,7 +55,7 @@ bool mq_place_reserve(struct mq_queue *q, u64 bytes)
 /*
  * Announce a message that is to be redriven. Return: false if @q was removed.
  */
-bool mq_place_expect(struct mq_queue *q)
+bool mq_place_announce(struct mq_queue *q)
 {
 	struct mq_places *g = &q->places;
 	bool open;
@@ -69,7 +69,7 @@ bool mq_place_expect(struct mq_queue *q)
 }
 
 /* Note that an announced message has arrived, or does not come after all. */
-void mq_place_taken(struct mq_queue *q)
+void mq_place_arrived(struct mq_queue *q)
 {
 	spin_lock(&q->places.lock);
 	q->places.coming--;
@@ -100,7 +100,7 @@ void mq_dead_letter_add_locked(struct mq_queue *q, struct mq_entry *e)
 	mq_msg(e)->detail->is_dead_letter = true;
 	q->dead_letters++;
 	q->dead_letter_bytes += mq_msg_bytes(mq_msg(e));
-	mq_queue_room_locked(q);
+	mq_queue_update_room_locked(q);
 }
 
 /*
@@ -116,7 +116,7 @@ void mq_dead_letter_del_locked(struct mq_queue *q, struct mq_entry *e)
 	mq_msg(e)->detail->is_dead_letter = false;
 	q->dead_letters--;
 	q->dead_letter_bytes -= bytes;
-	mq_queue_room_locked(q);
+	mq_queue_update_room_locked(q);
 	spin_lock(&g->lock);
 	g->messages--;
 	g->bytes -= bytes;
@@ -129,5 +129,5 @@ void mq_queue_unreserve_locked(struct mq_queue *q, const struct mq_msg *msg)
 	lockdep_assert_held(&q->lock);
 	q->reserved--;
 	q->reserved_bytes -= mq_msg_bytes(msg);
-	mq_queue_room_locked(q);
+	mq_queue_update_room_locked(q);
 }

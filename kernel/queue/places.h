@@ -14,8 +14,8 @@ struct mq_queue;
 
 void mq_places_init(struct mq_places *g);
 bool mq_place_reserve(struct mq_queue *q, u64 bytes);
-bool mq_place_expect(struct mq_queue *q);
-void mq_place_taken(struct mq_queue *q);
+bool mq_place_announce(struct mq_queue *q);
+void mq_place_arrived(struct mq_queue *q);
 bool mq_places_close(struct mq_queue *q, bool force);
 void mq_dead_letter_add_locked(struct mq_queue *q, struct mq_entry *e);
 void mq_dead_letter_del_locked(struct mq_queue *q, struct mq_entry *e);

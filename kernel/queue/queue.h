@@ -38,7 +38,7 @@ struct mq_text;
  * @plain_size: maximum size of a message that can be sent as plain, 0: none can
  *	(written under @lock, read without it)
  * @room_messages: upper limit of @stored for senders: see
- *	mq_queue_room_locked() (written under @lock, read without it)
+ *	mq_queue_update_room_locked() (written under @lock, read without it)
  * @room_bytes: upper limit of the stored bytes for senders (as @room_messages)
  * @gate: threads, commands and pollers that wait for a message or for room
  * @starved: senders of this queue that wait for memory
@@ -62,7 +62,7 @@ struct mq_text;
  * @lock: protects all that follows
  * @gone: the queue was removed; no message enters or leaves it
  * @plain: the options need no check of a plain message: see
- *	mq_queue_tune_locked()
+ *	mq_queue_update_plain_locked()
  * @timed: an entry waits for a time (read without @lock)
  * @exclusive: the only consumer was opened with O_EXCL (read without @lock)
  * @freed: room was freed since the lock was taken
@@ -70,7 +70,8 @@ struct mq_text;
  *	for room
  * @drained: the last ready message left a queue with an order and eof=empty or
  *	eof=hangup; readers that slept behind a key may be at end of file
- * @news: number of messages that became deliverable since the lock was taken
+ * @became_ready: number of messages that became deliverable since the lock was
+ *	taken
  * @spare_detail: an mq_detail for a message that is moved to the dead-letter
  *	queue to make room, or NULL
  * @unlinked: entries that left the queue since the lock was taken
@@ -95,12 +96,12 @@ struct mq_text;
  * @users: open files, except those that only look
  * @consumers: open files that are consumers, the oldest consumer first
  * @active: the first of @consumers, or NULL (read without @lock)
- * @met: consumers that hold deliveries and found that the next message is
- *	handed out alone: see alone.c
- * @unmet: consumers that were in @met, and whose waiters have to look again
- *	because that message is no longer next
- * @untold: those of @consumers whose waiters have to look again
- * @told: the other consumers
+ * @alone_waiting: consumers that hold deliveries and found that the next
+ *	message is handed out alone: see alone.c
+ * @alone_untold: consumers that were in @alone_waiting, and whose waiters have
+ *	to look again because that message is no longer next
+ * @to_notify: those of @consumers whose waiters have to look again
+ * @notified: the other consumers
  * @tells: how many files mq_unlock() has to tell
  * @stat: the counters, in the format of user space. ready, in_flight, bytes,
  *	consumers and producers are also read without @lock
@@ -139,7 +140,7 @@ struct mq_queue {
 	bool			freed;
 	bool			was_full;
 	bool			drained;
-	unsigned int		news;
+	unsigned int		became_ready;
 	struct mq_detail		*spare_detail;
 	struct list_head	unlinked;
 	struct list_head	all;
@@ -160,10 +161,10 @@ struct mq_queue {
 	u32			users;
 	struct list_head	consumers;
 	struct mq_file		*active;
-	struct list_head	met;
-	struct list_head	unmet;
-	struct list_head	untold;
-	struct list_head	told;
+	struct list_head	alone_waiting;
+	struct list_head	alone_untold;
+	struct list_head	to_notify;
+	struct list_head	notified;
 	unsigned int		tells;
 	struct devmq_stat	stat;
 };

@@ -53,7 +53,7 @@ void mq_ready_make(struct mq_ready *r)
 }
 
 /* Return true if @a is delivered before @b, going by level and id alone. */
-bool mq_before(const struct mq_entry *a, const struct mq_entry *b)
+bool mq_delivered_before(const struct mq_entry *a, const struct mq_entry *b)
 {
 	const struct mq_msg *x = mq_msg(a), *y = mq_msg(b);
 
@@ -64,7 +64,7 @@ bool mq_before(const struct mq_entry *a, const struct mq_entry *b)
 
 static bool mq_returned_less(struct rb_node *a, const struct rb_node *b)
 {
-	return mq_before(rb_entry(a, struct mq_entry, node),
+	return mq_delivered_before(rb_entry(a, struct mq_entry, node),
 			 rb_entry(b, struct mq_entry, node));
 }
 
@@ -78,8 +78,8 @@ static void mq_ready_insert_tree(struct mq_ready *r, struct mq_entry *e)
 		return;
 	}
 	rb_add_cached(&e->node, &r->dead_letters, mq_returned_less);
-	r->kept++;
-	r->kept_bytes += mq_msg_bytes(mq_msg(e));
+	r->dead_letter_count++;
+	r->dead_letter_bytes += mq_msg_bytes(mq_msg(e));
 }
 
 /*
@@ -156,8 +156,8 @@ static void mq_ready_remove_tree(struct mq_ready *r, struct mq_entry *e)
 		return;
 	}
 	rb_erase_cached(&e->node, &r->dead_letters);
-	r->kept--;
-	r->kept_bytes -= mq_msg_bytes(mq_msg(e));
+	r->dead_letter_count--;
+	r->dead_letter_bytes -= mq_msg_bytes(mq_msg(e));
 }
 
 void mq_ready_remove(struct mq_ready *r, struct mq_entry *e)
@@ -204,7 +204,7 @@ static struct mq_entry *mq_fifo_first(struct mq_ready *r, unsigned long level)
 /* Return which of two entries is delivered first. Either may be NULL. */
 static struct mq_entry *mq_first_of(struct mq_entry *a, struct mq_entry *b)
 {
-	return !b || (a && mq_before(a, b)) ? a : b;
+	return !b || (a && mq_delivered_before(a, b)) ? a : b;
 }
 
 /* Return the next entry to deliver: the oldest of the highest level. */

@@ -27,8 +27,8 @@ struct mq_entry;
  * @dead_letters: dead letters from other queues, in the same order. They are
  *	never dropped to make room
  * @in_trees: number of entries in the two trees
- * @kept: number of entries in @dead_letters
- * @kept_bytes: bytes of these
+ * @dead_letter_count: number of entries in @dead_letters
+ * @dead_letter_bytes: bytes of these
  *
  * The next message to deliver is the best of three: the first of the highest
  * fifo, of @returned and of @dead_letters. So sending and receiving are O(1),
@@ -42,14 +42,14 @@ struct mq_ready {
 	struct rb_root_cached	returned;
 	struct rb_root_cached	dead_letters;
 	u64			in_trees;
-	u64			kept;
-	u64			kept_bytes;
+	u64			dead_letter_count;
+	u64			dead_letter_bytes;
 };
 
 void mq_ready_init(struct mq_ready *r, unsigned int levels);
 void mq_ready_exit(struct mq_ready *r);
 void mq_ready_make(struct mq_ready *r);
-bool mq_before(const struct mq_entry *a, const struct mq_entry *b);
+bool mq_delivered_before(const struct mq_entry *a, const struct mq_entry *b);
 void mq_ready_insert(struct mq_ready *r, struct mq_entry *e);
 void mq_ready_append(struct mq_ready *r, struct list_head *list);
 unsigned int mq_ready_top(const struct mq_ready *r);

@@ -39,7 +39,7 @@ static bool mq_span_traced(void)
 static __always_inline void mq_span_take(struct mq_span *s,
 					 struct list_head *at,
 					 const struct list_head *fifo,
-					 const struct mq_known *known, u32 max,
+					 const struct mq_sender_view *known, u32 max,
 					 u64 room)
 {
 	struct mq_msg *m = mq_msg(list_entry(at, struct mq_entry, list));
@@ -48,7 +48,7 @@ static __always_inline void mq_span_take(struct mq_span *s,
 
 	s->from = m;
 	do {
-		u64 step = mq_msg_step(m);
+		u64 step = mq_msg_padded_size(m);
 
 		/* @detail of a message is in the same place as @no_ttl. */
 		if (n == max || unlikely(m->no_ttl | m->attempt) || step > room)
@@ -75,7 +75,7 @@ static u32 mq_span_take_fifo(struct mq_file *f, struct list_head *fifo,
 {
 	struct list_head *at = fifo->next;
 	const struct mq_chunk *chunk = NULL;
-	struct mq_known known;
+	struct mq_sender_view known;
 	LIST_HEAD(run);
 	u32 n = 0;
 
@@ -85,7 +85,7 @@ static u32 mq_span_take_fifo(struct mq_file *f, struct list_head *fifo,
 
 		if (mq_chunk_of(e) != chunk || e->sender != known.sender) {
 			chunk = mq_chunk_of(e);
-			mq_known_learn(&known, e);
+			mq_sender_view_set(&known, e);
 		}
 		mq_span_take(s, at, fifo, &known, max - n, *space);
 		if (!s->n)
@@ -124,7 +124,7 @@ u32 mq_span_take_locked(struct mq_file *f, struct mq_hand *h, u32 max,
 	u32 n, all = 0;
 
 	lockdep_assert_held(&q->lock);
-	if (q->order || mq_delivery_may_locked(q, f) || !h->span ||
+	if (q->order || mq_delivery_check_locked(q, f) || !h->span ||
 	    r->in_trees || mq_span_traced())
 		return 0;
 	if (f->ack == DEVMQ_ACK_MANUAL && f->prefetch)
@@ -174,7 +174,7 @@ static void mq_span_unlink(struct mq_queue *q, const struct mq_span *s,
 }
 
 /**
- * mq_span_finish_locked - acknowledge the messages of spans
+ * mq_span_ack_locked - acknowledge the messages of spans
  * @f: the consumer
  * @h: the spans
  * @batch: list that begins with the entries of the spans; they are removed from
@@ -183,8 +183,8 @@ static void mq_span_unlink(struct mq_queue *q, const struct mq_span *s,
  * Return: true if there were any. The caller drops the lock and frees them with
  * mq_span_free().
  */
-bool mq_span_finish_locked(struct mq_file *f, struct mq_hand *h,
-			   struct list_head *batch)
+bool mq_span_ack_locked(struct mq_file *f, struct mq_hand *h,
+			struct list_head *batch)
 {
 	struct list_head *at = batch;
 	u32 i;
@@ -200,11 +200,11 @@ bool mq_span_finish_locked(struct mq_file *f, struct mq_hand *h,
 		at = h->span[i].last;
 	}
 	__list_del(batch, at->next);
-	mq_delivery_count_done_locked(f, h->n, h->bytes);
+	mq_delivery_count_acked_locked(f, h->n, h->bytes);
 	return true;
 }
 
-/* Free what mq_span_finish_locked() acknowledged. */
+/* Free what mq_span_ack_locked() acknowledged. */
 void mq_span_free(const struct mq_hand *h)
 {
 	struct mq_chunk *chunk = NULL;

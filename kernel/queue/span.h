@@ -51,8 +51,8 @@ struct mq_hand {
 
 u32 mq_span_take_locked(struct mq_file *f, struct mq_hand *h, u32 max,
 			u64 *space);
-bool mq_span_finish_locked(struct mq_file *f, struct mq_hand *h,
-			   struct list_head *batch);
+bool mq_span_ack_locked(struct mq_file *f, struct mq_hand *h,
+			struct list_head *batch);
 void mq_span_free(const struct mq_hand *h);
 
 #endif /* MQ_QUEUE_SPAN_H */

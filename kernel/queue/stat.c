@@ -23,7 +23,7 @@ int mq_queue_stat(struct mq_queue *q, struct devmq_stat *s)
 	struct mq_entry *e;
 	bool gone;
 
-	mq_lock_looking(q);
+	mq_lock_current(q);
 	gone = q->gone;
 	*s = q->stat;
 	e = q->order ? mq_order_first(q) : mq_ready_first(&q->ready);

@@ -138,7 +138,7 @@ void mq_queue_unlink_locked(struct mq_queue *q, struct mq_entry *e)
 		mq_dead_letter_del_locked(q, e);
 	mq_freed_locked(q, 1, mq_msg_bytes(mq_msg(e)));
 	if (unlikely(q->order)) {
-		mq_order_done_locked(q, e);
+		mq_order_end_locked(q, e);
 		mq_order_leave_locked(q, e);
 	}
 	list_del(&e->all);
@@ -149,7 +149,7 @@ void mq_queue_unlink_locked(struct mq_queue *q, struct mq_entry *e)
  * Purge an entry in no state, and forget its de-duplication id, so that the
  * message may be sent once more.
  */
-void mq_purged_locked(struct mq_queue *q, struct mq_entry *e)
+void mq_purge_stateless_locked(struct mq_queue *q, struct mq_entry *e)
 {
 	q->stat.purged++;
 	trace_mq_purge(q, e);
@@ -167,7 +167,7 @@ void mq_ready_locked(struct mq_queue *q, struct mq_entry *e)
 	if (unlikely(q->order))
 		mq_order_ready_locked(q, e);
 	else
-		q->news++;
+		q->became_ready++;
 }
 
 static void mq_expired(struct mq_queue *q, struct mq_entry *e)
@@ -200,7 +200,7 @@ void mq_dead_expire_locked(struct mq_queue *q, struct mq_entry *e)
 /*
  * Make an entry in no state ready again, or expire it if its time is over.
  */
-void mq_back_locked(struct mq_queue *q, struct mq_entry *e)
+void mq_ready_again_locked(struct mq_queue *q, struct mq_entry *e)
 {
 	if (mq_has_expired(e))
 		mq_expired(q, e);
@@ -227,7 +227,7 @@ void mq_delay_locked(struct mq_queue *q, struct mq_entry *e,
 }
 
 /* End a delay. If it was the first, the time to live of the message begins. */
-void mq_delay_over_locked(struct mq_queue *q, struct mq_entry *e)
+void mq_delay_end_locked(struct mq_queue *q, struct mq_entry *e)
 {
 	struct mq_detail *m = mq_msg(e)->detail;
 	u64 due = e->clock == MQ_BOOTTIME ? m->when : mq_now(MQ_BOOTTIME);
@@ -238,7 +238,7 @@ void mq_delay_over_locked(struct mq_queue *q, struct mq_entry *e)
 		m->expires = mq_later(due, m->expires);
 	}
 	trace_mq_due(q, e);
-	mq_back_locked(q, e);
+	mq_ready_again_locked(q, e);
 }
 
 /**
@@ -330,7 +330,7 @@ bool mq_die_locked(struct mq_queue *q, struct mq_entry *e, u16 reason, u64 delay
 	}
 	mq_set_reason(e, reason);
 	if (unlikely(q->order))
-		mq_order_done_locked(q, e);
+		mq_order_end_locked(q, e);
 	mq_state_enter_locked(q, e, DEVMQ_STATE_DEAD);
 	mq_msg(e)->detail->expires = mq_expiry(READ_ONCE(q->opt.dead_ttl_ms));
 	mq_timer_set_locked(q, e, MQ_BOOTTIME, mq_msg(e)->detail->expires);
@@ -342,7 +342,7 @@ bool mq_die_locked(struct mq_queue *q, struct mq_entry *e, u16 reason, u64 delay
  * Reset what has happened to a message: its failures, its origin, its note, its
  * reason and its times.
  */
-void mq_absolve_locked(struct mq_queue *q, struct mq_entry *e)
+void mq_reset_history_locked(struct mq_queue *q, struct mq_entry *e)
 {
 	struct mq_detail *m = mq_msg(e)->detail;
 
@@ -365,8 +365,8 @@ void mq_absolve_locked(struct mq_queue *q, struct mq_entry *e)
 }
 
 /* Purge an entry that is not in flight. */
-void mq_queue_purge_locked(struct mq_queue *q, struct mq_entry *e)
+void mq_purge_locked(struct mq_queue *q, struct mq_entry *e)
 {
 	mq_state_leave_locked(q, e);
-	mq_purged_locked(q, e);
+	mq_purge_stateless_locked(q, e);
 }

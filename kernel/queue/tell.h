@@ -6,9 +6,9 @@
 struct mq_file;
 struct mq_queue;
 
-void mq_tell_locked(struct mq_file *f);
-void mq_tell(struct mq_queue *q, unsigned int n);
-void mq_tell_options(struct mq_queue *q);
-void mq_tell_gone(struct mq_queue *q);
+void mq_notify_locked(struct mq_file *f);
+void mq_notify(struct mq_queue *q, unsigned int n);
+void mq_notify_options(struct mq_queue *q);
+void mq_notify_removed(struct mq_queue *q);
 
 #endif /* MQ_QUEUE_TELL_H */

@@ -27,7 +27,7 @@ DECLARE_EVENT_CLASS(mq_message,
 	TP_fast_assign(
 		mq_assign_str(queue, q->name);
 		__entry->id = mq_msg(e)->id;
-		__entry->size = mq_size(e);
+		__entry->size = mq_entry_size(e);
 		__entry->attempt = mq_msg(e)->attempt;
 		__entry->failures = mq_msg(e)->failures;
 	),

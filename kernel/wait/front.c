@@ -45,8 +45,8 @@ void mq_front_step(struct mq_stand *stand)
 /*
  * Add mq_stand.front, after a file with parked commands got credit. The caller
  * has executed a full barrier, which pairs with that of a command that joins
- * mq_stand.waiting and then looks for credit. The caller must call mq_pass_on()
- * after this, because there may be a message.
+ * mq_stand.waiting and then looks for credit. The caller must call
+ * mq_wake_next_reader() after this, because there may be a message.
  */
 void mq_front_credit(struct mq_stand *stand)
 {

@@ -53,7 +53,8 @@ struct mq_gate_ops {
 /**
  * struct mq_gate - the waiters of a queue
  * @ops: what they ask of the queue (invariant)
- * @blocked: number of open files that want room: see mq_want_room() (atomic)
+ * @blocked: number of open files that want room: see mq_set_wanted_room()
+ *	(atomic)
  * @readers: wait queue for messages: threads, @crowd, and for each open file
  *	mq_stand.relay and mq_stand.front
  * @writers: wait queue of pollers for room

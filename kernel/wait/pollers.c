@@ -280,7 +280,7 @@ static int mq_relay_wake(struct wait_queue_entry *wait, unsigned int mode,
 }
 
 /* Notify all pollers of a file of a change that concerns only this file. */
-void mq_pollers_tell_file(struct mq_stand *stand, void *key)
+void mq_pollers_notify_file(struct mq_stand *stand, void *key)
 {
 	struct mq_telling t;
 	unsigned long flags;
@@ -302,7 +302,7 @@ static void *mq_room_key(const struct mq_gate *g)
 }
 
 /* Notify pollers for room. @all: not only one of the exclusive ones. */
-void mq_pollers_tell_room(struct mq_gate *g, bool all)
+void mq_pollers_notify_room(struct mq_gate *g, bool all)
 {
 	struct mq_telling t;
 	unsigned long flags;

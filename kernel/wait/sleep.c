@@ -262,8 +262,8 @@ int mq_wait_growth(struct mq_gate *g, u64 before, u64 size,
 
 	mq_waiter_init_thread(&x.w, size - before);
 	/* WAIT(growth:note) */
-	mq_waiters_note(&g->room, 1);
+	mq_waiters_count_elsewhere(&g->room, 1);
 	err = mq_sleep_for_room(&x, &g->growth, mq_grower_may_go, turn);
-	mq_waiters_note(&g->room, -1);
+	mq_waiters_count_elsewhere(&g->room, -1);
 	return err;
 }

@@ -123,13 +123,13 @@ bool mq_spin_message(struct mq_stand *stand, bool partial, u64 deadline_ns,
 	/* Messages wake nobody meanwhile, so this thread must keep running. */
 	preempt_disable();
 	end = mq_spin_end_time(deadline_ns);
-	while (!(found = mq_stand_can_receive(stand, partial)) && mq_stand_has_credit(stand) &&
-	       !mq_spin_must_stop(end))
+	while (!(found = mq_stand_can_receive(stand, partial)) &&
+	       mq_stand_has_credit(stand) && !mq_spin_must_stop(end))
 		cpu_relax();
 	mq_spin_end(g, &g->rx, found, called);
 	preempt_enable();
 	if (!found)
-		mq_pass_on(g, 1);
+		mq_wake_next_reader(g, 1);
 	return found;
 }
 

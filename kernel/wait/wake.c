@@ -12,7 +12,7 @@
  *   messages that are handed out alone (alone.c) decide this. Without credit,
  *   the thread leaves mq_gate.readers, so that it does not use up wake-ups that
  *   others need. An open file becomes a consumer before anybody waits for
- *   messages with it (mq_act_as()).
+ *   messages with it (mq_take_role()).
  *
  *   RECV commands of io_uring that wait (park.c) are in mq_stand.waiting of
  *   their open file. For all of them, the file has one wait queue entry in
@@ -39,7 +39,7 @@
  *   Room that becomes free wakes the longest waiter for which there is enough.
  *   After it has tried, it wakes the next one in the same way
  *   (mq_answer_room()). Pollers for room are notified when the queue ceases to
- *   be full. While a file is known to want room (mq_want_room()), they are
+ *   be full. While a file is known to want room (mq_set_wanted_room()), they are
  *   notified of any room.
  *
  *   A change that concerns everybody (an option, the removal of the queue, the
@@ -81,7 +81,7 @@
  *   A waiter that was woken may not get to run: its processor is busy, its task
  *   group has used up its CPU time, or the task of a command is stopped. After
  *   MQ_GRACE_JIFFIES for a thread, and MQ_GRACE (park.c) for a command, as many
- *   others are woken as have not run (mq_grace_over()). So the number of steps
+ *   others are woken as have not run (mq_grace_expire()). So the number of steps
  *   until one of them runs grows with the logarithm of the number of those that
  *   do not. Each waiter causes this delay only once, because a wake-up removes
  *   it from its wait queue.
@@ -89,8 +89,8 @@
  *   A poller that was notified may not receive at all. So if there are pollers
  *   or parked commands (mq_side.watched), each message wakes a waiter, even if
  *   another one is called. If an exclusive poller tries, but its file has no
- *   credit, it wakes the next waiter (mq_leave_to_others()). If it does not
- *   try, the last close of its file does so (mq_leave_all_to_others()).
+ *   credit, it wakes the next waiter (mq_wake_next_without_credit()). If it does not
+ *   try, the last close of its file does so (mq_wake_next_at_close()).
  *
  * The labels WAIT(...) mark the steps that the model in selftests/spin has.
  */
@@ -119,11 +119,11 @@
 
 /*
  * Start the grace period of a waiter that is called. If the waiter does not run
- * until the end of it, mq_grace_over() wakes others.
+ * until the end of it, mq_grace_expire() wakes others.
  */
 void mq_grace_begin(struct mq_gate *g)
 {
-	smp_mb__after_atomic(); /* call, then look: see mq_grace_over() */
+	smp_mb__after_atomic(); /* call, then look: see mq_grace_expire() */
 	/* WAIT(wake:grace) */
 	if (!timer_pending(&g->grace))
 		mod_timer(&g->grace, jiffies + MQ_LONG_GRACE);
@@ -153,7 +153,7 @@ static bool mq_side_is_called(struct mq_gate *g, const struct mq_side *side)
 }
 
 /* Wake others, because the waiters that were called may not be running. */
-static void mq_grace_over(struct timer_list *timer)
+static void mq_grace_expire(struct timer_list *timer)
 {
 	struct mq_gate *g = container_of(timer, struct mq_gate, grace);
 	int readers, writers;
@@ -167,9 +167,9 @@ static void mq_grace_over(struct timer_list *timer)
 	 * step. Those that do run wake the next ones after trying.
 	 */
 	if (readers)
-		mq_pass_on(g, readers);
+		mq_wake_next_reader(g, readers);
 	if (writers)
-		mq_pass_room_on(g, writers);
+		mq_wake_next_writers(g, writers);
 }
 
 void mq_gate_init(struct mq_gate *g, const struct mq_gate_ops *ops)
@@ -182,7 +182,7 @@ void mq_gate_init(struct mq_gate *g, const struct mq_gate_ops *ops)
 	mq_waiters_init(&g->room);
 	mq_waiters_init(&g->growth);
 	mq_waiters_init(&g->parked);
-	timer_setup(&g->grace, mq_grace_over, 0);
+	timer_setup(&g->grace, mq_grace_expire, 0);
 }
 
 /* Initialize the waiters of an open file, but for those of mq_front_init(). */
@@ -219,7 +219,7 @@ static bool mq_side_answer(struct mq_side *side, bool *called)
 void mq_answer_message(struct mq_gate *g, bool *called)
 {
 	if (mq_side_answer(&g->rx, called))
-		mq_pass_on(g, 1);
+		mq_wake_next_reader(g, 1);
 }
 
 /* A writer has tried to send: if it was called, wake the next one. */
@@ -230,14 +230,14 @@ void mq_answer_room(struct mq_gate *g, bool *called)
 }
 
 /**
- * mq_want_room - set how much room the last send of a file could not get
+ * mq_set_wanted_room - set how much room the last send of a file could not get
  * @stand: the waiters of the producer
  * @bytes: the size of the message that did not fit; 0: it was sent, or given up
  *
  * A poll of the file reports room only if there is so much. Otherwise, a
  * process that polls and sends in a loop would not sleep.
  */
-void mq_want_room(struct mq_stand *stand, u64 bytes)
+void mq_set_wanted_room(struct mq_stand *stand, u64 bytes)
 {
 	u64 before = xchg(&stand->wants, bytes);
 
@@ -246,7 +246,7 @@ void mq_want_room(struct mq_stand *stand, u64 bytes)
 	} else if (before && !bytes) {
 		atomic_dec(&stand->gate->blocked);
 		/* WAIT(want:none) pollers of the file wait for @before bytes */
-		mq_wake_pollers(stand->gate);
+		mq_notify_room_pollers(stand->gate);
 	}
 }
 
@@ -269,7 +269,7 @@ void mq_wake_sleeping_readers(struct mq_gate *g, unsigned int n)
 }
 
 /* Wake the next reader, or the next @n, if a message is left for them. */
-void mq_pass_on(struct mq_gate *g, unsigned int n)
+void mq_wake_next_reader(struct mq_gate *g, unsigned int n)
 {
 	/* WAIT(pass-on) in a pause, readers would wake each other in vain */
 	if (!g->ops->is_ready(g))
@@ -281,7 +281,7 @@ void mq_pass_on(struct mq_gate *g, unsigned int n)
 }
 
 /**
- * mq_leave_to_others - wake the next reader if a consumer has no credit
+ * mq_wake_next_without_credit - wake the next reader if a consumer has no credit
  * @stand: the waiters of the consumer, which has tried to receive without
  *	waiting
  *
@@ -290,15 +290,15 @@ void mq_pass_on(struct mq_gate *g, unsigned int n)
  * it cannot receive the message, and only the caller knows that others must be
  * woken.
  */
-void mq_leave_to_others(const struct mq_stand *stand)
+void mq_wake_next_without_credit(const struct mq_stand *stand)
 {
 	if (unlikely(READ_ONCE(stand->gate->rx.watched)) &&
 	    !mq_stand_has_credit(stand))
-		mq_pass_on(stand->gate, 1);
+		mq_wake_next_reader(stand->gate, 1);
 }
 
 /**
- * mq_leave_all_to_others - wake others at the last close of an open file
+ * mq_wake_next_at_close - wake others at the last close of an open file
  * @g: the gate of the queue; the file has left all wait queues
  * @received: the file was a consumer
  * @sent: the file was a producer
@@ -306,10 +306,10 @@ void mq_leave_to_others(const struct mq_stand *stand)
  * One of its pollers may have been notified of a message or of room instead of
  * other waiters, and may have ended before it tried.
  */
-void mq_leave_all_to_others(struct mq_gate *g, bool received, bool sent)
+void mq_wake_next_at_close(struct mq_gate *g, bool received, bool sent)
 {
 	if (received && unlikely(READ_ONCE(g->rx.watched)))
-		mq_pass_on(g, 1);
+		mq_wake_next_reader(g, 1);
 	if (sent && unlikely(READ_ONCE(g->tx.watched)))
 		mq_wake_writers(g, false);
 }
@@ -320,14 +320,14 @@ void mq_wake_sleeping_writers(struct mq_gate *g, bool edge)
 	u64 room;
 
 	/* WAIT(wake:growth) */
-	if (mq_waiters_some(&g->growth) && g->ops->room(g, true, &room) &&
+	if (mq_waiters_pending(&g->growth) && g->ops->room(g, true, &room) &&
 	    !mq_side_is_called(g, &g->tx))
 		mq_waiters_wake(&g->growth, room);
-	if (mq_waiters_some(&g->room) && g->ops->room(g, false, &room) &&
+	if (mq_waiters_pending(&g->room) && g->ops->room(g, false, &room) &&
 	    !mq_side_is_called(g, &g->tx))
 		mq_waiters_wake(&g->room, room);
 	if (edge || atomic_read(&g->blocked))
-		mq_wake_pollers(g);
+		mq_notify_room_pollers(g);
 }
 
 /* Wake one writer, even if others are called. */
@@ -342,7 +342,7 @@ static bool mq_room_wake(struct mq_gate *g)
 }
 
 /* Wake the next writer, or the next @n, if room is left for them. */
-void mq_pass_room_on(struct mq_gate *g, unsigned int n)
+void mq_wake_next_writers(struct mq_gate *g, unsigned int n)
 {
 	/* WAIT(room:pass-on) */
 	mq_wake_writers(g, true);
@@ -351,11 +351,11 @@ void mq_pass_room_on(struct mq_gate *g, unsigned int n)
 }
 
 /* Notify pollers for room. */
-void mq_wake_pollers(struct mq_gate *g)
+void mq_notify_room_pollers(struct mq_gate *g)
 {
 	/* The caller has executed a full barrier, after it has made room. */
 	if (waitqueue_active(&g->writers))
-		mq_pollers_tell_room(g, false);
+		mq_pollers_notify_room(g, false);
 }
 
 /* Wake the waiters of a file that got credit or has a half-read message. */
@@ -370,9 +370,9 @@ void mq_wake_stand(struct mq_stand *stand)
 	 * WAIT(wake:polls): the barrier of wq_has_sleeper() is for this, too.
 	 */
 	if (waitqueue_active(&stand->polls))
-		mq_pollers_tell_file(stand, why);
+		mq_pollers_notify_file(stand, why);
 	if (unlikely(!list_empty(&stand->waiting))) {
 		mq_front_credit(stand);
-		mq_pass_on(stand->gate, 1);
+		mq_wake_next_reader(stand->gate, 1);
 	}
 }

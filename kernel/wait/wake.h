@@ -17,15 +17,15 @@ void mq_stand_init(struct mq_stand *stand, struct mq_gate *gate);
 void mq_gate_exit(struct mq_gate *g);
 void mq_answer_message(struct mq_gate *g, bool *called);
 void mq_answer_room(struct mq_gate *g, bool *called);
-void mq_want_room(struct mq_stand *stand, u64 bytes);
+void mq_set_wanted_room(struct mq_stand *stand, u64 bytes);
 void mq_wake_all_readers(struct mq_gate *g, __poll_t why);
 void mq_wake_sleeping_readers(struct mq_gate *g, unsigned int n);
-void mq_pass_on(struct mq_gate *g, unsigned int n);
-void mq_leave_to_others(const struct mq_stand *stand);
-void mq_leave_all_to_others(struct mq_gate *g, bool received, bool sent);
+void mq_wake_next_reader(struct mq_gate *g, unsigned int n);
+void mq_wake_next_without_credit(const struct mq_stand *stand);
+void mq_wake_next_at_close(struct mq_gate *g, bool received, bool sent);
 void mq_wake_sleeping_writers(struct mq_gate *g, bool edge);
-void mq_pass_room_on(struct mq_gate *g, unsigned int n);
-void mq_wake_pollers(struct mq_gate *g);
+void mq_wake_next_writers(struct mq_gate *g, unsigned int n);
+void mq_notify_room_pollers(struct mq_gate *g);
 void mq_wake_stand(struct mq_stand *stand);
 
 /* Wake readers, because @n messages became ready. */
@@ -39,7 +39,7 @@ static inline void mq_wake_readers(struct mq_gate *g, unsigned int n)
 static inline void mq_wake_every_reader(struct mq_gate *g)
 {
 	if (unlikely(wq_has_sleeper(&g->readers) ||
-		     mq_waiters_some(&g->parked)))
+		     mq_waiters_pending(&g->parked)))
 		mq_wake_all_readers(g, 0);
 }
 
@@ -50,8 +50,8 @@ static inline void mq_wake_every_reader(struct mq_gate *g)
 static inline void mq_wake_writers(struct mq_gate *g, bool edge)
 {
 	/* WAIT(wake:room) */
-	if (unlikely(mq_waiters_any(&g->room) ||
-		     /* after the barrier of mq_waiters_any() */
+	if (unlikely(mq_waiters_pending_mb(&g->room) ||
+		     /* after the barrier of mq_waiters_pending_mb() */
 		     waitqueue_active(&g->writers)))
 		mq_wake_sleeping_writers(g, edge);
 }

@@ -18,7 +18,7 @@
  *   SIGNALS	thread 0 may be interrupted
  *   BREAK_x	without a step that is needed
  *
- * The barriers are those of writers.pml: mq_waiters_add(), and mq_waiters_any() in
+ * The barriers are those of writers.pml: mq_waiters_add(), and mq_waiters_pending_mb() in
  * mq_memory_freed(); and smp_mb() in mq_memory_poll(), between getting on the
  * list of queues with pollers and looking.
  *
@@ -116,8 +116,8 @@ inline mq_memory_freed(u)
 	fi
 }
 
-/* mq_charge_less() */
-inline mq_charge_less(u, n)
+/* mq_uncharge_messages() */
+inline mq_uncharge_messages(u, n)
 {
 	d_step { used[u] = used[u] - (n); total = total - (n) };
 	mq_memory_freed(u)
@@ -271,11 +271,11 @@ proctype consumer()
 
 	do
 	:: atomic { frees && used[0] -> frees-- }
-		mq_charge_less(0, 1)
+		mq_uncharge_messages(0, 1)
 	:: atomic { frees && used[1] -> frees-- }
-		mq_charge_less(1, 1)
+		mq_uncharge_messages(1, 1)
 	:: atomic { frees > 1 && used[0] > 1 -> frees = frees - 2 }
-		mq_charge_less(0, 2)
+		mq_uncharge_messages(0, 2)
 	:: break
 	od
 }

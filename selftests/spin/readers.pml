@@ -47,7 +47,7 @@
  *   mq_side_answer() and mq_spin_end() and looking what is there:
  *   smp_mb__after_atomic(), and
  *   calling and looking whether the timer runs: mq_grace_begin(), as it stops and
- *   then looks who is called: mq_grace_over(), and
+ *   then looks who is called: mq_grace_expire(), and
  *   bringing a message and looking who was called: wq_has_sleeper() again.
  */
 #ifndef PREFETCH
@@ -317,7 +317,7 @@ inline mq_wake_readers()
 	fi
 }
 
-inline mq_pass_on()
+inline mq_wake_next_reader()
 {
 	if
 #ifdef BREAK_PASS_ON
@@ -350,7 +350,7 @@ inline mq_wake_stand(f)
 	:: f == 1 && waiting ->
 		/* WAIT(front:credit) */
 		atomic { !locked; front_step() };
-		mq_pass_on()
+		mq_wake_next_reader()
 	:: else
 	fi
 #endif
@@ -396,12 +396,12 @@ idle:	true;
 	fi;
 took:	true;
 	d_step { called = 0; rx_called-- };
-	mq_pass_on();
+	mq_wake_next_reader();
 	goto idle;
 failed:	true;
 	/* WAIT(answer) */
 	d_step { called = 0; rx_called-- };
-	mq_pass_on();
+	mq_wake_next_reader();
 begin:
 #ifdef SPIN
 	if
@@ -423,7 +423,7 @@ begin:
 #endif
 				goto idle
 			/* WAIT(spin:end) */
-			:: true -> rx_spins = 0; mq_pass_on()
+			:: true -> rx_spins = 0; mq_wake_next_reader()
 			fi
 		:: true
 		fi
@@ -451,7 +451,7 @@ again:
 	}
 not_for_us: true;
 	d_step { s_called = s_called & ~BIT(me); rx_called-- };
-	mq_pass_on();
+	mq_wake_next_reader();
 line_up:
 #ifdef OLD
 	true;
@@ -550,7 +550,7 @@ signalled: true;
 #endif
 		fi
 	}
-	mq_pass_on();
+	mq_wake_next_reader();
 #endif
 done:	true;
 #ifdef ACTIVE
@@ -649,7 +649,7 @@ inline parked_run(i)
 	fi;
 	if
 #ifndef BREAK_PARK_PASS
-	:: why == WOKEN -> mq_pass_on()
+	:: why == WOKEN -> mq_wake_next_reader()
 #endif
 	:: else
 	fi;
@@ -752,13 +752,13 @@ active proctype clock()
 end:	do
 	:: d_step { rx_called && !rx_late -> rx_late = 1 }
 #ifndef BREAK_GRACE
-	/* mq_grace_over() */
+	/* mq_grace_expire() */
 	:: grace -> grace = 0;
 		/* WAIT(grace:over) */
 		n = rx_called;
 		if
 		:: n > 1 && ready && !paused -> wake_up_each()
-		:: n == 1 -> mq_pass_on()
+		:: n == 1 -> mq_wake_next_reader()
 		:: else
 		fi;
 		n = 0
@@ -768,7 +768,7 @@ end:	do
 #endif
 
 #ifdef PAUSE
-/* mq_tell_options() */
+/* mq_notify_options() */
 active proctype options()
 {
 	if

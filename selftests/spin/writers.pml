@@ -23,7 +23,7 @@
  *   BREAK_x	without a step that is needed
  *
  * The barriers are: set_current_state() and smp_mb() in mq_waiters_add(), between
- * getting in line and looking; that of mq_waiters_any(), between making room and
+ * getting in line and looking; that of mq_waiters_pending_mb(), between making room and
  * looking who is in line; smp_mb__after_atomic() in mq_side_answer() and in
  * mq_spin_end(); and that between counting whom is called and looking whether the
  * timer runs (mq_side_call()), as the timer stops and then looks who is called.
@@ -154,7 +154,7 @@ inline mq_waiters_wake()
 	ep_ready = ep_ready | BIT(t); st = st & ~BIT(t)
 
 /* __wake_up(&q->writers, TASK_INTERRUPTIBLE, 1, ...) */
-inline mq_wake_pollers()
+inline mq_notify_room_pollers()
 {
 	atomic {
 #ifdef EXCLUSIVE
@@ -213,7 +213,7 @@ inline mq_wake_writers(edge)
 		fi;
 #ifdef POLLS
 		if
-		:: edge || blocked -> mq_wake_pollers()
+		:: edge || blocked -> mq_notify_room_pollers()
 		:: else
 		fi
 #endif
@@ -221,8 +221,8 @@ inline mq_wake_writers(edge)
 }
 
 #ifdef STOPS
-/* WAIT(room:pass-on) mq_pass_room_on(): to as many as have not come */
-inline mq_pass_room_on(n)
+/* WAIT(room:pass-on) mq_wake_next_writers(): to as many as have not come */
+inline mq_wake_next_writers(n)
 {
 	mq_wake_writers(true);
 	do
@@ -240,22 +240,22 @@ inline mq_pass_room_on(n)
 #endif
 
 #ifdef POLLS
-/* mq_want_room() */
-inline mq_want_room(f, bytes)
+/* mq_set_wanted_room() */
+inline mq_set_wanted_room(f, bytes)
 {
 	/* WAIT(want:none) the second way: spin has all of them on the first one's line */
 	if
 	:: atomic { !wants[f] && bytes -> wants[f] = bytes; blocked++ }
 	:: atomic { wants[f] && !bytes -> wants[f] = 0; blocked-- };
 #ifndef BREAK_WANT
-		mq_wake_pollers()
+		mq_notify_room_pollers()
 #endif
 	:: atomic { !wants[f] == !bytes -> wants[f] = bytes }
 	fi
 }
 #endif
 
-inline mq_send_others(f)
+inline mq_send_wake_others(f)
 {
 #ifndef POLLS
 	skip
@@ -263,7 +263,7 @@ inline mq_send_others(f)
 	if
 	:: blocked ->
 		if
-		:: wants[f] -> mq_want_room(f, 0)
+		:: wants[f] -> mq_set_wanted_room(f, 0)
 		:: else
 		fi;
 		mq_wake_writers(false)
@@ -461,7 +461,7 @@ sent:	true;
 #endif
 	:: else
 	fi;
-	mq_send_others(SENDS_BY);
+	mq_send_wake_others(SENDS_BY);
 #ifdef GONE
 	ticket[me] = 0;
 #endif
@@ -516,18 +516,18 @@ end_poll:	!(st & BIT(me));
 	/* told */
 	if
 	:: atomic { FITS(1) -> used++; ones++ }
-		mq_send_others(f)
+		mq_send_wake_others(f)
 	:: atomic { !FITS(1) -> skip }
-		mq_want_room(f, 1)
+		mq_set_wanted_room(f, 1)
 #ifdef POLL
 	/* It sends more than was asked for. */
 	:: atomic { !FITS(2) -> skip }
-		mq_want_room(f, 2)
+		mq_set_wanted_room(f, 2)
 #endif
 	fi;
 	if
 	:: goto wait
-	:: mq_want_room(f, 0)
+	:: mq_set_wanted_room(f, 0)
 	fi;
 	skip
 }
@@ -559,7 +559,7 @@ proctype consumer()
 #endif
 
 #ifdef STOPS
-/* mq_grace_over() */
+/* mq_grace_expire() */
 active proctype clock()
 {
 	byte n;
@@ -571,7 +571,7 @@ end:	do
 	:: grace -> grace = 0;
 		n = tx_called;
 		if
-		:: n -> mq_pass_room_on(n); n = 0
+		:: n -> mq_wake_next_writers(n); n = 0
 		:: else
 		fi
 #endif
@@ -615,7 +615,7 @@ inline mq_waiters_wake_all(line, next)
 	atomic { w_last = 0; w_end = 0; w_at = 0 }
 }
 
-/* mq_tell_options(), and mq_tell_gone() */
+/* mq_notify_options(), and mq_notify_removed() */
 active proctype owner()
 {
 	if
