@@ -200,6 +200,9 @@ static struct mq_queue *mq_queue_new(const char *name,
 		mq_queue_put(q);
 		return NULL;
 	}
+	mq_lock(q);
+	mq_queue_update_plain_locked(q);
+	mq_unlock(q);
 	return q;
 }
 
