@@ -143,8 +143,15 @@ struct mq_run {
 
 /*
  * The change of mq_place.word from one entry to the next, which lies below it,
- * if both had the same message: the message is farther away from the entry, and
- * the beginning of the chunk is nearer.
+ * if both had the same message: the entry comes nearer to the message and to
+ * the beginning of the chunk.
+ *
+ * The members of a word can be added to in one step as long as none of them
+ * passes zero, which would carry into its neighbour. None does. The messages
+ * lie below the entries, so the distance to the message is negative for all
+ * entries; it gets to zero only behind the last message, and is not used there.
+ * The distance to the beginning of the chunk stays above zero, as the header of
+ * the chunk is there.
  */
 #define MQ_PLACE_NEXT	(sizeof(struct mq_entry) / 8 *			\
 			 (MQ_PLACE_UNIT(msg) - MQ_PLACE_UNIT(chunk)))

@@ -21,20 +21,19 @@ struct mq_seen;
  * @flags: always 0
  * @id: id of the message in its queue
  * @time_ns: when the message was sent, CLOCK_REALTIME
- * @holder: in flight: the open file that has the delivery; NULL while a RECV
- *	copies the message out
- * @seen: before the message is in a queue: its de-duplication id, or NULL
- * @target: on the way to a dead-letter queue (mq_entry.leaving): that queue
+ * @holder: the open file that has the delivery; NULL while a RECV copies the
+ *	message out
+ * @seen: the de-duplication id of the message, or NULL
+ * @target: the dead-letter queue to which the message goes
  * @no_delay: the three fields above as one number; 0 in a record for user space
  * @detail: the fields that few messages need, or NULL
  * @no_ttl: @detail as a number; 0 in a record for user space
- * @since_ns: in flight, with a @holder: when the message was handed out,
- *	CLOCK_BOOTTIME; 0: not set yet, as the consumer does not hold it yet
- * @since: in any other state: when the message entered that state in this
- *	queue, mq_ticks()
- * @ids: unused while the message is stored, since mq_sender_of() has the
- *	sender; uid and gid of the sender in a record for user space
- * @pid: the same, for the pid of the sender
+ * @since_ns: with a @holder: when the message was handed out, CLOCK_BOOTTIME;
+ *	0: not set yet, as the consumer does not hold it yet
+ * @since: when the message entered its state in this queue, mq_ticks()
+ * @ids: uid and gid of the sender in a record for user space; mq_sender_of()
+ *	has them while the message is stored
+ * @pid: the pid of the sender, in the same way
  * @attempt: how often the message was handed out
  * @failures: how many of its deliveries failed
  * @priority: priority level
@@ -46,6 +45,15 @@ struct mq_seen;
  * @dedup_size: always 0
  * @headers_size: size of the headers in bytes
  * @sizes: the four sizes above as one number; 0: the message has only a payload
+ *
+ * Which members of the unions are in use depends on where the message is:
+ *
+ *   being sent, in no queue yet            @seen      @detail
+ *   in a queue, and not in flight          -          @detail   @since
+ *   in flight                              @holder    @detail   @since_ns
+ *   unlinked, and mq_entry.leaving is set  @target    @detail   -
+ *   acknowledged, to be copied out as a    @no_delay  @no_ttl   @ids
+ *   record
  *
  * The layout is that of struct devmq_record. Some fields of the record are zero
  * for the receiver, or depend on the receiver. A stored message uses these
