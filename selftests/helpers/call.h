@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * The system calls, with their errors as negative return values.
- */
+/* System calls, which return a negative errno on failure. */
 #ifndef MQ_TEST_CALL_H
 #define MQ_TEST_CALL_H
 
@@ -15,10 +13,10 @@
 
 #include "helpers/clock.h"
 
-/* What the memory for a call's results is filled with before the call. */
+/* Tests fill the memory for a call's results with this byte before the call. */
 #define MQ_POISON	0xa5
 
-/* An address that nothing is ever mapped at. */
+/* An address at which nothing is ever mapped. */
 #define MQ_BAD_POINTER	((void *)16)
 
 static inline ssize_t mq_write(int fd, const void *data, size_t size)
@@ -35,15 +33,15 @@ static inline ssize_t mq_read(int fd, void *data, size_t size)
 	return done < 0 ? -errno : done;
 }
 
-/* Send a string, without its zero byte. */
+/* Send a string without its terminating null byte. */
 static inline ssize_t mq_put(int fd, const char *text)
 {
 	return mq_write(fd, text, strlen(text));
 }
 
 /*
- * Read a message that should be @text.  Returns 0 if it is, -EBADMSG for any
- * other one.
+ * Read a message and compare it with @text. Returns 0 if they are equal,
+ * -EBADMSG if they differ, or the negative errno of the read.
  */
 static inline int mq_get(int fd, const char *text)
 {
@@ -61,7 +59,9 @@ static inline int mq_get(int fd, const char *text)
 	return -EBADMSG;
 }
 
-/* Returns positive results as well, so that a test that expects 0 sees them. */
+/*
+ * Positive results are returned unchanged, so a test that expects 0 sees them.
+ */
 static inline int mq_ioctl(int fd, unsigned long command, void *argument)
 {
 	int done = ioctl(fd, command, argument);
@@ -69,7 +69,7 @@ static inline int mq_ioctl(int fd, unsigned long command, void *argument)
 	return done < 0 ? -errno : done;
 }
 
-/* What poll() tells at once. */
+/* The events that poll() reports without waiting. */
 static inline int mq_poll(int fd, short events)
 {
 	struct pollfd poll_fd = { .fd = fd, .events = events };
@@ -79,7 +79,10 @@ static inline int mq_poll(int fd, short events)
 	return poll_fd.revents;
 }
 
-/* Wait for one of @events.  Returns all that poll() told, 0 if none came. */
+/*
+ * Wait for one of @events. Returns all events that poll() reports, 0 on
+ * timeout.
+ */
 static inline int mq_poll_wait(int fd, short events)
 {
 	struct pollfd poll_fd = { .fd = fd, .events = events };
@@ -89,7 +92,7 @@ static inline int mq_poll_wait(int fd, short events)
 	return poll_fd.revents;
 }
 
-/* What FIONREAD tells: bytes, or a negative errno. */
+/* The number of bytes that FIONREAD reports, or a negative errno. */
 static inline int mq_fionread(int fd)
 {
 	int bytes = -1;
@@ -98,8 +101,8 @@ static inline int mq_fionread(int fd)
 }
 
 /*
- * The processor time in nanoseconds that this thread needs to send and receive a
- * message on a descriptor that does not wait, the least of many tries;
+ * The CPU time in nanoseconds that this thread needs to send and receive one
+ * message on a non-blocking descriptor, the minimum of many tries. Returns
  * UINT64_MAX if a call failed.
  */
 static inline uint64_t mq_message_cost(int fd)
@@ -120,7 +123,7 @@ static inline uint64_t mq_message_cost(int fd)
 	return best;
 }
 
-/* Send @count texts "m1", "m2"...: 0, or a negative errno. */
+/* Send @count messages "m1", "m2"... Returns 0 or a negative errno. */
 static inline int mq_fill(int fd, unsigned int count)
 {
 	unsigned int i;

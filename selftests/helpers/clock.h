@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * The clocks, and waiting for a condition instead of for some time.
- */
+/* Clocks, and waiting for a condition rather than for a fixed time. */
 #ifndef MQ_TEST_CLOCK_H
 #define MQ_TEST_CLOCK_H
 
@@ -14,7 +12,7 @@
 /* How long to wait for something that must happen; emulated machines are slow. */
 #define MQ_PATIENCE_MS	30000
 
-/* Nanoseconds.  An hour is longer than any test runs. */
+/* In nanoseconds. No test runs for as long as an hour. */
 #define MQ_MS		1000000ULL
 #define MQ_SECOND	(1000 * MQ_MS)
 #define MQ_HOUR		(3600 * MQ_SECOND)
@@ -32,7 +30,7 @@ static inline uint64_t mq_now_ns(void)
 	return mq_clock_ns(CLOCK_MONOTONIC);
 }
 
-/* The clock of delays, leases and times to live. */
+/* The clock that measures delays, leases and times to live. */
 static inline uint64_t mq_boot_ns(void)
 {
 	return mq_clock_ns(CLOCK_BOOTTIME);
@@ -51,7 +49,10 @@ static inline void mq_sleep_ms(unsigned int ms)
 		;
 }
 
-/* Wait until @condition is true, or for MQ_PATIENCE_MS; says if it is true. */
+/*
+ * Wait until @condition is true, at most MQ_PATIENCE_MS. Evaluates to its
+ * value.
+ */
 #define mq_wait_until(condition) ({					\
 	uint64_t __end = mq_now_ms() + MQ_PATIENCE_MS;			\
 	bool __is;							\
@@ -62,8 +63,9 @@ static inline void mq_sleep_ms(unsigned int ms)
 })
 
 /*
- * Is @time what CLOCK_REALTIME says now, plus @from nanoseconds?  It may be up
- * to 30 seconds earlier, for a machine that was slow since then.
+ * Is @time about @from nanoseconds after now, in CLOCK_REALTIME? It may be up
+ * to a second later, or up to 30 seconds earlier, as the machine may have been
+ * slow since @time was set.
  */
 static inline bool mq_is_from_now(uint64_t time, uint64_t from)
 {

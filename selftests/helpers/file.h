@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * Small files, read and written in one call.
- */
+/* Reading and writing small files in one call. */
 #ifndef MQ_TEST_FILE_H
 #define MQ_TEST_FILE_H
 
@@ -10,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Read a file into @text as a string, its final newline removed. */
+/* Read a file into @text as a string, without its final newline. */
 static inline int mq_read_file(const char *path, char *text, size_t size)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * Looking at messages: PEEK, and records taken apart.
- */
+/* Looking at messages: PEEK, and parsing records. */
 #ifndef MQ_TEST_LOOK_H
 #define MQ_TEST_LOOK_H
 
@@ -39,7 +37,10 @@ static inline int mq_peek(int fd, void *buffer, size_t size,
 	return mq_ioctl(fd, DEVMQ_IOC_PEEK, peek);
 }
 
-/* Look at the message with this id: 0 and its header, or a negative errno. */
+/*
+ * Peek at the message with this id. Returns 0 and its header, or a negative
+ * errno.
+ */
 static inline int mq_peek_id(const struct mq_queue *queue, uint64_t id,
 			     struct devmq_record *record)
 {
@@ -62,17 +63,17 @@ static inline int mq_peek_id(const struct mq_queue *queue, uint64_t id,
 	return peek.count == 1 && record->id == id ? 0 : -ENOENT;
 }
 
-/* A record taken apart. */
+/* A parsed record. */
 struct mq_look {
 	struct devmq_record record;
 	struct devmq_extra extra;	/* zero if the record has none */
 	char origin[DEVMQ_NAME_MAX + 1];
 	char note[DEVMQ_NOTE_MAX + 1];
 	char key[DEVMQ_KEY_MAX + 1];
-	char payload[64];		/* its beginning, as a string */
+	char payload[64];		/* its first bytes, as a string */
 };
 
-/* Take @record apart.  Returns 0, or -EBADMSG if its sizes cannot be right. */
+/* Parse @record. Returns 0, or -EBADMSG if its sizes are inconsistent. */
 static inline int mq_look_at(struct devmq_record *record, struct mq_look *look)
 {
 	char *data = (char *)(record + 1);
@@ -106,7 +107,7 @@ static inline int mq_look_at(struct devmq_record *record, struct mq_look *look)
 	return 0;
 }
 
-/* Look at the message with this id, which stays where it is. */
+/* Peek at the message with this id, and parse it. */
 static inline int mq_look_id(const struct mq_queue *queue, uint64_t id,
 			     struct mq_look *look)
 {
@@ -132,7 +133,7 @@ static inline int mq_look_id(const struct mq_queue *queue, uint64_t id,
 	return mq_look_at(record, look);
 }
 
-/* Receive the next message without waiting, and take it apart. */
+/* Receive the next message without waiting, and parse it. */
 static inline int mq_take(int fd, struct mq_look *look)
 {
 	char buffer[4096] __attribute__((aligned(8)));
@@ -162,9 +163,9 @@ static inline int mq_state(const struct mq_queue *queue, uint64_t id)
 }
 
 /*
- * Send six messages and bring them into every state there is, on a descriptor
- * with ack=manual: 1 is deferred, 2 dead, 3 delayed by a retry, 4 in flight,
- * 5 ready, 6 delayed.
+ * Send six messages on a descriptor with ack=manual, and bring them into all
+ * states: 1 is deferred, 2 dead, 3 delayed by a retry, 4 in flight, 5 ready, 6
+ * delayed.
  */
 static inline int mq_fill_states(int fd)
 {

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * Memory that ends, for calls that run into its end.
- */
+/* Buffers that end at an inaccessible page. */
 #ifndef MQ_TEST_MEMORY_H
 #define MQ_TEST_MEMORY_H
 
@@ -13,8 +11,8 @@
 #include "helpers/call.h"
 
 /*
- * The end of four poisoned pages with an inaccessible page behind them: a buffer
- * that reaches beyond this address leads to EFAULT.
+ * Returns the end of four poisoned pages, which an inaccessible page follows:
+ * access to a buffer that extends beyond this address fails with EFAULT.
  */
 static inline char *mq_edge(void)
 {

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * Processes: children, signals, users, and descriptors that are passed on.
- */
+/* Processes: children, signals, users, and passing descriptors. */
 #ifndef MQ_TEST_PROCESS_H
 #define MQ_TEST_PROCESS_H
 
@@ -19,14 +17,17 @@
 #include "helpers/clock.h"
 #include "helpers/queue.h"
 
-/* A uid and a gid without any privilege. */
+/* An unprivileged uid and gid. */
 #define MQ_NOBODY	65534
 
 static inline void mq_signal_handler(int number)
 {
 }
 
-/* Let SIGUSR1 interrupt and do nothing else; @flags: SA_RESTART or 0. */
+/*
+ * Let SIGUSR1 interrupt system calls and do nothing else. @flags: SA_RESTART or
+ * 0.
+ */
 static inline int mq_catch_signal(int flags)
 {
 	struct sigaction action = {
@@ -38,8 +39,8 @@ static inline int mq_catch_signal(int flags)
 }
 
 /*
- * Fork a child that dies with its parent.  The queues stay the parent's:
- * the child's mq_cleanup() does not remove them.
+ * Fork a child that is killed when its parent dies. The child's mq_cleanup()
+ * does not remove the queues of its parent.
  */
 static inline pid_t mq_fork(void)
 {
@@ -56,7 +57,10 @@ static inline pid_t mq_fork(void)
 	return child;
 }
 
-/* The exit code of a child, or 128 plus the signal that killed it. */
+/*
+ * Wait for a child: its exit status, 128 plus the signal that killed it, or a
+ * negative errno.
+ */
 static inline int mq_wait_child(pid_t child)
 {
 	uint64_t end = mq_now_ms() + MQ_PATIENCE_MS;
@@ -77,7 +81,7 @@ static inline int mq_wait_child(pid_t child)
 	       128 + WTERMSIG(status);
 }
 
-/* Become this user for good. */
+/* Change to this user and group, permanently. */
 static inline int mq_become(uid_t uid, gid_t gid)
 {
 	if (setresgid(gid, gid, gid) || setresuid(uid, uid, uid))
@@ -85,7 +89,7 @@ static inline int mq_become(uid_t uid, gid_t gid)
 	return 0;
 }
 
-/* Pass a descriptor to whoever has the other end of the socket. */
+/* Send a descriptor through a Unix domain socket. */
 static inline int mq_pass_fd(int socket, int fd)
 {
 	union {

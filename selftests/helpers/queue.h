@@ -25,10 +25,10 @@
 #define MQ_CLASS	"/sys/class/mq"
 #define MQ_TOTAL_BYTES	"/sys/module/devmq/parameters/max_total_bytes"
 
-/* Access mode 3: neither consumer nor producer, for looking only. */
+/* Access mode 3: such an open file is neither consumer nor producer. */
 #define MQ_LOOK		3
 
-/* One command on a fresh descriptor. */
+/* Write one command to the control node, which is opened for it. */
 static inline int mq_command(const char *command)
 {
 	int fd = open(MQ_CONTROL, O_WRONLY | O_CLOEXEC);
@@ -63,12 +63,14 @@ struct mq_queue {
 	char path[DEVMQ_NAME_MAX + 16];
 };
 
-/* The names that this process has given to queues: mq_cleanup() removes them. */
+/*
+ * The names of the queues that this process created: mq_cleanup() removes them.
+ */
 #define MQ_NAMES	64
 static char mq_names[MQ_NAMES][DEVMQ_NAME_MAX + 1];
 static unsigned int mq_names_count;
 
-/* A name that nobody else uses. */
+/* Choose a unique name for a queue. */
 static inline void mq_name(struct mq_queue *queue)
 {
 	static unsigned int count;
@@ -81,8 +83,8 @@ static inline void mq_name(struct mq_queue *queue)
 }
 
 /*
- * Create a queue with a new name and the options given ("" for none).  Unless
- * the options say otherwise, a message that failed is ready again at once.
+ * Create a queue with a new name and the options given ("" for none). Unless
+ * the options say otherwise, a message that is retried is ready again at once.
  */
 static inline int __attribute__((format(printf, 2, 3)))
 mq_create(struct mq_queue *queue, const char *options, ...)
@@ -116,7 +118,7 @@ static inline int mq_sysfs_get(const struct mq_queue *queue, const char *file,
 	return mq_read_file(path, text, size);
 }
 
-/* A number from sysfs, or a negative errno. */
+/* Read a number from sysfs: the number, or a negative errno. */
 static inline long long mq_sysfs_number(const struct mq_queue *queue,
 					const char *file)
 {
@@ -159,7 +161,9 @@ static inline int mq_stat_fd(int fd, struct devmq_stat *stat)
 	return mq_ioctl(fd, DEVMQ_IOC_STAT, stat);
 }
 
-/* A snapshot, through a descriptor that is neither consumer nor producer. */
+/*
+ * Read the counters through a descriptor that is neither consumer nor producer.
+ */
 static inline int mq_stat(const struct mq_queue *queue, struct devmq_stat *stat)
 {
 	int error, fd = mq_open(queue, MQ_LOOK);
@@ -172,7 +176,7 @@ static inline int mq_stat(const struct mq_queue *queue, struct devmq_stat *stat)
 	return error;
 }
 
-/* One member of the snapshot, or a negative errno. */
+/* One of a queue's counters, or a negative errno. */
 #define mq_stat_of(queue, member) ({					\
 	struct devmq_stat __stat;					\
 	int __error = mq_stat(queue, &__stat);				\
@@ -180,7 +184,10 @@ static inline int mq_stat(const struct mq_queue *queue, struct devmq_stat *stat)
 	__error ? (long long)__error : (long long)__stat.member;	\
 })
 
-/* Every message that was sent is in one state: true if the counters say so. */
+/*
+ * Do the counters add up? They must count each message that was sent in exactly
+ * one state.
+ */
 static inline bool mq_conserved(const struct devmq_stat *stat)
 {
 	return stat->sent == stat->ready + stat->in_flight + stat->delayed +
@@ -188,15 +195,18 @@ static inline bool mq_conserved(const struct devmq_stat *stat)
 	       stat->dead_lettered + stat->dropped + stat->purged;
 }
 
-/* Leave this process's queues to somebody else: its parent, after a fork. */
+/*
+ * Make mq_cleanup() forget this process's queues: a forked child leaves them to
+ * its parent.
+ */
 static inline void mq_forget_queues(void)
 {
 	mq_names_count = 0;
 }
 
 /*
- * Remove whatever is left of this process's queues.  Returns 0 if the counters
- * of each added up and all of them are gone.
+ * Remove the queues of this process that still exist. Returns 0 if the counters
+ * of each added up and all removals succeeded.
  */
 static inline int mq_cleanup(void)
 {
@@ -210,7 +220,7 @@ static inline int mq_cleanup(void)
 		snprintf(queue.path, sizeof(queue.path), "/dev/mq/%s",
 			 queue.name);
 		if (!mq_stat(&queue, &stat) && !mq_conserved(&stat)) {
-			fprintf(stderr, "# messages of %s do not add up\n",
+			fprintf(stderr, "# counters of %s do not add up\n",
 				queue.name);
 			result = -EBADMSG;
 		}

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * Records: how they are laid out, and the ioctls that send and receive them.
- */
+/* Records: their layout, and the ioctls that send and receive them. */
 #ifndef MQ_TEST_RECORD_H
 #define MQ_TEST_RECORD_H
 
@@ -16,7 +14,7 @@
 
 #include "helpers/call.h"
 
-/* Records end to end, to be sent. */
+/* Records to be sent, one after the other. */
 struct mq_batch {
 	char *data;
 	size_t size;		/* bytes up to the end of the last record */
@@ -30,9 +28,9 @@ static inline void mq_batch_free(struct mq_batch *batch)
 }
 
 /*
- * Add a record with a copy of the key, headers and payload that have a size.
- * The padding is poisoned.  The pointer returned is valid until the next record
- * is added.
+ * Add a record with copies of the key, headers and payload; a part of size 0 is
+ * left out. The padding is poisoned. The returned pointer is valid until the
+ * next record is added.
  */
 static inline struct devmq_record *
 mq_batch_add_full(struct mq_batch *batch, const void *key, size_t key_size,
@@ -121,7 +119,7 @@ static inline long long mq_send_one(int fd, const void *payload, size_t size)
 	return send.first_id;
 }
 
-/* A message to be sent.  What is left zero, the message does not have. */
+/* A message to be sent. A member that is zero or NULL is left out. */
 struct mq_message {
 	const char *text, *key, *dedup;
 	uint64_t delay_ns, ttl_ns;
@@ -135,7 +133,7 @@ mq_batch_add_message(struct mq_batch *batch, const struct mq_message *message)
 	const char *dedup = message->dedup ?: "";
 	struct devmq_record *record;
 
-	/* The de-duplication id stands where headers would. */
+	/* The de-duplication id takes the place of the headers. */
 	record = mq_batch_add_full(batch, key, strlen(key), dedup,
 				   strlen(dedup), text, strlen(text));
 	record->headers_size = 0;
@@ -168,7 +166,7 @@ static inline long long mq_send_message(int fd,
 #define MQ_SEND(fd, ...) \
 	mq_send_message(fd, &(struct mq_message){ __VA_ARGS__ })
 
-/* mq_fill() for many messages, with a batch in each call. */
+/* Like mq_fill(), but with up to 512 messages in each call. */
 static inline int mq_fill_fast(int fd, unsigned int count)
 {
 	struct mq_batch batch = {};
@@ -207,7 +205,7 @@ static inline void mq_recv_init(struct devmq_recv *recv, void *buffer,
 	recv->max_count = 0;
 }
 
-/* Receive what is ready, without waiting, into a poisoned buffer. */
+/* Receive the ready messages, without waiting, into a poisoned buffer. */
 static inline int mq_recv(int fd, void *buffer, size_t size,
 			  struct devmq_recv *recv)
 {
@@ -227,8 +225,8 @@ static inline int mq_recv_id(int fd, uint64_t id, void *buffer, size_t size,
 }
 
 /*
- * The record behind @record (NULL: the first one) among @used bytes, or NULL
- * if there is no further record, or none that fits.
+ * The record after @record, or the first one if @record is NULL, among @used
+ * bytes in @buffer. Returns NULL if no complete record follows.
  */
 static inline struct devmq_record *
 mq_record_next(void *buffer, size_t used, struct devmq_record *record)
@@ -256,7 +254,7 @@ static inline size_t mq_record_payload_size(struct devmq_record *record)
 	return record->size - DEVMQ_RECORD_PAYLOAD(record);
 }
 
-/* Is its payload this text? */
+/* Is the record's payload this text? */
 static inline bool mq_record_is(struct devmq_record *record, const char *text)
 {
 	return mq_record_payload_size(record) == strlen(text) &&

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* A ring of io_uring by bare system calls, for the tests that need one. */
+/* An io_uring ring, by plain system calls. */
 #ifndef MQ_TEST_RING_H
 #define MQ_TEST_RING_H
 
@@ -25,7 +25,7 @@ struct ring {
 	unsigned int *cq_head, *cq_tail, *cq_mask;
 	struct io_uring_sqe *sqes;
 	struct io_uring_cqe *cqes;
-	unsigned int tail;	/* behind the last entry filled in */
+	unsigned int tail;	/* after the last entry that is filled in */
 	unsigned int queued;
 	struct iovec maps[3];
 };
@@ -75,7 +75,7 @@ static inline int ring_open(struct ring *ring)
 	return ring_open_with(ring, 0);
 }
 
-/* The kernel frees a ring only when its last mapping is gone, too. */
+/* Unmap the ring as well: the kernel frees it only after its last mapping. */
 static inline void ring_close(struct ring *ring)
 {
 	int i;
@@ -85,7 +85,7 @@ static inline void ring_close(struct ring *ring)
 	close(ring->fd);
 }
 
-/* The next entry to fill in. */
+/* Fill in the next submission queue entry. */
 static inline struct io_uring_sqe *
 ring_sqe(struct ring *ring, int opcode, int fd, void *data, size_t size,
 	 __u64 user_data)
@@ -133,7 +133,10 @@ ring_command(struct ring *ring, int fd, unsigned int command,
 	return sqe;
 }
 
-/* Enter the kernel: submit all, and run what was woken for this task. */
+/*
+ * Enter the kernel: submit all queued entries, and run this task's pending
+ * work.
+ */
 static inline int ring_enter(struct ring *ring, unsigned int flags)
 {
 	int done;
@@ -149,13 +152,13 @@ static inline int ring_enter(struct ring *ring, unsigned int flags)
 	return done;
 }
 
-/* Submit all, and wait for nothing. */
+/* Submit all queued entries, without waiting. */
 static inline int ring_submit(struct ring *ring)
 {
 	return ring_enter(ring, 0);
 }
 
-/* Take a completion that is there already: 0, or -ENODATA. */
+/* Get a completion if one is there: 0, or -ENODATA. */
 static inline int ring_cqe(struct ring *ring, struct io_uring_cqe *cqe)
 {
 	unsigned int head = *ring->cq_head;
@@ -174,7 +177,10 @@ static inline int ring_wait_cqe(struct ring *ring, struct io_uring_cqe *cqe)
 	int error = ring_cqe(ring, cqe);
 
 	while (error && mq_now_ms() < end) {
-		/* The kernel runs woken commands in the task that enters it. */
+		/*
+		 * The kernel runs the work of a woken command in the task that
+		 * enters it.
+		 */
 		ring_enter(ring, IORING_ENTER_GETEVENTS);
 		usleep(500);
 		error = ring_cqe(ring, cqe);
@@ -239,7 +245,7 @@ static inline struct io_uring_sqe *ring_cancel(struct ring *ring, __u64 what)
 	return sqe;
 }
 
-/* Does the kernel have this operation? */
+/* Does the kernel support this operation? */
 static inline bool ring_has(struct ring *ring, int opcode)
 {
 	struct {
@@ -254,9 +260,9 @@ static inline bool ring_has(struct ring *ring, int opcode)
 	       all.ops[opcode].flags & IO_URING_OP_SUPPORTED;
 }
 
-/* -- buffers that the kernel picks one of ------------------------------------ */
+/* -- provided buffers ------------------------------------------------------ */
 
-#define BUFFERS		16	/* places in the ring of buffers */
+#define BUFFERS		16	/* entries in the ring of buffers */
 #define BUFFER_SIZE	16
 
 struct buffers {
@@ -264,7 +270,7 @@ struct buffers {
 	char data[BUFFERS][BUFFER_SIZE];
 };
 
-/* Give the kernel buffer number @id. */
+/* Provide buffer @id to the kernel. */
 static inline void buffer_give(struct buffers *buffers, unsigned int id)
 {
 	struct io_uring_buf *slot;
@@ -277,7 +283,7 @@ static inline void buffer_give(struct buffers *buffers, unsigned int id)
 			 __ATOMIC_RELEASE);
 }
 
-/* Make group 0, with @count buffers in it. */
+/* Register buffer group 0, with @count buffers in it. */
 static inline int buffers_open(struct ring *ring, struct buffers *buffers,
 			       unsigned int count)
 {
@@ -299,7 +305,7 @@ static inline int buffers_open(struct ring *ring, struct buffers *buffers,
 	return 0;
 }
 
-/* -- fixtures with a ring ---------------------------------------------------- */
+/* -- fixtures with a ring -------------------------------------------------- */
 
 /* Open self->ring, or skip. */
 #define RING_OPEN(flags) do {						\
@@ -310,14 +316,14 @@ static inline int buffers_open(struct ring *ring, struct buffers *buffers,
 	ASSERT_EQ(0, __error);						\
 } while (0)
 
-/* Create self->queue; self->fd waits, self->other does not. */
+/* Create self->queue; self->fd blocks, self->other is non-blocking. */
 #define RING_OPEN_QUEUE() do {						\
 	ASSERT_EQ(0, mq_create(&self->queue, ""));			\
 	MQ_OPEN(fd, O_RDWR);						\
 	MQ_OPEN(other, O_RDWR | O_NONBLOCK);				\
 } while (0)
 
-/* What the teardown of such a fixture ends with. */
+/* The end of such a fixture's teardown. */
 #define RING_TEARDOWN() do {						\
 	ring_close(&self->ring);					\
 	close(self->fd);						\

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * Consumers and what becomes of what they hold: CONSUMER, SETTLE, PURGE and
- * REDRIVE.
- */
+/* The ioctls of consumers, CONSUMER and SETTLE, and PURGE and REDRIVE. */
 #ifndef MQ_TEST_SETTLE_H
 #define MQ_TEST_SETTLE_H
 
@@ -88,7 +85,10 @@ static inline int mq_settle_many(int fd, struct devmq_settlement *settlements,
 	return error;
 }
 
-/* One settlement, filled in by the caller: how many it settled, or an errno. */
+/*
+ * Carry out one settlement: how many deliveries it settled, or a negative
+ * errno.
+ */
 static inline int mq_settle_one(int fd, struct devmq_settlement *settlement)
 {
 	uint64_t settled;
@@ -196,15 +196,15 @@ static inline long long mq_purge_states(int fd, uint64_t first, uint64_t last,
 	return error ? error : (long long)purge.purged;
 }
 
-/* Purge all that is not in flight: how many messages, or a negative errno. */
+/* Purge messages in all states but in flight: how many, or a negative errno. */
 static inline long long mq_purge(int fd, uint64_t first, uint64_t last)
 {
 	return mq_purge_states(fd, first, last, 0);
 }
 
 /*
- * Redrive messages to where they came from, or to @target unless it is negative.
- * Returns how many were moved, or a negative errno.
+ * Redrive messages to the queues that they came from, or to @target unless it
+ * is negative. Returns how many were moved, or a negative errno.
  */
 static inline long long mq_redrive(int fd, uint64_t first, uint64_t last,
 				   int target, uint64_t *stranded)

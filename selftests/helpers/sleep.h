@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * Who sleeps, as the kernel tells it.
- */
+/* Which threads sleep, according to /proc. */
 #ifndef MQ_TEST_SLEEP_H
 #define MQ_TEST_SLEEP_H
 
@@ -17,9 +15,9 @@
 #include "helpers/file.h"
 
 /*
- * Is the thread off its processor, asleep in system call @call?  The kernel
- * answers only after it has seen the thread not running, so everything that the
- * thread does before it sleeps is done.
+ * Does the thread sleep in system call @call, off its CPU? The kernel answers
+ * only after it has seen that the thread does not run, so the thread has
+ * completed everything that it does before it sleeps.
  */
 static inline bool mq_is_asleep(pid_t process, pid_t thread, long call)
 {

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * A system call made by another thread.
- */
+/* A system call that another thread makes. */
 #ifndef MQ_TEST_THREAD_H
 #define MQ_TEST_THREAD_H
 
@@ -22,8 +20,8 @@ struct mq_call {
 	unsigned long command;	/* of an ioctl */
 	void *data;
 	size_t size;
-	short events;		/* of a poll, and what it gave */
-	long result;		/* of the call, or a negative errno */
+	short events;		/* of a poll; then what it returned */
+	long result;		/* of the call; negative errno on failure */
 	pid_t tid;
 	bool done;
 	pthread_t thread;
