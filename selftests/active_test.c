@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Who may receive and send at all: the single active consumer, and sides that
- * are paused.
+ * Which open files may receive and send: the single active consumer, and paused
+ * queues.
  */
 #include <poll.h>
 #include <pthread.h>
@@ -75,7 +75,7 @@ FIXTURE_TEARDOWN(active)
 	EXPECT_EQ(0, mq_fionread(fd));					\
 } while (0)
 
-/* -- a single active consumer ------------------------------------------------------ */
+/* -- a single active consumer ---------------------------------------------- */
 
 TEST_F(active, only_the_oldest_consumer_receives)
 {
@@ -161,7 +161,10 @@ TEST_F(active, writers_and_lookers_are_no_consumers)
 	close(fd);
 }
 
-/* Open for both sides: a shell's exec 3<>, rsyslog's ompipe. */
+/*
+ * Files that are opened for both sides, as by a shell's exec 3<> or rsyslog's
+ * ompipe.
+ */
 TEST_F(active, one_open_for_both_is_not_active_before_it_receives)
 {
 	int both, other;
@@ -175,7 +178,10 @@ TEST_F(active, one_open_for_both_is_not_active_before_it_receives)
 	EXPECT_EQ(0, mq_get(self->fds[0], "m1"));
 	ASSERT_EQ(1, mq_ack(self->fds[0], 1));
 
-	/* In the order of their first receives, not of the opens. */
+	/*
+	 * They take over in the order of their first receives, not of their
+	 * opens.
+	 */
 	NOTHING_FOR(other);
 	NOTHING_FOR(both);
 	shut(&self->fds[0]);
@@ -244,7 +250,7 @@ TEST_F(active, message_wakes_the_active_one_whoever_slept_first)
 	EXPECT_EQ(2, mq_call_result(&calls[0]));
 	EXPECT_STREQ("m1", data[0]);
 	ASSERT_TRUE(mq_call_sleeps(&calls[1]));
-	TH_LOG("woken in vain: %ld",
+	TH_LOG("needless wake-ups: %ld",
 	       mq_switches(getpid(), calls[1].tid) - switches);
 	ASSERT_EQ(0, close(fds[0]));
 	ASSERT_EQ(1, mq_put(self->writer, "x"));
@@ -365,7 +371,7 @@ TEST_F(active, option_set_live_leaves_one)
 	NOTHING_FOR(self->fds[1]);
 	NOTHING_FOR(self->fds[2]);
 	EXPECT_EQ(0, mq_get(self->fds[0], "m2"));
-	/* What one holds, one may settle. */
+	/* A consumer that is not active may still settle what it holds. */
 	EXPECT_EQ(1, mq_ack(self->fds[2], 1));
 	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "single_active", "0"));
 	EXPECT_EQ(0, mq_get(self->fds[1], "m3"));
@@ -434,7 +440,7 @@ TEST_F(active, many_take_over_one_after_the_other)
 	close(fds[19]);
 }
 
-/* -- with O_EXCL ---------------------------------------------------------------------- */
+/* -- with O_EXCL ----------------------------------------------------------- */
 
 TEST_F(active, exclusive_open_is_refused_while_others_wait)
 {
@@ -474,7 +480,7 @@ TEST_F(active, refused_open_does_not_stand_in_line)
 	EXPECT_EQ(1, mq_stat_of(&self->queue, consumers));
 }
 
-/* -- paused receivers -------------------------------------------------------------------- */
+/* -- paused receivers ------------------------------------------------------ */
 
 TEST_F(active, paused_receivers_get_nothing)
 {
@@ -603,7 +609,7 @@ TEST_F(active, pause_of_receivers_leaves_senders_alone)
 	EXPECT_EQ(POLLOUT, mq_poll(self->writer, POLLOUT));
 }
 
-/* -- paused senders ------------------------------------------------------------------------ */
+/* -- paused senders -------------------------------------------------------- */
 
 TEST_F(active, paused_senders_are_held_off_whatever_overflow_says)
 {

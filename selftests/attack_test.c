@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What one user with one queue can do to the others is bounded.
+ * A user with one queue can harm other users only within bounds.
  *
- * The attacker has no privilege but to open a queue of mode 0666. He does what
- * would take the most of the machine's memory for the least that is stored,
- * until he is refused or has done it often enough, and then keeps what he has.
- * Meanwhile and afterwards the machine may have no more than max_total_bytes
- * and a tenth less memory available than before.
+ * The attacker is an unprivileged process that can open a queue of mode 0666.
+ * It does what uses much memory while it stores few bytes, until it is refused
+ * or has done it often enough, and then keeps what it has. During and after the
+ * attack, the available memory may shrink by no more than max_total_bytes and a
+ * tenth of that, plus some noise.
  */
 #include <poll.h>
 #include <pthread.h>
@@ -33,35 +33,41 @@
 #define UNPRIVILEGED	"/proc/sys/vm/unprivileged_userfaultfd"
 
 /*
- * How many pages a processor keeps for itself when they are freed, which are not
- * available then: tens of MiB, unless this says a thousandth.
+ * The kernel keeps freed pages in per-CPU lists, where they do not count as
+ * available: tens of MiB, unless this setting limits the lists to a thousandth
+ * of a zone.
  */
 #define PER_CPU_PAGES	"/proc/sys/vm/percpu_pagelist_high_fraction"
 
-/* What others and the kernel's own caches take or give back meanwhile. */
+/*
+ * Memory that other processes and the kernel's caches take or free meanwhile.
+ */
 #define NOISE		(16 * MEBI)
 #define ALLOWED		(TOTAL + TOTAL / 10 + NOISE)
-/* Enough to show that there is no bound: the machine shall survive the test. */
+/*
+ * Stop an attack that has used this much: it has shown that there is no bound,
+ * and the machine should survive the test.
+ */
 #define ENOUGH		(ALLOWED + 3 * NOISE)
 
 #define PAGE		4096
-#define LARGE		16264	/* four do not fit the largest chunk */
+#define LARGE		16264	/* four do not fit into the largest chunk */
 #define VICTIM		1000	/* another user */
 
-/* Shared with the processes of the attacker and of the victim. */
+/* Shared with the attacker's process. */
 struct report {
-	bool done;		/* the attacker has all that he can get */
+	bool done;		/* the attack is complete */
 	bool stop;
-	long refused;		/* how often, with an error that says so */
+	long refused;		/* calls that failed for want of room */
 	long stored;
-	long error;		/* another error, or a call that should fail */
+	long error;		/* of any other failure */
 };
 
 FIXTURE(attack) {
 	struct mq_queue queue;
 	struct report *report;
 	char total[64], unprivileged[64];
-	bool per_user;		/* there is a bound for each user */
+	bool per_user;		/* the module has max_user_bytes */
 	pid_t attacker;
 	long long before;	/* bytes available */
 	long long lowest;
@@ -79,7 +85,7 @@ static long long available(void)
 	return line ? atoll(line + strlen("MemAvailable:")) * 1024 : -1;
 }
 
-/* The same when caches are empty and what is on its way to be freed is. */
+/* The same, after the caches were dropped and pending frees have completed. */
 static long long available_at_rest(void)
 {
 	long long last = 0, now = 0;
@@ -96,7 +102,7 @@ static long long available_at_rest(void)
 	return now;
 }
 
-/* What the module says that it has, if it does. */
+/* The memory that the module accounts for, or -1 if it does not say. */
 static long long used(void)
 {
 	char text[64];
@@ -104,7 +110,7 @@ static long long used(void)
 	return mq_read_file(USED_BYTES, text, sizeof(text)) ? -1 : atoll(text);
 }
 
-/* A kernel that finds mistakes keeps what was freed, and pads the rest. */
+/* Debug kernels keep freed memory for a while, and pad allocations. */
 static bool memory_can_be_measured(void)
 {
 	return access("/sys/kernel/debug/kmemleak", F_OK) != 0;
@@ -118,7 +124,7 @@ static bool is_refusal(long error)
 	       error == -ENOMEM;
 }
 
-/* Was it stored? A refusal is noted, and so is what should not happen. */
+/* Record the result of a send: was the message stored? */
 static bool noted(struct report *report, long result)
 {
 	if (result >= 0)
@@ -132,7 +138,7 @@ static bool noted(struct report *report, long result)
 
 typedef void attack_fn(FIXTURE_DATA(attack) *self, int fd);
 
-/* An unprivileged process that attacks, and then holds what it has. */
+/* Start an unprivileged process that attacks, and then keeps what it has. */
 static int attack_start(FIXTURE_DATA(attack) *self, attack_fn *attack)
 {
 	int fd;
@@ -144,7 +150,10 @@ static int attack_start(FIXTURE_DATA(attack) *self, attack_fn *attack)
 		return -errno;
 	if (self->attacker)
 		return 0;
-	/* Then he may still ask where his threads are. */
+	/*
+	 * After a change of user, a process has to be dumpable to read the
+	 * state of its threads in /proc.
+	 */
 	if (mq_become(MQ_NOBODY, MQ_NOBODY) || prctl(PR_SET_DUMPABLE, 1))
 		_exit(1);
 	fd = mq_open(&self->queue, O_RDWR | O_NONBLOCK);
@@ -166,8 +175,8 @@ static void attack_end(FIXTURE_DATA(attack) *self)
 }
 
 /*
- * Let him attack until he has done, or has shown enough. Return: how much less
- * was available at the worst moment; negative if he died.
+ * Wait until the attack is complete, or has used ENOUGH memory. Return by how
+ * much the available memory has shrunk at most; negative if the attacker died.
  */
 static long long attack_watch(FIXTURE_DATA(attack) *self)
 {
@@ -192,8 +201,9 @@ static long long attack_watch(FIXTURE_DATA(attack) *self)
 }
 
 /*
- * The whole of a test of memory: the machine has it while the attack goes on and
- * while its fruits are held, and gets it back when the queue goes.
+ * Run an attack on memory: the available memory shrinks within bounds, during
+ * the attack and while the attacker keeps what it has, and grows back when the
+ * queues are removed.
  */
 #define EXPECT_BOUNDED(attack) do {					\
 	long long fall;							\
@@ -202,7 +212,7 @@ static long long attack_watch(FIXTURE_DATA(attack) *self)
 	fall = attack_watch(self);					\
 	EXPECT_LE(0, fall);						\
 	EXPECT_GE(ALLOWED, fall) {					\
-		TH_LOG("%lld KiB gone, %lld KiB counted, %ld stored, %ld refused", \
+		TH_LOG("%lld KiB used, counter bytes %lld KiB, %ld stored, %ld refused", \
 		       fall / 1024, mq_stat_of(&self->queue, bytes) / 1024, \
 		       self->report->stored, self->report->refused);	\
 	}								\
@@ -212,7 +222,7 @@ static long long attack_watch(FIXTURE_DATA(attack) *self)
 	EXPECT_EQ(0, mq_cleanup());					\
 	EXPECT_TRUE(mq_wait_until((fall = self->before -		\
 				   available_at_rest()) < NOISE)) {	\
-		TH_LOG("%lld KiB still gone, %lld of them counted",	\
+		TH_LOG("%lld KiB still used, %lld KiB accounted",	\
 		       fall / 1024, used() / 1024);			\
 	}								\
 } while (0)
@@ -221,7 +231,7 @@ FIXTURE_SETUP(attack)
 {
 	MQ_REQUIRE();
 	if (geteuid())
-		SKIP(return, "attacker and victim are two users");
+		SKIP(return, "needs root: attacker and victim are two users");
 	ASSERT_EQ(0, mq_read_file(MQ_TOTAL_BYTES, self->total,
 				  sizeof(self->total)));
 	self->per_user = !access(USER_BYTES, W_OK);
@@ -233,7 +243,7 @@ FIXTURE_SETUP(attack)
 	ASSERT_NE(MAP_FAILED, self->report);
 	ASSERT_EQ(0, mq_write_file(MQ_TOTAL_BYTES, "64M"));
 	mq_write_file(PER_CPU_PAGES, "1000");
-	/* All that there is may be one user's: then it is easier to exceed. */
+	/* Let one user have the whole budget, which is easier to exceed. */
 	if (self->per_user)
 		ASSERT_EQ(0, mq_write_file(USER_BYTES, "64M"));
 }
@@ -246,22 +256,22 @@ FIXTURE_TEARDOWN(attack)
 	if (self->unprivileged[0])
 		mq_write_file(UNPRIVILEGED, self->unprivileged);
 	EXPECT_EQ(0, mq_write_file(MQ_TOTAL_BYTES, self->total));
-	/* Half of the other again. */
+	/* 0 stands for the default, half of max_total_bytes. */
 	if (self->per_user)
 		EXPECT_EQ(0, mq_write_file(USER_BYTES, "0"));
 }
 
-/* A queue that anybody can open, and bounds of its own that are far away. */
+/* Create a queue that all users can open, with bounds that are not reached. */
 #define CREATE(queue, options)						\
 	ASSERT_EQ(0, mq_create(queue, "mode=0666 max_bytes=4G "		\
 			       "max_messages=10000000 " options))
 
 #define REQUIRE_MEASURE() do {						\
 	if (!memory_can_be_measured())					\
-		SKIP(return, "a debug kernel keeps what was freed");	\
+		SKIP(return, "a debug kernel keeps freed memory");	\
 } while (0)
 
-/* -- small messages that keep what large ones leave ------------------------ */
+/* -- small messages that pin the chunks of large ones ---------------------- */
 
 static void leave_holes(FIXTURE_DATA(attack) *self, int fd)
 {
@@ -281,7 +291,7 @@ static void leave_holes(FIXTURE_DATA(attack) *self, int fd)
 		mq_recv_init(&recv, buffer, sizeof(buffer));
 		if (mq_ioctl(fd, DEVMQ_IOC_RECV, &recv))
 			continue;
-		/* The small one is held, and so is none of the large ones. */
+		/* Acknowledge the large messages, and hold the small one. */
 		for (i = 0; i < recv.count; i++) {
 			struct devmq_record *r = (void *)buffer;
 			size_t at = 0;
@@ -304,11 +314,11 @@ TEST_F(attack, large_messages_that_went_leave_nothing_behind_small_ones)
 	EXPECT_BOUNDED(leave_holes);
 }
 
-/* -- what an entry needs beside its message -------------------------------- */
+/* -- memory that an entry needs beside its message ------------------------- */
 
 #define RECORDS	256
 
-/* Send records that @fill completes until one call is refused. */
+/* Send records that @fill makes, until a call is refused. */
 static void send_until_refused(FIXTURE_DATA(attack) *self, int fd,
 			       void (*fill)(struct mq_batch *, long), long most)
 {
@@ -327,7 +337,7 @@ static void send_until_refused(FIXTURE_DATA(attack) *self, int fd,
 			break;
 		sent += RECORDS;
 	}
-	/* And what still fits, one by one. */
+	/* Then send single records, until one is refused. */
 	while (sent < most) {
 		batch.size = 0;
 		fill(&batch, sent);
@@ -367,7 +377,7 @@ TEST_F(attack, keys_groups_and_ids_that_were_seen_are_counted)
 	EXPECT_LT(0, self->report->refused);
 }
 
-/* What was acknowledged is remembered all the same. */
+/* De-duplication ids stay remembered after their messages are acknowledged. */
 static void remember_ids(FIXTURE_DATA(attack) *self, int fd)
 {
 	struct report *report = self->report;
@@ -420,7 +430,7 @@ TEST_F(attack, delayed_messages_are_counted_with_all_they_need)
 	EXPECT_LT(0, self->report->refused);
 }
 
-/* One note for each message, all of them dead in place. */
+/* Reject each message with a note; all of them stay in the queue as dead. */
 static void write_notes(FIXTURE_DATA(attack) *self, int fd)
 {
 	static char buffer[RECORDS * 128], note[DEVMQ_NOTE_MAX];
@@ -451,7 +461,10 @@ static void write_notes(FIXTURE_DATA(attack) *self, int fd)
 			settlements[i].note_size = sizeof(note);
 			settlements[i].reason = DEVMQ_REASON_USER;
 		}
-		/* Without memory for the note, it is refused or left out. */
+		/*
+		 * Without memory for a note, the call fails or leaves the note
+		 * out.
+		 */
 		mq_settle_many(fd, settlements, RECORDS, NULL);
 		sent += RECORDS;
 	}
@@ -465,9 +478,9 @@ TEST_F(attack, notes_are_counted)
 	EXPECT_BOUNDED(write_notes);
 }
 
-/* -- what is kept though it is not stored ---------------------------------- */
+/* -- memory that is in use, but not by stored messages --------------------- */
 
-/* Each file that has sent a large message keeps memory for the next one. */
+/* Each open file that sent a large message keeps memory for the next one. */
 static void keep_for_later(FIXTURE_DATA(attack) *self, int fd)
 {
 	static char data[MEBI];
@@ -504,7 +517,7 @@ static void *look_thread(void *argument)
 	return NULL;
 }
 
-/* A page of this process that stops whoever touches it. */
+/* Map a page with userfaultfd: a thread that touches it stops. */
 static int trap_page(char **page)
 {
 	struct uffdio_api api = { .api = UFFD_API };
@@ -521,7 +534,7 @@ static int trap_page(char **page)
 	return uffd;
 }
 
-/* Threads look at messages, and go on to do so when those are purged. */
+/* Threads peek at messages, and continue when the messages are purged. */
 static void look_for_ever(FIXTURE_DATA(attack) *self, int fd)
 {
 	struct report *report = self->report;
@@ -548,7 +561,7 @@ static void look_for_ever(FIXTURE_DATA(attack) *self, int fd)
 		looks[i].fd = fd;
 		if (pthread_create(&thread, &attr, look_thread, &looks[i]))
 			break;
-		/* It has the message, and no page to put it. */
+		/* The thread has the message, and stops in copying it. */
 		if (poll(&trap, 1, MQ_PATIENCE_MS) != 1 ||
 		    read(trap.fd, &message, sizeof(message)) < 0)
 			report->error = -ETIME;
@@ -560,14 +573,14 @@ TEST_F(attack, messages_that_are_looked_at_are_counted_until_nobody_does)
 {
 	REQUIRE_MEASURE();
 	if (!self->unprivileged[0] || mq_write_file(UNPRIVILEGED, "1"))
-		SKIP(return, "no userfaultfd for users");
+		SKIP(return, "no userfaultfd for unprivileged users");
 	CREATE(&self->queue, "overflow=reject");
 	EXPECT_BOUNDED(look_for_ever);
 }
 
-/* -- bounds that others share ---------------------------------------------- */
+/* -- bounds that all users share ------------------------------------------- */
 
-/* One of them is stored, and the bound is below two. */
+/* One message of this size is stored; a second one exceeds the bound. */
 #define HOPELESS	(5 * MEBI)
 
 static void *write_in_vain(void *argument)
@@ -603,7 +616,9 @@ static void write_in_vain_by_four(FIXTURE_DATA(attack) *self, int fd)
 		pthread_join(threads[i], NULL);
 }
 
-/* Another user's messages, which there is room for: how many were refused? */
+/*
+ * Send messages as another user, though there is room for all: how many failed.
+ */
 static int send_as_victim(const struct mq_queue *queue, int count, size_t size)
 {
 	static char data[1000];
@@ -643,7 +658,7 @@ TEST_F(attack, writes_that_cannot_fit_cost_others_no_message)
 	EXPECT_EQ(0, send_as_victim(&strict, count, 100));
 	EXPECT_EQ(count, mq_stat_of(&strict, ready));
 
-	/* He was at it all the time. */
+	/* The attacker kept trying meanwhile. */
 	tries = __atomic_load_n(&self->report->refused, __ATOMIC_RELAXED);
 	EXPECT_TRUE(mq_wait_until(__atomic_load_n(&self->report->refused,
 						  __ATOMIC_RELAXED) > tries));
@@ -656,7 +671,7 @@ TEST_F(attack, writes_that_cannot_fit_cost_others_no_message)
 
 static struct mq_call writers[WRITERS];
 
-/* They sleep until there is room in a queue of theirs that is full. */
+/* Fill the queue, and let many writers wait for room. */
 static void block_many(FIXTURE_DATA(attack) *self, int fd)
 {
 	static char data[MEBI];
@@ -682,19 +697,21 @@ TEST_F(attack, writers_that_wait_take_no_room_from_others)
 	ASSERT_EQ(0, attack_start(self, block_many));
 	fall = attack_watch(self);
 	EXPECT_EQ(0, self->report->error);
-	/* More than one of theirs would leave. */
+	/*
+	 * There would be no room for these if the waiting writers held memory.
+	 */
 	EXPECT_EQ(0, send_as_victim(&other, 4000, 1000));
 	EXPECT_EQ(4000, mq_stat_of(&other, ready));
 	EXPECT_LE(0, fall);
 	if (!memory_can_be_measured())
 		return;
 	EXPECT_GE(ALLOWED, fall);
-	/* Their messages would be 70 MiB. */
+	/* The messages of the waiting writers would take 70 MiB. */
 	EXPECT_TRUE(mq_wait_until(self->before - available_at_rest() <
 				  2 * NOISE));
 }
 
-/* The bound is for all, and those who block it meanwhile get no more of it. */
+/* The same for writers that wait because max_total_bytes is reached. */
 TEST_F(attack, writers_that_wait_for_memory_hold_none)
 {
 	long long fall;

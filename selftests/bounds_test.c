@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * How much a queue stores, and what happens beyond it.
- */
+/* The bounds on what a queue stores, and what happens when they are reached. */
 #include <poll.h>
 
 #include "mq_test.h"
@@ -32,7 +30,7 @@ FIXTURE_TEARDOWN(bounds)
 	EXPECT_EQ(0, mq_cleanup());
 }
 
-/* Send a message of @size times @byte. */
+/* Send a message of @size bytes, each of them @byte. */
 static ssize_t put_many(int fd, char byte, size_t size)
 {
 	char data[4096];
@@ -41,7 +39,7 @@ static ssize_t put_many(int fd, char byte, size_t size)
 	return mq_write(fd, data, size);
 }
 
-/* Read a message: its size if it is made of @byte. */
+/* Read a message of which each byte is @byte: its size, or a negative errno. */
 static ssize_t get_many(int fd, char byte)
 {
 	char data[4096];
@@ -53,7 +51,7 @@ static ssize_t get_many(int fd, char byte)
 	return done;
 }
 
-/* -- exact bounds ----------------------------------------------------------- */
+/* -- exact bounds ---------------------------------------------------------- */
 
 TEST_F(bounds, max_messages_is_exact)
 {
@@ -131,7 +129,7 @@ TEST_F(bounds, half_read_message_counts_whole)
 	EXPECT_EQ(1, mq_put(self->fd, "x"));
 }
 
-/* -- overflow --------------------------------------------------------------- */
+/* -- overflow -------------------------------------------------------------- */
 
 TEST_F(bounds, reject_gives_enospc_also_to_those_who_would_wait)
 {
@@ -206,7 +204,7 @@ TEST_F(bounds, drop_head_leaves_what_is_in_flight)
 	EXPECT_EQ(1, mq_stat_of(&self->queue, in_flight));
 	EXPECT_EQ(0, mq_get(self->fd, "4"));
 	EXPECT_EQ(0, mq_get(self->fd, "5"));
-	/* All is in flight: there is nothing to drop. */
+	/* All messages are in flight, so none can be dropped. */
 	EXPECT_EQ(-ENOSPC, mq_put(self->fd, "6"));
 	EXPECT_EQ(2, mq_stat_of(&self->queue, dropped));
 	EXPECT_EQ(1, mq_ack(self->fd, 1));
@@ -255,7 +253,7 @@ TEST_F(bounds, drop_head_drops_what_came_back)
 	EXPECT_EQ(0, mq_get(self->fd, "3"));
 }
 
-/* -- who waits, and who is woken -------------------------------------------- */
+/* -- waiting, and wake-ups ------------------------------------------------- */
 
 TEST_F(bounds, writer_wakes_when_the_room_suffices_and_not_before)
 {
@@ -276,7 +274,7 @@ TEST_F(bounds, writer_wakes_when_the_room_suffices_and_not_before)
 	EXPECT_EQ(30, get_many(self->fd, 'a'));
 	EXPECT_TRUE(mq_call_sleeps(&call));
 	EXPECT_EQ(switches, mq_switches(getpid(), call.tid)) {
-		TH_LOG("woken for room that does not suffice");
+		TH_LOG("woken although there is too little room");
 	}
 	EXPECT_EQ(30, get_many(self->fd, 'b'));
 	EXPECT_EQ(50, mq_call_result(&call));
@@ -455,7 +453,7 @@ TEST_F(bounds, lowered_max_message_size_ends_the_wait_of_what_is_too_large)
 	long result;
 	int fd;
 
-	/* It was accepted as to its size before: either answer is fine. */
+	/* The size was checked before the wait, so both results are allowed. */
 	MQ_OPEN_QUEUE("max_messages=1");
 	fd = mq_open(&self->queue, O_WRONLY);
 	ASSERT_LE(0, fd);
@@ -482,7 +480,7 @@ TEST_F(bounds, lowered_max_bytes_does_not_leave_a_writer_asleep_for_ever)
 	ASSERT_EQ(60, put_many(self->fd, 'a', 60));
 	ASSERT_EQ(0, mq_write_start(&call, fd, (char [50]) {}, 50));
 	ASSERT_TRUE(mq_call_sleeps(&call));
-	/* Now it can never fit. */
+	/* From now on, the message can never fit. */
 	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "max_bytes", "40"));
 	EXPECT_EQ(60, get_many(self->fd, 'a'));
 	result = mq_call_result(&call);
@@ -491,7 +489,7 @@ TEST_F(bounds, lowered_max_bytes_does_not_leave_a_writer_asleep_for_ever)
 	}
 }
 
-/* -- all queues together ---------------------------------------------------- */
+/* -- the bound on all queues together -------------------------------------- */
 
 TEST_F(bounds, max_total_bytes_accepts_sizes_and_refuses_the_rest)
 {
@@ -516,14 +514,17 @@ TEST_F(bounds, default_of_max_total_bytes_is_a_quarter_of_memory)
 	unsigned long long memory = (unsigned long long)sysconf(_SC_PHYS_PAGES) *
 				    sysconf(_SC_PAGESIZE);
 
-	/* What the kernel itself took is counted or not. */
+	/* Memory that the kernel reserved at boot may be counted or not. */
 	EXPECT_LT(memory / 5, total);
 	EXPECT_GT(memory / 3, total);
 }
 
 #define BLOCKED		24
 
-/* So many wait for their own full queue, in one of the ways in. */
+/*
+ * Many writers wait for room in a full queue, with a message or a line each,
+ * and hold no memory meanwhile.
+ */
 static void check_blocked(struct __test_metadata *_metadata,
 			  FIXTURE_DATA(bounds) *self, bool lines)
 {
@@ -543,13 +544,13 @@ static void check_blocked(struct __test_metadata *_metadata,
 	for (i = 0; i < BLOCKED; i++) {
 		fds[i] = mq_open(&self->queue, O_WRONLY);
 		ASSERT_LE(0, fds[i]);
-		/* A piece that ends is as large as a line is read in one go. */
+		/* A line of this size is read in one portion. */
 		ASSERT_EQ(0, mq_write_start(&calls[i], fds[i],
 					    lines ? big + sizeof(big) - 60000 :
 					    big, lines ? 60000 : sizeof(big)));
 		ASSERT_TRUE(mq_call_sleeps(&calls[i]));
 	}
-	/* Most of what all share is there for another queue. */
+	/* Most of max_total_bytes is left for another queue. */
 	for (i = 0; i < 12; i++)
 		ASSERT_EQ((ssize_t)sizeof(big), mq_write(fd, big, sizeof(big)))
 		{
@@ -589,10 +590,10 @@ TEST_F(bounds, max_total_bytes_bounds_all_queues_together)
 		sent++;
 	}
 	EXPECT_EQ(-EAGAIN, done);
-	/* It counts what the kernel needs, which is more than the payload. */
+	/* The bound counts memory, which is more than the payload. */
 	EXPECT_LT(100, sent);
 
-	/* The other queue is empty, and feels it too. */
+	/* The other queue is empty, but the same bound applies to it. */
 	while ((done = put_many(fd, 'b', 1)) == 1)
 		ASSERT_GT(10000, sent++);
 	EXPECT_EQ(-EDQUOT, done);
@@ -733,9 +734,10 @@ TEST_F(bounds, all_memory_comes_back)
 	int round, first = 0, sent, fd;
 
 	/*
-	 * Fill up to the bound, empty in one of three ways, and fill again:
-	 * much the same number fits every time if nothing was lost on the way;
-	 * how much exactly depends on the chunks that the file has then.
+	 * Fill the memory up to the bound, empty the queue in one of three
+	 * ways, and fill again. About the same number of messages fits each
+	 * time if no memory leaked; the exact number depends on the chunks that
+	 * the open file has.
 	 */
 	MQ_OPEN_QUEUE("max_bytes=1G max_messages=1000000");
 	ASSERT_EQ(0, mq_write_file(MQ_TOTAL_BYTES, "1M"));

@@ -84,13 +84,13 @@ FIXTURE_TEARDOWN(cgroup)
 {
 	close(self->fd);
 	EXPECT_EQ(0, mq_cleanup());
-	/* The group can go when nobody is in it. */
+	/* The group can be removed once no process is in it. */
 	EXPECT_TRUE(mq_wait_until(!rmdir(self->group)));
 	EXPECT_EQ(0, umount(self->root));
 	rmdir(self->root);
 }
 
-/* What a child does in the group. */
+/* Send messages. Returns 0, or an errno for a child's exit status. */
 static int send_many(FIXTURE_DATA(cgroup) *self, int count, size_t size)
 {
 	static char data[MEBI];
@@ -116,7 +116,10 @@ static int batch_many(FIXTURE_DATA(cgroup) *self, int count, size_t size)
 	return 0;
 }
 
-/* Run @send in the group: 0, the errno it ended with, or how it died. */
+/*
+ * Run @send in a child in the group: 0, its errno, or 128 plus the signal that
+ * killed the child.
+ */
 static int in_group(FIXTURE_DATA(cgroup) *self,
 		    int (*send)(FIXTURE_DATA(cgroup) *, int, size_t), int count,
 		    size_t size)
@@ -136,24 +139,33 @@ TEST_F(cgroup, messages_are_charged_to_the_group_of_their_sender)
 	long long before, full, after;
 	int got = 0;
 
-	/* Of a descriptor that somebody outside has opened, besides. */
+	/*
+	 * The sender is charged, although a process outside the group opened
+	 * the descriptor.
+	 */
 	EXPECT_EQ(0, in_group(self, send_many, 1, 1000));
 	before = group_number(self->group, "memory.current");
 	ASSERT_LE(0, before);
 	EXPECT_EQ(0, in_group(self, send_many, 8000, 1000));
 	full = group_number(self->group, "memory.current");
 	EXPECT_LE(before + 7 * MEBI, full);
-	/* And not twice, but a kernel for debugging pads each of them. */
+	/*
+	 * Not charged twice; the slack is for debug kernels, which pad
+	 * allocations.
+	 */
 	EXPECT_GE(before + 64 * MEBI, full);
 
-	/* Who receives does not matter; the sender's group is relieved. */
+	/*
+	 * Receiving uncharges the group of the sender, whichever group
+	 * receives.
+	 */
 	while (mq_read(self->fd, (char [1000]) {}, 1000) == 1000)
 		got++;
 	EXPECT_EQ(8001, got);
 	EXPECT_TRUE(mq_wait_until((after = group_number(self->group,
 							"memory.current")) <
 				  before + 3 * MEBI)) {
-		TH_LOG("still %lld", after);
+		TH_LOG("still charged: %lld bytes", after);
 	}
 }
 
@@ -177,7 +189,7 @@ TEST_F(cgroup, small_messages_are_charged_with_what_they_need)
 	before = group_number(self->group, "memory.current");
 	EXPECT_EQ(0, in_group(self, batch_many, 32000, 1));
 	full = group_number(self->group, "memory.current");
-	/* More than the 32000 bytes: each has its metadata. */
+	/* More than the 32000 bytes of payload: metadata is charged, too. */
 	EXPECT_LE(before + 2 * MEBI, full);
 }
 
@@ -192,11 +204,11 @@ TEST_F(cgroup, large_messages_are_charged_too)
 	EXPECT_LE(before + 15 * MEBI, full);
 }
 
-/* What messages leave is kept for the next ones for a moment only. */
+/* Memory of freed messages is kept for the next ones, but not for long. */
 TEST_F(cgroup, nothing_is_kept_for_long_for_a_group_that_sends_no_more)
 {
 	long long before, after;
-	char data[15000];	/* four of them fill the largest piece */
+	char data[15000];	/* four of them fill the largest chunk */
 
 	EXPECT_EQ(0, in_group(self, send_many, 1, sizeof(data)));
 	before = group_number(self->group, "memory.current");
@@ -207,7 +219,7 @@ TEST_F(cgroup, nothing_is_kept_for_long_for_a_group_that_sends_no_more)
 	EXPECT_TRUE(mq_wait_until((after = group_number(self->group,
 							"memory.current")) <
 				  before + 3 * MEBI / 4)) {
-		TH_LOG("still %lld, before %lld", after, before);
+		TH_LOG("still charged: %lld bytes, before: %lld", after, before);
 	}
 }
 
@@ -224,7 +236,10 @@ TEST_F(cgroup, sender_over_its_limit_gets_enomem_and_lives)
 	EXPECT_EQ(sent, mq_stat_of(&self->queue, ready));
 	EXPECT_EQ(0, group_event(self->group, "oom_kill"));
 
-	/* Others go on, and the group too when its messages are gone. */
+	/*
+	 * Others can still send, and so can the group once its messages are
+	 * purged.
+	 */
 	EXPECT_EQ(1, mq_put(self->fd, "x"));
 	EXPECT_EQ(sent + 1, mq_purge(self->fd, 0, 0));
 	EXPECT_EQ(0, in_group(self, send_many, 100, 1000));
@@ -248,9 +263,9 @@ TEST_F(cgroup, large_message_over_the_limit_gets_enomem_and_lives)
 	EXPECT_EQ(0, group_event(self->group, "oom_kill"));
 }
 
-/* -- dead letters ----------------------------------------------------------- */
+/* -- dead letters ---------------------------------------------------------- */
 
-/* All that is ready dies by the hand of somebody outside the group. */
+/* Reject all ready messages, from outside the group. */
 static int reject_all(FIXTURE_DATA(cgroup) *self)
 {
 	static char buffer[MEBI];
@@ -269,15 +284,15 @@ static int reject_all(FIXTURE_DATA(cgroup) *self)
 	}
 }
 
-/* It dies by itself. */
+/* Wait until all messages have expired. */
 static int wait_for_death(FIXTURE_DATA(cgroup) *self)
 {
 	return mq_wait_until(!mq_stat_of(&self->queue, ready)) ? 0 : -ETIME;
 }
 
 /*
- * The group sends until it is over its limit, or 48 MB in all, and @die sees to
- * it that nothing stays where it was sent.
+ * The group sends until it exceeds its limit, or 48 MB in all. After each
+ * round, @die makes all messages leave the queue as dead.
  */
 #define EXPECT_CHARGED_WHEN_DEAD(die) do {				\
 	int _round, _error = 0;						\
@@ -294,7 +309,7 @@ static int wait_for_death(FIXTURE_DATA(cgroup) *self)
 	}								\
 	EXPECT_EQ(ENOMEM, _error);					\
 	_held = mq_stat_of(&dead, bytes);				\
-	/* A kernel for debugging makes 6 KB of each of them. */	\
+	/* A debug kernel uses 6 KB for each message. */		\
 	EXPECT_LE(2 * MEBI, _held);					\
 	EXPECT_GE(20 * MEBI, _held);					\
 	EXPECT_LE(_held, group_number(self->group, "memory.current"));	\
@@ -302,7 +317,7 @@ static int wait_for_death(FIXTURE_DATA(cgroup) *self)
 		  mq_stat_of(&self->queue, dead_lettered) +		\
 		  mq_stat_of(&self->queue, dead));			\
 	EXPECT_EQ(0, group_event(self->group, "oom_kill"));		\
-	/* When they go the group is relieved, and can send. */		\
+	/* Their removal uncharges the group, which can send. */	\
 	ASSERT_EQ(0, mq_remove(&dead));					\
 	EXPECT_TRUE(mq_wait_until(group_number(self->group,		\
 			"memory.current") < 4 * MEBI));			\

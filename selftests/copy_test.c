@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The moment in between: a message is being copied, and something else happens.
- * userfaultfd stops the copying at a page for as long as it takes.
+ * Events while a message is being copied to or from user space: userfaultfd
+ * stops the copy at a page for as long as a test needs.
  */
 #include <poll.h>
 #include <signal.h>
@@ -25,10 +25,10 @@ FIXTURE(copy) {
 	struct mq_queue queue;
 	int fd;			/* O_RDWR, O_NONBLOCK */
 	int uffd;
-	char *page;		/* whoever touches it stops */
+	char *page;		/* a thread that touches it stops */
 };
 
-/* A page that stops whoever touches it, in this process. */
+/* Map a page of this process: a thread that touches it stops. */
 static int trap_page(char **page)
 {
 	struct uffdio_api api = { .api = UFFD_API };
@@ -41,7 +41,7 @@ static int trap_page(char **page)
 		     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (*page == MAP_FAILED)
 		return -errno;
-	/* The page in front of it is there. */
+	/* The page before it is present. */
 	memset(*page, 'x', PAGE);
 	*page += PAGE;
 	area.range.start = (uintptr_t)*page;
@@ -52,7 +52,7 @@ static int trap_page(char **page)
 	return uffd;
 }
 
-/* Wait until somebody has stopped there. */
+/* Wait until a thread has stopped at the page. */
 static bool trapped(int uffd)
 {
 	struct pollfd poll_fd = { .fd = uffd, .events = POLLIN };
@@ -64,7 +64,7 @@ static bool trapped(int uffd)
 	       message.event == UFFD_EVENT_PAGEFAULT;
 }
 
-/* Let them go on, with a page of zeros. */
+/* Let the stopped threads continue, with a page of zeros. */
 static int go_on(int uffd, char *page)
 {
 	struct uffdio_zeropage zero = {
@@ -74,7 +74,7 @@ static int go_on(int uffd, char *page)
 	return ioctl(uffd, UFFDIO_ZEROPAGE, &zero) ? -errno : 0;
 }
 
-/* Let them go on, and find that there is no page. */
+/* Unmap the page and let the stopped threads continue: their copy fails. */
 static int go_wrong(int uffd, char *page)
 {
 	struct uffdio_range range = { .start = (uintptr_t)page, .len = PAGE };
@@ -166,7 +166,7 @@ TEST_F(copy, descriptor_answers_meanwhile)
 	EXPECT_EQ(0, mq_recv(self->fd, buffer, sizeof(buffer), &recv));
 	EXPECT_EQ(2, recv.count);
 	EXPECT_EQ(2, mq_settle(self->fd, 2, 3, DEVMQ_ACTION_ACK));
-	/* What is not handed over yet is not there to be settled. */
+	/* A message that is still being copied cannot be settled. */
 	EXPECT_EQ(-ESTALE, mq_ack(self->fd, 1));
 	ASSERT_EQ(0, go_on(self->uffd, self->page));
 	EXPECT_EQ(2, mq_call_result(&call));
@@ -196,7 +196,7 @@ TEST_F(copy, queue_can_be_removed_under_a_read_that_fails)
 	struct mq_call call;
 	long result;
 
-	/* Nothing of the message could be copied: it has no place to go. */
+	/* No byte of the message is copied, and its queue is gone. */
 	ASSERT_EQ(0, mq_fill(self->fd, 2));
 	ASSERT_EQ(0, mq_read_start(&call, self->fd, self->page, 100));
 	ASSERT_TRUE(trapped(self->uffd));
@@ -226,7 +226,10 @@ TEST_F(copy, read_that_fails_puts_the_message_back_in_its_place)
 	EXPECT_EQ(0, mq_get(self->fd, "m2"));
 }
 
-/* Whole messages of some size are read beside one that is half read. */
+/*
+ * A message over 256 bytes is copied without a lock, so another read may leave
+ * a message half-read meanwhile.
+ */
 TEST_F(copy, read_that_fails_leaves_another_half_read_where_it_is)
 {
 	char large[300] = "first", buffer[300];
@@ -274,7 +277,7 @@ TEST_F(copy, batch_of_which_the_second_record_stops)
 	struct devmq_stat stat;
 	struct mq_call call;
 
-	/* The first one in front of the page, the rest in it. */
+	/* The first record lies before the page, the others in it. */
 	ASSERT_EQ(0, mq_fill(self->fd, 3));
 	mq_recv_init(&recv, self->page - small, 1000);
 	ASSERT_EQ(0, mq_ioctl_start(&call, self->fd, DEVMQ_IOC_RECV, &recv));
@@ -292,7 +295,7 @@ TEST_F(copy, batch_of_which_the_second_record_stops)
 	EXPECT_EQ(0, mq_stat_of(&self->queue, redelivered));
 }
 
-/* Have a child stop in the middle of receiving, and kill it there. */
+/* Let a child stop in the middle of a receive, and kill it there. */
 static int kill_receiver(const struct mq_queue *queue, bool batch)
 {
 	pid_t child = mq_fork();
@@ -346,7 +349,7 @@ TEST_F(copy, message_that_is_being_written_is_not_there_yet)
 	ASSERT_TRUE(trapped(self->uffd));
 	EXPECT_EQ(0, mq_stat_of(&self->queue, sent));
 	EXPECT_EQ(0, mq_stat_of(&self->queue, bytes));
-	/* Others get in first, and the queue is not held up. */
+	/* Other messages get in first: the write does not block the queue. */
 	ASSERT_EQ(5, mq_put(self->fd, "first"));
 	EXPECT_EQ(0, mq_get(self->fd, "first"));
 	ASSERT_EQ(0, go_on(self->uffd, self->page));
@@ -389,7 +392,10 @@ TEST_F(copy, bounds_are_looked_at_when_the_message_is_complete)
 {
 	struct mq_call call;
 
-	/* There was room when it began, and there is none any more. */
+	/*
+	 * There is room when the write begins, but not when its message is
+	 * complete.
+	 */
 	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "max_messages", "1"));
 	ASSERT_EQ(0, mq_write_start(&call, self->fd, self->page - 10, 20));
 	ASSERT_TRUE(trapped(self->uffd));
@@ -413,11 +419,13 @@ TEST_F(copy, peek_stops_nobody)
 	EXPECT_EQ(1, mq_put(self->fd, "x"));
 	EXPECT_EQ(0, mq_control("remove %s force", self->queue.name));
 	ASSERT_EQ(0, go_on(self->uffd, self->page));
-	/* What it had seen by then, or that the queue is gone. */
+	/*
+	 * The call reports what it saw before, or fails as the queue is gone.
+	 */
 	EXPECT_NE(-ETIME, mq_call_result(&call));
 }
 
-/* -- what time and others do meanwhile ------------------------------------------ */
+/* -- timers and other calls during a copy ---------------------------------- */
 
 TEST_F(copy, lease_takes_a_message_away_only_after_the_copying)
 {
@@ -495,7 +503,7 @@ TEST_F(copy, message_in_hand_that_expires_comes_back_expired)
 	struct mq_call call;
 	uint64_t ttl, end = 0;
 
-	/* However slow the machine: one is taken before it expires. */
+	/* Double the time until one message is received before it expires. */
 	for (ttl = 50 * MQ_MS; ttl < 60 * MQ_SECOND; ttl *= 2) {
 		ASSERT_LT(0, MQ_SEND(self->fd, .text = "x", .ttl_ns = ttl));
 		end = mq_boot_ns() + ttl;
@@ -569,7 +577,7 @@ TEST_F(copy, duplicate_of_what_came_in_meanwhile)
 	struct mq_call call;
 	char *start;
 
-	/* The first to come is the last to be complete: it is the duplicate. */
+	/* The first send is the last to be complete, so it is the duplicate. */
 	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "dedup_window_ms", "3600000"));
 	mq_batch_add_message(&batch, &(struct mq_message) {
 		.text = "01234567890123456789", .dedup = "id",

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Sends that were seen before store nothing.
- */
+/* De-duplication: a send with an id that was seen before stores nothing. */
 #include <pthread.h>
 
 #include "mq_test.h"
@@ -35,7 +33,7 @@ FIXTURE_TEARDOWN(dedup)
 	EXPECT_EQ(0, mq_cleanup());
 }
 
-/* Send one message; what the call gave is in self->send. */
+/* Send one message; the results of the call are in self->send. */
 static int put(FIXTURE_DATA(dedup) *self, const char *text, const char *id)
 {
 	int error;
@@ -80,7 +78,7 @@ TEST_F(dedup, second_send_stores_nothing_and_tells_the_first_id)
 	EXPECT_EQ(0, mq_get(self->fd, "x"));
 	EXPECT_EQ(0, mq_get(self->fd, "first"));
 	EXPECT_EQ(-EAGAIN, mq_read(self->fd, self->look.payload, 10));
-	/* Ids go on without a gap. */
+	/* A duplicate uses up no message id. */
 	EXPECT_NEW(3, "third", "other");
 }
 
@@ -184,7 +182,7 @@ TEST_F(dedup, receiver_sees_no_id)
 	EXPECT_STREQ("x", self->look.payload);
 }
 
-/* -- the window -------------------------------------------------------------------- */
+/* -- the window ------------------------------------------------------------ */
 
 TEST_F(dedup, id_outlives_its_message_unless_that_is_purged)
 {
@@ -256,7 +254,7 @@ TEST_F(dedup, duplicate_does_not_make_the_window_longer)
 	uint64_t sent, before, last = 1;
 	unsigned int stored = 0;
 
-	/* Sent all the time: stored again each time the window is over. */
+	/* The id is sent all the time, and stored again after each window. */
 	MQ_REOPEN_QUEUE("dedup_window_ms=50");
 	before = mq_boot_ns();
 	EXPECT_NEW(1, "x", "id");
@@ -267,7 +265,7 @@ TEST_F(dedup, duplicate_does_not_make_the_window_longer)
 		ASSERT_EQ(0, put(self, "x", "id"));
 		if (self->send.result) {
 			ASSERT_EQ(last, self->send.first_id);
-			/* Never once its window was over for certain. */
+			/* A duplicate is sent within the window. */
 			ASSERT_GE(sent + 50 * MQ_MS, now);
 		} else {
 			last = self->send.first_id;
@@ -311,7 +309,7 @@ TEST_F(dedup, clock_that_is_set_changes_no_window)
 	ASSERT_EQ(0, clock_settime(CLOCK_REALTIME, &time));
 }
 
-/* -- batches ------------------------------------------------------------------------- */
+/* -- batches --------------------------------------------------------------- */
 
 static void add(FIXTURE_DATA(dedup) *self, const char *text, const char *id)
 {
@@ -320,7 +318,7 @@ static void add(FIXTURE_DATA(dedup) *self, const char *text, const char *id)
 	});
 }
 
-/* Send what is left of the batch, so many records of it done already. */
+/* Send the batch without its first @done records. */
 static int send_rest(FIXTURE_DATA(dedup) *self, unsigned int done)
 {
 	struct devmq_record *record = NULL;
@@ -391,7 +389,7 @@ TEST_F(dedup, large_batch_sent_twice_is_stored_once)
 		ASSERT_EQ(DEVMQ_SENT_DUP, self->send.result);
 		ASSERT_EQ(i + 1, self->send.first_id);
 		done += self->send.count;
-		/* The first and the last ones will do. */
+		/* Test only the first and the last records. */
 		if (i == 20) {
 			i = 989;
 			done = 990;
@@ -400,7 +398,7 @@ TEST_F(dedup, large_batch_sent_twice_is_stored_once)
 	EXPECT_EQ(1000, mq_stat_of(&self->queue, sent));
 }
 
-/* -- how many are remembered ----------------------------------------------------------- */
+/* -- the number of remembered ids ------------------------------------------ */
 
 TEST_F(dedup, oldest_id_is_forgotten_beyond_dedup_max)
 {
@@ -459,7 +457,7 @@ TEST_F(dedup, id_that_the_window_ended_is_not_forgotten_early)
 	EXPECT_EQ(0, mq_stat_of(&self->queue, dedup_forgotten));
 }
 
-/* -- sends that are refused -------------------------------------------------------------- */
+/* -- sends that are refused ------------------------------------------------ */
 
 TEST_F(dedup, refused_send_remembers_nothing)
 {
@@ -561,12 +559,12 @@ TEST_F(dedup, queue_is_removed_with_all_that_it_remembers)
 	EXPECT_NEW(1, "x", "1 of many");
 }
 
-/* -- many senders ------------------------------------------------------------------------- */
+/* -- many senders ---------------------------------------------------------- */
 
 struct sender {
 	const struct mq_queue *queue;
 	unsigned int stored, duplicates, wrong;
-	uint64_t *ids;		/* of each, where it was stored */
+	uint64_t *ids;		/* message id for each de-duplication id */
 	pthread_t thread;
 };
 
@@ -593,7 +591,7 @@ static void *sender_thread(void *argument)
 			sender->duplicates++;
 		else
 			sender->stored++;
-		/* All must be told the same id. */
+		/* All senders must get the same message id. */
 		expected = 0;
 		if (!__atomic_compare_exchange_n(&sender->ids[i], &expected,
 						 send.first_id, false,

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Messages that are set aside, and received by their id.
- */
+/* Deferred messages, which are received by their id. */
 #include <poll.h>
 
 #include "mq_test.h"
@@ -98,7 +96,7 @@ TEST_F(defer, message_received_by_its_id_can_be_all_that_others_can)
 	EXPECT_EQ(1, mq_retry(self->fd, 1, 1));
 	MQ_EXPECT(&self->queue, 1, READY, 3, 1, RETRY);
 
-	/* Back in its place. */
+	/* The message is back in its place. */
 	EXPECT_EQ(0, mq_get(self->fd, "m1"));
 	EXPECT_EQ(1, mq_defer(self->fd, 1));
 	ASSERT_EQ(0, RECV_ID(self->fd, 1));
@@ -157,7 +155,10 @@ TEST_F(defer, what_is_not_deferred_is_enoent)
 	ASSERT_EQ(0, mq_get(self->fd, "m4"));
 	ASSERT_EQ(1, mq_reject(self->fd, 4));
 	ASSERT_EQ(0, mq_stat(&self->queue, &before));
-	/* Held here, held there, gone, dead, ready, delayed, never sent. */
+	/*
+	 * Held here, held by the other file, acknowledged, dead, ready,
+	 * delayed, and never sent.
+	 */
 	EXPECT_EQ(-ENOENT, RECV_ID(self->fd, 1));
 	EXPECT_EQ(-ENOENT, RECV_ID(self->fd, 2));
 	EXPECT_EQ(-ENOENT, RECV_ID(self->fd, 3));
@@ -401,7 +402,7 @@ TEST_F(defer, only_one_of_two_receivers_gets_it)
 			results[i] = mq_call_result(&calls[i]);
 		ASSERT_TRUE((!results[0] && results[1] == -ENOENT) ||
 			    (!results[1] && results[0] == -ENOENT)) {
-			TH_LOG("%ld and %ld", results[0], results[1]);
+			TH_LOG("results %ld and %ld", results[0], results[1]);
 		}
 		ASSERT_EQ(1, mq_ack(results[0] ? self->other : self->fd,
 				    round));

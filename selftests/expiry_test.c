@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Times to live, and what expires.
- */
+/* Times to live, and the expiry of messages. */
 #include <poll.h>
 
 #include "mq_test.h"
 #include "helpers/thread.h"
 #include "fixtures/time.h"
 
-/* -- time to live ------------------------------------------------------------------ */
+/* -- time to live ---------------------------------------------------------- */
 
 TEST_F(time, message_expires_with_nobody_reading)
 {
@@ -33,7 +31,7 @@ TEST_F(time, room_of_an_expired_message_wakes_a_writer)
 	struct mq_call call;
 	int fd;
 
-	/* No call looks at the queue: its timer does it. */
+	/* No call looks at the queue: its timer expires the message. */
 	CREATE("max_messages=1");
 	fd = mq_open(&self->queue, O_WRONLY);
 	ASSERT_LE(0, fd);
@@ -78,7 +76,10 @@ TEST_F(time, read_never_gets_an_expired_message)
 			EXPECT_LE(2 * MQ_MS, mq_boot_ns() - start);
 			continue;
 		}
-		/* It came, so its time was not over when the read began. */
+		/*
+		 * The message was received, so it had not expired when the read
+		 * began.
+		 */
 		ASSERT_EQ(1, done);
 		ASSERT_EQ(1, mq_ack(self->fd, i + 1));
 		EXPECT_GT(start + 2 * MQ_MS + 30 * MQ_SECOND, before);
@@ -92,7 +93,7 @@ TEST_F(time, message_over_its_time_is_not_received)
 	uint64_t sent;
 	int i;
 
-	/* Its end lies before the read with certainty. */
+	/* The message has certainly expired before the read. */
 	for (i = 0; i < 20; i++) {
 		ASSERT_LT(0, MQ_SEND(self->fd, .text = "x", .ttl_ns = MQ_MS));
 		sent = mq_boot_ns();
@@ -168,7 +169,7 @@ TEST_F(time, time_to_live_of_the_queue_is_for_messages_that_name_none)
 	EXPECT_EQ(0, self->look.extra.expires_ns);
 	EXPECT_EQ(-ENOENT, mq_state(&self->queue, 5));
 
-	/* Live, for later sends. */
+	/* A changed ttl_ms applies to later sends only. */
 	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "ttl_ms", "0"));
 	ASSERT_EQ(1, mq_put(self->fd, "6"));
 	ASSERT_EQ(0, mq_look_id(&self->queue, 6, &self->look));
@@ -220,8 +221,9 @@ TEST_F(time, time_to_live_begins_when_the_delay_is_over)
 }
 
 /*
- * Take a message whose time to live is over soon, and wait until it is: in
- * flight, that does nothing.  However slow the machine, one is taken in time.
+ * Receive a message with a short time to live, and wait until that is over,
+ * which does nothing to a message in flight. The time is doubled until a
+ * message is received before it expires.
  */
 static long long take_expired(int fd)
 {
@@ -277,13 +279,13 @@ TEST_F(time, every_return_applies_the_time_to_live)
 	EXPECT_EQ(1, mq_retry(self->fd, id, MQ_HOUR));
 	EXPECT_EQ(id, mq_stat_of(&self->queue, expired));
 
-	/* The close of its consumer. */
+	/* A close of its consumer expires the message. */
 	id = take_expired(self->fd);
 	close(self->fd);
 	EXPECT_EQ(id, mq_stat_of(&self->queue, expired));
 	MQ_OPEN(fd, O_RDWR | O_NONBLOCK);
 
-	/* The end of its lease. */
+	/* So does the end of its lease. */
 	id = take_expired(self->fd);
 	EXPECT_EQ(1, mq_extend(self->fd, id, 1));
 	EXPECT_TRUE(mq_wait_until(mq_held(self->fd) == 0));
