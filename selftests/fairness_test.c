@@ -5,7 +5,7 @@
 #include "mq_test.h"
 #include "fixtures/order.h"
 
-/* -- turns ------------------------------------------------------------------------------ */
+/* -- turns ----------------------------------------------------------------- */
 
 TEST_F(order, keys_take_turns)
 {
@@ -73,7 +73,7 @@ TEST_F(order, later_key_starts_at_the_current_turn)
 	EXPECT_EQ(0, mq_get(self->fd, "A1"));
 	EXPECT_EQ(0, mq_get(self->fd, "A2"));
 	ASSERT_EQ(0, put_keys(self->fd, "B1 B2 B3"));
-	/* It is neither served all at once nor kept waiting. */
+	/* Key B gets its turns neither all at once nor late. */
 	snprintf(words, sizeof(words), "%s", receive(self, self->fd, 0));
 	EXPECT_TRUE(!strcmp(words, "A3 B1 A4 B2 A5 B3") ||
 		    !strcmp(words, "B1 A3 B2 A4 B3 A5")) {
@@ -93,7 +93,7 @@ TEST_F(order, flood_of_one_key_starves_nobody)
 	EXPECT_EQ(0, mq_get(self->fd, "mine"));
 	for (i = 0; i < 20; i++) {
 		ASSERT_LT(0, MQ_SEND(self->fd, .text = "mine", .key = "B"));
-		/* Two at most before it. */
+		/* At most two other messages come first. */
 		if (mq_read(self->fd, self->buffer, 10) == 4)
 			continue;
 		if (mq_read(self->fd, self->buffer, 10) == 4)
@@ -158,7 +158,9 @@ TEST_F(order, senders_and_keys_work_together)
 	ASSERT_EQ(0, seteuid(1000));
 	EXPECT_EQ(0, put_keys(self->fd, "a3 c1"));
 	ASSERT_EQ(0, seteuid(0));
-	/* Whose turn it is gives what no key holds back. */
+	/*
+	 * A sender's turn goes to its first message whose key is not in flight.
+	 */
 	EXPECT_EQ(0, mq_get(self->fd, "a1"));
 	EXPECT_EQ(0, mq_get(self->fd, "c1"));
 	EXPECT_EQ(0, mq_get(self->fd, "b1"));

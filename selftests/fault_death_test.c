@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What must not fail, whatever memory there is: settling, dying, and dead-letter
- * queues, while every allocation and copy in turn fails.
+ * Operations that must not fail for want of memory: settling, dying, and
+ * dead-letter queues, while each allocation and each copy fails in turn.
  */
 #include "mq_test.h"
 #include "fixtures/fault.h"
 
-/* -- what must not fail, whatever memory there is ---------------------------- */
+/* -- operations that must not fail for want of memory ---------------------- */
 
 TEST_F(fault, settle_with_every_action)
 {
@@ -20,8 +20,9 @@ TEST_F(fault, settle_with_every_action)
 	int i;
 
 	/*
-	 * All of it is done or nothing, but for what cannot be noted; what cannot be
-	 * told is done.
+	 * The call settles all or nothing, except that the reject fails if
+	 * there is no memory for its note. If the results cannot be written,
+	 * all is settled.
 	 */
 	SWEEP(2, {
 		ASSERT_EQ(0, mq_fill(self->fd, 6));
@@ -135,7 +136,7 @@ TEST_F(fault, death_of_an_expired_message_at_a_read)
 	bool failed = true;
 	ssize_t done;
 
-	/* Whoever comes first finds it; the read has nothing to get. */
+	/* The read or the timer notices the expiry; the read gets nothing. */
 	RECREATE(&grave, "on_expiry=dead");
 	BURY(&grave);
 	for (nth = 1; failed; nth++) {
@@ -219,10 +220,13 @@ TEST_F(fault, create_with_a_dead_letter_queue)
 						     grave.name));
 			EXPECT_EQ(0, mq_control("remove %s", other.name));
 		} else {
-			/* Or devtmpfs had no memory for the node. */
+			/* ENXIO: devtmpfs had no memory for the node. */
 			EXPECT_TRUE(refused(result) || result == -ENXIO);
 		}
-		/* Nothing keeps the target that is not there. */
+		/*
+		 * A queue that could not be created does not pin its
+		 * dead-letter queue.
+		 */
 		EXPECT_EQ(0, mq_control("remove %s", grave.name));
 		EXPECT_EQ(0, mq_control("create %s", grave.name));
 	});

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Every allocation and every copy from or to user space fails once, in every
- * call: the call fails or does its work, and nothing is lost or left behind.
+ * In every call, each allocation and each copy from or to user space fails
+ * once: the call fails or does its work, and nothing is lost or left behind.
  *
- * The kernel does it: a number N in /proc/self/task/TID/fail-nth makes the N-th
- * chance to fail that comes next in this thread fail.
+ * A number N in /proc/self/task/TID/fail-nth makes the kernel fail the N-th
+ * allocation or copy that follows in this thread.
  */
 #include "mq_test.h"
 #include "helpers/look.h"
 #include "helpers/ring.h"
 #include "fixtures/fault.h"
 
-/* What became of a write of @size bytes, whatever failed. */
+/* Check a write of @size bytes: it sent a message, or changed nothing. */
 #define CHECK_WRITE(size) do {						\
 	if (result == (long)(size)) {					\
 		EXPECT_EQ(self->before.sent + 1, self->after.sent);	\
@@ -21,7 +21,7 @@
 	}								\
 } while (0)
 
-/* The first message of an open file has memory of its own. */
+/* The first message of an open file always needs new memory. */
 TEST_F(fault, write_of_a_new_file)
 {
 	size_t sizes[] = { 1, 100, 1000, 5000, 70000 };
@@ -38,7 +38,9 @@ TEST_F(fault, write_of_a_new_file)
 	close(fd);
 }
 
-/* Later ones are cut from a chunk, which fails only where that is full. */
+/*
+ * Later messages are cut from a chunk, and need new memory only if it is full.
+ */
 TEST_F(fault, write)
 {
 	size_t sizes[] = { 1, 100, 1000, 5000, 70000 };
@@ -95,13 +97,19 @@ TEST_F(fault, send)
 	SWEEP(4, NOTHING,
 	      mq_send(self->fd, self->batch.data, self->batch.size, &send), {
 		if (!result) {
-			/* A batch that failed in the middle says how far. */
+			/*
+			 * A batch that failed in the middle reports how far it
+			 * got.
+			 */
 			EXPECT_TRUE(send.count >= 1 && send.count <= 5);
 			EXPECT_EQ(self->before.sent + send.count,
 				  self->after.sent);
 			EXPECT_EQ(self->after.sent, send.last_id);
 		} else {
-			/* Sent and EFAULT: it could not be told any more. */
+			/*
+			 * EFAULT after a send: the results could not be
+			 * written.
+			 */
 			EXPECT_TRUE(refused(result));
 			EXPECT_TRUE(unchanged(self) ||
 				    (result == -EFAULT && self->after.sent ==
@@ -126,7 +134,7 @@ TEST_F(fault, recv)
 			EXPECT_EQ(3 - recv.count, mq_purge(self->fd, 0, 0));
 		} else {
 			EXPECT_TRUE(refused(result));
-			/* Nothing is lost: all three can be read. */
+			/* No message is lost: all three can be read. */
 			EXPECT_EQ(3, self->after.ready + self->after.in_flight);
 			mq_settle(self->fd, 1, ~0ULL, DEVMQ_ACTION_RELEASE);
 			for (i = 1; i <= 3; i++) {
@@ -154,7 +162,7 @@ TEST_F(fault, recv_that_fails_delivers_nothing)
 	});
 }
 
-/* Queue a RECV of one message that waits. */
+/* Queue a RECV that waits for one message. */
 static void recv_by_ring(FIXTURE_DATA(fault) *self, struct ring *ring, int fd,
 			 struct devmq_recv *recv)
 {
@@ -164,7 +172,7 @@ static void recv_by_ring(FIXTURE_DATA(fault) *self, struct ring *ring, int fd,
 	ring_command(ring, fd, DEVMQ_IOC_RECV, recv, 1);
 }
 
-/* Submit it; where that is what failed, it is left to submit. */
+/* Submit the command; again, if the submission itself failed. */
 static void submit_by_ring(struct ring *ring)
 {
 	if (ring_submit(ring) != 1 && ring_submit(ring) != 1)
@@ -194,7 +202,10 @@ TEST_F(fault, recv_by_ring)
 	ring_close(&ring);
 }
 
-/* On a blocking descriptor, with the kernel to wait in. */
+/*
+ * Open a blocking descriptor and a ring, and skip the test if this kernel does
+ * not let a command wait.
+ */
 #define RING_THAT_WAITS(ring, fd, recv) do {				\
 	fd = mq_open(&self->queue, O_RDWR);				\
 	ASSERT_LE(0, fd);						\
@@ -204,7 +215,7 @@ TEST_F(fault, recv_by_ring)
 	if (ring_done(ring, NULL) == -EAGAIN) {				\
 		close(fd);						\
 		ring_close(ring);					\
-		SKIP(return, "no command can wait in this kernel");	\
+		SKIP(return, "this kernel does not let a command wait");	\
 	}								\
 	ASSERT_EQ(0, mq_fill(self->fd, 1));				\
 	ASSERT_EQ(0, ring_wait(ring, NULL));				\
@@ -246,7 +257,7 @@ TEST_F(fault, recv_by_ring_that_is_woken)
 		submit_by_ring(&ring);
 	      }), mq_put(self->fd, "a") == 1 ? ring_wait(&ring, NULL) : 1, {
 		if (result == 1) {
-			/* It was the sending that failed. */
+			/* The send failed. */
 			EXPECT_TRUE(unchanged(self));
 			EXPECT_EQ(1, mq_put(self->fd, "a"));
 			result = ring_wait(&ring, NULL);
@@ -281,8 +292,8 @@ TEST_F(fault, settle)
 		}
 	}, mq_settle_many(self->fd, settlements, 3, NULL), {
 		/*
-		 * All or nothing; only when what it did could not be told any
-		 * more is it done and EFAULT all the same.
+		 * The call settles all or nothing. Only if it could not write
+		 * its results, it returns EFAULT although it has settled.
 		 */
 		EXPECT_TRUE(!result || refused(result));
 		if (result && unchanged(self)) {
@@ -376,7 +387,9 @@ TEST_F(fault, close_with_messages_held)
 {
 	int fd;
 
-	/* A close cannot fail: what it held is back, whatever there is. */
+	/*
+	 * A close cannot fail: it returns what was held, even without memory.
+	 */
 	SWEEP(0, {
 		ASSERT_EQ(0, mq_fill(self->fd, 5));
 		fd = mq_open(&self->queue, O_RDONLY | O_NONBLOCK);
@@ -392,7 +405,7 @@ TEST_F(fault, close_with_messages_held)
 	});
 }
 
-/* -- the rest of what time and order do --------------------------------------- */
+/* -- times and order ------------------------------------------------------- */
 
 TEST_F(fault, send_with_all_there_is)
 {
@@ -404,7 +417,7 @@ TEST_F(fault, send_with_all_there_is)
 	RECREATE(&grave, "order=key fairness=key priorities=3");
 	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "dedup_window_ms", "3600000"));
 	SWEEP(4, {
-		/* A key and an id that were never there before. */
+		/* A new key and a new de-duplication id. */
 		mq_batch_free(&self->batch);
 		snprintf(id, sizeof(id), "id %d", i);
 		snprintf(key, sizeof(key), "key %d", i++);
@@ -415,7 +428,7 @@ TEST_F(fault, send_with_all_there_is)
 	}, mq_send(self->fd, self->batch.data, self->batch.size, &send), {
 		if (result && unchanged(self)) {
 			EXPECT_TRUE(refused(result));
-			/* Nothing is remembered of what was refused. */
+			/* The id of a refused message is not remembered. */
 			ASSERT_EQ(0, mq_send(self->fd, self->batch.data,
 					     self->batch.size, &send));
 			EXPECT_EQ(0, send.result);
@@ -458,7 +471,7 @@ TEST_F(fault, redrive)
 	struct mq_queue grave;
 	int i, grave_fd;
 
-	/* Back from the dead-letter queue: none is lost on the way. */
+	/* Redrive from the dead-letter queue: no message is lost on the way. */
 	RECREATE(&grave, "");
 	BURY(&grave);
 	grave_fd = mq_open(&grave, MQ_LOOK);
@@ -507,7 +520,7 @@ TEST_F(fault, line_write_and_close)
 		static const long cuts[] = { -1, 6, 13, 18 };
 		int lines_taken = 0;
 
-		/* All of it, or whole lines of it, or nothing. */
+		/* The write takes all bytes, some whole lines, or nothing. */
 		EXPECT_TRUE(refused(result) || result == 6 || result == 13 ||
 			    result == 18);
 		if (result > 0)
@@ -520,7 +533,7 @@ TEST_F(fault, line_write_and_close)
 		fd = mq_open(&lines, O_WRONLY);
 		ASSERT_LE(0, fd);
 	});
-	/* And the close itself. */
+	/* The close itself must not fail. */
 	SWEEP(0, {
 		fd = mq_open(&lines, O_WRONLY);
 		ASSERT_LE(0, fd);
@@ -551,7 +564,10 @@ TEST_F(fault, create_and_remove)
 			EXPECT_EQ(5, mq_sysfs_number(&other, "max_messages"));
 			EXPECT_EQ(0, mq_control("remove %s", other.name));
 		} else {
-			/* The driver core does not say that there is no node. */
+			/*
+			 * The driver core does not report a missing node; the
+			 * module returns ENXIO.
+			 */
 			EXPECT_TRUE(refused(result) || result == -ENXIO);
 			EXPECT_EQ(-ENOENT, mq_open(&other, O_RDWR));
 			EXPECT_EQ(-ENOENT, mq_control("remove %s", other.name));
@@ -572,11 +588,11 @@ TEST_F(fault, remove)
 	snprintf(command, sizeof(command), "remove %s force", other.name);
 	snprintf(node, sizeof(node), "/dev/mq/%s", other.name);
 	SWEEP(1, {
-		/* devtmpfs had no memory to remove it. */
+		/* devtmpfs may have had no memory to remove the node. */
 		unlink(node);
 		ASSERT_EQ(0, mq_control("create %s", other.name));
 	}, mq_put(fd, command), {
-		/* Gone, or there as before. */
+		/* The queue is gone, or there as before. */
 		EXPECT_EQ(result == (long)strlen(command) ? -ENOENT : 0,
 			  mq_control("remove %s", other.name));
 	});
@@ -593,7 +609,7 @@ TEST_F(fault, control_reason)
 		ASSERT_LE(0, fd);
 	}, mq_put(fd, "frobnicate"), {
 		EXPECT_TRUE(result == -EINVAL || refused(result));
-		/* A reason or none; no crash, and no half of one. */
+		/* The read returns a reason or nothing. */
 		EXPECT_LE(0, mq_read(fd, text, sizeof(text)));
 		close(fd);
 	});

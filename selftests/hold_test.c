@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What one user piles up, and what he does with it, costs the others little: a
- * call of somebody else on the same queue takes about as long beside ten of a
- * thing as beside ten thousand.  And whatever goes on for long ends when its
- * process is killed.
+ * What one user piles up costs others little: a call of a bystander on the same
+ * queue takes about as long beside ten objects as beside ten thousand. And
+ * every long call ends when its process is killed.
  *
- * What is measured is the slowest call of a bystander while the other one is at
- * it, the best of several tries, as the machine may be busy.  Both sizes are
- * measured in the same run; a hold of the lock that grows with what is there
- * makes them differ by its own length, which is far more than the slack.  Where
- * that is exceeded, the bystander is measured once more for as long, beside
- * somebody who does nothing with the queue: what is slow then as well is the
- * machine's, and is allowed for.
+ * The tests measure the slowest call of a bystander while another thread works
+ * on the queue, and take the best of several tries, as the machine may be busy.
+ * Few and many objects are measured in the same run: if a hold of the lock
+ * grows with the number of objects, the two differ by far more than the slack.
+ * If the slack is exceeded, the bystander is measured again for as long, beside
+ * a thread that leaves the queue alone: delays in that run are caused by the
+ * machine, and are allowed for.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -27,12 +26,12 @@
 
 #define FEW	10
 #define MANY	10000
-/* The machine may be busy: one good try of so many will do. */
+/* The machine may be busy: one good try of these is enough. */
 #define TRIES	12
 
-/* How much longer a call beside many may take than ten of those beside few. */
+/* How much longer a call beside many may take than ten calls beside few. */
 #define SLACK_NS	(40 * MQ_MS)
-/* How long a process may take to go when it has been killed. */
+/* How long a killed process may take to exit. */
 #define DEATH_NS	(4 * MQ_SECOND)
 
 static bool is_debug(void)
@@ -44,7 +43,7 @@ FIXTURE(hold) {
 	struct mq_queue queue;
 	int fd;			/* O_RDWR, O_NONBLOCK */
 	int epoll;
-	int *fds;		/* MANY that may be open */
+	int *fds;		/* open files, at most 2 * MANY */
 	int count;
 };
 
@@ -80,7 +79,7 @@ FIXTURE_TEARDOWN(hold)
 	EXPECT_EQ(0, mq_cleanup());
 }
 
-/* A queue with these options, and nothing else. */
+/* Remove the queue of the last try, and create one with these options. */
 static int begin(FIXTURE_DATA(hold) *self, const char *options)
 {
 	int error;
@@ -108,7 +107,10 @@ static int open_many(FIXTURE_DATA(hold) *self, int n, int flags)
 	return 0;
 }
 
-/* And poll each for these events: pollers need no threads. */
+/*
+ * Open the queue @n times, and poll each file with epoll, which needs no
+ * threads.
+ */
 static int poll_many(FIXTURE_DATA(hold) *self, int n, uint32_t events)
 {
 	struct epoll_event event = { .events = events };
@@ -124,7 +126,7 @@ static int poll_many(FIXTURE_DATA(hold) *self, int n, uint32_t events)
 	return 0;
 }
 
-/* Receive @n messages by hand. */
+/* Receive and hold @n messages. */
 static int hold_many(int fd, int n)
 {
 	static char buffer[1 << 20];
@@ -152,12 +154,12 @@ struct bystander {
 	bool looks;
 	int stop;
 	int error;
-	uint64_t from_ns;	/* calls that begin later count */
+	uint64_t from_ns;	/* only calls that begin later count */
 	uint64_t worst_ns;
 	uint64_t calls;
 };
 
-/* It opens the queue, sends, looks at the counters if it is to, and closes. */
+/* Open the queue, send, read the counters if @looks, and close; repeat. */
 static void *bystander_thread(void *argument)
 {
 	struct bystander *b = argument;
@@ -202,12 +204,13 @@ static int bystander_end(struct bystander *b)
 	return b->error;
 }
 
-/* How much slower a call may be than the slowest beside nobody. */
+/* How much slower a call may be than the slowest while the queue is idle. */
 #define NOISE_RATIO	4
 
 /*
- * A bystander of that kind had a slowest call of @worst_ns in @took_ns: how much
- * of it is more than what the machine does to any call?
+ * The slowest call of @other was measured in a run of @took_ns. Return by how
+ * much it exceeds what the machine does to any call, which is measured in
+ * another run of that length.
  */
 static uint64_t beyond_noise(const struct bystander *other,
 			     void *(*bystander)(void *), uint64_t took_ns)
@@ -217,7 +220,7 @@ static uint64_t beyond_noise(const struct bystander *other,
 
 	if (pthread_create(&b.thread, NULL, bystander, &b))
 		return other->worst_ns;
-	/* As much at work as the other one was. */
+	/* Keep the CPU as busy as in the measured run. */
 	while (mq_now_ns() < end)
 		;
 	bystander_end(&b);
@@ -226,8 +229,8 @@ static uint64_t beyond_noise(const struct bystander *other,
 }
 
 /*
- * One who does something with @n of a thing: prepare it, do it.  Who looks waits
- * for what is due by then, as he is to see it, so not all bystanders do.
+ * An attack: prepare @n objects, then run an operation on them. Reading the
+ * counters first does all that is due, so a bystander does it only if @looks.
  */
 struct attack {
 	const char *options;
@@ -237,8 +240,8 @@ struct attack {
 };
 
 /*
- * The slowest call beside @n of a thing, in the best of some tries, or in the
- * first that is good enough.
+ * Measure the slowest call beside @n objects: the best of @tries tries, or the
+ * first one that takes no more than @enough_ns.
  */
 static int worst(FIXTURE_DATA(hold) *self, const struct attack *attack, int n,
 		 int tries, uint64_t enough_ns, uint64_t *worst_ns)
@@ -269,7 +272,7 @@ static int worst(FIXTURE_DATA(hold) *self, const struct attack *attack, int n,
 	return 0;
 }
 
-/* Few and many of a thing are nearly the same to others. */
+/* Expect that many objects slow others down little more than few. */
 #define EXPECT_BOUNDED(attack, many)					\
 	EXPECT_BOUNDED_BY(attack, many, SLACK_NS)
 
@@ -279,7 +282,7 @@ static int worst(FIXTURE_DATA(hold) *self, const struct attack *attack, int n,
 	ASSERT_EQ(0, worst(self, attack, FEW, 3, 0, &__few));		\
 	__most = 10 * __few + (slack_ns) * (is_debug() ? 10 : 1);	\
 	ASSERT_EQ(0, worst(self, attack, many, TRIES, __most, &__many)); \
-	TH_LOG("the slowest call of another: %llu us beside %d, %llu us " \
+	TH_LOG("slowest bystander call: %llu us beside %d, %llu us " \
 	       "beside %d", (unsigned long long)__few / 1000, FEW,	\
 	       (unsigned long long)__many / 1000, many);		\
 	EXPECT_LE(__many, __most);					\
@@ -297,7 +300,9 @@ static int write_option(FIXTURE_DATA(hold) *self, int n)
 	return mq_sysfs_set(&self->queue, "retry_ms", "7");
 }
 
-/* Each would wake all: ten thousand of them a hundred million. */
+/*
+ * If each of ten thousand pollers woke all, that would be 100 million wake-ups.
+ */
 TEST_F(hold, option_that_changes_wakes_each_poller_once)
 {
 	static const struct attack attack = {
@@ -321,7 +326,7 @@ static int let_leases_end(FIXTURE_DATA(hold) *self, int n)
 
 	if (done < 0)
 		return done;
-	/* By itself, and not because somebody looks. */
+	/* The timer has to end the leases, not a call that looks. */
 	mq_sleep_ms(300);
 	return mq_wait_until(!mq_stat_of(&self->queue, in_flight)) ?
 	       0 : -ETIMEDOUT;
@@ -335,18 +340,18 @@ TEST_F(hold, leases_that_end_together_wake_their_consumer_once)
 	};
 
 	/*
-	 * Each portion wakes the 2000 once, with no lock held, which is the
-	 * processors' time, of which a bystander gets a part; it was 36 seconds.
+	 * Each portion wakes the 2000 pollers once. The lock is not held, but
+	 * the bystander shares the CPUs with that work, hence the larger slack.
 	 */
 	EXPECT_BOUNDED_BY(&attack, 2 * MANY, 1000 * MQ_MS);
 }
 
-/* The next one that is active was looked for among all. */
+/* Finding the next active consumer must not walk through all open files. */
 static int open_consumers(FIXTURE_DATA(hold) *self, int n)
 {
 	int error = open_many(self, n, O_WRONLY);
 
-	/* In the order in which they came. */
+	/* They are closed in the order in which they were opened. */
 	return error ?: open_many(self, 200, O_RDONLY);
 }
 
@@ -371,7 +376,7 @@ TEST_F(hold, next_active_consumer_is_at_hand)
 
 /* -- time ------------------------------------------------------------------ */
 
-/* Due together, at that instant. */
+/* Send @n messages that are all due at the time @at. */
 static int delay_many(FIXTURE_DATA(hold) *self, int n, uint64_t at)
 {
 	const struct mq_message message = {
@@ -413,7 +418,7 @@ static void *opener_thread(void *argument)
 	return NULL;
 }
 
-/* To be at work on all that is due would take each of them its whole time. */
+/* An open must not wait until all that is due is done. */
 TEST_F(hold, who_does_not_look_does_not_wait_for_what_is_due)
 {
 	uint64_t most_ns = SLACK_NS * (is_debug() ? 10 : 1);
@@ -426,14 +431,17 @@ TEST_F(hold, who_does_not_look_does_not_wait_for_what_is_due)
 		at = mq_clock_ns(CLOCK_REALTIME) + ahead;
 		ASSERT_EQ(0, delay_many(self, 10 * MANY, at));
 		now = mq_clock_ns(CLOCK_REALTIME);
-		/* All of it is to be there by then, however long that takes. */
+		/* If sending them took too long, try again with more time. */
 		if (now + 50 * MQ_MS >= at) {
 			ahead *= 2;
 			continue;
 		}
 		memset(&b, 0, sizeof(b));
 		b.queue = &self->queue;
-		/* Just before it begins, and not long: the machine may be busy. */
+		/*
+		 * Count only calls around the due time: the machine may be busy
+		 * before.
+		 */
 		b.from_ns = mq_now_ns() + at - now - 2 * MQ_MS;
 		while (mq_clock_ns(CLOCK_REALTIME) < at - 20 * MQ_MS)
 			mq_sleep_ms(5);
@@ -442,7 +450,7 @@ TEST_F(hold, who_does_not_look_does_not_wait_for_what_is_due)
 		while (mq_clock_ns(CLOCK_REALTIME) < at + 60 * MQ_MS)
 			mq_sleep_ms(5);
 		ASSERT_EQ(0, bystander_end(&b));
-		/* Who looks sees all of it. */
+		/* The counters show that all of it is done. */
 		EXPECT_EQ(0, mq_stat_of(&self->queue, delayed));
 		EXPECT_EQ(10 * MANY, mq_stat_of(&self->queue, ready));
 		if (b.worst_ns > most_ns)
@@ -451,13 +459,15 @@ TEST_F(hold, who_does_not_look_does_not_wait_for_what_is_due)
 		if (b.worst_ns < best_ns)
 			best_ns = b.worst_ns;
 	}
-	TH_LOG("the slowest open: %llu us", (unsigned long long)best_ns / 1000);
+	TH_LOG("slowest open: %llu us", (unsigned long long)best_ns / 1000);
 	EXPECT_GE(most_ns, best_ns);
 }
 
 /* -- walks ----------------------------------------------------------------- */
 
-/* One in 400 can be purged; all others are in flight. */
+/*
+ * Send and hold @n messages, and release one in 400: only those can be purged.
+ */
 static int sow(FIXTURE_DATA(hold) *self, int n)
 {
 	int i, error = mq_fill_fast(self->fd, n) ?: hold_many(self->fd, n);
@@ -476,7 +486,9 @@ static int reap(FIXTURE_DATA(hold) *self, int n)
 	return done == (n + 399) / 400 ? 0 : -EBADMSG;
 }
 
-/* Were it one hold of the lock, another call would wait for all of it. */
+/*
+ * In one hold of the lock, a purge would make other calls wait for all of it.
+ */
 TEST_F(hold, purge_passes_few_messages_at_a_time)
 {
 	uint64_t from, took = 0;
@@ -494,13 +506,13 @@ TEST_F(hold, purge_passes_few_messages_at_a_time)
 		ASSERT_EQ(0, bystander_end(&b));
 		parts = beyond_noise(&b, bystander_thread, took) < took / 2;
 	}
-	TH_LOG("the slowest call of another: %llu us, the purge: %llu us",
+	TH_LOG("slowest bystander call: %llu us, the purge: %llu us",
 	       (unsigned long long)b.worst_ns / 1000,
 	       (unsigned long long)took / 1000);
 	EXPECT_TRUE(parts);
 }
 
-/* One of them at a time, by id, from the middle. */
+/* Many messages, of which single ones are purged, from the middle on. */
 static int fill(FIXTURE_DATA(hold) *self, int n)
 {
 	return mq_fill_fast(self->fd, n);
@@ -523,7 +535,7 @@ TEST_F(hold, message_is_looked_for_in_portions)
 	EXPECT_BOUNDED(&attack, 10 * MANY);
 }
 
-/* The way to one at the far end is short, and that to the next one, too. */
+/* A message is found fast from the near end, and from the last one found. */
 TEST_F(hold, single_messages_are_found_from_where_that_is_near)
 {
 	uint64_t from, near_ns = 0, far_ns = UINT64_MAX;
@@ -536,7 +548,7 @@ TEST_F(hold, single_messages_are_found_from_where_that_is_near)
 		for (i = 1; i <= 500; i++)
 			ASSERT_EQ(1, mq_purge(self->fd, i, i));
 		near_ns = mq_now_ns() - from;
-		/* The first one is far, from both sides. */
+		/* The first of these is far from both ends. */
 		from = mq_now_ns();
 		for (i = 1; i <= 500; i++)
 			ASSERT_EQ(1, mq_purge(self->fd, 250000 + i, 250000 + i));
@@ -547,7 +559,9 @@ TEST_F(hold, single_messages_are_found_from_where_that_is_near)
 	TH_LOG("500 at the beginning in %llu us, 1000 elsewhere in %llu us",
 	       (unsigned long long)near_ns / 1000,
 	       (unsigned long long)far_ns / 1000);
-	/* From the beginning it would be 250 million places. */
+	/*
+	 * Walks from the beginning would pass hundreds of millions of messages.
+	 */
 	EXPECT_LE(far_ns, 20 * near_ns + MQ_SECOND);
 }
 
@@ -594,7 +608,10 @@ TEST_F(hold, ids_are_forgotten_in_portions)
 	EXPECT_BOUNDED(&attack, 10 * MANY);
 }
 
-/* So many open files have looked at one message in the middle. */
+/*
+ * Let @n open files peek at a message in the middle: each leaves a cursor
+ * there.
+ */
 static int leave_cursors(FIXTURE_DATA(hold) *self, int n)
 {
 	struct devmq_record record;
@@ -617,7 +634,7 @@ static int leave_cursors(FIXTURE_DATA(hold) *self, int n)
 	return error;
 }
 
-/* Others' places are in the way of each look, and of each purge. */
+/* Peek and purge across the cursors of other open files. */
 static int look_past_cursors(FIXTURE_DATA(hold) *self, int n)
 {
 	struct devmq_record record;
@@ -639,7 +656,7 @@ TEST_F(hold, places_of_others_are_passed_few_at_a_time)
 	EXPECT_BOUNDED(&attack, MANY);
 }
 
-/* A message for each of so many keys, of each of which one is in flight. */
+/* Send two messages for each of @n keys, and hold one of each key. */
 static int fill_keys(FIXTURE_DATA(hold) *self, int n)
 {
 	char key[32];
@@ -653,7 +670,7 @@ static int fill_keys(FIXTURE_DATA(hold) *self, int n)
 	return hold_many(self->fd, n);
 }
 
-/* Each key gets another turn. */
+/* Release all and receive again: each key gets another turn. */
 static int settle_keys(FIXTURE_DATA(hold) *self, int n)
 {
 	if (mq_settle(self->fd, 1, UINT64_MAX, DEVMQ_ACTION_RELEASE) != n)
@@ -671,7 +688,7 @@ TEST_F(hold, keys_take_turns_in_portions)
 	EXPECT_BOUNDED(&attack, MANY);
 }
 
-/* All that somebody holds goes back by another's word. */
+/* Revoke all deliveries. */
 static int revoke_all(FIXTURE_DATA(hold) *self, int n)
 {
 	struct devmq_revoke revoke = { .size = sizeof(revoke) };
@@ -697,8 +714,8 @@ TEST_F(hold, revoking_settles_few_at_a_time)
 }
 
 /*
- * So many consumers hold a message each, and have met another one that comes alone,
- * as it may have killed its consumer: they wait until somebody has taken it.
+ * @n consumers hold a message each. The next message has failed and is
+ * delivered alone, so they get nothing until another consumer takes it.
  */
 static int meet_many(FIXTURE_DATA(hold) *self, int n)
 {
@@ -712,7 +729,7 @@ static int meet_many(FIXTURE_DATA(hold) *self, int n)
 			0 : -EIO;
 	if (error)
 		return error;
-	/* The last one has failed once, of twice. */
+	/* The last message has failed once, and dies of a second failure. */
 	if (mq_read(self->fd, data, sizeof(data)) <= 0 ||
 	    mq_retry(self->fd, n + 1, 1) != 1)
 		return -EIO;
@@ -743,11 +760,11 @@ TEST_F(hold, consumers_that_waited_for_one_to_be_taken_are_told_in_portions)
 	EXPECT_BOUNDED(&attack, MANY);
 }
 
-/* -- ends ------------------------------------------------------------------ */
+/* -- killed processes ------------------------------------------------------ */
 
 /*
- * A process that calls @run, for which it has @seconds at least, is killed when
- * it has begun: how long it takes to go, or a negative errno.
+ * Kill a process that is in the middle of @run. Returns how many nanoseconds it
+ * takes to exit, or a negative errno: EALREADY if @run ended first.
  */
 static long long killed_ns(FIXTURE_DATA(hold) *self,
 			   int (*run)(FIXTURE_DATA(hold) *self))
@@ -776,7 +793,6 @@ static long long killed_ns(FIXTURE_DATA(hold) *self,
 	kill(child, SIGKILL);
 	if (waitpid(child, &status, 0) != child)
 		return -errno;
-	/* It was still at it. */
 	if (!WIFSIGNALED(status))
 		return -EALREADY;
 	return mq_now_ns() - from;
@@ -786,11 +802,11 @@ static long long killed_ns(FIXTURE_DATA(hold) *self,
 	long long __ns = killed_ns(self, run);				\
 									\
 	ASSERT_LE(0, __ns);						\
-	TH_LOG("gone after %lld ms", __ns / 1000000);			\
+	TH_LOG("exited after %lld ms", __ns / 1000000);			\
 	EXPECT_GE(DEATH_NS * (is_debug() ? 5 : 1), __ns);		\
 } while (0)
 
-/* Each of the ranges is all that is held. */
+/* Settle as often as one call allows: each time, extend all deliveries. */
 static int extend_all(FIXTURE_DATA(hold) *self)
 {
 	struct devmq_settlement *s = calloc(DEVMQ_SETTLE_MAX, sizeof(*s));
@@ -810,11 +826,11 @@ TEST_F(hold, settling_ends_with_its_process)
 	ASSERT_EQ(0, mq_fill_fast(self->fd, 5 * MANY));
 	ASSERT_EQ(0, hold_many(self->fd, 5 * MANY));
 	EXPECT_DIES(extend_all);
-	/* What it had not got to is held all the same. */
+	/* All deliveries are still held. */
 	EXPECT_EQ(5 * MANY, mq_held(self->fd));
 }
 
-/* The same as a command of io_uring. */
+/* The same, by a command of io_uring. */
 static int extend_all_by_ring(FIXTURE_DATA(hold) *self)
 {
 	static struct devmq_settlement s[DEVMQ_SETTLE_MAX];
@@ -849,14 +865,17 @@ TEST_F(hold, settling_by_io_uring_ends_with_its_process)
 	ASSERT_EQ(0, mq_fill_fast(self->fd, 5 * MANY));
 	ASSERT_EQ(0, hold_many(self->fd, 5 * MANY));
 	EXPECT_DIES(extend_all_by_ring);
-	/* The ring goes a while after its process, and with it its reference. */
+	/*
+	 * All deliveries are still held. The kernel frees the ring, and its
+	 * reference to the file, only later.
+	 */
 	EXPECT_EQ(5 * MANY, mq_held(self->fd));
 }
 
 #define LINES	(64 << 20)
 static char lines[LINES];
 
-/* A message each. */
+/* Each newline is a message. */
 static int write_newlines(FIXTURE_DATA(hold) *self)
 {
 	return mq_write(self->fd, lines, LINES) == LINES ? 0 : -EIO;
@@ -874,7 +893,7 @@ TEST_F(hold, write_of_lines_ends_with_its_process)
 
 /* -- a consumer that dies -------------------------------------------------- */
 
-/* A process that holds @n deliveries: its id, or a negative errno. */
+/* Fork a process that holds @n deliveries: its pid, or a negative errno. */
 static pid_t holder(FIXTURE_DATA(hold) *self, int n)
 {
 	int pipes[2], fd;
@@ -898,7 +917,9 @@ static pid_t holder(FIXTURE_DATA(hold) *self, int n)
 	return child;
 }
 
-/* Somebody receives by hand, and closes, all the time: from another queue. */
+/*
+ * Open another queue, receive a message without settling it, and close; repeat.
+ */
 static void *receiver_thread(void *argument)
 {
 	struct bystander *b = argument;
@@ -959,7 +980,7 @@ TEST_F(hold, consumer_that_dies_with_much_keeps_nobody_waiting)
 		if (b.worst_ns < best_ns)
 			best_ns = b.worst_ns;
 	}
-	TH_LOG("the slowest receive of another: %llu us",
+	TH_LOG("slowest bystander receive: %llu us",
 	       (unsigned long long)best_ns / 1000);
 	EXPECT_GE(most_ns, best_ns);
 }

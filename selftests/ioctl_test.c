@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What holds for every ioctl: sizes, pointers, flags, reserved members, access
- * modes.  Compiled a second time as a 32-bit program.
+ * Rules for every ioctl: sizes, pointers, flags, reserved members, access
+ * modes. This file is compiled a second time, as a 32-bit program.
  */
 #include <stddef.h>
 #include <sys/mman.h>
@@ -13,7 +13,7 @@
 #include "helpers/record.h"
 #include "helpers/settle.h"
 
-/* Every ioctl's structure, with something behind it to make it larger. */
+/* The structures of all ioctls, with space behind them for larger sizes. */
 union argument {
 	__u32 size;
 	struct {
@@ -46,7 +46,7 @@ FIXTURE_VARIANT(ioctl) {
 	unsigned long command;
 	size_t size;
 	__u32 known_flags;
-	bool reading, writing, looking;	/* which opens may use it */
+	bool reading, writing, looking;	/* allowed access modes */
 	bool setting;			/* DEVMQ_CONSUMER_SET is given */
 	struct {
 		size_t offset, size;
@@ -54,7 +54,7 @@ FIXTURE_VARIANT(ioctl) {
 	struct {
 		size_t offset, size;
 	} out[12];
-	size_t first_size;		/* of its first version, if less */
+	size_t first_size;		/* of the first version, if smaller */
 };
 
 #define MEMBER(type, name) \
@@ -196,7 +196,7 @@ FIXTURE_SETUP(ioctl)
 	ASSERT_EQ(0, mq_get(self->fd, "m1"));
 	ASSERT_EQ(0, mq_stat(&self->queue, &self->before));
 
-	/* The argument is right, and what is only "out" holds poison. */
+	/* The argument is valid, and its output members are poisoned. */
 	for (i = 0; i < ARRAY_SIZE(variant->out); i++)
 		memset(argument->bytes + variant->out[i].offset, MQ_POISON,
 		       variant->out[i].size);
@@ -241,7 +241,7 @@ FIXTURE_TEARDOWN(ioctl)
 	EXPECT_EQ(0, mq_cleanup());
 }
 
-/* Is all as it was before the call? */
+/* Are the counters and the consumer the same as before the call? */
 static bool unchanged(FIXTURE_DATA(ioctl) *self)
 {
 	struct devmq_consumer consumer;
@@ -258,7 +258,7 @@ static bool unchanged(FIXTURE_DATA(ioctl) *self)
 	       consumer.held == 1;
 }
 
-/* The same call fails, writes nothing and changes nothing. */
+/* Expect that the call fails, writes nothing and changes nothing. */
 #define EXPECT_REFUSED(expected, fd) do {				\
 	static union argument __copy;					\
 									\
@@ -282,7 +282,7 @@ TEST_F(ioctl, exact_size_works_and_writes_what_is_out)
 			poison &= self->argument.bytes[variant->out[i].offset +
 						       j] == (char)MQ_POISON;
 		EXPECT_FALSE(poison) {
-			TH_LOG("out member at %zu is not written",
+			TH_LOG("output member at %zu is not written",
 			       variant->out[i].offset);
 		}
 	}
@@ -315,7 +315,10 @@ TEST_F(ioctl, any_size_since_the_first_version_works)
 	size_t i, size, first = variant->first_size ?: variant->size;
 
 	for (size = first; size < variant->size; size++) {
-		/* What counts of what is new is zero, what does not is not. */
+		/*
+		 * New members within the size are zero, those beyond it are
+		 * poisoned.
+		 */
 		memset(self->argument.bytes + first, 0, size - first);
 		memset(self->argument.bytes + size, MQ_POISON, 64);
 		self->argument.size = size;
@@ -402,7 +405,7 @@ TEST_F(ioctl, bad_pointer_is_efault)
 	for (i = 0; i < ARRAY_SIZE(bad); i++) {
 		EXPECT_EQ(-EFAULT, mq_ioctl(self->fd, variant->command,
 					    (void *)bad[i])) {
-			TH_LOG("of pointer %zx", (size_t)bad[i]);
+			TH_LOG("pointer %zx", (size_t)bad[i]);
 		}
 	}
 	EXPECT_TRUE(unchanged(self));
@@ -500,7 +503,7 @@ TEST_F(ioctl, wrong_access_mode_is_ebadf)
 
 TEST_F(ioctl, allowed_access_mode_is_enough)
 {
-	/* Settling is for the open file that holds the delivery. */
+	/* Only the open file that holds a delivery can settle it. */
 	int held = variant->command == DEVMQ_IOC_SETTLE ? -ESTALE : 0;
 
 	if (variant->looking) {
@@ -544,7 +547,7 @@ TEST_F(ioctl, number_with_a_size_or_direction_is_unknown)
 	EXPECT_TRUE(unchanged(self));
 }
 
-/* -- what is not of one ioctl ----------------------------------------------- */
+/* -- rules that are not about a single ioctl ------------------------------- */
 
 FIXTURE(command) {
 	struct mq_queue queue;
@@ -650,11 +653,11 @@ TEST_F(command, states_that_do_not_exist_are_einval)
 		purge.states = 1U << bit;
 		EXPECT_EQ(known ? 0 : -EINVAL,
 			  mq_ioctl(self->fd, DEVMQ_IOC_PEEK, &peek)) {
-			TH_LOG("peek at state %u", bit);
+			TH_LOG("peek, state %u", bit);
 		}
 		EXPECT_EQ(known ? 0 : -EINVAL,
 			  mq_ioctl(self->fd, DEVMQ_IOC_PURGE, &purge)) {
-			TH_LOG("purge of state %u", bit);
+			TH_LOG("purge, state %u", bit);
 		}
 	}
 }
@@ -700,7 +703,7 @@ TEST_F(command, consumer_get_ignores_what_is_only_out)
 {
 	struct devmq_consumer consumer;
 
-	/* Without the flag for setting, the members are not taken. */
+	/* Without DEVMQ_CONSUMER_SET the members are ignored. */
 	memset(&consumer, 0xff, sizeof(consumer));
 	consumer.size = sizeof(consumer);
 	consumer.flags = 0;
@@ -726,7 +729,7 @@ TEST_F(command, consumer_set_is_told_back)
 	EXPECT_EQ(0, consumer.prefetch);
 }
 
-/* -- settlements ------------------------------------------------------------ */
+/* -- settlements ----------------------------------------------------------- */
 
 TEST_F(command, settle_wants_1_to_4096_settlements)
 {
@@ -836,7 +839,10 @@ TEST_F(command, settlement_has_only_what_its_action_takes)
 	struct devmq_settlement settlement;
 	unsigned int i;
 
-	/* What is right finds nothing to do here, what is wrong not even that. */
+	/*
+	 * A valid settlement gives ESTALE, as nothing is held, an invalid one
+	 * EINVAL.
+	 */
 	for (i = 0; i < ARRAY_SIZE(actions); i++) {
 		mq_settlement(&settlement, 1, 1, actions[i].action);
 		settlement.delay_ns = 1;

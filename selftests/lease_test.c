@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Deliveries that are taken back when their lease is over.
- */
+/* Leases: a delivery returns to the queue when its lease ends. */
 #include <poll.h>
 #include <signal.h>
 #include <sys/epoll.h>
@@ -48,11 +46,11 @@ static uint64_t get_lease(int fd)
 	return mq_consumer_get(fd, &consumer) ? ~0ULL : consumer.lease_ns;
 }
 
-/* Are so many messages ready by now, if one waits? */
+/* Wait until this many messages are ready. False if that does not happen. */
 #define BACK(count) \
 	mq_wait_until(mq_stat_of(&self->queue, ready) == (count))
 
-/* -- how long it is ---------------------------------------------------------- */
+/* -- the length of a lease ------------------------------------------------- */
 
 TEST_F(lease, queue_has_none_by_default)
 {
@@ -144,7 +142,10 @@ TEST_F(lease, longest_one_does_not_wrap_around)
 	};
 	unsigned int i;
 
-	/* It may be refused; if it is taken, it is long. */
+	/*
+	 * Such a lease may be refused; if it is accepted, it does not wrap
+	 * around.
+	 */
 	ASSERT_EQ(0, mq_fill(self->fd, ARRAY_SIZE(longest)));
 	for (i = 0; i < ARRAY_SIZE(longest); i++) {
 		int error = set_lease(self->fd, longest[i]);
@@ -159,7 +160,7 @@ TEST_F(lease, longest_one_does_not_wrap_around)
 	EXPECT_EQ(ARRAY_SIZE(longest), mq_held(self->fd));
 }
 
-/* -- its end ----------------------------------------------------------------- */
+/* -- the end of a lease ---------------------------------------------------- */
 
 TEST_F(lease, message_comes_back_with_a_failure)
 {
@@ -204,7 +205,7 @@ TEST_F(lease, end_wakes_a_sleeping_reader)
 	struct mq_call call;
 	char data[8] = {};
 
-	/* Nobody makes a call that could notice: a timer does it. */
+	/* No call could notice the end of the lease: a timer does. */
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(0, set_lease(self->fd, 50 * MQ_MS));
 	ASSERT_EQ(0, mq_fill(self->fd, 1));
@@ -300,7 +301,10 @@ TEST_F(lease, settled_delivery_has_none)
 	uint64_t lease;
 
 	ASSERT_EQ(0, mq_fill(self->fd, 1));
-	/* Long enough at some time: then its end finds nothing to do. */
+	/*
+	 * Double the lease until the ack comes in time; its end then has no
+	 * effect.
+	 */
 	for (lease = 30 * MQ_MS; lease < MQ_HOUR; lease *= 2) {
 		ASSERT_EQ(0, set_lease(self->fd, lease));
 		ASSERT_EQ(0, mq_get(self->fd, "m1"));
@@ -316,7 +320,7 @@ TEST_F(lease, settled_delivery_has_none)
 
 TEST_F(lease, delivery_after_it_has_one_of_its_own)
 {
-	/* The first lease ends in the time of the second one. */
+	/* The first lease would end during the second delivery. */
 	ASSERT_EQ(0, mq_fill(self->fd, 1));
 	ASSERT_EQ(0, set_lease(self->fd, 50 * MQ_MS));
 	ASSERT_EQ(0, mq_get(self->fd, "m1"));
@@ -377,7 +381,7 @@ TEST_F(lease, failures_add_up_with_each_end)
 	}
 }
 
-/* -- too late ---------------------------------------------------------------- */
+/* -- late settlements ------------------------------------------------------ */
 
 TEST_F(lease, late_settlement_is_estale_and_harms_nothing)
 {
@@ -396,7 +400,7 @@ TEST_F(lease, late_settlement_is_estale_and_harms_nothing)
 		EXPECT_EQ(-ESTALE, mq_settle(self->fd, 1, 1, actions[i]));
 	MQ_EXPECT(&self->queue, 1, READY, 1, 1, LEASE);
 
-	/* And when somebody else has it. */
+	/* The same while another consumer holds the message. */
 	ASSERT_EQ(0, mq_get(self->other, "m1"));
 	ASSERT_EQ(0, mq_stat(&self->queue, &before));
 	for (i = 0; i < ARRAY_SIZE(actions); i++)
@@ -460,9 +464,9 @@ TEST_F(lease, same_consumer_gets_it_again_and_may_settle_that)
 	EXPECT_EQ(1, mq_ack(self->fd, 1));
 }
 
-/* -- messages that are half read --------------------------------------------- */
+/* -- half-read messages ---------------------------------------------------- */
 
-/* Lose message 1 ("abcdef") after its first two bytes. */
+/* Read two bytes of message 1, "abcdef", and let its lease end. */
 #define LOSE_HALF_READ() do {						\
 	ASSERT_EQ(6, mq_put(self->fd, "abcdef"));			\
 	ASSERT_EQ(0, set_lease(self->fd, 1));				\
@@ -551,7 +555,7 @@ TEST_F(lease, wholly_read_message_lost_is_no_estale_to_read)
 	EXPECT_EQ(0, mq_get(self->fd, "m2"));
 }
 
-/* -- extended ---------------------------------------------------------------- */
+/* -- extended leases ------------------------------------------------------- */
 
 TEST_F(lease, extend_gives_the_lease_that_it_names)
 {
@@ -562,7 +566,7 @@ TEST_F(lease, extend_gives_the_lease_that_it_names)
 	ASSERT_EQ(0, mq_look_id(&self->queue, 1, &self->look));
 	EXPECT_TRUE(mq_is_from_now(self->look.extra.due_ns, 5 * MQ_HOUR));
 
-	/* Zero is what the consumer's deliveries get. */
+	/* 0 stands for the lease of the consumer. */
 	EXPECT_EQ(1, mq_extend(self->fd, 1, 0));
 	ASSERT_EQ(0, mq_look_id(&self->queue, 1, &self->look));
 	EXPECT_TRUE(mq_is_from_now(self->look.extra.due_ns, MQ_HOUR));
@@ -664,7 +668,7 @@ TEST_F(lease, half_read_message_can_be_extended)
 	EXPECT_EQ(1, mq_ack(self->fd, 1));
 }
 
-/* -- two ends at the same time ------------------------------------------------ */
+/* -- two events at the same time ------------------------------------------- */
 
 TEST_F(lease, close_at_its_end_counts_one_failure)
 {
@@ -673,7 +677,10 @@ TEST_F(lease, close_at_its_end_counts_one_failure)
 	struct devmq_record record;
 	int fd;
 
-	/* A little earlier when that was too late, or later: so they meet. */
+	/*
+	 * Close a little earlier if the lease ended first, else later: so they
+	 * meet.
+	 */
 	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "max_deliveries", "0"));
 	ASSERT_EQ(0, mq_fill(self->fd, 1));
 	for (round = 0; round < 100; round++) {
@@ -699,7 +706,7 @@ TEST_F(lease, close_at_its_end_counts_one_failure)
 			wait += wait / 20;
 		}
 	}
-	TH_LOG("%u of %u ended by the lease", leases, failures);
+	TH_LOG("%u of %u deliveries ended by their lease", leases, failures);
 	EXPECT_EQ(1, mq_stat_of(&self->queue, ready));
 }
 
@@ -732,7 +739,7 @@ TEST_F(lease, settlement_at_its_end_is_either_done_or_stale)
 		MQ_EXPECT(&self->queue, round + 1, READY, 1, 1, LEASE);
 		ASSERT_EQ(1, mq_purge(self->fd, 0, 0));
 	}
-	TH_LOG("%u of %u were in time", acked, round);
+	TH_LOG("%u of %u acknowledgements were in time", acked, round);
 }
 
 TEST_F(lease, holder_that_is_killed_at_its_end_loses_nothing)

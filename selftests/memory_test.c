@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What memory the module keeps: all of it is counted, whose it is, how much
- * there may be, and that a message that stays does not keep that of those that
- * went.
+ * The memory of the module: all of it is counted and charged to the right user,
+ * within bounds, and a message that stays does not pin the memory of messages
+ * that are gone.
  */
 #include <signal.h>
 #include <sys/resource.h>
@@ -24,7 +24,7 @@
 
 FIXTURE(memory) {
 	struct mq_queue queue;
-	int fd;			/* O_RDWR, O_NONBLOCK, acknowledges by hand */
+	int fd;			/* O_RDWR, O_NONBLOCK, ack=manual */
 	char total[64];		/* max_total_bytes as it was */
 };
 
@@ -49,7 +49,7 @@ static long long used(void)
 	return number_in(USED_BYTES);
 }
 
-/* What is charged to a user. */
+/* The bytes that are charged to a user. */
 static long long used_by(uid_t uid)
 {
 	char text[4096], *line, *rest = text;
@@ -69,13 +69,13 @@ static long long used_by(uid_t uid)
 FIXTURE_TEARDOWN(memory)
 {
 	EXPECT_EQ(0, mq_write_file(MQ_TOTAL_BYTES, self->total));
-	/* Half of the other again. */
+	/* 0 stands for the default, half of max_total_bytes. */
 	EXPECT_EQ(0, mq_write_file(USER_BYTES, "0"));
 	close(self->fd);
 	EXPECT_EQ(0, mq_cleanup());
-	/* Whatever it was charged for has been given back. */
+	/* Everything that was charged has been uncharged. */
 	EXPECT_TRUE(mq_wait_until(!used())) {
-		TH_LOG("%lld bytes are left", used());
+		TH_LOG("%lld bytes are still charged", used());
 	}
 }
 
@@ -84,12 +84,12 @@ FIXTURE_TEARDOWN(memory)
 	ASSERT_EQ(0, mq_consumer_set(self->fd, DEVMQ_ACK_MANUAL, 0));	\
 } while (0)
 
-/* -- small messages that stay ------------------------------------------------ */
+/* -- small messages that stay ---------------------------------------------- */
 
 #define ROUNDS	300		/* each leaves one small message */
-#define LARGE	40		/* and this many large ones go with it */
+#define LARGE	40		/* large messages beside each small one */
 
-/* Send a small message between large ones, and have those be done. */
+/* Send a small message between large ones, and acknowledge the large ones. */
 static int leave_one(int fd, unsigned int i, bool keyed)
 {
 	char small[32], large[1001] = "";
@@ -118,7 +118,7 @@ static int leave_one(int fd, unsigned int i, bool keyed)
 	return mq_settle(fd, first, last, DEVMQ_ACTION_ACK) == LARGE ? 0 : -EIO;
 }
 
-/* The same, but the small one goes to another queue before the others are done. */
+/* The same, but move the small message to another queue before that. */
 static int leave_one_elsewhere(int fd, int to, unsigned int i)
 {
 	char small[32], large[1001] = "";
@@ -154,7 +154,7 @@ static int leave_one_elsewhere(int fd, int to, unsigned int i)
 	return mq_settle(fd, 1, UINT64_MAX, DEVMQ_ACTION_ACK) == LARGE ? 0 : -EIO;
 }
 
-/* The next small message, for whoever wants it in another state: its id. */
+/* Receive the next message, which must be a small one: its id. */
 static long long take_small(int fd)
 {
 	char small[32];
@@ -164,12 +164,12 @@ static long long take_small(int fd)
 	return mq_last_id(fd);
 }
 
-/* Memory that small messages take, and what goes round, but not what went. */
+/* Expect that little more memory is used than the small messages need. */
 #define IS_COMPACT() EXPECT_TRUE(mq_wait_until(used() < 3 * MEBI)) {	\
-	TH_LOG("%lld bytes are kept", used());				\
+	TH_LOG("%lld bytes are used", used());				\
 }
 
-/* All small messages come, in order. */
+/* Receive and acknowledge all small messages, in order. */
 static int all_small(int fd)
 {
 	char small[32], wanted[32];
@@ -202,7 +202,7 @@ TEST_F(memory, messages_that_wait_keep_little)
 	EXPECT_EQ(0, all_small(self->fd));
 }
 
-/* Their chunks belong to the queue that they left, which does not find them. */
+/* The chunks of moved messages belong to the queue that they have left. */
 TEST_F(memory, messages_that_were_moved_keep_little)
 {
 	struct mq_queue other;
@@ -221,8 +221,8 @@ TEST_F(memory, messages_that_were_moved_keep_little)
 	close(to);
 }
 
-#define FEW		200	/* messages, of some chunks */
-#define KEEP		40	/* one of so many stays */
+#define FEW		200	/* messages, in several chunks */
+#define KEEP		40	/* one of this many stays */
 
 /* Send some small messages on a new open file, and settle most of them. */
 static int leave_some(const struct mq_queue *queue, int fd)
@@ -245,7 +245,7 @@ static int leave_some(const struct mq_queue *queue, int fd)
 	return 0;
 }
 
-/* Use up all memory that the caller may have, with messages to a queue. */
+/* Send messages to a queue until the bound of the caller is reached. */
 static int use_up(const struct mq_queue *queue)
 {
 	static char data[60000];
@@ -254,7 +254,10 @@ static int use_up(const struct mq_queue *queue)
 	int fd;
 
 	do {
-		/* The first of an open file take what they need and no more. */
+		/*
+		 * The first message of an open file takes only the memory that
+		 * it needs.
+		 */
 		fd = mq_open(queue, O_WRONLY);
 		if (fd < 0)
 			return fd;
@@ -267,8 +270,8 @@ static int use_up(const struct mq_queue *queue)
 }
 
 /*
- * What dies where its sender has no memory left stands in the dead-letter queue
- * where it stood, amid what has gone, and is moved when that queue is compacted.
+ * A message that dies while its sender has no memory left stays in its chunk,
+ * amid freed messages, and is moved when the dead-letter queue is compacted.
  */
 static int die_without_memory(const struct mq_queue *from,
 			      const struct mq_queue *to,
@@ -288,7 +291,9 @@ static int die_without_memory(const struct mq_queue *from,
 		return -ENOMEM;
 	if (mq_settle(out, 1, FEW, DEVMQ_ACTION_REJECT) != FEW / KEEP)
 		return -ESTALE;
-	/* There is memory for this one when the queue has been compacted. */
+	/*
+	 * There is memory for this message once the queue has been compacted.
+	 */
 	return mq_put(in, "x") == 1 ? 0 : -EDQUOT;
 }
 
@@ -311,7 +316,10 @@ TEST_F(memory, dead_messages_that_could_not_get_memory_of_their_own_are_moved_in
 	if (!child)
 		_exit(-die_without_memory(&self->queue, &dead, &fill));
 	ASSERT_EQ(0, mq_wait_child(child));
-	/* What the child held, those that died, and the last one. */
+	/*
+	 * The messages that the child held there, those that died, and the last
+	 * one.
+	 */
 	for (n = 0; !mq_take(fd, &look); n++) {
 		EXPECT_LT(last, look.record.id);
 		last = look.record.id;
@@ -358,7 +366,7 @@ TEST_F(memory, messages_in_flight_keep_little)
 	}
 	IS_COMPACT();
 	EXPECT_EQ(ROUNDS, mq_held(self->fd));
-	/* Every other one is done; the rest comes back. */
+	/* Acknowledge every second message, and release the others. */
 	for (i = 0; i < ROUNDS; i += 2)
 		ASSERT_EQ(1, mq_ack(self->fd, ids[i]));
 	for (i = 1; i < ROUNDS; i += 2)
@@ -379,7 +387,7 @@ TEST_F(memory, messages_that_are_delayed_keep_little)
 	}
 	IS_COMPACT();
 	EXPECT_EQ(ROUNDS, mq_stat_of(&self->queue, delayed));
-	/* Their timers can still be taken down. */
+	/* Their timers can still be cancelled. */
 	EXPECT_EQ(ROUNDS, mq_purge(self->fd, 0, 0));
 }
 
@@ -393,7 +401,10 @@ TEST_F(memory, messages_that_moved_get_ready_in_time)
 
 		snprintf(small, sizeof(small), "small %u", i);
 		ASSERT_LT(0, MQ_SEND(self->fd, .text = small));
-		/* Neighbours that go at once, with their memory. */
+		/*
+		 * Neighbours that are purged at once, and leave their memory
+		 * unused.
+		 */
 		ASSERT_EQ(0, mq_fill_fast(self->fd, 100));
 		ASSERT_EQ(100, mq_purge_states(self->fd, i * 101 + 2, 0, 0));
 	}
@@ -448,9 +459,9 @@ TEST_F(memory, half_read_message_that_moved_is_read_on)
 	EXPECT_STREQ("ll ", part);
 }
 
-/* -- whose it is --------------------------------------------------------------- */
+/* -- the memory of a user -------------------------------------------------- */
 
-/* As nobody, send until that fails: the error. */
+/* As an unprivileged user, send until that fails: the error. */
 static int nobody_sends(const struct mq_queue *queue, bool waits, size_t size)
 {
 	pid_t child = mq_fork();
@@ -480,7 +491,7 @@ TEST_F(memory, a_user_has_half_and_no_more)
 	EXPECT_LT(3 * MEBI, used_by(MQ_NOBODY));
 	EXPECT_GE(4 * MEBI, used_by(MQ_NOBODY));
 	EXPECT_GE(used(), used_by(MQ_NOBODY));
-	/* The rest is there for others. */
+	/* The rest of the memory is left for others. */
 	EXPECT_EQ(1000000, mq_write(self->fd, calloc(1, 1000000), 1000000));
 	EXPECT_LT(1000000, used_by(0));
 }
@@ -505,7 +516,7 @@ TEST_F(memory, whoever_may_exceed_limits_has_all)
 		;
 	EXPECT_EQ(-EDQUOT, mq_write(self->fd, data, sizeof(data)));
 	EXPECT_LT(7 * MEBI, used_by(0));
-	/* With what the open files take. */
+	/* The slack is for the memory of open files. */
 	EXPECT_GE(8 * MEBI + (128 << 10), used());
 }
 
@@ -553,11 +564,11 @@ TEST_F(memory, nobody_else_loses_what_never_got_in)
 	close(fd);
 }
 
-/* -- waiting for some ---------------------------------------------------------- */
+/* -- waiting for memory ---------------------------------------------------- */
 
 #define WRITERS	20
 
-/* Fill the memory there is, but for what one message of 4000 bytes takes. */
+/* Send messages of 4000 bytes until max_total_bytes allows no more. */
 #define FILL()	do {							\
 	char data[4000] = {};						\
 									\
@@ -566,7 +577,7 @@ TEST_F(memory, nobody_else_loses_what_never_got_in)
 		;							\
 } while (0)
 
-/* The oldest message is done: its memory is free. */
+/* Receive and acknowledge the oldest message, which frees its memory. */
 #define FREE_ONE() do {							\
 	char data[4000];						\
 									\
@@ -583,7 +594,7 @@ static int done_of(const struct mq_call *calls)
 	return done;
 }
 
-/* How many that still wait have slept again since, other than @but. */
+/* How many writers that still wait were woken since then, other than @but. */
 static int woken_since(const struct mq_call *calls, const long *switches,
 		       int but)
 {
@@ -616,8 +627,8 @@ TEST_F(memory, what_is_freed_wakes_as_many_as_it_is_enough_for)
 		ASSERT_TRUE(mq_call_sleeps(&calls[i]));
 	}
 	/*
-	 * It is for who has waited longest, and nobody else is woken, unless that
-	 * one took long to come; it was all of them.
+	 * Freed memory goes to the writer that has waited longest. Few others
+	 * are woken, and only if that writer is slow.
 	 */
 	for (step = 1; step <= 6 && !calm; step++) {
 		for (oldest = 0; mq_call_done(&calls[oldest]); oldest++)
@@ -631,7 +642,7 @@ TEST_F(memory, what_is_freed_wakes_as_many_as_it_is_enough_for)
 		       woken_since(calls, switches, oldest) < WRITERS / 4;
 	}
 	EXPECT_TRUE(calm);
-	/* With all the memory there is, they come one after the other. */
+	/* With the full bound restored, each writer gets memory. */
 	ASSERT_EQ(0, mq_write_file(MQ_TOTAL_BYTES, self->total));
 	for (i = 0; i < WRITERS; i++)
 		EXPECT_EQ(sizeof(data), mq_call_result(&calls[i]));
@@ -659,7 +670,7 @@ TEST_F(memory, a_writer_that_is_stopped_keeps_memory_from_nobody)
 	ASSERT_EQ(0, kill(child, SIGSTOP));
 	ASSERT_EQ(0, mq_write_start(&call, fd, data, sizeof(data)));
 	ASSERT_TRUE(mq_call_sleeps(&call));
-	/* Enough for both, at once, and the first is the one who is stopped. */
+	/* Free enough for both; the writer that is first in line is stopped. */
 	for (i = 0; i < 8; i++)
 		FREE_ONE();
 	EXPECT_EQ(sizeof(data), mq_call_result(&call));
@@ -689,7 +700,10 @@ TEST_F(memory, user_who_waits_goes_on_when_that_user_has_memory_again)
 	}
 	ASSERT_TRUE(mq_wait_asleep(child, child, SYS_write));
 	EXPECT_GE(256 * 1024, used_by(MQ_NOBODY));
-	/* What others free is of no use. */
+	/*
+	 * Each acknowledgement frees memory of that user, whose writer
+	 * continues.
+	 */
 	for (i = 0; i < 200; i++) {
 		ASSERT_TRUE(mq_wait_until(mq_stat_of(&self->queue, ready)));
 		FREE_ONE();
@@ -697,9 +711,12 @@ TEST_F(memory, user_who_waits_goes_on_when_that_user_has_memory_again)
 	EXPECT_EQ(0, mq_wait_child(child));
 }
 
-/* -- all that is kept counts --------------------------------------------------- */
+/* -- all memory is charged ------------------------------------------------- */
 
-/* In a child: become nobody and open the queue until that fails: its errno. */
+/*
+ * In a child: as an unprivileged user, open the queue until that fails: its
+ * errno.
+ */
 static int open_until_refused(const struct mq_queue *queue)
 {
 	struct rlimit limit = { 100000, 100000 };
@@ -714,7 +731,7 @@ static int open_until_refused(const struct mq_queue *queue)
 	return -fd;
 }
 
-/* As nobody, open the queue until that fails: the error. */
+/* As an unprivileged user, open the queue until that fails: the error. */
 static int nobody_opens(const struct mq_queue *queue)
 {
 	pid_t child = mq_fork();
@@ -747,12 +764,12 @@ TEST_F(memory, user_has_no_more_open_files_than_memory)
 	CREATE("mode=0666");
 	ASSERT_EQ(0, mq_write_file(MQ_TOTAL_BYTES, "4M"));
 	EXPECT_EQ(-EDQUOT, nobody_opens(&self->queue));
-	/* They are gone, and so is what they took. */
+	/* The child has exited, so its open files are not charged any more. */
 	EXPECT_EQ(0, used_by(MQ_NOBODY));
 	EXPECT_EQ(-EDQUOT, nobody_opens(&self->queue));
 }
 
-/* Open a queue once as somebody: 0 or a negative errno. */
+/* Open a queue once as this user: 0 or a negative errno. */
 static int opens_as(const struct mq_queue *queue, uid_t uid)
 {
 	pid_t child = mq_fork();
@@ -768,7 +785,7 @@ static int opens_as(const struct mq_queue *queue, uid_t uid)
 	return -mq_wait_child(child);
 }
 
-/* The bounds are so low that what is beside messages has the least there is. */
+/* max_total_bytes is so low that the minimum bounds for open files apply. */
 TEST_F(memory, open_files_of_one_user_leave_some_to_another)
 {
 	int pipes[2];
@@ -815,7 +832,10 @@ TEST_F(memory, queue_can_be_opened_where_messages_take_all)
 		_exit(fd < 0 ? -fd : mq_read(fd, data, sizeof(data)) < 0);
 	}
 	EXPECT_EQ(0, mq_wait_child(child));
-	/* Whoever has no bound comes in even after those who used that up. */
+	/*
+	 * A privileged user can still open the queue after others used up their
+	 * bound.
+	 */
 	EXPECT_EQ(-EDQUOT, nobody_opens(&self->queue));
 	fd = mq_open(&self->queue, O_RDWR);
 	EXPECT_LE(0, fd);
@@ -835,7 +855,10 @@ TEST_F(memory, open_files_take_no_room_of_messages)
 		fds[i] = mq_open(&self->queue, O_WRONLY);
 		ASSERT_LE(0, fds[i]);
 	}
-	/* They take more than these leave, but for others. */
+	/*
+	 * The open files take more memory than these messages free, but from a
+	 * bound of their own.
+	 */
 	for (i = 0; i < 150; i++)
 		ASSERT_EQ(1000, mq_read(self->fd, data, sizeof(data)));
 	ASSERT_EQ(150, mq_settle(self->fd, 1, UINT64_MAX, DEVMQ_ACTION_ACK));
@@ -861,9 +884,11 @@ TEST_F(memory, keys_and_ids_count)
 		ASSERT_LT(0, MQ_SEND(self->fd, .text = "x", .key = key,
 				     .dedup = id));
 	}
-	/* Its own copy, two groups, and the id that was seen. */
+	/*
+	 * A copy of the key in the message, two groups, and the remembered id.
+	 */
 	EXPECT_LT(plain + 1000 * 4 * 200, used());
-	/* The ids are remembered when the messages are done. */
+	/* The ids stay remembered after the messages are acknowledged. */
 	for (i = 0; i < 2000; i++)
 		ASSERT_EQ(1, mq_read(self->fd, key, sizeof(key)));
 	ASSERT_EQ(2000, mq_settle(self->fd, 1, UINT64_MAX, DEVMQ_ACTION_ACK));
@@ -929,7 +954,7 @@ TEST_F(memory, note_without_memory_for_it_changes_nothing)
 	EXPECT_EQ(-EDQUOT, mq_reject_with(self->fd, 1, 0, note));
 	EXPECT_EQ(-EDQUOT, mq_retry_with(self->fd, 1, 1, note));
 	EXPECT_EQ(1, mq_held(self->fd));
-	/* What needs no more than was charged with the message does not fail. */
+	/* A reject without a note needs no more memory, and does not fail. */
 	EXPECT_EQ(1, mq_reject(self->fd, 1));
 	EXPECT_EQ(1, mq_stat_of(&self->queue, dead));
 }
