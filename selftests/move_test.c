@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Messages that are moved from one queue to another, dead or not.
- */
+/* Moving messages of any state from one queue to another. */
 #include <signal.h>
 
 #include "mq_test.h"
@@ -71,7 +69,10 @@ static void redrive_init(struct devmq_redrive *a, uint32_t states, int to)
 	memset(&a->stranded, MQ_POISON, sizeof(a->stranded));
 }
 
-/* How many were moved, or a negative errno; all that is told is in the result. */
+/*
+ * Move messages in these states: how many, or a negative errno. All results of
+ * the call are in self->result.
+ */
 static long long move(FIXTURE_DATA(move) *self, uint32_t states)
 {
 	int error;
@@ -81,7 +82,7 @@ static long long move(FIXTURE_DATA(move) *self, uint32_t states)
 	return error ? error : (long long)self->result.moved;
 }
 
-/* -- what goes, and as what ---------------------------------------------------- */
+/* -- which messages move, and what they become ----------------------------- */
 
 TEST_F(move, ready_messages_go_in_their_order_under_new_numbers)
 {
@@ -163,7 +164,7 @@ TEST_F(move, delayed_message_stays_delayed)
 	MQ_EXPECT(&self->to, 1, DELAYED, 0, 0, NONE);
 	ASSERT_EQ(0, mq_look_id(&self->to, 1, &self->look));
 	EXPECT_TRUE(mq_is_from_now(self->look.extra.due_ns, MQ_HOUR));
-	/* Its time to live has not begun. */
+	/* The time to live of a delayed message has not begun. */
 	EXPECT_EQ(0, self->look.extra.expires_ns);
 	ASSERT_EQ(0, mq_look_id(&self->to, 2, &self->look));
 	EXPECT_TRUE(mq_is_from_now(self->look.extra.due_ns, 2 * MQ_HOUR));
@@ -177,7 +178,7 @@ TEST_F(move, delayed_message_is_due_at_its_time)
 	CREATE();
 	ASSERT_EQ(1, MQ_SEND(self->fd, .text = "x",
 			     .delay_ns = 300 * 1000000ULL));
-	/* A slow machine has none to move any more, and then it is ready here. */
+	/* On a slow machine, the message may be due before it is moved. */
 	if (move(self, ONLY(DELAYED)) != 1)
 		SKIP(return, "it was due before it could be moved");
 	ASSERT_TRUE(mq_wait_until(mq_stat_of(&self->to, ready) == 1));
@@ -254,7 +255,7 @@ TEST_F(move, range_and_reason_select)
 	EXPECT_EQ(3, mq_stat_of(&self->to, ready));
 }
 
-/* -- bounds -------------------------------------------------------------------- */
+/* -- bounds ---------------------------------------------------------------- */
 
 TEST_F(move, full_queue_ends_it_and_all_is_told)
 {
@@ -286,7 +287,7 @@ TEST_F(move, bytes_are_a_bound_as_well)
 	ASSERT_EQ(0, mq_fill(self->fd, 3));
 	EXPECT_EQ(-ENOSPC, move(self, ONLY(READY)));
 	EXPECT_EQ(2, self->result.moved);
-	/* What was reserved for the third is there for others. */
+	/* The room that was reserved for the third message is free again. */
 	EXPECT_EQ(1, mq_write(self->to_fd, "x", 1));
 	EXPECT_EQ(-EAGAIN, mq_write(self->to_fd, "x", 1));
 }
@@ -330,7 +331,7 @@ TEST_F(move, message_whose_time_is_over_expires_there)
 	EXPECT_EQ(0, self->stat.ready);
 }
 
-/* -- queues with an order -------------------------------------------------------- */
+/* -- queues with an order -------------------------------------------------- */
 
 TEST_F(move, times_go_along_to_a_queue_with_an_order)
 {
@@ -340,7 +341,7 @@ TEST_F(move, times_go_along_to_a_queue_with_an_order)
 			     .ttl_ns = MQ_HOUR));
 	ASSERT_EQ(2, MQ_SEND(self->fd, .text = "b", .key = "k",
 			     .delay_ns = MQ_HOUR, .ttl_ns = MQ_HOUR));
-	/* This one has no time of its own until it is retried. */
+	/* This message has no delay or time to live until it is retried. */
 	ASSERT_EQ(3, MQ_SEND(self->fd, .text = "c", .key = "other"));
 	ASSERT_EQ(0, mq_get(self->fd, "a"));
 	ASSERT_EQ(0, mq_get(self->fd, "c"));
@@ -391,7 +392,7 @@ TEST_F(move, one_that_leaves_lets_the_next_of_its_key_go)
 	EXPECT_EQ(0, mq_get(self->fd, "a2"));
 }
 
-/* -- who notices ------------------------------------------------------------------ */
+/* -- wake-ups -------------------------------------------------------------- */
 
 TEST_F(move, reader_there_wakes)
 {
@@ -428,7 +429,7 @@ TEST_F(move, writer_here_wakes)
 	close(fd);
 }
 
-/* -- bad calls --------------------------------------------------------------------- */
+/* -- bad calls ------------------------------------------------------------- */
 
 TEST_F(move, bad_calls_change_nothing)
 {
@@ -473,9 +474,9 @@ TEST_F(move, bad_calls_change_nothing)
 	close(fd);
 }
 
-/* -- whatever happens meanwhile ---------------------------------------------------- */
+/* -- events during a move -------------------------------------------------- */
 
-/* Move all there is to and fro, until killed. */
+/* Move all messages to and fro, until killed. */
 static void shuttle(const struct mq_queue *from, const struct mq_queue *to)
 {
 	int a = mq_open(from, O_RDWR | O_NONBLOCK);
@@ -490,7 +491,7 @@ static void shuttle(const struct mq_queue *from, const struct mq_queue *to)
 	}
 }
 
-/* Each of the texts "m1" to "m500" is there once. */
+/* Is each of the messages "m1" to "m500" there exactly once? */
 static bool all_there(int fd, int to_fd)
 {
 	bool seen[501] = {};
@@ -527,7 +528,10 @@ TEST_F(move, who_is_killed_loses_none_and_makes_none_two)
 			shuttle(&self->from, &self->to);
 			_exit(1);
 		}
-		/* It has begun, and is somewhere in between. */
+		/*
+		 * Kill the child at a random moment after it has begun to move
+		 * messages.
+		 */
 		ASSERT_TRUE(mq_wait_until(mq_stat_of(&self->to, sent) !=
 					  moved));
 		usleep(random() % 500);
@@ -570,7 +574,7 @@ TEST_F(move, two_movers_and_senders_keep_within_the_bound)
 	}
 	MQ_STAT(&self->from);
 	MQ_STAT(&self->to);
-	/* Nothing is reserved any more. */
+	/* No room is reserved any more. */
 	EXPECT_LE(0, mq_purge(self->to_fd, 0, 0));
 	for (i = 0; i < 100; i++)
 		ASSERT_LT(0, mq_put(self->to_fd, "x"));

@@ -12,7 +12,7 @@
 #include "helpers/thread.h"
 #include "fixtures/order.h"
 
-/* -- one of a key at a time ------------------------------------------------------------ */
+/* -- one of a key at a time ------------------------------------------------ */
 
 TEST_F(order, key_in_flight_is_passed_over)
 {
@@ -194,7 +194,7 @@ TEST_F(order, retry_that_waits_holds_its_key)
 	EXPECT_EQ(1, self->stat.ready);
 	EXPECT_EQ(1, self->stat.delayed);
 
-	/* Given up, it lets the next one go. */
+	/* Once it is purged, the next message of the key is delivered. */
 	EXPECT_EQ(1, mq_purge(self->fd, 1, 1));
 	EXPECT_EQ(0, mq_get(self->fd, "a2"));
 }
@@ -252,7 +252,10 @@ TEST_F(order, message_whose_delay_ends_waits_for_its_key)
 			     .delay_ns = 100 * MQ_MS));
 	ASSERT_EQ(2, put_key(self->fd, "a2"));
 	ASSERT_EQ(3, put_key(self->fd, "a3"));
-	/* Whichever is first: the other one is not there as well. */
+	/*
+	 * Either may be delivered first, but the other one is not delivered as
+	 * well.
+	 */
 	ASSERT_EQ(2, mq_read(self->fd, self->buffer, 10));
 	EXPECT_TRUE(mq_wait_until(mq_stat_of(&self->queue, delayed) == 0));
 	EXPECT_EQ(2, mq_stat_of(&self->queue, ready));
@@ -315,11 +318,11 @@ TEST_F(order, redriven_message_takes_its_place_in_its_key)
 	EXPECT_EQ(0, get_words(self->fd, "a1 a3"));
 }
 
-/* -- a queue that goes while a key's messages are on their way to it --------------- */
+/* -- a queue that is removed while messages move to it --------------------- */
 
 #define ON_THEIR_WAY	500
 
-/* Have so many of one key in flight: each was deferred before. */
+/* Get ON_THEIR_WAY messages of one key in flight: each was deferred before. */
 static int take_many(int fd, char *buffer, size_t size, uint64_t *first)
 {
 	struct devmq_recv recv;
@@ -339,7 +342,7 @@ static int take_many(int fd, char *buffer, size_t size, uint64_t *first)
 	return 0;
 }
 
-/* Remove a queue by force in a moment. */
+/* Fork a child that removes a queue by force after @us microseconds. */
 static pid_t remove_soon(const struct mq_queue *queue, unsigned int us)
 {
 	pid_t child = mq_fork();
@@ -350,7 +353,7 @@ static pid_t remove_soon(const struct mq_queue *queue, unsigned int us)
 	_exit(mq_remove(queue) ? 1 : 0);
 }
 
-/* All that is dead here gets ready again: it is one after the other. */
+/* Redrive all dead messages in place: one at a time is delivered. */
 #define EXPECT_ONE_AT_A_TIME() do {					\
 	int __dead = mq_redrive(self->fd, 0, 0, -1, NULL);		\
 									\
@@ -363,7 +366,9 @@ static pid_t remove_soon(const struct mq_queue *queue, unsigned int us)
 	EXPECT_TRUE(mq_conserved(&self->stat));				\
 } while (0)
 
-/* Until it happened that some got there and some did not. */
+/*
+ * Repeat until the removal came in between: some messages moved, some did not.
+ */
 #define WHILE_ONE_IS_REMOVED(target, ...) do {				\
 	bool __met = false;						\
 	int __round;							\
@@ -424,7 +429,7 @@ TEST_F(order, key_holds_when_the_target_of_a_redrive_goes)
 	int fd, moved_here;
 
 	WHILE_ONE_IS_REMOVED(&target, {
-		/* It may have gone by now. */
+		/* The target may have been removed already. */
 		fd = mq_open(&target, O_WRONLY);
 		moved = mq_stat_of(&self->queue, purged);
 		ASSERT_EQ(0, mq_sysfs_set(&self->queue, "dead_letter",
@@ -447,7 +452,10 @@ TEST_F(order, message_that_was_begun_keeps_its_key)
 	};
 	unsigned int i;
 
-	/* A later one of higher priority does not get between its attempts. */
+	/*
+	 * A later message of higher priority does not come between two
+	 * attempts.
+	 */
 	for (i = 0; i < ARRAY_SIZE(actions); i++) {
 		CREATE("order=key priorities=2");
 		ASSERT_EQ(1, put_key(self->fd, "a1"));
@@ -477,7 +485,10 @@ TEST_F(order, readers_behind_a_key_wake_at_the_end_of_file)
 	char data[2][8];
 	int i, fd;
 
-	/* What they wait behind goes, and then that is the end for both. */
+	/*
+	 * The message that is held back is purged: both readers get end of
+	 * file.
+	 */
 	CREATE("order=key eof=empty");
 	ASSERT_EQ(0, put_keys(self->fd, "a1 a2"));
 	ASSERT_EQ(0, mq_get(self->fd, "a1"));
@@ -495,7 +506,10 @@ TEST_F(order, readers_behind_a_key_wake_at_the_end_of_file)
 
 TEST_F(order, turns_that_were_not_taken_are_not_waited_for)
 {
-	/* a's backlog goes undelivered, but one of it is still there, dead. */
+	/*
+	 * The backlog of key a is purged, but one message of that key is still
+	 * there, dead.
+	 */
 	CREATE("fairness=key");
 	ASSERT_EQ(0, put_keys(self->fd, "a1 a2 a3 a4 a5"));
 	ASSERT_EQ(0, mq_get(self->fd, "a1"));
@@ -527,7 +541,10 @@ TEST_F(order, message_received_by_its_id_beside_another_of_its_key)
 	ASSERT_EQ(0, mq_get(self->other, "a2"));
 	ASSERT_EQ(0, mq_recv_id(self->fd, 1, self->buffer,
 				sizeof(self->buffer), &self->recv));
-	/* It is outside the order: the key goes on when the other is done. */
+	/*
+	 * A message that is received by its id is outside the order: the key is
+	 * free again once the other delivery is settled.
+	 */
 	EXPECT_EQ(-EAGAIN, mq_read(self->other, self->buffer, 10));
 	ASSERT_EQ(1, mq_ack(self->other, 2));
 	EXPECT_EQ(0, mq_get(self->other, "a3"));
@@ -545,7 +562,9 @@ TEST_F(order, higher_priority_of_a_key_is_first)
 	EXPECT_EQ(0, mq_get(self->fd, "mine"));
 	EXPECT_EQ(-EAGAIN, mq_read(self->fd, self->buffer, 10));
 
-	/* In flight, none overtakes, whatever its priority. */
+	/*
+	 * No message overtakes one of its key in flight, whatever its priority.
+	 */
 	ASSERT_EQ(1, mq_ack(self->fd, 2));
 	EXPECT_EQ(0, mq_get(self->fd, "low"));
 	ASSERT_EQ(4, MQ_SEND(self->fd, .text = "late", .key = "a",
@@ -561,7 +580,10 @@ TEST_F(order, keys_are_compared_byte_for_byte)
 	struct mq_batch batch = {};
 	struct devmq_send send;
 
-	/* Alike but for the last byte, a zero in it, one the other's begin. */
+	/*
+	 * Keys that differ in the last byte or by a null byte, or are prefixes
+	 * of others.
+	 */
 	CREATE("order=key");
 	memset(key, 'k', sizeof(key));
 	key[1][DEVMQ_KEY_MAX - 1] = 'l';
@@ -627,7 +649,7 @@ struct worker {
 	const struct mq_queue *queue;
 	pthread_mutex_t *lock;
 	unsigned int *last;	/* of each key, the last number seen */
-	int *busy;		/* of each key, is one in work */
+	int *busy;		/* of each key, messages in work */
 	unsigned int *wrong, *done;
 	unsigned int total;
 	pthread_t thread;

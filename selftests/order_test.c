@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Priorities: the order of delivery, and which message makes room.
- */
+/* Priorities: the order of delivery, and which message drop-head drops. */
 #include "mq_test.h"
 #include "fixtures/order.h"
 
-/* -- priorities ------------------------------------------------------------------ */
+/* -- priorities ------------------------------------------------------------ */
 
 #define SEND_AT(message, level) \
 	MQ_SEND(self->fd, .text = message, .priority = level)
@@ -145,7 +143,7 @@ TEST_F(order, peek_is_by_id_whatever_the_priority)
 	}
 }
 
-/* -- what goes when there is no room ------------------------------------------------ */
+/* -- which message is dropped for want of room ----------------------------- */
 
 TEST_F(order, drop_head_takes_the_oldest_of_the_lowest_priority)
 {

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Looking at messages without taking them.
- */
+/* PEEK: looking at messages without receiving them. */
 #include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -14,7 +12,7 @@
 #include "helpers/record.h"
 #include "helpers/settle.h"
 
-/* What a record with 1 to 8 bytes of payload takes. */
+/* The size of a peeked record with 1 to 8 bytes of payload. */
 #define SMALL	(sizeof(struct devmq_record) + sizeof(struct devmq_extra) + 8)
 
 FIXTURE(peek) {
@@ -58,7 +56,7 @@ static bool untouched(const char *data, size_t size)
 	return true;
 }
 
-/* Are the records in the buffer those with these ids (ending in zero)? */
+/* Are the records in the buffer those with these ids? @ids ends with 0. */
 static bool shows(FIXTURE_DATA(peek) *self, const int *ids)
 {
 	struct devmq_record *record = NULL;
@@ -85,7 +83,7 @@ TEST_F(peek, empty_queue_shows_nothing)
 	EXPECT_EQ(0, self->peek.need);
 	EXPECT_TRUE(untouched(self->buffer, 4096));
 
-	/* A buffer of no size is enough for nothing. */
+	/* For an empty queue, a buffer of size 0 is enough. */
 	prepare(self, 0);
 	EXPECT_EQ(0, PEEK());
 	EXPECT_EQ(0, self->peek.count);
@@ -339,7 +337,10 @@ TEST_F(peek, ready_message_tells_its_history)
 	EXPECT_EQ(0, memcmp(&expected, &extra, sizeof(extra)));
 }
 
-/* It is one instant, whatever comes between two looks at the clock. */
+/*
+ * The expiry in CLOCK_REALTIME is the same each time, however late the kernel
+ * reads the second clock.
+ */
 TEST_F(peek, time_that_a_message_has_is_told_the_same_each_time)
 {
 	struct mq_look first, look;
@@ -492,8 +493,8 @@ TEST_F(peek, thousands_are_shown_in_pages)
 }
 
 /*
- * The kernel keeps the place where a look stopped, and looks from the beginning
- * when something before that is asked for: then it comes by its own place.
+ * The kernel remembers where a look stopped, by a cursor among the messages. A
+ * look for an earlier id begins at the first message, and passes that cursor.
  */
 TEST_F(peek, look_from_the_beginning_passes_the_last_place)
 {
@@ -507,7 +508,7 @@ TEST_F(peek, look_from_the_beginning_passes_the_last_place)
 		self->peek.max_count = 1;
 		ASSERT_EQ(0, PEEK());
 		ASSERT_EQ(1, self->peek.count);
-		/* Nothing is: it looks at all of them. */
+		/* No message is in flight, so this looks at all of them. */
 		prepare(self, sizeof(self->buffer));
 		self->peek.states = DEVMQ_STATE_MASK(DEVMQ_STATE_IN_FLIGHT);
 		ASSERT_EQ(0, PEEK());
@@ -519,7 +520,7 @@ TEST_F(peek, look_from_the_beginning_passes_the_last_place)
 	EXPECT_EQ(1, self->peek.count);
 }
 
-/* Does a look behind @after show the message that follows, and only that? */
+/* Peek at one message after @after: 0 if it is the next one. */
 static int look_behind(FIXTURE_DATA(peek) *self, int fd, __u64 after)
 {
 	struct devmq_record *record = (struct devmq_record *)self->buffer;
@@ -536,8 +537,8 @@ static int look_behind(FIXTURE_DATA(peek) *self, int fd, __u64 after)
 }
 
 /*
- * Each open file that looked has a place among the messages. Nobody is to lose
- * his way among those, from whichever side he comes.
+ * Each open file that looked has a cursor among the messages. Looks must pass
+ * the cursors of others, from either side.
  */
 TEST_F(peek, places_of_many_others_are_passed)
 {
@@ -560,11 +561,11 @@ TEST_F(peek, places_of_many_others_are_passed)
 	}
 	for (i = 0; i < ARRAY_SIZE(way); i++) {
 		ASSERT_EQ(0, look_behind(self, self->looker, way[i])) {
-			TH_LOG("behind %llu", way[i]);
+			TH_LOG("after %llu", way[i]);
 		}
 		ASSERT_EQ(0, look_behind(self, self->fd, 2999 - way[i]));
 	}
-	/* At both ends as well. */
+	/* The same with cursors at both ends. */
 	for (i = 0; i < OTHERS; i++)
 		ASSERT_EQ(0, look_behind(self, fds[i], i % 2 ? 0 : 2999));
 	for (i = 0; i < ARRAY_SIZE(way); i++)
@@ -593,7 +594,7 @@ static void *look_in_vain(void *data)
 	return (void *)(long)error;
 }
 
-/* They have one open file, and do not send each other back. */
+/* The threads share one open file, and must not make each other start anew. */
 TEST_F(peek, threads_that_look_at_the_same_time_get_on)
 {
 	pthread_t threads[4];
@@ -756,7 +757,7 @@ TEST_F(peek, others_may_consume_at_the_same_time)
 	EXPECT_EQ(0, consumer.wrong);
 }
 
-/* -- what this open file holds ------------------------------------------------ */
+/* -- what this open file holds --------------------------------------------- */
 
 #define PEEK_HELD(fd) ({						\
 	self->peek.flags = DEVMQ_PEEK_HELD;				\
@@ -779,11 +780,14 @@ TEST_F(peek, held_are_those_of_this_file_alone)
 	prepare(self, sizeof(self->buffer));
 	ASSERT_EQ(0, PEEK_HELD(other));
 	EXPECT_TRUE(shows(self, (int []) { 2, 4, 0 }));
-	/* Who looks holds nothing. */
+	/* An open file that only looks holds nothing. */
 	prepare(self, sizeof(self->buffer));
 	ASSERT_EQ(0, PEEK_HELD(self->looker));
 	EXPECT_EQ(0, self->peek.count);
-	/* What is settled is held no more, and looking changed nothing. */
+	/*
+	 * A settled message is not held any more, and looking has changed
+	 * nothing.
+	 */
 	ASSERT_EQ(1, mq_ack(self->fd, 1));
 	prepare(self, sizeof(self->buffer));
 	ASSERT_EQ(0, PEEK_HELD(self->fd));

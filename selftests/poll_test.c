@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Those who poll: all are told, however many they are, and a message costs those
- * who send and receive it the same.
+ * Pollers: all are woken, however many there are, and beside many of them it
+ * costs the same to send and receive a message.
  */
 #include <pthread.h>
 #include <sys/epoll.h>
@@ -18,7 +18,7 @@ FIXTURE(poll) {
 	struct mq_queue queue;
 	int fd;			/* O_RDWR, O_NONBLOCK */
 	int file;		/* another open file of it, O_RDWR */
-	int *fds;		/* epoll files, and others, to be closed */
+	int *fds;		/* epoll files and open files, to be closed */
 	int count;
 };
 
@@ -50,7 +50,7 @@ FIXTURE_TEARDOWN(poll)
 	EXPECT_EQ(0, mq_cleanup());
 }
 
-/* Poll a file for that, by an epoll file of its own. */
+/* Poll a file for these events, with a new epoll file. */
 static int poll_with(FIXTURE_DATA(poll) *self, int fd, uint32_t events)
 {
 	struct epoll_event event = { .events = events };
@@ -62,7 +62,7 @@ static int poll_with(FIXTURE_DATA(poll) *self, int fd, uint32_t events)
 	return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
 }
 
-/* So many do; @apart: each has an open file of its own. */
+/* Add @n pollers. @apart: each polls a separate open file. */
 static int poll_many(FIXTURE_DATA(poll) *self, int n, uint32_t events,
 		     bool apart)
 {
@@ -80,7 +80,7 @@ static int poll_many(FIXTURE_DATA(poll) *self, int n, uint32_t events,
 	return error;
 }
 
-/* What the epoll file in place @i says, at once. */
+/* The events that the epoll file at index @i reports, without waiting. */
 static uint32_t told(FIXTURE_DATA(poll) *self, int i)
 {
 	struct epoll_event event = {};
@@ -88,7 +88,7 @@ static uint32_t told(FIXTURE_DATA(poll) *self, int i)
 	return epoll_wait(self->fds[i], &event, 1, 0) == 1 ? event.events : 0;
 }
 
-/* Each of them says this sooner or later. */
+/* Does each epoll file report one of these events, sooner or later? */
 static bool all_told(FIXTURE_DATA(poll) *self, bool apart, uint32_t events)
 {
 	int i;
@@ -99,7 +99,7 @@ static bool all_told(FIXTURE_DATA(poll) *self, bool apart, uint32_t events)
 	return true;
 }
 
-/* None says anything any more. */
+/* Does no epoll file report an event? */
 static bool none_told(FIXTURE_DATA(poll) *self, bool apart)
 {
 	int i;
@@ -178,7 +178,7 @@ TEST_F(poll, all_are_told_that_their_file_may_hold_another)
 	char byte;
 
 	if (variant->apart)
-		SKIP(return, "each file holds its own");
+		SKIP(return, "only for pollers that share an open file");
 	ASSERT_EQ(0, mq_consumer_set(self->file, DEVMQ_ACK_MANUAL, 1));
 	ASSERT_EQ(2, mq_put(self->fd, "ab"));
 	ASSERT_EQ(1, mq_read(self->file, &byte, 1));
@@ -224,12 +224,12 @@ TEST_F(poll, those_that_do_not_listen_leave_the_message_to_a_reader)
 	close(fd);
 }
 
-/* -- what a message costs ------------------------------------------------------- */
+/* -- what a message costs -------------------------------------------------- */
 
 /*
- * A message beside ten pollers tells each of them; beside many it tells a few, and
- * waits for a portion that the queue's work tells in one hold. Telling all would
- * be hundreds of times as much.
+ * Beside ten pollers, a message wakes each of them. Beside many, it wakes a
+ * few, and waits while the queue's work wakes a portion of the others in one
+ * hold of the lock. Waking all would cost hundreds of times as much.
  */
 #define EXPECT_CHEAP(events) do {					\
 	uint64_t __few, __many;						\
@@ -269,7 +269,7 @@ TEST_F(poll, message_costs_the_same_beside_many_who_poll_for_room)
 	EXPECT_CHEAP(EPOLLOUT);
 }
 
-/* -- coming and going meanwhile ------------------------------------------------------ */
+/* -- pollers that come and go ---------------------------------------------- */
 
 struct guest {
 	const struct mq_queue *queue;
@@ -277,7 +277,7 @@ struct guest {
 	int error;
 };
 
-/* Polls in many ways, and goes again. */
+/* Poll in many ways and close again, in a loop. */
 static void *come_and_go(void *argument)
 {
 	static const uint32_t ways[] = {
@@ -300,7 +300,7 @@ static void *come_and_go(void *argument)
 				g->error = -errno;
 			epoll_wait(epolls[i], &event, 1, 0);
 		}
-		/* The file with its pollers, or these one by one. */
+		/* Close the file before its pollers, or after them. */
 		if (n & 1)
 			close(fd);
 		for (i = 0; i < ARRAY_SIZE(epolls); i++)

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * prefetch: how many deliveries a consumer holds at most.
- */
+/* prefetch: the most deliveries that a consumer holds. */
 #include <poll.h>
 #include <sys/epoll.h>
 
@@ -9,7 +7,7 @@
 #include "helpers/thread.h"
 #include "fixtures/settle.h"
 
-/* -- prefetch --------------------------------------------------------------- */
+/* -- prefetch -------------------------------------------------------------- */
 
 TEST_F(settle, prefetch_holds_reads_off)
 {
@@ -21,7 +19,7 @@ TEST_F(settle, prefetch_holds_reads_off)
 	EXPECT_EQ(0, mq_poll(self->fd, POLLIN));
 	EXPECT_EQ(2, mq_stat_of(&self->queue, ready));
 
-	/* Others are not held off. */
+	/* Other consumers are not held off. */
 	EXPECT_EQ(POLLIN, mq_poll(self->other, POLLIN));
 	EXPECT_EQ(0, get_filled(self->other, 3));
 	EXPECT_EQ(1, mq_ack(self->fd, 1));
@@ -114,7 +112,7 @@ TEST_F(settle, ack_wakes_its_own_poll_for_reading_and_writing)
 	int epoll = epoll_create1(EPOLL_CLOEXEC);
 	struct mq_call call;
 
-	/* Full, so that only reading can become possible. */
+	/* The queue is full, so that only EPOLLIN can come. */
 	ASSERT_LE(0, epoll);
 	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "max_messages", "2"));
 	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "max_bytes", "4"));
@@ -173,7 +171,10 @@ TEST_F(settle, message_for_a_reader_held_off_wakes_another)
 	struct mq_call calls[2];
 	char data[2][8] = {};
 
-	/* The first sleeper cannot take a message: the wake-up is not its. */
+	/*
+	 * The first sleeper may hold no more, so the wake-up must go to the
+	 * second one.
+	 */
 	for (i = 0; i < 2; i++) {
 		fds[i] = mq_open(&self->queue, O_RDONLY);
 		ASSERT_LE(0, fds[i]);

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Dropping messages by id, age and state.
- */
+/* PURGE: dropping messages by id, age and state. */
 #include <pthread.h>
 #include <signal.h>
 #include <sys/time.h>
@@ -147,14 +145,17 @@ TEST_F(purge, age_selects)
 	self->purge.older_than_ns = ~0ULL;
 	ASSERT_EQ(0, PURGE());
 	EXPECT_EQ(0, self->purge.purged);
-	/* So long an age that the machine has purged before the last one has it. */
+	/*
+	 * Double the age until the purge runs before the last message has that
+	 * age.
+	 */
 	for (age = 50 * MQ_MS; age < MQ_HOUR; age *= 2) {
 		mq_sleep_ms(age / MQ_MS + 10);
 		start = mq_boot_ns();
 		ASSERT_EQ(1, mq_put(self->fd, "x"));
 		self->purge.older_than_ns = age;
 		ASSERT_EQ(0, PURGE());
-		/* The clock that stamps messages is a little behind. */
+		/* The clock that stamps messages lags a little. */
 		if (mq_boot_ns() + 20 * MQ_MS < start + age)
 			break;
 		ASSERT_LE(0, mq_purge(self->fd, 0, 0));
@@ -196,14 +197,17 @@ static void nothing(int number)
 {
 }
 
-/* It does not sleep: whoever hears of it hears what became of all of it. */
+/*
+ * A purge does not sleep: a signal does not interrupt it, and it reports all
+ * that it did.
+ */
 TEST_F(purge, signals_do_not_end_it)
 {
 	struct itimerval often = { { 0, 700 }, { 0, 700 } }, never = {};
 	struct sigaction action = { .sa_handler = nothing };
 	unsigned int round;
 
-	/* Some come between two portions, where the walk is in the middle. */
+	/* Some signals come between two portions of the purge. */
 	ASSERT_EQ(0, sigaction(SIGALRM, &action, NULL));
 	for (round = 0; round < 4; round++) {
 		ASSERT_EQ(0, mq_fill_fast(self->fd, 3000));
@@ -221,7 +225,7 @@ TEST_F(purge, signals_do_not_end_it)
 	}
 }
 
-/* However it gets to the place that it begins at. */
+/* A purge finds the message at which it begins, wherever the last one ended. */
 TEST_F(purge, single_ids_go_in_any_order)
 {
 	enum { COUNT = 5000 };
@@ -231,7 +235,7 @@ TEST_F(purge, single_ids_go_in_any_order)
 	ASSERT_EQ(0, mq_get(self->fd, "m1"));
 	ASSERT_EQ(0, mq_get(self->fd, "m2"));
 	ASSERT_EQ(1, mq_defer(self->fd, 2));
-	/* 2999 has no common factor with COUNT: each comes once. */
+	/* 2999 and COUNT have no common factor, so each id comes once. */
 	for (i = 0, id = 0; i < COUNT; i++) {
 		id = (id + 2999) % COUNT;
 		ASSERT_EQ(id + 1 != 1, mq_purge(self->fd, id + 1, id + 1)) {
@@ -265,7 +269,7 @@ TEST_F(purge, ends_while_others_send)
 	long long purged = 0;
 	int i, done;
 
-	/* What comes while it runs is not for it: it does not go on for ever. */
+	/* A purge leaves messages that arrive while it runs, so it ends. */
 	ASSERT_EQ(0, pthread_create(&sender.thread, NULL, sender_thread,
 				    &sender));
 	for (i = 0; i < 300; i++) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Two things happen to the same messages at the same time: whichever is first,
- * nothing is lost, nothing is there twice, and the counters add up.
+ * Two operations on the same messages at the same time: whichever is first, no
+ * message is lost or duplicated, and the counters add up.
  */
 #include <pthread.h>
 
@@ -11,24 +11,27 @@
 #include "helpers/record.h"
 #include "helpers/settle.h"
 
-/* What each worker must have done before a race is over, and at most so long. */
+/*
+ * A race ends when each worker has completed ROUNDS rounds, or after AT_MOST_MS
+ * when each has completed one.
+ */
 #define ROUNDS		100
-#define AT_MOST_MS	10000	/* but until each got through, if it takes longer */
+#define AT_MOST_MS	10000
 
-/* How many messages there are; each has a number. */
+/* The number of messages; each has a number. */
 #define MESSAGES	40
 
 struct shared {
 	int stop;
 	unsigned int wrong;
-	unsigned int finished[MESSAGES + 1];	/* how often was it settled */
+	unsigned int finished[MESSAGES + 1];	/* how often acknowledged */
 };
 
 FIXTURE(race) {
 	struct mq_queue queue;
-	struct mq_queue grave;	/* takes its dead */
+	struct mq_queue grave;	/* its dead-letter queue */
 	int fd;			/* MQ_LOOK on the queue */
-	int grave_fd;		/* and on the other one */
+	int grave_fd;		/* MQ_LOOK on the dead-letter queue */
 	struct shared shared;
 };
 
@@ -36,7 +39,7 @@ struct racer {
 	FIXTURE_DATA(race) *fixture;
 	void (*work)(struct racer *racer);
 	unsigned int seed, rounds;
-	int fd;			/* its own, if it keeps one */
+	int fd;			/* its own open file, or -1 */
 	pthread_t thread;
 };
 
@@ -52,7 +55,7 @@ static unsigned int next_random(struct racer *racer)
 		fprintf(stderr, "# " __VA_ARGS__);			\
 } while (0)
 
-/* May the call have given this? */
+/* The call may succeed, or fail with one of these errors. */
 #define ALLOW(racer, result, ...) do {					\
 	static const int __allowed[] = { __VA_ARGS__ };			\
 	long long __result = (result);					\
@@ -62,7 +65,7 @@ static unsigned int next_random(struct racer *racer)
 		if (__result >= 0 || __result == __allowed[__i])	\
 			break;						\
 	if (__i == ARRAY_SIZE(__allowed))				\
-		WRONG(racer, "%s gives %lld\n", #result, __result);	\
+		WRONG(racer, "%s returns %lld\n", #result, __result);	\
 } while (0)
 
 #define MAY_FAIL_AS_REMOVED	-ENODEV, -ENOENT, -ENXIO
@@ -115,7 +118,7 @@ static unsigned int fewest_rounds(struct racer *racers, unsigned int count)
 	return fewest;
 }
 
-/* Let all work at once, and look all the time whether the sums hold. */
+/* Run all workers at once, and check all the time that the counters add up. */
 #define RACE(...) do {							\
 	static void (* const __works[])(struct racer *) = { __VA_ARGS__ }; \
 	struct racer __racers[ARRAY_SIZE(__works)] = {};		\
@@ -145,7 +148,7 @@ static unsigned int fewest_rounds(struct racer *racers, unsigned int count)
 	for (__i = 0; __i < ARRAY_SIZE(__works); __i++) {		\
 		pthread_join(__racers[__i].thread, NULL);		\
 		EXPECT_LT(0, __racers[__i].rounds) {			\
-			TH_LOG("racer %u never got through", __i);	\
+			TH_LOG("worker %u completed no round", __i);	\
 		}							\
 	}								\
 	EXPECT_EQ(0, self->shared.wrong);				\
@@ -170,7 +173,10 @@ static int send_all(const struct mq_queue *queue, uint64_t ttl_ns)
 	return id > 0 ? 0 : id;
 }
 
-/* It was acknowledged, and may never be seen again.  "x" stands for any. */
+/*
+ * Record that a message was acknowledged, which must happen only once. The text
+ * "x" is that of messages without a number.
+ */
 static void finish(struct racer *racer, const char *text)
 {
 	unsigned int number = atoi(text);
@@ -184,7 +190,10 @@ static void finish(struct racer *racer, const char *text)
 		WRONG(racer, "message %u is settled twice\n", number);
 }
 
-/* Mark each message that is in this queue; all of them must be ready there. */
+/*
+ * Receive all messages of this queue, which must be ready, and mark each as
+ * seen. Returns how many they were.
+ */
 static int collect(const struct mq_queue *queue, unsigned int *seen)
 {
 	int count = 0, fd = mq_open(queue, O_RDONLY | O_NONBLOCK);
@@ -203,8 +212,8 @@ static int collect(const struct mq_queue *queue, unsigned int *seen)
 }
 
 /*
- * Nobody does anything any more: make all that is left ready, and count it.
- * Each message is finished or there, and once.
+ * After the race: make all remaining messages ready, and count them. Each
+ * message must be finished or still there, exactly once.
  */
 #define EXPECT_EACH_ONCE() do {						\
 	unsigned int __times[MESSAGES + 1] = {};				\
@@ -236,7 +245,7 @@ static int collect(const struct mq_queue *queue, unsigned int *seen)
 	EXPECT_EQ(0, __stat.bytes);					\
 } while (0)
 
-/* Take what is deferred, and let it go again. */
+/* Receive the deferred messages, and release them. */
 static void undefer(const struct mq_queue *queue)
 {
 	int fd = mq_open(queue, O_RDONLY | O_NONBLOCK);
@@ -258,7 +267,7 @@ static void undefer(const struct mq_queue *queue)
 	close(fd);
 }
 
-/* -- the workers ------------------------------------------------------------------ */
+/* -- the workers ----------------------------------------------------------- */
 
 static int own(struct racer *racer, const struct mq_queue *queue)
 {
@@ -273,7 +282,10 @@ static void drop_own(struct racer *racer)
 	racer->fd = -1;
 }
 
-/* Hold a message until about the end of its lease, then let go of it. */
+/*
+ * Hold a message until about the end of its lease, then release or retry it,
+ * close the file, or acknowledge the message if @ack.
+ */
 static void hold_with_lease(struct racer *racer, bool ack)
 {
 	int fd = own(racer, &racer->fixture->queue);
@@ -305,7 +317,7 @@ static void hold_with_lease(struct racer *racer, bool ack)
 			finish(racer, look.payload);
 	}
 	if (result != 1 && result != -ESTALE)
-		WRONG(racer, "settling gives %d\n", result);
+		WRONG(racer, "settling returns %d\n", result);
 }
 
 static void lease_and_settle(struct racer *racer)
@@ -318,7 +330,7 @@ static void lease_and_give_back(struct racer *racer)
 	hold_with_lease(racer, false);
 }
 
-/* Fail: at once, after a moment, or for good. */
+/* Retry, defer or reject a message. */
 static void fail_and_die(struct racer *racer)
 {
 	int fd = own(racer, &racer->fixture->queue);
@@ -347,7 +359,7 @@ static void fail_and_die(struct racer *racer)
 	}
 }
 
-/* Finish some that are in the dead-letter queue, or let them die there. */
+/* Acknowledge, reject or release a message of the dead-letter queue. */
 static void settle_dead(struct racer *racer)
 {
 	int fd = own(racer, &racer->fixture->grave);
@@ -380,7 +392,7 @@ static void redrive_back(struct racer *racer)
 	usleep(200);
 }
 
-/* From one queue to the other, by descriptor, in both directions. */
+/* Redrive from each queue to the other one, by descriptor. */
 static void redrive_across(struct racer *racer)
 {
 	int to_queue = mq_open(&racer->fixture->queue, O_WRONLY);
@@ -395,7 +407,7 @@ static void redrive_across(struct racer *racer)
 	usleep(200);
 }
 
-/* Now the dead stay, now they go. */
+/* Set or unset the dead-letter queue. */
 static void toggle_dead_letter(struct racer *racer)
 {
 	ALLOW(racer, mq_sysfs_set(&racer->fixture->queue, "dead_letter", "%s",
@@ -504,9 +516,9 @@ TEST_F(race, death_at_the_close_of_many_consumers)
 	EXPECT_EACH_ONCE();
 }
 
-/* -- expiry ------------------------------------------------------------------------- */
+/* -- expiry ---------------------------------------------------------------- */
 
-/* Send with a short time to live; about when it ends, somebody takes it. */
+/* Send with a time to live so short that it ends about when others receive. */
 static void send_short(struct racer *racer)
 {
 	int fd = own(racer, &racer->fixture->queue);
@@ -562,7 +574,7 @@ static void toggle_expiry(struct racer *racer)
 	usleep(500);
 }
 
-/* Nothing that lives for microseconds is there any more. */
+/* Expect that no message remains, and that some have expired. */
 #define EXPECT_NOTHING_LEFT() do {					\
 	struct devmq_stat __stat;					\
 									\
@@ -590,7 +602,7 @@ TEST_F(race, expiry_and_death_and_purge)
 	EXPECT_NOTHING_LEFT();
 }
 
-/* -- removal --------------------------------------------------------------------------- */
+/* -- removal --------------------------------------------------------------- */
 
 static void remove_and_create(struct racer *racer)
 {
@@ -620,7 +632,7 @@ static void remove_the_target(struct racer *racer)
 				  grave->name), MAY_FAIL_AS_REMOVED, -ELOOP);
 }
 
-/* Any call of all there are, on whatever queue there is by now. */
+/* Make random calls on the queue that has this name at the moment. */
 static void do_anything(struct racer *racer, const struct mq_queue *queue)
 {
 	int target, i, fd = mq_open(queue, O_RDWR | O_NONBLOCK);
@@ -733,7 +745,7 @@ TEST_F(race, removal_of_both_and_everything_else)
 	     anything_here, anything_there, toggle_expiry);
 }
 
-/* -- options ----------------------------------------------------------------------------- */
+/* -- options --------------------------------------------------------------- */
 
 static void set_anything(struct racer *racer)
 {
@@ -774,7 +786,10 @@ TEST_F(race, options_and_everything_else)
 
 TEST_F(race, chains_that_are_tied_and_untied)
 {
-	/* Two queues that are each other's target by turns: never both. */
+	/*
+	 * Two queues try to become each other's dead-letter queue: at most one
+	 * does.
+	 */
 	unsigned int round;
 	char text[2][128];
 

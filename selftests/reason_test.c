@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The line that a read of the control node gives after a command, and the table of
- * all options that a fresh descriptor gives.
+ * What a read of the control node returns: after a command that failed, a line
+ * that says why; on a new descriptor, the table of all options.
  */
 #include <sched.h>
 #include <sys/mount.h>
@@ -18,7 +18,7 @@ static bool is_inside(char c)
 	return isalnum(c) || c == '_' || c == '-';
 }
 
-/* Is @word one of the words of @text, which end where no name goes on? */
+/* Does @text contain @word, as a whole word? */
 static bool mentions(const char *text, const char *word)
 {
 	const char *found = text;
@@ -33,9 +33,11 @@ static bool mentions(const char *text, const char *word)
 	return false;
 }
 
-/* -- the line that says why ------------------------------------------------- */
+/* -- the reason of a failure ----------------------------------------------- */
 
-/* Run a command that fails, and check that the line behind it names @word. */
+/*
+ * Run a command that fails, and check that the line read after it names @word.
+ */
 static int reason_names(int fd, const char *word, int error,
 			const char *command)
 {
@@ -64,7 +66,7 @@ static int reason_names(int fd, const char *word, int error,
 	}
 	done = mq_read(fd, &byte, 1);
 	if (done) {
-		fprintf(stderr, "# no end of file behind the line\n");
+		fprintf(stderr, "# no end of file after the line\n");
 		return -EOVERFLOW;
 	}
 	return 0;
@@ -279,9 +281,12 @@ TEST_F(control, fresh_descriptor_reads_the_option_table)
 		is_live = true;
 		for (j = 0; j < ARRAY_SIZE(fixed); j++)
 			is_live &= strcmp(word[0], fixed[j]) != 0;
-		/* Name, type, default, bounds, live or fixed, description. */
+		/*
+		 * A line has the name, type, default, bounds, live or fixed,
+		 * description.
+		 */
 		EXPECT_STREQ(is_live ? "live" : "fixed", word[4]) {
-			TH_LOG("of option %s", word[0]);
+			TH_LOG("option %s", word[0]);
 		}
 		EXPECT_LT(3, strlen(rest)) {
 			TH_LOG("option %s is not described", word[0]);
@@ -289,7 +294,7 @@ TEST_F(control, fresh_descriptor_reads_the_option_table)
 	}
 	for (i = 0; i < ARRAY_SIZE(names); i++) {
 		EXPECT_EQ(1, found[i]) {
-			TH_LOG("option %s is there %u times", names[i],
+			TH_LOG("option %s is listed %u times", names[i],
 			       found[i]);
 		}
 	}

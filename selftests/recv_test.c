@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Receiving records: what is in them, how many come, how long it takes.
- */
+/* RECV: the contents of records, their number, and waiting. */
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -50,7 +48,7 @@ static bool untouched(const char *data, size_t size)
 	return true;
 }
 
-/* Is the i'th record (from 1) what mq_fill() sent as its i'th? */
+/* Is this record the @i-th message of mq_fill(), counted from 1? */
 static bool is_filled(struct devmq_record *record, unsigned int i)
 {
 	char text[32];
@@ -59,7 +57,7 @@ static bool is_filled(struct devmq_record *record, unsigned int i)
 	return record && mq_record_is(record, text);
 }
 
-/* -- what comes ------------------------------------------------------------- */
+/* -- contents -------------------------------------------------------------- */
 
 TEST_F(recv, gives_all_that_is_ready_in_order)
 {
@@ -109,7 +107,7 @@ TEST_F(recv, every_byte_is_accounted_for)
 	size_t size;
 
 	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "allow_empty", "1"));
-	/* All sorts of sizes, so that there is all sorts of padding. */
+	/* Use many sizes, so that the padding differs, too. */
 	for (i = 0; i < sizeof(data); i++)
 		data[i] = i | 1;
 	for (n = 0; n < 100; n++) {
@@ -127,7 +125,7 @@ TEST_F(recv, every_byte_is_accounted_for)
 	ASSERT_EQ(100, self->recv.count);
 	ASSERT_EQ(DEVMQ_ALIGN(expected.size), self->recv.used);
 
-	/* Stamp what is expected, and make its padding zero. */
+	/* Fill in the expected stamps, and zero the expected padding. */
 	record = NULL;
 	for (n = 0; n < 100; n++) {
 		char *end;
@@ -162,8 +160,9 @@ TEST_F(recv, every_byte_is_accounted_for)
 }
 
 /*
- * While it is stored the kernel has other uses for some of a record's members:
- * none of that is ever seen, however often it goes out and comes back.
+ * While a message is stored, the kernel uses some members of its record for
+ * other purposes. Receivers must never see these uses, however often the
+ * message is delivered and comes back.
  */
 static void check_comes_back(struct __test_metadata *_metadata,
 			     FIXTURE_DATA(recv) *self, const char *options,
@@ -222,7 +221,7 @@ TEST_F(recv, record_that_comes_back_is_the_same)
 	check_comes_back(_metadata, self, "ack=manual", 600);
 }
 
-/* Records of many senders do not stand behind each other. */
+/* Messages of different senders do not lie next to each other in memory. */
 TEST_F(recv, records_of_many_open_files_come_in_their_order)
 {
 	struct devmq_record *record = NULL;
@@ -254,7 +253,10 @@ TEST_F(recv, records_of_many_open_files_come_in_their_order)
 		close(fds[i]);
 }
 
-/* The buffer ends amid a run: what was copied is whole, the rest comes again. */
+/*
+ * The buffer becomes unwritable in the middle of a run of messages: those
+ * copied before are whole, the others stay in the queue.
+ */
 TEST_F(recv, unreadable_end_of_a_buffer_cuts_a_run)
 {
 	size_t page = sysconf(_SC_PAGESIZE);
@@ -292,7 +294,10 @@ TEST_F(recv, padding_is_zero_also_in_memory_that_was_used_before)
 	char secret[64];
 	size_t end;
 
-	/* The same memory holds 16 bytes each, then less and some padding. */
+	/*
+	 * Messages of 16 bytes are followed by shorter ones, with padding, in
+	 * the same memory.
+	 */
 	memset(secret, 'S', sizeof(secret));
 	for (round = 0; round < 20; round++) {
 		for (i = 0; i < 100; i++)
@@ -351,7 +356,7 @@ TEST_F(recv, attempt_and_failure_are_told_after_a_crash)
 	EXPECT_TRUE(mq_record_is(record, "hello"));
 }
 
-/* -- how many --------------------------------------------------------------- */
+/* -- number of records ----------------------------------------------------- */
 
 TEST_F(recv, max_count_is_obeyed)
 {
@@ -386,7 +391,7 @@ TEST_F(recv, as_many_as_fit_and_the_rest_stays)
 	unsigned int space, fit;
 
 	ASSERT_EQ(0, mq_fill(self->fd, 9));
-	/* Room for three, with nothing or something over. */
+	/* Space for three records, and sometimes a little more. */
 	for (space = 3 * MQ_SMALL; space < 4 * MQ_SMALL; space += 32) {
 		fit = space / MQ_SMALL;
 		memset(self->buffer, MQ_POISON, sizeof(self->buffer));
@@ -417,7 +422,7 @@ TEST_F(recv, buffer_too_small_for_the_first_is_emsgsize_with_need)
 	EXPECT_TRUE(untouched(self->buffer, sizeof(self->buffer)));
 	need = self->recv.need;
 
-	/* It stays, as if nobody had tried. */
+	/* The message stays in the queue, unchanged. */
 	ASSERT_EQ(0, mq_peek_id(&self->queue, 1, &record));
 	EXPECT_EQ(DEVMQ_STATE_READY, record.state);
 	EXPECT_EQ(0, record.attempt);
@@ -521,7 +526,7 @@ TEST_F(recv, large_payload_comes_whole)
 	EXPECT_EQ(0, memcmp(data, mq_record_payload(record), 1 << 20));
 }
 
-/* -- bad buffers ------------------------------------------------------------ */
+/* -- bad buffers ----------------------------------------------------------- */
 
 TEST_F(recv, unwritable_first_record_is_efault_and_stays)
 {
@@ -557,7 +562,7 @@ TEST_F(recv, unwritable_later_record_ends_the_batch_and_stays)
 	int i, next = 1;
 
 	ASSERT_EQ(0, mq_fill(self->fd, 60));
-	/* The first one fits, and more or less of the second one. */
+	/* The first record fits, and a varying part of the second one. */
 	for (inside = MQ_SMALL; inside < 2 * MQ_SMALL - 6; inside += 9) {
 		mq_recv_init(&self->recv, edge - inside, 10000);
 		ASSERT_EQ(0, mq_ioctl(self->fd, DEVMQ_IOC_RECV, &self->recv)) {
@@ -589,7 +594,10 @@ TEST_F(recv, unwritable_later_record_of_a_large_batch_loses_nothing)
 	char *edge = mq_edge();
 	int total = 0, rounds = 0;
 
-	/* Whatever the kernel does in one go, the buffer ends in the middle. */
+	/*
+	 * The buffer ends in the middle of a portion, however large portions
+	 * are.
+	 */
 	ASSERT_EQ(0, mq_fill_fast(self->fd, 1000));
 	while (total < 1000 && rounds++ < 1000) {
 		mq_recv_init(&recv, edge - 100 * MQ_SMALL - 50, 1 << 20);
@@ -626,7 +634,7 @@ TEST_F(recv, buffer_size_that_wraps_does_no_harm)
 	EXPECT_EQ(error ? 0 : 2, mq_stat_of(&self->queue, acked));
 }
 
-/* -- how long --------------------------------------------------------------- */
+/* -- waiting --------------------------------------------------------------- */
 
 static void recv_until(struct devmq_recv *recv, char *buffer, uint64_t deadline)
 {
@@ -786,7 +794,7 @@ TEST_F(recv, restarted_wait_gets_its_message)
 	EXPECT_EQ(1, self->recv.count);
 }
 
-/* -- end of file, and read(2) beside it ------------------------------------ */
+/* -- end of file, and mixing with read(2) ---------------------------------- */
 
 TEST_F(recv, eof_empty_is_a_count_of_zero)
 {

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Another attempt for the dead.
- */
+/* REDRIVE: another attempt for dead messages. */
 #include <sys/stat.h>
 
 #include "mq_test.h"
@@ -13,7 +11,7 @@
 #include "helpers/thread.h"
 
 FIXTURE(redrive) {
-	struct mq_queue grave;	/* takes the dead of the queue */
+	struct mq_queue grave;	/* the dead-letter queue of @queue */
 	struct mq_queue queue;
 	int grave_fd;		/* O_RDWR, O_NONBLOCK, ack=manual */
 	int fd;			/* likewise */
@@ -42,7 +40,7 @@ FIXTURE_TEARDOWN(redrive)
 	EXPECT_EQ(0, mq_cleanup());
 }
 
-/* Take the next message, which has this id, and reject it. */
+/* Receive the next message, which has this id, and reject it. */
 static int kill_next(int fd, uint64_t id)
 {
 	char byte;
@@ -61,13 +59,13 @@ static int kill_next(int fd, uint64_t id)
 		ASSERT_EQ(1, kill_next(fd, __i));			\
 } while (0)
 
-/* Leave the dead of the queue in it. */
+/* Let dead messages stay in the queue. */
 #define IN_PLACE() \
 	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "dead_letter", "none"))
 
 #define REDRIVE(fd)	mq_redrive(fd, 0, 0, -1, &self->stranded)
 
-/* -- here ---------------------------------------------------------------------- */
+/* -- in place -------------------------------------------------------------- */
 
 TEST_F(redrive, dead_message_is_ready_again_in_its_place)
 {
@@ -140,7 +138,9 @@ TEST_F(redrive, time_to_live_is_not_back)
 	EXPECT_EQ(0, self->look.extra.expires_ns);
 }
 
-/* What was taken while allow_empty was 1 is a message like all others after. */
+/*
+ * An empty message that was accepted stays valid when allow_empty is 0 again.
+ */
 TEST_F(redrive, empty_message_dies_and_comes_back_where_none_is_taken_any_more)
 {
 	struct mq_queue ordered;
@@ -149,13 +149,15 @@ TEST_F(redrive, empty_message_dies_and_comes_back_where_none_is_taken_any_more)
 	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "allow_empty", "1"));
 	ASSERT_EQ(1, mq_send_one(self->fd, "", 0));
 	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "allow_empty", "0"));
-	/* To a dead-letter queue that never took any. */
+	/* It moves to a dead-letter queue where allow_empty is 0. */
 	ASSERT_EQ(0, mq_get(self->fd, ""));
 	ASSERT_EQ(1, mq_reject(self->fd, 1));
 	EXPECT_EQ(1, mq_stat_of(&self->grave, ready));
 	EXPECT_EQ(1, mq_redrive(self->grave_fd, 0, 0, -1, &self->stranded));
 	EXPECT_EQ(1, mq_stat_of(&self->queue, ready));
-	/* In place, and to a queue that needs another entry for it. */
+	/*
+	 * It dies in place, and moves to a queue with another kind of entries.
+	 */
 	IN_PLACE();
 	ASSERT_EQ(0, mq_get(self->fd, ""));
 	ASSERT_EQ(1, mq_reject(self->fd, 2));
@@ -190,13 +192,13 @@ TEST_F(redrive, range_has_both_its_ends)
 		EXPECT_EQ(cases[i].moved, mq_redrive(self->fd, cases[i].first,
 						     cases[i].last, -1,
 						     &self->stranded)) {
-			TH_LOG("of %llu to %llu",
+			TH_LOG("range %llu to %llu",
 			       (unsigned long long)cases[i].first,
 			       (unsigned long long)cases[i].last);
 		}
 		EXPECT_EQ(0, self->stranded);
 	}
-	/* Those that nobody rejected are where they were. */
+	/* Messages that were not rejected have not changed. */
 	EXPECT_EQ(DEVMQ_STATE_IN_FLIGHT, mq_state(&self->queue, 6));
 	EXPECT_EQ(0, REDRIVE(self->fd));
 }
@@ -271,7 +273,7 @@ TEST_F(redrive, thousands_come_back_in_order)
 	free(buffer);
 }
 
-/* -- back to where they came from ------------------------------------------------- */
+/* -- back to the origin ---------------------------------------------------- */
 
 TEST_F(redrive, message_goes_back_under_a_new_number)
 {
@@ -333,7 +335,10 @@ TEST_F(redrive, messages_sent_to_the_dead_letter_queue_stay_in_it)
 	ASSERT_EQ(1, kill_next(self->grave_fd, 2));
 	ASSERT_EQ(1, mq_release(self->grave_fd, 1));
 
-	/* One goes home, the dead one of the place is ready, one stays. */
+	/*
+	 * One message returns to its origin, the one that died here is ready
+	 * again, and the third one stays.
+	 */
 	EXPECT_EQ(2, REDRIVE(self->grave_fd));
 	MQ_STAT(&self->grave);
 	EXPECT_EQ(1, self->stat.purged);
@@ -385,7 +390,10 @@ TEST_F(redrive, another_queue_of_the_same_name_is_not_the_origin)
 	EXPECT_STREQ(self->queue.name, self->look.origin);
 	EXPECT_EQ(777, self->look.extra.reason);
 
-	/* Who has it open for writing can say so. */
+	/*
+	 * A caller that has the queue open for writing can name it as the
+	 * target.
+	 */
 	fd = mq_open(&self->queue, O_RDWR | O_NONBLOCK);
 	ASSERT_LE(0, fd);
 	EXPECT_EQ(1, mq_redrive(self->grave_fd, 0, 0, fd, &self->stranded));
@@ -393,7 +401,7 @@ TEST_F(redrive, another_queue_of_the_same_name_is_not_the_origin)
 	close(fd);
 }
 
-/* As a user who may read the dead-letter queue: how many were stranded of two. */
+/* Redrive two messages as an unprivileged user: how many were stranded. */
 static int redrive_as_nobody(int fd)
 {
 	pid_t child = mq_fork();
@@ -423,7 +431,7 @@ TEST_F(redrive, origin_that_the_caller_may_not_write_strands)
 	unsigned int i;
 	int fd;
 
-	/* The mode that it was made with. */
+	/* The mode with which the queue was created counts. */
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
 		ASSERT_EQ(0, mq_create(&queue,
 				       "dead_letter=%s ack=manual uid=%u gid=%u mode=%04o",
@@ -433,7 +441,7 @@ TEST_F(redrive, origin_that_the_caller_may_not_write_strands)
 		ASSERT_LE(0, fd);
 		KILL(fd, 2, 2);
 		EXPECT_EQ(cases[i].stranded, redrive_as_nobody(self->grave_fd)) {
-			TH_LOG("of mode %04o", cases[i].mode);
+			TH_LOG("mode %04o", cases[i].mode);
 		}
 		EXPECT_EQ(2 - cases[i].stranded, mq_stat_of(&queue, ready));
 		EXPECT_EQ(cases[i].stranded, mq_stat_of(&self->grave, ready));
@@ -554,7 +562,7 @@ TEST_F(redrive, messages_that_leave_make_room_for_more_dead)
 	EXPECT_EQ(1, mq_stat_of(&self->queue, dead));
 }
 
-/* -- to a queue given -------------------------------------------------------------- */
+/* -- to a given queue ------------------------------------------------------ */
 
 TEST_F(redrive, descriptor_says_where_to)
 {
@@ -640,7 +648,10 @@ TEST_F(redrive, those_that_came_here_as_dead_can_be_made_this_queues_own)
 	EXPECT_EQ(4, self->stat.ready);
 	EXPECT_EQ(0, self->stat.purged);
 
-	/* They are not among the dead any more, and nothing is left to do. */
+	/*
+	 * They count as sent here now, so the queue is full for senders, but
+	 * has room for a dead message.
+	 */
 	EXPECT_EQ(-EAGAIN, mq_put(self->grave_fd, "x"));
 	ASSERT_EQ(1, kill_next(self->fd, 4));
 	EXPECT_EQ(4, mq_stat_of(&self->queue, dead_lettered));

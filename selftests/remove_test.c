@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Removing a queue under those who use it.
- */
+/* Removing a queue that is in use. */
 #include <poll.h>
 #include <pthread.h>
 #include <sys/epoll.h>
@@ -87,7 +85,7 @@ TEST_F(remove, every_call_gives_enodev_afterwards)
 	EXPECT_EQ(-ENOTTY, mq_ioctl(self->fd, _IO(DEVMQ_IOC_MAGIC, 0xff),
 				    NULL));
 
-	/* fdinfo has no error to give; it must do no harm. */
+	/* fdinfo cannot return an error; it must still be readable. */
 	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", self->fd);
 	EXPECT_EQ(0, mq_read_file(path, buffer, sizeof(buffer)));
 }
@@ -97,7 +95,10 @@ TEST_F(remove, old_node_cannot_be_opened)
 	char path[64];
 	int error, kept;
 
-	/* A node that was kept by another name, and one reached by /proc. */
+	/*
+	 * Open the old node through /proc, by an O_PATH descriptor and by an
+	 * open file.
+	 */
 	CREATE("");
 	kept = open(self->queue.path, O_PATH | O_CLOEXEC);
 	ASSERT_LE(0, kept);
@@ -120,8 +121,8 @@ TEST_F(remove, old_node_does_not_lead_to_a_new_queue)
 	int i, fd, kept;
 
 	/*
-	 * The number of the device may be given to another queue: whoever
-	 * had an old node must not get in there if that can be helped.
+	 * The device number may be given to another queue: an old node should
+	 * not open that one.
 	 */
 	CREATE("");
 	kept = open(self->queue.path, O_PATH | O_CLOEXEC);
@@ -142,7 +143,7 @@ TEST_F(remove, sleeping_readers_wake_with_enodev)
 
 	CREATE("");
 	for (i = 0; i < 4; i++) {
-		/* Two share an open file, two have their own. */
+		/* Two readers share an open file, two have their own. */
 		fds[i] = i < 2 ? self->blocking :
 			 mq_open(&self->queue, O_RDONLY);
 		ASSERT_LE(0, fds[i]);
@@ -298,7 +299,10 @@ TEST_F(remove, many_messages_go_with_the_queue_and_their_memory_too)
 	char total[64];
 	int round, fd;
 
-	/* Each time a third of what may be used; left-overs would add up. */
+	/*
+	 * Each round needs a third of max_total_bytes, so leaked memory would
+	 * add up.
+	 */
 	ASSERT_EQ(0, mq_read_file(MQ_TOTAL_BYTES, total, sizeof(total)));
 	ASSERT_EQ(0, mq_write_file(MQ_TOTAL_BYTES, "1M"));
 	for (round = 0; round < 6; round++) {
@@ -309,14 +313,17 @@ TEST_F(remove, many_messages_go_with_the_queue_and_their_memory_too)
 			TH_LOG("in round %d", round);
 		}
 		ASSERT_EQ(0, mq_remove(&self->queue));
-		/* Memory is free at once, not with the last close. */
+		/* The memory is freed at once, not at the last close. */
 		if (round % 2)
 			close(fd);
 	}
 	EXPECT_EQ(0, mq_write_file(MQ_TOTAL_BYTES, total));
 }
 
-/* Remove a queue with messages, the oldest of them held: processor time of it. */
+/*
+ * Remove a queue whose oldest @held messages are held: the CPU time in
+ * nanoseconds, or a negative errno.
+ */
 static long long removal_of(FIXTURE_DATA(remove) *self, unsigned int held,
 			    unsigned int ready)
 {
@@ -338,7 +345,7 @@ static long long removal_of(FIXTURE_DATA(remove) *self, unsigned int held,
 			before;
 }
 
-/* What is held is passed once, not for each message behind it. */
+/* The held messages are passed once, not once for each message behind them. */
 TEST_F(remove, many_messages_behind_many_that_are_held_go)
 {
 	long long alone, behind = 0;
@@ -347,7 +354,10 @@ TEST_F(remove, many_messages_behind_many_that_are_held_go)
 	CREATE("ack=manual max_messages=1000000 max_bytes=1G");
 	alone = removal_of(self, 0, 50000);
 	ASSERT_LT(0, alone);
-	/* A machine that has others to do may count their time as ours. */
+	/*
+	 * On a busy machine, the time of others may be accounted to this
+	 * process.
+	 */
 	for (try = 0; !behind || (behind >= 20 * alone && try < 5); try++) {
 		close(self->fd);
 		close(self->blocking);
@@ -394,7 +404,10 @@ TEST_F(remove, sysfs_of_a_removed_queue)
 	int options, counters;
 	ssize_t done;
 
-	/* A file in sysfs that is open when its queue goes: ENODEV. */
+	/*
+	 * A sysfs file that is open when its queue is removed cannot be used
+	 * any more.
+	 */
 	CREATE("");
 	snprintf(path, sizeof(path), MQ_CLASS "/%s/max_messages",
 		 self->queue.name);
@@ -411,7 +424,7 @@ TEST_F(remove, sysfs_of_a_removed_queue)
 	close(counters);
 }
 
-/* -- races ------------------------------------------------------------------ */
+/* -- races ----------------------------------------------------------------- */
 
 struct racer {
 	const struct mq_queue *queue;
@@ -574,25 +587,26 @@ TEST_F(remove, everything_at_once)
 	}
 	mq_sleep_ms(3000);
 	/*
-	 * On a busy machine a queue may always go before one of the others
-	 * got through.  So they go on with one that stays.
+	 * On a busy machine, queues may always be removed before one of the
+	 * other threads succeeds. So stop removing, and let them go on with one
+	 * that stays.
 	 */
 	mq_wait_until(good_of(remover));
 	__atomic_store_n(&stop_removing, 1, __ATOMIC_RELAXED);
 	mq_wait_until(each_got_through(racers, ARRAY_SIZE(works)));
 	__atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
 	pthread_join(creator->thread, NULL);
-	/* The sleepers wake when there is no queue any more. */
+	/* Sleeping threads wake once there is no queue any more. */
 	ASSERT_TRUE(mq_wait_until(mq_remove(&self->queue) == -ENOENT));
 	for (i = 1; i < ARRAY_SIZE(works); i++)
 		pthread_join(racers[i].thread, NULL);
 	for (i = 0; i < ARRAY_SIZE(works); i++) {
 		EXPECT_EQ(0, racers[i].wrong) {
-			TH_LOG("of thread %u", i);
+			TH_LOG("thread %u", i);
 		}
-		/* Each has got through at least once. */
+		/* Each thread has succeeded at least once. */
 		EXPECT_LT(0, racers[i].good) {
-			TH_LOG("of thread %u", i);
+			TH_LOG("thread %u", i);
 		}
 	}
 	EXPECT_EQ(-ENOENT, mq_open(&self->queue, O_RDONLY));

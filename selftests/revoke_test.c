@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Deliveries that somebody else settles: whoever may purge a queue decides on what
- * its consumers hold.
- */
+/* REVOKE: a caller that may purge a queue settles what its consumers hold. */
 #include <pthread.h>
 
 #include "mq_test.h"
@@ -16,7 +13,7 @@
 FIXTURE(revoke) {
 	struct mq_queue queue;
 	int fd;			/* O_RDWR, O_NONBLOCK, ack=manual: the holder */
-	int looker;		/* whoever revokes */
+	int looker;		/* MQ_LOOK: revokes */
 	struct devmq_revoke revoke;
 };
 
@@ -25,7 +22,7 @@ FIXTURE_SETUP(revoke)
 	MQ_REQUIRE();
 	MQ_OPEN_QUEUE("ack=manual");
 	MQ_OPEN(looker, MQ_LOOK);
-	/* 1 to 5 are held, and 6 is ready. */
+	/* Messages 1 to 5 are held, and 6 is ready. */
 	ASSERT_EQ(0, mq_fill(self->fd, 6));
 	for (int i = 1; i <= 5; i++)
 		ASSERT_EQ(2, mq_read(self->fd, (char [8]) {}, 8));
@@ -53,7 +50,7 @@ static int run(FIXTURE_DATA(revoke) *self, int fd)
 	return mq_ioctl(fd, DEVMQ_IOC_REVOKE, &self->revoke);
 }
 
-/* How many it was, or an errno. */
+/* Run the REVOKE: how many deliveries it settled, or a negative errno. */
 static long long revoked(FIXTURE_DATA(revoke) *self)
 {
 	int error = run(self, self->looker);
@@ -81,7 +78,7 @@ TEST_F(revoke, released_message_is_for_others_and_its_holder_has_lost_it)
 	EXPECT_EQ(-ESTALE, mq_ack(self->fd, 3));
 	ASSERT_EQ(0, mq_take(other, &look));
 	EXPECT_EQ(3, look.record.id);
-	/* As if it had not been handed out before. */
+	/* The message looks as if it had not been delivered before. */
 	EXPECT_EQ(1, look.record.attempt);
 	EXPECT_EQ(0, look.record.failures);
 	EXPECT_EQ(1, mq_ack(other, 3));
@@ -115,7 +112,10 @@ TEST_F(revoke, only_what_a_process_holds)
 		close(pipes[1]);
 		if (mq_get(fd, "m6"))
 			_exit(1);
-		/* Tell the parent by its own messages, and wait for its end. */
+		/*
+		 * The parent sees by the counters that the message is held, and
+		 * closes the pipe when it is done.
+		 */
 		while (read(pipes[0], &byte, 1) > 0)
 			;
 		_exit(mq_ack(fd, 6) == -ESTALE ? 0 : 2);
@@ -161,7 +161,7 @@ TEST_F(revoke, purged_message_is_gone_and_counted_as_such)
 	EXPECT_EQ(2, mq_stat_of(&self->queue, purged));
 	EXPECT_EQ(0, mq_stat_of(&self->queue, acked));
 	EXPECT_EQ(-ESTALE, mq_ack(self->fd, 5));
-	/* For what is settled by its holder, there is another way to drop it. */
+	/* A holder cannot use this action in SETTLE. */
 	EXPECT_EQ(-EINVAL, mq_settle(self->fd, 1, 1, DEVMQ_ACTION_PURGE));
 	EXPECT_EQ(3, mq_held(self->fd));
 }
@@ -176,7 +176,7 @@ TEST_F(revoke, purged_message_frees_its_dedup_id)
 	ASSERT_EQ(0, mq_get(self->fd, "m7"));
 	EXPECT_EQ(1, REVOKE(7, 7, DEVMQ_ACTION_PURGE));
 	EXPECT_EQ(8, MQ_SEND(self->fd, .text = "m8", .dedup = "once"));
-	/* Another end does not. */
+	/* An acknowledgement does not free the id. */
 	ASSERT_EQ(0, mq_get(self->fd, "m8"));
 	EXPECT_EQ(1, REVOKE(8, 8, DEVMQ_ACTION_ACK));
 	MQ_SEND(self->fd, .text = "m9", .dedup = "once");
@@ -208,7 +208,7 @@ TEST_F(revoke, extended_delivery_stays_where_it_is)
 	ASSERT_EQ(0, mq_look_id(&self->queue, 1, &look));
 	EXPECT_LT(look.extra.since_ns + MQ_HOUR / 2, look.extra.due_ns);
 	EXPECT_EQ(1, mq_ack(self->fd, 1));
-	/* To end it by time is to give it back. */
+	/* A lease of 1 ns ends at once, which returns the message. */
 	revoke_init(self, 2, 2, DEVMQ_ACTION_EXTEND);
 	self->revoke.how.delay_ns = 1;
 	EXPECT_EQ(1, revoked(self));
@@ -284,7 +284,7 @@ TEST_F(revoke, who_may_not_purge_may_not_revoke)
 	revoke_init(self, 1, 5, DEVMQ_ACTION_RELEASE);
 	EXPECT_EQ(-EBADF, run(self, writer));
 	EXPECT_EQ(5, mq_held(self->fd));
-	/* The holder may, and others who receive. */
+	/* A file that may receive may also revoke. */
 	EXPECT_EQ(0, run(self, self->fd));
 	EXPECT_EQ(5, self->revoke.how.settled);
 	close(writer);
@@ -332,7 +332,7 @@ TEST_F(revoke, what_makes_no_sense_is_refused)
 	EXPECT_EQ(-ENODEV, REVOKE(1, 5, DEVMQ_ACTION_RELEASE));
 }
 
-/* -- raced ---------------------------------------------------------------------------- */
+/* -- races ----------------------------------------------------------------- */
 
 #define RACE_MESSAGES	20000
 
@@ -340,11 +340,11 @@ struct racer {
 	const struct mq_queue *queue;
 	int way;
 	bool stop;
-	uint64_t acked;		/* that it is sure of */
+	uint64_t acked;		/* according to its calls */
 	int error;
 };
 
-/* A consumer that does all that one can do. */
+/* A consumer that reads, closes, releases, extends and acknowledges. */
 static void *race_consumer(void *argument)
 {
 	struct racer *r = argument;
@@ -439,7 +439,7 @@ TEST_F(revoke, nothing_is_lost_whatever_the_holder_does_meanwhile)
 	EXPECT_EQ(0, stat.in_flight);
 	EXPECT_EQ(acked, stat.acked);
 	EXPECT_EQ(6 + RACE_MESSAGES, stat.sent);
-	/* What is counted is there. */
+	/* The messages that are counted are there. */
 	EXPECT_EQ(stat.ready + stat.delayed + stat.deferred + stat.dead,
 		  mq_purge(self->looker, 0, 0));
 	EXPECT_EQ(0, mq_stat_of(&self->queue, bytes));
