@@ -59,7 +59,7 @@ TEST_F(time, message_expires_wherever_it_stands)
 
 TEST_F(time, read_never_gets_an_expired_message)
 {
-	uint64_t start, before;
+	uint64_t start, sent, before;
 	ssize_t done;
 	int i;
 
@@ -67,6 +67,7 @@ TEST_F(time, read_never_gets_an_expired_message)
 		start = mq_boot_ns();
 		ASSERT_LT(0, MQ_SEND(self->fd, .text = "x",
 				     .ttl_ns = 2 * MQ_MS));
+		sent = mq_boot_ns();
 		while (mq_boot_ns() < start + 2 * MQ_MS + (i % 5 - 2) * 50000)
 			;
 		before = mq_boot_ns();
@@ -82,7 +83,7 @@ TEST_F(time, read_never_gets_an_expired_message)
 		 */
 		ASSERT_EQ(1, done);
 		ASSERT_EQ(1, mq_ack(self->fd, i + 1));
-		EXPECT_GT(start + 2 * MQ_MS + 30 * MQ_SECOND, before);
+		EXPECT_GE(sent + 2 * MQ_MS, before);
 	}
 	MQ_STAT(&self->queue);
 	EXPECT_EQ(50, self->stat.acked + self->stat.expired);

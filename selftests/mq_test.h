@@ -4,8 +4,8 @@
  * question whether there is a module to test.
  *
  * helpers/ has the rest, a header a concern.  Every helper that can fail returns
- * a negative errno.  No helper asserts anything: the tests do, where the reader
- * sees what they expect.
+ * a negative errno.  Functions assert nothing: the tests do, where the reader sees
+ * what they expect.  Only macros that say so in their name or comment assert.
  */
 #ifndef MQ_TEST_H
 #define MQ_TEST_H
