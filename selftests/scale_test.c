@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Ten thousand queues: they are made, listed, used and removed, none is taken
- * for another, and their memory comes back.
+ * Create, list, use and remove ten thousand queues: none may be mistaken for
+ * another, and their memory must be freed.
  *
- * SCALE_QUEUES says how many instead. What each took is logged; with vm/run -i
- * the times are instructions, and those of the last are to be like those of the
- * first.
+ * SCALE_QUEUES sets another number. The test logs how long each step took;
+ * under vm/run -i the times are instructions, and the last queues should cost
+ * as much as the first.
  */
 #include <dirent.h>
 #include <pthread.h>
@@ -15,7 +15,7 @@
 
 #define QUEUES		10000
 
-/* How many are timed together. */
+/* The number of queues that are timed together. */
 #define PART		(self->count / 10)
 
 FIXTURE(scale) {
@@ -30,7 +30,10 @@ static bool is_debug(void)
 	return !access("/proc/lockdep", F_OK);
 }
 
-/* How many there are: a tenth of them where that shows as much. */
+/*
+ * The number of queues of a test: 1/@share of all, much fewer on a debug
+ * kernel, but at least 100.
+ */
 static int queue_count(int share)
 {
 	const char *wish = getenv("SCALE_QUEUES");
@@ -41,7 +44,7 @@ static int queue_count(int share)
 	return count / share > 100 ? count / share : 100;
 }
 
-/* A command on a descriptor that stays open. */
+/* Write a command to the control node, which stays open. */
 static int __attribute__((format(printf, 2, 3)))
 command(int control, const char *format, ...)
 {
@@ -75,9 +78,9 @@ static int unmake(FIXTURE_DATA(scale) *self, int i)
 }
 
 /*
- * How often each queue is listed in a directory, in @seen if given. Returns how
- * many entries that makes, or a negative errno: EBADMSG for one with our prefix
- * that is none of ours.
+ * Count how often a directory lists each queue, in @seen if given. Returns the
+ * number of our queues' entries, or a negative errno: EBADMSG if an entry has
+ * our prefix and is no queue of ours.
  */
 static int list(const FIXTURE_DATA(scale) *self, const char *path,
 		unsigned char *seen)
@@ -128,7 +131,10 @@ FIXTURE_TEARDOWN(scale)
 	close(self->control);
 }
 
-/* Nanoseconds that each step of a tenth took, the first and the last one. */
+/*
+ * Do a step for each queue, and log how long it takes on average for the first
+ * and the last tenth of the queues.
+ */
 #define TIMED(what, step) do {						\
 	uint64_t __start = mq_now_ns(), __first = 0;			\
 	int i;								\
@@ -142,12 +148,12 @@ FIXTURE_TEARDOWN(scale)
 		if (i == self->count - 1 - PART)			\
 			__start = mq_now_ns();				\
 	}								\
-	TH_LOG("%s: %llu ns for each of the first tenth, %llu of the last", \
+	TH_LOG("%s: %llu ns per queue in the first tenth, %llu in the last", \
 	       what, (unsigned long long)__first / PART,		\
 	       (unsigned long long)(mq_now_ns() - __start) / PART);	\
 } while (0)
 
-/* One message to it and back, and is it its own? */
+/* Receive the message that fill() sent: 0 if it is this queue's own. */
 static int use(const FIXTURE_DATA(scale) *self, int i)
 {
 	struct mq_queue queue;
@@ -183,7 +189,7 @@ static int fill(const FIXTURE_DATA(scale) *self, int i)
 	return done == (ssize_t)strlen(queue.name) ? 0 : -EIO;
 }
 
-/* Does every one of @seen have this many, if it is like i % 2 == @odd? */
+/* Was each queue with i % 2 == @odd listed this many times? */
 static bool all_are(const FIXTURE_DATA(scale) *self, const unsigned char *seen,
 		    int odd, unsigned char times)
 {
@@ -243,7 +249,7 @@ TEST_F(scale, removing_half_of_them_leaves_the_other)
 			  mq_sysfs_number(&queue, "max_messages"));
 		ASSERT_EQ(i % 2 ? -ENOENT : 0, fill(self, i));
 	}
-	/* Their names are free, and not what was there before. */
+	/* Their names are free, and new queues have the new options. */
 	for (i = 1; i < self->count; i += 2)
 		ASSERT_EQ(0, make(self, i, "max_messages=2"));
 	for (i = 0; i < self->count; i++) {
@@ -254,7 +260,7 @@ TEST_F(scale, removing_half_of_them_leaves_the_other)
 	free(seen);
 }
 
-/* Make and remove queues until told to stop. */
+/* Create and remove queues until told to stop. */
 struct churn {
 	FIXTURE_DATA(scale) *self;
 	bool stop;
@@ -278,7 +284,7 @@ static void *churn(void *argument)
 	return NULL;
 }
 
-/* Whoever reads the list misses none that stays and sees none twice. */
+/* A reader of the list sees each queue that stays exactly once. */
 TEST_F(scale, a_list_has_all_that_stay_while_others_come_and_go)
 {
 	unsigned char *seen = calloc(self->count, 1);
@@ -306,7 +312,7 @@ TEST_F(scale, a_list_has_all_that_stay_while_others_come_and_go)
 
 /* -- dead-letter queues ---------------------------------------------------- */
 
-/* The dead of each go to the one before. */
+/* Each queue has the one before it as its dead-letter queue. */
 TEST_F(scale, a_chain_of_dead_letter_queues_is_made_and_taken_apart)
 {
 	struct mq_queue queue;
@@ -319,7 +325,7 @@ TEST_F(scale, a_chain_of_dead_letter_queues_is_made_and_taken_apart)
 			 self->prefix, i - 1);
 		ASSERT_EQ(0, make(self, i, options));
 	}
-	/* The whole way round. */
+	/* Closing the whole chain to a loop is refused. */
 	name_queue(self, &queue, self->count - 1);
 	snprintf(text, sizeof(text), "%s", queue.name);
 	name_queue(self, &queue, 0);
@@ -330,7 +336,7 @@ TEST_F(scale, a_chain_of_dead_letter_queues_is_made_and_taken_apart)
 	      unmake(self, self->count - 1 - i));
 }
 
-/* All have the same, which goes before they do. */
+/* All queues have the same dead-letter queue, which is removed first. */
 TEST_F(scale, a_dead_letter_queue_of_all_can_be_taken_from_them)
 {
 	struct mq_queue queue, shared, other;
@@ -343,7 +349,7 @@ TEST_F(scale, a_dead_letter_queue_of_all_can_be_taken_from_them)
 	for (i = 0; i < self->count; i++)
 		ASSERT_EQ(0, make(self, i, options));
 	EXPECT_EQ(-EBUSY, mq_control("remove %s", shared.name));
-	/* One that has changed its mind is not asked any more. */
+	/* The module must not change a queue that has another target by now. */
 	name_queue(self, &queue, 7);
 	EXPECT_EQ(0, mq_sysfs_set(&queue, "dead_letter", "%s", other.name));
 	EXPECT_EQ(0, mq_remove(&shared));
@@ -361,19 +367,22 @@ TEST_F(scale, a_dead_letter_queue_of_all_can_be_taken_from_them)
 /* -- memory ---------------------------------------------------------------- */
 
 /*
- * Most bytes of kernel memory that an idle queue may take: its own, the driver
- * core's and its node's. By how much that may differ between queues with
- * different options. Besides, there is a file in sysfs for each option and each
- * counter, three quarters of all, whose size is the kernel's; its name and its
- * number take so many bytes more.
+ * IDLE_MOST is how many bytes of kernel memory an idle queue may take: its own,
+ * and those of the driver core and of its node. IDLE_SPREAD is how much that
+ * may differ between queues with different options.
+ *
+ * These bounds do not count the files in sysfs, one for each option and each
+ * counter. They take three quarters of the memory, and the kernel chooses their
+ * size. FILE_MORE is what a file takes beside its kernfs_node: its name and its
+ * number.
  */
 #define IDLE_MOST	4096
 #define IDLE_SPREAD	256
 #define FILE_MORE	24
-/* Its directory, and the links to that by its name and by its number. */
+/* The queue's directory, and the links to it by its name and by its number. */
 #define FILES_ELSEWHERE	3
 
-/* Give back what the slabs keep for each processor, which counts as used. */
+/* Free the slabs' per-CPU objects, which count as used. */
 static void shrink_slabs(void)
 {
 	DIR *dir = opendir("/sys/kernel/slab");
@@ -389,7 +398,7 @@ static void shrink_slabs(void)
 		closedir(dir);
 }
 
-/* Bytes of all objects in the slabs, or a negative errno. */
+/* The number of bytes of all objects in the slabs, or a negative errno. */
 static long long slab_bytes(void)
 {
 	unsigned long active, total, size;
@@ -418,7 +427,9 @@ static long long slab_bytes(void)
 		     strerror(-slab_bytes()));				\
 } while (0)
 
-/* Bytes that the files of a queue take in sysfs, or a negative errno. */
+/*
+ * The number of bytes that a queue's files in sysfs take, or a negative errno.
+ */
 static long long sysfs_bytes(FIXTURE_DATA(scale) *self)
 {
 	char path[256], text[32];
@@ -446,7 +457,10 @@ static long long sysfs_bytes(FIXTURE_DATA(scale) *self)
 	return error ?: files * (atoll(text) + FILE_MORE);
 }
 
-/* Bytes that each of so many queues takes, which are gone again. */
+/*
+ * The number of bytes that each queue takes, or a negative errno: ENOSPC if
+ * they are not free again when the queues are removed.
+ */
 static long long idle_bytes(FIXTURE_DATA(scale) *self, const char *options)
 {
 	long long before = slab_bytes(), after;
@@ -459,7 +473,7 @@ static long long idle_bytes(FIXTURE_DATA(scale) *self, const char *options)
 		error = unmake(self, i);
 	if (error)
 		return error;
-	/* Inodes are freed when nobody can be looking at them any more. */
+	/* Inodes are freed after an RCU grace period. */
 	if (!mq_wait_until(slab_bytes() - before < 64LL * self->count))
 		return -ENOSPC;
 	return (after - before) / self->count;
@@ -478,10 +492,10 @@ TEST_F(scale, an_idle_queue_is_small_whatever_its_options)
 	REQUIRE_SLABS();
 	files = sysfs_bytes(self);
 	if (files < 0)
-		SKIP(return, "cannot tell the size of a file in sysfs: %s",
+		SKIP(return, "the size of a file in sysfs is unknown: %s",
 		     strerror(-files));
 	plain = idle_bytes(self, "");
-	TH_LOG("%lld bytes each, some %lld of them files in sysfs", plain,
+	TH_LOG("%lld bytes per queue, %lld of them for sysfs files", plain,
 	       files);
 	EXPECT_LE(1024, plain - files);
 	EXPECT_GE(IDLE_MOST, plain - files);
@@ -494,7 +508,7 @@ TEST_F(scale, an_idle_queue_is_small_whatever_its_options)
 	}
 }
 
-/* Looking at queues through their nodes leaves nothing behind. */
+/* Opening the nodes must not leave memory allocated. */
 TEST_F(scale, who_looks_at_them_all_leaves_no_memory_behind)
 {
 	struct devmq_stat stat;

@@ -9,7 +9,7 @@
 #include "helpers/look.h"
 #include "fixtures/send.h"
 
-/* -- records that are not well-formed --------------------------------------- */
+/* -- records that are not well-formed -------------------------------------- */
 
 TEST_F(send, record_size_that_cannot_be_is_einval)
 {
@@ -117,7 +117,7 @@ TEST_F(send, parts_of_a_record_stand_in_their_order)
 	struct devmq_record *record;
 	struct mq_look look;
 
-	/* Key, then de-duplication id; headers would come behind. */
+	/* The key comes first, then the de-duplication id, then headers. */
 	record = mq_batch_add_full(&self->batch, parts, 13, NULL, 0, "x", 1);
 	record->key_size = 7;
 	record->dedup_size = 6;

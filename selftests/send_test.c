@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * DEVMQ_IOC_SEND: batches, what ends them early, and waiting for room.
+ * DEVMQ_IOC_SEND: batches, the reasons why they end early, and waiting for
+ * room.
  */
 #include <pthread.h>
 #include <sched.h>
@@ -13,7 +14,7 @@
 #include "helpers/thread.h"
 #include "fixtures/send.h"
 
-/* -- what a good batch does ------------------------------------------------- */
+/* -- good batches ---------------------------------------------------------- */
 
 TEST_F(send, one_record_is_one_message)
 {
@@ -61,7 +62,9 @@ TEST_F(send, batch_is_taken_up_to_the_most_that_one_call_takes)
 		snprintf(text, sizeof(text), "message %d", i);
 		mq_batch_add(&self->batch, text);
 	}
-	/* Sending the rest again goes on where the last call stopped. */
+	/*
+	 * Send the rest in further calls, each from where the last one stopped.
+	 */
 	while (done < total) {
 		ASSERT_EQ(0, mq_send(self->fd, self->batch.data + place,
 				     self->batch.size - place, &self->send));
@@ -104,7 +107,10 @@ TEST_F(send, batch_of_large_records)
 	}
 }
 
-/* The kernel looks at records in pieces of some KiB: one ends where they do. */
+/*
+ * The kernel reads records in pieces of some KiB: here a record ends exactly
+ * where a piece does.
+ */
 TEST_F(send, records_that_end_where_a_power_of_two_does)
 {
 	char data[DEVMQ_ALIGN(1) * 7];
@@ -163,7 +169,7 @@ TEST_F(send, last_record_needs_no_padding)
 	unsigned int i;
 
 	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "allow_empty", "1"));
-	/* Records that end exactly where memory does. */
+	/* The last record ends exactly where the mapped memory ends. */
 	for (i = 0; i < 9; i++) {
 		mq_batch_free(&self->batch);
 		mq_batch_add(&self->batch, "a");
@@ -203,7 +209,7 @@ TEST_F(send, empty_payload_is_einval_unless_it_is_allowed)
 {
 	mq_batch_add_full(&self->batch, NULL, 0, NULL, 0, NULL, 0);
 	EXPECT_REFUSED(-EINVAL);
-	/* Its other parts do not matter. */
+	/* A record with a key but no payload is refused as well. */
 	mq_batch_free(&self->batch);
 	mq_batch_add_full(&self->batch, "key", 3, NULL, 0, NULL, 0);
 	EXPECT_REFUSED(-EINVAL);
@@ -218,7 +224,10 @@ TEST_F(send, empty_payload_ends_a_batch)
 {
 	int i, before;
 
-	/* The first record, one that follows a plain one, and all between. */
+	/*
+	 * Send the empty record behind others, which ends the batch, and then
+	 * as the first one, which is refused.
+	 */
 	for (before = 1; before < 5; before++) {
 		mq_batch_free(&self->batch);
 		for (i = 0; i < before; i++)
@@ -327,7 +336,7 @@ TEST_F(send, header_name_of_255_bytes_works)
 	EXPECT_EQ(1, self->send.count);
 }
 
-/* -- batches that end early ------------------------------------------------- */
+/* -- batches that end early ------------------------------------------------ */
 
 TEST_F(send, malformed_record_ends_the_batch_before_it)
 {
@@ -374,7 +383,9 @@ TEST_F(send, unreadable_record_ends_the_batch_before_it)
 	mq_batch_add(&self->batch, "second");
 	mq_batch_add(&self->batch, "third");
 
-	/* Nothing of the third one, then only half of it can be read. */
+	/*
+	 * First none of the third record can be read, then only a part of it.
+	 */
 	start = edge - 2 * MQ_SMALL;
 	memcpy(start, self->batch.data, 2 * MQ_SMALL);
 	ASSERT_EQ(0, mq_send(self->fd, start, self->batch.size, &self->send));
@@ -406,7 +417,7 @@ TEST_F(send, unreadable_first_record_is_efault)
 		memcpy(edge - inside, self->batch.data, inside);
 		EXPECT_EQ(-EFAULT, mq_send(self->fd, edge - inside, MQ_SMALL,
 					   &self->send)) {
-			TH_LOG("%zu bytes inside", inside);
+			TH_LOG("%zu readable bytes", inside);
 		}
 	}
 	EXPECT_EQ(0, mq_stat_of(&self->queue, sent));
@@ -420,7 +431,7 @@ TEST_F(send, full_queue_ends_the_batch_and_blocks_the_next)
 	MQ_REOPEN_QUEUE("max_messages=3");
 	for (i = 0; i < 5; i++)
 		mq_batch_add(&self->batch, "x");
-	/* Also a descriptor that may sleep does not wait for the rest. */
+	/* A blocking descriptor does not wait for room for the rest either. */
 	fd = mq_open(&self->queue, O_WRONLY);
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(0, mq_send(fd, self->batch.data, self->batch.size,
@@ -539,7 +550,7 @@ TEST_F(send, records_size_beyond_all_memory_does_no_harm)
 	}
 }
 
-/* -- waiting ---------------------------------------------------------------- */
+/* -- waiting --------------------------------------------------------------- */
 
 TEST_F(send, waits_for_room_for_the_first_record)
 {
@@ -603,7 +614,7 @@ TEST_F(send, two_threads_send_batches_that_stay_together)
 	char text[2] = {};
 	int i, j;
 
-	/* What is taken in one call has ids without a gap. */
+	/* The messages of one call have consecutive ids. */
 	for (i = 0; i < 2; i++) {
 		text[0] = 'a' + i;
 		for (j = 0; j < 200; j++)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The stamp of the sender that each message carries.
+ * The sender that the kernel stamps on each message.
  */
 #include <sched.h>
 #include <sys/socket.h>
@@ -12,9 +12,9 @@
 #include "helpers/thread.h"
 #include "fixtures/send.h"
 
-/* -- the sender ------------------------------------------------------------- */
+/* -- the sender ------------------------------------------------------------ */
 
-/* Receive the next message's header. */
+/* Receive the next message and return the fixed part of its record. */
 static int next_record(int fd, struct devmq_record *record)
 {
 	struct devmq_recv recv;
@@ -185,7 +185,7 @@ TEST_F(send, sender_is_seen_from_the_receivers_user_namespace)
 			_exit(5);
 		if (next_record(self->fd, &record))
 			_exit(6);
-		/* Root has no name there. */
+		/* Root is not mapped in this user namespace. */
 		if (record.uid != 65534)
 			_exit(7);
 		if (record.gid != 65534)
@@ -225,7 +225,11 @@ TEST_F(send, pid_is_zero_to_a_receiver_in_another_pid_namespace)
 		waitpid(child, &code, 0);
 		if (next_record(self->fd, &record))
 			_exit(4);
-		/* The pid that its parent knows it by, which is the initial. */
+		/*
+		 * unshare() does not move the caller: this process is still in
+		 * the initial pid namespace, and must get its child's pid
+		 * there.
+		 */
 		if (record.pid != child)
 			_exit(5);
 		_exit(WIFEXITED(code) ? WEXITSTATUS(code) : 6);

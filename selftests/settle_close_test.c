@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the last close of a consumer gives back, however it comes about.
+ * The last close of a consumer returns its messages, whether by close(), exec,
+ * exit or a signal.
  */
 #include <signal.h>
 #include <sys/socket.h>
@@ -12,7 +13,7 @@
 #include "helpers/thread.h"
 #include "fixtures/settle.h"
 
-/* -- what the last close gives back ----------------------------------------- */
+/* -- the last close -------------------------------------------------------- */
 
 TEST_F(settle, close_gives_back_in_order_with_a_failure_each)
 {
@@ -243,7 +244,7 @@ TEST_F(settle, exec_closes_and_gives_back)
 		execv("/proc/self/exe", arguments);
 		_exit(2);
 	}
-	/* The end of file says that exec has closed what it closes. */
+	/* The end of file says that exec has closed its descriptors. */
 	close(ready[1]);
 	EXPECT_EQ(0, read(ready[0], &byte, 1));
 	EXPECT_TRUE(mq_wait_until(mq_stat_of(&self->queue, ready) == 1));
@@ -269,7 +270,9 @@ TEST_F(settle, passed_descriptor_keeps_what_is_held_after_its_holder_died)
 	}
 	EXPECT_EQ(0, mq_wait_child(child));
 
-	/* The descriptor is on its way: nobody has it, and it is open. */
+	/*
+	 * The descriptor is in the socket: no process has it, but it is open.
+	 */
 	EXPECT_EQ(2, mq_stat_of(&self->queue, in_flight));
 	passed = mq_take_fd(sockets[0]);
 	ASSERT_LE(0, passed);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Deliveries that are held, acknowledged and released.
+ * Holding, acknowledging and releasing deliveries.
  */
 #include <pthread.h>
 #include <stddef.h>
@@ -10,7 +10,7 @@
 #include "helpers/thread.h"
 #include "fixtures/settle.h"
 
-/* -- held, and acknowledged ------------------------------------------------- */
+/* -- held, and acknowledged ------------------------------------------------ */
 
 TEST_F(settle, read_message_is_held_until_acknowledged)
 {
@@ -96,7 +96,10 @@ TEST_F(settle, what_is_not_held_is_estale)
 	ASSERT_EQ(0, mq_fill(self->fd, 4));
 	ASSERT_EQ(0, get_filled(self->fd, 1));
 	ASSERT_EQ(0, get_filled(self->other, 2));
-	/* Held by another, ready, never sent, settled already. */
+	/*
+	 * Messages that another file holds, that are ready, that were never
+	 * sent, or that are settled already.
+	 */
 	EXPECT_EQ(-ESTALE, mq_ack(self->fd, 2));
 	EXPECT_EQ(-ESTALE, mq_release(self->fd, 2));
 	EXPECT_EQ(-ESTALE, mq_ack(self->fd, 3));
@@ -136,7 +139,7 @@ TEST_F(settle, stale_settlement_lets_the_rest_go_on)
 	EXPECT_EQ(0, settlements[3].settled);
 	EXPECT_EQ(-ESTALE, settlements[3].error);
 
-	/* What is only in is as it was. */
+	/* The kernel does not change input members. */
 	EXPECT_EQ(1, settlements[0].first_id);
 	EXPECT_EQ(2, settlements[0].last_id);
 	EXPECT_EQ(DEVMQ_ACTION_RELEASE, settlements[3].action);
@@ -145,10 +148,13 @@ TEST_F(settle, stale_settlement_lets_the_rest_go_on)
 	EXPECT_EQ(1, mq_stat_of(&self->queue, ready));
 }
 
-/* So many settlements are read in more than one go. */
+/* The kernel reads so many settlements in several pieces. */
 #define SETTLEMENTS	300
 
-/* One of two for each message, the other one for what is not held. */
+/*
+ * Every other settlement is for two messages; the rest are for ids that are not
+ * held.
+ */
 static void settlements_init(struct devmq_settlement *settlements)
 {
 	unsigned int i;
@@ -188,7 +194,7 @@ TEST_F(settle, last_of_many_settlements_is_checked_before_the_first_is_done)
 	last->action = 77;
 	EXPECT_EQ(-EINVAL, mq_settle_many(self->fd, settlements, SETTLEMENTS,
 					  NULL));
-	/* A note that cannot be read. */
+	/* A note is at a bad address. */
 	last->action = DEVMQ_ACTION_REJECT;
 	last->note = (uintptr_t)MQ_BAD_POINTER;
 	last->note_size = 5;
@@ -213,7 +219,10 @@ TEST_F(settle, settlements_that_end_outside_of_memory_do_nothing)
 	for (i = 0; i < fit; i++)
 		mq_settlement(&settlements[i], 1, 10, DEVMQ_ACTION_ACK);
 	EXPECT_EQ(-EFAULT, mq_settle_many(self->fd, settlements, fit + 1, NULL));
-	/* Nor do those that cannot be told what has become of them. */
+	/*
+	 * Settlements to which the kernel cannot write results do nothing
+	 * either.
+	 */
 	ASSERT_EQ(0, mprotect(map + 2 * page, page, PROT_READ));
 	EXPECT_EQ(-EFAULT, mq_settle_many(self->fd, settlements, fit, NULL));
 	EXPECT_EQ(10, mq_held(self->fd));
@@ -222,7 +231,7 @@ TEST_F(settle, settlements_that_end_outside_of_memory_do_nothing)
 
 #define FLIPS	2000
 
-/* Have a settlement be no good and good again, all the time. */
+/* Make a settlement's action invalid and valid again, in a loop. */
 static void *flip(void *arg)
 {
 	struct devmq_settlement *s = arg;
@@ -255,7 +264,10 @@ TEST_F(settle, settlements_that_change_meanwhile_do_no_harm)
 	}
 	__atomic_store_n(&settlements[SETTLEMENTS - 1].action, UINT32_MAX,
 			 __ATOMIC_RELAXED);
-	/* A flip, or two, may have come after that. */
+	/*
+	 * The thread may have overwritten that: repeat it until the thread
+	 * ends.
+	 */
 	while (pthread_tryjoin_np(thread, NULL))
 		__atomic_store_n(&settlements[SETTLEMENTS - 1].action,
 				 UINT32_MAX, __ATOMIC_RELAXED);
@@ -296,7 +308,7 @@ TEST_F(settle, mode_cannot_change_while_something_is_held)
 	EXPECT_EQ(0, consumer.prefetch);
 	EXPECT_EQ(1, consumer.held);
 
-	/* The rest can. */
+	/* The other settings can change. */
 	EXPECT_EQ(0, mq_consumer_set(self->fd, DEVMQ_ACK_MANUAL, 6));
 	ASSERT_EQ(1, mq_ack(self->fd, 1));
 	EXPECT_EQ(0, mq_consumer_set(self->fd, DEVMQ_ACK_AUTO, 0));
@@ -358,7 +370,7 @@ TEST_F(settle, half_read_message_that_is_settled_is_none_any_more)
 	EXPECT_EQ(0, consumer.held);
 }
 
-/* Who knows the structure as it was first. */
+/* A program that was built with the first version of the structure. */
 TEST_F(settle, shorter_consumer_has_no_half_read_message)
 {
 	struct devmq_consumer consumer = {
@@ -392,7 +404,7 @@ TEST_F(settle, tens_of_thousands_are_held_and_acknowledged_at_once)
 	EXPECT_EQ(20000, mq_stat_of(&self->queue, acked));
 }
 
-/* -- released --------------------------------------------------------------- */
+/* -- released -------------------------------------------------------------- */
 
 TEST_F(settle, released_message_is_back_in_its_place_uncounted)
 {
@@ -484,7 +496,7 @@ TEST_F(settle, released_range_wakes_as_many_readers)
 		EXPECT_EQ(2, mq_call_result(&calls[i]));
 }
 
-/* -- half-read messages ----------------------------------------------------- */
+/* -- half-read messages ---------------------------------------------------- */
 
 TEST_F(settle, half_read_message_can_be_acknowledged)
 {
@@ -508,7 +520,7 @@ TEST_F(settle, half_read_message_can_be_released)
 	ASSERT_EQ(1, mq_read(self->fd, &byte, 1));
 	EXPECT_EQ(1, mq_release(self->fd, 1));
 	MQ_EXPECT(&self->queue, 1, READY, 0, 0, NONE);
-	/* The next read begins it from its first byte. */
+	/* The next read starts with its first byte. */
 	EXPECT_EQ(0, mq_get(self->fd, "first"));
 	EXPECT_EQ(0, mq_get(self->fd, "second"));
 }
@@ -558,7 +570,7 @@ TEST_F(settle, acknowledged_message_of_another_thread_reading_it_does_no_harm)
 	int round, settled;
 	long done;
 
-	/* One thread settles while another copies: either order is fine. */
+	/* One thread settles while another copies: either may be first. */
 	memset(data, 'x', 1 << 20);
 	for (round = 1; round <= 20; round++) {
 		ASSERT_EQ(1 << 20, mq_write(self->fd, data, 1 << 20));

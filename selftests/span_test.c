@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Batches of messages that stand next to each other in the kernel's memory, and
- * of some that only seem to: with gaps between their ids, with others among
- * them, of several senders.
+ * Batches of messages that are adjacent in the kernel's memory, and of messages
+ * that are not: some have gaps between their ids, or others' messages between
+ * them, or several senders.
  */
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -15,16 +15,16 @@
 
 FIXTURE(span) {
 	struct mq_queue queue;
-	int fd;			/* O_RDWR, O_NONBLOCK; past its first messages */
-	int other;		/* another one like it */
+	int fd;			/* O_RDWR, O_NONBLOCK; warmed up */
+	int other;		/* another open file like fd */
 	struct devmq_recv recv;
 	struct devmq_stat stat;
 	char buffer[65536];
 };
 
 /*
- * The first messages of an open file have memory of their own, the later ones
- * share some: use up the first.
+ * The first messages of an open file have chunks of their own, and later
+ * messages share chunks: send so many that the next ones share.
  */
 static int warm_up(int fd)
 {
@@ -56,12 +56,15 @@ FIXTURE_TEARDOWN(span)
 	EXPECT_EQ(0, mq_cleanup());
 }
 
-#define FIRST	33		/* the id of the first message after that */
+#define FIRST	33		/* the id of the first message after RECREATE */
 
 #define RECV(fd)							\
 	mq_recv(fd, self->buffer, sizeof(self->buffer), &self->recv)
 
-/* What a letter stands for is sent by the first file, or by the other. */
+/*
+ * Send each letter as a message: small letters with the first file, capitals
+ * with the other.
+ */
 static int put_letters(FIXTURE_DATA(span) *self, const char *letters)
 {
 	for (; *letters; letters++)
@@ -71,14 +74,14 @@ static int put_letters(FIXTURE_DATA(span) *self, const char *letters)
 	return 0;
 }
 
-/* Are these the letters of the records in the buffer? */
+/* Do the records in the buffer have these letters as payloads? */
 static bool has_letters(FIXTURE_DATA(span) *self, const char *letters)
 {
 	struct devmq_record *record = NULL;
 
 	while ((record = mq_record_next(self->buffer, self->recv.used,
 					record))) {
-		/* What the kernel keeps in there is its own. */
+		/* These members must not show the kernel's own data. */
 		if (record->delay_ns || record->ttl_ns || record->flags ||
 		    record->uid != getuid() || record->gid != getgid() ||
 		    record->state != DEVMQ_STATE_IN_FLIGHT)
@@ -100,7 +103,7 @@ static unsigned int last_attempt(FIXTURE_DATA(span) *self)
 	return record ? record->attempt : 0;
 }
 
-/* -- in what order they come ------------------------------------------------- */
+/* -- the order of messages ------------------------------------------------- */
 
 TEST_F(span, two_senders_in_turn)
 {
@@ -131,7 +134,10 @@ TEST_F(span, each_is_told_who_sent_it)
 	int status, i;
 
 	ASSERT_EQ(0, put_letters(self, "abc"));
-	/* It sends with the same open file, and cuts from the same memory. */
+	/*
+	 * The child sends with the same open file, so its messages are in the
+	 * same chunk.
+	 */
 	child = fork();
 	ASSERT_LE(0, child);
 	if (!child)
@@ -167,7 +173,7 @@ TEST_F(span, buffer_ends_within_one)
 	size_t room = 5 * (sizeof(struct devmq_record) + 8);
 
 	ASSERT_EQ(0, put_letters(self, "abcABCdef"));
-	/* A byte less than five take. */
+	/* The buffer is a byte too small for five records. */
 	ASSERT_EQ(0, mq_recv(self->fd, self->buffer, room - 1, &self->recv));
 	EXPECT_TRUE(has_letters(self, "abcA"));
 	ASSERT_EQ(0, mq_recv(self->fd, self->buffer, room, &self->recv));
@@ -193,7 +199,7 @@ TEST_F(span, levels_one_after_the_other)
 	EXPECT_EQ(0, self->stat.bytes);
 }
 
-/* -- what is between them ---------------------------------------------------- */
+/* -- messages in between --------------------------------------------------- */
 
 TEST_F(span, message_that_was_purged)
 {
@@ -206,7 +212,7 @@ TEST_F(span, message_that_was_purged)
 	EXPECT_EQ(1, self->stat.purged);
 }
 
-/* It is not ready, but it is there, and stays so. */
+/* A deferred message between ready ones stays deferred. */
 TEST_F(span, message_that_was_deferred)
 {
 	struct devmq_record record;
@@ -233,7 +239,7 @@ TEST_F(span, message_that_was_deferred)
 	EXPECT_EQ(0, self->stat.bytes);
 }
 
-/* Another one is in flight between those that are done. */
+/* A message in flight is between those that are acknowledged. */
 TEST_F(span, message_that_another_one_holds)
 {
 	ASSERT_EQ(0, mq_consumer_set(self->other, DEVMQ_ACK_MANUAL, 0));
@@ -250,7 +256,7 @@ TEST_F(span, message_that_another_one_holds)
 	EXPECT_EQ(0, self->stat.bytes);
 }
 
-/* Where a PEEK stopped, it goes on, whatever has gone around that place. */
+/* PEEK continues after the last id, although messages around it are gone. */
 TEST_F(span, place_of_a_peek)
 {
 	char shown[4096];
@@ -334,7 +340,7 @@ TEST_F(span, all_of_a_holder_that_is_gone)
 	self->other = -1;
 }
 
-/* -- what they become -------------------------------------------------------- */
+/* -- how deliveries end ---------------------------------------------------- */
 
 TEST_F(span, held_and_settled_one_by_one)
 {
@@ -367,7 +373,7 @@ TEST_F(span, part_of_what_is_held_is_settled)
 	EXPECT_TRUE(has_letters(self, "BCd"));
 }
 
-/* A message with a lease is no plain one: nothing of that goes out. */
+/* A message with a lease is not plain: RECV must not show its lease. */
 TEST_F(span, lease_shows_nothing_of_the_kernel)
 {
 	ASSERT_EQ(0, mq_consumer_set_lease(self->fd, DEVMQ_ACK_MANUAL, 0,
@@ -384,7 +390,7 @@ TEST_F(span, lease_shows_nothing_of_the_kernel)
 	EXPECT_EQ(0, self->stat.bytes);
 }
 
-/* The copying stops in the second of them. */
+/* Copying fails in the second span. */
 TEST_F(span, unwritable_buffer_ends_within_one)
 {
 	size_t page = sysconf(_SC_PAGESIZE), step, room;
@@ -395,7 +401,7 @@ TEST_F(span, unwritable_buffer_ends_within_one)
 	ASSERT_NE(MAP_FAILED, map);
 	ASSERT_EQ(0, mprotect(map + page, page, PROT_NONE));
 	ASSERT_EQ(0, put_letters(self, "abcABCdef"));
-	/* There is room for four and a half. */
+	/* The buffer has room for four and a half records. */
 	step = sizeof(struct devmq_record) + 8;
 	room = 4 * step + step / 2;
 	at = map + page - room;
@@ -413,11 +419,11 @@ TEST_F(span, unwritable_buffer_ends_within_one)
 	EXPECT_EQ(1, last_attempt(self));
 }
 
-/* -- memory that is used again ----------------------------------------------- */
+/* -- memory that is used again --------------------------------------------- */
 
 /*
- * What a deep queue's messages stood in is used again by any file. All of it
- * comes out as it went in, and nothing of what was there before.
+ * The chunks of a deep queue are used again by any file. Messages must arrive
+ * as they were sent, without bytes of earlier ones.
  */
 TEST_F(span, deep_queue_that_turns_over)
 {

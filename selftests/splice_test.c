@@ -203,7 +203,10 @@ TEST_F(splice, gifted_pages_are_copied)
 	char got[8192];
 	ssize_t done, used = 0;
 
-	/* Pages of ours in the pipe: changed later, the message is not. */
+	/*
+	 * The message is a copy: changing the pages in the pipe does not change
+	 * it.
+	 */
 	memset(page, 'a', 8192);
 	ASSERT_EQ(5000, vmsplice(self->out, &vector, 1, 0));
 	while (used < 5000) {
@@ -285,7 +288,10 @@ TEST_F(splice, sendfile_from_a_queue_loses_nothing)
 	int file = mkstemp(path);
 	ssize_t done;
 
-	/* The kernel wants a file with a position there, and takes nothing. */
+	/*
+	 * The kernel may refuse to sendfile() from a queue, as it has no
+	 * position. Then it must take no message.
+	 */
 	MQ_REOPEN_QUEUE("eof=empty");
 	ASSERT_LE(0, file);
 	unlink(path);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The counters: each one, and that nothing is ever lost between them.
+ * The counters: each of them, and whether they always add up.
  */
 #include <poll.h>
 #include <pthread.h>
@@ -202,7 +202,7 @@ TEST_F(stat, refused_calls_count_nothing)
 	EXPECT_EQ(0, memcmp(&before, &self->stat, sizeof(before)));
 }
 
-/* A tick of the kernel's, at most: ages are known to one. */
+/* The kernel measures ages in ticks: a tick is at most this long. */
 #define TICK_MS	10
 
 TEST_F(stat, oldest_ms_is_the_age_of_the_next_in_line)
@@ -268,7 +268,7 @@ static int step_clock(long long seconds)
 	return clock_settime(CLOCK_REALTIME, &time) ? -errno : 0;
 }
 
-/* One step of NTP, on a machine that had booted with no clock. */
+/* A step by NTP, on a machine that booted with a wrong time. */
 TEST_F(stat, step_of_the_clock_makes_no_message_older_and_purges_none)
 {
 	static const long long day = 86400, steps[] = { 20000, -3650 };
@@ -320,7 +320,7 @@ TEST_F(stat, oldest_in_flight_is_what_has_been_held_for_longest)
 	EXPECT_EQ(0, self->stat.oldest_in_flight_ms);
 }
 
-/* Whatever comes and goes, in any order, nothing is left of it. */
+/* Deliveries that begin and end in any order leave nothing behind. */
 TEST_F(stat, oldest_in_flight_is_right_after_many_have_come_and_gone)
 {
 	uint64_t before;
@@ -335,7 +335,7 @@ TEST_F(stat, oldest_in_flight_is_right_after_many_have_come_and_gone)
 			ASSERT_EQ(1, mq_ack(self->fd, i));
 	}
 	MQ_STAT(&self->queue);
-	/* The third has been held all the time. */
+	/* The third message has been held all the time. */
 	EXPECT_LE(240, self->stat.oldest_in_flight_ms);
 	for (i = 300; i; i -= 3)
 		ASSERT_EQ(1, mq_ack(self->fd, i));
@@ -474,7 +474,7 @@ TEST_F(stat, released_delivery_is_not_a_redelivery)
 	EXPECT_EQ(0, self->stat.redelivered);
 }
 
-/* -- under load ------------------------------------------------------------- */
+/* -- under load ------------------------------------------------------------ */
 
 struct worker {
 	FIXTURE_DATA(stat) *fixture;
@@ -500,7 +500,7 @@ static void *worker_thread(void *argument)
 			fd = mq_open(&worker->fixture->queue,
 				     worker->flags | O_NONBLOCK);
 		worker->work(worker, fd);
-		/* Now and then all that is held goes back. */
+		/* Now and then a close returns all that is held. */
 		if (!(next_random(worker) % 64)) {
 			close(fd);
 			fd = -1;
@@ -549,7 +549,7 @@ static void work_hold(struct worker *worker, int fd)
 	mq_settle(fd, 1, last > 1 ? last : 1, DEVMQ_ACTION_ACK);
 }
 
-/* All that can be done with a delivery, in any order. */
+/* End or extend deliveries in all ways, in any order. */
 static void work_settle(struct worker *worker, int fd)
 {
 	struct devmq_recv recv;
@@ -638,7 +638,7 @@ TEST_F(stat, sum_holds_at_every_moment_under_load)
 		ASSERT_EQ(0, pthread_create(&workers[i].thread, NULL,
 					    worker_thread, &workers[i]));
 	}
-	/* And as long as not everything has happened yet. */
+	/* Run longer if some events have not happened yet. */
 	while (mq_now_ms() < start + 3000 ||
 	       ((looks <= 10 || !last.acked || !last.redelivered) &&
 		mq_now_ms() < start + MQ_PATIENCE_MS)) {
@@ -649,7 +649,7 @@ TEST_F(stat, sum_holds_at_every_moment_under_load)
 			       self->stat.in_flight, self->stat.acked,
 			       self->stat.dropped, self->stat.purged);
 		}
-		/* What counts events only grows. */
+		/* Counters of events only grow. */
 		ASSERT_LE(last.sent, self->stat.sent);
 		ASSERT_LE(last.delivered, self->stat.delivered);
 		ASSERT_LE(last.redelivered, self->stat.redelivered);
@@ -669,14 +669,17 @@ TEST_F(stat, sum_holds_at_every_moment_under_load)
 		pthread_join(workers[i].thread, NULL);
 	EXPECT_LT(10, looks);
 
-	/* All is quiet: nothing is held, and what is there can be taken. */
+	/*
+	 * The workers have ended: no delivery is held, and all messages can be
+	 * purged.
+	 */
 	MQ_STAT(&self->queue);
 	EXPECT_EQ(0, self->stat.in_flight);
 	EXPECT_EQ(0, self->stat.consumers);
 	EXPECT_EQ(0, self->stat.producers);
 	EXPECT_LT(0, self->stat.acked);
 	EXPECT_LT(0, self->stat.redelivered);
-	/* What time does may still come in between. */
+	/* Timers may still change messages in between. */
 	ASSERT_LE(0, mq_purge(self->fd, 0, 0));
 	MQ_STAT(&self->queue);
 	EXPECT_EQ(0, self->stat.ready);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Many producers and consumers at once, with signals and kills: nothing is
- * lost, nothing comes twice without a crash, and each producer's messages stay
- * in order.
+ * Many producers and consumers at once, with signals and kills: no message is
+ * lost, none comes twice without a crash, and those of each producer stay in
+ * order.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -19,15 +19,15 @@
 #define RUN_MS		1500
 #define SIZE_MAX_HERE	3000
 
-/* What a message begins with; the rest is a pattern made from it. */
+/* The head of a message; the rest is a pattern made from it. */
 struct payload {
 	__u32 producer, number, size, check;
 };
 
 /* Shared by all processes and threads of a test. */
 struct shared {
-	int stop;			/* producing */
-	int wrong;			/* anything that must not be */
+	int stop;			/* tells producers to stop */
+	int wrong;			/* the number of errors */
 	int sent[PRODUCERS];		/* messages accepted */
 	unsigned char seen[PRODUCERS][MESSAGES];
 };
@@ -77,7 +77,7 @@ static size_t make(char *data, unsigned int producer, unsigned int number,
 	struct payload *payload = (void *)data;
 	size_t i, size = sizeof(*payload);
 
-	/* Mostly small, now and then large. */
+	/* Most messages are small, and some are large. */
 	size += next_random(seed) % (next_random(seed) % 8 ? 60 :
 				     SIZE_MAX_HERE - sizeof(*payload));
 	payload->producer = producer;
@@ -89,7 +89,7 @@ static size_t make(char *data, unsigned int producer, unsigned int number,
 	return size;
 }
 
-/* Is it a message as it was made? */
+/* Is the message as make() made it? */
 static bool check(struct shared *shared, const char *data, size_t size)
 {
 	const struct payload *payload = (const void *)data;
@@ -118,7 +118,7 @@ static void saw(struct shared *shared, const struct payload *payload)
 		      payload->number, payload->producer);
 }
 
-/* Keep to the order of each producer, as one consumer sees it. */
+/* Check that a consumer gets each producer's messages in order. */
 static void in_order(struct shared *shared, int *last,
 		     const struct payload *payload)
 {
@@ -132,14 +132,14 @@ static void in_order(struct shared *shared, int *last,
 struct worker {
 	FIXTURE_DATA(stress) *fixture;
 	int number, fd;
-	bool ordered;		/* sole user of its descriptor */
-	bool drops;		/* all may be in flight, and none to drop */
+	bool ordered;		/* no other worker uses its descriptor */
+	bool drops;		/* ENOSPC is fine: all may be in flight */
 	pthread_t thread;
 	pid_t child;
 	bool ended;
 };
 
-/* -- producers -------------------------------------------------------------- */
+/* -- producers ------------------------------------------------------------- */
 
 static void produce(struct worker *worker)
 {
@@ -179,9 +179,9 @@ static void *producer_thread(void *argument)
 	return NULL;
 }
 
-/* -- consumers -------------------------------------------------------------- */
+/* -- consumers ------------------------------------------------------------- */
 
-/* Until the end of file, by read and by RECV in turns. */
+/* Receive until the end of file, at random by read() or RECV. */
 static void consume(struct worker *worker)
 {
 	struct shared *shared = worker->fixture->shared;
@@ -241,7 +241,7 @@ static void *consumer_thread(void *argument)
 	return NULL;
 }
 
-/* Was each message that was sent seen, and nothing else? */
+/* Count the messages that were sent and not received, or the reverse. */
 static int missing(struct shared *shared)
 {
 	int i, j, count = 0;
@@ -278,7 +278,7 @@ TEST_F(stress, threads_with_shared_and_own_descriptors_and_signals)
 	ASSERT_EQ(0, mq_create(&self->queue,
 			       "eof=hangup max_messages=300 max_bytes=100K"));
 	ASSERT_EQ(0, mq_catch_signal(0));
-	/* Two share an open file, the others have one each. */
+	/* Two of each kind share an open file, the others have one each. */
 	for (i = 0; i < PRODUCERS; i++) {
 		producers[i].fixture = self;
 		producers[i].number = i;
@@ -315,7 +315,7 @@ TEST_F(stress, threads_with_shared_and_own_descriptors_and_signals)
 							  __ATOMIC_ACQUIRE)));
 		pthread_join(producers[i].thread, NULL);
 	}
-	/* The last one to close makes the end of file. */
+	/* The last close of a producer ends the file for consumers. */
 	for (i = 0; i < PRODUCERS; i++)
 		if (i != 1)
 			close(producers[i].fd);
@@ -343,7 +343,7 @@ TEST_F(stress, processes)
 
 	ASSERT_EQ(0, mq_create(&self->queue,
 			       "eof=hangup max_messages=300 max_bytes=100K"));
-	/* Held open until all have begun. */
+	/* The file must not end before all producers have. */
 	fd = mq_open(&self->queue, O_WRONLY);
 	ASSERT_LE(0, fd);
 	for (i = 0; i < CONSUMERS; i++) {
@@ -385,9 +385,9 @@ TEST_F(stress, processes)
 	TH_LOG("%llu messages", stat.sent);
 }
 
-/* -- consumers that are killed ---------------------------------------------- */
+/* -- consumers that are killed --------------------------------------------- */
 
-/* Hold some, acknowledge most, release a few, read some in halves. */
+/* Receive and acknowledge, and release a few messages. */
 static void consume_by_hand(struct worker *worker, unsigned int seed)
 {
 	struct shared *shared = worker->fixture->shared;
@@ -416,8 +416,9 @@ static void consume_by_hand(struct worker *worker, unsigned int seed)
 				continue;
 			}
 			/*
-			 * Whoever was killed between these two has done it and
-			 * does not know: then it comes again, and says so.
+			 * A consumer that is killed between these two has
+			 * counted the message and not acknowledged it. Then it
+			 * comes again, with a failure.
 			 */
 			if (__atomic_fetch_add(&shared->seen[payload->producer]
 					       [payload->number], 1,
@@ -456,7 +457,7 @@ TEST_F(stress, consumers_are_killed_all_the_time)
 			_exit(0);
 		}
 	}
-	/* Until one was killed with something in its hands, too. */
+	/* Continue until a consumer was killed while it held a message. */
 	while (mq_now_ms() < end || !stat.redelivered) {
 		for (i = 0; i < CONSUMERS; i++) {
 			if (consumers[i].child)
@@ -482,7 +483,7 @@ TEST_F(stress, consumers_are_killed_all_the_time)
 	}
 	__atomic_store_n(&shared->stop, 1, __ATOMIC_RELAXED);
 	for (i = 0; i < PRODUCERS; i++) {
-		/* Somebody must go on consuming, or they wait for room. */
+		/* The consumers that are left make room for them. */
 		status = mq_wait_child(producers[i].child);
 		EXPECT_EQ(0, status);
 	}
@@ -491,7 +492,10 @@ TEST_F(stress, consumers_are_killed_all_the_time)
 		if (consumers[i].child)
 			EXPECT_EQ(0, mq_wait_child(consumers[i].child));
 
-	/* What the last ones had held when others found the end. */
+	/*
+	 * Receive messages that came back after the others had found the end of
+	 * the file.
+	 */
 	consumers[0].fixture = self;
 	consumers[0].fd = mq_open(&self->queue, O_RDONLY);
 	consume_by_hand(&consumers[0], seed);
@@ -504,11 +508,11 @@ TEST_F(stress, consumers_are_killed_all_the_time)
 	EXPECT_EQ(0, stat.in_flight);
 	EXPECT_EQ(0, stat.ready);
 	EXPECT_LT(0, stat.redelivered);
-	TH_LOG("%llu messages, %u kills, %llu deliveries again", stat.sent,
+	TH_LOG("%llu messages, %u kills, %llu redeliveries", stat.sent,
 	       kills, stat.redelivered);
 }
 
-/* -- consumers that read in pieces, and close in the middle ------------------ */
+/* -- consumers that read in pieces, and close in the middle ---------------- */
 
 static void *piecewise_thread(void *argument)
 {
@@ -522,7 +526,7 @@ static void *piecewise_thread(void *argument)
 
 	worker->fd = mq_open(&worker->fixture->queue, O_RDONLY);
 	for (;;) {
-		/* Now and then leave a message half-read. */
+		/* Now and then close in the middle of a message. */
 		if (!(next_random(&seed) % 50)) {
 			close(worker->fd);
 			worker->fd = mq_open(&worker->fixture->queue,
@@ -591,7 +595,7 @@ TEST_F(stress, readers_in_pieces_that_close_in_the_middle)
 							  __ATOMIC_ACQUIRE)));
 		pthread_join(consumers[i].thread, NULL);
 	}
-	/* What came back when nobody was left. */
+	/* Receive the messages that came back after all readers had ended. */
 	rest.fixture = self;
 	piecewise_thread(&rest);
 	EXPECT_EQ(0, shared->wrong);
@@ -600,11 +604,11 @@ TEST_F(stress, readers_in_pieces_that_close_in_the_middle)
 	EXPECT_EQ(total(shared), stat.sent);
 	EXPECT_EQ(stat.sent, stat.acked);
 	EXPECT_LT(0, stat.redelivered);
-	TH_LOG("%llu messages, %llu deliveries again", stat.sent,
+	TH_LOG("%llu messages, %llu redeliveries", stat.sent,
 	       stat.redelivered);
 }
 
-/* -- what is dropped is counted --------------------------------------------- */
+/* -- dropped messages are counted ------------------------------------------ */
 
 TEST_F(stress, received_and_dropped_make_up_what_was_sent)
 {

@@ -14,7 +14,7 @@ static uint64_t real_ns(void)
 	return mq_clock_ns(CLOCK_REALTIME);
 }
 
-/* -- delay --------------------------------------------------------------------- */
+/* -- delay ----------------------------------------------------------------- */
 
 TEST_F(time, instant_that_no_timer_can_be_set_for)
 {
@@ -23,7 +23,9 @@ TEST_F(time, instant_that_no_timer_can_be_set_for)
 	};
 	unsigned int i;
 
-	/* It does not come, and does not go off all the time either. */
+	/*
+	 * The message stays delayed, and the timer must not fire all the time.
+	 */
 	for (i = 0; i < ARRAY_SIZE(instants); i++) {
 		ASSERT_EQ(i + 1, MQ_SEND(self->fd, .text = "x",
 					 .flags = DEVMQ_RECORD_AT,
@@ -81,7 +83,7 @@ TEST_F(time, read_never_gets_a_delayed_message_before_its_time)
 	uint64_t start = mq_boot_ns(), now;
 	ssize_t done;
 
-	/* As fast as it goes, around the moment itself. */
+	/* Read in a loop until the message comes. */
 	ASSERT_EQ(1, MQ_SEND(self->fd, .text = "x", .delay_ns = 50 * MQ_MS));
 	do {
 		done = mq_read(self->fd, self->buffer, 10);
@@ -128,7 +130,7 @@ TEST_F(time, delay_of_the_queue_is_for_messages_that_name_none)
 	ASSERT_EQ(0, mq_look_id(&self->queue, 4, &self->look));
 	EXPECT_TRUE(mq_is_from_now(self->look.extra.due_ns, 3 * MQ_HOUR));
 
-	/* Live, for later sends. */
+	/* A change applies to later sends only. */
 	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "delay_ms", "0"));
 	ASSERT_EQ(1, mq_put(self->fd, "u"));
 	EXPECT_STATE(READY, 5);
@@ -152,7 +154,7 @@ TEST_F(time, delayed_messages_become_ready_in_the_order_of_their_times)
 			     .delay_ns = 20 * MQ_MS));
 	EXPECT_TRUE(READY(2));
 	EXPECT_STATE(DELAYED, 1);
-	/* Both ready: then it is their place that counts. */
+	/* When both are ready, the order is that of their ids. */
 	EXPECT_EQ(0, mq_get(self->fd, "second"));
 	EXPECT_EQ(0, mq_get(self->fd, "first"));
 }
@@ -208,7 +210,10 @@ TEST_F(time, earlier_message_is_not_held_up_by_a_later_one)
 	struct mq_call call;
 	char data[8] = {};
 
-	/* The timer that runs for the first is too late for the second. */
+	/*
+	 * The timer is set for the first message, and must be set earlier for
+	 * the second.
+	 */
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(1, MQ_SEND(self->fd, .text = "later", .delay_ns = MQ_HOUR));
 	ASSERT_EQ(0, mq_read_start(&call, fd, data, sizeof(data)));
@@ -329,7 +334,7 @@ TEST_F(time, pending_delays_up_to_a_million_do_no_harm)
 	struct devmq_send send;
 	unsigned int i, sent = 0, seed = 1;
 
-	/* As many as the machine takes in some seconds. */
+	/* Send as many as the machine can in some seconds. */
 	CREATE("max_bytes=1G");
 	for (i = 0; i < 1000; i++) {
 		seed = seed * 1103515245 + 12345;
@@ -347,7 +352,7 @@ TEST_F(time, pending_delays_up_to_a_million_do_no_harm)
 	}
 	TH_LOG("%u delayed messages", sent);
 	EXPECT_LT(1000, sent);
-	/* Make room, so that the next ones are taken. */
+	/* Make room for the next message. */
 	ASSERT_EQ(1000, mq_purge(self->fd, 1, 1000));
 	EXPECT_EQ(sent - 1000, mq_stat_of(&self->queue, delayed));
 	ASSERT_EQ(sent + 1, MQ_SEND(self->fd, .text = "soon",
@@ -359,7 +364,7 @@ TEST_F(time, pending_delays_up_to_a_million_do_no_harm)
 	mq_batch_free(&batch);
 }
 
-/* -- schedules ------------------------------------------------------------------- */
+/* -- schedules ------------------------------------------------------------- */
 
 #define SCHEDULE(message, when)	\
 	MQ_SEND(self->fd, .text = message, .flags = DEVMQ_RECORD_AT, \
@@ -434,7 +439,7 @@ TEST_F(time, instant_goes_away_when_the_clock_is_set_back)
 		ASSERT_EQ(0, mq_look_id(&self->queue, 1, &self->look));
 		EXPECT_TRUE(mq_is_from_now(self->look.extra.due_ns, MQ_HOUR));
 	}
-	/* Else the clock was set too late for it. */
+	/* Otherwise the clock was set after the message had become ready. */
 	ASSERT_EQ(0, step(self, MQ_HOUR));
 	EXPECT_TRUE(READY(1));
 	EXPECT_LE(when, real_ns());
@@ -456,7 +461,7 @@ TEST_F(time, clock_that_is_set_changes_no_duration)
 					2 * (long long)MQ_HOUR));
 		EXPECT_STATE(DELAYED, 1);
 		EXPECT_STATE(READY, 2);
-		/* As the clock goes now. */
+		/* The times are shown by the new setting of the clock. */
 		ASSERT_EQ(0, mq_look_id(&self->queue, 1, &self->look));
 		EXPECT_TRUE(mq_is_from_now(self->look.extra.due_ns, MQ_HOUR));
 		ASSERT_EQ(0, mq_look_id(&self->queue, 2, &self->look));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Every trace event of the module is there and fires on its change of state.
+ * Each trace event of the module exists, and fires when the state changes.
  */
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -13,7 +13,7 @@
 FIXTURE(trace) {
 	struct mq_queue queue;
 	int fd;			/* O_RDWR, O_NONBLOCK, ack=manual */
-	char instance[128];	/* a trace of our own */
+	char instance[128];	/* a trace instance for this test */
 	char text[65536];
 };
 
@@ -54,9 +54,9 @@ FIXTURE_SETUP(trace)
 	if (!place)
 		SKIP(return, "no tracefs");
 	/*
-	 * The names of tasks are not wanted. For them the kernel patches its
-	 * scheduler each time, on all processors, and an emulated one has been
-	 * seen to run into the breakpoint that stands there meanwhile.
+	 * Do not record the names of tasks: to do so, the kernel patches its
+	 * scheduler each time, on all processors, and an emulated processor has
+	 * been seen to run into the breakpoint that is there in the meantime.
 	 */
 	snprintf(path, sizeof(path), "%s/options/record-cmd", place);
 	ASSERT_EQ(0, mq_write_file(path, "0"));
@@ -286,7 +286,7 @@ TEST_F(trace, dead_letter)
 	EXPECT_EQ(1, fired(self, "mq_dead_letter", 0));
 	EXPECT_EQ(0, fired(self, "mq_dead", 0));
 	EXPECT_EQ(2, fired(self, "mq_send", 0));
-	/* It comes in over there, under its new number. */
+	/* It is sent to the dead-letter queue, with a new id. */
 	memcpy(self->queue.name, grave.name, sizeof(grave.name));
 	EXPECT_EQ(1, fired(self, "mq_send", 1));
 }

@@ -10,7 +10,7 @@
 #include "helpers/sleep.h"
 #include "fixtures/time.h"
 
-/* -- queues that remove themselves ---------------------------------------------------- */
+/* -- queues that remove themselves ----------------------------------------- */
 
 static bool is_gone(const struct mq_queue *queue)
 {
@@ -23,7 +23,7 @@ TEST_F(time, unused_queue_goes_after_its_time)
 	struct mq_queue other;
 	char path[128];
 
-	/* Nobody ever opened it: it counts from the creation. */
+	/* If nobody ever opens it, the time runs from its creation. */
 	ASSERT_EQ(0, mq_create(&other, "expires_ms=100"));
 	EXPECT_TRUE(mq_wait_until(is_gone(&other)));
 	EXPECT_LE(100 * MQ_MS, mq_boot_ns() - start);
@@ -40,7 +40,7 @@ TEST_F(time, queue_that_is_open_stays)
 	EXPECT_EQ(0, mq_fill(self->fd, 1));
 	close(self->fd);
 	self->fd = -1;
-	/* With all that it holds. */
+	/* The queue is removed, although it has a message. */
 	EXPECT_TRUE(mq_wait_until(is_gone(&self->queue)));
 }
 
@@ -86,7 +86,7 @@ TEST_F(time, setting_the_option_starts_anew)
 	EXPECT_TRUE(mq_wait_until(is_gone(&other)));
 	EXPECT_LE(50 * MQ_MS, mq_boot_ns() - start);
 
-	/* And zero ends it. */
+	/* Zero turns it off. */
 	ASSERT_EQ(0, mq_create(&other, "expires_ms=3600000"));
 	ASSERT_EQ(0, mq_sysfs_set(&other, "expires_ms", "0"));
 	EXPECT_FALSE(is_gone(&other));
@@ -132,7 +132,9 @@ TEST_F(time, open_and_the_end_of_a_queue_may_meet)
 		} else {
 			int error = mq_put(fd, "x");
 
-			/* Who is in keeps it; who came too late is told. */
+			/*
+			 * An open file either keeps the queue, or gets ENODEV.
+			 */
 			opened++;
 			ASSERT_TRUE(error == 1 || error == -ENODEV);
 			if (error == 1) {
@@ -171,7 +173,9 @@ TEST_F(time, queue_in_use_by_one_that_neither_sent_nor_received_stays)
 {
 	int fd;
 
-	/* It must not expire before it is open. */
+	/*
+	 * Set expires_ms only after the open, so that it cannot expire before.
+	 */
 	CREATE("auto_delete=1");
 	fd = mq_open(&self->queue, O_RDWR);
 	ASSERT_LE(0, fd);

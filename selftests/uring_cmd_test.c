@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * SEND, RECV and SETTLE by io_uring, done at once where they can be.
+ * SEND, RECV and SETTLE by io_uring, which complete at once if they can.
  */
 #include <poll.h>
 #include <stddef.h>
@@ -10,7 +10,7 @@
 #include "helpers/settle.h"
 #include "fixtures/uring_cmd.h"
 
-/* -- what is done at once --------------------------------------------------- */
+/* -- commands that complete at once ---------------------------------------- */
 
 FIXTURE(command) {
 	struct mq_queue queue;
@@ -35,7 +35,7 @@ FIXTURE_TEARDOWN(command)
 	RING_TEARDOWN();
 }
 
-/* Submit what is queued; the only completion is there at once. */
+/* Submit the queued command, which must complete at once: its result. */
 #define NOW() ({							\
 	int __submitted = ring_submit(&self->ring);			\
 									\
@@ -74,7 +74,7 @@ TEST_F(command, send_of_an_empty_message_is_einval_unless_it_is_allowed)
 	ring_send(&self->ring, self->fd, &self->send, &self->batch, 1);
 	EXPECT_EQ(0, NOW());
 	EXPECT_EQ(1, mq_stat_of(&self->queue, sent));
-	/* A write of nothing is none. */
+	/* A write of no bytes sends no message. */
 	ring_sqe(&self->ring, IORING_OP_WRITE, self->fd, "", 0, 2);
 	EXPECT_EQ(0, NOW());
 	EXPECT_EQ(1, mq_stat_of(&self->queue, sent));
@@ -128,7 +128,7 @@ TEST_F(command, settle_is_done_at_once_and_tells_each_outcome)
 	EXPECT_EQ(2, mq_stat_of(&self->queue, acked));
 	EXPECT_EQ(1, mq_stat_of(&self->queue, ready));
 
-	/* Nothing of it is held any more, and the caller is told. */
+	/* None of them is held any more. */
 	mq_settlement(&settlements[0], 1, 9, DEVMQ_ACTION_ACK);
 	settle.count = 1;
 	ring_command(&self->ring, self->fd, DEVMQ_IOC_SETTLE, &settle, 3);
@@ -228,7 +228,7 @@ TEST_F(command, bad_arguments)
 	sqe = ring_command(&self->ring, self->fd, command, &argument, 1); \
 	ours = ours_of(sqe);						\
 })
-		/* Our part of the SQE. */
+		/* Each bit of the flags and of reserved is refused. */
 		for (bit = 0; bit < 32; bit++) {
 			QUEUE();
 			ours->flags = 1U << bit;
@@ -240,7 +240,7 @@ TEST_F(command, bad_arguments)
 			memcpy(argument.bytes + commands[i].flags,
 			       &(__u32) { 1U << bit }, 4);
 			EXPECT_EQ(-EINVAL, NOW());
-			/* Some of these io_uring knows, and may refuse. */
+			/* io_uring itself may refuse some of these. */
 			QUEUE();
 			sqe->rw_flags = 1U << bit;
 			EXPECT_GT(0, NOW());
@@ -411,7 +411,7 @@ TEST_F(command, failed_command_ends_its_link)
 	EXPECT_EQ(2, which);
 }
 
-/* How to wait on a kernel that does not let a command do so. */
+/* The way to wait on a kernel where a command cannot wait. */
 TEST_F(command, recv_linked_to_a_poll)
 {
 	struct io_uring_sqe *sqe;

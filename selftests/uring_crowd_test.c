@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Many commands that wait in rings, and many senders and receivers at the same time.
+ * Many commands that wait in rings, and many senders and receivers at once.
  */
 #include <signal.h>
 #include <sys/mman.h>
@@ -12,11 +12,11 @@
 #include "helpers/thread.h"
 #include "fixtures/uring_cmd.h"
 
-/* -- many that wait ------------------------------------------------------------ */
+/* -- many waiting commands ------------------------------------------------- */
 
 /*
- * Let @n RECVs, or SENDs if there is a batch, wait on @fd; what they say goes to one
- * place, as none of them ends before its ring goes.
+ * Let @n RECVs, or SENDs if there is a batch, wait on @fd. They share one
+ * result structure, as none of them completes before the ring is closed.
  */
 static int park_many(struct ring *ring, int fd, struct mq_batch *batch, int n)
 {
@@ -46,7 +46,7 @@ TEST_F(parked, too_many_on_one_open_file_are_told)
 	ASSERT_LE(0, ring_submit(&self->ring));
 	COMPLETES(-ENOBUFS, 7);
 	EXPECT_EQ(DEVMQ_PARKED_MAX, parked(self->fd));
-	/* What ends makes room for others. */
+	/* When commands end, others may wait. */
 	ring_close(&self->ring);
 	ASSERT_TRUE(mq_wait_until(parked(self->fd) == 0));
 	ASSERT_EQ(0, ring_open_with(&self->ring, variant->flags));
@@ -56,7 +56,10 @@ TEST_F(parked, too_many_on_one_open_file_are_told)
 
 #define CROWD_FILES	16
 
-/* What a message costs beside so many that wait, at most, of what it costs alone. */
+/*
+ * The cost of a message beside waiting commands, at most, as a multiple of its
+ * cost without them.
+ */
 #define CROWD_RATIO	4
 
 TEST_F(parked, message_costs_the_same_beside_many_without_credit)
@@ -90,7 +93,7 @@ TEST_F(parked, message_costs_the_same_beside_many_that_do_not_fit)
 	int fds[CROWD_FILES], i;
 	uint64_t alone, beside;
 
-	/* There is room for 700 bytes. */
+	/* The queue has room for 700 bytes more. */
 	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "max_bytes", "1000"));
 	ASSERT_EQ(0, mq_consumer_set(self->fd, DEVMQ_ACK_MANUAL, 0));
 	ASSERT_EQ(300, mq_write(self->other, big, 300));
@@ -112,7 +115,7 @@ TEST_F(parked, message_costs_the_same_beside_many_that_do_not_fit)
 		close(fds[i]);
 }
 
-/* A process whose RECVs are first in line, and that is stopped then. */
+/* Start a process whose RECVs are first in line, and stop it. */
 static pid_t stopped_crowd(const struct mq_queue *queue, unsigned int flags,
 			   int files, int each)
 {
@@ -155,7 +158,7 @@ static void check_crowd(struct __test_metadata *_metadata,
 	int i;
 
 	ASSERT_LT(0, child);
-	/* Each of them has its time to come, but not one after the other. */
+	/* A message must not wait for one stopped command after the other. */
 	for (i = 0; i < 3; i++) {
 		ASSERT_EQ(0, mq_read_start(&call, self->fd, data,
 					   sizeof(data)));
@@ -196,12 +199,12 @@ TEST_F(parked, sender_is_who_submitted)
 	ASSERT_EQ(0, mq_get(self->other, "a"));
 	COMPLETES(0, 1);
 	ASSERT_EQ(0, mq_peek_id(&self->queue, 2, &record));
-	/* SQPOLL's thread is who set up the ring. */
+	/* SQPOLL's thread has the credentials of the ring's creator. */
 	EXPECT_EQ(variant->flags & IORING_SETUP_SQPOLL ? 0 : 1000, record.uid);
 	EXPECT_EQ(getpid(), record.pid);
 }
 
-/* -- many at a time ---------------------------------------------------------- */
+/* -- many senders and receivers -------------------------------------------- */
 
 #define SENDERS		3
 #define RECEIVERS	3
@@ -213,7 +216,7 @@ struct tally {
 	unsigned int received;
 };
 
-/* Keep some RECVs waiting, withdraw one now and then, and count. */
+/* Keep some RECVs waiting, cancel one now and then, and count messages. */
 static int receive_all(const struct mq_queue *queue, unsigned int flags,
 		       struct tally *tally)
 {
@@ -259,7 +262,7 @@ static int receive_all(const struct mq_queue *queue, unsigned int flags,
 	return 0;
 }
 
-/* Have up to eight SENDs under way, until all have been sent. */
+/* Submit EACH messages, with up to eight SENDs at a time. */
 static int send_all(const struct mq_queue *queue, unsigned int flags)
 {
 	static struct mq_batch batches[8];

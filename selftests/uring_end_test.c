@@ -47,7 +47,10 @@ TEST_F(parked, process_that_is_killed_as_messages_come_loses_none)
 		EXPECT_EQ(128 + SIGKILL, mq_wait_child(child));
 		ASSERT_TRUE(mq_wait_until(mq_stat_of(&self->queue,
 						     consumers) == 1));
-		/* What has gone was given to the child and acknowledged. */
+		/*
+		 * Messages that are gone were received by the child and
+		 * acknowledged.
+		 */
 		given = mq_stat_of(&self->queue, acked);
 		kept = mq_stat_of(&self->queue, ready);
 		EXPECT_EQ(mq_stat_of(&self->queue, sent), given + kept);
@@ -72,7 +75,7 @@ TEST_F(parked, stopped_process_does_not_keep_a_message_from_others)
 	ASSERT_EQ(child, waitpid(child, &status, WUNTRACED));
 	ASSERT_EQ(0, mq_read_start(&call, self->fd, data, sizeof(data)));
 	ASSERT_TRUE(mq_call_sleeps(&call));
-	/* The first in line is the one that is stopped. */
+	/* The command of the stopped process is first in line. */
 	ASSERT_EQ(1, mq_put(self->other, "a"));
 	EXPECT_EQ(1, mq_call_result(&call));
 	ASSERT_EQ(0, kill(child, SIGCONT));
@@ -82,7 +85,10 @@ TEST_F(parked, stopped_process_does_not_keep_a_message_from_others)
 	EXPECT_EQ(0, mq_wait_child(child));
 }
 
-/* The ring goes by somebody else's hand, and the task does not come for it. */
+/*
+ * The ring is closed by another process while the task that submitted its
+ * command is stopped.
+ */
 TEST_F(parked, stopped_process_does_not_keep_its_ring_from_going)
 {
 	int told[2], status;
@@ -90,7 +96,7 @@ TEST_F(parked, stopped_process_does_not_keep_its_ring_from_going)
 	char byte;
 
 	if (variant->flags)
-		SKIP(return, "only whoever made such a ring can submit to it");
+		SKIP(return, "only its creator can submit to such a ring");
 	ASSERT_EQ(0, pipe(told));
 	child = mq_fork();
 	if (!child) {
@@ -180,7 +186,7 @@ TEST_F(parked, nothing_is_lost_where_the_results_cannot_be_told)
 			    page * 2));
 	ASSERT_EQ(1, mq_put(self->other, "a"));
 	COMPLETES(-EFAULT, 1);
-	/* It is for the next. */
+	/* The next reader gets the message. */
 	EXPECT_EQ(1, mq_call_result(&call));
 	EXPECT_EQ(1, mq_stat_of(&self->queue, acked));
 }

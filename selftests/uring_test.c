@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Reading and writing under io_uring: what is ready is done at once, what is
- * not waits for poll, and no worker thread comes into it.
+ * Reads and writes by io_uring: they complete at once if they can, or else wait
+ * by poll, and need no worker thread.
  */
 #include <poll.h>
 #include <signal.h>
@@ -253,7 +253,10 @@ TEST_F(uring, ring_that_closes_leaves_the_messages)
 		ring_read(&self->ring, self->fd, self->data[i], 64, i);
 	ASSERT_EQ(8, ring_submit(&self->ring));
 	ring_close(&self->ring);
-	/* The ring goes in its own time, and with it its hold on the file. */
+	/*
+	 * The kernel ends the ring asynchronously, and only then drops its
+	 * reference to the file.
+	 */
 	close(self->fd);
 	self->fd = -1;
 	ASSERT_EQ(0, ring_open(&self->ring));
@@ -409,7 +412,7 @@ TEST_F(uring, waiting_read_does_not_swallow_what_a_plain_reader_waits_for)
 	int i, fd = mq_open(&self->queue, O_RDONLY);
 	int done = 0;
 
-	/* Both kinds of waiters, as many messages as waiters: all are served. */
+	/* With as many messages as waiters of both kinds, each gets one. */
 	ASSERT_LE(0, fd);
 	for (i = 0; i < 3; i++)
 		ring_read(&self->ring, self->fd, self->data[i], 64, i);
@@ -423,9 +426,9 @@ TEST_F(uring, waiting_read_does_not_swallow_what_a_plain_reader_waits_for)
 	EXPECT_EQ(2, mq_call_result(&call));
 }
 
-/* -- one read for many messages ---------------------------------------------- */
+/* -- one read for many messages -------------------------------------------- */
 
-/* linux/io_uring.h is older than this, where the tests are built. */
+/* The linux/io_uring.h that the tests are built with may lack this. */
 #define OP_READ_MULTISHOT	49
 
 FIXTURE(multishot) {
@@ -451,7 +454,7 @@ FIXTURE_TEARDOWN(multishot)
 	RING_TEARDOWN();
 }
 
-/* One SQE, with @count buffers. */
+/* Provide @count buffers, and submit one multishot read. */
 #define ARM(count) do {							\
 	ASSERT_EQ(0, buffers_open(&self->ring, &self->buffers, count));	\
 	REARM();							\
@@ -467,7 +470,7 @@ FIXTURE_TEARDOWN(multishot)
 	ASSERT_EQ(1, ring_submit(&self->ring));				\
 } while (0)
 
-/* The next completion is of these bytes, and there is more to come. */
+/* Expect a completion with these bytes, and that more will follow. */
 #define BRINGS(text) do {						\
 	unsigned int __id;						\
 									\
@@ -482,7 +485,7 @@ FIXTURE_TEARDOWN(multishot)
 			    self->cqe.res));				\
 } while (0)
 
-/* The next completion is the last of this SQE. */
+/* Expect the last completion of this SQE. */
 #define ENDS(error) do {						\
 	ASSERT_EQ(0, ring_wait_cqe(&self->ring, &self->cqe));		\
 	EXPECT_EQ(error, self->cqe.res);				\

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * SEND and RECV by io_uring that wait without a thread, and who wakes them.
+ * SEND and RECV by io_uring that wait without a thread, and their wake-ups.
  */
 #include <sys/syscall.h>
 
@@ -10,7 +10,7 @@
 #include "helpers/thread.h"
 #include "fixtures/uring_cmd.h"
 
-/* -- what waits ------------------------------------------------------------- */
+/* -- waiting commands ------------------------------------------------------ */
 
 TEST_F(parked, recv_waits_for_another_process)
 {
@@ -87,7 +87,7 @@ TEST_F(parked, recv_waits_until_its_deadline)
 	ASSERT_LE(0, ring_submit(&self->ring));
 	COMPLETES(-ETIMEDOUT, 1);
 	EXPECT_LE(until, mq_now_ns());
-	/* One that has passed: */
+	/* A deadline in the past ends the wait at once. */
 	ring_recv(&self->ring, self->fd, &self->receipts[0], 1, 2);
 	self->receipts[0].recv.deadline_ns = 1;
 	ASSERT_LE(0, ring_submit(&self->ring));
@@ -137,7 +137,7 @@ TEST_F(parked, send_is_passed_over_until_there_is_enough_room)
 	PARK(self->fd, 1);
 	ASSERT_EQ(0, mq_write_start(&call, self->fd, "bbbb", 4));
 	ASSERT_TRUE(mq_call_sleeps(&call));
-	/* Too little for the one in front, enough for the one behind. */
+	/* There is too little room for the first, and enough for the second. */
 	ASSERT_EQ(0, mq_get(self->other, "aaaa"));
 	EXPECT_EQ(4, mq_call_result(&call));
 	EXPECT_EQ(1, parked(self->fd));
@@ -161,7 +161,7 @@ TEST_F(parked, send_that_gets_in_wakes_the_next)
 	PARK(self->fd, 2);
 	ASSERT_EQ(0, mq_write_start(&call, self->fd, "d", 1));
 	ASSERT_TRUE(mq_call_sleeps(&call));
-	/* One edge, room for all. */
+	/* One read makes room for all. */
 	ASSERT_EQ(0, mq_get(self->other, "aaaa"));
 	EXPECT_EQ(0, ring_wait(&self->ring, NULL));
 	EXPECT_EQ(0, ring_wait(&self->ring, NULL));
@@ -197,7 +197,7 @@ TEST_F(parked, send_waits_for_the_budget)
 	mq_batch_add_full(&self->batch, NULL, 0, NULL, 0, data, sizeof(data));
 	ring_send(&self->ring, self->fd, &self->send, &self->batch, 1);
 	PARK(self->fd, 1);
-	/* Room in the queue there always was. */
+	/* The queue itself has had room all the time. */
 	ASSERT_EQ(1000, mq_read(fd, data, sizeof(data)));
 	ASSERT_EQ(1000, mq_read(fd, data, sizeof(data)));
 	COMPLETES(0, 1);
@@ -226,7 +226,7 @@ TEST_F(parked, sends_that_wait_for_the_budget_wait_in_peace)
 		ring_send(&self->ring, self->fd, &sends[i], &batches[i], i);
 	}
 	PARK(self->fd, 8);
-	/* Room for one comes many times over, and each gets in once. */
+	/* Each read makes room for one SEND, and one SEND completes. */
 	for (done = 0; done < 8; done++) {
 		ASSERT_EQ(1000, mq_read(fd, data, sizeof(data)));
 		ASSERT_EQ(0, ring_wait(&self->ring, NULL)) {
@@ -256,7 +256,7 @@ TEST_F(parked, send_at_the_very_edge_of_the_budget)
 	mq_batch_add_full(&self->batch, NULL, 0, NULL, 0, data, sizeof(data));
 	ring_send(&self->ring, self->fd, &self->send, &self->batch, 1);
 	PARK(self->fd, 1);
-	/* A byte at a time, so that no size between is left out. */
+	/* Raise the budget byte by byte, so that no size is left out. */
 	while (result == -ENODATA && total < 65536 + 2048) {
 		snprintf(text, sizeof(text), "%u", ++total);
 		ASSERT_EQ(0, mq_write_file(MQ_TOTAL_BYTES, text));
@@ -311,7 +311,7 @@ TEST_F(parked, cancel_ends_all_of_a_number_and_no_others)
 		ring_recv(&self->ring, self->fd, &self->receipts[i], 1,
 			  7 + i % 2);
 	PARK(self->fd, 6);
-	/* Of another open file, and of another ring. */
+	/* The same number on another open file, and in another ring. */
 	ring_recv(&self->ring, fd, &self->receipts[6], 1, 7);
 	PARK(fd, 1);
 	ring_recv(&ring, self->fd, &elsewhere, 1, 7);
@@ -375,7 +375,7 @@ TEST_F(parked, ring_that_closes_leaves_the_messages)
 	EXPECT_EQ(8, mq_stat_of(&self->queue, ready));
 }
 
-/* The ring's hold on the open file is the last. */
+/* The ring has the last reference to the open file. */
 TEST_F(parked, file_goes_with_its_ring)
 {
 	ring_recv(&self->ring, self->fd, &self->receipts[0], 1, 1);
@@ -389,8 +389,8 @@ TEST_F(parked, file_goes_with_its_ring)
 }
 
 /*
- * Of two children that wait, which one a message wakes: the other one did not
- * wake as well, unless @vain says so.
+ * Let two children wait, and send a message, which wakes one of them. @vain
+ * says whether it woke the other one as well.
  */
 static void wake_one(struct __test_metadata *_metadata,
 		     FIXTURE_DATA(parked) *self, unsigned int flags, bool *vain)
@@ -432,7 +432,7 @@ TEST_F(parked, message_wakes_one)
 
 	if (variant->flags & IORING_SETUP_SQPOLL)
 		SKIP(return, "the thread that is woken is the kernel's");
-	/* Another is woken where the first does not get to run in time. */
+	/* The module wakes another one if the first does not run in time. */
 	for (try = 0; try < 50 && vain; try++)
 		wake_one(_metadata, self, variant->flags, &vain);
 	EXPECT_FALSE(vain);
@@ -450,7 +450,7 @@ TEST_F(parked, wake_up_is_not_eaten_by_a_command_that_is_cancelled)
 		PARK(self->fd, 1);
 		ASSERT_EQ(0, mq_read_start(&call, self->fd, data, 8));
 		ASSERT_TRUE(mq_call_sleeps(&call));
-		/* It is for the command, which is woken, and cancelled. */
+		/* The message wakes the command, which is then cancelled. */
 		ASSERT_EQ(1, mq_put(self->other, "a"));
 		ring_withdraw(&self->ring, self->fd, 7, 8);
 		ASSERT_LE(0, ring_submit(&self->ring));
@@ -460,7 +460,7 @@ TEST_F(parked, wake_up_is_not_eaten_by_a_command_that_is_cancelled)
 			ASSERT_NE(-ENODATA, result);
 			got += which == 7 && !result;
 		}
-		/* Whoever was faster: one of them has it, or will. */
+		/* Either the command or the reader gets the message. */
 		if (variant->flags & IORING_SETUP_DEFER_TASKRUN)
 			ASSERT_EQ(0, got);
 		if (got)
@@ -484,9 +484,9 @@ TEST_F(parked, wake_up_is_not_eaten_by_a_ring_that_closes)
 		ASSERT_EQ(1, mq_put(self->other, "a"));
 		ring_close(&self->ring);
 		ASSERT_TRUE(mq_wait_until(parked(self->fd) == 0));
-		/* It has not stayed behind with somebody asleep beside it. */
+		/* The message must not stay while the reader sleeps. */
 		ASSERT_TRUE(mq_wait_until(!mq_stat_of(&self->queue, ready)));
-		/* If the command had it before the ring went, here is one. */
+		/* If the command got that one, the reader gets this one. */
 		ASSERT_EQ(1, mq_put(self->other, "b"));
 		EXPECT_EQ(1, mq_call_result(&call));
 		(void)mq_read(self->other, data, sizeof(data));
@@ -515,7 +515,7 @@ TEST_F(parked, consumer_without_credit_is_passed_over)
 	ASSERT_EQ(1, mq_put(self->other, "c"));
 	EXPECT_EQ(1, parked(self->fd));
 	EXPECT_EQ(1, mq_stat_of(&self->queue, ready));
-	/* It waits for that, too. */
+	/* An acknowledgement gives it credit, and wakes it. */
 	ASSERT_EQ(1, mq_ack(self->fd, 1));
 	COMPLETES(0, 2);
 	EXPECT_TRUE(received(&self->receipts[0], "c"));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Wake-ups by credit that comes back, by time, and by what happens in other queues.
+ * Wake-ups by returned credit, by timers, and by events in other queues.
  */
 #include <pthread.h>
 #include <sched.h>
@@ -13,17 +13,17 @@
 #include "helpers/settle.h"
 #include "fixtures/wake.h"
 
-/* -- credit that comes back just as somebody begins to wait -------------------- */
+/* -- credit that comes back as a thread begins to wait --------------------- */
 
 #define CREDIT_ROUNDS	4000
-/* Or as many as a slow machine does in this time. */
+/* A slow machine does as many rounds as it can in this time. */
 #define CREDIT_MS	60000
 
 /* A thread that receives one message for each round that begins. */
 struct taker {
 	int fd;
-	int round;		/* the last one that began, -1: end */
-	int taken;		/* the last one that it has a message of */
+	int round;		/* the last round that began, or -1 to end */
+	int taken;		/* the last round whose message it has */
 	uint64_t id;		/* of that message */
 	int result;
 };
@@ -61,12 +61,12 @@ static bool has_taken(struct taker *t, int round)
 			     round);
 }
 
-/* A moment of another length in each round, from nothing to some microseconds. */
+/* Spin for up to some microseconds, for a different time in each round. */
 static void linger(int round)
 {
 	int i;
 
-	/* The compiler keeps a loop with a fence in it. */
+	/* The fence keeps the compiler from removing the loop. */
 	for (i = 0; i < round * 7919 % 4001; i++)
 		__atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
@@ -78,7 +78,10 @@ TEST_F(wake, credit_that_comes_back_as_a_thread_begins_to_wait)
 	pthread_t thread;
 	int round;
 
-	/* One settles what the other received, while that one asks for more. */
+	/*
+	 * This thread settles what the other one received, while that one calls
+	 * RECV again.
+	 */
 	ASSERT_LE(0, t.fd);
 	ASSERT_EQ(0, mq_consumer_set(t.fd, DEVMQ_ACK_MANUAL, 1));
 	ASSERT_EQ(0, pthread_create(&thread, NULL, take_each, &t));
@@ -132,9 +135,9 @@ TEST_F(wake, active_consumer_that_goes_as_another_begins_to_wait)
 	pthread_join(thread, NULL);
 }
 
-/* -- by time, and by what happens elsewhere -------------------------------------- */
+/* -- timers, settlements and other queues ---------------------------------- */
 
-/* Three messages that are held by somebody. */
+/* Send three messages, and let @holder hold them. */
 #define HOLD_THREE(holder) do {						\
 	holder = mq_open(&self->queue, O_RDONLY | O_NONBLOCK);		\
 	ASSERT_LE(0, holder);						\
@@ -218,7 +221,7 @@ TEST_F(wake, dead_messages_that_move_wake_readers_over_there)
 	struct mq_queue grave;
 	int i, holder, fd;
 
-	/* The sleepers wait at the queue that takes the dead. */
+	/* The sleepers wait at the dead-letter queue. */
 	UNTIL_CALM() {
 		grave = self->queue;
 		fd = self->fd;
@@ -243,7 +246,7 @@ TEST_F(wake, dead_messages_that_move_wake_readers_over_there)
 	}
 }
 
-/* Have three messages that @holder holds expire when they come back. */
+/* Let @holder hold three messages until after their expiry. */
 static int hold_expired(FIXTURE_DATA(wake) *self, int holder)
 {
 	uint64_t end = 0, ttl = 20 * MQ_MS;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Pollers with EPOLLEXCLUSIVE: one is woken, and no wake-up is lost with it.
+ * Pollers with EPOLLEXCLUSIVE: one of them is woken, and no wake-up is lost.
  */
 #include <poll.h>
 #include <pthread.h>
@@ -22,7 +22,7 @@ struct poller {
 	ssize_t result;
 };
 
-/* Wait until there is room, and put one message there. */
+/* Wait for an event, then send one message. */
 static void *poll_and_put(void *arg)
 {
 	struct poller *p = arg;
@@ -35,7 +35,7 @@ static void *poll_and_put(void *arg)
 	return NULL;
 }
 
-/* A poller that alone was told of much room takes little of it. */
+/* The poller that is woken uses only a part of the room. */
 TEST_F(wake, exclusive_poller_hands_the_room_on)
 {
 	struct epoll_event event = { .events = EPOLLOUT | EPOLLEXCLUSIVE };
@@ -54,7 +54,9 @@ TEST_F(wake, exclusive_poller_hands_the_room_on)
 					       SYS_epoll_wait)));
 	START_WRITERS("w");
 	ASSERT_EQ(4, mq_purge(p.fd, 0, 0));
-	/* All of it is used, by whoever comes first; the others come after. */
+	/*
+	 * Some writers fill the queue, and others get in as messages are read.
+	 */
 	EXPECT_TRUE(mq_wait_until(mq_stat_of(&self->queue, ready) == 4));
 	for (i = 0; i < SLEEPERS + 1; i++)
 		EXPECT_TRUE(mq_wait_until(mq_read(p.fd, self->data[0], 64) > 0));
@@ -65,7 +67,10 @@ TEST_F(wake, exclusive_poller_hands_the_room_on)
 	close(p.fd);
 }
 
-/* Two that want to be the only one told: much room is for both, one after the other. */
+/*
+ * Of two exclusive pollers, the first one leaves room for the second, which
+ * must be woken.
+ */
 TEST_F(wake, exclusive_poller_hands_on_room_that_nobody_was_refused)
 {
 	struct epoll_event event = { .events = EPOLLOUT | EPOLLEXCLUSIVE };
@@ -96,7 +101,10 @@ TEST_F(wake, exclusive_poller_hands_on_room_that_nobody_was_refused)
 	}
 }
 
-/* What one thread was refused the other polls for, while a third gets a little in. */
+/*
+ * A write that was too large for the room was refused, and a thread polls for
+ * that room, while a small write succeeds.
+ */
 TEST_F(wake, poller_that_wants_much_is_told_after_another_got_a_little_in)
 {
 	struct mq_call call;
@@ -113,7 +121,7 @@ TEST_F(wake, poller_that_wants_much_is_told_after_another_got_a_little_in)
 	EXPECT_EQ(1, mq_call_result(&call));
 }
 
-/* It could not receive, so it must not be the one who is told. */
+/* The poller cannot receive, so it must not be woken instead of the reader. */
 TEST_F(wake, exclusive_poller_without_credit_eats_no_message)
 {
 	struct epoll_event event = { .events = EPOLLIN | EPOLLEXCLUSIVE };
@@ -139,7 +147,7 @@ TEST_F(wake, exclusive_poller_without_credit_eats_no_message)
 	ASSERT_TRUE(mq_call_sleeps(&call));
 	ASSERT_EQ(1, mq_put(self->fd, "b"));
 	EXPECT_EQ(1, mq_call_result(&call));
-	/* When it could, it is told. */
+	/* With credit, the poller is woken. */
 	ASSERT_EQ(1, mq_put(self->fd, "c"));
 	ASSERT_EQ(1, mq_ack(p.fd, mq_last_id(p.fd)));
 	ASSERT_EQ(0, pthread_join(thread, NULL));
@@ -149,7 +157,7 @@ TEST_F(wake, exclusive_poller_without_credit_eats_no_message)
 	close(fd);
 }
 
-/* Somebody who waits in epoll_wait() and receives without waiting. */
+/* A thread that waits in epoll_wait() and receives without waiting. */
 struct epoller {
 	int epoll;
 	int fd;
@@ -157,7 +165,7 @@ struct epoller {
 	pthread_t thread;
 };
 
-/* Until there is something but messages in its epoll. */
+/* Receive after each event, until the stop event comes. */
 static void *poll_and_take(void *arg)
 {
 	struct epoller *t = arg;
@@ -192,8 +200,8 @@ static bool epoller_sleeps(struct epoller *t)
 #define TAKE_ROUNDS	50
 
 /*
- * Both pollers of an open file that may hold one delivery are told of a message
- * each, and one of the messages is for somebody else.
+ * An open file may hold one delivery, and has two pollers, which are woken for
+ * a message each. It must leave one of the messages to another open file.
  */
 TEST_F(wake, exclusive_pollers_of_one_file_leave_what_it_may_not_hold)
 {
@@ -229,7 +237,7 @@ TEST_F(wake, exclusive_pollers_of_one_file_leave_what_it_may_not_hold)
 	close(other);
 }
 
-/* A child that polls a queue alone, and is gone as soon as it is told. */
+/* Start a child that polls a queue exclusively, and exits when it is woken. */
 static pid_t poll_and_die(const struct mq_queue *queue, int flags,
 			  uint32_t events)
 {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Who is woken: as many as there is something for, and nobody else.
+ * Messages wake as many readers as can receive one, and no others.
  *
- * The module wakes somebody else when a thread that was woken does not get to
- * run within a few milliseconds (MQ_GRACE_JIFFIES), and a machine may be too
- * busy for that. So where a test is about who must not be woken, one try of many
- * is to show it (UNTIL_CALM): a wake-up too many that is a fault comes in each.
+ * The module wakes another thread when one that was woken does not get to run
+ * within a few milliseconds (MQ_GRACE_JIFFIES), and a busy machine can cause
+ * that. So a test that no thread is woken needlessly passes if one try of many
+ * passes (UNTIL_CALM): a fault in the module would show in each try.
  */
 #include <poll.h>
 #include <pthread.h>
@@ -82,7 +82,7 @@ TEST_F(wake, interrupted_reader_leaves_the_message_to_the_next)
 {
 	int i, round;
 
-	/* A signal and a message at the same time: one of them is first. */
+	/* A signal and a message come at the same time: either may be first. */
 	ASSERT_EQ(0, mq_catch_signal(0));
 	for (round = 0; round < 20; round++) {
 		START_READERS();
@@ -94,7 +94,7 @@ TEST_F(wake, interrupted_reader_leaves_the_message_to_the_next)
 		}
 		for (i = 1; i < SLEEPERS; i++)
 			ASSERT_EQ(1, mq_put(self->fd, "x"));
-		/* One left over if the first reader ended with EINTR. */
+		/* One message is left if the first reader ended with EINTR. */
 		ASSERT_TRUE(mq_wait_until(ended(self) == SLEEPERS));
 		for (i = 0; i < SLEEPERS; i++) {
 			pthread_join(self->calls[i].thread, NULL);
@@ -113,8 +113,8 @@ TEST_F(wake, killed_reader_takes_no_message)
 	char data[8];
 
 	/*
-	 * The first in line is killed, then a message comes: it is for the
-	 * second.  A process that is dying would never look at it.
+	 * The first reader in line is killed, then a message comes. It must
+	 * wake the second reader, as a dying process receives nothing.
 	 */
 	for (round = 0; round < 30; round++) {
 		child = mq_fork();
@@ -146,7 +146,7 @@ TEST_F(wake, closing_reader_leaves_the_message_to_the_next)
 	pid_t child;
 	char data[8];
 
-	/* The same when the message is first and the kill comes at once. */
+	/* The message comes first, and the kill right after it. */
 	for (round = 0; round < 30; round++) {
 		child = mq_fork();
 		if (!child) {
@@ -176,7 +176,7 @@ TEST_F(wake, reader_in_poll_and_reader_in_read)
 {
 	int i;
 
-	/* Everyone who polls is told; of those who read, one gets it. */
+	/* A message wakes all pollers, and one reader. */
 	UNTIL_CALM() {
 		for (i = 0; i < POLLERS; i++) {
 			ASSERT_EQ(0, mq_poll_start(&self->polls[i], self->fd,
@@ -195,7 +195,7 @@ TEST_F(wake, two_messages_wake_two_readers_even_if_the_first_is_slow)
 {
 	int round, i;
 
-	/* Messages in quick succession: no wake-up may be swallowed. */
+	/* Messages come in quick succession: each has to wake a reader. */
 	for (round = 0; round < 10; round++) {
 		START_READERS();
 		for (i = 0; i < SLEEPERS; i++)
@@ -209,7 +209,11 @@ TEST_F(wake, two_messages_wake_two_readers_even_if_the_first_is_slow)
 	}
 }
 
-/* On a processor that somebody else has, so that who is woken there must wait. */
+/*
+ * Start a process that keeps one processor of @set busy with real-time
+ * priority, so that a thread that is woken there has to wait. Leaves only that
+ * processor in @set. Returns the pid.
+ */
 static int occupy(cpu_set_t *set)
 {
 	struct sched_param param = { .sched_priority = 10 };
@@ -242,9 +246,9 @@ static int occupy(cpu_set_t *set)
 }
 
 /*
- * One message may wait for a reader that does not get to run, and no more. The
- * kernel lets each have a little of a processor's time after a while; where that
- * came first, nothing is proved.
+ * One message may wait for a reader that does not get to run, but no more. The
+ * kernel gives such a reader some processor time after a while: a try in which
+ * it ran proves nothing.
  */
 static void check_hold_up(struct __test_metadata *_metadata,
 			  FIXTURE_DATA(wake) *self, unsigned int pause_us)
@@ -262,7 +266,7 @@ static void check_hold_up(struct __test_metadata *_metadata,
 		one = all;
 		hog = occupy(&one);
 		ASSERT_LT(0, hog);
-		/* The first one has to wait there for what it is woken for. */
+		/* The first reader may only run on the busy processor. */
 		ASSERT_EQ(0, sched_setaffinity(self->calls[0].tid, sizeof(one),
 					       &one));
 		CPU_XOR(&one, &all, &one);
@@ -292,7 +296,9 @@ TEST_F(wake, reader_that_does_not_get_to_run_holds_up_no_burst)
 	check_hold_up(_metadata, self, 0);
 }
 
-/* What cannot be received yet wakes nobody for nothing, again and again. */
+/*
+ * A message that cannot be received yet must not wake readers again and again.
+ */
 TEST_F(wake, message_in_a_paused_queue_leaves_sleepers_asleep)
 {
 	int i;
@@ -310,7 +316,10 @@ TEST_F(wake, message_in_a_paused_queue_leaves_sleepers_asleep)
 	EXPECT_TRUE(mq_wait_until(ended(self) == 1));
 }
 
-/* Messages that come while somebody just looks for them are not left behind. */
+/*
+ * A message may come while a reader spins before it sleeps, and must not be
+ * left behind.
+ */
 TEST_F(wake, looking_before_sleeping_loses_no_message)
 {
 	int round, i;
@@ -359,7 +368,9 @@ TEST_F(wake, thread_that_shares_gets_the_rest_of_a_half_read_message)
 	int fd = mq_open(&self->queue, O_RDONLY);
 	char rest[8] = {};
 
-	/* Both sleep in read of one byte; a message of two bytes is for both. */
+	/*
+	 * Both threads read one byte each: a message of two bytes is for both.
+	 */
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(0, mq_read_start(&call, fd, rest, 1));
 	ASSERT_TRUE(mq_call_sleeps(&call));

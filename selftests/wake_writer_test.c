@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Writers that wait for room: who is woken, and who is not.
+ * Writers that wait for room: as many are woken as there is room for.
  */
 #include <dirent.h>
 #include <pthread.h>
@@ -19,7 +19,7 @@
 #define CROWD		1500
 #define CROWD_RATIO	4
 
-/* Each waits for more room than there is, in a thread with little memory. */
+/* A thread of the crowd, which waits for more room than there is. */
 static void *write_big(void *arg)
 {
 	static const char big[800];
@@ -27,7 +27,7 @@ static void *write_big(void *arg)
 	return (void *)(long)mq_write(*(int *)arg, big, sizeof(big));
 }
 
-/* How many threads of this process are asleep in a system call. */
+/* Count the threads of this process that sleep in this system call. */
 static int count_asleep(long call)
 {
 	DIR *dir = opendir("/proc/self/task");
@@ -63,7 +63,9 @@ TEST_F(wake, message_costs_the_same_beside_many_writers_that_do_not_fit)
 	for (i = 0; i < CROWD; i++)
 		ASSERT_EQ(0, pthread_create(&threads[i], &attr, write_big,
 					    &fd));
-	/* When all are asleep, and the machine lets it be seen. */
+	/*
+	 * Measure when all are asleep, and again if a busy machine spoils it.
+	 */
 	ASSERT_TRUE(mq_wait_until(count_asleep(SYS_write) == CROWD));
 	EXPECT_TRUE(mq_wait_until((beside = mq_message_cost(self->fd)) <=
 				  CROWD_RATIO * alone));
@@ -98,7 +100,7 @@ TEST_F(wake, much_room_wakes_as_many_writers_as_fit)
 {
 	char text[101];
 
-	/* 1000 bytes in one message make room for eight of 100. */
+	/* One message of 1000 bytes makes room for eight of 100. */
 	memset(text, 'x', 100);
 	text[100] = '\0';
 	ASSERT_EQ(1000, mq_write(self->fd, (char [1000]) {}, 1000));
@@ -150,7 +152,7 @@ TEST_F(wake, killed_writer_leaves_the_room_to_the_next)
 		ASSERT_EQ(0, mq_get(self->fd, "a"));
 		status = mq_wait_child(child);
 		EXPECT_EQ(128 + SIGKILL, status);
-		/* The dying one may have got in first: room again. */
+		/* If the dying writer got in first, make room again. */
 		if (mq_stat_of(&self->queue, sent) == sent + 2 &&
 		    !mq_call_done(&call))
 			mq_read(self->fd, &byte, 1);
@@ -169,7 +171,10 @@ TEST_F(wake, writers_alternate_with_readers_without_a_pause)
 	char byte;
 	int i;
 
-	/* Many writers at a queue of one place, one reader: all get through. */
+	/*
+	 * Many writers and one reader share a queue with room for one message:
+	 * all writers must succeed.
+	 */
 	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "max_messages", "1"));
 	ASSERT_EQ(1, mq_put(self->fd, "x"));
 	START_WRITERS("y");
