@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The first and only system program of a test machine.
+ * The init of a test machine.
  *
- * It sets up the usual mounts, loads the modules it was told to load, runs one
- * command (the payload), and then judges the kernel: was the log clean, do the
- * modules go away again, did anything leak?  Then it turns the machine off.
+ * It sets up the usual mounts, loads the modules given, runs one command (the
+ * payload), and then judges the kernel: whether the log is clean, the modules
+ * can be unloaded and nothing leaked.  Then it turns the machine off.
  *
- * It speaks to the host over two of QEMU's debug ports, which need no driver
- * and hold nothing back, so that what was written has arrived even if the next
+ * It writes to the host through two of QEMU's debug ports.  These need no
+ * driver and do not buffer, so that all output has arrived even if the next
  * instruction stops the machine:
  *
  *   OUT_PORT  the payload's stdout and stderr, byte for byte
- *   CTL_PORT  lines of our own, each starting with this run's secret:
+ *   CTL_PORT  lines of init, each starting with this run's secret:
  *               SECRET start
  *               SECRET note TEXT
  *               SECRET error TEXT
  *               SECRET vm: exit=0 procs=ok log=clean unload=ok kmemleak=clean \
  *                       bytes=0
  *
- * The last line is the verdict; without it nothing has passed.  The secret is
- * read from a file which is gone before the payload starts.
+ * The last line is the verdict; a run without it fails.  The secret is read
+ * from a file that is removed before the payload starts.
  *
  * Files in the initramfs: /vm/conf ("KEY VALUE" lines, see read_conf), /vm/argv
  * and /vm/env (strings, each ending in a zero byte).
@@ -58,7 +58,7 @@
 #define MAX_EXPECTED	32
 #define MAX_STRINGS	1024
 
-/* How long things other than the payload may take, in seconds. */
+/* Time limits of steps other than the payload, in seconds. */
 #define KILL_SECONDS	20
 #define MODULE_SECONDS	60
 #define SCAN_SECONDS	120
@@ -68,7 +68,7 @@
 struct module {
 	char *path;		/* in the initramfs */
 	char *params;
-	bool keep;		/* a dependency: not ours to unload */
+	bool keep;		/* a dependency: do not unload it */
 	bool loaded;
 };
 
@@ -78,7 +78,7 @@ static int deadline = 60;
 static bool want_kmemleak = true;
 static struct module modules[MAX_MODULES];
 static int module_count;
-static char *expected[MAX_EXPECTED];	/* log lines with this text are fine */
+static char *expected[MAX_EXPECTED];	/* log lines with this text are good */
 static int expected_count;
 
 static int kmsg_fd = -1, signal_fd = -1, output_fd = -1;
@@ -120,7 +120,7 @@ tell(const char *kind, const char *format, ...)
 
 static void __attribute__((noreturn)) power_off(void)
 {
-	/* QEMU is told to end instead, and this needs no ACPI. */
+	/* QEMU exits at a reboot (-no-reboot), which needs no ACPI. */
 	reboot(RB_AUTOBOOT);
 	for (;;)
 		pause();
@@ -136,7 +136,7 @@ static double now(void)
 	return time.tv_sec + time.tv_nsec / 1e9;
 }
 
-/* Best effort: what a kernel does not have is not an error here. */
+/* Ignore errors, as a kernel may lack the file. */
 static void write_file(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
@@ -197,10 +197,9 @@ static char **read_strings(const char *path)
 /* -- the kernel's log ---------------------------------------------------- */
 
 /*
- * What must not be in the log.  Most reports end in a backtrace, whatever they
- * are called, and "Call Trace:" alone is bad enough; the others are for reports
- * that have none, and say what happened.  '^' stands for the beginning of the
- * line.
+ * Texts that must not be in the log.  Most reports have a backtrace, for which
+ * "Call Trace:" suffices; the other texts are for reports without one, and to
+ * show what happened.  '^' matches the beginning of a line.
  */
 static const char *const bad[] = {
 	"Call Trace:", "Call trace:", "cut here",
@@ -228,22 +227,22 @@ static const char *const bad[] = {
 	"sleeping function called", "scheduling while atomic",
 	"Voluntary context switch within RCU", "huh, entered",
 	"preemption imbalance",
-	/* What takes too long */
+	/* Stalls */
 	"INFO: task ", "blocked for more than", "rcu: INFO:",
 	"detected stall", "self-detected stall", "kthread starved",
 	"soft lockup", "hard LOCKUP", "workqueue lockup",
-	/* Memory that ran out */
+	/* Lack of memory */
 	"page allocation failure", "SLUB: Unable to allocate",
 	"vmalloc error:", "invoked oom-killer", "oom-kill:", "ut of memory:",
-	/* Objects of the kernel */
+	/* Kernel objects */
 	"cannot create duplicate filename", "kobject_add_internal failed",
 	"already present!", "file count is 0", "Busy inodes", "nobody cared",
 };
 
 /*
- * A fault injected on purpose says so, and then where, in lines in which
- * nothing of that occurs but the name of the backtrace: one for each fault, and
- * soon after it, if only other processors' lines come between.
+ * An injected fault logs a line that says so, and a backtrace, of which only
+ * "Call Trace:" is in the list above.  So for each injected fault one such line
+ * is good, within some lines, as those of other processors may come between.
  */
 #define INJECTED	"FAULT_INJECTION: forcing a failure"
 #define INJECTED_LINES	30
@@ -264,7 +263,7 @@ static bool is_of_injection(const char *text)
 	return true;
 }
 
-/* Lines shown before and after a bad one, and in all. */
+/* The number of lines that are shown before and after a bad one, and in all. */
 #define BEFORE	4
 #define AFTER	60
 #define AT_MOST	400
@@ -296,7 +295,7 @@ static void show_line(const char *line)
 		note("log: %s", line);
 }
 
-/* A line with its time in front of @text. */
+/* Judge @text, and show @line, which is @text with its time, if needed. */
 static void judge_line(const char *line, const char *text)
 {
 	char **slot = &log_before[log_next];
@@ -316,7 +315,7 @@ static void judge_line(const char *line, const char *text)
 	if (log_follow) {
 		log_follow--;
 		show_line(line);
-		/* Shown once: not again as what came before the next. */
+		/* Do not show it again as a line before the next bad one. */
 		line = NULL;
 	}
 	free(*slot);
@@ -324,7 +323,7 @@ static void judge_line(const char *line, const char *text)
 	log_next = (log_next + 1) % BEFORE;
 }
 
-/* Take in what has been logged since the last call. */
+/* Read and judge what was logged since the last call. */
 static void read_log(void)
 {
 	char record[9000], line[9100];
@@ -356,8 +355,8 @@ static void read_log(void)
 }
 
 /*
- * Not as init: say of each line on stdin whether it would be bad in the log, so
- * that this can be tested without a machine.
+ * Not as init, but on the host, for the harness's own tests: print for each
+ * line on stdin whether it would be bad in the log.
  */
 static int judge_stdin(void)
 {
@@ -372,7 +371,7 @@ static int judge_stdin(void)
 
 /* -- processes ----------------------------------------------------------- */
 
-/* Pass on some of the payload's output.  Was there any? */
+/* Pass on some of the payload's output.  Returns false if there was none. */
 static bool copy_output(void)
 {
 	static char buffer[65536];
@@ -393,7 +392,7 @@ static bool copy_output(void)
 	return false;
 }
 
-/* Collect the dead, and the status of @pid.  Are any children left? */
+/* Reap children, and get the status of @pid.  Returns true if any are left. */
 static bool reap(pid_t pid, int *status)
 {
 	for (;;) {
@@ -430,8 +429,8 @@ static void wait_for_news(double until)
 }
 
 /*
- * Run a step that may hang in the kernel in a process of its own.  Gives its
- * exit status, or -1 when it was still at it after @seconds.
+ * Run a step that may hang in the kernel in a child process.  Returns its exit
+ * status, or -1 if it has not ended after @seconds.
  */
 static int in_child(int (*step)(void *), void *arg, int seconds)
 {
@@ -449,7 +448,7 @@ static int in_child(int (*step)(void *), void *arg, int seconds)
 	return status == -1 ? -1 : WIFEXITED(status) ? WEXITSTATUS(status) : 255;
 }
 
-/* Tell where every process is: what one wants to know of a hang. */
+/* Report the state and kernel stack of each process, to explain a hang. */
 static void show_processes(void)
 {
 	DIR *proc = opendir("/proc");
@@ -485,7 +484,7 @@ static void show_processes(void)
 		closedir(proc);
 }
 
-/* End every process but this one. False if some would not go. */
+/* Kill all other processes. Returns false if some do not end. */
 static bool kill_all(void)
 {
 	double until = now() + KILL_SECONDS;
@@ -497,7 +496,7 @@ static bool kill_all(void)
 		}
 		wait_for_news(now() + 0.1 < until ? now() + 0.1 : until);
 	}
-	/* Nobody can write any more: whatever is left in the pipe is all. */
+	/* There are no writers any more: pass on what is left in the pipe. */
 	while (copy_output())
 		;
 	return true;
@@ -513,7 +512,7 @@ static void start_payload(void)
 		error("no command given");
 		return;
 	}
-	/* Nothing of ours is for the payload to see. */
+	/* Hide init's files from the payload. */
 	unlink("/vm/argv");
 	unlink("/vm/env");
 	rmdir("/vm");
@@ -532,8 +531,8 @@ static void start_payload(void)
 		return;
 
 	/*
-	 * The ports are ours alone. Besides, a process that has some takes fifty
-	 * instructions longer to return from each system call.
+	 * The payload must not write to the ports. Besides, with I/O permissions
+	 * each return from a system call takes fifty instructions more.
 	 */
 	ioperm(OUT_PORT, PORTS, 0);
 	setsid();
@@ -605,7 +604,7 @@ static int unload_step(void *arg)
 	const char *name = module_name(arg);
 	double until = now() + 5;
 
-	/* What the killed held is let go of a little later than they die. */
+	/* References of killed processes are dropped after some delay. */
 	while (syscall(SYS_delete_module, name, O_NONBLOCK)) {
 		int why = errno;
 		char path[160], *count;
@@ -696,7 +695,7 @@ static const char *find_leaks(void)
 static void mount_one(const char *type, const char *where, const char *options)
 {
 	mkdir(where, 0755);
-	/* A kernel without it: whoever needs it will notice. */
+	/* Ignore errors, as a kernel may lack the file system. */
 	mount(type, where, type, 0, options);
 }
 
@@ -788,7 +787,7 @@ static void read_conf(void)
 	unlink("/vm/conf");
 }
 
-/* A shell on the console, for a person. */
+/* Run an interactive shell on the console. */
 static void run_shell(void)
 {
 	char **env = read_strings("/vm/env");
@@ -889,7 +888,7 @@ int main(int argc, char **argv)
 		error("cannot set up: %m");
 		power_off();
 	}
-	/* What the kernel complained of while it booted is not our doing. */
+	/* Messages of the boot do not count. */
 	read_log();
 	log_armed = true;
 	log_follow = 0;

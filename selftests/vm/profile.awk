@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# The table of ./profile, from two files: the kernel's symbols, sorted ("ADDRESS
-# TYPE NAME [MODULE]"), and the addresses that were executed. Addresses stay
-# strings of 16 digits, which sort like the numbers that they are.
+# Print the table of ./profile, from two files: the kernel's symbols, sorted
+# ("ADDRESS TYPE NAME [MODULE]"), and the addresses that were executed.
+# Addresses are strings of 16 digits, which sort like numbers.
 #
 #  n        iterations
-#  clock    what the machine's clock says of the window, in instructions
+#  clock    the length of the window by the machine's clock, in instructions
 #  inside   functions to show address by address
 #  most     lines to show, 0 for all
-#  without  1: leave out what an interrupt did
+#  without  1: leave out interrupt handlers
 
-# The last symbol at or below an address, or 0.
+# Return the last symbol at or below an address, or 0.
 function symbol_of(pc,	low, high, mid)
 {
 	low = 0
@@ -25,8 +25,8 @@ function symbol_of(pc,	low, high, mid)
 	return low
 }
 
-# What runs at this address; user space is one function. An address that is the
-# first of its function's is where it is entered.
+# Find the function at this address; user space is one function. The first
+# address of a function is its entry.
 function look_up(pc,	at)
 {
 	if (pc "" < "8") {
@@ -39,10 +39,10 @@ function look_up(pc,	at)
 	entry[pc] = at && start[at] == pc
 }
 
-# The stack of functions is followed by where execution goes: to the first
-# address of one is a call (or a jump that takes the caller's place, which looks
-# like a call that returns twice at once); elsewhere is a return to the nearest
-# one on the stack, or else a jump.
+# Follow the call stack by the addresses executed. The entry of a function is a
+# call (or a tail call, which looks like a call that returns to the caller's
+# caller). Any other address in another function is a return to the nearest such
+# function on the stack, or else a jump.
 function follow(function_name, enters,	i)
 {
 	if (enters) {
@@ -79,7 +79,7 @@ function pop()
 	depth--
 }
 
-# Interrupts come in at their entry and leave to where they came from.
+# Is this function the entry of an interrupt?
 function interrupted(function_name)
 {
 	return function_name ~ /^asm_(sysvec|common_interrupt|exc_nmi)/
@@ -106,7 +106,8 @@ FNR == NR {
 	}
 	if (in_irq) {
 		left_out++
-		# Back in the function that was interrupted, not at its start.
+		# Execution is back in the interrupted function, not at its
+		# entry.
 		if (here == back && !entry[$1]) {
 			in_irq = 0
 			left_out--

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What a program that ./profile runs says of itself:
+ * A program that ./profile runs marks what to measure:
  *
  *	profile_begin();
  *	for (i = 0; i < n; i++)
- *		what is measured;
+ *		measured code;
  *	profile_end(n);
  *
- * It has to be root. Where nobody profiles it, both do nothing. A window of a
- * million instructions makes a log of a hundred megabytes; a few hundred
- * iterations are enough, since every instruction is counted.
+ * The program has to run as root. Without ./profile both functions do nothing.
+ * A window of a million instructions makes a log of a hundred megabytes; a few
+ * hundred iterations are enough, since every instruction is counted.
  */
 #ifndef VM_PROFILE_H
 #define VM_PROFILE_H
@@ -18,7 +18,7 @@
 #include <stdio.h>
 #include <sys/io.h>
 
-/* The second serial port, whose other end is the script. */
+/* The second serial port, which is connected to the script. */
 #define PROFILE_PORT	0x2f8
 #define PROFILE_LSR	(PROFILE_PORT + 5)
 #define PROFILE_LSR_IN	0x01
@@ -27,13 +27,13 @@
 
 static uint64_t profile_clock;
 
-/* The window is what runs between the first two times that this is called. */
+/* The window is from the first call of this function to the second. */
 static uint64_t __attribute__((noinline)) profile_edge(void)
 {
 	return __builtin_ia32_rdtsc();
 }
 
-/* Say something to the script, and wait until it has done its part. */
+/* Send a line to the script, and wait until the script has handled it. */
 static inline void profile_tell(const char *line)
 {
 	if (iopl(3) || inb(PROFILE_LSR) == PROFILE_ABSENT)
@@ -46,7 +46,7 @@ static inline void profile_tell(const char *line)
 	while (!(inb(PROFILE_LSR) & PROFILE_LSR_IN))
 		;
 	inb(PROFILE_PORT);
-	/* With it, each return from the kernel would take longer. */
+	/* With I/O permissions, each return from the kernel takes longer. */
 	iopl(0);
 }
 
