@@ -1,33 +1,34 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Who waits for memory, and who wakes him: kernel/memory/account.c, base/waiters.c. See ./check
- * for how this is run, and readers.pml for what is one step and for the order of
- * what is seen.
+ * A model of waiting for memory, and of wake-ups: kernel/memory/budget.c,
+ * shortage.c and base/waiters.c. See ./check for how it is run, and readers.pml
+ * for what is one step and for the order of memory accesses.
  *
- * Two users, each of whom may have USER_MAX bytes, and all together TOTAL_MAX,
- * which are used up to begin with. Threads 0 and 1 are user 0's, thread 2 is user
- * 1's. Each sends a message of 1 byte, for which its queue has room. Or what the
- * switches say:
+ * There are two users. Each may use USER_MAX bytes, and both together
+ * TOTAL_MAX, which are used up at first. Threads 0 and 1 belong to user 0,
+ * thread 2 to user 1. Each sends a message of 1 byte, for which its queue has
+ * room. Switches change that:
  *
  *   BIG	thread 1 sends 2 bytes
- *   ONE_USER	all are user 0's
+ *   ONE_USER	all threads belong to user 0
  *   POLLS	thread 1 polls instead (mq_starved), and sends without waiting
  *   TWO	there is no third thread
  *   BOUND	the bounds are raised by 1 byte, and less memory is freed
- *   STOPS	who was woken may never run
+ *   STOPS	a waiter that was woken may never run
  *   SIGNALS	thread 0 may be interrupted
  *   BREAK_x	without a step that is needed
  *
- * The barriers are those of writers.pml: mq_waiters_add(), and mq_waiters_pending_mb() in
- * mq_memory_freed(); and smp_mb() in mq_memory_poll(), between getting on the
- * list of queues with pollers and looking.
+ * The barriers are those of writers.pml: mq_waiters_add(), and
+ * mq_waiters_pending_mb() in mq_memory_freed(); and smp_mb() in
+ * mq_memory_poll(), between joining the list of queues with pollers and
+ * looking.
  *
- * To look how much there is and to wake somebody for that is one step: if more
- * comes in between, who brings it wakes somebody, too; if less is left, who was
- * woken finds nothing, as where another one was faster.
+ * Looking how much memory is left and waking a waiter for it is one step. If
+ * more is freed in between, the thread that frees it wakes a waiter, too; if
+ * less is left, the woken waiter finds nothing, as if another one was faster.
  *
- * In which order those in a line are woken is open, as it is no part of the
- * promise. That tickets are good in all lines is in writers.pml.
+ * Waiters in a line are woken in any order, as the order is not promised.
+ * writers.pml models that a ticket is valid in all lines.
  */
 #define TOTAL_MAX	3
 #define USER_MAX	2
@@ -53,8 +54,8 @@
 
 byte st;		/* tasks that are TASK_INTERRUPTIBLE */
 byte sig;		/* tasks with a signal pending */
-byte line_user[2];	/* who stands in mq_user.waiters */
-byte line_total;	/* who stands in mq_total_waiters */
+byte line_user[2];	/* waiters in mq_user.waiters */
+byte line_total;	/* waiters in mq_total_waiters */
 byte woken;		/* mq_waiter.woken */
 byte used[2];		/* mq_user.used */
 byte total = TOTAL_MAX;	/* mq_total_used */
@@ -62,8 +63,8 @@ byte more;		/* by how much the bounds were raised */
 byte frees = FREES;
 bool work;		/* mq_memory_work is scheduled */
 bool starved;		/* the poller's queue is on the list mq_starved */
-bool ep_ready;		/* epoll: its file is on its list of the ready */
-byte asleep;		/* for the verdict alone */
+bool ep_ready;		/* epoll: the file is on its ready list */
+byte asleep;		/* threads that sleep, for the verdict only */
 
 #define USER_ROOM(u)	(used[u] < USER_MAX + more -> USER_MAX + more - used[u] : 0)
 #define TOTAL_ROOM	(total < TOTAL_MAX + more -> TOTAL_MAX + more - total : 0)
@@ -76,7 +77,7 @@ byte asleep;		/* for the verdict alone */
 	woken = woken | BIT(t);						\
 	st = st & ~BIT(t)
 
-/* WAIT(waiters:wake) mq_waiters_wake(): any of those for whom there is enough */
+/* WAIT(waiters:wake) mq_waiters_wake(): any one for which there is enough */
 #define wake_one(line, room, some)					\
 	if								\
 	:: (line & BIT(0)) && (room) >= NEED(0) ->			\
@@ -90,7 +91,7 @@ byte asleep;		/* for the verdict alone */
 #define mq_waiters_wake(line, room)					\
 	atomic { wake_one(line, room, some); some = 0 }
 
-/* WAIT(account:freed) the line of the user, and that of all */
+/* WAIT(account:freed) wakes in the user's line and in the line of all users */
 inline mq_memory_freed(u)
 {
 	if
@@ -132,7 +133,7 @@ inline mq_charge(u, n, done)
 		:: atomic { total + (n) <= TOTAL_MAX + more -> total = total + (n); done = 1 }
 		:: atomic { total + (n) > TOTAL_MAX + more -> skip }
 			used[u] = used[u] - (n);
-			/* WAIT(account:back) who failed was seen to use something */
+			/* WAIT(account:back) the counter was too high */
 #ifndef BREAK_BACK
 			mq_memory_freed(u)
 #endif
@@ -264,7 +265,7 @@ end_poll:	!(st & BIT(me));
 }
 #endif
 
-/* Messages leave: their memory is freed. */
+/* Messages leave the queue, and their memory is freed. */
 proctype consumer()
 {
 	bool some;
@@ -287,7 +288,7 @@ active proctype later()
 	bool some;
 
 end:	do
-	/* WAIT(account:later) as long as somebody is woken */
+	/* WAIT(account:later) repeats while it wakes a waiter */
 	:: work -> work = 0;
 		atomic { wake_one(line_total, TOTAL_ROOM, some) };
 		atomic { wake_one(line_user[0], USER_ROOM(0), some) };
@@ -359,7 +360,7 @@ active proctype signals()
 }
 #endif
 
-/* All awake threads have nothing to do: may those who sleep? */
+/* No thread can run: is one asleep that could send? */
 #define COULD(t)	((asleep & BIT(t)) && FITS(USER(t), NEED(t)))
 
 active proctype verdict()

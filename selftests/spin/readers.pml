@@ -1,54 +1,57 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Who waits for a message, and who wakes him: kernel/wait/, call/park.c, and
- * pollers.c, with as few who poll as are told at once. See ./check for how this is
- * run. "WAIT" and a name stand here and beside the line of code that is meant.
+ * A model of waiting for messages, and of wake-ups: kernel/wait/ and
+ * call/park.c, with few pollers, so that all of them are told at once. See
+ * ./check for how it is run. A mark WAIT and a name in parentheses stands here
+ * and beside the line of code that it models.
  *
- * Two producers, two threads on one consumer's open file (0), and another
- * consumer (1): a thread, or what the switches say:
+ * There are two producers, two threads on one consumer's open file (0), and
+ * another consumer (1), which is a thread. Switches change that:
  *
- *   ACTIVE	single_active: this file may receive, the other when it closes
- *   PAUSE	receiving is paused, and goes on again
- *   SPIN	who waits may look for a while first (spin.c)
- *   STOPS	who was woken may never run: grace is for that
+ *   ACTIVE	single_active: this file may receive, the other after its close
+ *   PAUSE	receiving is paused, and later resumed
+ *   SPIN	a waiter may spin before it sleeps (spin.c)
+ *   STOPS	a waiter that was woken may never run, so that grace is needed
  *   SIGNALS	thread 0 may be interrupted
  *   POLL	the other consumer polls, and receives without waiting
- *   EXCLUSIVE	it does so with EPOLLEXCLUSIVE
- *   PARK	it is a ring with two RECVs (park.c), beside one thread on file 0; with
- *		STOPS it may never come
- *   LONE	there is none
+ *   EXCLUSIVE	it polls with EPOLLEXCLUSIVE
+ *   PARK	it is a ring with two RECVs (park.c), and file 0 has one thread;
+ *		with STOPS the ring may never run
+ *   LONE	there is no other consumer
  *   LONE_PRODUCER	there is one producer
- *   BATCH	a producer may send two at once
- *   MANUAL	it, too, settles what it received later
- *   FINE	each read of a look is a step of its own
- *   OLD	as the code was before
+ *   BATCH	a producer may send two messages at once
+ *   MANUAL	the other consumer settles deliveries later, too
+ *   FINE	each read of a look is a separate step
+ *   OLD	the code before a fix
  *   BREAK_x	without a step that is needed
  *
- * What is one step here:
+ * These are one step in the model:
  *
- *   What is done with mq_queue.lock or a wait queue's lock held. Looks without a
- *   lock may see half of it, but then the wake-up that follows it is still to
- *   come, and they are made by those who stand in line for that.
- *   A look that reads several things, but with FINE. It says no only if one of
- *   them is so at that moment, and that is a moment at which a look in one step
- *   would say no; if it says yes wrongly, trying finds nothing, as it does when
- *   another was faster.
- *   Leaving a line after having been woken: who is not TASK_INTERRUPTIBLE is
- *   passed by all who wake, whether it stands there or not.
- *   Whom a wake-up reaches is open: any of those who stand in line, since the order
- *   is no part of the promise.
+ *   Changes with mq_queue.lock or a wait queue's lock held. A look without a
+ *   lock may see half of them. But then the wake-up that follows the changes is
+ *   still to come, and only waiters that are already in line look without a
+ *   lock.
+ *   A look that reads several fields, without FINE. It says no only if one of
+ *   the fields says no at the moment of its read, and at that moment a look in
+ *   one step would say no. If it says yes wrongly, the try finds nothing, as if
+ *   another consumer was faster.
+ *   Leaving a line after a wake-up: wake-ups skip a task that is not
+ *   TASK_INTERRUPTIBLE, whether it is in line or not.
  *
- * Memory is seen in the order of the program here. In the code that is so where
- * it matters, as a full barrier stands between
+ * A wake-up reaches any one waiter in line, as the order is not promised.
+ *
+ * The model sees memory in program order. So does the code where it matters, as
+ * there is a full barrier between
  *
  *   getting in line and looking: set_current_state() in prepare_to_wait*(),
- *   smp_mb() in mq_poll(), mq_front_join() and mq_parked_look(), and
- *   changing and looking who is in line: wq_has_sleeper(), behind mq_unlock();
- *   mq_side_answer() and mq_spin_end() and looking what is there:
- *   smp_mb__after_atomic(), and
- *   calling and looking whether the timer runs: mq_grace_begin(), as it stops and
- *   then looks who is called: mq_grace_expire(), and
- *   bringing a message and looking who was called: wq_has_sleeper() again.
+ *   smp_mb() in mq_poll(), mq_front_join() and mq_parked_look();
+ *   changing something and looking for waiters: wq_has_sleeper(), after
+ *   mq_unlock();
+ *   mq_side_answer() or mq_spin_end() and looking for messages:
+ *   smp_mb__after_atomic();
+ *   calling a waiter and looking whether the timer runs: mq_grace_begin(). The
+ *   timer stops and then looks for called waiters: mq_grace_expire();
+ *   adding a message and looking for called waiters: wq_has_sleeper() again.
  */
 #ifndef PREFETCH
 #define PREFETCH	1
@@ -62,38 +65,38 @@
 
 #define BIT(t)		(1 << (t))
 #define FILE(t)		((t) == 2)	/* threads 0 and 1 share file 0 */
-#define POLLER		BIT(3)		/* of file 1, or that file's relay for him */
-#define FRONT		BIT(3)		/* mq_file.front of file 1 */
+#define POLLER		BIT(3)		/* of file 1, or that file's relay */
+#define FRONT		BIT(3)		/* mq_stand.front of file 1 */
 
 byte st;		/* tasks that are TASK_INTERRUPTIBLE */
 byte sig;		/* tasks with a signal pending */
-byte readers;		/* who stands in mq_queue.readers */
-bool locked;		/* its lock is held in more than one step */
-byte own[2];		/* who stands in mq_file.own, or in mq_file.polls */
+byte readers;		/* waiters in mq_gate.readers */
+bool locked;		/* the lock of readers is held for several steps */
+byte own[2];		/* waiters in mq_stand.own, or in mq_stand.polls */
 byte s_called;		/* mq_sleeper.called */
 byte rx_called;		/* mq_side.called */
-bool rx_late;		/* mq_side.called_at is long ago */
+bool rx_late;		/* the grace period since mq_side.called_at is over */
 bool rx_spins;		/* mq_side.spins */
 bool rx_watched;	/* mq_side.watched */
-bool grace;		/* mq_queue.grace is pending */
+bool grace;		/* mq_gate.grace is pending */
 
 byte ready;		/* mq_queue.stat.ready */
 byte held[2];		/* mq_file.held_count */
 byte stored;		/* mq_queue.stored */
-byte sends;		/* how many were sent in all */
+byte sends;		/* number of messages sent in all */
 bool paused;		/* mq_queue.opt.paused, for receiving */
-byte q_active;		/* mq_queue.active: which file */
+byte q_active;		/* mq_queue.active: number of the file */
 byte users[2];		/* threads that have the file open */
-byte asleep;		/* for the verdict alone: threads that sleep */
+byte asleep;		/* threads that sleep, for the verdict only */
 
-bool ep_ready;		/* epoll: the file is on its list of the ready */
-bool away;		/* mq_file.away */
+bool ep_ready;		/* epoll: the file is on its ready list */
+bool away;		/* mq_stand.away */
 
 mtype = { BUSY, PARKED, WOKEN, CALLED, GONE };
 mtype p_state[2] = BUSY;	/* mq_parked.state */
-byte waiting;		/* mq_file.waiting of file 1: parked commands */
+byte waiting;		/* mq_stand.waiting of file 1: parked commands */
 bool p_late[2];		/* mq_parked.late */
-byte firing;		/* whose timer function is at work: 1 + which */
+byte firing;		/* 1 + number of the command whose timer runs */
 
 #ifdef ACTIVE
 #define MAY(f)		(q_active == f)
@@ -108,7 +111,7 @@ byte firing;		/* whose timer function is at work: 1 + which */
 #define CREDIT(f)	(MAY(f) && held[f] < PREFETCH)
 #define CAN(f)		(ready && !paused && CREDIT(f))
 
-/* -- parked commands: all of it under the lock of mq_queue.readers ---------------- */
+/* -- parked commands, under the lock of mq_gate.readers ------------------- */
 
 #define front_step()							\
 	if								\
@@ -117,7 +120,7 @@ byte firing;		/* whose timer function is at work: 1 + which */
 	:: else								\
 	fi
 
-/* mq_parked_end() of one that stands in line; its timer begins with that. */
+/* mq_parked_end() of a command in line, whose timer starts then */
 #define parked_end(i, why)						\
 	waiting = waiting & ~BIT(i);					\
 	if								\
@@ -129,7 +132,7 @@ byte firing;		/* whose timer function is at work: 1 + which */
 
 /* -- wait queues ------------------------------------------------------------------- */
 
-/* WAIT(wake:no-credit) who may not hold another one goes, and is not counted */
+/* WAIT(wake:no-credit) a waiter without credit leaves, and is not counted */
 #if defined(OLD) || defined(BREAK_NO_CREDIT)
 #define no_credit(t)	skip
 #else
@@ -156,14 +159,14 @@ byte firing;		/* whose timer function is at work: 1 + which */
 	st = st & ~BIT(t);						\
 	readers = readers & ~BIT(t)
 
-/* WAIT(relay:no-credit) those who poll a file that may not receive are not told */
+/* WAIT(relay:no-credit) pollers of a file without credit are not told */
 #ifdef BREAK_RELAY
 #define RELAYS		(readers & POLLER)
 #else
 #define RELAYS		((readers & POLLER) && CREDIT(1))
 #endif
 
-/* WAIT(relay:nobody) who polls no more has left the file's line, and that follows */
+/* WAIT(relay:nobody) the file leaves the line when it has no poller */
 #define relay_nobody()							\
 	if								\
 	:: readers & POLLER && !(own[1] & POLLER) ->			\
@@ -171,7 +174,7 @@ byte firing;		/* whose timer function is at work: 1 + which */
 	:: else								\
 	fi
 
-/* WAIT(relay:away) nobody listens, and all have been told */
+/* WAIT(relay:away) no poller sleeps, and all have been told */
 #define relay_away()							\
 	ep_ready = 1; readers = readers & ~POLLER; away = 1
 
@@ -179,7 +182,7 @@ byte firing;		/* whose timer function is at work: 1 + which */
 	ep_ready = 1; st = st & ~POLLER
 
 
-/* Could the wake-up go to that thread? */
+/* May the wake-up go to that thread? */
 #ifdef BREAK_NO_CREDIT
 #define WAKES(t)	(readers & st & BIT(t))
 #else
@@ -210,7 +213,7 @@ inline wake_up_one()
 	/* mq_front_wake() */
 	:: atomic { !locked && (readers & FRONT) -> locked = 1 };
 		if
-		/* WAIT(front:no-credit) it comes back when that has changed */
+		/* WAIT(front:no-credit) it comes back with credit */
 		:: atomic { !CREDIT(1) ->
 			readers = readers & ~FRONT;
 			wake_thread()
@@ -240,7 +243,7 @@ inline wake_up_one()
 #elif defined(EXCLUSIVE)
 	atomic {
 		relay_nobody();
-		/* One who sleeps is counted; those before it are only told. */
+		/* A sleeping poller is counted; those before it are told. */
 		if
 		:: WAKES(0) || WAKES(1) ->
 			wake_thread();
@@ -271,7 +274,7 @@ inline wake_up_one()
 #endif
 }
 
-/* The same for all, or for more than there are here. */
+/* The same for all waiters. */
 inline wake_up_each()
 {
 	atomic {
@@ -330,7 +333,7 @@ inline mq_wake_next_reader()
 	fi
 }
 
-/* Who stands in mq_file.own stays there (or, in the old code, does not). */
+/* Waiters in mq_stand.own stay there (in the old code they leave). */
 inline mq_wake_stand(f)
 {
 	/* WAIT(wake:own) */
@@ -554,7 +557,7 @@ signalled: true;
 #endif
 done:	true;
 #ifdef ACTIVE
-	/* Its last thread closes the file: what it holds goes back. */
+	/* The last thread closes the file, which returns its deliveries. */
 	atomic {
 		users[f]--;
 		if
@@ -585,12 +588,12 @@ proctype poller()
 	own[1] = own[1] | POLLER;
 	/* WAIT(poll:readers) */
 	readers = readers | POLLER;
-	ep_ready = 1;			/* looked at as it is added */
+	ep_ready = 1;			/* EPOLL_CTL_ADD looks at the file */
 wait:	true;
 	if
 	:: atomic { ep_ready -> ep_ready = 0 }
 #if defined(EXCLUSIVE) && !defined(BREAK_AWAY)
-		/* WAIT(poll:back) the first one that looks puts the file back */
+		/* WAIT(poll:back) the first that looks puts the file back */
 		if
 		:: away -> atomic { away = 0; readers = readers | POLLER }
 		:: else
@@ -620,13 +623,13 @@ end_poll:	!(st & POLLER);
 		goto wait
 	:: true
 	fi;
-	/* It polls no more. */
+	/* It polls no longer. */
 	own[1] = own[1] & ~POLLER
 }
 #endif
 
 #ifdef PARK
-/* mq_parked_run(), or issuing it: one after the other, as the ring's lock says */
+/* mq_parked_run(), or issuing the command: the ring's lock serializes them */
 inline parked_run(i)
 {
 	/* mq_parked_dequeue() */
@@ -638,7 +641,7 @@ inline parked_run(i)
 		p_late[i] = 0
 	};
 	if
-	/* It is told to end, or its ring dies. */
+	/* The command was told to end, or its ring ends. */
 	:: atomic { why != BUSY -> can = 1; gone = 1 }
 	:: atomic { CAN(1) -> can = 1; ready--;
 		if
@@ -743,7 +746,7 @@ proctype producer()
 	od
 }
 
-/* Time. */
+/* The timers. */
 #if defined(STOPS) && !defined(WATCHED)
 active proctype clock()
 {
@@ -799,7 +802,7 @@ active proctype signals()
 }
 #endif
 
-/* All awake threads have nothing to do: may those who sleep? */
+/* No thread can run: is one asleep that could receive? */
 #define COULD(t)	((asleep & BIT(t)) && CAN(FILE(t)))
 
 active proctype verdict()
@@ -813,7 +816,7 @@ end:	timeout ->
 
 init {
 	atomic {
-		/* Nothing yet, or file 0 holds one. */
+		/* The queue is empty, or file 0 holds a delivery. */
 		if
 		:: true
 		:: held[0] = 1; stored = 1

@@ -1,37 +1,40 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Who waits for room, or for memory, and who wakes him: kernel/wait/, base/waiters.c,
- * account.c. See ./check for how this is run, and readers.pml for what is one step
- * and for the order of what is seen.
+ * A model of waiting for room, and of wake-ups: kernel/wait/ and
+ * base/waiters.c. See ./check for how it is run, and readers.pml for what is
+ * one step and for the order of memory accesses.
  *
- * A queue of MAX bytes, full to begin with, two threads that send messages of 1
- * and of 2 bytes, and a third one that sends one of 2 bytes, or what the switches
- * say:
+ * There is a queue of MAX bytes, which is full at first, two threads that send
+ * messages of 1 and of 2 bytes, and a third one that sends messages of 2 bytes.
+ * Switches change that:
  *
- *   POLLS	polls through the same open file as thread 0, and sends without waiting
- *   EXCLUSIVE	two poll with EPOLLEXCLUSIVE, each through a file of its own, instead
- *		of that and of thread 1
- *   TAILS	thread 0 writes lines of 2 bytes in two pieces (line.c): the first one
- *		needs a place as all messages do, and the queue has no more places
- *		than PLACES; the second one waits in mq_queue.growth
- *   GONE	sending is paused, goes on, and then the queue is removed. There is no
- *		consumer, and each thread may be short of memory once; with TAILS
+ *   POLLS	the third one polls through the open file of thread 0, and sends
+ *		without waiting
+ *   EXCLUSIVE	two pollers with EPOLLEXCLUSIVE, each with its own open file,
+ *		replace that one and thread 1
+ *   TAILS	thread 0 writes lines of 2 bytes in two pieces (line.c): the
+ *		first piece needs a place like a message, and the queue has only
+ *		PLACES places; the second piece waits in mq_gate.growth
+ *   GONE	sending is paused and resumed, and then the queue is removed.
+ *		There is no consumer, and each thread may lack memory once; with
+ *		TAILS
  *   TWO	there is no third thread
- *   SPIN	who waits may look for a while first (spin.c)
- *   STOPS	who was woken may never run
+ *   SPIN	a waiter may spin before it sleeps (spin.c)
+ *   STOPS	a waiter that was woken may never run
  *   SIGNALS	thread 0 may be interrupted
  *   BREAK_x	without a step that is needed
  *
- * The barriers are: set_current_state() and smp_mb() in mq_waiters_add(), between
- * getting in line and looking; that of mq_waiters_pending_mb(), between making room and
- * looking who is in line; smp_mb__after_atomic() in mq_side_answer() and in
- * mq_spin_end(); and that between counting whom is called and looking whether the
- * timer runs (mq_side_call()), as the timer stops and then looks who is called.
+ * There are barriers between getting in line and looking: set_current_state()
+ * and smp_mb() in mq_waiters_add(); between making room and looking for
+ * waiters: mq_waiters_pending_mb(); in mq_side_answer() and mq_spin_end():
+ * smp_mb__after_atomic(); and between counting a called waiter and looking
+ * whether the timer runs: mq_side_call(). The timer stops and then looks for
+ * called waiters.
  *
  * A parked SEND does the same as a thread: it gets in line, looks, is woken and
- * passes on; what ends its grace is that of readers.pml.
+ * wakes the next. The end of its grace period is modelled in readers.pml.
  *
- * Senders who wait for memory are in memory.pml.
+ * Waiting for memory is modelled in memory.pml.
  */
 #ifndef MAX
 #if defined(GONE)
@@ -56,29 +59,29 @@
 
 byte st;		/* tasks that are TASK_INTERRUPTIBLE */
 byte sig;		/* tasks with a signal pending */
-byte room;		/* who stands in mq_queue.room */
-byte growth;		/* who stands in mq_queue.growth */
-byte noted;		/* who is counted in mq_queue.room besides */
-byte tails;		/* who has an unfinished line, of 1 byte */
+byte room;		/* waiters in mq_gate.room */
+byte growth;		/* waiters in mq_gate.growth */
+byte noted;		/* waiters that mq_gate.room counts, too */
+byte tails;		/* threads with an unfinished line, of 1 byte */
 byte stored = MAX;	/* mq_queue.stored, and unfinished lines */
 bool paused;		/* mq_queue.opt.paused, for sending */
 bool gone;		/* mq_queue.gone */
 byte woken;		/* mq_waiter.woken */
 byte tx_called;		/* mq_side.called */
-bool tx_late;		/* mq_side.called_at is long ago */
+bool tx_late;		/* the grace period since mq_side.called_at is over */
 bool tx_spins;		/* mq_side.spins */
-bool grace;		/* mq_queue.grace is pending */
+bool grace;		/* mq_gate.grace is pending */
 byte used = MAX;	/* mq_queue.stat.bytes */
-byte ones = MAX;	/* how many messages of 1 byte that are */
+byte ones = MAX;	/* number of messages of 1 byte */
 byte frees = FREES;
-byte asleep;		/* for the verdict alone */
+byte asleep;		/* threads that sleep, for the verdict only */
 
-byte writers;		/* who stands in mq_queue.writers: pollers */
-byte ep_ready;		/* epoll: their files on its list of the ready */
-byte wants[3];		/* mq_file.wants */
-byte blocked;		/* mq_queue.blocked */
+byte writers;		/* pollers in mq_gate.writers */
+byte ep_ready;		/* epoll: pollers whose files are on its ready list */
+byte wants[3];		/* mq_stand.wants */
+byte blocked;		/* mq_gate.blocked */
 
-/* The file that the threads send through: with POLL it is polled by another. */
+/* The file that the threads send through; with POLL another task polls it. */
 #ifdef EXCLUSIVE
 #define SENDS_BY	2
 #else
@@ -120,7 +123,7 @@ byte blocked;		/* mq_queue.blocked */
 	ARM;								\
 	st = st & ~BIT(t)
 
-/* WAIT(waiters:wake) mq_waiters_wake(): any of those for whom there is enough */
+/* WAIT(waiters:wake) mq_waiters_wake(): any one for which there is enough */
 #define wake_one()							\
 	if								\
 	:: room & BIT(0) && FITS(1) -> wake_waiter(0)			\
@@ -134,7 +137,7 @@ inline mq_waiters_wake()
 	atomic { wake_one() }
 }
 
-/* mq_side_is_called(): nobody is, or has not come for long */
+/* !mq_side_is_called(): no waiter is called, or it has not run in time */
 #ifdef STOPS
 #define unless_called(wake)						\
 	if								\
@@ -158,7 +161,7 @@ inline mq_notify_room_pollers()
 {
 	atomic {
 #ifdef EXCLUSIVE
-		/* One is told and counted; those before it that do not sleep, told. */
+		/* One poller is counted; awake ones before it are told. */
 		if
 		:: writers & st & BIT(3) -> ep_poll_callback(3);
 			if
@@ -181,7 +184,7 @@ inline mq_notify_room_pollers()
 	}
 }
 
-/* WAIT(wake:growth) who only grows is looked for first */
+/* WAIT(wake:growth) unfinished lines come first */
 inline mq_wake_growth()
 {
 #if defined(TAILS) && !defined(BREAK_GROWTH)
@@ -221,7 +224,7 @@ inline mq_wake_writers(edge)
 }
 
 #ifdef STOPS
-/* WAIT(room:pass-on) mq_wake_next_writers(): to as many as have not come */
+/* WAIT(room:pass-on) mq_wake_next_writers(): as many as did not run in time */
 inline mq_wake_next_writers(n)
 {
 	mq_wake_writers(true);
@@ -243,7 +246,7 @@ inline mq_wake_next_writers(n)
 /* mq_set_wanted_room() */
 inline mq_set_wanted_room(f, bytes)
 {
-	/* WAIT(want:none) the second way: spin has all of them on the first one's line */
+	/* WAIT(want:none) option 2; spin reports all on the first line */
 	if
 	:: atomic { !wants[f] && bytes -> wants[f] = bytes; blocked++ }
 	:: atomic { wants[f] && !bytes -> wants[f] = 0; blocked-- };
@@ -275,16 +278,16 @@ inline mq_send_wake_others(f)
 /* -- a sender ------------------------------------------------------------------------- */
 
 #ifdef GONE
-byte ticket[3];		/* mq_waiter.ticket, where it counts */
+byte ticket[3];		/* mq_waiter.ticket */
 byte next_ticket = 1;
 #ifdef BREAK_TICKET
-byte next_growth = 1;	/* as it once was: each line counts for itself */
+byte next_growth = 1;	/* before a fix: each line has its own tickets */
 #define NEXT_GROWTH	next_growth
 #else
 #define NEXT_GROWTH	next_ticket
 #endif
 
-/* WAIT(waiters:ticket) who has none gets one, and keeps it while trying */
+/* WAIT(waiters:ticket) a waiter gets a ticket, and keeps it while trying */
 #define get_ticket(next)						\
 	if								\
 	:: !ticket[me] -> ticket[me] = next; next++			\
@@ -312,7 +315,7 @@ byte next_growth = 1;	/* as it once was: each line counts for itself */
 #define LINES(t)	false
 #endif
 
-/* What it waits for: for no more than the end of a pause, if memory was short. */
+/* A waiter that lacked memory waits only for the end of a pause. */
 #ifdef GONE
 #define GOES(t)		(is_short -> (gone || !paused) : MAY_GO(t))
 #define IS_SHORT	is_short
@@ -333,7 +336,7 @@ try:	true;
 	if
 #ifdef GONE
 	:: gone -> goto sent
-	/* There was no memory, and before that was looked at, sending was paused. */
+	/* There was no memory, and then sending was paused. */
 	:: !was_short && !paused && MAY_GO(me) ->
 		was_short = 1;
 		if
@@ -520,7 +523,7 @@ end_poll:	!(st & BIT(me));
 	:: atomic { !FITS(1) -> skip }
 		mq_set_wanted_room(f, 1)
 #ifdef POLL
-	/* It sends more than was asked for. */
+	/* It sends more than it polled for. */
 	:: atomic { !FITS(2) -> skip }
 		mq_set_wanted_room(f, 2)
 #endif
@@ -533,7 +536,7 @@ end_poll:	!(st & BIT(me));
 }
 #endif
 
-/* A consumer: messages of one byte, and of two, leave, perhaps some at once. */
+/* A consumer: it removes messages of one or two bytes, one or two at once. */
 #ifndef GONE
 proctype consumer()
 {
@@ -588,7 +591,7 @@ byte w_last, w_end, w_at;
 	(!IN(line, 1) || ticket[t] <= ticket[1]) &&			\
 	(!IN(line, 2) || ticket[t] <= ticket[2]))
 
-/* WAIT(waiters:wake-all) mq_waiters_wake_all(), in portions of one */
+/* WAIT(waiters:wake-all) mq_waiters_wake_all(), one waiter at a time */
 inline mq_waiters_wake_all(line, next)
 {
 	w_last = 0;
@@ -646,7 +649,7 @@ active proctype signals()
 }
 #endif
 
-/* All awake threads have nothing to do: may those who sleep? */
+/* No thread can run: is one asleep that could send? */
 #define COULD(t)	((asleep & BIT(t)) && MAY_GO(t))
 #define WANT(f)		(wants[f] > 1 -> wants[f] : 1)
 #define UNTOLD(f)	((st & BIT(3 + f)) && !(ep_ready & BIT(3 + f)) && FITS(WANT(f)))
@@ -661,17 +664,17 @@ end:	timeout ->
 init {
 	atomic {
 #ifdef TAILS
-		/* The first piece of a line is there, and the rest is short messages. */
+		/* The queue has a first piece of a line and short messages. */
 		tails = 1;
 		ones = MAX - 1;
 #endif
 #ifdef GONE
-		/* There is room for one byte more. */
+		/* The queue has room for one byte more. */
 		ones--;
 		used--;
 		stored--;
 #endif
-		/* It may have nothing to send. */
+		/* Thread 0 may have nothing to send. */
 		if
 		:: run sender(0)
 		:: true
