@@ -1,15 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# What the manual promises to a shell: echo, printf, cat, head, dd, seq, tee and
-# sed work on a queue as they are.
+# The tools that the manual uses in a shell work on a queue unchanged: echo,
+# printf, cat, head, dd, seq, tee and sed.
 
 # shellcheck source=tap.sh
 . "$(dirname "$0")/tap.sh"
 
 create() { echo "create $queue $*" >$control; }
 
-# Run in the background for at most a while.
+# Run a command with a time limit.
 in_time() { timeout 20 "$@"; }
 
 test_tour_echo_and_head() {
@@ -62,7 +62,7 @@ test_every_option_of_the_table_is_in_sysfs() {
 
 test_write_of_several_lines_is_one_message() {
 	create
-	# Not by bash itself, which writes line by line.
+	# Not with bash's printf alone, which writes line by line.
 	printf 'a\nb\nc\n' | cat >"/dev/mq/$queue"
 	equal 1 "$(value ready)"
 	equal "$(printf 'a\nb\nc')" "$(dd if="/dev/mq/$queue" bs=100 count=1 2>/dev/null)"
@@ -131,7 +131,7 @@ test_cat_blocks_until_the_last_writer_has_gone() {
 	output=$(mktemp)
 	create eof=hangup
 	exec 4>"/dev/mq/$queue"
-	# Without our descriptor, or it would be a writer itself.
+	# Close our descriptor in cat, or cat itself would be a writer.
 	in_time cat "/dev/mq/$queue" >"$output" 4>&- &
 	echo one >&4
 	echo two >"/dev/mq/$queue"
@@ -179,7 +179,7 @@ test_tee_sends_to_several() {
 test_sed_is_a_stage_between_two_queues() {
 	create framing=line eof=hangup
 	echo "create $queue.2 framing=line eof=hangup" >$control
-	# With nobody writing it would be at its end at once.
+	# Without a writer, sed would read the end of the file at once.
 	exec 4>"/dev/mq/$queue"
 	in_time sed -u 's/^/got /' <"/dev/mq/$queue" >"/dev/mq/$queue.2" 4>&- &
 	eventually is consumers 1
@@ -278,7 +278,7 @@ test_killed_reader_gives_its_message_back() {
 	local reader
 	create ack=manual
 	echo job >"/dev/mq/$queue"
-	# It reads the message, and never says that it is done.
+	# The reader receives the message and never acknowledges it.
 	(exec 4<"/dev/mq/$queue"; read -r _ <&4; exec sleep 100) &
 	reader=$!
 	eventually is in_flight 1

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# What the README and the manual pages show is typed here word for word, block by
-# block and in order, as docs/README says. A block is a test.
+# Run the code blocks of the README and the manual pages unchanged, in order, as
+# docs/README says. Each block is a test.
 
 here=$(cd "$(dirname "$0")" && pwd)
 class=/sys/class/mq
@@ -12,7 +12,7 @@ trap 'rm -rf "$top"' EXIT
 PATH=$here/docs/bin:$PATH
 export LC_ALL=C
 
-# The value of a queue's counter or option: value QUEUE NAME.
+# value QUEUE NAME: print the value of a queue's counter or option.
 value() { cat "$class/$1/$2"; }
 is() { [ "$(value "$1" "$2")" = "$3" ]; }
 exists() { [ -c "/dev/mq/$1" ]; }
@@ -27,8 +27,8 @@ remove_queues() {
 	done
 }
 
-# What the list says of the block $1 of document $2, by one of its lines: lines
-# of a word and what belongs to it.
+# Print the directives of the list for block $1 of document $2, which the list
+# names by one of its lines. Each line is a word and its argument.
 directives() {
 	awk -v doc="[$2]" '
 		NR == FNR { line[$0]; next }
@@ -41,7 +41,8 @@ directives() {
 
 say() { echo "# $*"; }
 
-# Do the lines that the block marks with "# ->" come in its output, in this order?
+# Check that the lines that block $1 marks with "# ->" are in its output, in
+# this order.
 expected_output() {
 	sed -n 's/^.*# -> //p; s/^# -> //p' "$1" | awk -v out="$2" '
 		{ want[++n] = $0 }
@@ -56,7 +57,7 @@ expected_output() {
 		}'
 }
 
-# Did it print what it should, and nothing on standard error but what it may?
+# Check the output of a block, and that standard error has only what is allowed.
 judge_output() {
 	local block=$1 says=$2 noisy=$3 line bad=0
 	expected_output "$block" "$top/out" || bad=1
@@ -90,8 +91,8 @@ run_until() {
 	return 0
 }
 
-# Run block $1 of document $2, its number $3: 0, 4 with the reason in $top/why, or
-# another status.
+# Run block $1 of document $2, which has number $3. Returns 0; 4 with the reason
+# in $top/why if it is skipped; or another status.
 run_block() {
 	local word rest status until='' says='' errors='' noisy='' program=''
 	local checks=()
@@ -110,7 +111,7 @@ run_block() {
 		noisy) noisy=1 ;;
 		compiles) return 0 ;;
 		c) program=$here/docs/$2/$3.bin ;;
-		*) say "docs/blocks: what is '$word'?"; return 1 ;;
+		*) say "docs/blocks: unknown word '$word'"; return 1 ;;
 		esac
 	done < <(directives "$1" "$2")
 	status=0
@@ -131,7 +132,7 @@ run_block() {
 	return $status
 }
 
-# Every entry of the list is a block that is there.
+# Check that every entry of the list names a block that exists.
 list_is_sound() {
 	local doc='' line bad=0
 	while IFS= read -r line; do

@@ -1,12 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# The module: it stays while there are queues, and says what it is.
+# Loading and unloading the module, its parameters and its devices.
 
 # shellcheck source=tap.sh
 . "$(dirname "$0")/tap.sh"
 
-# Where the test machine has it.
+# The path of the module in the test machine.
 module=/modules/devmq.ko
 
 references() { cat /sys/module/devmq/refcnt; }
@@ -64,13 +64,13 @@ test_parameter_has_a_safe_mode() {
 	[ "$(cat $file)" -gt 1000000 ] || fail "$(cat $file)"
 }
 
-# Readers and writers may look for a while before they sleep; not for ever.
+# Readers and writers may spin before they sleep, for a bounded time.
 test_spinning_has_bounds() {
 	local file=/sys/module/devmq/parameters/spin_us before value
 	before=$(cat $file)
 	equal 50 "$before"
 	for value in 1001 -1 x ""; do
-		(echo "$value" >$file) 2>/dev/null && fail "took '$value'"
+		(echo "$value" >$file) 2>/dev/null && fail "accepted '$value'"
 		equal "$before" "$(cat $file)"
 	done
 	for value in 0 1 1000; do
@@ -85,19 +85,20 @@ test_class_has_the_control_device() {
 	equal "DEVNAME=mq/control" "$(grep DEVNAME $class/control/uevent)"
 }
 
-# The first number of the queues after the module was loaded anew.
+# Reload the module and print the minor number of the first new queue.
 first_minor() {
-	rmmod devmq && insmod $module || fail "cannot be loaded anew"
+	rmmod devmq && insmod $module || fail "cannot be loaded again"
 	eventually [ -c $control ]
 	echo "create $queue" >$control
 	stat -c %T "/dev/mq/$queue"
 	echo "remove $queue" >$control
 }
 
-# A node can be older than the module that is loaded.
+# Numbers must differ between loads, as a node can be older than the loaded
+# module.
 test_numbers_of_queues_begin_anywhere() {
 	local first second third
-	[ -e $module ] || skip "there is no $module"
+	[ -e $module ] || skip "no file $module"
 	first=$(first_minor) && second=$(first_minor) && third=$(first_minor) ||
 		fail "$first $second $third"
 	[ "$first" != "$second" ] && [ "$second" != "$third" ] &&
@@ -106,13 +107,13 @@ test_numbers_of_queues_begin_anywhere() {
 
 test_node_of_another_life_opens_nothing() {
 	local i
-	[ -e $module ] || skip "there is no $module"
+	[ -e $module ] || skip "no file $module"
 	echo "create $queue" >$control
 	mknod "/run/$queue" c $((0x$(stat -c %t "/dev/mq/$queue"))) \
 		$((0x$(stat -c %T "/dev/mq/$queue")))
 	echo x >"/run/$queue" || fail "the node does not work"
 	echo "remove $queue force" >$control
-	rmmod devmq && insmod $module || fail "cannot be loaded anew"
+	rmmod devmq && insmod $module || fail "cannot be loaded again"
 	eventually [ -c $control ]
 	for i in 1 2 3; do
 		echo "create $queue.$i" >$control
@@ -124,15 +125,15 @@ test_node_of_another_life_opens_nothing() {
 	rm "/run/$queue"
 }
 
-# After a reload the control node is there, or the module is not.
+# After a reload the control node exists, or the module is not loaded.
 test_module_does_not_load_where_a_file_is_in_the_way_of_the_control_node() {
-	[ -e $module ] || skip "there is no $module"
+	[ -e $module ] || skip "no file $module"
 	rmmod devmq || fail "the module is in use"
 	mkdir -p /dev/mq
 	echo 'create orders' >$control
 	insmod $module 2>/dev/null && fail "it was loaded"
-	[ ! -e /sys/module/devmq ] || fail "it is there"
-	[ ! -e $class/control ] || fail "its device is there"
+	[ ! -e /sys/module/devmq ] || fail "the module is loaded"
+	[ ! -e $class/control ] || fail "its device exists"
 	equal 'create orders' "$(cat $control)"
 	dmesg | tail -n 3 | grep -q 'another file stands at /dev/mq/control' ||
 		fail "the log does not say why: $(dmesg | tail -n 3)"
@@ -142,11 +143,11 @@ test_module_does_not_load_where_a_file_is_in_the_way_of_the_control_node() {
 	echo "create $queue" >$control || fail "no queue can be made"
 }
 
-# A stale file that is no longer in the way of anything, as its queue is gone.
+# A file that is at no queue's path does not prevent loading.
 test_stale_file_in_the_directory_is_no_harm_to_a_reload() {
-	[ -e $module ] || skip "there is no $module"
+	[ -e $module ] || skip "no file $module"
 	echo "old job" >"/dev/mq/$queue"
-	rmmod devmq && insmod $module || fail "cannot be loaded anew"
+	rmmod devmq && insmod $module || fail "cannot be loaded again"
 	[ -c $control ] || fail "no control node"
 	equal "old job" "$(cat "/dev/mq/$queue")"
 	rm "/dev/mq/$queue"

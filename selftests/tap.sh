@@ -1,32 +1,32 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 #
-# For tests written in bash: one function a test, and what the harness of the
-# C programs does around them.
+# For tests in bash: each function is a test, and run_tests does what the
+# harness of the C programs does.
 #
 #   test_some_fact() { ... }     fails if it returns false or calls "fail"
 #   run_tests                    runs all functions named test_*, in order
 #
-# Each test runs in a shell of its own with a queue name of its own in $queue,
-# which is removed behind it.
+# Each test runs in a shell of its own. $queue is the name of its queue, which
+# is removed afterwards.
 
 class=/sys/class/mq
 control=/dev/mq/control
 
-# Say why, and end the test.
+# Print the reason, and end the test.
 fail() { echo "# ${FUNCNAME[1]}: $*"; exit 1; }
 skip() { echo "# SKIP $*"; echo "$*" >"$skipped"; exit 4; }
 
-# equal EXPECTED SEEN
+# equal EXPECTED SEEN: fail if they differ.
 equal() {
 	[ "$1" = "$2" ] ||
 		{ echo "# ${FUNCNAME[1]}: expected '$1', seen '$2'"; exit 1; }
 }
 
-# What a queue's option or counter is.
+# Print the value of an option or counter of the queue.
 value() { cat "$class/$queue/$1"; }
 
-# is OPTION VALUE: is it that now?
+# is OPTION VALUE: succeed if the option or counter has this value.
 is() { [ "$(value "$1")" = "$2" ]; }
 
 # Wait until a command succeeds.
@@ -36,14 +36,14 @@ eventually() {
 		"$@" && return 0
 		sleep 0.1
 	done
-	echo "# never: $*"
+	echo "# timed out waiting for: $*"
 	return 1
 }
 
 run_tests() {
 	local name status number=0 failed=0 names reason said
 	names=$(declare -F | sed -n 's/^declare -f \(test_.*\)/\1/p')
-	# In the order of the file, not of the alphabet.
+	# Sort them in the order of the file, not by name.
 	names=$(grep -o '^test_[a-z0-9_]*' "$0" | grep -xF "$names")
 	skipped=$(mktemp)
 	said=$(mktemp)
@@ -55,7 +55,8 @@ run_tests() {
 		: >"$skipped"
 		status=0
 		(set -u; "$name") </dev/null >"$said" 2>&1 || status=$?
-		# Whatever it says is no result.
+		# Make comments of the test's output, so that none of it is
+		# taken for a result.
 		sed '/^#/!s/^/# /' "$said"
 		[ ! -e "$class/$queue" ] || echo "remove $queue force" >$control
 		reason=$(cat "$skipped")

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Who answers as devmq_call(3) shows. */
+/* A server that replies as devmq_call(3) shows. */
 #include <devmq.h>
 #include <string.h>
 

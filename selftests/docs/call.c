@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Who asks as devmq_call(3) shows. */
+/* A client that calls as devmq_call(3) shows. */
 #include <devmq.h>
 
 int ask(struct devmq_queue *clock, struct devmq_queue *replies,

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What devmq-epoll(7) shows for edges: an event comes for what is there at first, and
- * for what comes when all has been taken, and none in between.
+ * Edge-triggered epoll as devmq-epoll(7) shows: an event comes for messages
+ * that are there at first, and for messages that come after all have been
+ * received, and none in between.
  */
 #include <errno.h>
 #include <sys/epoll.h>

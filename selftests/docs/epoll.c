@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The event loop of devmq-epoll(7), which is stopped behind the last message. */
+/* The event loop of devmq-epoll(7), which stops after the last message. */
 #include <errno.h>
 #include <stdint.h>
 #include <sys/epoll.h>

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What most pages of the library show, on the queue "example": it is open, and what
- * the pages take as given is there. The block says by err how it went.
+ * The examples of most pages of the library, with the queue "example": it is
+ * open, and the variables that the pages assume exist. The block returns its
+ * result in err.
  */
 #include <errno.h>
 #include <inttypes.h>

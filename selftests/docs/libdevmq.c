@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Who calls the function that libdevmq(7) shows, for as long as there is work. */
+/* A program that calls the function of libdevmq(7) until the last message. */
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,7 +10,10 @@ static bool print(const void *payload, size_t size)
 {
 	printf("%.*s\n", (int)size, (const char *)payload);
 	fflush(stdout);
-	/* The last one: as a kill would, before it is acknowledged. */
+	/*
+	 * Exit before the last message is acknowledged, as a killed process
+	 * would.
+	 */
 	if (size == 3 && !memcmp(payload, "end", 3))
 		_exit(0);
 	return true;

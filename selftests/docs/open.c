@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A file and a queue, told apart as devmq_open(3) shows. */
+/* Opening a file and a queue as devmq_open(3) shows. */
 #include <errno.h>
 #include <stdio.h>
 

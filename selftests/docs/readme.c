@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What the README leaves out of its example in C. */
+/* The parts that the README omits from its example in C. */
 #include <devmq.h>
 #include <stdio.h>
 

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A thread that consumes as devmq_recv(3) shows, until it has had both messages. */
+/*
+ * A thread that consumes as devmq_recv(3) shows, until it has received both
+ * messages.
+ */
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdio.h>

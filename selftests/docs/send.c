@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The queue "example" has no room for all that devmq_send(3) shows. */
+/* The queue "example" has no room for all messages of devmq_send(3). */
 #include <errno.h>
 #include <stdio.h>
 

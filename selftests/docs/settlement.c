@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The structure that devmq_settle(3) shows is the one that there is. */
+/* The structure in devmq_settle(3) is the one in the header. */
 #include <stddef.h>
 #include <linux/devmq.h>
 #define devmq_settlement shown

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Who finds a queue full and says so as devmq_strerror(3) shows. */
+/*
+ * A sender that finds the queue full and prints the error as devmq_strerror(3)
+ * shows.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
