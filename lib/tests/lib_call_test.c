@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/*
- * libdevmq against the kernel module: requests and replies.
- */
+/* libdevmq with the kernel module: requests and replies. */
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -14,7 +12,9 @@
 
 /* -- requests and replies -------------------------------------------------- */
 
-/* Answers so many requests, those that it finds together from behind. */
+/*
+ * A thread that answers @count requests; those of one receive in reverse order.
+ */
 struct server {
 	struct devmq_queue	*queue;
 	int			count;
@@ -53,7 +53,7 @@ static void *serve(void *arg)
 	devmq_batch_new(&batch);
 	while (s->count > 0 && devmq_recv(s->queue, buffer, 4, 60000) > 0) {
 		serve_some(s, buffer, batch);
-		/* Let there be more of them the next time. */
+		/* Let several requests come before the next receive. */
 		usleep(1000);
 	}
 	devmq_batch_free(batch);
@@ -118,7 +118,10 @@ TEST_F(queue, callers_share_a_queue_for_replies)
 		callers[i].calls = 25;
 		callers[i].errors = &server.errors;
 		callers[i].replies = replies;
-		/* Half of them share a handle, the others do not. */
+		/*
+		 * Half of the callers share a handle, the others have their
+		 * own.
+		 */
 		if (i >= 2)
 			ASSERT_EQ(0, devmq_open(&callers[i].replies, name,
 						DEVMQ_OPEN_READ |
@@ -153,7 +156,7 @@ TEST_F(queue, a_call_without_a_reply_ends)
 				DEVMQ_OPEN_WRITE));
 	ASSERT_EQ(0, send_text(replies, "to somebody else"));
 	ASSERT_EQ(0, devmq_batch_add(self->batch, "request", 7));
-	/* It is received below, however long that takes. */
+	/* It must not expire before it is received below. */
 	ASSERT_EQ(0, devmq_batch_set_ttl(self->batch, DEVMQ_FOREVER));
 	start = now_ns(CLOCK_MONOTONIC);
 	EXPECT_EQ(-ETIMEDOUT, devmq_call(self->out, self->batch, replies,
@@ -165,7 +168,10 @@ TEST_F(queue, a_call_without_a_reply_ends)
 	ASSERT_EQ(1, devmq_buffer_next(self->buffer, &self->msg));
 	EXPECT_EQ(1, devmq_msg_attempt(self->msg));
 
-	/* The answer says where it belongs, and goes only where it may. */
+	/*
+	 * The reply goes to the request's reply queue, if its prefix is
+	 * allowed.
+	 */
 	ASSERT_EQ(1, devmq_recv(self->in, self->buffer, 0, 0));
 	ASSERT_EQ(1, devmq_buffer_next(self->buffer, &self->msg));
 	ASSERT_EQ(0, devmq_batch_add(self->batch, "answer", 6));
@@ -191,7 +197,9 @@ TEST_F(queue, a_request_ends_with_the_patience_of_its_caller)
 	ASSERT_EQ(0, devmq_batch_add(self->batch, "request", 7));
 	EXPECT_EQ(-ETIMEDOUT, devmq_call(self->out, self->batch, replies,
 					 self->buffer, 20, &self->msg));
-	/* The caller's clock and the queue's are not read at one instant. */
+	/*
+	 * The caller and the queue do not read their clocks at the same time.
+	 */
 	while (!COUNTER(self->in, expired))
 		usleep(1000);
 	EXPECT_EQ(-EAGAIN, devmq_recv(self->in, self->buffer, 0, 0));
@@ -199,7 +207,9 @@ TEST_F(queue, a_request_ends_with_the_patience_of_its_caller)
 	EXPECT_EQ(0, devmq_remove(name, true, NULL, 0));
 }
 
-/* Send a request that nobody waits for, and receive it as the one who answers. */
+/*
+ * Send a request without waiting for its reply, and receive it as its server.
+ */
 static int abandon_call(struct devmq_queue *out, struct devmq_queue *in,
 			struct devmq_queue *replies, struct devmq_batch *batch,
 			struct devmq_buffer *buffer)
@@ -226,7 +236,9 @@ TEST_F(queue, a_late_answer_is_nobodys)
 	ASSERT_EQ(1, devmq_buffer_next(self->buffer, &self->msg));
 	ASSERT_EQ(0, devmq_batch_add(self->batch, "late", 4));
 	ASSERT_EQ(0, devmq_reply(self->msg, self->batch, NULL, 0));
-	/* The next call takes its own answer and leaves that one as it was. */
+	/*
+	 * The next call takes its own reply and leaves that one in the queue.
+	 */
 	devmq_close(self->in);
 	self->in = NULL;
 	ASSERT_EQ(0, devmq_open(&server.queue, self->name, DEVMQ_OPEN_READ));

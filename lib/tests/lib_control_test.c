@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * libdevmq against the kernel module: creating, removing and listing queues, and their
- * options.
+ * libdevmq with the kernel module: creating, removing and listing queues, and
+ * their options.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -82,7 +82,7 @@ TEST_F(queue, lost_node_is_known)
 	close(fd);
 	EXPECT_EQ(-ENOTTY, devmq_check_node(self->name));
 	ASSERT_EQ(0, unlink(path));
-	/* The node of another queue is none of this one. */
+	/* A link to another node is not this queue's node. */
 	ASSERT_EQ(0, symlink("control", path));
 	EXPECT_EQ(-ENOTTY, devmq_check_node(self->name));
 	ASSERT_EQ(0, unlink(path));
@@ -90,7 +90,7 @@ TEST_F(queue, lost_node_is_known)
 	EXPECT_EQ(0, devmq_check_node(self->name));
 }
 
-/* As after a reload with such a file: see module_test.sh. */
+/* A reload of the module can leave such a file: see module_test.sh. */
 TEST_F(queue, file_in_the_place_of_the_control_node_gets_no_command)
 {
 	char reason[256], *table, text[8];
@@ -107,7 +107,7 @@ TEST_F(queue, file_in_the_place_of_the_control_node_gets_no_command)
 	EXPECT_EQ(0, read(fd, text, sizeof(text)));
 	close(fd);
 	EXPECT_EQ(0, unlink("/dev/mq/control"));
-	/* Another device gets none, either. */
+	/* Another device gets no command, either. */
 	EXPECT_EQ(0, symlink("/dev/null", "/dev/mq/control"));
 	EXPECT_EQ(-ENOTTY, devmq_control("create x", NULL, 0));
 	EXPECT_EQ(0, unlink("/dev/mq/control"));

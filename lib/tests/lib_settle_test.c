@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * libdevmq against the kernel module: settling, and what a message is sent with.
+ * libdevmq with the kernel module: settling, and what senders set in a message.
  */
 #include <errno.h>
 #include <poll.h>
@@ -128,7 +128,7 @@ TEST_F(queue, a_buffer_settles_its_own_messages_only)
 	EXPECT_EQ(7, COUNTER(self->in, in_flight));
 	EXPECT_EQ(-ESTALE, devmq_ack_buffer(self->in, self->buffer, &settled));
 	EXPECT_EQ(0, settled);
-	/* 2 is acked, 5 and 6 are seen, the others are not. */
+	/* 2 is acknowledged, 5 and 6 are read, the others are not. */
 	ASSERT_EQ(1, devmq_buffer_next(other, &self->msg));
 	EXPECT_EQ(2, devmq_msg_id(self->msg));
 	ASSERT_EQ(0, devmq_ack(self->in, 2));
@@ -171,7 +171,7 @@ TEST_F(queue, thousands_of_ranges_are_settled)
 	EXPECT_EQ(COUNT, COUNTER(self->in, acked));
 }
 
-/* The next message, or NULL; at most 20 s late. */
+/* Receive the next message within 20 s, or return NULL. */
 static const struct devmq_msg *next(struct devmq_queue *q,
 				    struct devmq_buffer *buffer)
 {
@@ -206,7 +206,7 @@ TEST_F(queue, a_retry_comes_back_after_its_delay)
 	EXPECT_EQ(2, devmq_msg_attempt(self->msg));
 	EXPECT_EQ(1, devmq_msg_failures(self->msg));
 	EXPECT_EQ(DEVMQ_FAILURE_RETRY, devmq_msg_failure(self->msg));
-	/* Why it failed comes with it the next time. */
+	/* The note comes with the next delivery. */
 	EXPECT_EQ(0, devmq_retry_note(self->in, 1, 1, "no\0route", 8));
 	self->msg = next(self->in, self->buffer);
 	ASSERT_NE(NULL, self->msg);
@@ -214,7 +214,7 @@ TEST_F(queue, a_retry_comes_back_after_its_delay)
 	ASSERT_EQ(8, size);
 	EXPECT_EQ(0, memcmp(note, "no\0route", 8));
 	EXPECT_EQ(DEVMQ_REASON_NONE, devmq_msg_reason(self->msg));
-	/* One is as good as none. */
+	/* A delay of 1 ns is like none. */
 	EXPECT_EQ(0, devmq_retry_buffer(self->in, self->buffer, 1, NULL));
 	EXPECT_EQ(1, devmq_recv(self->in, self->buffer, 0, 0));
 	ASSERT_EQ(1, devmq_peek(self->in, self->buffer, 0, DELAYED, 0, 0));
@@ -429,7 +429,7 @@ TEST_F(queue, ids_are_settled_in_any_order)
 	EXPECT_EQ(4, COUNTER(self->in, in_flight));
 }
 
-/* -- what a message is sent with ------------------------------------------- */
+/* -- what senders set in a message ----------------------------------------- */
 
 TEST_F(queue, delays_and_instants_are_kept)
 {
@@ -557,7 +557,10 @@ TEST_F(queue, duplicates_are_sent_and_not_stored)
 		EXPECT_EQ(want[i].duplicate, duplicate);
 	}
 	EXPECT_EQ(5, i);
-	/* Neither room nor the first message is needed for that. */
+	/*
+	 * A duplicate needs no room, and is known after the first message is
+	 * gone.
+	 */
 	while (devmq_recv(self->in, self->buffer, 0, 0) > 0)
 		;
 	ASSERT_EQ(0, add_letters(self->batch, "b"));

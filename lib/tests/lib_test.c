@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/*
- * libdevmq against the kernel module: opening, sending, receiving, and looking.
- */
+/* libdevmq with the kernel module: opening, sending, receiving, and looking. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -32,7 +30,7 @@ TEST_F(queue, open_gives_name_and_descriptor)
 	EXPECT_STREQ(self->name, devmq_name(q));
 	EXPECT_EQ(O_RDWR, fcntl(devmq_fd(q), F_GETFL) & O_ACCMODE);
 	EXPECT_EQ(0, fcntl(devmq_fd(q), F_GETFL) & O_NONBLOCK);
-	/* It has done neither yet. */
+	/* This file has neither received nor sent yet. */
 	EXPECT_EQ(1, COUNTER(q, consumers));
 	EXPECT_EQ(1, COUNTER(q, producers));
 	devmq_close(q);
@@ -51,7 +49,10 @@ TEST_F(queue, open_refuses_what_is_no_queue)
 	EXPECT_EQ(-ENOENT, devmq_open(&q, "/dev/mq/none", DEVMQ_OPEN_READ));
 }
 
-/* Nor what stands among the nodes of queues, when these are known. */
+/*
+ * Other files in /dev/mq are refused as well; a link to a queue's node is
+ * opened.
+ */
 TEST_F(queue, open_knows_what_is_not_a_queues_own_node)
 {
 	struct devmq_queue *q;
@@ -140,7 +141,7 @@ TEST_F(queue, a_passed_descriptor_becomes_a_handle)
 	fd = dup(devmq_fd(self->in));
 	ASSERT_EQ(0, devmq_remove(self->name, true, NULL, 0));
 	EXPECT_EQ(-ENODEV, devmq_open_fd(&q, fd));
-	/* The number is the next one's, which is not the one that this was. */
+	/* A new queue of the same name is another queue. */
 	ASSERT_EQ(0, devmq_create(self->name, NULL, NULL, 0));
 	EXPECT_EQ(-ENODEV, devmq_open_fd(&q, fd));
 	EXPECT_EQ(0, close(fd));
@@ -391,7 +392,9 @@ TEST_F(queue, a_received_message_can_be_sent_on)
 	ASSERT_EQ(0, devmq_batch_add_header(self->batch, "i", "w", 1));
 	ASSERT_EQ(0, devmq_send_batch(self->out, self->batch, NULL, NULL,
 				      NULL));
-	/* The same from what was peeked at, which has an extra block. */
+	/*
+	 * The same from a message that was peeked at, which has an extra block.
+	 */
 	ASSERT_EQ(1, devmq_peek(self->in, self->buffer, 0, 0, 0,
 				DEVMQ_FOREVER));
 	ASSERT_EQ(1, devmq_buffer_next(self->buffer, &self->msg));

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The tests of libdevmq against the kernel module: every call, its results and errors.
- * They need the module loaded, and root; each test makes its own queue.
+ * The tests of libdevmq with the kernel module: every call, its results and
+ * errors. They need the loaded module, and root; each test creates its own
+ * queue.
  */
 #ifndef LIB_TEST_H
 #define LIB_TEST_H
@@ -18,7 +19,7 @@
 
 #include "devmq.h"
 
-/* Seconds for a test: only one that hangs needs them, but machines are busy. */
+/* Only a test that hangs needs so many seconds, but machines are busy. */
 #undef TEST_TIMEOUT_DEFAULT
 #define TEST_TIMEOUT_DEFAULT 900
 

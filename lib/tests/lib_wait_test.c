@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * libdevmq against the kernel module: calls that wait, wake-ups, signals, and threads that
- * share a handle.
+ * libdevmq with the kernel module: calls that wait, wake-ups, signals, and
+ * threads that share a handle.
  */
 #include <errno.h>
 #include <poll.h>
@@ -16,7 +16,7 @@
 
 #include "lib_test.h"
 
-/* Let a thread get to where it sleeps. */
+/* Wait until a thread probably sleeps. */
 static void let_it_sleep(void)
 {
 	usleep(100 * 1000);
@@ -70,7 +70,7 @@ TEST_F(queue, a_sleeping_receiver_wakes)
 	devmq_close(q);
 }
 
-/* Receive 150 messages, some at a time. */
+/* Receive 150 messages, in several calls. */
 static void *receive_late(void *arg)
 {
 	struct devmq_buffer *buffer;
@@ -117,7 +117,7 @@ static void on_alarm(int number)
 {
 }
 
-/* Ticks, so that one that comes too early is not the last. */
+/* The alarm repeats, as the first one may come too early. */
 static void alarm_soon(int flags)
 {
 	struct sigaction action = { .sa_handler = on_alarm,
@@ -151,7 +151,7 @@ TEST_F(queue, signals_end_the_sleep)
 	setitimer(ITIMER_REAL, &off, NULL);
 	EXPECT_EQ(0, devmq_purge(q, 0, 0, 0, 0, NULL));
 
-	/* With SA_RESTART it goes on, and the deadline stays what it was. */
+	/* With SA_RESTART the call continues with the same deadline. */
 	alarm_soon(SA_RESTART);
 	EXPECT_EQ(-ETIMEDOUT, devmq_recv(q, self->buffer, 0, 350));
 	setitimer(ITIMER_REAL, &off, NULL);
@@ -210,7 +210,7 @@ static void on_alarm_wake(int number)
 	devmq_wake(to_wake);
 }
 
-/* One signal is enough: whether it comes before the sleep or in it, it counts. */
+/* One signal is enough, whether it comes before the sleep or during it. */
 TEST_F(queue, a_signal_handler_may_wake)
 {
 	struct sigaction action = { .sa_handler = on_alarm_wake,
@@ -234,7 +234,7 @@ TEST_F(queue, a_signal_handler_may_wake)
 	devmq_close(q);
 }
 
-/* A consumer that goes on until it is woken. */
+/* A consumer that receives until it is woken. */
 struct worker {
 	struct devmq_queue	*queue;
 	pthread_t		thread;
@@ -269,7 +269,7 @@ TEST_F(queue, each_wake_up_ends_one_thread_and_no_message_is_lost)
 		ASSERT_EQ(0, pthread_create(&w[i].thread, NULL,
 					    work_until_woken, &w[i]));
 	}
-	/* While messages come, one thread after the other is told to go. */
+	/* While messages come, wake one thread after the other. */
 	for (i = 0; i < 4; i++) {
 		for (k = 0; k < 500; k++)
 			ASSERT_EQ(0, send_text(self->out, "x"));
@@ -297,7 +297,7 @@ TEST_F(queue, a_wake_up_ends_a_call)
 
 	snprintf(name, sizeof(name), "%.40s.replies", self->name);
 	ASSERT_EQ(0, devmq_create(name, NULL, NULL, 0));
-	/* One that waits in devmq_recv(), and one that cannot, and polls. */
+	/* A blocking handle waits in devmq_recv(), a non-blocking one polls. */
 	for (flags = 0; flags <= DEVMQ_OPEN_NONBLOCK;
 	     flags += DEVMQ_OPEN_NONBLOCK) {
 		ASSERT_EQ(0, devmq_open(&replies, name,
@@ -413,7 +413,7 @@ static void *crowd_send(void *arg)
 	return NULL;
 }
 
-/* Take messages and acknowledge them; now and then, give some back. */
+/* Receive messages and acknowledge them; now and then, release some. */
 static void crowd_settle(struct crowd *crowd, struct devmq_buffer *buffer)
 {
 	const struct devmq_msg *msg;

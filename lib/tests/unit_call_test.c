@@ -14,9 +14,9 @@
 /* -- requests and replies -------------------------------------------------- */
 
 /*
- * A queue for replies: the correlation ids that are there, in order. Those held
- * or gone are not given out. The one called "-" is replaced by what the request
- * had once it has been sent.
+ * A fake queue for replies: the correlation ids of its messages, in order.
+ * Messages that are held or gone are not delivered. The id "-" is replaced by
+ * the request's id when that is sent.
  */
 static struct {
 	char		ids[8][64];
@@ -51,7 +51,10 @@ static int inbox_send(struct devmq_send *a)
 	return 0;
 }
 
-/* The next one from an id on, as a record; zero if there is none. */
+/*
+ * Write the record of the next message from @from on; returns its size, or zero
+ * if there is none.
+ */
 static size_t inbox_record(int from, bool all, void *to, int *index)
 {
 	struct devmq_record *r;
@@ -213,7 +216,7 @@ TEST_F(call, leaves_replies_to_others)
 	EXPECT_TRUE(inbox_is_free());
 	for (i = 0; i < 5; i++)
 		EXPECT_EQ(i == 2, inbox.gone[i]);
-	/* A correlation id that the request has already is the one. */
+	/* If the request has a correlation id, the call uses it. */
 	set_inbox(self->records, 4, late);
 	ASSERT_EQ(0, devmq_batch_add(self->request, "again", 5));
 	ASSERT_EQ(0, devmq_batch_add_header(self->request, "correlation-id",
@@ -237,12 +240,12 @@ TEST_F(call, ends_in_time_and_gives_all_back)
 	EXPECT_EQ(0, inbox.acked);
 	EXPECT_EQ(1, inbox.sent);
 	EXPECT_EQ(0, devmq_buffer_count(self->buffer));
-	/* Nothing there at all, with no time to wait. */
+	/* The queue is empty, and the timeout is zero. */
 	set_inbox(self->records, 0, NULL);
 	ASSERT_EQ(0, devmq_batch_add(self->request, "again", 5));
 	EXPECT_EQ(-ETIMEDOUT, devmq_call(&queue, self->request, &queue,
 					 self->buffer, 0, &self->msg));
-	/* A handle that does not sleep waits all the same. */
+	/* With a non-blocking handle the call waits, too. */
 	set_inbox(self->records, 0, NULL);
 	inbox.nonblock = true;
 	start = lmq_now();
@@ -298,7 +301,7 @@ TEST_F(call, request_keeps_a_time_to_live_of_its_own)
 	EXPECT_EQ(DEVMQ_FOREVER, inbox.ttl_ns);
 }
 
-/* Who waits without end or not at all has not said how long it may live. */
+/* Without a finite timeout, the call sets no time to live. */
 TEST_F(call, request_of_no_timeout_lives_as_the_queue_says)
 {
 	static const char *const ids[] = { "-" };
@@ -367,7 +370,7 @@ TEST_F(call, a_reply_goes_where_it_may)
 	EXPECT_EQ(-EPERM, devmq_reply(self->msg, self->records, "reply", 0));
 	EXPECT_EQ(-ENOENT, devmq_reply(self->msg, self->records, "no-", 0));
 	EXPECT_EQ(-ENOENT, devmq_reply(self->msg, self->records, NULL, 0));
-	/* It has one correlation id, however often it was tried. */
+	/* The reply has one correlation id, after several tries. */
 	EXPECT_EQ(sizeof(struct devmq_header) + 14 + 1,
 		  devmq_msg_record(lmq_batch_msg(self->records))->headers_size);
 	devmq_batch_clear(self->records);
@@ -377,7 +380,7 @@ TEST_F(call, a_reply_goes_where_it_may)
 
 /* -- waking ---------------------------------------------------------------- */
 
-/* A queue that has so many messages, which a pipe stands for where it is polled. */
+/* A fake queue with so many messages; a pipe stands for it in poll(). */
 static int messages, blocking_calls;
 
 static int has_messages(unsigned long command, void *arg)
@@ -464,7 +467,10 @@ TEST_F(wake, needs_a_descriptor)
 	EXPECT_EQ(-EINVAL, devmq_wake(&self->queue));
 }
 
-/* It stays until a receive has returned, also one that would find a message. */
+/*
+ * A wake-up lasts until a receive has returned, even one that would find a
+ * message.
+ */
 TEST_F(wake, ends_the_next_receive_which_takes_nothing)
 {
 	ASSERT_EQ(0, devmq_enable_wake(&self->queue));
@@ -497,7 +503,7 @@ TEST_F(wake, leaves_timeouts_as_they_are)
 	EXPECT_EQ(-ETIMEDOUT, devmq_recv(&self->queue, self->buffer, 0, 30));
 	EXPECT_LE(DEVMQ_MS(30), lmq_now() - start);
 	EXPECT_EQ(0, blocking_calls);
-	/* A handle that does not sleep does not begin to. */
+	/* A non-blocking handle stays so. */
 	ASSERT_EQ(0, fcntl(self->queue.fd, F_SETFL, O_NONBLOCK));
 	EXPECT_EQ(-EAGAIN, devmq_recv(&self->queue, self->buffer, 0, -1));
 }
@@ -508,7 +514,7 @@ TEST_F(wake, leaves_errno_alone)
 	errno = EXDEV;
 	EXPECT_EQ(0, devmq_wake(&self->queue));
 	EXPECT_EQ(EXDEV, errno);
-	/* More than that it cannot count. */
+	/* The eventfd cannot count further. */
 	ASSERT_EQ(8, write(self->queue.wake_fd, &(uint64_t){ UINT64_MAX - 2 },
 			   8));
 	errno = EXDEV;

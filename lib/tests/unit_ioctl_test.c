@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * libdevmq without a kernel: the loops around ioctls, settling, and no memory.
+ * libdevmq without a kernel: the loops around ioctls, settling, and failed
+ * allocations.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -40,7 +41,7 @@ TEST_F(batch, a_partial_send_goes_on)
 		ASSERT_EQ(0, devmq_batch_add(self->batch, "x", 1));
 	EXPECT_EQ(-ENOSPC, devmq_send_batch(&queue, self->batch, &sent, &first,
 					    &last));
-	/* 1 2 3, 6 7 8, 11 12 13 */
+	/* The messages have the ids 1 2 3, 6 7 8, 11 12 13. */
 	EXPECT_EQ(9, sent);
 	EXPECT_EQ(1, first);
 	EXPECT_EQ(13, last);
@@ -58,7 +59,10 @@ TEST_F(batch, a_partial_send_goes_on)
 	EXPECT_EQ(6, kernel_calls);
 }
 
-/* Stores messages whose payload begins with 'n'; the others are duplicates. */
+/*
+ * A fake queue that stores messages whose payload begins with 'n'; the others
+ * are duplicates.
+ */
 static int knows_duplicates(unsigned long command, void *arg)
 {
 	static uint64_t next = 100;
@@ -193,7 +197,7 @@ TEST(a_single_message_of_any_size_is_sent)
 
 static uint64_t large = 200000, deadline;
 
-/* Has one message of "large" bytes. */
+/* A fake queue with one message of @large bytes. */
 static int gives_large(unsigned long command, void *arg)
 {
 	struct devmq_recv *a = arg;
@@ -226,7 +230,7 @@ TEST_F(batch, a_buffer_grows_to_what_is_needed)
 	EXPECT_EQ(200000 - 72, size);
 	EXPECT_EQ(1, devmq_recv(&queue, self->buffer, 0, 0));
 	EXPECT_EQ(3, kernel_calls);
-	/* What is in the buffer is gone after an error. */
+	/* After an error the buffer is empty. */
 	large = UINT64_MAX - 1;
 	EXPECT_EQ(-ENOMEM, devmq_recv(&queue, self->buffer, 0, 0));
 	EXPECT_EQ(0, devmq_buffer_count(self->buffer));
@@ -309,7 +313,7 @@ TEST_F(batch, timeouts_become_deadlines)
 	EXPECT_LT(ns + INT32_MAX * 1000000ULL - 5000000000ULL, deadline);
 }
 
-/* -- no memory ------------------------------------------------------------- */
+/* -- failed allocations ---------------------------------------------------- */
 
 static int build(struct devmq_batch *batch)
 {
@@ -391,7 +395,7 @@ TEST(constructors_without_memory)
 static struct devmq_settlement seen[20000];
 static unsigned int seen_count, stale_call;
 
-/* Settles all ids, notes the ranges; one call finds nothing. */
+/* Settle all ids and record the ranges; one call finds none. */
 static int settles(unsigned long command, void *arg)
 {
 	struct devmq_settle *a = arg;
@@ -577,7 +581,7 @@ TEST_F(batch, every_action_has_what_belongs_to_it)
 	for (i = 0; i < 5; i++)
 		EXPECT_EQ(0, seen[i].settled | seen[i].error);
 
-	/* What does not fit its member is refused, and not cut off. */
+	/* A value that does not fit its member is refused, not truncated. */
 	EXPECT_EQ(-EINVAL, devmq_reject(&queue, 2, 65536 + 300, NULL, 0));
 	EXPECT_EQ(-EINVAL, devmq_retry_note(&queue, 2, 0, note, 65536 + 3));
 	EXPECT_EQ(-EINVAL, devmq_retry_note(&queue, 2, 0, note, sizeof(note)));

@@ -187,7 +187,7 @@ TEST_F(batch, grows_and_is_used_again)
 	}
 	ASSERT_EQ(0, devmq_buffer_next(self->buffer, &self->msg));
 
-	/* What is dropped in front makes room behind. */
+	/* Dropping the first messages makes room at the end. */
 	bytes = self->batch->room;
 	for (i = 0; i < 9999; i++)
 		ASSERT_EQ(0, devmq_batch_drop_first(self->batch));
@@ -233,7 +233,9 @@ TEST_F(batch, a_message_is_copied_whole)
 	p = devmq_msg_payload(self->msg, &size);
 	EXPECT_TRUE(is(p, size, "pay"));
 
-	/* What the kernel stamped, and its extra block, stay behind. */
+	/*
+	 * Members that the kernel stamped and the extra block are not copied.
+	 */
 	stamped[0].size = sizeof(stamped[0]) + sizeof(struct devmq_extra) + 8;
 	stamped[0].extra_size = sizeof(struct devmq_extra);
 	stamped[0].key_size = 1;
@@ -258,7 +260,7 @@ TEST_F(batch, a_message_is_copied_whole)
 	devmq_batch_free(copy);
 }
 
-/* Any order of setters gives what a plain model says. */
+/* Compare setters, called in any order, with a simple model. */
 struct model {
 	char	payload[300], key[256], dedup[256], headers[8][2][64];
 	int	header_count;
@@ -368,7 +370,7 @@ TEST_F(batch, a_truncated_buffer_is_refused)
 		count = 0;
 		while ((err = devmq_buffer_next(self->buffer, &self->msg)) > 0)
 			touch(self->msg), count++;
-		/* The padding behind the first may be missing. */
+		/* The padding of the first record may be missing. */
 		EXPECT_EQ(n < 75 ? 0 : n < bytes ? 1 : 2, count);
 		EXPECT_EQ(n == 0 || (n >= 75 && n <= 80) || n == bytes ?
 			  0 : -EBADMSG, err);
@@ -578,7 +580,7 @@ TEST_F(batch, the_extra_block_may_be_of_any_size)
 	}
 }
 
-/* The sizes of origin and note are in the block, but the block ends too early. */
+/* The block has the sizes of origin and note, but ends too early. */
 TEST_F(batch, a_block_that_is_cut_short_has_no_origin_and_no_note)
 {
 	struct {
@@ -607,7 +609,7 @@ struct dead_record {
 	char			more[64];
 };
 
-/* A dead message whose block has @growth bytes more than we know. */
+/* A dead message whose block is @growth bytes larger than in this version. */
 static struct dead_record dead_record(size_t growth)
 {
 	struct dead_record m = {
@@ -647,7 +649,7 @@ TEST_F(batch, what_is_said_of_the_dead_is_found_behind_any_block)
 		devmq_buffer_free(self->buffer);
 		self->buffer = NULL;
 	}
-	/* Without a block there is nothing to say. */
+	/* A message without a block has none of these. */
 	ASSERT_EQ(0, devmq_batch_add(self->batch, "x", 1));
 	self->buffer = load_batch(self->batch);
 	ASSERT_EQ(1, devmq_buffer_next(self->buffer, &self->msg));

@@ -90,7 +90,7 @@ TEST(commands_are_one_line)
 	huge[sizeof(huge) - 1] = '\0';
 	EXPECT_EQ(-E2BIG, devmq_control(huge, reason, sizeof(reason)));
 	EXPECT_EQ(-E2BIG, devmq_create("a", huge, reason, sizeof(reason)));
-	/* "create a " and this are 4096 bytes, and one more. */
+	/* With "create a ", the options make 4096 bytes, then one byte more. */
 	huge[4096 - 9] = '\0';
 	EXPECT_NE(-E2BIG, devmq_create("a", huge, reason, sizeof(reason)));
 	huge[4096 - 9] = 'x';
@@ -108,7 +108,7 @@ TEST(control_node_is_known)
 	EXPECT_EQ(-ENOTTY, lmq_check_control(&st));
 	ASSERT_EQ(0, stat("/", &st));
 	EXPECT_EQ(-ENOTTY, lmq_check_control(&st));
-	/* Nothing is known of a number that nobody has: opening will tell. */
+	/* An unknown device number is accepted: opening will fail. */
 	st.st_mode = S_IFCHR | 0600;
 	st.st_rdev = makedev(4000, 77);
 	EXPECT_EQ(0, lmq_check_control(&st));
@@ -140,7 +140,7 @@ TEST(open_takes_only_queues)
 	EXPECT_EQ(-ENOTTY, devmq_open_fd(&q, fd[0]));
 	EXPECT_EQ(0, close(fd[0]));
 	EXPECT_EQ(0, close(fd[1]));
-	/* A failure leaves the result alone. */
+	/* A failed open does not change the result. */
 	EXPECT_EQ(&queue, q);
 	devmq_close(NULL);
 }
@@ -202,7 +202,7 @@ TEST(errors_may_have_lost_their_sign)
 
 	for (i = 0; i < 4096; i++) {
 		ASSERT_NE(NULL, devmq_strerror(i));
-		/* Static: the same string, and not one that was made. */
+		/* The string is static, not formatted. */
 		ASSERT_EQ(devmq_strerror(i), devmq_strerror(-i));
 		ASSERT_NE('\0', devmq_strerror(i)[0]);
 	}
@@ -221,7 +221,7 @@ TEST(numbers_that_are_no_errors_have_a_text)
 	EXPECT_STREQ("unknown error", devmq_strerror(INT_MIN));
 }
 
-/* Constant enough for an initializer and for the preprocessor. */
+/* A constant expression for initializers and for the preprocessor. */
 #if DEVMQ_MS(2) != 2000000
 #error "DEVMQ_MS() is no constant expression"
 #endif
@@ -236,7 +236,7 @@ TEST(times_are_constant_expressions)
 	EXPECT_EQ(1500000000, times[0]);
 	EXPECT_EQ(30000000000, times[1]);
 	EXPECT_EQ(120000000000, times[2]);
-	/* Nor does an int overflow. */
+	/* The result does not overflow for an int argument. */
 	EXPECT_EQ(3153600000000000000, DEVMQ_MINUTES(years));
 	EXPECT_EQ(3000000, DEVMQ_MS(1 + 2));
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The tests of libdevmq without a kernel module: the loops around ioctls have a pretended
- * kernel behind them. They are built with sanitizers, and every buffer is as large
+ * The tests of libdevmq without a kernel module: a fake kernel answers the
+ * ioctls. They are built with sanitizers, and every buffer is exactly as large
  * as its contents.
  */
 #ifndef UNIT_TEST_H
@@ -34,7 +34,7 @@ int __wrap_ioctl(int fd, unsigned long command, void *arg)
 	return -1;
 }
 
-/* Every allocation from here on but the first so many fails; -1: none does. */
+/* How many more allocations succeed before all fail; -1: none fails. */
 static int allocations = -1;
 
 static inline bool allocation_fails(void)
@@ -73,7 +73,7 @@ struct devmq_queue queue = {
 	.fd = -1, .wake_fd = -1, .name = "pretended",
 };
 
-/* Put bytes into a buffer of just that size, as if received. */
+/* Put bytes into a buffer of exactly that size, as if received. */
 static inline struct devmq_buffer *load(const void *bytes, size_t size, size_t count)
 {
 	struct devmq_buffer *buffer;
@@ -96,7 +96,7 @@ static inline struct devmq_buffer *load_batch(const struct devmq_batch *batch)
 	return load(first, devmq_batch_bytes(batch), devmq_batch_count(batch));
 }
 
-/* Use all that there is to say about a message; the sanitizers watch. */
+/* Call every accessor of a message, so that the sanitizers check them. */
 static inline uint64_t touch(const struct devmq_msg *msg)
 {
 	struct devmq_header_view header;
