@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# mqbench with the module: every workload with every peer, few messages. To be
+# mqbench with the module: every workload with every peer, few messages. It must
 # run as root, on a machine whose limits it may raise.
 
 # shellcheck disable=SC2034  # for ktap.sh
@@ -12,8 +12,8 @@ MQCTL=${MQBENCH:-mqbench} SAYS=mqbench
 
 kernel_peers=(devmq pipe packet sysv posix seqpacket dgram)
 
-# measure WORKLOAD [OPTION]...: the report is in $T/out. Every result has
-# figures, all greater than zero, or a reason why it has none.
+# measure WORKLOAD [OPTION]...: run mqbench with the report in $T/out. Every
+# result must have figures greater than zero, or a reason for having none.
 measure()
 {
 	local load=$1 results figures reasons
@@ -36,7 +36,7 @@ measure()
 		"$T/json" || fail "$load: figures that cannot be"
 }
 
-# took_part PEER...: each of these has figures.
+# took_part PEER...: check that each of these has figures.
 took_part()
 {
 	local peer
@@ -67,7 +67,7 @@ test_batch()
 	took_part devmq seqpacket dgram
 }
 
-# If the library and the kernel have io_uring.
+# Runs if the library and the kernel have io_uring.
 test_uring()
 {
 	mq --list
@@ -129,8 +129,9 @@ test_pingpong()
 	took_part "${kernel_peers[@]}" libdevmq
 }
 
-# So many messages of devmq that other changes in the machine's memory are small
-# beside them: a message takes more than its bytes. Other peers may hold too few.
+# Send so many messages of devmq that other changes in the machine's memory are
+# small in comparison: a message takes more than its bytes. Other peers may hold
+# fewer.
 test_memory()
 {
 	measure memory -n 8000

@@ -97,7 +97,7 @@ test_wrong_values()
 	expect 2 '' '--time: 2h is out of range (1ms to 1m)'
 }
 
-# report NS: a report of one result.
+# report NS: print a report of one result.
 report()
 {
 	cat <<-END

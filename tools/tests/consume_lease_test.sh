@@ -1,13 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# mqctl consume with the module: leases that are extended, and that end. To be run
-# as root. It makes queues with names of its own and removes them.
+# mqctl consume with the module: leases that are extended, and that end. It must
+# run as root. It creates its own queues and removes them.
 
 # shellcheck source=ktap.sh
 . "$(dirname "$0")/ktap.sh"
 
-# In $due: when the lease of the only delivery ends, in nanoseconds since 1970.
+# Set $due to the end of the lease of the only delivery, in nanoseconds since
+# 1970.
 lease_due()
 {
 	mq peek "$Q" --state=in-flight -J
@@ -16,7 +17,8 @@ lease_due()
 
 due_is_after() { lease_due; [ "$due" -gt "$1" ]; }
 
-# A command that says in $T/variable how to reach consume, and waits for $T/go.
+# Print a command that writes $DEVMQ_CONSUME to $T/variable, and waits for
+# $T/go.
 waiter()
 {
 	echo "echo \$DEVMQ_CONSUME >$T/variable.new
@@ -51,13 +53,13 @@ test_consume_extend()
 	: >"$T/go"
 	wait $! || fail "status $?"
 	counters "$Q" acked=1 redelivered=0
-	# without a lease there is nothing to extend, and no harm in it
+	# without a lease, extend does nothing and succeeds
 	send "$Q" hello
 	mq consume "$Q" -n 1 -- "$MQCTL" extend
 	expect 0
 }
 
-# The command is not ended when the lease would have been over without.
+# The command is not killed at the end of the lease that it extended.
 test_consume_extend_lets_the_command_go_on()
 {
 	make "$Q"
@@ -72,7 +74,7 @@ test_consume_extend_lets_the_command_go_on()
 	counters "$Q" acked=1 redelivered=0
 }
 
-# Nothing but the environment leads to consume, and a descriptor to the queue.
+# The command finds consume by its environment, and inherits no descriptor.
 test_consume_extend_needs_no_descriptor()
 {
 	make "$Q"
@@ -99,7 +101,8 @@ test_consume_extend_in_a_batch()
 	counters "$Q" acked=3 redelivered=0
 }
 
-# What is asked while consume is stopped is answered when others have the message.
+# A stopped consumer that continues after the end of the lease refuses to extend
+# it.
 test_consume_extend_too_late()
 {
 	local consumer
@@ -127,7 +130,7 @@ test_consume_extend_too_late()
 	counters "$Q" acked=0 ready=1
 }
 
-# Who is not the command, or is one no more, gets nothing.
+# A process that is not the command, or whose command has ended, is refused.
 test_consume_extend_by_others()
 {
 	local variable
@@ -167,7 +170,7 @@ test_consume_keep()
 	: >"$T/go"
 	wait $! || fail "status $?"
 	counters "$Q" acked=1 redelivered=0
-	# it keeps what is, not what is hung: a stopped consumer loses it
+	# --keep does not help a stopped consumer, which loses the lease
 	send "$Q" hello
 	"$MQCTL" consume "$Q" --keep --lease=500ms -- sleep 1000 2>"$T/err" &
 	wait_for has "$Q" in_flight 1
@@ -190,19 +193,20 @@ test_consume_lease()
 	counters "$Q" ready=1 in_flight=0
 	mq peek "$Q" -J
 	expect_json /failures 1 /failure lease /attempt 1
-	# that of the queue counts for consume as well, and it is not stubborn
-	# (so long that even a slow machine has come to the trap)
+	# consume uses the lease of the queue as well, and kills a command that
+	# ignores SIGTERM (the lease is so long that even a slow machine gets to
+	# the trap)
 	mq set "$Q" lease_ms=5s
 	mq consume "$Q" -n 1 -- sh -c 'trap "" TERM; sleep 1000'
 	expect 6 '' "$Q: message 1: killed by signal 9 (*), lost to its lease"
-	# ... nor is it asked where another one is given
+	# --lease takes precedence over the lease of the queue
 	mq set "$Q" lease_ms=300ms
 	mq consume "$Q" -n 1 --lease=0 -- sleep 0.6
 	expect 0
 	counters "$Q" acked=1
 }
 
-# The next consumer has the message when the lease ends, whatever we do.
+# The next consumer gets the message when the lease of a stopped consumer ends.
 test_consume_lease_of_a_stopped_consumer()
 {
 	make "$Q"
@@ -220,12 +224,12 @@ test_consume_lease_of_a_stopped_consumer()
 	counters "$Q" acked=1 ready=0 in_flight=0
 }
 
-# A command that succeeds too late has not settled anything.
+# A command that succeeds after the end of the lease settles nothing.
 test_consume_success_after_the_lease()
 {
 	make "$Q"
 	send "$Q" hello
-	# so long that even a slow machine has come to the trap
+	# the lease is so long that even a slow machine gets to the trap
 	mq consume "$Q" -n 1 --lease=5s -- \
 		sh -c 'trap "exit 0" TERM; sleep 1000 & wait'
 	expect 6 '' "$Q: message 1: exit status 0, lost to its lease"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# mqctl consume with the module: consumers that are stopped, interrupted and killed.
-# To be run as root. It makes queues with names of its own and removes them.
+# mqctl consume with the module: consumers that are stopped, interrupted and
+# killed. It must run as root. It creates its own queues and removes them.
 
 # shellcheck source=ktap.sh
 . "$(dirname "$0")/ktap.sh"
@@ -24,7 +24,7 @@ test_consume_killed()
 	wait_for gone "$child"
 }
 
-# At least once, whatever happens to the consumer.
+# Each message is processed at least once, although consumers are killed.
 test_consume_killed_again_and_again()
 {
 	make "$Q"
@@ -85,7 +85,7 @@ test_consume_stops_while_it_waits()
 	make "$Q"
 	send "$Q" hello
 	"$MQCTL" consume "$Q" -n 100 -- sh -c 'exit 75' 2>"$T/err" &
-	# the fifth comes 1.6 s after the fourth
+	# the fifth delivery comes 1.6 s after the fourth
 	wait_for has_lines 4 "$T/err"
 	kill -TERM $!
 	wait $!
@@ -95,7 +95,7 @@ test_consume_stops_while_it_waits()
 	expect_json /failures 0
 }
 
-# took_signals PID: none that it was sent is pending.
+# took_signals PID: succeed if the process has no pending signals.
 took_signals()
 {
 	! grep -Eq '^S(ig|hd)Pnd:\s*0*[1-9a-f]' "/proc/$1/status"
@@ -107,13 +107,13 @@ test_consume_second_signal()
 
 	make "$Q"
 	send "$Q" hello
-	# the command has a child of its own, which must go, too
+	# the command has a child process, which must be killed, too
 	"$MQCTL" consume "$Q" -- sh -c \
 		"sleep 1000 & echo \$! >$T/child; wait" 2>"$T/err" &
 	wait_for [ -s "$T/child" ]
 	child=$(cat "$T/child")
 	kill -TERM $!
-	# another one that comes before it has been taken is none
+	# a second signal is lost if it comes before the process takes the first
 	wait_for took_signals $!
 	counters "$Q" in_flight=1
 	kill -TERM $!
@@ -129,7 +129,7 @@ test_consume_interrupted()
 {
 	make "$Q"
 	send "$Q" hello
-	# else the shell has it ignored for what runs in the background
+	# without job control, the shell ignores SIGINT in background processes
 	set -m
 	"$MQCTL" consume "$Q" -- sh -c ">$T/begun; sleep 0.5; >$T/done" &
 	set +m
@@ -141,7 +141,7 @@ test_consume_interrupted()
 	counters "$Q" acked=1
 }
 
-# A signal that was ignored when it was started stays ignored.
+# A signal that is ignored when consume starts stays ignored.
 test_consume_under_nohup()
 {
 	make "$Q"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# mqctl consume with the module: commands that work and fail, and what becomes of
-# their messages. To be run as root. It makes queues with names of its own and
+# mqctl consume with the module: commands that succeed and fail, and what
+# happens to their messages. It must run as root. It creates its own queues and
 # removes them.
 
 # shellcheck source=ktap.sh
@@ -29,7 +29,7 @@ test_consume_environment()
 	make "$Q"
 	send "$Q" -k the-key -H content-type=text/plain -H A.b=1 -H a-b=2 hello
 	send "$Q" bye
-	# shellcheck disable=SC2016  # not ours to expand
+	# shellcheck disable=SC2016  # expanded by the command
 	DEVMQ_KEY=old DEVMQ_HEADER_OLD=old mq consume "$Q" --until-empty -- \
 		sh -c 'env | grep ^DEVMQ_ | grep -v ^DEVMQ_CONSUME= | sort; cat; echo'
 	expect 0 "DEVMQ_ATTEMPT=1
@@ -79,7 +79,7 @@ test_consume_limit()
 	counters "$Q" ready=1 in_flight=0 acked=4
 }
 
-# All of them at the same time: each waits for the other two.
+# The commands run at the same time: each waits for the other two.
 test_consume_in_parallel()
 {
 	make "$Q"
@@ -158,7 +158,8 @@ test_consume_exit_75_and_signals()
 	expect_json /attempt 2 /failures 1 /failure retry
 }
 
-# What was released is there for others at once, and for us after a while.
+# Other consumers can receive a released message at once, this one after a
+# pause.
 test_consume_pauses_after_75()
 {
 	local begin passed
@@ -180,7 +181,7 @@ test_consume_pauses_after_75()
 	expect_same 0 $? status
 }
 
-# due: how many milliseconds the delayed message waits after its failure.
+# due: print how many milliseconds the delayed message waits after its failure.
 due()
 {
 	mq peek "$Q" --state=delayed -J
@@ -218,7 +219,7 @@ test_consume_retry_delay()
 	counters "$Q" delayed=1 ready=0 in_flight=0
 	ms=$(due "$begin") || fail "$ms"
 	[ "$ms" -ge 120000 ] && [ "$ms" -lt 600000 ] || fail "$ms ms"
-	# none at all, whatever the queue has
+	# no delay, whatever the queue's options say
 	send "$Q" world
 	mq consume "$Q" -n 2 --retry=0 -- sh -c 'exit $((DEVMQ_ATTEMPT == 1))'
 	expect 6 '' "$Q: message 2: exit status 1, to be retried"
@@ -243,14 +244,14 @@ mqctl: $Q: message 1: exit status 1, dead" "$(cat "$T/err")"
 	counters "$Q" dead=0 ready=0 dead_lettered=1
 	expect_same "mqctl: $Q: message 1: exit status 1, dead" \
 		"$(tail -n 1 "$T/err")"
-	# shellcheck disable=SC2016  # not ours to expand
+	# shellcheck disable=SC2016  # expanded by the command
 	mq consume "$P.dead" --until-empty -- sh -c \
 		'echo $DEVMQ_REASON $DEVMQ_ORIGIN $DEVMQ_ORIGIN_ID \
 			$DEVMQ_FAILURES "${DEVMQ_NOTE-none}"; cat'
 	expect 0 "1 $Q 1 3 exit status 1"$'\nhello'
 }
 
-# Where it may not die, it is not dead.
+# With max_dead=0 the message does not die.
 test_consume_dead_refused()
 {
 	make "$Q" max_deliveries=1 max_dead=0 retry_ms=1h
@@ -276,7 +277,7 @@ mqctl: $Q: message 1: exit status 65 (no good), dead" "$(cat "$T/err")"
 		/note 'exit status 65: not a picture'
 }
 
-# What was said last is what is known of the failure.
+# The note is the last line of the command's standard error.
 test_consume_note_is_the_last_line_of_standard_error()
 {
 	make "$Q"
@@ -290,20 +291,20 @@ test_consume_note_is_the_last_line_of_standard_error()
 	mq peek "$Q" --long
 	grep -q ' note="exit status 3: cannot open x"' "$T/out" ||
 		fail "$(cat "$T/out")"
-	# the next one has it, and a line need not end
-	# shellcheck disable=SC2016  # not ours to expand
+	# the next delivery has the note, and the last line may lack a newline
+	# shellcheck disable=SC2016  # expanded by the command
 	mq consume "$Q" -n 1 -- sh -c 'echo "$DEVMQ_NOTE"
 		printf "no newline" >&2; kill -TERM $$'
 	expect_same 'exit status 3: cannot open x' "$(cat "$T/out")"
 	mq peek "$Q" -J
 	expect_json /note 'signal 15 (Terminated): no newline'
-	# nothing said, and nothing left of what was
+	# without a line, the note is the exit status, not the one before
 	mq consume "$Q" -n 1 -- false
 	mq peek "$Q" -J
 	expect_json /note 'exit status 1' /failures 3
 }
 
-# 256 bytes, and no half of a character at their end.
+# A note has up to 256 bytes, and is not cut within a character.
 test_consume_note_is_cut()
 {
 	make "$Q"
@@ -326,7 +327,7 @@ test_consume_passes_all_of_standard_error_on()
 	expect_same 1000000 "$(wc -c <"$T/err")"
 }
 
-# What it leaves running may go on to say something.
+# Processes that a command leaves running can still write to standard error.
 test_consume_what_is_left_running_can_write()
 {
 	make "$Q"
@@ -345,7 +346,7 @@ test_consume_what_is_left_running_can_write()
 	wait $! || fail "status $?"
 }
 
-# A program that is not there is no message's fault, however deep it is asked for.
+# A missing program is not a failure of the message, even if a shell reports it.
 test_consume_exit_126_and_127_stop_it()
 {
 	make "$Q"
@@ -364,7 +365,8 @@ there" "$(cat "$T/err")"
 
 test_consume_says_how_many_of_a_batch_are_dead()
 {
-	# What is near its last failure comes alone, but it is not near it yet.
+	# A message near its last failure is delivered alone; here it is not
+	# near it.
 	make "$Q" max_deliveries=100 retry_ms=0
 	send "$Q" one
 	mq consume "$Q" -n 1 -- false
@@ -383,8 +385,8 @@ test_consume_leaves_out_notes_that_there_is_no_memory_for()
 	make "$Q"
 	send "$Q" one
 	send "$Q" two
-	# Notes would be the only thing that wants memory.
-	# shellcheck disable=SC2064  # what it is now
+	# Only notes would need more memory.
+	# shellcheck disable=SC2064  # expand now
 	trap "echo $most >$bound" EXIT
 	mq consume "$Q" -n 1 --batch=2 --retry=1h -- sh -c \
 		"echo 1 >$bound; exit 1"
@@ -401,7 +403,7 @@ test_consume_batch()
 	make "$Q"
 	printf 'a\nb\nc\nd\ne\n' | "$MQCTL" send --line "$Q" >/dev/null
 	printf 'f\ng' | "$MQCTL" send "$Q" >/dev/null
-	# shellcheck disable=SC2016  # not ours to expand
+	# shellcheck disable=SC2016  # expanded by the command
 	DEVMQ_ID=7 DEVMQ_HEADER_X=1 mq consume "$Q" --batch=3 --until-empty -- \
 		sh -c 'env | grep ^DEVMQ_ | grep -v ^DEVMQ_CONSUME= | sort; cat'
 	expect 0 "DEVMQ_COUNT=3
@@ -453,7 +455,7 @@ test_consume_batches_in_parallel()
 	counters "$Q" acked=500 delivered=500 ready=0
 }
 
-# With -j 1 nothing overtakes a message that fails.
+# With -j 1, no message overtakes one that fails.
 test_consume_keeps_the_order()
 {
 	make "$Q"
@@ -504,12 +506,12 @@ test_consume_input_is_a_file()
 	expect 0 $'hellohello\nsealed'
 }
 
-# The queue's descriptor is mqctl's alone.
+# Commands do not inherit the queue's descriptor.
 test_consume_descriptors()
 {
 	make "$Q"
 	send "$Q" hello
-	# shellcheck disable=SC2016  # not ours to expand
+	# shellcheck disable=SC2016  # expanded by the command
 	sh -c 'ls /proc/$$/fd' >"$T/mine" 2>/dev/null
 	# shellcheck disable=SC2016
 	mq consume "$Q" -n 1 -- sh -c 'ls /proc/$$/fd; ls -l /proc/$$/fd >&2'
@@ -524,7 +526,7 @@ test_consume_until_end_of_file()
 	mq consume "$Q" -j 4 -- cat
 	expect 0 -
 	expect_same $'1\n2' "$(sort "$T/out")"
-	# eof=hangup: when the last writer has gone
+	# eof=hangup: after the last close of a writer
 	make "$P.b" eof=hangup
 	exec 6>"/dev/mq/$P.b"
 	"$MQCTL" consume "$P.b" -- cat >"$T/got" 6>&- &
@@ -539,7 +541,7 @@ test_consume_until_end_of_file()
 	expect_same $'one\ntwo' "$(cat "$T/got")"
 }
 
-# A message that comes while a command still runs is not left behind.
+# A message that comes while a command still runs is consumed, too.
 test_consume_until_empty_looks_again()
 {
 	make "$Q" eof=empty
@@ -579,7 +581,7 @@ test_consume_a_queue_that_is_removed()
 	expect_same 1 $? status
 	expect_same "mqctl: $Q: cannot receive: the queue has been removed" \
 		"$(cat "$T/err")"
-	# ... while commands run, which may finish
+	# ... while commands run: they may finish
 	make "$Q"
 	rm -f "$T/begun" "$T/done"
 	send "$Q" hello

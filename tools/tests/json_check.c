@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * json_check [-l] [POINTER]...: is standard input JSON?
+ * json_check [-l] [POINTER]...: check that standard input is JSON
  *
  * It must be one value, or with -l one in each line, and nothing else. For
  * each value, prints what the JSON pointers (RFC 6901) lead to, a line each:
@@ -32,7 +32,7 @@ static void show(struct json_object *object, const char *pointer)
 	putchar('\n');
 }
 
-/* Set *@object to what @text says, which may be followed by white space. */
+/* Parse @text into *@object; white space may follow the value. */
 static bool parse(const char *text, size_t size, int flags,
 		  struct json_object **object)
 {
@@ -52,9 +52,9 @@ static bool parse(const char *text, size_t size, int flags,
 }
 
 /*
- * In strict mode, json-c 0.18 takes bytes of UTF-8 for control characters. So parse
- * a copy in strict mode that has a letter in place of each such byte: outside of a
- * string, a letter is as wrong.
+ * In strict mode, json-c 0.18 mistakes bytes of UTF-8 for control characters.
+ * So parse a copy in strict mode that has a letter in place of each such byte:
+ * outside of a string, a letter is an error, too.
  */
 static bool strict(const char *text, size_t size)
 {
@@ -80,7 +80,7 @@ static int check(const char *text, size_t size, char **pointers)
 
 	if (!strict(text, size) ||
 	    !parse(text, size, JSON_TOKENER_VALIDATE_UTF8, &object)) {
-		fprintf(stderr, "json_check: no JSON: %.*s\n", (int)size,
+		fprintf(stderr, "json_check: not JSON: %.*s\n", (int)size,
 			text);
 		return 1;
 	}

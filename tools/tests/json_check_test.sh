@@ -1,14 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# json_check, which the other tests check the output of mqctl with.
+# json_check, with which the other tests check the output of mqctl.
 set -u
 
 check=${JSON_CHECK:-$(dirname "$0")/json_check}
 failed=0
 
-# says WANTED TEXT [POINTER]: TEXT is JSON, and POINTER leads to WANTED; or
-# WANTED is "no", and TEXT is not JSON.
+# says WANTED TEXT [POINTER]: check that TEXT is JSON, and that POINTER leads to
+# WANTED; or WANTED is "no", and TEXT is not JSON.
 says() {
 	local got
 	got=$(printf '%s' "$2" | "$check" "${@:3}" 2>/dev/null) || got=no

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 #
-# For tests of mqctl, to be sourced: every function named test_* is a test, run
-# in a subshell of its own, in the order of the file. A test fails if its exit status
-# is not 0 (see fail). Only skip skips it, as 4 is also an exit status of mqctl. Each
-# test has $T, an empty directory.
+# Tests of mqctl source this file. Every function named test_* is a test, run in
+# a subshell of its own, in the order of the file. A test fails if its exit
+# status is not 0 (see fail). Only skip() skips it, as 4 is also an exit status
+# of mqctl. Each test has $T, an empty directory.
 #
-# MQCTL is the program to be tested, SAYS the name that it calls itself,
-# CASE_SECONDS how long a test may take.
-# Arguments are names of tests to run, with or without -t before them.
+# MQCTL is the program under test, SAYS the name in its messages, CASE_SECONDS
+# the time limit of a test.
+# Arguments are names of tests to run; -t before a name is ignored.
 
 MQCTL=${MQCTL:-mqctl}
 SAYS=${SAYS:-mqctl}
@@ -20,8 +20,9 @@ trap 'rm -rf "$TOP"' EXIT
 fail() { echo "failed: $*"; exit 1; }
 skip() { echo "$*" >"$TOP/skipped"; exit 4; }
 
-# Run mqctl; its results are in $status, $T/out and $T/err. It appends to the files,
-# so that commands which consume runs side by side do not overwrite each other.
+# Run mqctl; its results are in $status, $T/out and $T/err. It appends to
+# $T/out, so that commands which consume runs in parallel do not overwrite each
+# other's output.
 mq()
 {
 	: >"$T/out"
@@ -30,8 +31,8 @@ mq()
 	called="$SAYS $*"
 }
 
-# A file's bytes, with @ for NUL, in $content. Starts no process, which takes long
-# in an emulated machine.
+# Read a file into $content, with @ for NUL. It starts no process, which takes
+# long in an emulated machine.
 slurp()
 {
 	local part
@@ -43,12 +44,12 @@ slurp()
 	content+=$part
 }
 
-# $content without the newlines at its end.
+# Strip trailing newlines from $content.
 chomp() { while [ "${content%$'\n'}" != "$content" ]; do content=${content%?}; done; }
 
-# expect STATUS [STDOUT [STDERR]]: the results that mq must have. Trailing newlines
-# of STDOUT are ignored, and - stands for anything. STDERR is a pattern for the one
-# line that status 1 and 2 need; without it, 0 and 3 must have none.
+# expect STATUS [STDOUT [STDERR]]: check the results of mq. Trailing newlines of
+# STDOUT are ignored, and - matches anything. STDERR is a pattern for the one
+# line of an error message; without STDERR, there must be no message.
 expect()
 {
 	local content want
@@ -77,7 +78,7 @@ expect()
 		fail "$called: printed '$content', not '$want'"
 }
 
-# expect_json [-l] POINTER VALUE...: what is in the JSON that mq printed.
+# expect_json [-l] POINTER VALUE...: check values in the JSON that mq printed.
 expect_json()
 {
 	local lines='' got
@@ -100,24 +101,24 @@ expect_same()
 	[ "$2" = "$1" ] || fail "${3:-result}: '$2', not '$1'"
 }
 
-# wait_for COMMAND...: until it succeeds, a minute at most.
+# wait_for COMMAND...: run a command until it succeeds, for a minute at most.
 wait_for()
 {
 	local end=$((SECONDS + 60))
 
 	until "$@" >/dev/null 2>&1; do
-		[ $SECONDS -lt $end ] || fail "waited in vain for: $*"
+		[ $SECONDS -lt $end ] || fail "timed out waiting for: $*"
 		sleep 0.02
 	done
 }
 
 # ---------------------------------------------------------- with the module
 
-P=mqctl-test-$$		# what all names begin with
-# shellcheck disable=SC2034  # they do
-Q=$P.a			# what most tests use
+P=mqctl-test-$$		# the prefix of all queues' names
+# shellcheck disable=SC2034  # used by tests
+Q=$P.a			# the queue that most tests use
 
-# Remove all queues that tests made; before, their counters must add up.
+# Check that the counters of all queues that tests made add up, and remove them.
 after_test()
 {
 	local queue names=() status=0
@@ -131,7 +132,7 @@ after_test()
 	return $status
 }
 
-# The value of option or counter $2 of queue $1, in $value.
+# Set $value to the value of option or counter $2 of queue $1.
 value() { read -r value 2>/dev/null <"/sys/class/mq/$1/$2"; }
 
 counters_add_up()
@@ -148,7 +149,7 @@ counters_add_up()
 		{ echo "failed: $1: sent $value, but they are $sum"; return 1; }
 }
 
-# A retry comes back at once, unless the options say when.
+# Create a queue in which a retry has no delay, unless the options set one.
 make()
 {
 	case "$*" in
@@ -159,7 +160,7 @@ make()
 }
 send() { "$MQCTL" send "$@" >/dev/null || fail "cannot send to $1"; }
 
-# counters QUEUE NAME=VALUE...
+# counters QUEUE NAME=VALUE...: check the values of counters.
 counters()
 {
 	local queue=$1 pair value
@@ -177,7 +178,7 @@ asleep() { grep -q '^State:.*S' "/proc/$1/status"; }
 microseconds() { echo "${EPOCHREALTIME/[.,]/}"; }
 nanoseconds() { echo "${EPOCHREALTIME/[.,]/}000"; }
 
-# How many processes have the parent $1.
+# Print how many child processes process $1 has.
 children()
 {
 	cat /proc/[0-9]*/stat 2>/dev/null | sed 's/.*) [A-Z] //' |
@@ -195,7 +196,8 @@ need_module()
 
 # ---------------------------------------------------------------------------
 
-# One test, in a process group of its own, so that all of it can be ended.
+# Run one test in its own process group, so that all its processes can be
+# killed.
 run_test()
 {
 	local test watchdog status
@@ -215,7 +217,7 @@ run_test()
 	return $status
 }
 
-# To be called at the end of the file.
+# Run the tests; each test file ends with this call.
 run_tests()
 {
 	local tests name n=0 bad=0 skipped=0 status begin

@@ -1,16 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# mqctl with the module: commands that select messages by what they are, move, call
-# and reply. To be run as root. It makes queues with names of its own and removes
-# them.
+# mqctl with the module: commands that select messages by their properties,
+# move, call and reply. It must run as root. It creates its own queues and
+# removes them.
 
 # shellcheck source=ktap.sh
 . "$(dirname "$0")/ktap.sh"
 
-# ---------------------------------------------------------------- what is meant
+# -------------------------------------------------------------------- selection
 
-# Six messages with keys and headers, the first two of which are dead.
+# Send six messages with keys and headers; the first two are dead.
 make_six()
 {
 	make "$Q"
@@ -74,7 +74,7 @@ test_purge_selects()
 	counters "$Q" purged=4 dead=1 ready=1
 }
 
-# Runs of ids leave what is between them alone, and so does what comes meanwhile.
+# A purge by runs of ids leaves messages between the runs, and new messages.
 test_purge_selects_many()
 {
 	local i
@@ -174,7 +174,7 @@ test_move_needs_permission()
 	expect_same 1 "$(as_user "$MQCTL move $Q $P.to")"
 }
 
-# A thousand to and fro, by one that is killed again and again.
+# Move a thousand messages to and fro with a mqctl that is killed repeatedly.
 test_move_killed_again_and_again()
 {
 	local i

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# mqctl with the module: send and recv. To be run as root. It makes queues with
-# names of its own and removes them.
+# mqctl with the module: send and recv. It must run as root. It creates its own
+# queues and removes them.
 
 # shellcheck source=ktap.sh
 . "$(dirname "$0")/ktap.sh"
@@ -39,7 +39,7 @@ test_send_empty()
 	expect 1 '' "$Q: $why"
 	mq send "$Q" </dev/null
 	expect 1 '' "$Q: $why"
-	# Not a message at all.
+	# Empty input is no message.
 	mq send --line "$Q" </dev/null
 	expect 0
 	counters "$Q" sent=0
@@ -194,7 +194,7 @@ test_send_delay()
 	[ "$due" -ge $((begin + 3600000000000)) ] || fail "due $due"
 	due=$("$JSON_CHECK" -l /due_ns <"$T/out" | sed -n 2p)
 	expect_same 4102444800 $(((due + 500000000) / 1000000000)) due
-	# to be cancelled
+	# a delayed message can be purged
 	mq purge "$Q" --id=4
 	expect 0 1
 	counters "$Q" delayed=1 purged=1
@@ -232,7 +232,7 @@ test_send_duplicates()
 	expect 0 '{"id":2,"duplicate":false}'
 	mq send "$Q" -J three
 	expect 0 '{"id":3,"duplicate":false}'
-	# it needs no room
+	# a duplicate needs no room
 	mq send "$Q" --dedup-id=b --nonblock again
 	expect 0 2
 	mq recv "$Q" -n 0
@@ -295,7 +295,7 @@ test_send_waits_for_room()
 	expect 0 first
 	wait $! || fail "status $?"
 	expect_same 2 "$(cat "$T/id")"
-	# ... also for each piece of a batch
+	# ... also for each part of a batch
 	seq 1 15 | "$MQCTL" send --line "$Q" >"$T/id" &
 	mq recv "$Q"
 	expect 0 second
@@ -307,7 +307,7 @@ test_send_waits_for_room()
 	expect_same "$(seq 3 17)" "$(cat "$T/id")"
 }
 
-# Each knows the ids of its own messages, whoever else sends.
+# Each sender prints the ids of its own messages, although others send, too.
 test_send_ids_among_others()
 {
 	local i
@@ -344,7 +344,7 @@ test_send_too_large()
 (max_bytes is 30)"
 }
 
-# An id must not become a message, as descriptor 1 would be the queue's.
+# If descriptor 1 is closed, it must not become the queue's, or the id is sent.
 test_send_with_closed_output()
 {
 	make "$Q"
@@ -444,7 +444,7 @@ test_recv_waits()
 	send "$Q" hello
 	wait $! || fail "status $?"
 	expect_same hello "$(cat "$T/got")"
-	# only for the first
+	# the wait is for the first message only
 	"$MQCTL" recv "$Q" -n 3 --wait=50s >"$T/got" &
 	wait_for has "$Q" consumers 1
 	send "$Q" one
@@ -504,7 +504,7 @@ absent
 	sed -n 5p "$T/out" | grep -q '"payload":""' || fail "empty"
 }
 
-# What cannot be written is not lost, and was no failure of the message's.
+# A message that cannot be written stays in the queue, without a failure.
 test_recv_with_broken_output()
 {
 	make "$Q"

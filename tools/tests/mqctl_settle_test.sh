@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# mqctl with the module: peek, purge, redrive, release, reject and settle. To be run
-# as root. It makes queues with names of its own and removes them.
+# mqctl with the module: peek, purge, redrive, release, reject and settle. It
+# must run as root. It creates its own queues and removes them.
 
 # shellcheck source=ktap.sh
 . "$(dirname "$0")/ktap.sh"
@@ -55,7 +55,8 @@ test_peek_in_flight()
 	pid=$!
 	wait $pid
 	expect_same one "$(cat "$T/got")"
-	# the process that received, though this one has it open
+	# the holder is the process that received, though this one has the file
+	# open
 	mq peek "$Q" --state=in-flight -J
 	expect 0 -
 	expect_json /id 1 /payload one /state in-flight /attempt 1 \
@@ -81,7 +82,7 @@ test_peek_with_permission_to_read()
 	counters "$Q" ready=1 consumers=0 delivered=0
 }
 
-# A queue with one message in each state; descriptor 5 holds number 2.
+# Make a queue with one message in each state; descriptor 5 holds message 2.
 make_states()
 {
 	local i
@@ -189,7 +190,7 @@ test_redrive()
 	expect_json -l /id $'1\n2\n3\n4' /failures $'0\n0\n0\n0'
 	mq redrive "$Q"
 	expect 0 0
-	# from a dead-letter queue, back and elsewhere
+	# redrive from a dead-letter queue, to the origin and to another queue
 	seq 1 3 | "$MQCTL" send --line "$P.b" >/dev/null
 	mq consume "$P.b" --until-empty -- false
 	counters "$P.dead" ready=3
@@ -426,7 +427,7 @@ test_settle_needs_a_reader()
 	exec 5>&-
 }
 
-# What is meant is not guessed.
+# Without an id, mqctl does not guess which message to settle.
 test_settle_without_id_where_several_are_held()
 {
 	local i line
@@ -452,7 +453,7 @@ test_settle_without_id_where_several_are_held()
 	exec 5<&-
 }
 
-# The only one that is held is not the one that came last.
+# The only message that is held is not the last one that was received.
 test_settle_without_id_means_the_last()
 {
 	local line
@@ -487,7 +488,7 @@ test_settle_without_id_where_the_last_is_half_read()
 	mq settle --fd=5 ack
 	expect 0
 	counters "$Q" in_flight=0 acked=1
-	# Who names it means it.
+	# With its id, the message is settled.
 	printf 'one\ntwo' | "$MQCTL" send "$Q" >/dev/null
 	read -r line <&5
 	mq settle --fd=5 2 ack
@@ -496,7 +497,7 @@ test_settle_without_id_where_the_last_is_half_read()
 	exec 5<&-
 }
 
-# Messages without a newline, which bash once glued together.
+# framing=line adds the newline, without which bash would read messages as one.
 test_settle_in_a_loop_of_messages_without_a_newline()
 {
 	local line lines=

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# mqctl with the module: creating, removing, listing and setting queues, and what a
-# terminal gets. To be run as root. It makes queues with names of its own and
-# removes them.
+# mqctl with the module: creating, removing, listing and setting queues, and
+# what it prints to a terminal. It must run as root. It creates its own queues
+# and removes them.
 
 # shellcheck source=ktap.sh
 . "$(dirname "$0")/ktap.sh"
@@ -41,7 +41,7 @@ test_create_exist_ok()
 	expect 4 '' "$Q: it exists already, and differs: max_bytes is 2097152, \
 not 3145728; overflow is block, not reject"
 	counters "$Q" max_bytes=2097152 overflow=block
-	# it is the node that counts, not what it was made with
+	# the mode of the node counts, not the mode at creation
 	chmod 0600 "/dev/mq/$Q"
 	mq create --exist-ok "$Q" mode=0640
 	expect 4 '' "$Q: it exists already, and differs: mode is 0600, not 0640"
@@ -53,7 +53,7 @@ not 3145728; overflow is block, not reject"
 	expect 4 '' "$Q: cannot create: *exists*"
 }
 
-# One of two that make it at the same time makes it, and both have it.
+# Of two mqctl that create the queue at the same time, both succeed.
 test_create_exist_ok_at_the_same_time()
 {
 	local i pids
@@ -99,7 +99,7 @@ test_create_with_options()
 	counters "$P.c" lease_ms=30000 ttl_ms=300000 retry_ms=1500 \
 		retry_max_ms=7200000 delay_ms=250 dedup_window_ms=0 \
 		dead_letter="$P.b" on_expiry=dead order=key priorities=8
-	# what is another's dead-letter queue goes after it
+	# a dead-letter queue is removed after the queue that uses it
 	mq rm "$P.b"
 	expect 1 '' "$P.b: cannot remove: *"
 	mq rm "$P.c" "$P.b"
@@ -154,7 +154,7 @@ test_create_names()
 	[ -c "/dev/mq/$P.path" ] || fail "no device"
 }
 
-# What an echo before the create leaves, and all else that may stand there.
+# A file that an echo before the create has left, and other files.
 test_create_where_a_file_is_in_the_way()
 {
 	local node=/dev/mq/$Q say="another file stands at /dev/mq/$Q: move it away"
@@ -180,29 +180,29 @@ test_create_force_removes_nothing_but_a_file()
 	mq create -f "$Q"
 	expect 1 '' "$Q: cannot replace $node: it is a directory"
 	rmdir "$node"
-	# The node of a live queue, by another name.
+	# The node of an existing queue, moved to another name.
 	make "$P.b"
 	mv "/dev/mq/$P.b" "$node"
 	mq create -f "$Q"
 	expect 1 '' "$Q: cannot replace $node: it is the device file of another queue"
 	[ -c "$node" ] || fail "removed"
 	mv "$node" "/dev/mq/$P.b"
-	# A queue of this name, which is there.
+	# An existing queue of this name.
 	mq create -f "$P.b"
 	expect 4 '' "$P.b: cannot create: *exists*"
-	# A link, even to a live one: it is but a link.
+	# A link, even to a queue's node, is replaced.
 	ln -s "$P.b" "$node"
 	mq create -f "$Q"
 	expect 0
 	[ ! -L "$node" ] && [ -c "$node" ] || fail "no device"
 	mq rm "$Q"
-	# The number of nothing.
+	# A node with a number that no device has.
 	mknod "$node" c 4000 77
 	mq create -f "$Q"
 	expect 0
 	mq ls -n -o name,node
 	mine | grep -qx "$Q ok" || fail "$(mine)"
-	# Nothing is in the way.
+	# No file is in the way.
 	mq rm "$Q"
 	mq create -f "$Q"
 	expect 0
@@ -320,7 +320,7 @@ test_ls_marks_a_queue_without_its_node()
 	mq send "$P.b" x
 	expect 1 '' "$P.b: cannot open: /dev/mq/$P.b is another file, not a queue"
 	expect_same job "$(cat "/dev/mq/$P.b")"
-	# A link to another queue's is none, to its own it is one.
+	# A link to another queue's node is wrong, one to its own node is not.
 	rm "/dev/mq/$P.b"
 	ln -s "$P.c" "/dev/mq/$P.b"
 	mq ls -n -o name,node
@@ -410,7 +410,7 @@ test_ls_of_nothing()
 	expect 0 '{"queues":[]}'
 }
 
-# Queues come and go while the list is made: a row is whole or not there.
+# Queues come and go while ls runs: a row is complete or absent.
 test_ls_while_queues_go()
 {
 	local how i
@@ -487,7 +487,7 @@ test_stat_json()
 	expect_json /name "$Q"
 }
 
-# The memory of all queues, and whose it is.
+# The memory of all queues, and the users it is charged to.
 test_stat_memory()
 {
 	local used=/sys/module/devmq/parameters/used_bytes
@@ -506,7 +506,7 @@ test_stat_memory()
 	expect_json /used_bytes "$(cat $used)"
 	grep -Eq '"used_by":\{"0":[0-9]+,"1000":[0-9]+\}' "$T/out" ||
 		fail "used_by"
-	# However long a user's number is, it stands apart from what is used.
+	# A long user id must not run into the next column.
 	if type -P perl >/dev/null; then
 		LC_ALL=C perl -e '$> = 4294967290; open my $q, ">", $ARGV[0] or die $!;
 			syswrite $q, "more" or die $!' "/dev/mq/$Q" || fail "status"
@@ -516,14 +516,14 @@ test_stat_memory()
 	fi
 }
 
-# Who has no memory left is told whose it is that is used up.
+# The error message tells which memory bound is reached.
 test_send_without_memory()
 {
 	local parameters=/sys/module/devmq/parameters total
 
 	make "$Q" mode=0666 overflow=reject
 	total=$(cat $parameters/max_total_bytes)
-	# shellcheck disable=SC2064  # what it is now
+	# shellcheck disable=SC2064  # expand now
 	trap "echo $total >$parameters/max_total_bytes
 		echo 0 >$parameters/max_user_bytes" EXIT
 	echo 256K >$parameters/max_user_bytes
@@ -592,7 +592,7 @@ expires_ms=0"
 	expect 1 '' "$P.none: no such queue"
 	mq get "$P.none" eof
 	expect 1 '' "$P.none: no such queue"
-	# What get prints, create takes.
+	# create accepts what get prints.
 	# shellcheck disable=SC2046
 	make "$P.copy" $("$MQCTL" get "$Q")
 	expect_same "$("$MQCTL" get "$Q")" "$("$MQCTL" get "$P.copy")"
@@ -676,7 +676,7 @@ $P.c  2"
 	expect 0 "$P.c  2
 $P.a  1
 $P.b  0"
-	# by what is not shown; the same by name
+	# sort by a column that is not shown; equal rows by name
 	mq ls -n --sort max_bytes -o name "$P.*"
 	expect 0 "$P.a
 $P.b
@@ -707,7 +707,7 @@ test_watch()
 	mq rm -f "$Q"
 	wait $!
 	expect_same 1 $? status
-	# on a terminal each takes the place of the one before
+	# on a terminal, each output replaces the one before
 	make "$Q"
 	command -v script >/dev/null || skip "no script(1)"
 	script -qfec "$(printf '%q ' "$MQCTL" stat "$Q" --interval=20ms)" \
@@ -718,7 +718,7 @@ test_watch()
 	expect_same 1 $? status
 }
 
-# on_terminal ARG...: what mqctl writes to a terminal, in $T/out.
+# on_terminal ARG...: run mqctl on a terminal, with its output in $T/out.
 on_terminal()
 {
 	command -v script >/dev/null || skip "no script(1)"
@@ -750,8 +750,8 @@ test_options_are_those_of_the_module()
 		fail "not those of the module"
 	cp "$T/out" "$T/root"
 	as_user "$MQCTL options" >"$T/user"
-	cmp "$T/root" "$T/user" || fail "built with others than the module has"
-	# every one of them is a column as well
+	cmp "$T/root" "$T/user" || fail "mqctl was built with other options than the module"
+	# each option is a column, too
 	while read -r name _; do
 		mq ls -n -o "$name"
 		expect 0 -
@@ -776,7 +776,7 @@ d\xc2\x9be\xfff' "$(cat "$T/out")"
 	grep -q $'\033' "$T/out" || fail "--raw escapes"
 	on_terminal recv "$Q"
 	grep -q '^a\\x1b\[31mb' "$T/out" || fail "$(cat -v "$T/out")"
-	# what is no terminal gets what was sent
+	# other outputs get the bytes as they were sent
 	printf 'a\033b' | "$MQCTL" send "$Q" >/dev/null
 	mq peek "$Q"
 	expect 0 $'a\033b'

@@ -24,7 +24,7 @@ static void result(int good, const char *what, const char *about)
 	printf("%s %d %s '%s'\n", good ? "ok" : "not ok", count, what, about);
 }
 
-/* What text should give: a number, or an error and the result untouched. */
+/* The expected result: a number, or an error with the number unchanged. */
 struct number_case {
 	const char	*text;
 	int		err;
@@ -302,7 +302,7 @@ static void test_instants(void)
 	}
 }
 
-/* Bytes up to the NUL that the compiler adds, others included. */
+/* A string and its size, including NULs but the final one. */
 #define BYTES(s)	s, sizeof(s) - 1
 
 static const struct {

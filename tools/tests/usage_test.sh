@@ -54,7 +54,7 @@ test_help_without_a_command_is_the_overview()
 	expect 0 "$(cat "$T/help")"
 }
 
-# One letter in three may be wrong.
+# A suggestion may differ in one letter of three.
 test_did_you_mean()
 {
 	mq craete orders
@@ -101,7 +101,7 @@ $'changed\n    what a send does when the queue is full'
 	expect 2 '' "options: no option '--json' *"
 }
 
-# Every command has complete help, and every option of it is listed there.
+# Every command has help, which lists all its options.
 test_help_of_commands()
 {
 	local c o
@@ -411,7 +411,7 @@ test_settle_usage()
 	expect 1 '' 'descriptor 0: cannot use it: this is not a queue'
 }
 
-# offers WORD...: what completion offers for the last of them.
+# offers WORD...: print what completion offers for the last word.
 offers() { "$MQCTL" --complete "$@" | cut -f 1 | sort | tr '\n' ' '; }
 
 test_completion()
@@ -460,7 +460,7 @@ test_completion_of_values()
 	expect_same '' "$(offers send q --header=a --key=)"
 }
 
-# After the name of a program, options belong to the program.
+# Options after the name of a program belong to the program.
 test_completion_of_consume()
 {
 	expect_same '--batch= ' "$(offers consume q --b)"
@@ -478,7 +478,7 @@ completion_file()
 	PATH=$T/bin:$PATH
 }
 
-# in_bash WORD...: what bash's completion offers for the last one.
+# in_bash WORD...: print what bash's completion offers for the last word.
 in_bash()
 {
 	compopt() { :; }
@@ -491,7 +491,7 @@ in_bash()
 	printf '%s\n' "${COMPREPLY[@]}" | sort | tr '\n' ' '
 }
 
-# readline takes '=' as a word of its own, and completes the word after it.
+# readline makes '=' a word of its own, and completes the word after it.
 test_completion_in_bash()
 {
 	local file
@@ -511,7 +511,7 @@ test_completion_in_bash()
 	esac
 }
 
-# Functions take the place of the builtins of completion, and show their arguments.
+# Functions replace the builtins of completion, and print their arguments.
 test_completion_in_zsh()
 {
 	local file
