@@ -19,6 +19,11 @@
 #include <linux/uaccess.h>
 #include <linux/devmq.h>
 
+#include "call/batch.h"
+#include "call/ioc.h"
+#include "call/owner.h"
+#include "call/record.h"
+#include "call/send.h"
 #include "memory/alloc.h"
 #include "memory/chunk.h"
 #include "memory/entry.h"
@@ -29,10 +34,10 @@
 #include "queue/admit.h"
 #include "queue/clock.h"
 #include "queue/delivery.h"
-#include "queue/file.h"
 #include "queue/known.h"
 #include "queue/lock.h"
 #include "queue/members.h"
+#include "queue/openfile.h"
 #include "queue/queue.h"
 #include "queue/ready.h"
 #include "queue/span.h"
@@ -40,11 +45,6 @@
 #include "wait/side.h"
 #include "wait/sleep.h"
 #include "wait/wake.h"
-#include "call/batch.h"
-#include "call/ioc.h"
-#include "call/owner.h"
-#include "call/record.h"
-#include "call/send.h"
 
 /* Each processor keeps one free window for its next user. */
 static DEFINE_PER_CPU(void *, mq_windows);

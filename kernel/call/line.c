@@ -17,6 +17,9 @@
 #include <linux/uio.h>
 
 #include "base/base.h"
+#include "call/iocb.h"
+#include "call/line.h"
+#include "call/send.h"
 #include "memory/alloc.h"
 #include "memory/chunk.h"
 #include "memory/entry.h"
@@ -24,9 +27,9 @@
 #include "memory/message.h"
 #include "queue/admit.h"
 #include "queue/bounds.h"
-#include "queue/file.h"
 #include "queue/lock.h"
 #include "queue/members.h"
+#include "queue/openfile.h"
 #include "queue/order.h"
 #include "queue/queue.h"
 #include "queue/state.h"
@@ -34,9 +37,6 @@
 #include "wait/side.h"
 #include "wait/sleep.h"
 #include "wait/wake.h"
-#include "call/iocb.h"
-#include "call/line.h"
-#include "call/send.h"
 
 /* The most bytes of a write that are copied and parsed at once. */
 #define MQ_LINE_BYTES	65536

@@ -3,8 +3,8 @@
 #include <linux/fs.h>
 #include <linux/init.h>
 
-#include "queue/file.h"
 #include "call/opened.h"
+#include "queue/openfile.h"
 
 static const struct file_operations *mq_fops_known[2];
 

@@ -26,11 +26,11 @@
 #include <linux/sched/task.h>
 #include <linux/slab.h>
 
-#include "queue/file.h"
-#include "queue/queue.h"
 #include "call/opened.h"
 #include "call/owner.h"
 #include "call/return.h"
+#include "queue/openfile.h"
+#include "queue/queue.h"
 
 #ifdef CONFIG_MMU_NOTIFIER
 

@@ -10,22 +10,22 @@
 #include <linux/devmq.h>
 
 #include "base/base.h"
+#include "call/ioc.h"
+#include "call/peek.h"
+#include "call/record.h"
 #include "memory/chunk.h"
 #include "memory/entry.h"
 #include "memory/layout.h"
 #include "memory/message.h"
 #include "memory/text.h"
 #include "queue/clock.h"
-#include "queue/file.h"
 #include "queue/held.h"
 #include "queue/known.h"
 #include "queue/lock.h"
+#include "queue/openfile.h"
 #include "queue/queue.h"
 #include "queue/state.h"
 #include "queue/walk.h"
-#include "call/ioc.h"
-#include "call/peek.h"
-#include "call/record.h"
 
 /* All states that a caller may ask for. */
 #define MQ_STATES	(DEVMQ_STATE_MASK(DEVMQ_STATE_READY) | \

@@ -11,6 +11,9 @@
 #include <linux/devmq.h>
 
 #include "base/base.h"
+#include "call/iocb.h"
+#include "call/owner.h"
+#include "call/receive.h"
 #include "memory/alloc.h"
 #include "memory/chunk.h"
 #include "memory/entry.h"
@@ -20,18 +23,15 @@
 #include "queue/check.h"
 #include "queue/clock.h"
 #include "queue/delivery.h"
-#include "queue/file.h"
 #include "queue/lock.h"
 #include "queue/members.h"
+#include "queue/openfile.h"
 #include "queue/options.h"
 #include "queue/queue.h"
 #include "queue/trace.h"
 #include "wait/side.h"
 #include "wait/sleep.h"
 #include "wait/wake.h"
-#include "call/iocb.h"
-#include "call/owner.h"
-#include "call/receive.h"
 
 /* The most bytes of a payload that is copied with the queue's lock held. */
 #define MQ_SMALL	256

@@ -10,6 +10,7 @@
 #include <linux/devmq.h>
 
 #include "base/base.h"
+#include "call/record.h"
 #include "memory/alloc.h"
 #include "memory/chunk.h"
 #include "memory/entry.h"
@@ -20,12 +21,11 @@
 #include "memory/text.h"
 #include "queue/bounds.h"
 #include "queue/clock.h"
-#include "queue/file.h"
+#include "queue/openfile.h"
 #include "queue/options.h"
 #include "queue/order.h"
 #include "queue/queue.h"
 #include "queue/ready.h"
-#include "call/record.h"
 
 /*
  * A message with a longer delay than this stays for long, where its memory is

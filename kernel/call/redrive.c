@@ -20,15 +20,19 @@
 #include <linux/devmq.h>
 
 #include "base/base.h"
+#include "call/ioc.h"
+#include "call/opened.h"
+#include "call/peek.h"
+#include "call/redrive.h"
 #include "memory/alloc.h"
 #include "memory/chunk.h"
 #include "memory/entry.h"
 #include "memory/layout.h"
 #include "memory/text.h"
 #include "queue/admit.h"
-#include "queue/file.h"
 #include "queue/lock.h"
 #include "queue/names.h"
+#include "queue/openfile.h"
 #include "queue/order.h"
 #include "queue/places.h"
 #include "queue/queue.h"
@@ -36,10 +40,6 @@
 #include "queue/state.h"
 #include "queue/trace.h"
 #include "queue/walk.h"
-#include "call/ioc.h"
-#include "call/opened.h"
-#include "call/peek.h"
-#include "call/redrive.h"
 
 /* States of messages that are dead, or came here as dead. */
 #define MQ_REDRIVEN	(DEVMQ_STATE_MASK(DEVMQ_STATE_READY) | \

@@ -3,15 +3,15 @@
 #include <linux/sched.h>
 
 #include "base/base.h"
+#include "call/return.h"
 #include "memory/alloc.h"
 #include "memory/entry.h"
 #include "queue/delivery.h"
-#include "queue/file.h"
 #include "queue/held.h"
 #include "queue/lock.h"
+#include "queue/openfile.h"
 #include "queue/queue.h"
 #include "queue/state.h"
-#include "call/return.h"
 
 /*
  * Return all that a consumer holds, at its last close or when its process dies.

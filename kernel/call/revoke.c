@@ -7,19 +7,19 @@
 #include <linux/devmq.h>
 
 #include "base/base.h"
-#include "memory/alloc.h"
-#include "memory/entry.h"
-#include "memory/text.h"
-#include "queue/delivery.h"
-#include "queue/file.h"
-#include "queue/known.h"
-#include "queue/lock.h"
-#include "queue/queue.h"
-#include "queue/walk.h"
 #include "call/ioc.h"
 #include "call/peek.h"
 #include "call/revoke.h"
 #include "call/settle.h"
+#include "memory/alloc.h"
+#include "memory/entry.h"
+#include "memory/text.h"
+#include "queue/delivery.h"
+#include "queue/known.h"
+#include "queue/lock.h"
+#include "queue/openfile.h"
+#include "queue/queue.h"
+#include "queue/walk.h"
 
 /**
  * struct mq_revoke - a call of REVOKE

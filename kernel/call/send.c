@@ -11,24 +11,26 @@
 #include <linux/devmq.h>
 
 #include "base/base.h"
+#include "call/iocb.h"
+#include "call/send.h"
 #include "memory/alloc.h"
 #include "memory/budget.h"
-#include "memory/shortage.h"
 #include "memory/chunk.h"
 #include "memory/cost.h"
 #include "memory/entry.h"
 #include "memory/keep.h"
 #include "memory/message.h"
+#include "memory/shortage.h"
 #include "memory/supply.h"
 #include "queue/admit.h"
 #include "queue/bounds.h"
 #include "queue/check.h"
 #include "queue/clock.h"
 #include "queue/dedup.h"
-#include "queue/file.h"
 #include "queue/lock.h"
 #include "queue/look.h"
 #include "queue/members.h"
+#include "queue/openfile.h"
 #include "queue/options.h"
 #include "queue/order.h"
 #include "queue/queue.h"
@@ -38,8 +40,6 @@
 #include "wait/sleep.h"
 #include "wait/spin.h"
 #include "wait/wake.h"
-#include "call/iocb.h"
-#include "call/send.h"
 
 /*
  * The most that a message is charged beside its chunk: two groups, and an id.

@@ -8,19 +8,19 @@
 #include <linux/devmq.h>
 
 #include "base/base.h"
+#include "call/ioc.h"
+#include "call/settle.h"
 #include "memory/alloc.h"
-#include "memory/payer.h"
 #include "memory/entry.h"
+#include "memory/payer.h"
 #include "memory/text.h"
 #include "queue/delivery.h"
-#include "queue/file.h"
 #include "queue/held.h"
 #include "queue/lock.h"
 #include "queue/members.h"
+#include "queue/openfile.h"
 #include "queue/queue.h"
 #include "wait/wake.h"
-#include "call/ioc.h"
-#include "call/settle.h"
 
 /* The most deliveries of a range that are settled in one hold of the lock. */
 #define MQ_SETTLE_PORTION	256

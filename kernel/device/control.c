@@ -12,10 +12,10 @@
 #include <linux/uaccess.h>
 #include <linux/devmq.h>
 
-#include "queue/options.h"
 #include "device/control.h"
 #include "device/option.h"
 #include "device/registry.h"
+#include "queue/options.h"
 
 /* The longest command. A command with all options is a fraction of it. */
 #define MQ_COMMAND_MAX	4096
@@ -132,7 +132,7 @@ static int mq_take_option(struct mq_control *c, char *word,
 }
 
 /*
- * Return what an error of mq_create() says about the dead-letter queue, or
+ * Return what an error of mq_queue_create() says about the dead-letter queue, or
  * NULL.
  */
 static const char *mq_dead_letter_why(int err)
@@ -167,7 +167,7 @@ static int mq_check_owner(struct mq_control *c, const struct mq_options *opt)
 	return 0;
 }
 
-/* Note why mq_create() failed. Return @err. */
+/* Note why mq_queue_create() failed. Return @err. */
 static int mq_create_fail(struct mq_control *c, int err, const char *name,
 			  const struct mq_options *opt)
 {
@@ -209,7 +209,7 @@ static int mq_command_create(struct mq_control *c, char *rest)
 	if (opt.overflow == MQ_OVERFLOW_DEAD_LETTER && !opt.dead_letter[0])
 		return mq_refuse(c, -EINVAL,
 			       "overflow=dead-letter: there is no dead_letter");
-	err = mq_create(name, &opt, c->nodes);
+	err = mq_queue_create(name, &opt, c->nodes);
 	return err ? mq_create_fail(c, err, name, &opt) : 0;
 }
 
@@ -232,7 +232,7 @@ static int mq_command_remove(struct mq_control *c, char *rest)
 		if (word)
 			return mq_refuse(c, -EINVAL, "'%.80s' is too much", word);
 	}
-	err = mq_remove(name, force);
+	err = mq_queue_remove(name, force);
 	if (err == -ENOENT)
 		return mq_refuse(c, err, "queue '%s' does not exist", name);
 	if (err == -EBUSY)

@@ -19,29 +19,29 @@
 #include "call/receive.h"
 #include "call/return.h"
 #include "call/send.h"
+#include "device/file.h"
+#include "device/ioctl.h"
+#include "device/registry.h"
+#include "device/uring.h"
 #include "memory/budget.h"
-#include "memory/payer.h"
-#include "memory/shortage.h"
 #include "memory/chunk.h"
 #include "memory/cost.h"
 #include "memory/keep.h"
+#include "memory/payer.h"
+#include "memory/shortage.h"
 #include "memory/supply.h"
 #include "queue/clock.h"
 #include "queue/delivery.h"
-#include "queue/file.h"
 #include "queue/held.h"
 #include "queue/lock.h"
 #include "queue/look.h"
 #include "queue/members.h"
+#include "queue/openfile.h"
 #include "queue/options.h"
 #include "queue/queue.h"
 #include "queue/walk.h"
 #include "wait/pollers.h"
 #include "wait/wake.h"
-#include "device/file.h"
-#include "device/ioctl.h"
-#include "device/registry.h"
-#include "device/uring.h"
 
 static const struct file_operations mq_line_fops;
 
@@ -114,7 +114,7 @@ static struct mq_file *mq_file_new(struct mq_queue *q, struct file *file)
 	return f;
 }
 
-static int mq_open(struct inode *inode, struct file *file)
+static int mq_file_open(struct inode *inode, struct file *file)
 {
 	struct mq_queue *q;
 	struct mq_file *f;
@@ -145,7 +145,7 @@ out_put:
 	return err;
 }
 
-static int mq_release(struct inode *inode, struct file *file)
+static int mq_file_release(struct inode *inode, struct file *file)
 {
 	struct mq_file *f = file->private_data;
 	struct mq_queue *q = f->q;
@@ -303,7 +303,7 @@ static bool mq_poll_receive(struct mq_file *f, const poll_table *wait)
 	return false;
 }
 
-static __poll_t mq_poll(struct file *file, poll_table *wait)
+static __poll_t mq_file_poll(struct file *file, poll_table *wait)
 {
 	struct mq_file *f = file->private_data;
 	struct mq_queue *q = f->q;
@@ -365,13 +365,13 @@ static void mq_show_fdinfo(struct seq_file *m, struct file *file)
 /* The operations of all open files of queues. */
 #define MQ_FOPS								\
 	.owner		= THIS_MODULE,					\
-	.open		= mq_open,					\
-	.release	= mq_release,					\
+	.open		= mq_file_open,					\
+	.release	= mq_file_release,					\
 	.read_iter	= mq_file_read_iter,				\
 	.write_iter	= mq_file_write_iter,				\
 	.splice_read	= copy_splice_read,				\
 	.splice_write	= iter_file_splice_write,			\
-	.poll		= mq_poll,					\
+	.poll		= mq_file_poll,					\
 	.unlocked_ioctl	= mq_ioctl,					\
 	.compat_ioctl	= compat_ptr_ioctl,				\
 	.uring_cmd	= mq_uring_cmd,					\

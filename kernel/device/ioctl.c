@@ -18,10 +18,10 @@
 #include "call/redrive.h"
 #include "call/revoke.h"
 #include "call/settle.h"
-#include "queue/file.h"
+#include "device/ioctl.h"
+#include "queue/openfile.h"
 #include "queue/queue.h"
 #include "queue/stat.h"
-#include "device/ioctl.h"
 
 /*
  * The layout is the same for 32- and 64-bit callers, and no member ever moves.

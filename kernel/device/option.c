@@ -10,8 +10,8 @@
 #include <linux/string.h>
 #include <linux/devmq.h>
 
-#include "queue/options.h"
 #include "device/option.h"
+#include "queue/options.h"
 
 static const char * const mq_types[] = { "queue", NULL };
 

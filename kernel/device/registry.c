@@ -22,9 +22,10 @@
 
 #include "base/base.h"
 #include "base/compat.h"
+#include "device/registry.h"
 #include "memory/alloc.h"
-#include "memory/shortage.h"
 #include "memory/entry.h"
+#include "memory/shortage.h"
 #include "memory/text.h"
 #include "queue/alone.h"
 #include "queue/bounds.h"
@@ -45,7 +46,6 @@
 #include "queue/trace.h"
 #include "wait/pollers.h"
 #include "wait/wake.h"
-#include "device/registry.h"
 
 #define MQ_MINORS	BIT(MINORBITS)
 
@@ -426,7 +426,7 @@ static int mq_publish(struct mq_queue *q, struct super_block *nodes)
 }
 
 /**
- * mq_create - create a queue
+ * mq_queue_create - create a queue
  * @name: its name, checked
  * @opt: its options, checked
  * @nodes: the file system that the node is to be in, if that is a devtmpfs
@@ -436,8 +436,8 @@ static int mq_publish(struct mq_queue *q, struct super_block *nodes)
  * device numbers), ENODEV (the module is being unloaded), ENOMEM, or an error
  * of the driver core.
  */
-int mq_create(const char *name, const struct mq_options *opt,
-	      struct super_block *nodes)
+int mq_queue_create(const char *name, const struct mq_options *opt,
+		    struct super_block *nodes)
 {
 	struct mq_queue *q;
 	int err;
@@ -488,7 +488,7 @@ static void mq_unpublish(struct mq_queue *q)
 }
 
 /* Free what a removed queue stored, and drop the registry's references. */
-static void mq_done(struct mq_queue *q)
+static void mq_queue_end(struct mq_queue *q)
 {
 	mq_notify_removed(q);
 	mq_queue_drain(q);
@@ -517,13 +517,13 @@ static void mq_catch_up(const char *name)
 }
 
 /**
- * mq_remove - remove a queue
+ * mq_queue_remove - remove a queue
  * @name: its name
  * @force: even if it stores messages, or is the dead-letter queue of others
  *
  * Return: 0, ENOENT, EBUSY or ENOTEMPTY.
  */
-int mq_remove(const char *name, bool force)
+int mq_queue_remove(const char *name, bool force)
 {
 	struct mq_queue *q;
 	int err;
@@ -543,7 +543,7 @@ int mq_remove(const char *name, bool force)
 		mq_unpublish(q);
 	mutex_unlock(&mq_registry_lock);
 	if (!err)
-		mq_done(q);
+		mq_queue_end(q);
 	return err;
 }
 
@@ -583,7 +583,7 @@ void mq_reap(struct mq_queue *q, bool closed)
 		mq_unpublish(q);
 	mutex_unlock(&mq_registry_lock);
 	if (over)
-		mq_done(q);
+		mq_queue_end(q);
 }
 
 /*

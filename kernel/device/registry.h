@@ -13,9 +13,9 @@ struct super_block;
 
 struct mq_queue *mq_queue_get(u32 minor);
 int mq_set_dead_letter(struct mq_queue *q, const char *name);
-int mq_create(const char *name, const struct mq_options *opt,
-	      struct super_block *nodes);
-int mq_remove(const char *name, bool force);
+int mq_queue_create(const char *name, const struct mq_options *opt,
+		    struct super_block *nodes);
+int mq_queue_remove(const char *name, bool force);
 void mq_reap(struct mq_queue *q, bool closed);
 int mq_queues_init(void);
 void mq_queues_exit(void);

@@ -10,6 +10,9 @@
 #include <linux/sysfs.h>
 #include <linux/devmq.h>
 
+#include "device/option.h"
+#include "device/registry.h"
+#include "device/sysfs.h"
 #include "queue/bounds.h"
 #include "queue/due.h"
 #include "queue/lock.h"
@@ -17,9 +20,6 @@
 #include "queue/queue.h"
 #include "queue/stat.h"
 #include "queue/tell.h"
-#include "device/option.h"
-#include "device/registry.h"
-#include "device/sysfs.h"
 
 /**
  * struct mq_attr - a file
@@ -81,7 +81,7 @@ static struct mq_attr *mq_attr_of(struct device_attribute *attr)
 }
 
 /* Return the owner or the group of the node, in the reader's user namespace. */
-static u32 mq_owner(const struct mq_queue *q, const struct mq_option *o)
+static u32 mq_node_owner(const struct mq_queue *q, const struct mq_option *o)
 {
 	return mq_option_is(o, uid) ?
 	       from_kuid_munged(current_user_ns(), q->node_uid) :
@@ -96,7 +96,7 @@ static ssize_t mq_option_show(struct device *dev,
 	char text[MQ_OPTION_TEXT];
 
 	if (o->kind == MQ_CREATOR)
-		return sysfs_emit(buf, "%u\n", mq_owner(q, o));
+		return sysfs_emit(buf, "%u\n", mq_node_owner(q, o));
 	/* The lock keeps a queue's name from changing amid the copy. */
 	spin_lock(&q->lock);
 	mq_option_text(o, &q->opt, text, sizeof(text));

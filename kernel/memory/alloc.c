@@ -8,16 +8,16 @@
 #include <linux/string.h>
 
 #include "base/base.h"
-#include "memory/keep.h"
-#include "memory/layout.h"
-#include "memory/payer.h"
-#include "memory/chunk.h"
-#include "memory/supply.h"
 #include "memory/alloc.h"
+#include "memory/chunk.h"
 #include "memory/entry.h"
 #include "memory/group.h"
+#include "memory/keep.h"
+#include "memory/layout.h"
 #include "memory/message.h"
+#include "memory/payer.h"
 #include "memory/seen.h"
+#include "memory/supply.h"
 #include "memory/text.h"
 
 static struct kmem_cache *mq_detail_cache;

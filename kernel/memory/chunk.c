@@ -17,10 +17,10 @@
 
 #include "base/base.h"
 #include "memory/budget.h"
-#include "memory/layout.h"
-#include "memory/payer.h"
 #include "memory/chunk.h"
 #include "memory/cost.h"
+#include "memory/layout.h"
+#include "memory/payer.h"
 #include "memory/pool.h"
 
 /* A chunk is sparse if less than one part in so many of it is in use. */

@@ -13,9 +13,9 @@
 #include "base/base.h"
 #include "base/compat.h"
 #include "memory/budget.h"
-#include "memory/payer.h"
 #include "memory/entry.h"
 #include "memory/group.h"
+#include "memory/payer.h"
 
 /* Return the charge for a group. */
 static unsigned long mq_group_cost(u16 size)

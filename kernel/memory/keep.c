@@ -11,9 +11,9 @@
 
 #include "base/base.h"
 #include "memory/budget.h"
-#include "memory/payer.h"
 #include "memory/chunk.h"
 #include "memory/keep.h"
+#include "memory/payer.h"
 #include "memory/pool.h"
 
 static struct shrinker *mq_shrinker;

@@ -34,11 +34,11 @@
 
 #include "base/base.h"
 #include "memory/budget.h"
-#include "memory/layout.h"
-#include "memory/payer.h"
 #include "memory/chunk.h"
 #include "memory/cost.h"
 #include "memory/keep.h"
+#include "memory/layout.h"
+#include "memory/payer.h"
 #include "memory/pool.h"
 #include "memory/supply.h"
 

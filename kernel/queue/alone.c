@@ -18,13 +18,13 @@
  * (mq_alone_over_locked).
  */
 #include "memory/entry.h"
-#include "wait/wake.h"
 #include "queue/alone.h"
-#include "queue/file.h"
+#include "queue/openfile.h"
 #include "queue/order.h"
 #include "queue/queue.h"
 #include "queue/ready.h"
 #include "queue/tell.h"
+#include "wait/wake.h"
 
 /* Return how many failures count towards max_deliveries of this queue. */
 u32 mq_failures_counted(const struct mq_entry *e)

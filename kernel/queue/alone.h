@@ -5,7 +5,7 @@
 
 #include <linux/types.h>
 
-#include "queue/file.h"
+#include "queue/openfile.h"
 
 u32 mq_failures_counted(const struct mq_entry *e);
 bool mq_must_be_alone(const struct mq_queue *q, const struct mq_entry *e);

@@ -22,10 +22,10 @@
 #include "queue/alone.h"
 #include "queue/clock.h"
 #include "queue/delivery.h"
-#include "queue/file.h"
 #include "queue/held.h"
 #include "queue/ids.h"
 #include "queue/look.h"
+#include "queue/openfile.h"
 #include "queue/options.h"
 #include "queue/order.h"
 #include "queue/places.h"
@@ -329,12 +329,12 @@ void mq_delivery_count_acked_locked(struct mq_file *f, u32 n, u64 bytes)
 }
 
 /**
- * struct mq_done - messages that were acknowledged together
+ * struct mq_acked - messages that were acknowledged together
  * @n: number of messages
  * @bytes: what they count towards max_bytes
  * @rare: a message has an mq_detail, or is an entry of a queue with an order
  */
-struct mq_done {
+struct mq_acked {
 	u32	n;
 	u64	bytes;
 	bool	rare;
@@ -348,7 +348,7 @@ struct mq_done {
  */
 static struct list_head *mq_unlink_acked(struct mq_queue *q,
 					 struct list_head *list, u64 last_id,
-					 u32 max, struct mq_done *done)
+					 u32 max, struct mq_acked *done)
 {
 	struct list_head *first = NULL, *last = NULL;
 	struct mq_entry *e;
@@ -391,7 +391,7 @@ static struct list_head *mq_unlink_acked(struct mq_queue *q,
 bool mq_delivery_ack_batch_locked(struct mq_file *f, struct list_head *batch)
 {
 	struct mq_queue *q = f->q;
-	struct mq_done done = { .rare = q->order };
+	struct mq_acked done = { .rare = q->order };
 
 	lockdep_assert_held(&q->lock);
 	if (unlikely(q->order))
@@ -416,7 +416,7 @@ bool mq_delivery_ack_batch_locked(struct mq_file *f, struct list_head *batch)
 u32 mq_delivery_ack_held_locked(struct mq_file *f, u64 first_id, u64 last_id,
 				u32 max, struct list_head *batch, bool *rare)
 {
-	struct mq_done done = {};
+	struct mq_acked done = {};
 	struct mq_held *h = &f->held;
 	struct list_head *last;
 

@@ -2,9 +2,9 @@
 /* The deliveries that a consumer holds, neither settled nor in hand, by id. */
 #include "base/base.h"
 #include "memory/entry.h"
-#include "queue/file.h"
 #include "queue/held.h"
 #include "queue/ids.h"
+#include "queue/openfile.h"
 #include "queue/queue.h"
 
 void mq_held_init(struct mq_held *h)

@@ -11,7 +11,6 @@
 #include "memory/alloc.h"
 #include "memory/entry.h"
 #include "memory/message.h"
-#include "wait/wake.h"
 #include "queue/alone.h"
 #include "queue/check.h"
 #include "queue/clock.h"
@@ -24,6 +23,7 @@
 #include "queue/state.h"
 #include "queue/tell.h"
 #include "queue/trace.h"
+#include "wait/wake.h"
 
 static void mq_due_catch_up(struct mq_queue *q)
 {

@@ -7,15 +7,15 @@
 
 #include "base/waiters.h"
 #include "memory/shortage.h"
-#include "wait/gate.h"
-#include "wait/wake.h"
 #include "queue/bounds.h"
 #include "queue/clock.h"
-#include "queue/file.h"
 #include "queue/look.h"
+#include "queue/openfile.h"
 #include "queue/options.h"
 #include "queue/order.h"
 #include "queue/queue.h"
+#include "wait/gate.h"
+#include "wait/wake.h"
 
 /* Return true if @side (a bit of the option paused) is paused. */
 bool mq_paused(const struct mq_queue *q, u64 side)

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The consumers and producers of a queue, and its other open files. */
-#include "wait/wake.h"
 #include "queue/due.h"
-#include "queue/file.h"
 #include "queue/lock.h"
 #include "queue/members.h"
+#include "queue/openfile.h"
 #include "queue/options.h"
 #include "queue/queue.h"
 #include "queue/tell.h"
 #include "queue/walk.h"
+#include "wait/wake.h"
 
 /* Make the oldest consumer the active one. */
 static void mq_choose_active(struct mq_queue *q)

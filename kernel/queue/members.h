@@ -7,7 +7,7 @@
 #include <linux/fs.h>
 #include <linux/types.h>
 
-#include "queue/file.h"
+#include "queue/openfile.h"
 
 bool mq_is_barred(const struct mq_file *f);
 int mq_queue_join(struct mq_queue *q, struct mq_file *f, fmode_t role);

@@ -14,13 +14,13 @@
 #include <linux/devmq.h>
 
 #include "memory/alloc.h"
-#include "memory/shortage.h"
 #include "memory/chunk.h"
 #include "memory/entry.h"
-#include "wait/gate.h"
+#include "memory/shortage.h"
 #include "queue/options.h"
 #include "queue/parts.h"
 #include "queue/ready.h"
+#include "wait/gate.h"
 
 struct mq_file;
 struct mq_order;

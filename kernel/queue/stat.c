@@ -4,7 +4,6 @@
 #include <linux/devmq.h>
 
 #include "memory/entry.h"
-#include "wait/side.h"
 #include "queue/ages.h"
 #include "queue/clock.h"
 #include "queue/lock.h"
@@ -12,6 +11,7 @@
 #include "queue/queue.h"
 #include "queue/ready.h"
 #include "queue/stat.h"
+#include "wait/side.h"
 
 /*
  * Copy a snapshot of the counters. Return: 0, or ENODEV if the queue was

@@ -10,11 +10,11 @@
 
 #include "base/waiters.h"
 #include "memory/shortage.h"
-#include "wait/pollers.h"
-#include "wait/wake.h"
-#include "queue/file.h"
+#include "queue/openfile.h"
 #include "queue/queue.h"
 #include "queue/tell.h"
+#include "wait/pollers.h"
+#include "wait/wake.h"
 
 /*
  * Note that the waiters of a file have to look again. mq_unlock() tells them,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* An open file of a queue. */
-#ifndef MQ_QUEUE_FILE_H
-#define MQ_QUEUE_FILE_H
+#ifndef MQ_QUEUE_OPENFILE_H
+#define MQ_QUEUE_OPENFILE_H
 
 #include <linux/bits.h>
 #include <linux/fs.h>
@@ -13,9 +13,9 @@
 
 #include "memory/chunk.h"
 #include "memory/keep.h"
-#include "wait/gate.h"
 #include "queue/parts.h"
 #include "queue/queue.h"
+#include "wait/gate.h"
 
 struct mm_struct;
 struct mq_owner;
@@ -141,4 +141,4 @@ static inline void mq_file_update_plain_locked(struct mq_file *f)
 		   !f->lease_ns && !f->no_credit;
 }
 
-#endif /* MQ_QUEUE_FILE_H */
+#endif /* MQ_QUEUE_OPENFILE_H */
