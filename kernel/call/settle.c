@@ -69,18 +69,8 @@ struct mq_text *mq_settlement_note(const struct devmq_settlement *s)
 	return ERR_PTR(-EFAULT);
 }
 
-/* Check a settlement, and that its note can be read. */
-static int mq_settling_check_one(const struct devmq_settlement *s)
-{
-	int err = mq_settlement_check(s, DEVMQ_ACTION_DEFER);
-
-	if (!err && fault_in_readable(u64_to_user_ptr(s->note), s->note_size))
-		err = -EFAULT;
-	return err;
-}
-
 /**
- * mq_settle_some - settle a portion of what a consumer holds
+ * mq_settle_portion - settle a portion of what a consumer holds
  * @f: the consumer
  * @s: which deliveries, and how; counts the messages that are dead now
  * @id: the first id to look at; moves on
@@ -92,9 +82,9 @@ static int mq_settling_check_one(const struct devmq_settlement *s)
  *
  * Return: how many were settled.
  */
-static u32 mq_settle_some(struct mq_file *f, struct devmq_settlement *s, u64 *id,
-			  struct mq_text *note, struct mq_detail **detail,
-			  bool *more)
+static u32 mq_settle_portion(struct mq_file *f, struct devmq_settlement *s,
+			     u64 *id, struct mq_text *note,
+			     struct mq_detail **detail, bool *more)
 {
 	u32 steps = 0, n = 0;
 	struct mq_entry *e;
@@ -136,7 +126,7 @@ static void mq_settle_range(struct mq_file *f, struct devmq_settlement *s,
 	bool more = true;
 
 	while (more && !mq_dying()) {
-		LIST_HEAD(done);
+		LIST_HEAD(acked);
 		bool rare = false;
 		u32 n = 0;
 
@@ -144,15 +134,15 @@ static void mq_settle_range(struct mq_file *f, struct devmq_settlement *s,
 		mq_lock(q);
 		if (!q->gone && s->action == DEVMQ_ACTION_ACK)
 			n = mq_delivery_ack_held_locked(f, id, s->last_id,
-							MQ_SETTLE_PORTION, &done,
-						     &rare);
+							MQ_SETTLE_PORTION,
+							&acked, &rare);
 		if (n)
 			more = n == MQ_SETTLE_PORTION;
 		else if (!q->gone)
-			n = mq_settle_some(f, s, &id, note, &detail, &more);
+			n = mq_settle_portion(f, s, &id, note, &detail, &more);
 		mq_unlock(q);
-		if (n)
-			mq_entries_free_plain(&done, rare);
+		if (!list_empty(&acked))
+			mq_entries_free_plain(&acked, rare);
 		s->settled += n;
 		cond_resched();
 		if (more && !detail)
@@ -166,11 +156,17 @@ static void mq_settle_range(struct mq_file *f, struct devmq_settlement *s,
 			   READ_ONCE(q->gone) ? -ENODEV : -ESTALE;
 }
 
-/* Settle a range with its note. If the note cannot be read, settle nothing. */
-static void mq_settle_noted(struct mq_file *f, struct devmq_settlement *s)
+/* Carry out a settlement. If its note cannot be read, settle nothing. */
+static void mq_settle_one(struct mq_file *f, struct devmq_settlement *s)
 {
-	struct mq_text *note = mq_settlement_note(s);
+	struct mq_text *note;
 
+	s->settled = 0;
+	s->dead = 0;
+	s->error = mq_settlement_check(s, DEVMQ_ACTION_DEFER);
+	if (s->error)
+		return;
+	note = mq_settlement_note(s);
 	if (IS_ERR(note)) {
 		s->error = PTR_ERR(note);
 		return;
@@ -189,14 +185,14 @@ static void mq_settle_noted(struct mq_file *f, struct devmq_settlement *s)
 #define MQ_SETTLEMENTS_FEW	4
 
 /**
- * struct mq_settling - a call of SETTLE
+ * struct mq_settlements - the settlements of a call of SETTLE
  * @ioc: the call
- * @s: a part of its settlements
+ * @s: those of them that were read last
  * @max: how many have room in @s
  * @first: number of the first one in @s
  * @count: how many are in @s
  */
-struct mq_settling {
+struct mq_settlements {
 	struct mq_ioc		*ioc;
 	struct devmq_settlement	*s;
 	u32			max;
@@ -205,7 +201,7 @@ struct mq_settling {
 };
 
 static struct devmq_settlement __user *
-mq_settling_user(const struct mq_settling *c)
+mq_settlements_user(const struct mq_settlements *c)
 {
 	struct devmq_settlement __user *all;
 
@@ -213,8 +209,8 @@ mq_settling_user(const struct mq_settling *c)
 	return all + c->first;
 }
 
-/* Read the settlements from @first on, unless @c->s has these already. */
-static int mq_settling_read(struct mq_settling *c, u32 first)
+/* Read the settlements from @first on, unless they were read last. */
+static int mq_settlements_read(struct mq_settlements *c, u32 first)
 {
 	u32 n = min(c->ioc->arg.settle.count - first, c->max);
 
@@ -222,31 +218,35 @@ static int mq_settling_read(struct mq_settling *c, u32 first)
 		return 0;
 	c->first = first;
 	c->count = n;
-	return copy_from_user(c->s, mq_settling_user(c), n * sizeof(*c->s)) ?
+	return copy_from_user(c->s, mq_settlements_user(c), n * sizeof(*c->s)) ?
 	       -EFAULT : 0;
 }
 
 /* Write the settlements in @c->s back to the user, with their results. */
-static int mq_settling_write(struct mq_settling *c)
+static int mq_settlements_write(struct mq_settlements *c)
 {
-	return copy_to_user(mq_settling_user(c), c->s,
+	return copy_to_user(mq_settlements_user(c), c->s,
 			    c->count * sizeof(*c->s)) ? -EFAULT : 0;
 }
 
 /*
- * Check all settlements before the first one is carried out, and that the
- * results can be written, as the user must learn them.
+ * Check all settlements before the first one is carried out, and that their
+ * notes can be read and their results written, as the user must learn these.
  */
-static int mq_settling_check(struct mq_settling *c)
+static int mq_settlements_check(struct mq_settlements *c)
 {
 	u32 i, first = 0;
 	int err;
 
 	do {
-		err = mq_settling_read(c, first);
-		for (i = 0; !err && i < c->count; i++)
-			err = mq_settling_check_one(&c->s[i]);
-		err = err ?: mq_settling_write(c);
+		err = mq_settlements_read(c, first);
+		for (i = 0; !err && i < c->count; i++) {
+			err = mq_settlement_check(&c->s[i], DEVMQ_ACTION_DEFER);
+			if (!err && fault_in_readable(u64_to_user_ptr(c->s[i].note),
+						      c->s[i].note_size))
+				err = -EFAULT;
+		}
+		err = err ?: mq_settlements_write(c);
 		first += c->count;
 		cond_resched();
 	} while (!err && first < c->ioc->arg.settle.count && !mq_dying());
@@ -254,42 +254,25 @@ static int mq_settling_check(struct mq_settling *c)
 }
 
 /*
- * Carry out the settlements in @c->s. If they were read a second time, the user
- * may have changed them: one that is not valid any more fails. Return the first
+ * Carry out all settlements. Those that are read a second time may have been
+ * changed by the user: one that is not valid any more fails. Return the first
  * error.
  */
-static int mq_settling_some(struct mq_settling *c)
+static int mq_settlements_carry_out(struct mq_settlements *c)
 {
-	int err = 0;
-	u32 i;
-
-	for (i = 0; i < c->count; i++) {
-		struct devmq_settlement *s = &c->s[i];
-
-		s->settled = 0;
-		s->dead = 0;
-		s->error = mq_settlement_check(s, DEVMQ_ACTION_DEFER);
-		if (!s->error)
-			mq_settle_noted(c->ioc->f, s);
-		c->ioc->arg.settle.settled += s->settled;
-		err = err ?: s->error;
-	}
-	return err;
-}
-
-/* Carry out all settlements. Return the first error. */
-static int mq_settling_all(struct mq_settling *c)
-{
-	int err = 0, some, failed;
-	u32 first = 0;
+	int err = 0, failed;
+	u32 i, first = 0;
 
 	do {
-		failed = mq_settling_read(c, first);
+		failed = mq_settlements_read(c, first);
 		if (failed)
 			break;
-		some = mq_settling_some(c);
-		err = err ?: some;
-		failed = mq_settling_write(c);
+		for (i = 0; i < c->count; i++) {
+			mq_settle_one(c->ioc->f, &c->s[i]);
+			c->ioc->arg.settle.settled += c->s[i].settled;
+			err = err ?: c->s[i].error;
+		}
+		failed = mq_settlements_write(c);
 		first += c->count;
 	} while (!failed && first < c->ioc->arg.settle.count);
 	return failed ?: err;
@@ -299,7 +282,7 @@ int mq_ioc_settle(struct mq_ioc *ioc)
 {
 	struct devmq_settlement few[MQ_SETTLEMENTS_FEW];
 	struct devmq_settle *a = &ioc->arg.settle;
-	struct mq_settling c = { .ioc = ioc, .s = few, .max = ARRAY_SIZE(few) };
+	struct mq_settlements c = { .ioc = ioc, .s = few, .max = ARRAY_SIZE(few) };
 	int err;
 
 	if (a->flags || a->reserved || !a->count)
@@ -312,13 +295,14 @@ int mq_ioc_settle(struct mq_ioc *ioc)
 		if (!c.s)
 			return -ENOMEM;
 	}
-	err = mq_settling_check(&c);
+	err = mq_settlements_check(&c);
 	if (err)
 		goto out_free;
 	a->settled = 0;
-	err = mq_settling_all(&c);
+	err = mq_settlements_carry_out(&c);
 	if (a->settled)
 		mq_wake_stand(&ioc->f->stand);
+	/* The user learns how many were settled even if one failed. */
 	if (mq_ioc_publish(ioc))
 		err = -EFAULT;
 out_free:
