@@ -34,11 +34,6 @@
 /* How long a killed process may take to exit. */
 #define DEATH_NS	(4 * MQ_SECOND)
 
-static bool is_debug(void)
-{
-	return !access("/proc/lockdep", F_OK);
-}
-
 FIXTURE(hold) {
 	struct mq_queue queue;
 	int fd;			/* O_RDWR, O_NONBLOCK */
@@ -283,7 +278,8 @@ static int worst(FIXTURE_DATA(hold) *self, const struct attack *attack, int n,
 	uint64_t __few = 0, __many = 0, __most;				\
 									\
 	ASSERT_EQ(0, worst(self, attack, FEW, 3, 0, &__few));		\
-	__most = 10 * __few + (slack_ns) * (is_debug() ? 10 : 1);	\
+	__most = 10 * __few +						\
+		 (slack_ns) * (mq_is_debug_kernel() ? 10 : 1);		\
 	ASSERT_EQ(0, worst(self, attack, many, TRIES, __most, &__many)); \
 	TH_LOG("slowest bystander call: %llu us beside %d, %llu us " \
 	       "beside %d", (unsigned long long)__few / 1000, FEW,	\
@@ -424,7 +420,7 @@ static void *opener_thread(void *argument)
 /* An open must not wait until all that is due is done. */
 TEST_F(hold, who_does_not_look_does_not_wait_for_what_is_due)
 {
-	uint64_t most_ns = SLACK_NS * (is_debug() ? 10 : 1);
+	uint64_t most_ns = SLACK_NS * (mq_is_debug_kernel() ? 10 : 1);
 	uint64_t ahead = 4 * MQ_SECOND, now, at, best_ns = UINT64_MAX;
 	struct bystander b;
 	int try;
@@ -807,7 +803,7 @@ static long long killed_ns(FIXTURE_DATA(hold) *self,
 									\
 	ASSERT_LE(0, __ns);						\
 	TH_LOG("exited after %lld ms", __ns / 1000000);			\
-	EXPECT_GE(DEATH_NS * (is_debug() ? 5 : 1), __ns);		\
+	EXPECT_GE(DEATH_NS * (mq_is_debug_kernel() ? 5 : 1), __ns);		\
 } while (0)
 
 /* Settle as often as one call allows: each time, extend all deliveries. */
@@ -952,7 +948,7 @@ static void *receiver_thread(void *argument)
 
 TEST_F(hold, consumer_that_dies_with_much_keeps_nobody_waiting)
 {
-	uint64_t most_ns = SLACK_NS * (is_debug() ? 10 : 1);
+	uint64_t most_ns = SLACK_NS * (mq_is_debug_kernel() ? 10 : 1);
 	uint64_t from, best_ns = UINT64_MAX;
 	struct mq_queue other;
 	struct bystander b;

@@ -11,6 +11,7 @@
 #define MQ_TEST_H
 
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -34,5 +35,11 @@
 		SKIP(return, "no write access to " MQ_CONTROL ": %s",	\
 		     strerror(errno));					\
 } while (0)
+
+/* Is this a debug kernel, one with lockdep?  It is many times slower. */
+static inline bool mq_is_debug_kernel(void)
+{
+	return !access("/proc/lockdep", F_OK);
+}
 
 #endif /* MQ_TEST_H */

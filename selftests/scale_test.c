@@ -24,12 +24,6 @@ FIXTURE(scale) {
 	int count;
 };
 
-/* A kernel with lockdep is a debug kernel. */
-static bool is_debug(void)
-{
-	return !access("/proc/lockdep", F_OK);
-}
-
 /*
  * The number of queues of a test: 1/@share of all, much fewer on a debug
  * kernel, but at least 100.
@@ -39,7 +33,7 @@ static int queue_count(int share)
 	const char *wish = getenv("SCALE_QUEUES");
 	int count = wish ? atoi(wish) : QUEUES;
 
-	if (!wish && is_debug())
+	if (!wish && mq_is_debug_kernel())
 		share *= 20;
 	return count / share > 100 ? count / share : 100;
 }
@@ -418,7 +412,7 @@ static long long slab_bytes(void)
 }
 
 #define REQUIRE_SLABS() do {						\
-	if (is_debug())							\
+	if (mq_is_debug_kernel())					\
 		SKIP(return, "a debug kernel's objects are larger");	\
 	if (sizeof(long) != 8)						\
 		SKIP(return, "the bound is for 64 bits");		\
