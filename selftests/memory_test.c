@@ -701,7 +701,7 @@ TEST_F(memory, user_who_waits_goes_on_when_that_user_has_memory_again)
 	ASSERT_TRUE(mq_wait_asleep(child, child, SYS_write));
 	EXPECT_GE(256 * 1024, used_by(MQ_NOBODY));
 	/*
-	 * Each acknowledgement frees memory of that user, whose writer
+	 * Each acknowledgment frees memory of that user, whose writer
 	 * continues.
 	 */
 	for (i = 0; i < 200; i++) {

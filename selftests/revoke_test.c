@@ -176,7 +176,7 @@ TEST_F(revoke, purged_message_frees_its_dedup_id)
 	ASSERT_EQ(0, mq_get(self->fd, "m7"));
 	EXPECT_EQ(1, REVOKE(7, 7, DEVMQ_ACTION_PURGE));
 	EXPECT_EQ(8, MQ_SEND(self->fd, .text = "m8", .dedup = "once"));
-	/* An acknowledgement does not free the id. */
+	/* An acknowledgment does not free the id. */
 	ASSERT_EQ(0, mq_get(self->fd, "m8"));
 	EXPECT_EQ(1, REVOKE(8, 8, DEVMQ_ACTION_ACK));
 	MQ_SEND(self->fd, .text = "m9", .dedup = "once");

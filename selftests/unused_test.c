@@ -85,7 +85,6 @@ TEST_F(time, setting_the_option_starts_anew)
 	ASSERT_EQ(0, mq_sysfs_set(&other, "expires_ms", "50"));
 	EXPECT_TRUE(mq_wait_until(is_gone(&other)));
 	EXPECT_LE(50 * MQ_MS, mq_boot_ns() - start);
-
 }
 
 TEST_F(time, zero_turns_the_option_off)

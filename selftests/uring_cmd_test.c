@@ -300,7 +300,7 @@ TEST_F(command, others_do_not_come_this_way)
 {
 	static const unsigned int commands[] = {
 		DEVMQ_IOC_CONSUMER, DEVMQ_IOC_PEEK, DEVMQ_IOC_PURGE,
-		DEVMQ_IOC_REDRIVE, DEVMQ_IOC_STAT, 0, ~0U,
+		DEVMQ_IOC_REDRIVE, DEVMQ_IOC_REVOKE, DEVMQ_IOC_STAT, 0, ~0U,
 		_IO(DEVMQ_IOC_MAGIC, 0xff), _IO('x', 0x10),
 	};
 	struct devmq_stat stat = { .size = sizeof(stat) };

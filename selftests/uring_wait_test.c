@@ -515,7 +515,7 @@ TEST_F(parked, consumer_without_credit_is_passed_over)
 	ASSERT_EQ(1, mq_put(self->other, "c"));
 	EXPECT_EQ(1, parked(self->fd));
 	EXPECT_EQ(1, mq_stat_of(&self->queue, ready));
-	/* An acknowledgement gives it credit, and wakes it. */
+	/* An acknowledgment gives it credit, and wakes it. */
 	ASSERT_EQ(1, mq_ack(self->fd, 1));
 	COMPLETES(0, 2);
 	EXPECT_TRUE(received(&self->receipts[0], "c"));
