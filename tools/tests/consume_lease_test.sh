@@ -176,7 +176,8 @@ test_consume_keep()
 	wait_for has "$Q" in_flight 1
 	kill -STOP $!
 	mq recv "$Q" --wait=30s -J
-	expect_json /payload hello /failures 1 /failure lease
+	# on a busy machine the first lease may end before the consumer stops
+	expect_json /payload hello /failure lease
 	kill -CONT $!
 	wait_for grep -q 'lost to its lease' "$T/err"
 	kill -TERM $!
@@ -215,7 +216,8 @@ test_consume_lease_of_a_stopped_consumer()
 	wait_for has "$Q" in_flight 1
 	kill -STOP $!
 	mq recv "$Q" --wait=30s -J
-	expect_json /payload hello /failures 1 /failure lease
+	# on a busy machine the first lease may end before the consumer stops
+	expect_json /payload hello /failure lease
 	kill -CONT $!
 	wait_for grep -q 'lost to its lease' "$T/err"
 	kill -TERM $!

@@ -49,13 +49,15 @@ test_consume_stops_in_order()
 
 	for signal in TERM HUP; do
 		make "$Q"
-		rm -f "$T/begun" "$T/done"
+		rm -f "$T/begun" "$T/done" "$T/go"
 		send "$Q" one
 		send "$Q" two
-		"$MQCTL" consume "$Q" -- sh -c \
-			">$T/begun; sleep 0.5; >$T/done" 2>"$T/err" &
+		"$MQCTL" consume "$Q" -- sh -c ">$T/begun
+			until [ -e $T/go ]; do sleep 0.02; done; >$T/done" \
+			2>"$T/err" &
 		wait_for [ -e "$T/begun" ]
 		kill -$signal $!
+		: >"$T/go"
 		wait $!
 		expect_same 0 $? "status after $signal"
 		[ -e "$T/done" ] || fail "the command could not finish"

@@ -174,7 +174,7 @@ test_consume_pauses_after_75()
 	[ $passed -ge 300000 ] || fail "it came back at once: $passed us"
 	"$MQCTL" consume "$Q" -- sh -c 'exit 75' 2>"$T/err" &
 	wait_for grep -q released "$T/err"
-	mq recv "$Q" --wait=5s -J
+	mq recv "$Q" --wait=30s -J
 	expect_json /payload hello /attempt 1 /failures 0
 	kill -TERM $!
 	wait $!
