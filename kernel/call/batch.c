@@ -474,7 +474,7 @@ static int mq_batch_wait(struct mq_ioc *ioc, struct mq_hand *h)
 			break;
 		mq_hand_close(h);
 		if (ret == -EAGAIN && mq_has_due(ioc->f->q)) {
-			cond_resched();
+			mq_lock_pause();
 			continue;
 		}
 		if (ret != -EAGAIN && ret != -EBUSY)

@@ -326,7 +326,7 @@ int mq_ioc_purge(struct mq_ioc *ioc)
 		mq_lock(q);
 		err = mq_purge_some(q, &p);
 		mq_unlock(q);
-		cond_resched();
+		mq_lock_pause();
 		/* Each caller that survives learns of all that it purged. */
 		if (err == -EAGAIN && mq_dying())
 			err = -EINTR;

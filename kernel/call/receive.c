@@ -98,7 +98,7 @@ static struct mq_entry *mq_pick(struct mq_file *f)
 	struct mq_entry *e;
 
 	while ((e = mq_pick_now(f)) == ERR_PTR(-EAGAIN) && mq_has_due(f->q))
-		cond_resched();
+		mq_lock_pause();
 	return e;
 }
 

@@ -169,7 +169,7 @@ static struct mq_entry *mq_redrive_find(struct mq_redrive *r)
 		if (e != ERR_PTR(-EAGAIN))
 			return e;
 		mq_unlock(q);
-		cond_resched();
+		mq_lock_pause();
 		mq_lock(q);
 	}
 }

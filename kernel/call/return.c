@@ -40,7 +40,7 @@ void mq_deliveries_return(struct mq_file *f)
 			mq_delivery_return_locked(f, e);
 		}
 		mq_unlock(q);
-		cond_resched();
+		mq_lock_pause();
 		if (needs)
 			detail = mq_detail_alloc();
 	} while (needs || n == MQ_PORTION);
@@ -62,6 +62,6 @@ void mq_deliveries_discard(struct mq_file *f)
 			mq_queue_unlink_locked(q, e);
 		}
 		mq_unlock(q);
-		cond_resched();
+		mq_lock_pause();
 	} while (e);
 }

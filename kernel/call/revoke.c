@@ -118,7 +118,7 @@ static int mq_revoke_all(struct mq_file *f, struct mq_revoke *r)
 		mq_lock(q);
 		err = mq_revoke_some(q, r);
 		mq_unlock(q);
-		cond_resched();
+		mq_lock_pause();
 		if (err == -EAGAIN && mq_dying())
 			err = -EINTR;
 		if (err == -EAGAIN && !r->detail)

@@ -164,7 +164,7 @@ noinline int mq_send_prepare_retry(struct mq_queue *q)
 	if (mq_dying())
 		return -EINTR;
 	mq_overflow_prepare(q);
-	cond_resched();
+	mq_lock_pause();
 	return 0;
 }
 

@@ -144,7 +144,7 @@ static void mq_settle_range(struct mq_file *f, struct devmq_settlement *s,
 		if (!list_empty(&acked))
 			mq_entries_free_plain(&acked, rare);
 		s->settled += n;
-		cond_resched();
+		mq_lock_pause();
 		if (more && !detail)
 			detail = mq_detail_alloc();
 	}

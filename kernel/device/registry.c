@@ -600,7 +600,7 @@ static void mq_queue_work(struct work_struct *work)
 	mq_lock_current(q);
 	while (mq_dedup_trim_locked(q)) {
 		mq_unlock(q);
-		cond_resched();
+		mq_lock_pause();
 		mq_lock(q);
 	}
 	q->clocks[MQ_BOOTTIME].armed = MQ_NEVER;

@@ -68,6 +68,6 @@ void mq_queue_drain(struct mq_queue *q)
 			mq_cursor_unlink_locked(q, &c);
 		}
 		mq_unlock(q);
-		cond_resched();
+		mq_lock_pause();
 	} while (e);
 }

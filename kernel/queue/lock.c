@@ -39,6 +39,24 @@ void mq_lock(struct mq_queue *q) __acquires(&q->lock)
 		mq_due_catch_up(q);
 }
 
+/* How often a loop relaxes the CPU between two portions. */
+#define MQ_PAUSES	32
+
+/*
+ * Let others have the lock, between two portions of a loop that has dropped it.
+ * A spinlock goes to the next one that waits, except in a virtual machine whose
+ * hypervisor does not help with locks: there whoever has just dropped it is the
+ * first to take it again, and the others would wait for the whole loop.
+ */
+void mq_lock_pause(void)
+{
+	unsigned int n;
+
+	cond_resched();
+	for (n = 0; n < MQ_PAUSES; n++)
+		cpu_relax();
+}
+
 /*
  * Take the lock, and do all that is due, for a caller that shows the queue to
  * somebody. Stop if the caller is being killed.
@@ -48,7 +66,7 @@ void mq_lock_current(struct mq_queue *q) __acquires(&q->lock)
 	mq_lock(q);
 	while (unlikely(mq_has_due(q)) && !q->gone && !mq_dying()) {
 		mq_unlock(q);
-		cond_resched();
+		mq_lock_pause();
 		mq_lock(q);
 	}
 }

@@ -19,6 +19,7 @@ enum mq_arrival { MQ_ARRIVES_DEAD, MQ_ARRIVES_ANEW, MQ_ARRIVES_MOVED };
 
 void mq_lock(struct mq_queue *q) __acquires(&q->lock);
 void mq_lock_current(struct mq_queue *q) __acquires(&q->lock);
+void mq_lock_pause(void);
 void mq_queue_add_moved(struct mq_queue *q, struct mq_entry *e, enum mq_arrival how);
 void mq_unlinked_dispose(struct list_head *out);
 void mq_unlock(struct mq_queue *q) __releases(&q->lock);
