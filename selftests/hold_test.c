@@ -35,7 +35,7 @@
  * A call that waits for portions, and not for the whole operation, takes a
  * smaller part of its time than this.
  */
-#define SHARE		20
+#define SHARE		3
 /* How long a killed process may take to exit. */
 #define DEATH_NS	(4 * MQ_SECOND)
 
