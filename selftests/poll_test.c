@@ -12,8 +12,10 @@
 #include "helpers/settle.h"
 #include "helpers/thread.h"
 
-/* A debug kernel needs minutes for each thousand of pollers. */
+/* A debug kernel needs minutes for some thousands of pollers. */
 #define MANY	(mq_is_debug_kernel() ? 400 : 4000)
+/* The most descriptors of a test: each poller may have two. */
+#define FDS	8000
 /* How many messages are sent while pollers come and go. */
 #define MESSAGES	(mq_is_debug_kernel() ? 1000 : 3000)
 
@@ -27,12 +29,12 @@ FIXTURE(poll) {
 
 FIXTURE_SETUP(poll)
 {
-	struct rlimit limit = { 3 * MANY, 3 * MANY };
+	struct rlimit limit = { FDS + 4000, FDS + 4000 };
 
 	MQ_REQUIRE();
 	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &limit));
 	self->count = 0;
-	self->fds = calloc(2 * MANY, sizeof(*self->fds));
+	self->fds = calloc(FDS, sizeof(*self->fds));
 	ASSERT_NE(NULL, self->fds);
 	MQ_OPEN_QUEUE("max_bytes=1M");
 	MQ_OPEN(file, O_RDWR);
