@@ -185,6 +185,7 @@ static int mq_look(struct mq_file *f, struct mq_cursor *c, struct devmq_peek *a)
 			return -EINTR;
 		err = mq_view_next(&l, &v);
 		if (err == -EAGAIN) {
+			mq_lock_pause();
 			err = 0;
 		} else if (!err) {
 			err = mq_view_show(&v, a, a->payload_max);

@@ -27,6 +27,7 @@
 #include "queue/clock.h"
 #include "queue/compact.h"
 #include "queue/held.h"
+#include "queue/lock.h"
 #include "queue/order.h"
 #include "queue/queue.h"
 #include "queue/ready.h"
@@ -195,7 +196,7 @@ static bool mq_compact(struct mq_store *s)
 			room = mq_compact_move(q, &c, e, after);
 			mq_chunk_put(mq_chunk_of(e), MQ_CHUNK_ONE);
 		}
-		cond_resched();
+		mq_lock_pause();
 	} while (e && room && !mq_dying());
 	spin_lock(&q->lock);
 	mq_cursor_unlink_locked(q, &c);
