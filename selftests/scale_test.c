@@ -34,7 +34,7 @@ static int queue_count(int share)
 	int count = wish ? atoi(wish) : QUEUES;
 
 	if (!wish && mq_is_debug_kernel())
-		share *= 20;
+		share *= 100;
 	return count / share > 100 ? count / share : 100;
 }
 
