@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * The format of a journal, byte by byte. All numbers are little-endian, all
+ * offsets and sizes in bytes.
+ *
+ *   0                     superblock
+ *   MQ_J_COPY             a copy of the superblock
+ *   MQ_J_SEGMENTS         segments of equal size, up to the end
+ *
+ * A segment begins with a header, and goes on with blocks, one behind the
+ * other. A block has records. New segments are numbered from 1 on: a place in
+ * the file is used again under another number, by its sequence, when nothing in
+ * it is needed any more.
+ *
+ * There are two streams of segments. New records go to the open segment of the
+ * hot stream. The cleaner, which makes room, copies what is still needed out of
+ * a segment to the open one of the cold stream.
+ *
+ * Records say what became of an object; objects are queues and messages. Each
+ * object has a serial number that no other object of the journal ever gets, and
+ * each of its records a version. The highest version holds, wherever it stands;
+ * an end is final. So records may be read in any order, and twice.
+ */
+#ifndef MQ_JOURNAL_FORMAT_H
+#define MQ_JOURNAL_FORMAT_H
+
+#include <linux/types.h>
+
+#define MQ_J_COPY		4096
+#define MQ_J_SEGMENTS		65536
+#define MQ_J_VERSION		1
+
+/* The least and the most bytes of a segment, and the most segments. */
+#define MQ_J_SEGMENT_MIN	(256 << 10)
+#define MQ_J_SEGMENT_MAX	(64 << 20)
+#define MQ_J_COUNT_MIN		8
+#define MQ_J_COUNT_MAX		8192
+
+/* The least and the most bytes of a unit: headers and blocks have whole ones. */
+#define MQ_J_UNIT_MIN		512
+#define MQ_J_UNIT_MAX		4096
+
+/* The most bytes of a block, unless one record needs more. */
+#define MQ_J_BLOCK_MAX		65536
+
+#define MQ_J_MAGIC		"devmq\r\nJ"
+#define MQ_J_MAGIC_SEGMENT	0x53716d64	/* dmqS */
+#define MQ_J_MAGIC_BLOCK	0x42716d64	/* dmqB */
+
+/**
+ * struct mq_j_super - what the journal is, written once
+ * @version: MQ_J_VERSION
+ * @unit: bytes of a unit
+ * @uuid: which journal this is, random
+ * @segment_size: bytes of a segment
+ * @count: number of segments
+ * @compat: features that a reader may ignore
+ * @incompat: features without which a reader must not go on
+ * @created: when it was made, in nanoseconds, CLOCK_REALTIME
+ * @reserved: 0
+ * @crc: CRC-32C of the bytes before it, with ~0 as the seed
+ * @magic: MQ_J_MAGIC; the last bytes, so that half a superblock is none
+ */
+struct mq_j_super {
+	__le32	version;
+	__le32	unit;
+	__u8	uuid[16];
+	__le32	segment_size;
+	__le32	count;
+	__le64	compat;
+	__le64	incompat;
+	__le64	created;
+	__u8	reserved[68];
+	__le32	crc;
+	__u8	magic[8];
+};
+
+enum mq_j_streams { MQ_J_HOT, MQ_J_COLD, MQ_J_STREAMS };
+
+/**
+ * struct mq_j_mark - up to where a stream is known to be on stable storage
+ * @sequence: of the segment; 0: nothing of this stream
+ * @offset: in the segment: where the next block begins, or would
+ * @reserved: 0
+ */
+struct mq_j_mark {
+	__le64	sequence;
+	__le32	offset;
+	__le32	reserved;
+};
+
+/**
+ * struct mq_j_segment - the header of a segment
+ * @magic: MQ_J_MAGIC_SEGMENT
+ * @crc: CRC-32C of the header with 0 in this place, with the seed of the epoch
+ * @size: bytes of the header with @map, in whole units
+ * @stream: enum mq_j_streams
+ * @uuid: the journal's
+ * @epoch: random, another one each time the journal is attached; the seed of
+ *	all checksums in the segment is made of it and the uuid
+ * @epochs: how often the journal was attached before; orders epochs
+ * @sequence: number of the segment
+ * @serial: no object has this serial or a higher one in segments before
+ * @position: place of the segment in the file, from 0 on
+ * @count: number of places, as in the superblock
+ * @marks: up to where the streams were flushed when the header was made
+ * @map: for each place the sequence of the segment there that was needed when
+ *	the header was made, or 0: what else stands there is of no interest
+ */
+struct mq_j_segment {
+	__le32	magic;
+	__le32	crc;
+	__le32	size;
+	__le32	stream;
+	__u8	uuid[16];
+	__le64	epoch;
+	__le64	epochs;
+	__le64	sequence;
+	__le64	serial;
+	__le32	position;
+	__le32	count;
+	struct mq_j_mark marks[MQ_J_STREAMS];
+	__le64	map[];
+};
+
+/**
+ * struct mq_j_block - the header of a block
+ * @magic: MQ_J_MAGIC_BLOCK
+ * @crc: CRC-32C of the block with 0 in this place, with the seed of the epoch
+ * @size: bytes of the block, in whole units
+ * @used: bytes of this header and of the records
+ * @sequence: of the segment
+ * @offset: of the block in the segment
+ * @flags: MQ_J_BLOCK_LAST or 0
+ * @marks: up to where the streams were flushed when the block was made
+ */
+struct mq_j_block {
+	__le32	magic;
+	__le32	crc;
+	__le32	size;
+	__le32	used;
+	__le64	sequence;
+	__le32	offset;
+	__le32	flags;
+	struct mq_j_mark marks[MQ_J_STREAMS];
+};
+
+/* The segment has no further block. */
+#define MQ_J_BLOCK_LAST		1
+
+/**
+ * enum mq_j_types - what a record is
+ * @MQ_J_QUEUE: a queue: what it is
+ * @MQ_J_QUEUE_END: a queue was removed, and its messages with it
+ * @MQ_J_CEILING: ids and deliveries of a queue that may have been used
+ * @MQ_J_MESSAGE: a message, whole; in one queue or, of a topic, in several
+ * @MQ_J_STATE: what became of a message since
+ * @MQ_J_END: messages that are gone
+ * @MQ_J_DEDUP: a de-duplication id that outlives its message
+ */
+enum mq_j_types {
+	MQ_J_QUEUE = 1,
+	MQ_J_QUEUE_END,
+	MQ_J_CEILING,
+	MQ_J_MESSAGE,
+	MQ_J_STATE,
+	MQ_J_END,
+	MQ_J_DEDUP,
+};
+
+/**
+ * struct mq_j_record - what each record begins with
+ * @size: bytes of the record, this included, without the padding to a multiple
+ *	of 8 that follows it
+ * @type: enum mq_j_types; a reader that does not know it refuses the journal
+ * @reserved: 0
+ */
+struct mq_j_record {
+	__le32	size;
+	__u8	type;
+	__u8	reserved[3];
+};
+
+/**
+ * struct mq_j_queue - MQ_J_QUEUE
+ * @serial: of the queue
+ * @version: of this record among those of the queue
+ * @uid: owner of its node
+ * @gid: group of its node
+ * @mode: permissions of its node
+ * @name_size: bytes of the name
+ * @options_size: bytes of the options
+ *
+ * The name follows, and the options that differ from their defaults, as words
+ * "NAME=VALUE" with spaces between them.
+ */
+struct mq_j_queue {
+	struct mq_j_record r;
+	__le64	serial;
+	__le32	version;
+	__le32	uid;
+	__le32	gid;
+	__le32	mode;
+	__le16	name_size;
+	__le16	options_size;
+	__u8	reserved[4];
+};
+
+/**
+ * struct mq_j_queue_end - MQ_J_QUEUE_END
+ * @serial: of the queue
+ */
+struct mq_j_queue_end {
+	struct mq_j_record r;
+	__le64	serial;
+};
+
+/**
+ * struct mq_j_ceiling - MQ_J_CEILING; of several, the highest numbers hold
+ * @queue: serial of the queue
+ * @next_id: no id from here on was told to anybody
+ * @delivered: no message with an id from here on was delivered
+ */
+struct mq_j_ceiling {
+	struct mq_j_record r;
+	__le64	queue;
+	__le64	next_id;
+	__le64	delivered;
+};
+
+/**
+ * struct mq_j_state - where a message is, and how
+ * @serial: of the message in this queue
+ * @queue: serial of the queue
+ * @id: of the message in the queue
+ * @due_ns: delayed: when that ends, CLOCK_REALTIME
+ * @expires_ns: when its time to live ends, CLOCK_REALTIME; 0: never
+ * @origin_id: of a dead letter: its id in the queue where it died
+ * @version: of this state among those of the message
+ * @attempt: how often it was handed out
+ * @failures: how many of its deliveries failed
+ * @forgiven: how many of these do not count
+ * @state: enum devmq_state, not in flight
+ * @priority: its level
+ * @failure: enum devmq_failure
+ * @origin_size: bytes of the name of the queue where it died
+ * @reason: why it died
+ * @note_size: bytes of the note
+ *
+ * The name of the origin and the note follow.
+ */
+struct mq_j_state {
+	__le64	serial;
+	__le64	queue;
+	__le64	id;
+	__le64	due_ns;
+	__le64	expires_ns;
+	__le64	origin_id;
+	__le32	version;
+	__le32	attempt;
+	__le32	failures;
+	__le32	forgiven;
+	__u8	state;
+	__u8	priority;
+	__u8	failure;
+	__u8	origin_size;
+	__le16	reason;
+	__le16	note_size;
+};
+
+/**
+ * struct mq_j_state_record - MQ_J_STATE
+ * @s: the state; a record of it without its message is of no interest
+ */
+struct mq_j_state_record {
+	struct mq_j_record r;
+	struct mq_j_state s;
+};
+
+/**
+ * struct mq_j_message - MQ_J_MESSAGE
+ * @time_ns: when it was sent, CLOCK_REALTIME
+ * @uid: of the sender
+ * @gid: of the sender
+ * @pid: of the sender
+ * @payload_size: bytes of the payload
+ * @key_size: bytes of the key
+ * @headers_size: bytes of the headers
+ * @copies: in how many queues it is
+ * @copies_size: bytes of all copies
+ *
+ * The copies follow: for each a struct mq_j_state with what follows it, padded
+ * to a multiple of 8. Then the key, the headers and the payload.
+ */
+struct mq_j_message {
+	struct mq_j_record r;
+	__le64	time_ns;
+	__le32	uid;
+	__le32	gid;
+	__le32	pid;
+	__le32	payload_size;
+	__le16	key_size;
+	__le16	headers_size;
+	__le16	copies;
+	__u8	reserved[2];
+	__le32	copies_size;
+	__u8	reserved2[4];
+};
+
+/**
+ * struct mq_j_gone - a message that is gone
+ * @serial: of the message in its queue
+ * @segment: sequence of the last segment with a copy of it. While that is in the
+ *	map of a segment on stable storage, this record is needed
+ */
+struct mq_j_gone {
+	__le64	serial;
+	__le64	segment;
+};
+
+/**
+ * struct mq_j_end - MQ_J_END
+ * @gone: as many as the size of the record says
+ */
+struct mq_j_end {
+	struct mq_j_record r;
+	struct mq_j_gone gone[];
+};
+
+/**
+ * struct mq_j_dedup - MQ_J_DEDUP
+ * @queue: serial of the queue
+ * @id: of the message that was sent with it
+ * @until_ns: when the window ends, CLOCK_REALTIME
+ *
+ * The de-duplication id follows.
+ */
+struct mq_j_dedup {
+	struct mq_j_record r;
+	__le64	queue;
+	__le64	id;
+	__le64	until_ns;
+};
+
+#endif /* MQ_JOURNAL_FORMAT_H */

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the pure parts of the journal need of their world: the format, its
+ * checks, the scan and the replay. They also build in user space, where the
+ * command uses them and tests run them by the million.
+ */
+#ifndef MQ_JOURNAL_PURE_H
+#define MQ_JOURNAL_PURE_H
+
+#ifdef __KERNEL__
+
+#include <linux/align.h>
+#include <linux/crc32c.h>
+#include <linux/errno.h>
+#include <linux/minmax.h>
+#include <linux/mm.h>
+#include <linux/string.h>
+#include <linux/types.h>
+#include <asm/byteorder.h>
+
+#define mq_j_crc(crc, data, size)	crc32c(crc, data, size)
+#define mq_j_alloc(size)		kvzalloc(size, GFP_KERNEL_ACCOUNT)
+#define mq_j_free(p)			kvfree(p)
+
+#else
+
+#include <endian.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <linux/types.h>
+
+typedef uint8_t u8;
+typedef uint16_t u16;
+typedef uint32_t u32;
+typedef uint64_t u64;
+
+#define le16_to_cpu	le16toh
+#define le32_to_cpu	le32toh
+#define le64_to_cpu	le64toh
+#define cpu_to_le16	htole16
+#define cpu_to_le32	htole32
+#define cpu_to_le64	htole64
+#define ALIGN(n, to)	(((n) + (to) - 1) & ~((__typeof__(n))(to) - 1))
+#define IS_ALIGNED(n, to) (!((n) & ((__typeof__(n))(to) - 1)))
+#define min(a, b)	((a) < (b) ? (a) : (b))
+
+/* CRC-32C without the inversions, as the kernel's crc32c() has it. */
+u32 mq_j_crc(u32 crc, const void *data, size_t size);
+#define mq_j_alloc(size)		calloc(1, size)
+#define mq_j_free(p)			free(p)
+
+#endif
+
+#endif /* MQ_JOURNAL_PURE_H */

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Records: going through those of a block, and their parts. A record is checked
+ * once, by mq_j_record_is_valid(); after that its sizes can be relied on. A
+ * checksum that is right is no proof that a record is: the file may have been
+ * made to do harm.
+ */
+#include "journal/record.h"
+
+#include <linux/devmq.h>
+
+/* Return the bytes of a state with its texts, padded. */
+static u32 mq_j_state_size(const struct mq_j_state *s)
+{
+	return ALIGN((u32)sizeof(*s) + s->origin_size +
+		     le16_to_cpu(s->note_size), 8);
+}
+
+static bool mq_j_state_is_valid(const struct mq_j_state *s, u32 room)
+{
+	if (room < sizeof(*s) || room < mq_j_state_size(s))
+		return false;
+	if (!s->serial || !s->queue || !s->id ||
+	    s->origin_size > DEVMQ_NAME_MAX ||
+	    le16_to_cpu(s->note_size) > DEVMQ_NOTE_MAX)
+		return false;
+	switch (s->state) {
+	case DEVMQ_STATE_READY:
+	case DEVMQ_STATE_DELAYED:
+	case DEVMQ_STATE_DEFERRED:
+	case DEVMQ_STATE_DEAD:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool mq_j_queue_is_valid(const struct mq_j_queue *q, u32 size)
+{
+	u32 name = le16_to_cpu(q->name_size);
+
+	return q->serial && name && name <= DEVMQ_NAME_MAX &&
+	       size == sizeof(*q) + name + le16_to_cpu(q->options_size);
+}
+
+static bool mq_j_message_is_valid(const struct mq_j_message *m, u32 size)
+{
+	u32 copies = le16_to_cpu(m->copies), room = le32_to_cpu(m->copies_size);
+	const u8 *at = (const u8 *)(m + 1);
+	u64 sum = sizeof(*m) + (u64)room + le16_to_cpu(m->key_size) +
+		  le16_to_cpu(m->headers_size) + le32_to_cpu(m->payload_size);
+
+	if (sum != size || !copies || !IS_ALIGNED(room, 8))
+		return false;
+	for (; copies; copies--) {
+		const struct mq_j_state *s = (const void *)at;
+
+		if (!mq_j_state_is_valid(s, room))
+			return false;
+		at += mq_j_state_size(s);
+		room -= mq_j_state_size(s);
+	}
+	return !room;
+}
+
+static bool mq_j_end_is_valid(const struct mq_j_end *e, u32 size)
+{
+	u32 i, n = mq_j_end_count(e);
+
+	if (!n || size != sizeof(*e) + n * sizeof(*e->gone))
+		return false;
+	for (i = 0; i < n; i++)
+		if (!e->gone[i].serial || !e->gone[i].segment)
+			return false;
+	return true;
+}
+
+/**
+ * mq_j_record_is_valid - check a record
+ * @r: the record; all of its bytes are there
+ *
+ * Return: true if its type is known and its sizes agree with each other.
+ */
+bool mq_j_record_is_valid(const struct mq_j_record *r)
+{
+	u32 size = le32_to_cpu(r->size);
+
+	switch (r->type) {
+	case MQ_J_QUEUE:
+		return size >= sizeof(struct mq_j_queue) &&
+		       mq_j_queue_is_valid((const void *)r, size);
+	case MQ_J_QUEUE_END:
+		return size == sizeof(struct mq_j_queue_end) &&
+		       ((const struct mq_j_queue_end *)r)->serial;
+	case MQ_J_CEILING:
+		return size == sizeof(struct mq_j_ceiling) &&
+		       ((const struct mq_j_ceiling *)r)->queue;
+	case MQ_J_MESSAGE:
+		return size >= sizeof(struct mq_j_message) &&
+		       mq_j_message_is_valid((const void *)r, size);
+	case MQ_J_STATE: {
+		const struct mq_j_state_record *s = (const void *)r;
+
+		return size >= sizeof(*s) &&
+		       mq_j_state_is_valid(&s->s, size - sizeof(*r)) &&
+		       size == sizeof(*r) + mq_j_state_size(&s->s);
+	}
+	case MQ_J_END:
+		return size >= sizeof(struct mq_j_end) &&
+		       mq_j_end_is_valid((const void *)r, size);
+	case MQ_J_DEDUP: {
+		const struct mq_j_dedup *d = (const void *)r;
+
+		return size > sizeof(*d) && d->queue && d->id &&
+		       size - sizeof(*d) <= DEVMQ_KEY_MAX;
+	}
+	default:
+		return false;
+	}
+}
+
+/**
+ * mq_j_record_next - go through the records of a block
+ * @b: a valid block
+ * @offset: where the next record begins, or 0 to begin; moves on
+ *
+ * Return: the record, which mq_j_record_is_valid() has to look at. NULL: there
+ * is no further one, or no room for one; then @offset is the end of the records
+ * or is not.
+ */
+const struct mq_j_record *mq_j_record_next(const struct mq_j_block *b,
+					   u32 *offset)
+{
+	u32 used = le32_to_cpu(b->used), at = *offset ?: sizeof(*b), size;
+	const struct mq_j_record *r = (const void *)((const u8 *)b + at);
+
+	*offset = at;
+	if (used - at < sizeof(*r))
+		return NULL;
+	size = le32_to_cpu(r->size);
+	if (size < sizeof(*r) || size > used - at ||
+	    ALIGN((u64)size, 8) > used - at)
+		return NULL;
+	*offset = at + ALIGN(size, 8);
+	return r;
+}
+
+void mq_j_queue_parts(const struct mq_j_queue *q, struct mq_j_bytes *name,
+		      struct mq_j_bytes *options)
+{
+	name->at = q + 1;
+	name->size = le16_to_cpu(q->name_size);
+	options->at = (const u8 *)name->at + name->size;
+	options->size = le16_to_cpu(q->options_size);
+}
+
+void mq_j_state_parts(const struct mq_j_state *s, struct mq_j_copy *copy)
+{
+	copy->s = s;
+	copy->origin.at = s + 1;
+	copy->origin.size = s->origin_size;
+	copy->note.at = (const u8 *)copy->origin.at + copy->origin.size;
+	copy->note.size = le16_to_cpu(s->note_size);
+}
+
+void mq_j_copies_begin(const struct mq_j_message *m, struct mq_j_copies *all)
+{
+	all->at = (const u8 *)(m + 1);
+	all->left = le16_to_cpu(m->copies);
+}
+
+/* Take the next copy. Return whether there is one. */
+bool mq_j_copies_next(struct mq_j_copies *all, struct mq_j_copy *copy)
+{
+	if (!all->left)
+		return false;
+	mq_j_state_parts((const void *)all->at, copy);
+	all->at += mq_j_state_size(copy->s);
+	all->left--;
+	return true;
+}
+
+void mq_j_message_parts(const struct mq_j_message *m, struct mq_j_bytes *key,
+			struct mq_j_bytes *headers, struct mq_j_bytes *payload)
+{
+	key->at = (const u8 *)(m + 1) + le32_to_cpu(m->copies_size);
+	key->size = le16_to_cpu(m->key_size);
+	headers->at = (const u8 *)key->at + key->size;
+	headers->size = le16_to_cpu(m->headers_size);
+	payload->at = (const u8 *)headers->at + headers->size;
+	payload->size = le32_to_cpu(m->payload_size);
+}
+
+/* Return how many messages an end is of. */
+u32 mq_j_end_count(const struct mq_j_end *e)
+{
+	return (le32_to_cpu(e->r.size) - sizeof(*e)) / sizeof(*e->gone);
+}
+
+void mq_j_dedup_id(const struct mq_j_dedup *d, struct mq_j_bytes *id)
+{
+	id->at = d + 1;
+	id->size = le32_to_cpu(d->r.size) - sizeof(*d);
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Finding what a journal has: segments, blocks, the end of each stream. */
+#ifndef MQ_JOURNAL_SCAN_H
+#define MQ_JOURNAL_SCAN_H
+
+#include "journal/block.h"
+#include "journal/pure.h"
+
+/**
+ * struct mq_j_source - where a journal is read from
+ * @read: read @size bytes at @at; 0 or a negative errno
+ * @context: what @read is called with
+ * @size: bytes of the file or the device
+ */
+struct mq_j_source {
+	int	(*read)(void *context, u64 at, void *to, u32 size);
+	void	*context;
+	u64	size;
+};
+
+/**
+ * struct mq_j_fault - what is wrong with a journal
+ * @what: in words, or NULL: nothing
+ * @at: where in the file
+ * @sequence: of the segment, or 0
+ */
+struct mq_j_fault {
+	const char	*what;
+	u64		at;
+	u64		sequence;
+};
+
+/**
+ * struct mq_j_segment_info - a segment
+ * @sequence: its number; 0: nothing that is needed is at this place
+ * @epochs: of its header
+ * @seed: of its checksums
+ * @stream: enum mq_j_streams
+ */
+struct mq_j_segment_info {
+	u64	sequence;
+	u64	epochs;
+	u32	seed;
+	u32	stream;
+};
+
+/**
+ * struct mq_j_tail - the end of a stream
+ * @end: behind the last block; sequence 0: the stream has no segment
+ * @position: of the open segment in the file
+ * @cut: bytes behind @end that the crash tore, up to the last that were written
+ * @closed: the segment has its last block
+ */
+struct mq_j_tail {
+	struct mq_j_place	end;
+	u32			position;
+	u32			cut;
+	bool			closed;
+};
+
+/**
+ * struct mq_j_log - a journal that was opened for reading
+ * @source: where it is read from
+ * @shape: what its superblock says
+ * @epochs: how often it was attached
+ * @sequence: the highest number of a segment
+ * @serial: no object in closed segments has this serial or a higher one
+ * @marks: up to where the streams are known to be flushed
+ * @tails: their ends
+ * @fault: what is wrong, if a function returned -EUCLEAN
+ * @buffer: a segment
+ * @segments: for each place
+ */
+struct mq_j_log {
+	const struct mq_j_source	*source;
+	struct mq_j_shape		shape;
+	u64				epochs;
+	u64				sequence;
+	u64				serial;
+	struct mq_j_place		marks[MQ_J_STREAMS];
+	struct mq_j_tail		tails[MQ_J_STREAMS];
+	struct mq_j_fault		fault;
+	u8				*buffer;
+	struct mq_j_segment_info	*segments;
+};
+
+int mq_j_log_open(struct mq_j_log *log, const struct mq_j_source *source);
+void mq_j_log_close(struct mq_j_log *log);
+int mq_j_segment_load(struct mq_j_log *log, u32 position, u32 *end);
+const struct mq_j_block *mq_j_block_next(const struct mq_j_log *log, u32 end,
+					 u32 *offset);
+int mq_j_damaged(struct mq_j_log *log, const char *what, u32 position,
+		 u32 offset);
+
+#endif /* MQ_JOURNAL_SCAN_H */
