@@ -151,16 +151,14 @@ struct mq_j_block {
 /**
  * enum mq_j_types - what a record is
  * @MQ_J_QUEUE: a queue: what it is
- * @MQ_J_QUEUE_END: a queue was removed, and its messages with it
  * @MQ_J_CEILING: ids and deliveries of a queue that may have been used
  * @MQ_J_MESSAGE: a message, whole; in one queue or, of a topic, in several
  * @MQ_J_STATE: what became of a message since
- * @MQ_J_END: messages that are gone
+ * @MQ_J_END: objects that are gone
  * @MQ_J_DEDUP: a de-duplication id that outlives its message
  */
 enum mq_j_types {
 	MQ_J_QUEUE = 1,
-	MQ_J_QUEUE_END,
 	MQ_J_CEILING,
 	MQ_J_MESSAGE,
 	MQ_J_STATE,
@@ -207,17 +205,8 @@ struct mq_j_queue {
 };
 
 /**
- * struct mq_j_queue_end - MQ_J_QUEUE_END
- * @serial: of the queue
- */
-struct mq_j_queue_end {
-	struct mq_j_record r;
-	__le64	serial;
-};
-
-/**
  * struct mq_j_ceiling - MQ_J_CEILING; of several, the highest numbers hold
- * @queue: serial of the queue
+ * @queue: serial of the queue; of no interest without that queue
  * @next_id: no id from here on was told to anybody
  * @delivered: no message with an id from here on was delivered
  */
@@ -308,10 +297,12 @@ struct mq_j_message {
 };
 
 /**
- * struct mq_j_gone - a message that is gone
- * @serial: of the message in its queue
- * @segment: sequence of the last segment with a copy of it. While that is in the
- *	map of a segment on stable storage, this record is needed
+ * struct mq_j_gone - a message or a queue that is gone
+ * @serial: of the message in its queue, or of the queue. A queue ends after all
+ *	of its messages
+ * @segment: sequence of the last segment with the whole message, or with what
+ *	the queue is. While that is in the map of a segment on stable storage,
+ *	this record is needed
  */
 struct mq_j_gone {
 	__le64	serial;

@@ -89,9 +89,6 @@ bool mq_j_record_is_valid(const struct mq_j_record *r)
 	case MQ_J_QUEUE:
 		return size >= sizeof(struct mq_j_queue) &&
 		       mq_j_queue_is_valid((const void *)r, size);
-	case MQ_J_QUEUE_END:
-		return size == sizeof(struct mq_j_queue_end) &&
-		       ((const struct mq_j_queue_end *)r)->serial;
 	case MQ_J_CEILING:
 		return size == sizeof(struct mq_j_ceiling) &&
 		       ((const struct mq_j_ceiling *)r)->queue;

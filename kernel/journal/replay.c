@@ -7,11 +7,14 @@
  * messages, which are then not even made. Nothing depends on that order: of the
  * states of a message the highest version holds, an end is final.
  *
- * A state without its message is of no interest: the segment that had the
- * message is not needed any more, so it is gone. A message whose queue was
- * removed is gone with it.
+ * A state without its message is of no interest, nor are ceilings without their
+ * queue: the segment that had the message or the queue is not needed any more,
+ * so it is gone. A message of a queue that is gone is gone, too.
  */
 #include "journal/replay.h"
+
+/* What an object is. That of an end is not known until another record is read. */
+enum mq_j_kinds { MQ_J_UNKNOWN, MQ_J_IS_QUEUE, MQ_J_IS_MESSAGE };
 
 /**
  * struct mq_j_object - a queue or a message
@@ -24,7 +27,7 @@
  * @next_id: a queue: see struct mq_j_ceiling
  * @delivered: a queue: see struct mq_j_ceiling
  * @version: the highest that was read
- * @is_queue: it is a queue
+ * @kind: what it is
  * @ended: it is gone
  */
 struct mq_j_object {
@@ -37,7 +40,7 @@ struct mq_j_object {
 	u64			next_id;
 	u64			delivered;
 	u32			version;
-	bool			is_queue;
+	enum mq_j_kinds		kind;
 	bool			ended;
 };
 
@@ -109,23 +112,28 @@ static int mq_j_table_grow(struct mq_j_table *t)
 	return 0;
 }
 
-/* Return an object, which is new if nothing was read of it yet; or NULL. */
-static struct mq_j_object *mq_j_object(struct mq_j_table *t, u64 serial,
-				       bool is_queue)
+/*
+ * Return an object in @to, which is new if nothing was read of it yet. Return 0,
+ * -ENOMEM, or -EUCLEAN: it is of another kind.
+ */
+static int mq_j_object(struct mq_j_table *t, u64 serial, enum mq_j_kinds kind,
+		       struct mq_j_object **to)
 {
 	struct mq_j_object *o;
 
 	if (4 * t->count >= 3 * t->size && mq_j_table_grow(t))
-		return NULL;
+		return -ENOMEM;
 	o = mq_j_object_at(t->objects, t->size, serial);
 	if (!o->serial) {
 		o->serial = serial;
-		o->is_queue = is_queue;
 		t->count++;
 	}
 	if (t->serial <= serial)
 		t->serial = serial + 1;
-	return o;
+	if (!o->kind)
+		o->kind = kind;
+	*to = o;
+	return !kind || o->kind == kind ? 0 : -EUCLEAN;
 }
 
 /* Return an object, or NULL if nothing was read of it. */
@@ -160,14 +168,13 @@ static void mq_j_object_clear(struct mq_j_table *t, struct mq_j_object *o)
 	o->record = NULL;
 }
 
-static int mq_j_object_end(struct mq_j_table *t, u64 serial, bool is_queue)
+static int mq_j_object_end(struct mq_j_table *t, u64 serial)
 {
-	struct mq_j_object *o = mq_j_object(t, serial, is_queue);
+	struct mq_j_object *o;
+	int err = mq_j_object(t, serial, MQ_J_UNKNOWN, &o);
 
-	if (!o)
-		return -ENOMEM;
-	if (o->is_queue != is_queue)
-		return -EUCLEAN;
+	if (err)
+		return err;
 	mq_j_object_clear(t, o);
 	o->ended = true;
 	return 0;
@@ -179,26 +186,20 @@ static int mq_j_read_end(struct mq_j_table *t, const struct mq_j_end *e)
 	int err = 0;
 
 	for (i = 0; i < n && !err; i++)
-		err = mq_j_object_end(t, le64_to_cpu(e->gone[i].serial), false);
+		err = mq_j_object_end(t, le64_to_cpu(e->gone[i].serial));
 	return err;
-}
-
-static int mq_j_read_queue_end(struct mq_j_table *t,
-			       const struct mq_j_queue_end *e)
-{
-	return mq_j_object_end(t, le64_to_cpu(e->serial), true);
 }
 
 static int mq_j_read_queue(struct mq_j_table *t, const struct mq_j_queue *q)
 {
-	struct mq_j_object *o = mq_j_object(t, le64_to_cpu(q->serial), true);
 	u32 version = le32_to_cpu(q->version);
+	struct mq_j_object *o;
 	void *copy;
+	int err;
 
-	if (!o)
-		return -ENOMEM;
-	if (!o->is_queue)
-		return -EUCLEAN;
+	err = mq_j_object(t, le64_to_cpu(q->serial), MQ_J_IS_QUEUE, &o);
+	if (err)
+		return err;
 	if (o->ended || (o->record && version <= o->version))
 		return 0;
 	copy = mq_j_copy_of(q, le32_to_cpu(q->r.size));
@@ -212,12 +213,11 @@ static int mq_j_read_queue(struct mq_j_table *t, const struct mq_j_queue *q)
 
 static int mq_j_read_ceiling(struct mq_j_table *t, const struct mq_j_ceiling *c)
 {
-	struct mq_j_object *o = mq_j_object(t, le64_to_cpu(c->queue), true);
+	struct mq_j_object *o;
+	int err = mq_j_object(t, le64_to_cpu(c->queue), MQ_J_IS_QUEUE, &o);
 
-	if (!o)
-		return -ENOMEM;
-	if (!o->is_queue)
-		return -EUCLEAN;
+	if (err)
+		return err;
 	if (le64_to_cpu(c->next_id) > o->next_id)
 		o->next_id = le64_to_cpu(c->next_id);
 	if (le64_to_cpu(c->delivered) > o->delivered)
@@ -230,16 +230,16 @@ static int mq_j_read_state(struct mq_j_table *t,
 			   const struct mq_j_state_record *r)
 {
 	const struct mq_j_state *s = &r->s;
-	struct mq_j_object *o = mq_j_object(t, le64_to_cpu(s->serial), false);
 	u32 size = le32_to_cpu(r->r.size) - sizeof(r->r);
 	u32 version = le32_to_cpu(s->version);
+	struct mq_j_object *o;
 	struct mq_j_copy copy;
 	void *pending;
+	int err;
 
-	if (!o)
-		return -ENOMEM;
-	if (o->is_queue)
-		return -EUCLEAN;
+	err = mq_j_object(t, le64_to_cpu(s->serial), MQ_J_IS_MESSAGE, &o);
+	if (err)
+		return err;
 	if (o->ended || ((o->message || o->pending) && version <= o->version))
 		return 0;
 	o->version = version;
@@ -274,14 +274,13 @@ static int mq_j_read_dedup(struct mq_j_table *t, const struct mq_j_dedup *d)
 static int mq_j_read_copy(struct mq_j_table *t, const struct mq_j_message *m,
 			  const struct mq_j_copy *copy)
 {
-	struct mq_j_object *o = mq_j_object(t, le64_to_cpu(copy->s->serial),
-					    false);
 	struct mq_j_copy newest = *copy;
+	struct mq_j_object *o;
+	int err;
 
-	if (!o)
-		return -ENOMEM;
-	if (o->is_queue)
-		return -EUCLEAN;
+	err = mq_j_object(t, le64_to_cpu(copy->s->serial), MQ_J_IS_MESSAGE, &o);
+	if (err)
+		return err;
 	if (o->ended)
 		return 0;
 	if (o->message) {
@@ -321,8 +320,6 @@ static int mq_j_read_record(struct mq_j_table *t, const struct mq_j_record *r)
 	switch (r->type) {
 	case MQ_J_QUEUE:
 		return mq_j_read_queue(t, (const void *)r);
-	case MQ_J_QUEUE_END:
-		return mq_j_read_queue_end(t, (const void *)r);
 	case MQ_J_CEILING:
 		return mq_j_read_ceiling(t, (const void *)r);
 	case MQ_J_MESSAGE:
@@ -421,10 +418,8 @@ static int mq_j_queue_of(struct mq_j_table *t, u64 serial, void **queue)
 {
 	struct mq_j_object *o = mq_j_object_find(t, serial);
 
-	if (!o || !o->is_queue || (!o->ended && !o->made)) {
-		t->log->fault.what = "a message's queue is missing";
+	if (!o || o->kind == MQ_J_IS_MESSAGE || (!o->ended && !o->made))
 		return -EUCLEAN;
-	}
 	*queue = o->ended ? NULL : o->made;
 	return 0;
 }
@@ -438,11 +433,13 @@ static int mq_j_tell_messages(struct mq_j_table *t, struct mq_j_totals *totals)
 	for (i = 0; i < t->size && !err; i++) {
 		struct mq_j_object *o = &t->objects[i];
 
-		if (!o->serial || o->is_queue || !o->message)
+		if (!o->message)
 			continue;
 		err = mq_j_queue_of(t, o->queue, &queue);
-		if (err)
+		if (err) {
+			t->log->fault.what = "the queue of a message is missing";
 			break;
+		}
 		message = o->message;
 		o->message = NULL;
 		if (!queue) {
@@ -462,8 +459,7 @@ static int mq_j_tell_dedups(struct mq_j_table *t, struct mq_j_totals *totals)
 	int err = 0;
 
 	for (c = t->dedups; c && !err; c = c->next) {
-		err = mq_j_queue_of(t, le64_to_cpu(c->d.queue), &queue);
-		if (err || !queue)
+		if (mq_j_queue_of(t, le64_to_cpu(c->d.queue), &queue) || !queue)
 			continue;
 		err = t->ops->dedup(t->context, queue, &c->d);
 		totals->dedups++;

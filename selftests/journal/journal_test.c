@@ -1,0 +1,759 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The pure parts of the journal in user space: what a writer that keeps to its
+ * rules has written is read back, after any crash; and what is not as it was
+ * written is noticed.
+ *
+ * A small writer makes a journal in memory, from random changes of a few
+ * queues, and keeps a list of its writes and flushes. A model knows what has to
+ * be there after each flush.
+ */
+#include <stdio.h>
+
+#include "kselftest_harness.h"
+
+#include "journal/replay.h"
+
+#include <linux/devmq.h>
+
+#define COUNT		16
+#define UNIT		512
+#define RECORD_MAX	4096
+#define SIZE		(MQ_J_SEGMENTS + COUNT * MQ_J_SEGMENT_MIN)
+
+u32 mq_j_crc(u32 crc, const void *data, size_t size)
+{
+	static u32 table[256];
+	const u8 *p = data;
+	u32 i, k;
+
+	if (!table[1]) {
+		for (i = 0; i < 256; i++) {
+			u32 c = i;
+
+			for (k = 0; k < 8; k++)
+				c = c >> 1 ^ (c & 1 ? 0x82f63b78 : 0);
+			table[i] = c;
+		}
+	}
+	while (size--)
+		crc = crc >> 8 ^ table[(crc ^ *p++) & 0xff];
+	return crc;
+}
+
+/* -- a disk that remembers what was flushed --------------------------------- */
+
+struct write {
+	u64 at;
+	u32 size;
+	u8 *data;
+};
+
+struct disk {
+	u8 *flushed;		/* what is on stable storage */
+	u8 *bytes;		/* what a reader sees */
+	struct write writes[256];	/* since the last flush */
+	u32 count;
+};
+
+static void disk_write(struct disk *d, u64 at, const void *data, u32 size)
+{
+	struct write *w = &d->writes[d->count++];
+
+	if (d->count == 256)
+		abort();
+	w->at = at;
+	w->size = size;
+	w->data = malloc(size);
+	memcpy(w->data, data, size);
+	memcpy(d->bytes + at, data, size);
+}
+
+static void disk_flush(struct disk *d)
+{
+	while (d->count) {
+		struct write *w = &d->writes[--d->count];
+
+		free(w->data);
+	}
+	memcpy(d->flushed, d->bytes, SIZE);
+}
+
+static u64 dice_state;
+
+/* A number below @n. */
+static u32 dice(u32 n)
+{
+	dice_state = dice_state * 6364136223846793005ULL + 1442695040888963407ULL;
+	return (dice_state >> 33) % n;
+}
+
+/* What a crash leaves: of each write since the flush, some of its sectors. */
+static void disk_crash(const struct disk *d, u8 *to)
+{
+	u32 i, at, mode = dice(4), whole = dice(d->count + 1);
+
+	memcpy(to, d->flushed, SIZE);
+	for (i = 0; i < d->count; i++) {
+		const struct write *w = &d->writes[i];
+
+		for (at = 0; at < w->size; at += 512)
+			if (mode == 0 ? i < whole : mode == 1 ? i != whole :
+			    dice(mode == 2 ? 2 : 8))
+				memcpy(to + w->at + at, w->data + at, 512);
+	}
+}
+
+/* -- what has to be there --------------------------------------------------- */
+
+#define OBJECTS		4096
+
+struct object {
+	u64 serial, queue, id, payload;
+	u64 segment, state_segment;	/* where it is, where its state is */
+	u32 version;
+	u8 state;
+	bool is_queue, ended;
+};
+
+/* Sum of all that a reader learns: it does not depend on the order. */
+static u64 mix(u64 a, u64 b)
+{
+	a = (a ^ b) * 0xff51afd7ed558ccdULL;
+	return a ^ a >> 33;
+}
+
+static u64 message_sum(u64 serial, u64 queue, u64 id, u8 state, u64 payload)
+{
+	return mix(mix(mix(mix(mix(1, serial), queue), id), state), payload);
+}
+
+struct writer {
+	struct disk disk;
+	struct mq_j_shape shape;
+	u64 epoch, sequence, serial, ids;
+	u64 map[COUNT];
+	bool limbo[COUNT];		/* left out of the map, not flushed */
+	struct mq_j_place open[MQ_J_STREAMS], marks[MQ_J_STREAMS];
+	u32 positions[MQ_J_STREAMS];
+	u8 block[MQ_J_SEGMENT_MIN];	/* of the hot stream */
+	u8 cold[MQ_J_SEGMENT_MIN];
+	u32 used[MQ_J_STREAMS];
+	struct object objects[OBJECTS];
+	u32 count;
+	u64 sums[4096];			/* after each block of the hot stream */
+	u32 blocks, safe;		/* how many; and how many are flushed */
+};
+
+static u64 model_sum(const struct writer *w)
+{
+	u64 sum = 0;
+	u32 i;
+
+	for (i = 0; i < w->count; i++) {
+		const struct object *o = &w->objects[i];
+
+		if (o->ended)
+			continue;
+		sum += o->is_queue ? mix(2, o->serial) :
+		       message_sum(o->serial, o->queue, o->id, o->state,
+				   o->payload);
+	}
+	return sum;
+}
+
+/* -- the writer ------------------------------------------------------------- */
+
+static void flush(struct writer *w)
+{
+	disk_flush(&w->disk);
+	memcpy(w->marks, w->open, sizeof(w->marks));
+	w->safe = w->blocks;
+}
+
+static u8 *block_of(struct writer *w, u32 stream)
+{
+	return stream == MQ_J_HOT ? w->block : w->cold;
+}
+
+static void write_block(struct writer *w, u32 stream, bool last)
+{
+	struct mq_j_block *b = (void *)block_of(w, stream);
+	u32 i, size = ALIGN(w->used[stream], UNIT);
+
+	memset(b, 0, sizeof(*b));
+	memset((u8 *)b + w->used[stream], 0, size - w->used[stream]);
+	b->size = cpu_to_le32(size);
+	b->used = cpu_to_le32(w->used[stream]);
+	b->sequence = cpu_to_le64(w->open[stream].sequence);
+	b->offset = cpu_to_le32(w->open[stream].offset);
+	b->flags = cpu_to_le32(last ? MQ_J_BLOCK_LAST : 0);
+	for (i = 0; i < MQ_J_STREAMS; i++)
+		mq_j_mark_set(&b->marks[i], &w->marks[i]);
+	mq_j_block_seal(b, mq_j_seed(&w->shape, w->epoch));
+	disk_write(&w->disk, mq_j_segment_at(&w->shape, w->positions[stream]) +
+		   w->open[stream].offset, b, size);
+	w->open[stream].offset += size;
+	w->used[stream] = sizeof(*b);
+	if (stream == MQ_J_HOT)
+		w->sums[w->blocks++] = model_sum(w);
+}
+
+static void open_segment(struct writer *w, u32 stream)
+{
+	u32 i, position = 0, size = mq_j_header_size(&w->shape);
+	struct mq_j_segment *h = calloc(1, size);
+
+	while (w->map[position] || w->limbo[position])
+		if (++position == COUNT)
+			abort();
+	w->map[position] = ++w->sequence;
+	w->positions[stream] = position;
+	w->open[stream] = (struct mq_j_place){ w->sequence, size };
+	h->stream = cpu_to_le32(stream);
+	h->epoch = cpu_to_le64(w->epoch);
+	h->sequence = cpu_to_le64(w->sequence);
+	h->serial = cpu_to_le64(w->serial);
+	h->position = cpu_to_le32(position);
+	for (i = 0; i < MQ_J_STREAMS; i++)
+		mq_j_mark_set(&h->marks[i], &w->marks[i]);
+	for (i = 0; i < COUNT; i++)
+		h->map[i] = cpu_to_le64(w->map[i]);
+	mq_j_segment_seal(h, &w->shape);
+	disk_write(&w->disk, mq_j_segment_at(&w->shape, position), h, size);
+	free(h);
+	w->used[stream] = sizeof(struct mq_j_block);
+}
+
+/* Open another segment: see the rules in scan.c. */
+static void next_segment(struct writer *w, u32 stream)
+{
+	if (w->open[stream].sequence) {
+		write_block(w, stream, true);
+		flush(w);
+	}
+	open_segment(w, stream);
+	flush(w);
+	memset(w->limbo, 0, sizeof(w->limbo));
+}
+
+static void clean(struct writer *w);
+
+static u32 free_places(const struct writer *w)
+{
+	u32 i, n = 0;
+
+	for (i = 0; i < COUNT; i++)
+		n += !w->map[i] && !w->limbo[i];
+	return n;
+}
+
+/*
+ * Make room for a record of @size bytes in the block of a stream. This may write
+ * a block, so it comes before a change of the model.
+ */
+static void make_room(struct writer *w, u32 stream, u32 size)
+{
+	u32 room = ALIGN(size, 8), left;
+
+	if (!w->open[stream].sequence)
+		next_segment(w, stream);
+	left = MQ_J_SEGMENT_MIN - w->open[stream].offset;
+	/* The last block needs room, too. */
+	if (ALIGN(w->used[stream] + room, UNIT) + UNIT > left) {
+		next_segment(w, stream);
+		while (stream == MQ_J_HOT && free_places(w) < 4)
+			clean(w);
+	}
+}
+
+static void *record(struct writer *w, u32 stream, u32 size, u8 type)
+{
+	struct mq_j_record *r;
+
+	make_room(w, stream, size);
+	r = (void *)(block_of(w, stream) + w->used[stream]);
+	memset(r, 0, ALIGN(size, 8));
+	r->size = cpu_to_le32(size);
+	r->type = type;
+	w->used[stream] += ALIGN(size, 8);
+	return r;
+}
+
+static void state_fill(struct mq_j_state *s, const struct object *o)
+{
+	memset(s, 0, sizeof(*s));
+	s->serial = cpu_to_le64(o->serial);
+	s->queue = cpu_to_le64(o->queue);
+	s->id = cpu_to_le64(o->id);
+	s->version = cpu_to_le32(o->version);
+	s->state = o->state;
+}
+
+/* Payload sizes differ, and the payload can be told from its number. */
+static u32 payload_size(u64 payload)
+{
+	return 8 + payload % 3000;
+}
+
+static void put_message(struct writer *w, u32 stream, struct object *o)
+{
+	u32 size = payload_size(o->payload), i;
+	struct mq_j_message *m;
+	u8 *at;
+
+	m = record(w, stream, sizeof(*m) + sizeof(struct mq_j_state) + size,
+		   MQ_J_MESSAGE);
+	m->payload_size = cpu_to_le32(size);
+	m->copies = cpu_to_le16(1);
+	m->copies_size = cpu_to_le32(sizeof(struct mq_j_state));
+	state_fill((void *)(m + 1), o);
+	at = (u8 *)(m + 1) + sizeof(struct mq_j_state);
+	memcpy(at, &o->payload, 8);
+	for (i = 8; i < size; i++)
+		at[i] = o->payload + i;
+	o->segment = o->state_segment = w->open[stream].sequence;
+}
+
+static void put_state(struct writer *w, u32 stream, struct object *o)
+{
+	struct mq_j_state_record *r = record(w, stream, sizeof(*r), MQ_J_STATE);
+
+	state_fill(&r->s, o);
+	o->state_segment = w->open[stream].sequence;
+}
+
+static void put_queue(struct writer *w, u32 stream, struct object *o)
+{
+	struct mq_j_queue *q = record(w, stream, sizeof(*q) + 1, MQ_J_QUEUE);
+
+	q->serial = cpu_to_le64(o->serial);
+	q->version = cpu_to_le32(1);
+	q->name_size = cpu_to_le16(1);
+	*(char *)(q + 1) = 'q';
+	o->segment = w->open[stream].sequence;
+}
+
+static void put_gone(struct writer *w, u32 stream, u64 serial, u64 segment)
+{
+	struct mq_j_end *e = record(w, stream, sizeof(*e) + sizeof(*e->gone),
+				    MQ_J_END);
+
+	e->gone[0].serial = cpu_to_le64(serial);
+	e->gone[0].segment = cpu_to_le64(segment);
+}
+
+static struct object *object_of(struct writer *w, u64 serial)
+{
+	return &w->objects[serial - 1];
+}
+
+static struct object *new_object(struct writer *w)
+{
+	struct object *o = &w->objects[w->count++];
+
+	if (w->count == OBJECTS)
+		abort();
+	memset(o, 0, sizeof(*o));
+	o->serial = w->count;
+	w->serial = w->count + 1;
+	return o;
+}
+
+static bool in_map(const struct writer *w, u64 sequence)
+{
+	u32 i;
+
+	for (i = 0; i < COUNT; i++)
+		if (w->map[i] == sequence || (w->limbo[i] && sequence))
+			return true;
+	return false;
+}
+
+/* Copy what is needed of a record to the cold stream. */
+static void carry(struct writer *w, const struct mq_j_record *r, u64 sequence)
+{
+	struct object *o;
+
+	switch (r->type) {
+	case MQ_J_QUEUE:
+		o = object_of(w, le64_to_cpu(((struct mq_j_queue *)r)->serial));
+		if (!o->ended && o->segment == sequence)
+			put_queue(w, MQ_J_COLD, o);
+		break;
+	case MQ_J_MESSAGE:
+		o = object_of(w, le64_to_cpu(((struct mq_j_state *)(
+			(struct mq_j_message *)r + 1))->serial));
+		if (!o->ended && o->segment == sequence)
+			put_message(w, MQ_J_COLD, o);
+		break;
+	case MQ_J_STATE:
+		o = object_of(w, le64_to_cpu(((struct mq_j_state_record *)r)->
+					     s.serial));
+		if (!o->ended && o->state_segment == sequence &&
+		    o->segment != sequence)
+			put_state(w, MQ_J_COLD, o);
+		break;
+	case MQ_J_END: {
+		const struct mq_j_end *e = (const void *)r;
+
+		if (in_map(w, le64_to_cpu(e->gone[0].segment)))
+			put_gone(w, MQ_J_COLD, le64_to_cpu(e->gone[0].serial),
+				 le64_to_cpu(e->gone[0].segment));
+	}
+	}
+}
+
+/* Make room: carry what is needed of a closed segment, and give it up. */
+static void clean(struct writer *w)
+{
+	static u8 segment[MQ_J_SEGMENT_MIN];
+	u32 victim, offset = mq_j_header_size(&w->shape), inner;
+	const struct mq_j_record *r;
+	const struct mq_j_block *b;
+
+	do
+		victim = dice(COUNT);
+	while (!w->map[victim] ||
+	       w->map[victim] == w->open[MQ_J_HOT].sequence ||
+	       w->map[victim] == w->open[MQ_J_COLD].sequence);
+	memcpy(segment, w->disk.bytes + mq_j_segment_at(&w->shape, victim),
+	       sizeof(segment));
+	do {
+		b = (const void *)(segment + offset);
+		inner = 0;
+		while ((r = mq_j_record_next(b, &inner)))
+			carry(w, r, w->map[victim]);
+		offset += le32_to_cpu(b->size);
+	} while (!(le32_to_cpu(b->flags) & MQ_J_BLOCK_LAST));
+	if (w->open[MQ_J_COLD].sequence)
+		write_block(w, MQ_J_COLD, false);
+	/* What the hot stream has of these messages is needed as well. */
+	write_block(w, MQ_J_HOT, false);
+	flush(w);
+	w->map[victim] = 0;
+	w->limbo[victim] = true;
+	next_segment(w, MQ_J_COLD);
+}
+
+static void writer_begin(struct writer *w)
+{
+	struct mq_j_super *s;
+	u8 unit[4096] = {};
+
+	memset(w, 0, sizeof(*w));
+	w->disk.bytes = calloc(1, SIZE);
+	w->disk.flushed = calloc(1, SIZE);
+	w->shape = (struct mq_j_shape){ "0123456789abcde", UNIT,
+					MQ_J_SEGMENT_MIN, COUNT, 1 };
+	w->epoch = dice(1U << 31);
+	w->serial = 1;
+	s = (void *)unit;
+	mq_j_super_make(s, &w->shape);
+	disk_write(&w->disk, 0, unit, sizeof(unit));
+	disk_write(&w->disk, MQ_J_COPY, unit, sizeof(unit));
+	flush(w);
+	next_segment(w, MQ_J_HOT);
+	w->sums[w->blocks++] = 0;
+	flush(w);
+}
+
+static void writer_end(struct writer *w)
+{
+	disk_flush(&w->disk);
+	free(w->disk.bytes);
+	free(w->disk.flushed);
+}
+
+/* A living object of a kind, or NULL. */
+static struct object *pick(struct writer *w, bool is_queue)
+{
+	u32 i, tries;
+
+	for (tries = 0; tries < 64; tries++) {
+		/* Recent ones more often. */
+		i = dice(2) ? w->count - 1 - dice(min(w->count, 64U)) :
+		    dice(w->count);
+		if (!w->objects[i].ended && w->objects[i].is_queue == is_queue)
+			return &w->objects[i];
+	}
+	return NULL;
+}
+
+static void end_object(struct writer *w, struct object *o)
+{
+	make_room(w, MQ_J_HOT, RECORD_MAX);
+	o->ended = true;
+	put_gone(w, MQ_J_HOT, o->serial, o->segment);
+}
+
+static void remove_queue(struct writer *w, struct object *q)
+{
+	u32 i;
+
+	for (i = 0; i < w->count; i++)
+		if (!w->objects[i].ended && !w->objects[i].is_queue &&
+		    w->objects[i].queue == q->serial)
+			end_object(w, &w->objects[i]);
+	end_object(w, q);
+}
+
+/* A random change. */
+static void change(struct writer *w)
+{
+	struct object *o, *q = w->count ? pick(w, true) : NULL;
+	u32 what = dice(100);
+
+	make_room(w, MQ_J_HOT, RECORD_MAX);
+	if (!q || what == 0) {
+		o = new_object(w);
+		o->is_queue = true;
+		put_queue(w, MQ_J_HOT, o);
+	} else if (what == 1 && w->count > 50) {
+		remove_queue(w, q);
+	} else if (what < 45) {
+		o = new_object(w);
+		o->queue = q->serial;
+		o->id = ++w->ids;
+		o->payload = dice(1U << 31);
+		o->state = DEVMQ_STATE_READY;
+		put_message(w, MQ_J_HOT, o);
+	} else if ((o = pick(w, false)) && what < 60) {
+		o->version++;
+		o->state = dice(2) ? DEVMQ_STATE_READY : DEVMQ_STATE_DEAD;
+		if (dice(3) == 0) {
+			o->queue = q->serial;
+			o->id = ++w->ids;
+		}
+		put_state(w, MQ_J_HOT, o);
+	} else if (o && what < 92) {
+		end_object(w, o);
+	} else {
+		write_block(w, MQ_J_HOT, false);
+		if (dice(3) == 0)
+			flush(w);
+	}
+}
+
+/* -- the reader ------------------------------------------------------------- */
+
+struct reading {
+	const u8 *bytes;
+	u64 sum;
+	u64 live;
+};
+
+struct found {
+	u64 serial, queue, id, payload;
+	u8 state;
+};
+
+static int read_at(void *context, u64 at, void *to, u32 size)
+{
+	struct reading *r = context;
+
+	if (at + size > SIZE)
+		return -EIO;
+	memcpy(to, r->bytes + at, size);
+	return 0;
+}
+
+static void found_state(struct found *f, const struct mq_j_copy *copy)
+{
+	f->serial = le64_to_cpu(copy->s->serial);
+	f->queue = le64_to_cpu(copy->s->queue);
+	f->id = le64_to_cpu(copy->s->id);
+	f->state = copy->s->state;
+}
+
+static void *on_message(void *context, const struct mq_j_message *m,
+			const struct mq_j_copy *copy)
+{
+	struct mq_j_bytes key, headers, payload;
+	struct found *f = calloc(1, sizeof(*f));
+	struct reading *r = context;
+	u32 i;
+
+	mq_j_message_parts(m, &key, &headers, &payload);
+	memcpy(&f->payload, payload.at, 8);
+	for (i = 8; i < payload.size; i++)
+		if (((const u8 *)payload.at)[i] != (u8)(f->payload + i))
+			f->payload = 0;
+	if (payload.size != payload_size(f->payload))
+		f->payload = 0;
+	found_state(f, copy);
+	r->live++;
+	return f;
+}
+
+static int on_state(void *context, void *message, const struct mq_j_copy *copy)
+{
+	found_state(message, copy);
+	return 0;
+}
+
+static void on_drop(void *context, void *message)
+{
+	struct reading *r = context;
+
+	r->live--;
+	free(message);
+}
+
+static void *on_queue(void *context, const struct mq_j_queue *q, u64 next_id,
+		      u64 delivered)
+{
+	struct reading *r = context;
+
+	r->sum += mix(2, le64_to_cpu(q->serial));
+	return context;
+}
+
+static int on_place(void *context, void *queue, void *message)
+{
+	struct reading *r = context;
+	struct found *f = message;
+
+	r->sum += message_sum(f->serial, f->queue, f->id, f->state, f->payload);
+	r->live--;
+	free(f);
+	return 0;
+}
+
+static int on_dedup(void *context, void *queue, const struct mq_j_dedup *d)
+{
+	return 0;
+}
+
+static const struct mq_j_ops ops = {
+	on_message, on_state, on_drop, on_queue, on_place, on_dedup,
+};
+
+/* Read a journal. Return the error; the sum of what it has in @sum. */
+static int recover(const u8 *bytes, u64 *sum, struct mq_j_fault *fault)
+{
+	struct reading r = { .bytes = bytes };
+	struct mq_j_source source = { read_at, &r, SIZE };
+	struct mq_j_totals totals;
+	struct mq_j_log log;
+	int err;
+
+	err = mq_j_log_open(&log, &source);
+	err = err ?: mq_j_replay(&log, &ops, &r, &totals);
+	*fault = log.fault;
+	mq_j_log_close(&log);
+	if (r.live)
+		err = -ENOTRECOVERABLE;
+	*sum = r.sum;
+	return err;
+}
+
+/* -- the tests -------------------------------------------------------------- */
+
+FIXTURE(journal) {
+	struct writer *w;
+	u8 *crashed;
+};
+
+FIXTURE_SETUP(journal)
+{
+	const char *seed = getenv("JOURNAL_SEED");
+
+	dice_state = seed ? strtoull(seed, NULL, 0) : 1;
+	self->w = calloc(1, sizeof(*self->w));
+	self->crashed = malloc(SIZE);
+	writer_begin(self->w);
+}
+
+FIXTURE_TEARDOWN(journal)
+{
+	writer_end(self->w);
+	free(self->w);
+	free(self->crashed);
+}
+
+/* Is this the sum after one of the blocks since the last flush? */
+static bool may_be(const struct writer *w, u64 sum)
+{
+	u32 i;
+
+	for (i = w->safe - 1; i < w->blocks; i++)
+		if (w->sums[i] == sum)
+			return true;
+	return false;
+}
+
+TEST_F(journal, all_is_read_back)
+{
+	struct mq_j_fault fault;
+	u32 i;
+	u64 sum;
+
+	for (i = 0; i < 3000; i++) {
+		change(self->w);
+		if (i % 100)
+			continue;
+		write_block(self->w, MQ_J_HOT, false);
+		ASSERT_EQ(0, recover(self->w->disk.bytes, &sum, &fault)) {
+			TH_LOG("%u: %s", i, fault.what);
+		}
+		ASSERT_EQ(model_sum(self->w), sum) {
+			TH_LOG("%u", i);
+		}
+	}
+}
+
+TEST_F(journal, crash_leaves_what_was_flushed)
+{
+	struct mq_j_fault fault;
+	u32 i, k;
+	u64 sum;
+
+	for (i = 0; i < 3000; i++) {
+		change(self->w);
+		for (k = 0; i % 8 == 0 && k < 2; k++) {
+			disk_crash(&self->w->disk, self->crashed);
+			ASSERT_EQ(0, recover(self->crashed, &sum, &fault)) {
+				TH_LOG("%u: %s at %llu", i, fault.what,
+				       (unsigned long long)fault.at);
+			}
+			ASSERT_TRUE(may_be(self->w, sum)) {
+				TH_LOG("%u", i);
+			}
+		}
+	}
+}
+
+TEST_F(journal, flipped_bit_is_noticed_or_of_no_interest)
+{
+	struct mq_j_fault fault;
+	u32 i, noticed = 0;
+	u64 sum, whole;
+
+	for (i = 0; i < 1500; i++)
+		change(self->w);
+	write_block(self->w, MQ_J_HOT, false);
+	flush(self->w);
+	/* A mark that says so, as an idle writer makes it. */
+	write_block(self->w, MQ_J_HOT, false);
+	flush(self->w);
+	ASSERT_EQ(0, recover(self->w->disk.bytes, &whole, &fault));
+	for (i = 0; i < 400; i++) {
+		u64 at = dice(8) ? MQ_J_SEGMENTS + dice(SIZE - MQ_J_SEGMENTS) :
+			 dice(SIZE);
+
+		self->w->disk.bytes[at] ^= 1 << dice(8);
+		if (recover(self->w->disk.bytes, &sum, &fault)) {
+			noticed++;
+			EXPECT_NE(NULL, fault.what);
+		} else {
+			ASSERT_EQ(whole, sum) {
+				TH_LOG("at %llu", (unsigned long long)at);
+			}
+		}
+		memcpy(self->w->disk.bytes, self->w->disk.flushed, SIZE);
+	}
+	EXPECT_LT(20, noticed);
+}
+
+TEST_HARNESS_MAIN
