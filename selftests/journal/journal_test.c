@@ -16,7 +16,10 @@
 
 #include <linux/devmq.h>
 
-#define COUNT		16
+/* So many that the header of a segment has two sectors, and can be torn. */
+#define COUNT		56
+/* The cleaner keeps so many places free. */
+#define FREE		(COUNT - 12)
 #define UNIT		512
 #define RECORD_MAX	4096
 #define SIZE		(MQ_J_SEGMENTS + COUNT * MQ_J_SEGMENT_MIN)
@@ -78,12 +81,15 @@ static void disk_write(struct disk *d, u64 at, const void *data, u32 size)
 
 static void disk_flush(struct disk *d)
 {
-	while (d->count) {
-		struct write *w = &d->writes[--d->count];
+	u32 i;
 
+	for (i = 0; i < d->count; i++) {
+		struct write *w = &d->writes[i];
+
+		memcpy(d->flushed + w->at, w->data, w->size);
 		free(w->data);
 	}
-	memcpy(d->flushed, d->bytes, SIZE);
+	d->count = 0;
 }
 
 static u64 dice_state;
@@ -269,7 +275,7 @@ static void make_room(struct writer *w, u32 stream, u32 size)
 	/* The last block needs room, too. */
 	if (ALIGN(w->used[stream] + room, UNIT) + UNIT > left) {
 		next_segment(w, stream);
-		while (stream == MQ_J_HOT && free_places(w) < 4)
+		while (stream == MQ_J_HOT && free_places(w) < FREE)
 			clean(w);
 	}
 }
