@@ -302,10 +302,16 @@ struct devmq_header {
 /* Out, in struct devmq_send's result: the record was a duplicate. */
 #define DEVMQ_SENT_DUP		0x1
 
+/*
+ * Return when the records that were taken are on stable storage, if the queue
+ * has a journal. Without one it says nothing.
+ */
+#define DEVMQ_SEND_SYNC		0x1
+
 /**
  * struct devmq_send - argument of DEVMQ_IOC_SEND
  * @size: sizeof(struct devmq_send)
- * @flags: must be zero
+ * @flags: zero, or DEVMQ_SEND_SYNC
  * @records: address of the first record
  * @records_size: bytes of all the records, the padding between them counted.
  *	What the last record leaves over (less than 8 bytes) is allowed
@@ -325,6 +331,12 @@ struct devmq_header {
  * nothing. It ends the batch like one that is refused; as the first, it is
  * taken alone: @count is 1, @result is DEVMQ_SENT_DUP, and both ids are that of
  * the message which was stored in its place.
+ *
+ * DEVMQ_SEND_SYNC: the call succeeds when the journal has confirmed what was
+ * taken. If it fails with EIO or EINTR after records were taken, the members
+ * marked "out" are written, and the records are in the queue, unconfirmed: a
+ * later fsync(2) may confirm them, and sending them again would double them. A
+ * descriptor that was opened with O_DSYNC or O_SYNC does so without the flag.
  */
 struct devmq_send {
 	__u32		size;
@@ -444,10 +456,16 @@ struct devmq_settlement {
 	__u32		reserved;
 };
 
+/*
+ * Return when what was settled is on stable storage, if the queue has a journal.
+ * Without one it says nothing.
+ */
+#define DEVMQ_SETTLE_SYNC	0x1
+
 /**
  * struct devmq_settle - argument of DEVMQ_IOC_SETTLE
  * @size: sizeof(struct devmq_settle)
- * @flags: must be zero
+ * @flags: zero, or DEVMQ_SETTLE_SYNC
  * @settlements: address of an array of struct devmq_settlement
  * @count: how many there are, 1 to DEVMQ_SETTLE_MAX
  * @reserved: must be zero
@@ -459,6 +477,12 @@ struct devmq_settlement {
  * on, and the call fails with the first error, with all "out" members written.
  * It does not sleep, so no signal ends it but one that kills the caller. What had
  * not been settled by then is held on, and goes back at the last close.
+ *
+ * DEVMQ_SETTLE_SYNC: the call succeeds when the journal has confirmed all that
+ * was settled: none of it comes back after a crash. With EIO or EINTR all
+ * members marked "out" are written, and the deliveries are settled, unconfirmed.
+ * Without the flag a message that was acknowledged may come again after a crash,
+ * marked as redelivered.
  */
 struct devmq_settle {
 	__u32		size;
@@ -748,6 +772,134 @@ struct devmq_revoke {
 	__aligned_u64	busy;
 };
 
+/* Detach although queues of the journal are open; they are closed. */
+#define DEVMQ_JOURNAL_FORCE	0x1
+
+/**
+ * struct devmq_journal_attach - argument of DEVMQ_IOC_JOURNAL_ATTACH
+ * @size: sizeof(struct devmq_journal_attach)
+ * @flags: must be zero
+ * @fd: descriptor of the journal, a regular file or a block device, open for
+ *	reading and writing. It may be closed afterwards
+ * @reserved: must be zero
+ * @name: how the journal is called while it is attached, by the rules for names
+ *	of queues
+ * @queues: out: how many queues the journal had
+ * @messages: out: how many messages these had
+ * @cut: out: bytes of a torn tail that a crash left, which nobody was told were
+ *	safe
+ *
+ * For a descriptor of the control node. Reads the journal, makes its queues
+ * again with their messages, and writes to it from then on. The queues have the
+ * owners and permissions that they had. If the call fails, no queue was made;
+ * the control node says why in one line.
+ *
+ * EEXIST: a journal of that name is attached, or a queue of the journal has the
+ * name of another queue. EBUSY: the file is attached already, or a device is in
+ * use. EUCLEAN: the journal is damaged. ENOTBLK: neither a regular file nor a
+ * block device. EBADF: the descriptor is not open for reading and writing.
+ * ETXTBSY: a swap file. EOPNOTSUPP: the file system cannot, or a newer module
+ * wrote the journal. ENODATA: no journal. EINVAL: the file has holes, or is
+ * shorter than the journal. EINTR: a signal came.
+ */
+struct devmq_journal_attach {
+	__u32		size;
+	__u32		flags;
+	__s32		fd;
+	__u32		reserved;
+	char		name[DEVMQ_NAME_MAX + 1];
+	__aligned_u64	queues;
+	__aligned_u64	messages;
+	__aligned_u64	cut;
+};
+
+/**
+ * struct devmq_journal_detach - argument of DEVMQ_IOC_JOURNAL_DETACH
+ * @size: sizeof(struct devmq_journal_detach)
+ * @flags: zero, or DEVMQ_JOURNAL_FORCE
+ * @name: the journal
+ *
+ * For a descriptor of the control node. Writes what is not written yet, takes
+ * the queues away, and lets go of the file, which has all of them. EBUSY: a
+ * queue of it is open, or is the dead-letter queue of one that is not in this
+ * journal. ENOENT: no such journal. EINTR: a signal came while it waited for the
+ * disk; nothing was detached. With DEVMQ_JOURNAL_FORCE a journal that has failed
+ * is detached, too; what it could not write is lost.
+ */
+struct devmq_journal_detach {
+	__u32		size;
+	__u32		flags;
+	char		name[DEVMQ_NAME_MAX + 1];
+};
+
+/**
+ * enum devmq_journal_states - how a journal is
+ * @DEVMQ_JOURNAL_OK: it works
+ * @DEVMQ_JOURNAL_FROZEN: its file system is frozen, and it waits for the end of
+ *	that
+ * @DEVMQ_JOURNAL_FAILED: a write or a flush failed, or the file was cut short.
+ *	Nothing is written any more, nothing can be confirmed, and nothing can be
+ *	sent to its queues
+ */
+enum devmq_journal_states {
+	DEVMQ_JOURNAL_OK,
+	DEVMQ_JOURNAL_FROZEN,
+	DEVMQ_JOURNAL_FAILED,
+};
+
+/**
+ * struct devmq_journal_info - a journal that is attached
+ * @name: its name
+ * @uuid: which journal it is
+ * @state: enum devmq_journal_states
+ * @error: why it failed, a negative errno, or 0
+ * @bytes: size of all its segments
+ * @live: bytes of what is needed in them
+ * @written: bytes written since it was attached
+ * @cleaned: bytes of these that the cleaner copied
+ * @flushes: flushes since it was attached
+ * @waiters: calls that wait for it to confirm something
+ * @queues: queues in it
+ * @segments: number of segments
+ * @free_segments: how many of these are free
+ * @segment_size: bytes of each
+ */
+struct devmq_journal_info {
+	char		name[DEVMQ_NAME_MAX + 1];
+	__u8		uuid[16];
+	__u32		state;
+	__s32		error;
+	__aligned_u64	bytes;
+	__aligned_u64	live;
+	__aligned_u64	written;
+	__aligned_u64	cleaned;
+	__aligned_u64	flushes;
+	__u32		waiters;
+	__u32		queues;
+	__u32		segments;
+	__u32		free_segments;
+	__aligned_u64	segment_size;
+};
+
+/**
+ * struct devmq_journal_list - argument of DEVMQ_IOC_JOURNAL_LIST
+ * @size: sizeof(struct devmq_journal_list)
+ * @flags: must be zero
+ * @infos: address of an array of struct devmq_journal_info
+ * @count: how many there is room for; out: how many journals there are, which
+ *	may be more
+ * @info_size: sizeof(struct devmq_journal_info)
+ *
+ * For a descriptor of the control node.
+ */
+struct devmq_journal_list {
+	__u32		size;
+	__u32		flags;
+	__aligned_u64	infos;
+	__u32		count;
+	__u32		info_size;
+};
+
 /*
  * The size is inside each structure, so the numbers do not carry it.
  * Groups leave room for what is to come.
@@ -761,6 +913,9 @@ struct devmq_revoke {
 #define DEVMQ_IOC_REDRIVE	_IO(DEVMQ_IOC_MAGIC, 0x22)
 #define DEVMQ_IOC_REVOKE	_IO(DEVMQ_IOC_MAGIC, 0x23)
 #define DEVMQ_IOC_STAT		_IO(DEVMQ_IOC_MAGIC, 0x30)
+#define DEVMQ_IOC_JOURNAL_ATTACH _IO(DEVMQ_IOC_MAGIC, 0x50)
+#define DEVMQ_IOC_JOURNAL_DETACH _IO(DEVMQ_IOC_MAGIC, 0x51)
+#define DEVMQ_IOC_JOURNAL_LIST	_IO(DEVMQ_IOC_MAGIC, 0x52)
 
 /**
  * struct devmq_uring_cmd - SEND, RECV and SETTLE from io_uring
