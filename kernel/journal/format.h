@@ -205,14 +205,16 @@ struct mq_j_queue {
 };
 
 /**
- * struct mq_j_ceiling - MQ_J_CEILING; of several, the highest numbers hold
+ * struct mq_j_ceiling - MQ_J_CEILING; of several, the highest version holds
  * @queue: serial of the queue; of no interest without that queue
+ * @version: of this record among the ceilings of the queue
  * @next_id: no id from here on was told to anybody
  * @delivered: no message with an id from here on was delivered
  */
 struct mq_j_ceiling {
 	struct mq_j_record r;
 	__le64	queue;
+	__le64	version;
 	__le64	next_id;
 	__le64	delivered;
 };
@@ -296,13 +298,20 @@ struct mq_j_message {
 	__u8	reserved2[4];
 };
 
+/*
+ * In mq_j_gone.segment: segments before that one may have an older record of
+ * what the queue is.
+ */
+#define MQ_J_OR_BEFORE		(1ULL << 63)
+
 /**
  * struct mq_j_gone - a message or a queue that is gone
  * @serial: of the message in its queue, or of the queue. A queue ends after all
  *	of its messages
  * @segment: sequence of the last segment with the whole message, or with what
  *	the queue is. While that is in the map of a segment on stable storage,
- *	this record is needed
+ *	this record is needed. With MQ_J_OR_BEFORE, it is needed while that
+ *	segment or any before it is
  */
 struct mq_j_gone {
 	__le64	serial;
@@ -324,7 +333,8 @@ struct mq_j_end {
  * @id: of the message that was sent with it
  * @until_ns: when the window ends, CLOCK_REALTIME
  *
- * The de-duplication id follows.
+ * The de-duplication id follows. Without one, the id of that message was
+ * forgotten before the end of its window.
  */
 struct mq_j_dedup {
 	struct mq_j_record r;

@@ -108,7 +108,7 @@ bool mq_j_record_is_valid(const struct mq_j_record *r)
 	case MQ_J_DEDUP: {
 		const struct mq_j_dedup *d = (const void *)r;
 
-		return size > sizeof(*d) && d->queue && d->id &&
+		return size >= sizeof(*d) && d->queue && d->id &&
 		       size - sizeof(*d) <= DEVMQ_KEY_MAX;
 	}
 	default:
@@ -158,6 +158,7 @@ void mq_j_state_parts(const struct mq_j_state *s, struct mq_j_copy *copy)
 	copy->origin.size = s->origin_size;
 	copy->note.at = (const u8 *)copy->origin.at + copy->origin.size;
 	copy->note.size = le16_to_cpu(s->note_size);
+	copy->segment = 0;
 }
 
 void mq_j_copies_begin(const struct mq_j_message *m, struct mq_j_copies *all)

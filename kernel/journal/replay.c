@@ -26,9 +26,12 @@ enum mq_j_kinds { MQ_J_UNKNOWN, MQ_J_IS_QUEUE, MQ_J_IS_MESSAGE };
  * @made: a queue: what mq_j_ops.queue made
  * @next_id: a queue: see struct mq_j_ceiling
  * @delivered: a queue: see struct mq_j_ceiling
+ * @ceiling: a queue: the highest version of a ceiling that was read
+ * @segment: a message with a @pending state: where that was read
  * @version: the highest that was read
  * @kind: what it is
  * @ended: it is gone
+ * @whole: a message: a segment has all of it
  */
 struct mq_j_object {
 	u64			serial;
@@ -39,9 +42,12 @@ struct mq_j_object {
 	void			*made;
 	u64			next_id;
 	u64			delivered;
+	u64			ceiling;
+	u64			segment;
 	u32			version;
 	enum mq_j_kinds		kind;
 	bool			ended;
+	bool			whole;
 };
 
 /**
@@ -218,10 +224,11 @@ static int mq_j_read_ceiling(struct mq_j_table *t, const struct mq_j_ceiling *c)
 
 	if (err)
 		return err;
-	if (le64_to_cpu(c->next_id) > o->next_id)
-		o->next_id = le64_to_cpu(c->next_id);
-	if (le64_to_cpu(c->delivered) > o->delivered)
-		o->delivered = le64_to_cpu(c->delivered);
+	if (le64_to_cpu(c->version) <= o->ceiling)
+		return 0;
+	o->ceiling = le64_to_cpu(c->version);
+	o->next_id = le64_to_cpu(c->next_id);
+	o->delivered = le64_to_cpu(c->delivered);
 	return 0;
 }
 
@@ -246,6 +253,7 @@ static int mq_j_read_state(struct mq_j_table *t,
 	o->queue = le64_to_cpu(s->queue);
 	if (o->message) {
 		mq_j_state_parts(s, &copy);
+		copy.segment = t->log->reading;
 		return t->ops->state(t->context, o->message, &copy);
 	}
 	pending = mq_j_copy_of(s, size);
@@ -253,6 +261,7 @@ static int mq_j_read_state(struct mq_j_table *t,
 		return -ENOMEM;
 	mq_j_free(o->pending);
 	o->pending = pending;
+	o->segment = t->log->reading;
 	return 0;
 }
 
@@ -281,6 +290,9 @@ static int mq_j_read_copy(struct mq_j_table *t, const struct mq_j_message *m,
 	err = mq_j_object(t, le64_to_cpu(copy->s->serial), MQ_J_IS_MESSAGE, &o);
 	if (err)
 		return err;
+	if (o->whole)
+		t->log->segments[t->log->position].stale = true;
+	o->whole = true;
 	if (o->ended)
 		return 0;
 	if (o->message) {
@@ -291,8 +303,10 @@ static int mq_j_read_copy(struct mq_j_table *t, const struct mq_j_message *m,
 		o->queue = le64_to_cpu(copy->s->queue);
 		return t->ops->state(t->context, o->message, copy);
 	}
-	if (o->pending && o->version >= le32_to_cpu(copy->s->version))
+	if (o->pending && o->version >= le32_to_cpu(copy->s->version)) {
 		mq_j_state_parts(o->pending, &newest);
+		newest.segment = o->segment;
+	}
 	o->message = t->ops->message(t->context, m, &newest);
 	if (!o->message)
 		return -ENOMEM;

@@ -318,6 +318,8 @@ int mq_j_segment_load(struct mq_j_log *log, u32 position, u32 *end)
 	bool last;
 	int err;
 
+	log->position = position;
+	log->reading = s->sequence;
 	err = mq_j_segment_read(log, position);
 	if (err)
 		return err;

@@ -36,12 +36,16 @@ struct mq_j_fault {
  * @epochs: of its header
  * @seed: of its checksums
  * @stream: enum mq_j_streams
+ * @stale: it has a message that a newer segment has, too: the crash came before
+ *	the writer could leave it out of the map. It has to be left out before
+ *	any other: the end of such a message names the newer segment
  */
 struct mq_j_segment_info {
 	u64	sequence;
 	u64	epochs;
 	u32	seed;
 	u32	stream;
+	bool	stale;
 };
 
 /**
@@ -68,6 +72,8 @@ struct mq_j_tail {
  * @marks: up to where the streams are known to be flushed
  * @tails: their ends
  * @fault: what is wrong, if a function returned -EUCLEAN
+ * @position: of the segment that was loaded last
+ * @reading: its sequence
  * @buffer: a segment
  * @segments: for each place
  */
@@ -80,6 +86,8 @@ struct mq_j_log {
 	struct mq_j_place		marks[MQ_J_STREAMS];
 	struct mq_j_tail		tails[MQ_J_STREAMS];
 	struct mq_j_fault		fault;
+	u32				position;
+	u64				reading;
 	u8				*buffer;
 	struct mq_j_segment_info	*segments;
 };
