@@ -34,6 +34,7 @@
 #include "queue/admit.h"
 #include "queue/clock.h"
 #include "queue/delivery.h"
+#include "queue/persist.h"
 #include "queue/known.h"
 #include "queue/lock.h"
 #include "queue/members.h"
@@ -363,6 +364,22 @@ static int mq_batch_send(struct mq_ioc *ioc, struct mq_sent *sent,
 	return ret;
 }
 
+/*
+ * Wait until what was sent is on stable storage, if the caller wants that. If it
+ * fails, the user learns what was sent all the same.
+ */
+static int mq_send_confirm(struct mq_ioc *ioc, bool sync)
+{
+	int err;
+
+	if (likely(!ioc->f->q->feed.journal) || (!sync && !ioc->f->sync))
+		return 0;
+	err = mq_persist_confirm(ioc->f->q);
+	if (err && mq_ioc_publish(ioc))
+		err = -EFAULT;
+	return err;
+}
+
 int mq_ioc_send(struct mq_ioc *ioc)
 {
 	struct devmq_send *a = &ioc->arg.send;
@@ -371,7 +388,7 @@ int mq_ioc_send(struct mq_ioc *ioc)
 	struct mq_sent sent;
 	int ret, err;
 
-	if (a->flags || a->result)
+	if (a->flags & ~DEVMQ_SEND_SYNC || a->result)
 		return -EINVAL;
 	err = mq_take_role(ioc->f, FMODE_WRITE);
 	if (unlikely(err))
@@ -392,7 +409,7 @@ int mq_ioc_send(struct mq_ioc *ioc)
 	a->count = ret;
 	a->last_id = sent.last_id;
 	a->first_id = sent.last_id - ret + 1;
-	return 0;
+	return mq_send_confirm(ioc, a->flags & DEVMQ_SEND_SYNC);
 }
 
 static struct mq_entry *mq_batch_next(struct mq_queue *q, struct mq_ioc *ioc)
@@ -473,6 +490,8 @@ static int mq_batch_wait(struct mq_ioc *ioc, struct mq_hand *h)
 		if (ret > 0)
 			break;
 		mq_hand_close(h);
+		if (ret == -EAGAIN && !mq_persist_unbar(ioc->f->q))
+			continue;
 		if (ret == -EAGAIN && mq_has_due(ioc->f->q)) {
 			mq_lock_pause();
 			continue;

@@ -23,6 +23,7 @@
 #include "queue/check.h"
 #include "queue/clock.h"
 #include "queue/delivery.h"
+#include "queue/persist.h"
 #include "queue/lock.h"
 #include "queue/members.h"
 #include "queue/openfile.h"
@@ -199,6 +200,8 @@ static noinline struct mq_entry *mq_read_begin(struct mq_file *f, bool nowait)
 {
 	struct mq_entry *e = mq_pick(f);
 
+	while (unlikely(e == ERR_PTR(-EAGAIN) && !mq_persist_unbar(f->q)))
+		e = mq_pick(f);
 	if (unlikely(e == ERR_PTR(-EAGAIN) || e == ERR_PTR(-EBUSY)))
 		e = mq_pick_wait(f, nowait);
 	if (IS_ERR_OR_NULL(e)) {

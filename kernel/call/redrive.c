@@ -192,7 +192,9 @@ static struct mq_entry *mq_redrive_take(struct mq_redrive *r)
 		trace_mq_redrive(q, e);
 		mq_state_leave_locked(q, e);
 		q->stat.purged++;
+		e->leaving = true;
 		mq_queue_unlink_locked(q, e);
+		e->leaving = false;
 		/* mq_unlock() must not free it. */
 		list_del(&e->list);
 	}
@@ -255,7 +257,8 @@ static void mq_redrive_cancel(struct mq_redrive *r, struct mq_queue *target)
 
 /*
  * Move the message in @r to @target. Return 1; EAGAIN if another thread has
- * taken it; ENOMEM, EDQUOT; or an error of mq_redrive_reserve().
+ * taken it; EXDEV if the queues do not share a journal; ENOMEM, EDQUOT; or an
+ * error of mq_redrive_reserve().
  */
 static int mq_redrive_move(struct mq_redrive *r, struct mq_queue *target)
 {
@@ -263,6 +266,9 @@ static int mq_redrive_move(struct mq_redrive *r, struct mq_queue *target)
 	struct mq_entry *old, *e;
 	int ret;
 
+	/* A move to another journal, or to none, could lose the message. */
+	if (target->feed.journal != r->q->feed.journal)
+		return -EXDEV;
 	mq_ready_prepare(&target->ready, mq_redrive_level(r, target));
 	e = mq_redrive_entry(r, target);
 	if (IS_ERR(e))
@@ -278,6 +284,8 @@ static int mq_redrive_move(struct mq_redrive *r, struct mq_queue *target)
 	}
 	if (e && r->moves)
 		mq_entry_move_times(e, old);
+	if (e)
+		mq_entry_move_durable(e, old);
 	mq_queue_add_moved(target, e ?: old, how);
 	if (e)
 		mq_entry_free(old);

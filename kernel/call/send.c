@@ -33,6 +33,7 @@
 #include "queue/openfile.h"
 #include "queue/options.h"
 #include "queue/order.h"
+#include "queue/persist.h"
 #include "queue/queue.h"
 #include "queue/trace.h"
 #include "wait/gate.h"
@@ -390,6 +391,17 @@ static ssize_t mq_write_once(struct mq_file *f, const char __user *from,
 	return -EFAULT;
 }
 
+/*
+ * After a write that sent @ret bytes: wait until they are on stable storage.
+ * Return @ret, or an error: then the message is in the queue, unconfirmed.
+ */
+ssize_t mq_write_confirm(struct mq_file *f, ssize_t ret)
+{
+	int err = ret > 0 ? mq_persist_confirm(f->q) : 0;
+
+	return err ?: ret;
+}
+
 /* write(2) with framing=record, in the general case. */
 static noinline ssize_t mq_write_slow(struct mq_file *f,
 				      const char __user *from, size_t size,
@@ -413,7 +425,7 @@ static noinline ssize_t mq_write_slow(struct mq_file *f,
 			ret = err;
 	} while (!err);
 	mq_turn_end(f->q, &turn);
-	return ret;
+	return f->sync ? mq_write_confirm(f, ret) : ret;
 }
 
 /*

@@ -37,6 +37,7 @@ int mq_send_wait(struct mq_file *f, u64 payload, u64 meta, bool nowait, int err,
 		 struct mq_turn *turn);
 ssize_t mq_write(struct file *file, const char __user *from, size_t size,
 		 loff_t *pos);
+ssize_t mq_write_confirm(struct mq_file *f, ssize_t ret);
 ssize_t mq_write_iter(struct mq_file *f, struct kiocb *iocb,
 		      struct iov_iter *from);
 

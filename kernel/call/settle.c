@@ -19,6 +19,7 @@
 #include "queue/lock.h"
 #include "queue/members.h"
 #include "queue/openfile.h"
+#include "queue/persist.h"
 #include "queue/queue.h"
 #include "wait/wake.h"
 
@@ -285,7 +286,7 @@ int mq_ioc_settle(struct mq_ioc *ioc)
 	struct mq_settlements c = { .ioc = ioc, .s = few, .max = ARRAY_SIZE(few) };
 	int err;
 
-	if (a->flags || a->reserved || !a->count)
+	if (a->flags & ~DEVMQ_SETTLE_SYNC || a->reserved || !a->count)
 		return -EINVAL;
 	if (a->count > DEVMQ_SETTLE_MAX)
 		return -E2BIG;
@@ -302,6 +303,8 @@ int mq_ioc_settle(struct mq_ioc *ioc)
 	err = mq_settlements_carry_out(&c);
 	if (a->settled)
 		mq_wake_stand(&ioc->f->stand);
+	if (a->flags & DEVMQ_SETTLE_SYNC)
+		err = mq_persist_confirm(ioc->f->q) ?: err;
 	/* The user learns how many were settled even if one failed. */
 	if (mq_ioc_publish(ioc))
 		err = -EFAULT;

@@ -5,6 +5,7 @@
  * read before the first write gets the option table.
  */
 #include <linux/ctype.h>
+#include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/mutex.h>
 #include <linux/slab.h>
@@ -13,12 +14,16 @@
 #include <linux/devmq.h>
 
 #include "device/control.h"
+#include "device/journals.h"
 #include "device/option.h"
 #include "device/registry.h"
 #include "queue/options.h"
 
 /* The longest command. A command with all options is a fraction of it. */
 #define MQ_COMMAND_MAX	4096
+
+/* The longest reason why a journal cannot be attached or detached. */
+#define MQ_REASON_MAX	256
 
 /**
  * struct mq_control - an open control node
@@ -113,15 +118,15 @@ static int mq_take_option(struct mq_control *c, char *word,
 	if (*seen & bit)
 		return mq_refuse(c, -EINVAL, "option '%s' is given twice", word);
 	*seen |= bit;
-	if (o->kind == MQ_QUEUE && *text) {
-		if (strscpy(opt->dead_letter, mq_option_queue(text),
-			    sizeof(opt->dead_letter)) < 0)
+	if (mq_option_is_name(o) && *text) {
+		if (strscpy(mq_option_name(o, opt), mq_option_queue(text),
+			    DEVMQ_NAME_MAX + 1) < 0)
 			return mq_refuse(c, -ENAMETOOLONG,
 				       "%s=%.80s: longer than %d bytes",
 				       o->name, text, DEVMQ_NAME_MAX);
 		return 0;
 	}
-	err = o->kind == MQ_QUEUE ? -EINVAL : mq_option_parse(o, text, &value);
+	err = mq_option_is_name(o) ? -EINVAL : mq_option_parse(o, text, &value);
 	if (err) {
 		mq_option_bounds(o, bounds, sizeof(bounds));
 		return mq_refuse(c, err, "%s=%.80s: not one of %s", o->name, text,
@@ -144,6 +149,8 @@ static const char *mq_dead_letter_why(int err)
 		return "the dead would go round in a circle";
 	case -EINVAL:
 		return "it has order=key or fairness, so it cannot take the dead";
+	case -EXDEV:
+		return "it is not in the same journal";
 	default:
 		return NULL;
 	}
@@ -173,6 +180,12 @@ static int mq_create_fail(struct mq_control *c, int err, const char *name,
 {
 	if (err == -EEXIST)
 		return mq_refuse(c, err, "queue '%s' exists already", name);
+	if (err == -ENOTCONN)
+		return mq_refuse(c, err, "journal=%s: no such journal is attached",
+				 opt->journal);
+	if (err == -EIO)
+		return mq_refuse(c, err, "journal=%s: it has failed",
+				 opt->journal);
 	if (err == -EBUSY)
 		return mq_refuse(c, err,
 			       "another file stands at /dev/mq/%s: move it away",
@@ -329,6 +342,119 @@ static ssize_t mq_control_read(struct file *file, char __user *to, size_t size,
 	return ret;
 }
 
+/* Fetch the argument of an ioctl. Return 0 or an error. */
+static int mq_control_fetch(void *to, u32 known, void __user *from)
+{
+	u32 size;
+	int err;
+
+	if (get_user(size, (u32 __user *)from))
+		return -EFAULT;
+	if (size < known)
+		return -EINVAL;
+	if (size > PAGE_SIZE)
+		return -E2BIG;
+	err = copy_struct_from_user(to, known, from, size);
+	/* Use the size that was checked: the user may have changed it. */
+	*(u32 *)to = size;
+	return err;
+}
+
+/* Check the name of a journal, as that of a queue. */
+static int mq_journal_name(struct mq_control *c, const char *name)
+{
+	if (strnlen(name, DEVMQ_NAME_MAX + 1) > DEVMQ_NAME_MAX)
+		return mq_refuse(c, -EINVAL, "the journal's name does not end");
+	if (!*name)
+		return mq_refuse(c, -EINVAL, "the journal's name is missing");
+	return mq_check_name(c, name);
+}
+
+static int mq_control_attach(struct mq_control *c, void __user *arg)
+{
+	struct devmq_journal_attach a;
+	char why[MQ_REASON_MAX];
+	struct file *file;
+	int err;
+
+	err = mq_control_fetch(&a, sizeof(a), arg);
+	if (err)
+		return err;
+	if (a.flags || a.reserved)
+		return -EINVAL;
+	err = mq_journal_name(c, a.name);
+	if (err)
+		return err;
+	file = fget(a.fd);
+	if (!file)
+		return mq_refuse(c, -EBADF, "journal '%s': the descriptor is not open",
+				 a.name);
+	err = mq_journal_attach(&a, file, c->nodes, why, sizeof(why));
+	fput(file);
+	if (err)
+		return mq_refuse(c, err, "journal '%s': %s", a.name, why);
+	return copy_to_user(arg, &a, sizeof(a)) ? -EFAULT : 0;
+}
+
+static int mq_control_detach(struct mq_control *c, void __user *arg)
+{
+	struct devmq_journal_detach a;
+	char why[MQ_REASON_MAX];
+	int err;
+
+	err = mq_control_fetch(&a, sizeof(a), arg);
+	if (err)
+		return err;
+	if (a.flags & ~DEVMQ_JOURNAL_FORCE)
+		return -EINVAL;
+	err = mq_journal_name(c, a.name);
+	if (err)
+		return err;
+	err = mq_journal_detach(&a, why, sizeof(why));
+	return err ? mq_refuse(c, err, "journal '%s': %s", a.name, why) : 0;
+}
+
+static int mq_control_list(struct mq_control *c, void __user *arg)
+{
+	struct devmq_journal_list a;
+	int err;
+
+	err = mq_control_fetch(&a, sizeof(a), arg) ?: mq_journal_list(&a);
+	if (err)
+		return err;
+	return copy_to_user(arg, &a, sizeof(a)) ? -EFAULT : 0;
+}
+
+static long mq_control_ioctl(struct file *file, unsigned int cmd,
+			     unsigned long arg)
+{
+	struct mq_control *c = file->private_data;
+	void __user *uarg = (void __user *)arg;
+	int err;
+
+	if (cmd != DEVMQ_IOC_JOURNAL_LIST && !(file->f_mode & FMODE_WRITE))
+		return -EBADF;
+	mutex_lock(&c->lock);
+	c->fresh = false;
+	c->size = 0;
+	c->pos = 0;
+	switch (cmd) {
+	case DEVMQ_IOC_JOURNAL_ATTACH:
+		err = mq_control_attach(c, uarg);
+		break;
+	case DEVMQ_IOC_JOURNAL_DETACH:
+		err = mq_control_detach(c, uarg);
+		break;
+	case DEVMQ_IOC_JOURNAL_LIST:
+		err = mq_control_list(c, uarg);
+		break;
+	default:
+		err = -ENOTTY;
+	}
+	mutex_unlock(&c->lock);
+	return err;
+}
+
 static int mq_control_open(struct inode *inode, struct file *file)
 {
 	struct mq_control *c = kzalloc(sizeof(*c), GFP_KERNEL_ACCOUNT);
@@ -354,4 +480,6 @@ const struct file_operations mq_control_fops = {
 	.release	= mq_control_release,
 	.read		= mq_control_read,
 	.write		= mq_control_write,
+	.unlocked_ioctl	= mq_control_ioctl,
+	.compat_ioctl	= compat_ptr_ioctl,
 };

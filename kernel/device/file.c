@@ -37,6 +37,7 @@
 #include "queue/look.h"
 #include "queue/members.h"
 #include "queue/openfile.h"
+#include "queue/persist.h"
 #include "queue/options.h"
 #include "queue/queue.h"
 #include "queue/walk.h"
@@ -99,6 +100,7 @@ static struct mq_file *mq_file_new(struct mq_queue *q, struct file *file)
 	/* Access mode 3: the kernel checks both permissions and grants none. */
 	f->look = !f->mode;
 	f->exclusive = file->f_flags & O_EXCL;
+	f->sync = file->f_flags & O_DSYNC;
 	f->pid = task_tgid_nr(current);
 	mutex_init(&f->rx);
 	mutex_init(&f->tx);
@@ -120,11 +122,13 @@ static int mq_file_open(struct inode *inode, struct file *file)
 	struct mq_file *f;
 	int err;
 
-	if (file->f_flags & O_DSYNC)
-		return -EINVAL;
 	q = mq_queue_get(iminor(inode));
 	if (!q)
 		return -ENXIO;
+	/* A queue in memory cannot keep what this asks for. */
+	err = -EINVAL;
+	if (file->f_flags & O_DSYNC && !q->feed.journal)
+		goto out_put;
 	f = mq_file_new(q, file);
 	err = PTR_ERR_OR_ZERO(f);
 	if (err)
@@ -175,14 +179,21 @@ static ssize_t mq_file_read_iter(struct kiocb *iocb, struct iov_iter *to)
 static ssize_t mq_file_write_iter(struct kiocb *iocb, struct iov_iter *from)
 {
 	struct mq_file *f = iocb->ki_filp->private_data;
+	bool sync = iocb->ki_flags & IOCB_DSYNC;
+	ssize_t ret;
 
-	if (iocb->ki_flags & IOCB_DSYNC)
+	if (sync && !f->q->feed.journal)
 		return -EINVAL;
 	if (READ_ONCE(f->q->gone))
 		return -ENODEV;
+	/* Waiting for the disk takes a thread. */
+	if (sync && iocb->ki_flags & IOCB_NOWAIT)
+		return -EAGAIN;
 	if (f->q->opt.framing == MQ_FRAMING_LINE)
-		return mq_line_write(f, iocb, from);
-	return mq_write_iter(f, iocb, from);
+		ret = mq_line_write(f, iocb, from);
+	else
+		ret = mq_write_iter(f, iocb, from);
+	return sync ? mq_write_confirm(f, ret) : ret;
 }
 
 /*
@@ -327,6 +338,19 @@ static __poll_t mq_file_poll(struct file *file, poll_table *wait)
 	return events;
 }
 
+/*
+ * fsync(2): wait until all that was sent to the queue and settled in it is on
+ * stable storage. EINVAL, as of a device: the queue is in memory alone.
+ */
+static int mq_file_fsync(struct file *file, loff_t from, loff_t to, int datasync)
+{
+	struct mq_file *f = file->private_data;
+
+	if (!f->q->feed.journal)
+		return -EINVAL;
+	return READ_ONCE(f->q->gone) ? -ENODEV : mq_persist_confirm(f->q);
+}
+
 static const char *mq_role_names(fmode_t roles)
 {
 	if (!roles)
@@ -372,6 +396,7 @@ static void mq_show_fdinfo(struct seq_file *m, struct file *file)
 	.splice_read	= copy_splice_read,				\
 	.splice_write	= iter_file_splice_write,			\
 	.poll		= mq_file_poll,					\
+	.fsync		= mq_file_fsync,				\
 	.unlocked_ioctl	= mq_ioctl,					\
 	.compat_ioctl	= compat_ptr_ioctl,				\
 	.uring_cmd	= mq_uring_cmd,					\

@@ -135,6 +135,9 @@ const struct mq_option mq_option_table[] = {
 		MQ_FIELD(dead_letter), .kind = MQ_QUEUE, .live = true,
 		.help = "the queue that the dead go to, none: they stay",
 	}, {
+		MQ_FIELD(journal), .kind = MQ_JOURNAL,
+		.help = "the journal that keeps it, none: it is in memory alone",
+	}, {
 		MQ_FIELD(on_expiry), .kind = MQ_ENUM, .live = true,
 		.words = mq_expiries,
 		.help = "what becomes of a message whose time to live is over",
@@ -247,8 +250,9 @@ void mq_options_init(struct mq_options *opt)
 	unsigned int i;
 
 	opt->dead_letter[0] = '\0';
+	opt->journal[0] = '\0';
 	for (i = 0; i < mq_option_count; i++)
-		if (mq_option_table[i].kind != MQ_QUEUE)
+		if (!mq_option_is_name(&mq_option_table[i]))
 			mq_option_set(&mq_option_table[i], opt,
 				      mq_option_table[i].def);
 	opt->uid = from_kuid(current_user_ns(), current_fsuid());
@@ -312,15 +316,21 @@ static int mq_parse_number(const struct mq_option *o, const char *text, u64 *v)
 	return 0;
 }
 
-/* Return the name that a value of the kind MQ_QUEUE stands for: "" for none. */
+/* Return the name that the value of an option stands for: "" for none. */
 const char *mq_option_queue(const char *text)
 {
 	return strcmp(text, MQ_NO_QUEUE) ? text : "";
 }
 
+/* Return where an option has its name, of DEVMQ_NAME_MAX bytes at most. */
+char *mq_option_name(const struct mq_option *o, struct mq_options *opt)
+{
+	return (char *)opt + o->offset;
+}
+
 /**
  * mq_option_parse - parse the value of an option
- * @o: the option, of another kind than MQ_QUEUE
+ * @o: the option, whose value is no name
  * @text: the text of the value
  * @v: gets the value
  *
@@ -338,10 +348,11 @@ int mq_option_parse(const struct mq_option *o, const char *text, u64 *v)
 int mq_option_text(const struct mq_option *o, const struct mq_options *opt,
 		   char *buf, size_t size)
 {
-	if (o->kind == MQ_QUEUE)
-		return scnprintf(buf, size, "%s",
-				 opt->dead_letter[0] ? opt->dead_letter :
-						       MQ_NO_QUEUE);
+	if (mq_option_is_name(o)) {
+		const char *name = (const char *)opt + o->offset;
+
+		return scnprintf(buf, size, "%s", *name ? name : MQ_NO_QUEUE);
+	}
 	return mq_option_print(o, mq_option_get(o, opt), buf, size);
 }
 
@@ -364,8 +375,9 @@ int mq_option_bounds(const struct mq_option *o, char *buf, size_t size)
 	unsigned int i;
 	int n = 0;
 
-	if (o->kind == MQ_QUEUE)
-		return scnprintf(buf, size, "%s|QUEUE", MQ_NO_QUEUE);
+	if (mq_option_is_name(o))
+		return scnprintf(buf, size, "%s|%s", MQ_NO_QUEUE,
+				 o->kind == MQ_QUEUE ? "QUEUE" : "JOURNAL");
 	if (o->kind == MQ_ENUM) {
 		for (i = 0; o->words[i]; i++)
 			n += scnprintf(buf + n, size - n, "%s%s",
@@ -387,7 +399,7 @@ size_t mq_option_describe(char *buf, size_t size)
 		[MQ_NUMBER] = "number", [MQ_SIZE] = "size",
 		[MQ_OCTAL] = "octal", [MQ_CREATOR] = "number",
 		[MQ_ENUM] = "word", [MQ_DURATION] = "duration",
-		[MQ_QUEUE] = "queue",
+		[MQ_QUEUE] = "queue", [MQ_JOURNAL] = "journal",
 	};
 	unsigned int i;
 	size_t n = 0;
@@ -399,7 +411,7 @@ size_t mq_option_describe(char *buf, size_t size)
 			       kinds[o->kind]);
 		if (o->kind == MQ_CREATOR)
 			n += scnprintf(buf + n, size - n, "creator");
-		else if (o->kind == MQ_QUEUE)
+		else if (mq_option_is_name(o))
 			n += scnprintf(buf + n, size - n, "%s", MQ_NO_QUEUE);
 		else
 			n += mq_option_print(o, o->def, buf + n, size - n);

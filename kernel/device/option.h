@@ -13,11 +13,13 @@
  * @MQ_CREATOR: decimal; the default is the id of the queue's creator
  * @MQ_ENUM: one of a list of words
  * @MQ_DURATION: decimal, in milliseconds
- * @MQ_QUEUE: a queue's name, or "none". The one option of this kind is not a
- *	number in struct mq_options
+ * @MQ_QUEUE: a queue's name, or "none". Options of this kind and the next are
+ *	no numbers in struct mq_options
+ * @MQ_JOURNAL: a journal's name, or "none"
  */
 enum mq_option_kind {
-	MQ_NUMBER, MQ_SIZE, MQ_OCTAL, MQ_CREATOR, MQ_ENUM, MQ_DURATION, MQ_QUEUE
+	MQ_NUMBER, MQ_SIZE, MQ_OCTAL, MQ_CREATOR, MQ_ENUM, MQ_DURATION, MQ_QUEUE,
+	MQ_JOURNAL
 };
 
 #define MQ_NO_QUEUE	"none"
@@ -55,6 +57,10 @@ extern const unsigned int mq_option_count;
 #define mq_option_is(o, _name) \
 	((o)->offset == offsetof(struct mq_options, _name))
 
+/* True if the value of @o is a name, or "none". */
+#define mq_option_is_name(o) \
+	((o)->kind == MQ_QUEUE || (o)->kind == MQ_JOURNAL)
+
 /* Size of a buffer for any value, or for any option's bounds, as text. */
 #define MQ_OPTION_TEXT	80
 
@@ -64,6 +70,7 @@ u64 mq_option_get(const struct mq_option *o, const struct mq_options *opt);
 void mq_option_set(const struct mq_option *o, struct mq_options *opt, u64 v);
 int mq_option_parse(const struct mq_option *o, const char *text, u64 *v);
 const char *mq_option_queue(const char *text);
+char *mq_option_name(const struct mq_option *o, struct mq_options *opt);
 int mq_option_text(const struct mq_option *o, const struct mq_options *opt,
 		   char *buf, size_t size);
 int mq_option_print(const struct mq_option *o, u64 v, char *buf, size_t size);

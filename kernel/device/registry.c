@@ -22,7 +22,9 @@
 
 #include "base/base.h"
 #include "base/compat.h"
+#include "device/define.h"
 #include "device/registry.h"
+#include "journal/attach.h"
 #include "memory/alloc.h"
 #include "memory/entry.h"
 #include "memory/shortage.h"
@@ -34,6 +36,7 @@
 #include "queue/compact.h"
 #include "queue/dedup.h"
 #include "queue/due.h"
+#include "queue/persist.h"
 #include "queue/lock.h"
 #include "queue/look.h"
 #include "queue/names.h"
@@ -118,6 +121,7 @@ static void mq_device_release(struct device *dev)
 	mq_dedup_exit(q);
 	mq_detail_free(q->spare_detail);
 	mq_text_put(q->origin);
+	mq_journal_put(q->feed.journal);
 	kmem_cache_free(mq_queue_cache, q);
 }
 
@@ -167,8 +171,17 @@ static void mq_device_init(struct device *dev)
 
 static void mq_queue_work(struct work_struct *work);
 
-static struct mq_queue *mq_queue_new(const char *name,
-				     const struct mq_options *opt)
+/**
+ * mq_queue_new - make a queue that nobody can find yet
+ * @name: its name
+ * @opt: its options
+ * @j: its journal, with a reference that the queue takes over, or NULL
+ *
+ * Return: the queue, for mq_queue_publish_locked() or mq_queue_put(); or NULL,
+ * and the caller still has the reference to @j.
+ */
+struct mq_queue *mq_queue_new(const char *name, const struct mq_options *opt,
+			      struct mq_journal *j)
 {
 	struct mq_queue *q = kmem_cache_zalloc(mq_queue_cache, GFP_KERNEL);
 
@@ -177,6 +190,7 @@ static struct mq_queue *mq_queue_new(const char *name,
 	q->opt = *opt;
 	q->node_uid = make_kuid(current_user_ns(), opt->uid);
 	q->node_gid = make_kgid(current_user_ns(), opt->gid);
+	mq_persist_init(q);
 	mq_gate_init(&q->gate, &mq_gate_ops);
 	mq_places_init(&q->places);
 	spin_lock_init(&q->lock);
@@ -200,13 +214,14 @@ static struct mq_queue *mq_queue_new(const char *name,
 		mq_queue_put(q);
 		return NULL;
 	}
+	q->feed.journal = j;
 	mq_lock(q);
 	mq_queue_update_plain_locked(q);
 	mq_unlock(q);
 	return q;
 }
 
-/* Return 0 if the dead of @q may go to @target, else EINVAL or ELOOP. */
+/* Return 0 if the dead of @q may go to @target, else EINVAL, EXDEV or ELOOP. */
 static int mq_may_link(const struct mq_queue *q, const struct mq_queue *target)
 {
 	const struct mq_queue *next;
@@ -214,6 +229,9 @@ static int mq_may_link(const struct mq_queue *q, const struct mq_queue *target)
 	/* A dead message keeps its entry, which is too small for an order. */
 	if (target->order)
 		return -EINVAL;
+	/* A move to another journal, or to none, could lose the message. */
+	if (target->feed.journal != q->feed.journal)
+		return -EXDEV;
 	/* No queue sends its dead to @q, so they cannot come back to @q. */
 	if (target != q && hlist_empty(&q->sources))
 		return 0;
@@ -262,9 +280,10 @@ static struct mq_queue *mq_swap_dead_letter_locked(struct mq_queue *q,
 
 /*
  * Make the queue of this name the dead-letter queue of @q. Return 0, ENOENT,
- * EINVAL, or ELOOP if the dead would go round in a circle.
+ * EINVAL, EXDEV if the queues do not share a journal, or ELOOP if the dead would
+ * go round in a circle.
  */
-static int mq_link_dead_letter(struct mq_queue *q, const char *name)
+int mq_link_dead_letter(struct mq_queue *q, const char *name)
 {
 	struct mq_queue *target, *before;
 	int err;
@@ -293,6 +312,8 @@ static void mq_unlink_dead_letter(struct mq_queue *q)
 	mq_lock(q);
 	before = mq_swap_dead_letter_locked(q, NULL);
 	mq_unlock(q);
+	if (before && !READ_ONCE(q->gone))
+		mq_persist_defined(q);
 	mq_relink_source(q, before);
 }
 
@@ -425,58 +446,8 @@ static int mq_publish(struct mq_queue *q, struct super_block *nodes)
 	return err;
 }
 
-/**
- * mq_queue_create - create a queue
- * @name: its name, checked
- * @opt: its options, checked
- * @nodes: the file system that the node is to be in, if that is a devtmpfs
- *
- * Return: 0, EEXIST, an error of mq_link_dead_letter(), EBUSY (another file has
- * the name of the node), ENXIO (the node could not be made), ENOSPC (out of
- * device numbers), ENODEV (the module is being unloaded), ENOMEM, or an error
- * of the driver core.
- */
-int mq_queue_create(const char *name, const struct mq_options *opt,
-		    struct super_block *nodes)
-{
-	struct mq_queue *q;
-	int err;
-
-	if (!try_module_get(THIS_MODULE))
-		return -ENODEV;
-	q = mq_queue_new(name, opt);
-	if (!q) {
-		err = -ENOMEM;
-		goto out_module;
-	}
-	mutex_lock(&mq_registry_lock);
-	err = -EEXIST;
-	if (!mq_find(name))
-		err = *opt->dead_letter ?
-		      mq_link_dead_letter(q, opt->dead_letter) : 0;
-	if (!err) {
-		err = mq_publish(q, nodes);
-		if (err)
-			mq_unlink_dead_letter(q);
-	}
-	if (!err) {
-		mq_names_add(q);
-		trace_mq_create(q);
-		mq_lock(q);
-		mq_idle_locked(q);
-		mq_unlock(q);
-	}
-	mutex_unlock(&mq_registry_lock);
-	if (!err)
-		return 0;
-	mq_queue_put(q);
-out_module:
-	module_put(THIS_MODULE);
-	return err;
-}
-
 /* Make a queue that was closed impossible to find: by name, number and node. */
-static void mq_unpublish(struct mq_queue *q)
+void mq_unpublish(struct mq_queue *q)
 {
 	lockdep_assert_held(&mq_registry_lock);
 	mq_unlink_sources(q);
@@ -488,12 +459,135 @@ static void mq_unpublish(struct mq_queue *q)
 }
 
 /* Free what a removed queue stored, and drop the registry's references. */
-static void mq_queue_end(struct mq_queue *q)
+void mq_queue_end(struct mq_queue *q)
 {
 	mq_notify_removed(q);
 	mq_queue_drain(q);
 	mq_queue_put(q);
 	module_put(THIS_MODULE);
+}
+
+/**
+ * mq_queue_publish_locked - let a new queue be found
+ * @q: the queue, with a reference to the module, both of which the registry takes
+ *	over
+ * @nodes: the file system that the node is to be in, if that is a devtmpfs
+ *
+ * Return: 0, EEXIST, or an error of mq_publish(). If the queue has a journal, it
+ * may have to learn that the queue was there: mq_persist_removed().
+ */
+int mq_queue_publish_locked(struct mq_queue *q, struct super_block *nodes)
+{
+	int err;
+
+	lockdep_assert_held(&mq_registry_lock);
+	if (mq_find(q->name))
+		return -EEXIST;
+	err = mq_publish(q, nodes);
+	if (err)
+		return err;
+	mq_names_add(q);
+	trace_mq_create(q);
+	mq_lock(q);
+	mq_idle_locked(q);
+	mq_unlock(q);
+	return 0;
+}
+
+/* Remove a queue that was published, unless that has been done meanwhile. */
+static void mq_queue_take_back(struct mq_queue *q)
+{
+	bool here;
+
+	mutex_lock(&mq_registry_lock);
+	here = mq_find(q->name) == q && !mq_queue_close(q, true);
+	if (here)
+		mq_unpublish(q);
+	mutex_unlock(&mq_registry_lock);
+	if (here)
+		mq_queue_end(q);
+}
+
+/*
+ * Link a new queue to its dead-letter queue and its journal, and let it be
+ * found.
+ */
+static int mq_queue_settle_in(struct mq_queue *q, struct super_block *nodes)
+{
+	int err = 0;
+
+	mutex_lock(&mq_registry_lock);
+	if (mq_find(q->name))
+		err = -EEXIST;
+	else if (*q->opt.dead_letter)
+		err = mq_link_dead_letter(q, q->opt.dead_letter);
+	if (!err) {
+		mq_persist_join(q, &mq_journal_ops);
+		err = mq_queue_publish_locked(q, nodes);
+		if (err) {
+			mq_unlink_dead_letter(q);
+			mq_persist_withdraw(q);
+		}
+	}
+	mutex_unlock(&mq_registry_lock);
+	return err;
+}
+
+/* Find the journal that the options name. Return 0 or ENOTCONN. */
+static int mq_queue_journal(const struct mq_options *opt, struct mq_journal **j)
+{
+	*j = *opt->journal ? mq_journal_find(opt->journal) : NULL;
+	return *j || !*opt->journal ? 0 : -ENOTCONN;
+}
+
+/**
+ * mq_queue_create - create a queue
+ * @name: its name, checked
+ * @opt: its options, checked
+ * @nodes: the file system that the node is to be in, if that is a devtmpfs
+ *
+ * A queue with a journal is on stable storage when this returns.
+ *
+ * Return: 0, EEXIST, an error of mq_link_dead_letter(), EBUSY (another file has
+ * the name of the node), ENXIO (the node could not be made), ENOSPC (out of
+ * device numbers), ENODEV (the module is being unloaded), ENOTCONN (no such
+ * journal), EIO (it has failed), EINTR (the caller is being killed), ENOMEM, or
+ * an error of the driver core.
+ */
+int mq_queue_create(const char *name, const struct mq_options *opt,
+		    struct super_block *nodes)
+{
+	struct mq_journal *j;
+	struct mq_queue *q;
+	int err;
+
+	if (!try_module_get(THIS_MODULE))
+		return -ENODEV;
+	err = mq_queue_journal(opt, &j);
+	if (err)
+		goto out_module;
+	q = mq_queue_new(name, opt, j);
+	if (!q) {
+		mq_journal_put(j);
+		err = -ENOMEM;
+		goto out_module;
+	}
+	get_device(&q->dev);
+	err = mq_queue_settle_in(q, nodes);
+	if (err) {
+		mq_queue_put(q);
+		mq_queue_put(q);
+		goto out_module;
+	}
+	err = mq_persist_confirm(q);
+	if (err)
+		mq_queue_take_back(q);
+	mq_queue_put(q);
+	return err;
+
+out_module:
+	module_put(THIS_MODULE);
+	return err;
 }
 
 /*
@@ -521,7 +615,8 @@ static void mq_catch_up(const char *name)
  * @name: its name
  * @force: even if it stores messages, or is the dead-letter queue of others
  *
- * Return: 0, ENOENT, EBUSY or ENOTEMPTY.
+ * Return: 0, ENOENT, EBUSY or ENOTEMPTY. EIO or EINTR: it was removed, but that
+ * may not be on stable storage.
  */
 int mq_queue_remove(const char *name, bool force)
 {
@@ -539,11 +634,16 @@ int mq_queue_remove(const char *name, bool force)
 		err = -EBUSY;
 	else
 		err = mq_queue_close(q, force);
-	if (!err)
+	if (!err) {
+		get_device(&q->dev);
 		mq_unpublish(q);
+	}
 	mutex_unlock(&mq_registry_lock);
-	if (!err)
-		mq_queue_end(q);
+	if (err)
+		return err;
+	mq_queue_end(q);
+	err = mq_persist_confirm(q);
+	mq_queue_put(q);
 	return err;
 }
 

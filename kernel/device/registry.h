@@ -7,12 +7,19 @@
 #include <linux/types.h>
 
 struct attribute_group;
+struct mq_journal;
 struct mq_options;
 struct mq_queue;
 struct super_block;
 
 struct mq_queue *mq_queue_get(u32 minor);
 int mq_set_dead_letter(struct mq_queue *q, const char *name);
+int mq_link_dead_letter(struct mq_queue *q, const char *name);
+struct mq_queue *mq_queue_new(const char *name, const struct mq_options *opt,
+			      struct mq_journal *j);
+int mq_queue_publish_locked(struct mq_queue *q, struct super_block *nodes);
+void mq_unpublish(struct mq_queue *q);
+void mq_queue_end(struct mq_queue *q);
 int mq_queue_create(const char *name, const struct mq_options *opt,
 		    struct super_block *nodes);
 int mq_queue_remove(const char *name, bool force);

@@ -17,6 +17,7 @@
 #include "queue/due.h"
 #include "queue/lock.h"
 #include "queue/options.h"
+#include "queue/persist.h"
 #include "queue/queue.h"
 #include "queue/stat.h"
 #include "queue/tell.h"
@@ -152,6 +153,7 @@ static ssize_t mq_option_store(struct device *dev,
 		      mq_option_apply(q, o, value);
 	if (err)
 		return err;
+	mq_persist_defined(q);
 	mq_notify_options(q);
 	return count;
 }

@@ -16,6 +16,7 @@
 #include "call/park.h"
 #include "device/ioctl.h"
 #include "device/uring.h"
+#include "queue/openfile.h"
 
 /* Check this driver's part of the SQE, and get its address. */
 static int mq_uring_addr(struct io_uring_cmd *cmd, u64 *addr)
@@ -38,6 +39,18 @@ static bool mq_uring_waits(const struct mq_ioc *ioc, u32 cmd_op)
 	return cmd_op != DEVMQ_IOC_RECV || (a->deadline_ns && !a->id);
 }
 
+/* Return true if the command waits for the disk: that takes a worker thread. */
+static bool mq_uring_syncs(const struct mq_ioc *ioc, u32 cmd_op)
+{
+	if (!ioc->f->q->feed.journal)
+		return false;
+	if (cmd_op == DEVMQ_IOC_SEND)
+		return ioc->f->sync ||
+		       ioc->arg.send.flags & DEVMQ_SEND_SYNC;
+	return cmd_op == DEVMQ_IOC_SETTLE &&
+	       ioc->arg.settle.flags & DEVMQ_SETTLE_SYNC;
+}
+
 static int mq_uring_run(struct io_uring_cmd *cmd, u64 addr,
 			unsigned int issue_flags)
 {
@@ -50,7 +63,10 @@ static int mq_uring_run(struct io_uring_cmd *cmd, u64 addr,
 	};
 	int err;
 
-	err = mq_ioc_begin(&ioc, cmd->cmd_op) ?: mq_ioc_run(&ioc);
+	err = mq_ioc_begin(&ioc, cmd->cmd_op);
+	if (!err && inline_only && mq_uring_syncs(&ioc, cmd->cmd_op))
+		return -ERESTARTNOINTR;
+	err = err ?: mq_ioc_run(&ioc);
 	if (err != -EAGAIN || nonblock || !inline_only ||
 	    !mq_uring_waits(&ioc, cmd->cmd_op))
 		return err;
@@ -95,6 +111,8 @@ int mq_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags)
 		return -EIOCBQUEUED;
 	case -ERESTARTSYS:
 		return -EINTR;
+	case -ERESTARTNOINTR:
+		return -EAGAIN;
 	default:
 		return err;
 	}

@@ -10,7 +10,6 @@
 #ifdef __KERNEL__
 
 #include <linux/align.h>
-#include <linux/crc32c.h>
 #include <linux/errno.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
@@ -18,7 +17,9 @@
 #include <linux/types.h>
 #include <asm/byteorder.h>
 
-#define mq_j_crc(crc, data, size)	crc32c(crc, data, size)
+#include "base/compat.h"
+
+#define mq_j_crc(crc, data, size)	mq_crc32c(crc, data, size)
 #define mq_j_alloc(size)		kvzalloc(size, GFP_KERNEL_ACCOUNT)
 #define mq_j_free(p)			kvfree(p)
 

@@ -466,13 +466,20 @@ static int mq_j_tell_messages(struct mq_j_table *t, struct mq_j_totals *totals)
 	return err;
 }
 
-static int mq_j_tell_dedups(struct mq_j_table *t, struct mq_j_totals *totals)
+/* Tell of de-duplication ids, or of those that are forgotten. */
+static int mq_j_tell_dedups(struct mq_j_table *t, struct mq_j_totals *totals,
+			    bool forgotten)
 {
 	struct mq_j_dedup_copy *c;
 	void *queue;
 	int err = 0;
 
 	for (c = t->dedups; c && !err; c = c->next) {
+		struct mq_j_bytes id;
+
+		mq_j_dedup_id(&c->d, &id);
+		if (!id.size != forgotten)
+			continue;
 		if (mq_j_queue_of(t, le64_to_cpu(c->d.queue), &queue) || !queue)
 			continue;
 		err = t->ops->dedup(t->context, queue, &c->d);
@@ -517,7 +524,8 @@ int mq_j_replay(struct mq_j_log *log, const struct mq_j_ops *ops, void *context,
 	err = mq_j_read_segments(&t);
 	err = err ?: mq_j_tell_queues(&t, totals);
 	err = err ?: mq_j_tell_messages(&t, totals);
-	err = err ?: mq_j_tell_dedups(&t, totals);
+	err = err ?: mq_j_tell_dedups(&t, totals, false);
+	err = err ?: mq_j_tell_dedups(&t, totals, true);
 	totals->serial = t.serial;
 	mq_j_table_free(&t);
 	return err;

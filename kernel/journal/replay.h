@@ -17,7 +17,8 @@
  *	the queue, or NULL: there is no memory
  * @place: put a message into its queue. All of a queue come one after the other,
  *	in no order. Takes the message. Return 0 or an errno
- * @dedup: a de-duplication id that the queue has to remember
+ * @dedup: a de-duplication id that the queue has to remember, maybe told twice;
+ *	or, after all of these, without the id: forget that of the message
  *
  * @context of mq_j_replay() is the first argument of each. @message, @state and
  * @drop are called while the journal is read, the others after that.

@@ -10,6 +10,7 @@
 #include "base/base.h"
 #include "memory/alloc.h"
 #include "memory/chunk.h"
+#include "memory/durable.h"
 #include "memory/entry.h"
 #include "memory/group.h"
 #include "memory/keep.h"
@@ -33,6 +34,30 @@ static u32 mq_kind_bytes(struct mq_kind kind)
 static struct mq_kind mq_kind_of(const struct mq_entry *e)
 {
 	return (struct mq_kind){ .detail = e->own_detail, .ordered = e->ordered };
+}
+
+/*
+ * Give an entry that was allocated for a queue with a journal its mq_durable.
+ * Return the entry, or an ERR_PTR.
+ */
+static struct mq_entry *mq_entry_add_durable(struct mq_entry *e)
+{
+	struct mq_durable *d = mq_durable_new(mq_chunk_of(e)->payer);
+
+	if (IS_ERR(d)) {
+		mq_entry_free(e);
+		return ERR_CAST(d);
+	}
+	d->detail = mq_msg(e)->detail;
+	d->detail->durable = d;
+	return e;
+}
+
+/* Return @e with all that its kind needs, or an ERR_PTR. */
+static struct mq_entry *mq_entry_complete(struct mq_entry *e,
+					  struct mq_kind kind)
+{
+	return unlikely(kind.durable) ? mq_entry_add_durable(e) : e;
 }
 
 static void mq_detail_init(struct mq_detail *detail, struct mq_entry *e)
@@ -90,9 +115,34 @@ static struct mq_entry *mq_entry_alloc_alone(const struct mq_sizes *sizes,
 		return ERR_PTR(-ENOMEM);
 	e = mq_chunk_alone(p, mq_kind_bytes(kind), mq_sizes_step(sizes));
 	mq_payer_put(p);
-	if (!IS_ERR(e))
-		mq_entry_init(e, sizes, kind);
-	return e;
+	if (IS_ERR(e))
+		return e;
+	mq_entry_init(e, sizes, kind);
+	return mq_entry_complete(e, kind);
+}
+
+/**
+ * mq_entry_restore - allocate an entry in a chunk of its own for a message that
+ *	a journal has
+ * @p: who pays for it
+ * @sizes: the sizes of the parts of the message
+ * @kind: what to allocate with the entry
+ * @sender: who sent it
+ *
+ * Return: the entry, or ERR_PTR(-ENOMEM) or ERR_PTR(-EDQUOT).
+ */
+struct mq_entry *mq_entry_restore(struct mq_payer *p, const struct mq_sizes *sizes,
+				  struct mq_kind kind,
+				  const struct mq_sender *sender)
+{
+	struct mq_entry *e = mq_chunk_alone(p, mq_kind_bytes(kind),
+					    mq_sizes_step(sizes));
+
+	if (IS_ERR(e))
+		return e;
+	mq_entry_init(e, sizes, kind);
+	mq_chunk_of(e)->first = *sender;
+	return mq_entry_complete(e, kind);
 }
 
 /**
@@ -118,9 +168,10 @@ struct mq_entry *mq_entry_alloc(struct mq_supply *s, struct mq_chunk **c,
 	if (unlikely(stays))
 		return mq_entry_alloc_alone(sizes, kind);
 	e = mq_supply_take(s, c, mq_kind_bytes(kind), mq_sizes_step(sizes));
-	if (!IS_ERR(e))
-		mq_entry_init(e, sizes, kind);
-	return e;
+	if (IS_ERR(e))
+		return e;
+	mq_entry_init(e, sizes, kind);
+	return mq_entry_complete(e, kind);
 }
 
 /* Allocate an entry for a message of @size bytes without key and headers. */
@@ -209,6 +260,7 @@ int mq_entry_grow(struct mq_entry **e, u32 before, u32 room)
 	memcpy(mq_entry_data(new), mq_entry_data(old), size);
 	mq_msg_set_size(mq_msg(new), size);
 	mq_groups_move(new, old);
+	mq_entry_move_durable(new, old);
 	*e = new;
 	mq_msg_set_size(mq_msg(old), before);
 	mq_chunk_put(mq_chunk_of(old), mq_entry_refs(old));
@@ -230,6 +282,8 @@ struct mq_entry *mq_entry_copy(const struct mq_entry *old, struct mq_kind kind)
 	struct mq_entry *e;
 
 	kind.detail = kind.detail || old->own_detail;
+	/* That of the old entry moves to the copy: mq_entry_move_durable(). */
+	kind.durable = false;
 	e = mq_entry_clone(old, kind, mq_chunk_alone);
 	if (!IS_ERR(e) && kind.detail)
 		mq_msg(e)->detail->expires = MQ_NEVER;
@@ -260,6 +314,28 @@ void mq_entry_move_times(struct mq_entry *e, struct mq_entry *old)
 	from->e = e;
 }
 
+/* The mq_durable of a detail, if it has one, follows it. */
+static void mq_durable_follow(struct mq_detail *detail)
+{
+	if (detail->durable)
+		detail->durable->detail = detail;
+}
+
+/*
+ * Move what the journal knows of a message to a copy of its entry. Both have a
+ * detail if the queue has a journal.
+ */
+void mq_entry_move_durable(struct mq_entry *e, struct mq_entry *old)
+{
+	struct mq_detail *from = mq_msg(old)->detail, *m = mq_msg(e)->detail;
+
+	if (!from || !m || from == m || !from->durable)
+		return;
+	m->durable = from->durable;
+	from->durable = NULL;
+	mq_durable_follow(m);
+}
+
 /* Copy the state of @old to @e, which takes its place, and move the detail. */
 static void mq_entry_inherit(struct mq_entry *e, struct mq_entry *old)
 {
@@ -277,6 +353,7 @@ static void mq_entry_inherit(struct mq_entry *e, struct mq_entry *old)
 	if (m->detail) {
 		*m->detail = *from->detail;
 		m->detail->e = e;
+		mq_durable_follow(m->detail);
 	} else if (from->detail) {
 		m->detail = from->detail;
 		m->detail->e = e;
@@ -354,6 +431,13 @@ void mq_detail_restore(struct mq_entry *e)
 	mq_msg(e)->detail = (void *)e - mq_kind_bytes(mq_kind_of(e));
 }
 
+/* Return the detail of an entry, whether or not the field is overwritten. */
+struct mq_detail *mq_detail_of(struct mq_entry *e)
+{
+	return e->own_detail ? (void *)e - mq_kind_bytes(mq_kind_of(e)) :
+			       mq_msg(e)->detail;
+}
+
 /* Attach *@from to an entry that is in hand or whose mq_queue.lock is held. */
 void mq_detail_add(struct mq_entry *e, struct mq_detail **from)
 {
@@ -379,6 +463,7 @@ static noinline void mq_entry_free_rare(struct mq_entry *e)
 		return;
 	mq_text_put(detail->origin);
 	mq_text_put(detail->note);
+	mq_durable_free(detail->durable);
 	if (!e->own_detail)
 		mq_detail_free(detail);
 }

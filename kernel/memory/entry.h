@@ -12,6 +12,7 @@
 #include "memory/message.h"
 
 struct mq_chunk;
+struct mq_durable;
 struct mq_group;
 struct mq_text;
 
@@ -28,6 +29,7 @@ struct mq_text;
  * @origin: name of the queue that the message came from as dead, or NULL
  * @origin_id: id of the message in that queue
  * @note: note of the last failure or of the reject, or NULL
+ * @durable: what the journal of the queue has to know, or NULL
  * @forgiven: how many failures do not count towards max_deliveries in this
  *	queue
  * @reason: why the message died: enum devmq_reason, or the reason that a
@@ -48,6 +50,7 @@ struct mq_detail {
 	struct mq_text	*origin;
 	u64		origin_id;
 	struct mq_text	*note;
+	struct mq_durable *durable;
 	u32		forgiven;
 	u16		reason;
 	bool		is_dead_letter;

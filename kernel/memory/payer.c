@@ -135,16 +135,10 @@ static struct mq_payer *mq_payer_new(kuid_t uid, struct mem_cgroup *memcg)
 	return found;
 }
 
-/**
- * mq_payer_get - get the payer for the messages of the caller
- *
- * Return: the payer with a reference, for mq_payer_put(); NULL if there is no
- * memory.
- */
-struct mq_payer *mq_payer_get(void)
+/* As mq_payer_get(), for another user in the caller's memory cgroup. */
+struct mq_payer *mq_payer_get_for(kuid_t uid)
 {
 	struct mem_cgroup *memcg = mq_memcg_get_current();
-	kuid_t uid = mq_memory_uid();
 	struct mq_payer *p;
 
 	spin_lock(&mq_accounts_lock);
@@ -154,6 +148,17 @@ struct mq_payer *mq_payer_get(void)
 		p = mq_payer_new(uid, memcg);
 	mq_memcg_put(memcg);
 	return p;
+}
+
+/**
+ * mq_payer_get - get the payer for the messages of the caller
+ *
+ * Return: the payer with a reference, for mq_payer_put(); NULL if there is no
+ * memory.
+ */
+struct mq_payer *mq_payer_get(void)
+{
+	return mq_payer_get_for(mq_memory_uid());
 }
 
 /* Return true if @p is the payer for the messages of the caller. */

@@ -49,6 +49,7 @@ struct mq_payer {
 };
 
 struct mq_payer *mq_payer_get(void);
+struct mq_payer *mq_payer_get_for(kuid_t uid);
 bool mq_payer_is_current(const struct mq_payer *p);
 void mq_payer_put(struct mq_payer *p);
 int mq_users_show(char *buf, const struct kernel_param *kp);

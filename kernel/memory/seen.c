@@ -38,6 +38,7 @@ struct mq_seen *mq_seen_new(struct mq_payer *p, u32 size)
 		mq_uncharge(p, MQ_MESSAGES, mq_seen_cost(size));
 		return ERR_PTR(-ENOMEM);
 	}
+	INIT_LIST_HEAD(&s->dirty);
 	s->payer = p;
 	s->size = size;
 	return s;

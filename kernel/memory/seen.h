@@ -15,10 +15,13 @@ struct mq_payer;
  * @node: node in mq_dedup.tree
  * @number: node in mq_dedup.numbers
  * @list: link in mq_dedup.old
+ * @dirty: link in mq_feed.dedups, or empty
  * @hash: hash of the de-duplication id, by which mq_dedup.tree is sorted
  * @id: id of the message
  * @time: when the message was sent, CLOCK_BOOTTIME
  * @payer: the payer of this memory
+ * @taken: the journal may have a record of it
+ * @forgotten: it was forgotten before its time, and the journal has to know
  * @size: size of the de-duplication id
  * @bytes: the de-duplication id
  */
@@ -28,10 +31,13 @@ struct mq_seen {
 		struct rb_node	number;
 		struct list_head list;
 	};
+	struct list_head	dirty;
 	u64			hash;
 	u64			id;
 	u64			time;
 	struct mq_payer		*payer;
+	bool			taken;
+	bool			forgotten;
 	u32			size;
 	u8			bytes[];
 };

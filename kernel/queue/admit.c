@@ -16,6 +16,7 @@
 #include "queue/clock.h"
 #include "queue/dedup.h"
 #include "queue/due.h"
+#include "queue/persist.h"
 #include "queue/lock.h"
 #include "queue/look.h"
 #include "queue/options.h"
@@ -143,6 +144,29 @@ static int mq_overflow(struct mq_queue *q, u64 messages, u64 bytes)
 	}
 }
 
+/*
+ * Check whether the journal takes a message of @bytes, and drop messages to make
+ * room there if the overflow option says so. Return 0, EIO, EMSGSIZE, or an
+ * error of mq_overflow().
+ */
+static int mq_persist_room_locked(struct mq_queue *q, u64 bytes)
+{
+	unsigned int n;
+	int err;
+
+	for (n = 0; n < MQ_PORTION; n++) {
+		struct mq_entry *e = mq_ready_lowest(&q->ready);
+
+		err = mq_persist_admit_locked(q, bytes);
+		if (err != -ENOSPC)
+			return err;
+		if (READ_ONCE(q->opt.overflow) != MQ_OVERFLOW_DROP_HEAD || !e)
+			return mq_overflow(q, 1, bytes);
+		mq_overflow_drop_locked(q, e);
+	}
+	return -EBUSY;
+}
+
 /**
  * mq_queue_admit_locked - check whether a message may be added now
  * @q: the queue
@@ -150,8 +174,8 @@ static int mq_overflow(struct mq_queue *q, u64 messages, u64 bytes)
  *
  * Drops other messages to make room if the overflow option says so.
  *
- * Return: 0, ENODEV, EMSGSIZE, ENOSPC, EAGAIN if the sender has to wait, or
- * EBUSY if more messages have to be dropped: the caller drops the lock, calls
+ * Return: 0, ENODEV, EMSGSIZE, ENOSPC, EIO if the journal has failed, EAGAIN if
+ * the sender has to wait, or EBUSY if more messages have to be dropped: the caller drops the lock, calls
  * mq_overflow_prepare() and tries again.
  */
 int mq_queue_admit_locked(struct mq_queue *q, const struct mq_msg *msg)
@@ -166,6 +190,12 @@ int mq_queue_admit_locked(struct mq_queue *q, const struct mq_msg *msg)
 	/* The bounds may have been lowered since the size was checked. */
 	if (!mq_size_ok(q, mq_msg_size(msg), bytes - mq_msg_size(msg)))
 		return -EMSGSIZE;
+	if (unlikely(q->feed.journal)) {
+		int err = mq_persist_room_locked(q, bytes);
+
+		if (err)
+			return err;
+	}
 	if (likely(mq_queue_fits(q, 1, bytes)))
 		return 0;
 	return mq_overflow(q, 1, bytes);
@@ -190,6 +220,12 @@ int mq_queue_grow_locked(struct mq_queue *q, u64 before, u64 size)
 		return -EAGAIN;
 	if (!mq_size_ok(q, size, 0))
 		return -EMSGSIZE;
+	if (unlikely(q->feed.journal)) {
+		int err = mq_persist_room_locked(q, size);
+
+		if (err)
+			return err;
+	}
 	if (mq_would_fit(q, messages, size - before, 0, 0))
 		return 0;
 	return mq_overflow(q, messages, size - before);
@@ -272,6 +308,8 @@ void mq_queue_add_locked(struct mq_queue *q, struct mq_entry *e, u64 now)
 	mq_count(&q->stored, 1);
 	mq_count(&q->stat.bytes, mq_msg_bytes(mq_msg(e)));
 	q->stat.sent++;
+	if (unlikely(q->feed.journal))
+		mq_persist_add_locked(q, e);
 	trace_mq_send(q, e);
 	if (unlikely(seen) && mq_dedup_add_locked(q, seen, mq_msg(e)->id))
 		mq_timers_arm_locked(q);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The bounds of a queue: how much may be stored, given its options. */
 #include "queue/bounds.h"
+#include "queue/persist.h"
 #include "queue/options.h"
 #include "queue/queue.h"
 
@@ -13,12 +14,13 @@ static u64 mq_subtract(u64 a, u64 b)
 /*
  * Compute mq_queue.room_messages and room_bytes: how much may be stored while
  * senders are still admitted. Dead letters from other queues take no room from
- * senders, so they are added to the bounds. Reserved places are subtracted.
+ * senders, so they are added to the bounds. Reserved places are subtracted. If
+ * the journal is full, so is the queue.
  */
 void mq_queue_update_room_locked(struct mq_queue *q)
 {
 	lockdep_assert_held(&q->lock);
-	WRITE_ONCE(q->room_messages,
+	WRITE_ONCE(q->room_messages, q->feed.full ? 0 :
 		   mq_subtract(q->opt.max_messages + q->dead_letters,
 			       q->reserved));
 	WRITE_ONCE(q->room_bytes,
@@ -63,10 +65,12 @@ bool mq_queue_is_full(const struct mq_queue *q)
  * @payload: bytes of payload
  * @meta: bytes of key and headers
  *
- * Return: true if the message exceeds neither max_message_size nor max_bytes.
+ * Return: true if the message exceeds neither max_message_size nor max_bytes, nor
+ * what the journal can store.
  */
 bool mq_size_ok(const struct mq_queue *q, u64 payload, u64 meta)
 {
 	return payload <= READ_ONCE(q->opt.max_message_size) &&
-	       payload + meta <= READ_ONCE(q->opt.max_bytes);
+	       payload + meta <= READ_ONCE(q->opt.max_bytes) &&
+	       mq_persist_fits(q, payload + meta);
 }

@@ -21,6 +21,7 @@
 #include "base/base.h"
 #include "memory/alloc.h"
 #include "memory/chunk.h"
+#include "memory/durable.h"
 #include "memory/entry.h"
 #include "memory/layout.h"
 #include "memory/message.h"
@@ -112,6 +113,8 @@ static void mq_replace_detail(struct mq_queue *q, struct mq_entry *old,
 
 	if (old->own_detail) {
 		*own = *detail;
+		if (own->durable)
+			own->durable->detail = own;
 		mq_msg(e)->detail = own;
 		if (old->timed)
 			mq_timer_replace_locked(q, old, e);

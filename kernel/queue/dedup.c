@@ -11,6 +11,7 @@
 #include <linux/string.h>
 
 #include "base/base.h"
+#include "journal/writer.h"
 #include "memory/seen.h"
 #include "queue/clock.h"
 #include "queue/dedup.h"
@@ -61,9 +62,22 @@ static void mq_forget(struct mq_queue *q, struct mq_seen *s)
 {
 	rb_erase(&s->node, &q->dedup.tree);
 	rb_erase_cached(&s->number, &q->dedup.numbers);
+	list_del_init(&s->dirty);
 	list_add_tail(&s->list, &q->dedup.old);
 	q->dedup.count--;
 	q->dedup.forgotten++;
+}
+
+/* Forget an id before its time. If the journal has it, it has to be told. */
+static void mq_forget_early(struct mq_queue *q, struct mq_seen *s)
+{
+	mq_forget(q, s);
+	if (likely(!q->feed.journal) || !s->taken || q->gone)
+		return;
+	list_del(&s->list);
+	s->forgotten = true;
+	list_add_tail(&s->dirty, &q->feed.dedups);
+	mq_feed_say(&q->feed);
 }
 
 static struct mq_seen *mq_oldest(struct mq_queue *q)
@@ -72,7 +86,8 @@ static struct mq_seen *mq_oldest(struct mq_queue *q)
 			     number);
 }
 
-static u64 mq_window_end(const struct mq_queue *q, const struct mq_seen *s)
+/* Return when the window of an id ends, CLOCK_BOOTTIME. */
+u64 mq_dedup_end(const struct mq_queue *q, const struct mq_seen *s)
 {
 	return mq_later(s->time,
 			READ_ONCE(q->opt.dedup_window_ms) * NSEC_PER_MSEC);
@@ -83,7 +98,7 @@ u64 mq_dedup_next(struct mq_queue *q)
 {
 	const struct mq_seen *s = mq_oldest(q);
 
-	return s ? mq_window_end(q, s) : MQ_NEVER;
+	return s ? mq_dedup_end(q, s) : MQ_NEVER;
 }
 
 /* Return true if one more id may be forgotten, after @n for this message. */
@@ -105,7 +120,7 @@ bool mq_dedup_trim_locked(struct mq_queue *q)
 	if (!q->dedup.count)
 		return false;
 	now = mq_now(MQ_BOOTTIME);
-	while ((s = mq_oldest(q)) && mq_window_end(q, s) <= now) {
+	while ((s = mq_oldest(q)) && mq_dedup_end(q, s) <= now) {
 		if (!mq_may_forget(q, n++))
 			return true;
 		mq_forget(q, s);
@@ -128,7 +143,7 @@ u64 mq_dedup_find_locked(struct mq_queue *q, struct mq_seen *s)
 		return 0;
 	first = rb_entry(node, struct mq_seen, node);
 	/* A portion may not have reached this id, although it is old. */
-	if (mq_window_end(q, first) > mq_now(MQ_BOOTTIME))
+	if (mq_dedup_end(q, first) > mq_now(MQ_BOOTTIME))
 		return first->id;
 	mq_forget(q, first);
 	return 0;
@@ -142,7 +157,7 @@ void mq_dedup_purge_locked(struct mq_queue *q, u64 id)
 	lockdep_assert_held(&q->lock);
 	node = rb_find(&id, &q->dedup.numbers.rb_root, mq_number_order);
 	if (node)
-		mq_forget(q, rb_entry(node, struct mq_seen, number));
+		mq_forget_early(q, rb_entry(node, struct mq_seen, number));
 }
 
 /*
@@ -165,13 +180,33 @@ bool mq_dedup_add_locked(struct mq_queue *q, struct mq_seen *s, u64 id)
 	rb_add(&s->node, &q->dedup.tree, mq_seen_less);
 	rb_add_cached(&s->number, &q->dedup.numbers, mq_number_less);
 	q->dedup.count++;
+	if (unlikely(q->feed.journal)) {
+		list_add_tail(&s->dirty, &q->feed.dedups);
+		mq_feed_say(&q->feed);
+	}
 	/* Shrink by a few ids each time, if dedup_max was lowered. */
 	while (q->dedup.count > READ_ONCE(q->opt.dedup_max) &&
 	       mq_may_forget(q, n++)) {
-		mq_forget(q, mq_oldest(q));
+		mq_forget_early(q, mq_oldest(q));
 		q->stat.dedup_forgotten++;
 	}
 	return q->dedup.count == 1;
+}
+
+/*
+ * Remember an id that a journal had, with its message and its time. Return: false
+ * if that of the message is known already.
+ */
+bool mq_dedup_restore_locked(struct mq_queue *q, struct mq_seen *s)
+{
+	lockdep_assert_held(&q->lock);
+	if (rb_find(&s->id, &q->dedup.numbers.rb_root, mq_number_order))
+		return false;
+	s->taken = true;
+	rb_add(&s->node, &q->dedup.tree, mq_seen_less);
+	rb_add_cached(&s->number, &q->dedup.numbers, mq_number_less);
+	q->dedup.count++;
+	return true;
 }
 
 /* Free forgotten ids. The caller does not hold the lock. */
@@ -195,6 +230,9 @@ void mq_dedup_exit(struct mq_queue *q)
 {
 	struct mq_seen *s, *next;
 
+	list_for_each_entry_safe(s, next, &q->feed.dedups, dirty)
+		if (s->forgotten)
+			mq_seen_free(s);
 	rbtree_postorder_for_each_entry_safe(s, next, &q->dedup.tree, node)
 		mq_seen_free(s);
 	mq_dedup_free(&q->dedup.old);

@@ -22,6 +22,7 @@
 #include "queue/alone.h"
 #include "queue/clock.h"
 #include "queue/delivery.h"
+#include "queue/persist.h"
 #include "queue/held.h"
 #include "queue/ids.h"
 #include "queue/look.h"
@@ -94,6 +95,8 @@ struct mq_entry *mq_delivery_next_locked(struct mq_queue *q, struct mq_file *f)
 	e = likely(!q->order) ? mq_ready_first(&q->ready) : mq_order_first(q);
 	if (e ? mq_has_expired(e) : mq_has_due(q))
 		return ERR_PTR(-EAGAIN);
+	if (unlikely(e && q->feed.journal) && mq_persist_bars_locked(q, e))
+		return ERR_PTR(-EAGAIN);
 	if (unlikely(e && mq_must_be_alone(q, e)) && f->held_count) {
 		mq_credit_take_locked(f, MQ_NEXT_IS_ALONE);
 		return ERR_PTR(-EBUSY);
@@ -132,6 +135,8 @@ struct mq_entry *mq_delivery_deferred_locked(struct mq_queue *q,
 		return ERR_PTR(-ENOENT);
 	if (mq_must_be_alone(q, e) && f->held_count)
 		return ERR_PTR(-EBUSY);
+	if (unlikely(q->feed.journal) && mq_persist_bars_locked(q, e))
+		return ERR_PTR(-EAGAIN);
 	return e;
 }
 
@@ -368,6 +373,8 @@ static struct list_head *mq_unlink_acked(struct mq_queue *q,
 				mq_timer_clear_locked(q, e);
 			if (m->detail->is_dead_letter)
 				mq_dead_letter_del_locked(q, e);
+			if (unlikely(q->feed.journal))
+				mq_persist_gone_locked(q, e);
 		}
 		trace_mq_ack(q, e);
 		if (unlikely(e->all.prev != last)) {

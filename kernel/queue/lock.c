@@ -16,6 +16,7 @@
 #include "queue/clock.h"
 #include "queue/dedup.h"
 #include "queue/due.h"
+#include "queue/persist.h"
 #include "queue/lock.h"
 #include "queue/order.h"
 #include "queue/places.h"
@@ -139,6 +140,8 @@ void mq_queue_add_moved(struct mq_queue *q, struct mq_entry *e, enum mq_arrival 
 	if (how == MQ_ARRIVES_MOVED)
 		mq_queue_unreserve_locked(q, mq_msg(e));
 	if (q->gone) {
+		if (unlikely(q->feed.journal))
+			mq_persist_lost_locked(q, e);
 		mq_unlock(q);
 		mq_entry_free(e);
 		return;
@@ -165,6 +168,8 @@ void mq_queue_add_moved(struct mq_queue *q, struct mq_entry *e, enum mq_arrival 
 	if (unlikely(q->order))
 		mq_order_join_locked(q, e);
 	trace_mq_send(q, e);
+	if (unlikely(q->feed.journal))
+		mq_persist_arrived_locked(q, e);
 	if (how != MQ_ARRIVES_MOVED)
 		mq_ready_locked(q, e);
 	else if (mq_msg(e)->state == DEVMQ_STATE_DELAYED)

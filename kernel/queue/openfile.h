@@ -45,6 +45,7 @@ enum mq_no_credit { MQ_HOLDS_ALONE = BIT(0), MQ_NEXT_IS_ALONE = BIT(1) };
  * @look: the file may look at messages and purge them without being a consumer
  *	(invariant)
  * @exclusive: the file was opened with O_EXCL (invariant)
+ * @sync: the file was opened with O_DSYNC or O_SYNC (invariant)
  * @plain: a consumer with ack=auto, no lease, and no reason in @no_credit: see
  *	mq_file_update_plain_locked() (mq_queue.lock)
  * @no_credit: mask of enum mq_no_credit (mq_queue.lock, read without it)
@@ -95,6 +96,7 @@ struct mq_file {
 	fmode_t			roles;
 	bool			look;
 	bool			exclusive;
+	bool			sync;
 	bool			plain;
 	u8			no_credit;
 	u32			pid;

@@ -49,6 +49,7 @@ struct mq_options {
 	u8	paused;
 	u8	auto_delete;
 	char	dead_letter[DEVMQ_NAME_MAX + 1];
+	char	journal[DEVMQ_NAME_MAX + 1];
 };
 
 enum {

@@ -52,6 +52,15 @@ bool mq_place_reserve(struct mq_queue *q, u64 bytes)
 	return fits;
 }
 
+/* Count the place of a dead letter that a journal had. */
+void mq_place_restore(struct mq_queue *q, u64 bytes)
+{
+	spin_lock(&q->places.lock);
+	q->places.messages++;
+	q->places.bytes += bytes;
+	spin_unlock(&q->places.lock);
+}
+
 /*
  * Announce a message that is to be redriven. Return: false if @q was removed.
  */

@@ -14,6 +14,7 @@ struct mq_queue;
 
 void mq_places_init(struct mq_places *g);
 bool mq_place_reserve(struct mq_queue *q, u64 bytes);
+void mq_place_restore(struct mq_queue *q, u64 bytes);
 bool mq_place_announce(struct mq_queue *q);
 void mq_place_arrived(struct mq_queue *q);
 bool mq_places_close(struct mq_queue *q, bool force);

@@ -13,6 +13,7 @@
 #include <linux/workqueue.h>
 #include <linux/devmq.h>
 
+#include "journal/feed.h"
 #include "memory/alloc.h"
 #include "memory/chunk.h"
 #include "memory/entry.h"
@@ -59,6 +60,7 @@ struct mq_text;
  * @order: state of order=key and fairness, or NULL if the queue has neither
  *	(invariant)
  * @places: places for messages that come from other queues
+ * @feed: the queue's part of its journal
  * @lock: protects all that follows
  * @gone: the queue was removed; no message enters or leaves it
  * @plain: the options need no check of a plain message: see
@@ -131,6 +133,7 @@ struct mq_queue {
 	struct hlist_node	source;
 	struct mq_order		*order;
 	struct mq_places	places;
+	struct mq_feed		feed;
 
 	spinlock_t		lock ____cacheline_aligned_in_smp;
 	bool			gone;
@@ -171,14 +174,16 @@ struct mq_queue {
 
 /*
  * Return true if messages of this queue are likely to need an mq_detail: a time
- * is set for them, or they may be moved to a dead-letter queue. Messages that
+ * is set for them, they may be moved to a dead-letter queue, or the queue has a
+ * journal, whose messages all have one. Messages that
  * are sent from now on get one at once. A message that fails and waits for its
  * next attempt gets its mq_detail then.
  */
 static inline bool mq_queue_times(const struct mq_queue *q)
 {
 	return READ_ONCE(q->opt.ttl_ms) || READ_ONCE(q->opt.delay_ms) ||
-	       READ_ONCE(q->opt.lease_ms) || READ_ONCE(q->dead_letter);
+	       READ_ONCE(q->opt.lease_ms) || READ_ONCE(q->dead_letter) ||
+	       q->feed.journal;
 }
 
 /* Return what messages that are sent to a queue need besides their entry. */
@@ -187,6 +192,7 @@ static inline struct mq_kind mq_queue_kind(const struct mq_queue *q)
 	return (struct mq_kind){
 		.detail = mq_queue_times(q),
 		.ordered = q->order,
+		.durable = q->feed.journal,
 	};
 }
 

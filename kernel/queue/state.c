@@ -34,6 +34,7 @@
 #include "queue/bounds.h"
 #include "queue/clock.h"
 #include "queue/dedup.h"
+#include "queue/persist.h"
 #include "queue/ids.h"
 #include "queue/options.h"
 #include "queue/order.h"
@@ -85,6 +86,9 @@ void mq_state_enter_locked(struct mq_queue *q, struct mq_entry *e,
 		mq_msg(e)->since = mq_ticks();
 		mq_ids_insert(&q->aside, e);
 	}
+	/* A flight is not written: it ends with the crash. */
+	if (unlikely(q->feed.journal) && state != DEVMQ_STATE_IN_FLIGHT)
+		mq_persist_changed_locked(q, e);
 }
 
 /* Take an entry out of its state, and stop its wait for a time. */
@@ -134,6 +138,8 @@ void mq_freed_locked(struct mq_queue *q, u32 messages, u64 bytes)
 /* Remove an entry in no state from the queue, for mq_unlock() to dispose of. */
 void mq_queue_unlink_locked(struct mq_queue *q, struct mq_entry *e)
 {
+	if (unlikely(q->feed.journal))
+		mq_persist_gone_locked(q, e);
 	if (mq_is_dead_letter(e))
 		mq_dead_letter_del_locked(q, e);
 	mq_freed_locked(q, 1, mq_msg_bytes(mq_msg(e)));
@@ -290,10 +296,10 @@ void mq_dead_letter_locked(struct mq_queue *q, struct mq_entry *e, u16 reason)
 	}
 	q->stat.dead_lettered++;
 	trace_mq_dead_letter(q, e);
+	e->leaving = true;
 	mq_queue_unlink_locked(q, e);
 	get_device(&target->dev);
 	mq_msg(e)->target = target;
-	e->leaving = true;
 }
 
 /**

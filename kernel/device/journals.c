@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Attaching journals, detaching them, and saying which there are.
+ */
+#include <linux/kernel.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
+#include <linux/devmq.h>
+
+#include "base/base.h"
+#include "device/journals.h"
+#include "device/recover.h"
+#include "device/registry.h"
+#include "journal/attach.h"
+#include "journal/writer.h"
+#include "memory/durable.h"
+#include "queue/close.h"
+#include "queue/lock.h"
+#include "queue/names.h"
+#include "queue/queue.h"
+
+/**
+ * mq_journal_attach - attach a journal and make its queues again
+ * @a: the call; its results are filled in
+ * @file: the journal's file, opened by the caller
+ * @nodes: the file system for the nodes of the queues
+ * @why: gets what is wrong, in words
+ * @size: bytes of @why
+ *
+ * Return: 0 or an error.
+ */
+int mq_journal_attach(struct devmq_journal_attach *a, struct file *file,
+		      struct super_block *nodes, char *why, size_t size)
+{
+	struct mq_attach at;
+	const char *what;
+	u32 i;
+	int err;
+
+	*why = '\0';
+	if (!try_module_get(THIS_MODULE))
+		return -ENODEV;
+	err = mq_attach_open(&at, a->name, file, &what);
+	if (err)
+		strscpy(why, what, size);
+	else
+		err = mq_recover(&at, nodes, why, size, &a->queues,
+				 &a->messages);
+	if (!err) {
+		a->cut = 0;
+		for (i = 0; i < MQ_J_STREAMS; i++)
+			a->cut += at.log.tails[i].cut;
+		mq_journal_set_ready(at.j, true);
+		at.j = NULL;
+	}
+	mq_attach_close(&at);
+	if (err)
+		module_put(THIS_MODULE);
+	return err;
+}
+
+/* -- detaching ---------------------------------------------------------------- */
+
+/*
+ * Return 0 if the queues of a journal can be taken away, or else an error, and
+ * say why.
+ */
+static int mq_detach_check_locked(struct mq_journal *j, bool force, char *why,
+				  size_t size)
+{
+	struct mq_feed *f;
+	int err = 0;
+
+	lockdep_assert_held(&mq_registry_lock);
+	spin_lock(&j->lock);
+	list_for_each_entry(f, &j->feeds, link) {
+		struct mq_queue *q = container_of(f, struct mq_queue, feed);
+
+		if (READ_ONCE(q->gone)) {
+			snprintf(why, size, "its queue '%s' is being removed",
+				 q->name);
+			err = -EBUSY;
+		} else if (READ_ONCE(q->users) && !force) {
+			snprintf(why, size, "its queue '%s' is open", q->name);
+			err = -EBUSY;
+		}
+		if (err)
+			break;
+	}
+	spin_unlock(&j->lock);
+	return err;
+}
+
+/* Let nothing enter or leave the queue any more, and keep its messages. */
+static void mq_detach_queue_locked(struct mq_queue *q)
+{
+	mq_lock(q);
+	q->feed.detaching = true;
+	mq_queue_mark_removed_locked(q);
+	mq_unlock(q);
+	mq_unpublish(q);
+}
+
+/* Return the first queue of a journal, or NULL, with no reference. */
+static struct mq_queue *mq_detach_next(struct mq_journal *j)
+{
+	struct mq_feed *f;
+
+	spin_lock(&j->lock);
+	f = list_first_entry_or_null(&j->feeds, struct mq_feed, link);
+	spin_unlock(&j->lock);
+	return f ? container_of(f, struct mq_queue, feed) : NULL;
+}
+
+/* Make the queues of a journal impossible to find, and stop them. */
+static void mq_detach_queues_locked(struct mq_journal *j)
+{
+	struct mq_feed *f;
+
+	/* mq_registry_lock keeps queues from coming and going. */
+	list_for_each_entry(f, &j->feeds, link)
+		mq_detach_queue_locked(container_of(f, struct mq_queue, feed));
+}
+
+/* Free the messages whose journal does not need to know of them any more. */
+static void mq_detach_orphans(struct mq_journal *j)
+{
+	struct llist_node *list = llist_del_all(&j->orphans);
+	struct mq_durable *d, *next;
+
+	llist_for_each_entry_safe(d, next, list, ended)
+		mq_durable_free(d);
+}
+
+/* Free the queues of a journal whose thread has stopped. */
+static void mq_detach_free(struct mq_journal *j)
+{
+	struct mq_queue *q;
+
+	while ((q = mq_detach_next(j))) {
+		spin_lock(&q->lock);
+		q->feed.detached = true;
+		spin_unlock(&q->lock);
+		mq_feed_leave(&q->feed);
+		mq_queue_end(q);
+		mq_queue_put(q);
+	}
+	mq_detach_orphans(j);
+}
+
+/*
+ * Write all that the queues have. Return 0 or an error; a journal that has
+ * failed cannot, and is only detached by force.
+ */
+static int mq_detach_write(struct mq_journal *j, bool force, char *why,
+			   size_t size)
+{
+	int err = mq_journal_confirm(j, NULL, 0);
+
+	if (err == -EIO && force)
+		return 0;
+	if (err)
+		snprintf(why, size, "%s", err == -EIO ?
+			 "it has failed; force detaches it, and loses what it could not write" :
+			 "a signal came before it was written");
+	return err;
+}
+
+/**
+ * mq_journal_detach - detach a journal
+ * @a: the call
+ * @why: gets what is wrong, in words
+ * @size: bytes of @why
+ *
+ * Return: 0 or an error, and nothing was detached.
+ */
+int mq_journal_detach(const struct devmq_journal_detach *a, char *why,
+		      size_t size)
+{
+	bool force = a->flags & DEVMQ_JOURNAL_FORCE;
+	struct mq_journal *j = mq_journal_find(a->name);
+	int err;
+
+	if (!j) {
+		snprintf(why, size, "no such journal is attached");
+		return -ENOENT;
+	}
+	/* Most of it is written here, where others need not wait. */
+	err = mq_detach_write(j, force, why, size);
+	mutex_lock(&mq_registry_lock);
+	if (!err && !j->ready)
+		err = -ENOENT;
+	err = err ?: mq_detach_check_locked(j, force, why, size);
+	if (!err) {
+		mq_journal_set_ready(j, false);
+		mq_detach_queues_locked(j);
+	}
+	mutex_unlock(&mq_registry_lock);
+	if (!err) {
+		mq_writer_stop(j);
+		mq_detach_free(j);
+		mq_journal_delist(j);
+		mq_journal_close(j);
+		mq_journal_put(j);
+		module_put(THIS_MODULE);
+	}
+	mq_journal_put(j);
+	return err;
+}
+
+/* -- listing ----------------------------------------------------------------- */
+
+static void mq_journal_info(struct mq_journal *j, struct devmq_journal_info *i)
+{
+	*i = (struct devmq_journal_info){
+		.state = READ_ONCE(j->state),
+		.error = READ_ONCE(j->error),
+		.bytes = (u64)j->shape.segment_size * j->shape.count,
+		.live = atomic64_read(&j->live),
+		.written = READ_ONCE(j->written),
+		.cleaned = READ_ONCE(j->cleaned),
+		.flushes = READ_ONCE(j->flushes),
+		.waiters = atomic_read(&j->quick),
+		.segments = j->shape.count,
+		.free_segments = READ_ONCE(j->places),
+		.segment_size = j->shape.segment_size,
+	};
+	spin_lock(&j->lock);
+	i->queues = j->queues;
+	spin_unlock(&j->lock);
+	strscpy(i->name, j->name, sizeof(i->name));
+	memcpy(i->uuid, j->shape.uuid, sizeof(i->uuid));
+}
+
+/* Say which journals there are. Return 0, EINVAL or EFAULT. */
+int mq_journal_list(struct devmq_journal_list *a)
+{
+	struct devmq_journal_info __user *to = u64_to_user_ptr(a->infos);
+	struct devmq_journal_info info;
+	struct mq_journal *j = NULL;
+	u32 n = 0;
+
+	if (a->flags || a->info_size != sizeof(info))
+		return -EINVAL;
+	while ((j = mq_journal_after(j))) {
+		mq_journal_info(j, &info);
+		if (n < a->count && copy_to_user(to + n, &info, sizeof(info))) {
+			mq_journal_put(j);
+			return -EFAULT;
+		}
+		n++;
+	}
+	a->count = n;
+	return 0;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Attaching a journal and letting go of it: see attach.c. */
+#ifndef MQ_JOURNAL_ATTACH_H
+#define MQ_JOURNAL_ATTACH_H
+
+#include "journal/journal.h"
+#include "journal/scan.h"
+
+struct file;
+
+/**
+ * struct mq_attach - a journal that is being attached
+ * @j: the journal
+ * @log: what is in it
+ * @source: where that is read from
+ * @page: through which it is read
+ */
+struct mq_attach {
+	struct mq_journal	*j;
+	struct mq_j_log		log;
+	struct mq_j_source	source;
+	void			*page;
+};
+
+int mq_attach_open(struct mq_attach *a, const char *name, struct file *file,
+		   const char **why);
+int mq_attach_begin(struct mq_attach *a, u64 serial);
+void mq_attach_close(struct mq_attach *a);
+void mq_journal_close(struct mq_journal *j);
+void mq_journal_put(struct mq_journal *j);
+struct mq_journal *mq_journal_find(const char *name);
+struct mq_journal *mq_journal_after(struct mq_journal *before);
+int mq_journal_enlist(struct mq_journal *j);
+void mq_journal_set_ready(struct mq_journal *j, bool ready);
+void mq_journal_delist(struct mq_journal *j);
+
+#endif /* MQ_JOURNAL_ATTACH_H */

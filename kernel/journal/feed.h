@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What lies between a queue and its journal. The queue says what has changed,
+ * and the journal asks it for the changes when it writes.
+ */
+#ifndef MQ_JOURNAL_FEED_H
+#define MQ_JOURNAL_FEED_H
+
+#include <linux/bits.h>
+#include <linux/list.h>
+#include <linux/llist.h>
+#include <linux/types.h>
+
+#include "journal/format.h"
+#include "memory/layout.h"
+
+struct mq_durable;
+struct mq_feed;
+struct mq_journal;
+struct mq_msg;
+struct mq_seen;
+struct mq_text;
+
+/**
+ * struct mq_change - a message that has to be written, as its queue sees it
+ * @d: the message
+ * @seq: number of the change
+ * @m: its bytes
+ * @chunk: where they lie, with a reference
+ * @sender: who sent it
+ * @s: its state, but for the serials and the version
+ * @origin: name of the queue where it died, with a reference, or NULL
+ * @note: with a reference, or NULL
+ */
+struct mq_change {
+	struct mq_durable	*d;
+	u64			seq;
+	const struct mq_msg	*m;
+	struct mq_chunk		*chunk;
+	struct mq_sender	sender;
+	struct mq_j_state	s;
+	struct mq_text		*origin;
+	struct mq_text		*note;
+};
+
+/* The most changes, or de-duplication ids, that are taken at a time. */
+#define MQ_CHANGES	64
+
+/**
+ * struct mq_dedup_change - a de-duplication id that has to be written
+ * @d: the record, but for the serial of the queue
+ * @size: of @bytes; 0: the id is forgotten
+ * @bytes: the id
+ */
+struct mq_dedup_change {
+	struct mq_j_dedup	d;
+	u16			size;
+	u8			bytes[DEVMQ_KEY_MAX];
+};
+
+/* The most bytes of what a queue is: MQ_J_QUEUE with name and options. */
+#define MQ_DEFINITION_MAX	4096
+
+/**
+ * struct mq_ceilings - ids and deliveries that may have been used
+ * @next_id: no message has this id or a higher one
+ * @delivered: no message with this id or a higher one was delivered
+ */
+struct mq_ceilings {
+	u64	next_id;
+	u64	delivered;
+};
+
+/**
+ * struct mq_feed_ops - functions of the queue that a feed belongs to. The thread
+ *	of the journal calls them, and holds no lock
+ * @take: fill in the next changes, up to the one with number @last, MQ_CHANGES at
+ *	most. Return how many
+ * @take_dedups: the same for de-duplication ids; return how many
+ * @define: fill in the record of what the queue is, but for serial and version
+ * @ceilings: fill in the ceilings that have to be written. Return false if those
+ *	of the last time are high enough
+ * @raise: these ceilings are on stable storage
+ * @room: the journal has room again
+ * @failed: the journal has failed
+ * @put: drop the reference to the queue
+ */
+struct mq_feed_ops {
+	u32	(*take)(struct mq_feed *f, struct mq_change *c, u64 last);
+	u32	(*take_dedups)(struct mq_feed *f, struct mq_dedup_change *c);
+	void	(*define)(struct mq_feed *f, struct mq_j_queue *q);
+	bool	(*ceilings)(struct mq_feed *f, struct mq_ceilings *c);
+	void	(*raise)(struct mq_feed *f, const struct mq_ceilings *c);
+	void	(*room)(struct mq_feed *f);
+	void	(*failed)(struct mq_feed *f);
+	void	(*put)(struct mq_feed *f);
+};
+
+/* Bits of mq_feed.flags: what has to be written. */
+enum {
+	MQ_FEED_HUNGRY,		/* it is in mq_journal.hungry */
+	MQ_FEED_DEFINE,		/* what the queue is */
+	MQ_FEED_CEILINGS,	/* its ceilings may be too low */
+	MQ_FEED_ENDS,		/* the queue was removed */
+};
+
+/**
+ * struct mq_feed - a queue's part of its journal
+ * @journal: the journal, or NULL: the queue has none (invariant until it is
+ *	detached)
+ * @ops: functions of the queue (invariant)
+ * @link: link in mq_journal.feeds (mq_journal.lock)
+ * @hungry: link in mq_journal.hungry
+ * @flags: see above (atomic)
+ * @removed: the queue was removed, and its journal told so (of the remover)
+ *
+ * Under mq_queue.lock:
+ * @dirty: messages that have changed, in the order of their first change
+ * @seq: number of the last one that was put there
+ * @asked: ceilings that are needed
+ * @safe: ceilings that are on stable storage
+ * @behind: a message is ready, and @safe.delivered is too low for it
+ * @full: the journal has no room, and so the queue has none
+ * @dedups: de-duplication ids that have to be written: struct mq_seen
+ * @detaching: the journal is being detached with the messages of the queue
+ * @detached: it has been
+ *
+ * Of the thread of the journal:
+ * @written: changes up to this number are written, and on stable storage when
+ *	the group is
+ * @confirmed: up to this one they are (read by all)
+ * @last: the last change that belongs to the group
+ * @serial: number of the queue in the journal
+ * @version: of the last record of what the queue is
+ * @ceiling: version of the last record of its ceilings
+ * @segment: place of the segment with the last record of what the queue is
+ * @ceiling_segment: place of the segment with that of its ceilings
+ * @size: bytes of the former
+ * @older: segments before that may have older records
+ * @raised: there is a record of its ceilings
+ * @pending: ceilings that the group has
+ * @raises: it has some
+ * @taken: link in the list of the group
+ */
+struct mq_feed {
+	struct mq_journal		*journal;
+	const struct mq_feed_ops	*ops;
+	struct list_head		link;
+	struct llist_node		hungry;
+	unsigned long			flags;
+	bool				removed;
+
+	struct list_head		dirty;
+	u64				seq;
+	struct mq_ceilings		asked;
+	struct mq_ceilings		safe;
+	bool				behind;
+	bool				full;
+	struct list_head		dedups;
+	bool				detaching;
+	bool				detached;
+
+	u64				written;
+	u64				confirmed;
+	u64				last;
+	u64				serial;
+	u32				version;
+	u64				ceiling;
+	u32				segment;
+	u32				ceiling_segment;
+	u32				size;
+	bool				older;
+	bool				raised;
+	struct mq_ceilings		pending;
+	bool				raises;
+	struct list_head		taken;
+};
+
+#endif /* MQ_JOURNAL_FEED_H */

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* A journal that is attached. */
+#ifndef MQ_JOURNAL_JOURNAL_H
+#define MQ_JOURNAL_JOURNAL_H
+
+#include <linux/atomic.h>
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/llist.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+#include <linux/wait.h>
+#include <linux/devmq.h>
+
+#include "journal/block.h"
+#include "journal/feed.h"
+#include "journal/medium.h"
+
+struct mq_durable;
+struct mq_j_log;
+struct task_struct;
+
+/**
+ * enum mq_segment_states - what a place in the file is used for
+ * @MQ_SEGMENT_FREE: nothing
+ * @MQ_SEGMENT_OPEN: records are added to it
+ * @MQ_SEGMENT_CLOSED: it is full
+ * @MQ_SEGMENT_LEFT: nothing in it is needed, but the map on stable storage still
+ *	has it: the place is free when the next header is
+ */
+enum mq_segment_states {
+	MQ_SEGMENT_FREE, MQ_SEGMENT_OPEN, MQ_SEGMENT_CLOSED, MQ_SEGMENT_LEFT
+};
+
+/**
+ * struct mq_segment - a place in the file
+ * @sequence: of the segment there; 0: none
+ * @state: enum mq_segment_states
+ * @stale: see struct mq_j_segment_info
+ * @live: bytes of the messages, states, queues and ceilings that are needed
+ * @ends: bytes of the ends, needed or not
+ * @dedups: bytes of the de-duplication ids, needed or not
+ * @dedup_until: when the last of these is not needed any more, CLOCK_REALTIME
+ * @first_end: the first segment that an end in this one names
+ * @last_end: the last such segment
+ * @closed: the group in which it was closed
+ */
+struct mq_segment {
+	u64	sequence;
+	u8	state;
+	bool	stale;
+	u32	live;
+	u32	ends;
+	u32	dedups;
+	u64	dedup_until;
+	u64	first_end;
+	u64	last_end;
+	u64	closed;
+};
+
+/**
+ * struct mq_stream - the open segment of a stream
+ * @buffer: the segment as it is in the file, or will be
+ * @position: its place
+ * @start: offset of the block that records are added to
+ * @used: bytes of that block; 0: no block was begun
+ * @written: up to this offset the segment is in the file
+ * @open: there is an open segment
+ */
+struct mq_stream {
+	u8	*buffer;
+	u32	position;
+	u32	start;
+	u32	used;
+	u32	written;
+	bool	open;
+};
+
+/* The most ends in a record. */
+#define MQ_GROUP_ENDS	512
+
+/**
+ * struct mq_scratch - what is being written
+ * @changes: changes of messages
+ * @dedups: de-duplication ids
+ * @definition: what a queue is
+ * @gone: ends
+ */
+struct mq_scratch {
+	struct mq_change	changes[MQ_CHANGES];
+	struct mq_dedup_change	dedups[MQ_CHANGES];
+	u8			definition[MQ_DEFINITION_MAX] __aligned(8);
+	struct mq_j_gone	gone[MQ_GROUP_ENDS];
+};
+
+/**
+ * struct mq_journal - a journal that is attached
+ * @refs: references: of its queues, and of its attachment
+ * @link: link in the list of all
+ * @ready: it can be used (under the lock of that list)
+ * @name: its name (invariant)
+ * @medium: its file
+ * @shape: what its superblock says (invariant)
+ * @epoch: number of this attachment, random (invariant)
+ * @epochs: how often it was attached before (invariant)
+ * @seed: of the checksums (invariant)
+ * @capacity: bytes that all messages may take (invariant)
+ * @record_max: the most bytes of a record (invariant)
+ * @thread: writes it
+ *
+ * Of the thread:
+ * @segments: the places
+ * @places: how many of these are free
+ * @left: how many are MQ_SEGMENT_LEFT
+ * @sequence: of the last segment
+ * @serial: of the next object
+ * @streams: the open segments
+ * @marks: up to where the streams are flushed
+ * @header: a segment's header
+ * @victim: the segment that is being cleaned
+ * @alive: the sequences of the segments that are needed, sorted
+ * @objects: the messages that the file has, by serial
+ * @hash_bits: logarithm of the number of lists in @objects
+ * @scratch: what is being written
+ * @added: bytes of records that were added
+ * @unflushed: something was written since the last flush
+ * @marked: a block after the last flush says how far it went
+ * @flush_ns: mean time of a flush
+ * @released: how many callers the last flush released
+ *
+ * Shared:
+ * @lock: protects the members up to @feeds
+ * @begun: number of the group that was begun last
+ * @waiting: callers that wait for a group, by its parity
+ * @feeds: of all its queues
+ * @queues: how many these are
+ * @done: number of the last group that is on stable storage (read without lock)
+ * @confirmed: callers that wait for a group, by its parity
+ * @work: the thread waits here for something to do
+ * @quick: somebody waits, so do not wait for more to come (atomic)
+ * @hungry: feeds that have changes
+ * @ended: messages that are gone
+ * @orphans: messages whose journal is being detached
+ * @moving: messages that are between two queues, by the parity of the group
+ *	in which they left the first one
+ * @moved: the thread waits here for them
+ * @live: bytes that all messages may take on the disk: see mq_journal_fits()
+ * @short_of_room: a sender found no room
+ * @state: enum devmq_journal_states
+ * @error: why it failed
+ * @tell_failed: the queues have not been told yet
+ * @stop: the thread shall end
+ * @written: bytes that were written
+ * @cleaned: bytes that the cleaner copied
+ * @flushes: flushes
+ */
+struct mq_journal {
+	struct kref		refs;
+	struct list_head	link;
+	bool			ready;
+	char			name[DEVMQ_NAME_MAX + 1];
+	struct mq_medium	medium;
+	struct mq_j_shape	shape;
+	u64			epoch;
+	u64			epochs;
+	u32			seed;
+	u64			capacity;
+	u32			record_max;
+	struct task_struct	*thread;
+
+	struct mq_segment	*segments;
+	u32			places;
+	u32			left;
+	u64			sequence;
+	u64			serial;
+	struct mq_stream	streams[MQ_J_STREAMS];
+	struct mq_j_place	marks[MQ_J_STREAMS];
+	struct mq_j_segment	*header;
+	u8			*victim;
+	u64			*alive;
+	struct hlist_head	*objects;
+	u32			hash_bits;
+	struct mq_scratch	*scratch;
+	u64			added;
+	bool			unflushed;
+	bool			marked;
+	u64			flush_ns;
+	u32			released;
+
+	spinlock_t		lock;	/* the members up to @feeds */
+	u64			begun;
+	u32			waiting[2];
+	struct list_head	feeds;
+	u32			queues;
+	u64			done;
+	wait_queue_head_t	confirmed[2];
+	wait_queue_head_t	work;
+	atomic_t		quick;
+	struct llist_head	hungry;
+	struct llist_head	ended;
+	struct llist_head	orphans;
+	atomic_t		moving[2];
+	wait_queue_head_t	moved;
+	atomic64_t		live;
+	bool			short_of_room;
+	u32			state;
+	int			error;
+	bool			tell_failed;
+	bool			stop;
+	u64			written;
+	u64			cleaned;
+	u64			flushes;
+};
+
+/* What a message counts in mq_journal.live besides its record: state and end. */
+#define MQ_JOURNAL_BESIDE	256
+
+/* Return whether a record of @bytes can be stored now, as far as one can see. */
+static inline bool mq_journal_fits(const struct mq_journal *j, u64 bytes)
+{
+	return atomic64_read(&j->live) + bytes <= j->capacity;
+}
+
+#endif /* MQ_JOURNAL_JOURNAL_H */

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What a journal has to know of a message: see durable.c. */
+#ifndef MQ_MEMORY_DURABLE_H
+#define MQ_MEMORY_DURABLE_H
+
+#include <linux/list.h>
+#include <linux/llist.h>
+#include <linux/types.h>
+
+struct mq_detail;
+struct mq_payer;
+
+/**
+ * struct mq_durable - a message of a queue that has a journal
+ * @dirty: link in mq_feed.dirty, while a change has to be written
+ * @ended: link in mq_journal.ended, when the message is gone
+ * @seq: place in the order in which the changes of its queue are written; 0: it
+ *	is not in mq_feed.dirty
+ * @detail: of the message, which has a pointer to this; NULL: the message is
+ *	gone
+ * @taken: the journal may have a record of the message, so its end has to be
+ *	written. Otherwise the message was not written yet
+ * @moving: while the message is between two queues: the parity of
+ *	mq_journal.moving that counts it
+ * @payer: who is charged for this
+ * @hash: link in mq_journal.objects
+ * @serial: number of the message in the journal; 0: none yet
+ * @segment: place of the segment that has the message
+ * @state_segment: place of the segment that has its newest state, if that is
+ *	in a record of its own
+ * @size: bytes of its record
+ * @state_size: bytes of the record of its state, 0: it has none
+ * @version: of its newest state
+ * @live: bytes that count in mq_journal.live
+ *
+ * mq_queue.lock protects the members up to @moving, and @live. The others after
+ * @payer belong to the thread of the journal.
+ */
+struct mq_durable {
+	union {
+		struct list_head	dirty;
+		struct llist_node	ended;
+	};
+	u64			seq;
+	struct mq_detail	*detail;
+	bool			taken;
+	u8			moving;
+	u32			live;
+	struct mq_payer		*payer;
+
+	struct hlist_node	hash;
+	u64			serial;
+	u32			segment;
+	u32			state_segment;
+	u32			size;
+	u32			state_size;
+	u32			version;
+};
+
+struct mq_durable *mq_durable_new(struct mq_payer *p);
+void mq_durable_free(struct mq_durable *d);
+
+#endif /* MQ_MEMORY_DURABLE_H */

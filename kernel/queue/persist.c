@@ -1,0 +1,490 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What a queue tells its journal, and what it hears from it.
+ *
+ * A change of a message puts the message into mq_feed.dirty, once, however often
+ * it changes until the journal takes it. The journal then gets the state that
+ * the message has at that moment, and a reference to its bytes. So no change
+ * waits for the disk, and none can fail.
+ *
+ * That a message is in flight is not written. After a crash it is ready again,
+ * and marked as redelivered if its id is below the ceiling of deliveries: no
+ * message is handed out before a ceiling above its id is on stable storage. In
+ * the same way no id is given to a message before a ceiling above it is.
+ */
+#include <linux/ktime.h>
+#include <linux/devmq.h>
+
+#include "base/base.h"
+#include "journal/journal.h"
+#include "journal/writer.h"
+#include "memory/alloc.h"
+#include "memory/chunk.h"
+#include "memory/durable.h"
+#include "memory/entry.h"
+#include "memory/message.h"
+#include "memory/seen.h"
+#include "memory/text.h"
+#include "queue/bounds.h"
+#include "queue/clock.h"
+#include "queue/dedup.h"
+#include "queue/persist.h"
+#include "queue/lock.h"
+#include "queue/queue.h"
+#include "queue/state.h"
+
+/* How far the ceilings are ahead; they are raised when half of that is used. */
+#define MQ_IDS_AHEAD		BIT(20)
+#define MQ_DELIVERIES_AHEAD	4096
+
+static struct mq_queue *mq_feed_queue(struct mq_feed *f)
+{
+	return container_of(f, struct mq_queue, feed);
+}
+
+void mq_persist_init(struct mq_queue *q)
+{
+	INIT_LIST_HEAD(&q->feed.link);
+	INIT_LIST_HEAD(&q->feed.dirty);
+	INIT_LIST_HEAD(&q->feed.dedups);
+	q->feed.seq = 1;
+}
+
+/* Return what the message takes in the journal, at most. */
+static u64 mq_persist_bytes(u64 bytes)
+{
+	return bytes + sizeof(struct mq_j_message) + MQ_JOURNAL_BESIDE;
+}
+
+/* Return whether a message of @bytes fits into a segment of the journal. */
+bool mq_persist_fits(const struct mq_queue *q, u64 bytes)
+{
+	const struct mq_journal *j = q->feed.journal;
+
+	return likely(!j) || mq_persist_bytes(bytes) <= j->record_max;
+}
+
+/*
+ * Check whether the journal takes a message of @bytes. Return 0; EIO: it has
+ * failed; or ENOSPC: it has no room, or ids have run out until it has
+ * written that there are more. Then the queue counts as full until the journal
+ * calls mq_persist_room() or mq_persist_raise().
+ */
+int mq_persist_admit_locked(struct mq_queue *q, u64 bytes)
+{
+	struct mq_journal *j = q->feed.journal;
+
+	lockdep_assert_held(&q->lock);
+	if (READ_ONCE(j->error))
+		return -EIO;
+	if (likely(mq_journal_fits(j, mq_persist_bytes(bytes)) &&
+		   q->next_id < q->feed.safe.next_id))
+		return 0;
+	q->feed.full = true;
+	mq_queue_update_room_locked(q);
+	WRITE_ONCE(j->short_of_room, true);
+	mq_feed_say(&q->feed);
+	return -ENOSPC;
+}
+
+/* Count a message that was sent here, and its de-duplication id. */
+void mq_persist_add_locked(struct mq_queue *q, struct mq_entry *e)
+{
+	struct mq_durable *d = mq_msg(e)->detail->durable;
+
+	d->live = mq_persist_bytes(mq_msg_bytes(mq_msg(e)));
+	atomic64_add(d->live, &q->feed.journal->live);
+}
+
+/* Let the journal write what has become of a message. */
+void mq_persist_changed_locked(struct mq_queue *q, struct mq_entry *e)
+{
+	struct mq_durable *d = mq_msg(e)->detail->durable;
+
+	lockdep_assert_held(&q->lock);
+	if (d->seq || q->gone)
+		return;
+	d->seq = ++q->feed.seq;
+	list_add_tail(&d->dirty, &q->feed.dirty);
+	mq_feed_say(&q->feed);
+}
+
+static void mq_persist_clean(struct mq_durable *d)
+{
+	if (!d->seq)
+		return;
+	list_del(&d->dirty);
+	d->seq = 0;
+}
+
+/*
+ * A message is gone. If the journal does not have it, its mq_durable is freed
+ * with the entry. Otherwise the journal takes it, and writes that it is gone;
+ * but not if the journal is being detached with its messages.
+ */
+static void mq_persist_end(struct mq_queue *q, struct mq_detail *detail)
+{
+	struct mq_durable *d = detail->durable;
+	struct mq_journal *j = q->feed.journal;
+
+	mq_persist_clean(d);
+	if (!d->taken) {
+		atomic64_sub(d->live, &j->live);
+		d->live = 0;
+		return;
+	}
+	if (q->feed.detached)
+		return;
+	detail->durable = NULL;
+	d->detail = NULL;
+	if (q->feed.detaching)
+		llist_add(&d->ended, &j->orphans);
+	else
+		mq_feed_ended(j, d);
+}
+
+/*
+ * The queue was removed. A message in flight stays with the open file that holds
+ * it, but it is gone for the journal.
+ */
+void mq_persist_flight_gone_locked(struct mq_queue *q, struct mq_entry *e)
+{
+	struct mq_detail *detail = mq_detail_of(e);
+
+	lockdep_assert_held(&q->lock);
+	if (detail && detail->durable)
+		mq_persist_end(q, detail);
+}
+
+/* The queue is about to be found: it is part of its journal from now on. */
+void mq_persist_join(struct mq_queue *q, const struct mq_feed_ops *ops)
+{
+	struct mq_feed *f = &q->feed;
+
+	if (!f->journal)
+		return;
+	f->ops = ops;
+	get_device(&q->dev);
+	mq_feed_join(f->journal, f);
+	set_bit(MQ_FEED_DEFINE, &f->flags);
+	mq_feed_say(f);
+}
+
+/* The queue could not be made after all. */
+void mq_persist_withdraw(struct mq_queue *q)
+{
+	if (q->feed.journal && !q->feed.removed)
+		mq_persist_removed(q);
+}
+
+/* All messages of a queue that was removed are gone: so is the queue. */
+void mq_persist_removed(struct mq_queue *q)
+{
+	q->feed.removed = true;
+	set_bit(MQ_FEED_ENDS, &q->feed.flags);
+	mq_feed_say(&q->feed);
+}
+
+/* A message leaves the queue: it is gone, or on its way to another queue. */
+void mq_persist_gone_locked(struct mq_queue *q, struct mq_entry *e)
+{
+	struct mq_detail *detail = mq_msg(e)->detail;
+
+	lockdep_assert_held(&q->lock);
+	if (!detail->durable)
+		return;
+	if (!e->leaving) {
+		mq_persist_end(q, detail);
+		return;
+	}
+	mq_persist_clean(detail->durable);
+	mq_feed_moves(q->feed.journal, detail->durable);
+}
+
+/*
+ * A message has come from another queue of the same journal. It is written with
+ * the next group, before what else this queue has: a sender to the other queue
+ * may wait for it.
+ */
+void mq_persist_arrived_locked(struct mq_queue *q, struct mq_entry *e)
+{
+	struct mq_durable *d = mq_msg(e)->detail->durable;
+
+	mq_persist_clean(d);
+	d->seq = 1;
+	list_add(&d->dirty, &q->feed.dirty);
+	mq_feed_say(&q->feed);
+	mq_feed_moved(q->feed.journal, d->moving);
+}
+
+/* A message was to come from another queue, but this one was removed. */
+void mq_persist_lost_locked(struct mq_queue *q, struct mq_entry *e)
+{
+	struct mq_durable *d = mq_msg(e)->detail->durable;
+	u8 moving = d->moving;
+
+	mq_persist_end(q, mq_msg(e)->detail);
+	/* @d may be freed by now. */
+	mq_feed_moved(q->feed.journal, moving);
+}
+
+/* -- ceilings --------------------------------------------------------------- */
+
+/*
+ * Return whether a message must not be handed out yet, as the ceiling of
+ * deliveries is too low for it. Have it raised, also if it soon will be.
+ */
+bool mq_persist_bars_locked(struct mq_queue *q, const struct mq_entry *e)
+{
+	struct mq_feed *f = &q->feed;
+	u64 id = mq_msg(e)->id;
+
+	if (f->asked.delivered <= id)
+		f->asked.delivered = id + 1;
+	if (likely(id + MQ_DELIVERIES_AHEAD / 2 < f->safe.delivered))
+		return false;
+	mq_feed_say(f);
+	if (id < f->safe.delivered || READ_ONCE(f->journal->error))
+		return false;
+	WRITE_ONCE(f->behind, true);
+	return true;
+}
+
+/*
+ * After a receive that found nothing: wait for the ceiling if that is why, and
+ * return 0 to try again. Otherwise return EAGAIN, or EINTR.
+ */
+int mq_persist_unbar(struct mq_queue *q)
+{
+	int err;
+
+	if (likely(!q->feed.journal) || !READ_ONCE(q->feed.behind))
+		return -EAGAIN;
+	err = mq_journal_confirm(q->feed.journal, NULL, 0);
+	return err == -EINTR ? err : 0;
+}
+
+bool mq_persist_ceilings(struct mq_feed *f, struct mq_ceilings *c)
+{
+	struct mq_queue *q = mq_feed_queue(f);
+	bool ids, deliveries;
+
+	spin_lock(&q->lock);
+	*c = f->safe;
+	ids = q->next_id + MQ_IDS_AHEAD / 2 > f->safe.next_id;
+	deliveries = f->asked.delivered &&
+		     f->asked.delivered + MQ_DELIVERIES_AHEAD / 2 >
+			f->safe.delivered;
+	if (ids)
+		c->next_id = q->next_id + MQ_IDS_AHEAD;
+	if (deliveries)
+		c->delivered = f->asked.delivered + MQ_DELIVERIES_AHEAD;
+	spin_unlock(&q->lock);
+	return ids || deliveries;
+}
+
+/* Let senders look for room again. */
+static void mq_persist_look_locked(struct mq_queue *q)
+{
+	if (!q->feed.full)
+		return;
+	q->feed.full = false;
+	mq_queue_update_room_locked(q);
+	mq_freed_locked(q, 0, 0);
+}
+
+/* Let receivers look again that found the ceiling of deliveries too low. */
+static void mq_persist_unbar_locked(struct mq_queue *q)
+{
+	if (!q->feed.behind)
+		return;
+	WRITE_ONCE(q->feed.behind, false);
+	q->became_ready += q->stat.ready;
+}
+
+void mq_persist_raise(struct mq_feed *f, const struct mq_ceilings *c)
+{
+	struct mq_queue *q = mq_feed_queue(f);
+
+	spin_lock(&q->lock);
+	f->safe = *c;
+	mq_persist_look_locked(q);
+	mq_persist_unbar_locked(q);
+	mq_unlock(q);
+}
+
+void mq_persist_room(struct mq_feed *f)
+{
+	struct mq_queue *q = mq_feed_queue(f);
+
+	spin_lock(&q->lock);
+	mq_persist_look_locked(q);
+	mq_unlock(q);
+}
+
+void mq_persist_failed(struct mq_feed *f)
+{
+	struct mq_queue *q = mq_feed_queue(f);
+
+	spin_lock(&q->lock);
+	q->feed.full = true;
+	mq_persist_look_locked(q);
+	mq_persist_unbar_locked(q);
+	mq_unlock(q);
+}
+
+/* -- what the journal takes -------------------------------------------------- */
+
+/* Convert a time of CLOCK_BOOTTIME to one of CLOCK_REALTIME, MQ_NEVER to 0. */
+u64 mq_persist_time(u64 boot_ns)
+{
+	if (boot_ns == MQ_NEVER)
+		return 0;
+	return boot_ns - mq_now(MQ_BOOTTIME) + mq_now(MQ_REALTIME);
+}
+
+/* The other way round. A time that is over stays one. */
+u64 mq_persist_boot_time(u64 real_ns)
+{
+	u64 now = mq_now(MQ_REALTIME), boot = mq_now(MQ_BOOTTIME);
+
+	if (!real_ns)
+		return MQ_NEVER;
+	if (real_ns >= now)
+		return mq_later(boot, real_ns - now);
+	return now - real_ns < boot ? boot - (now - real_ns) : 1;
+}
+
+/* Return the state that a message has after a crash. */
+static u8 mq_persist_state(const struct mq_entry *e)
+{
+	u8 state = mq_msg(e)->state;
+
+	if (state != DEVMQ_STATE_IN_FLIGHT)
+		return state;
+	return e->deferred ? DEVMQ_STATE_DEFERRED : DEVMQ_STATE_READY;
+}
+
+/* Fill in the times of a message. */
+static void mq_persist_times(const struct mq_entry *e,
+			     const struct mq_detail *detail,
+			     struct mq_j_state *s)
+{
+	u64 due = 0, expires = mq_persist_time(detail->expires);
+
+	if (s->state == DEVMQ_STATE_DELAYED) {
+		due = e->clock == MQ_REALTIME ? detail->when :
+						mq_persist_time(detail->when);
+		/* The time to live begins when the first delay ends. */
+		if (e->fresh && detail->expires != MQ_NEVER)
+			expires = mq_later(due, detail->expires);
+	}
+	s->due_ns = cpu_to_le64(due);
+	s->expires_ns = cpu_to_le64(expires);
+}
+
+/* Describe a message as it is now. */
+static void mq_persist_describe(struct mq_durable *d, struct mq_change *c)
+{
+	const struct mq_detail *detail = d->detail;
+	struct mq_entry *e = detail->e;
+	const struct mq_msg *m = mq_msg(e);
+
+	c->d = d;
+	c->seq = d->seq;
+	c->m = m;
+	c->chunk = mq_chunk_of(e);
+	mq_chunk_get(c->chunk);
+	c->sender = *mq_sender_of(e);
+	c->origin = mq_text_get(detail->origin);
+	c->note = mq_text_get(detail->note);
+	c->s = (struct mq_j_state){
+		.id = cpu_to_le64(m->id),
+		.origin_id = cpu_to_le64(detail->origin_id),
+		.attempt = cpu_to_le32(m->attempt),
+		.failures = cpu_to_le32(m->failures),
+		.forgiven = cpu_to_le32(detail->forgiven),
+		.state = mq_persist_state(e),
+		.priority = m->priority,
+		.failure = m->failure,
+		.reason = cpu_to_le16(detail->reason),
+	};
+	mq_persist_times(e, detail, &c->s);
+}
+
+u32 mq_persist_take(struct mq_feed *f, struct mq_change *c, u64 last)
+{
+	struct mq_queue *q = mq_feed_queue(f);
+	struct mq_durable *d, *next;
+	u32 n = 0;
+
+	spin_lock(&q->lock);
+	list_for_each_entry_safe(d, next, &f->dirty, dirty) {
+		if (n == MQ_CHANGES || d->seq > last)
+			break;
+		mq_persist_describe(d, &c[n++]);
+		mq_persist_clean(d);
+		d->taken = true;
+	}
+	spin_unlock(&q->lock);
+	return n;
+}
+
+/* Describe a de-duplication id that is remembered, or is forgotten. */
+static void mq_persist_describe_dedup(struct mq_queue *q, struct mq_seen *s,
+				      struct mq_dedup_change *c)
+{
+	c->d.id = cpu_to_le64(s->id);
+	c->d.until_ns = cpu_to_le64(mq_persist_time(mq_dedup_end(q, s)));
+	c->size = s->forgotten ? 0 : s->size;
+	memcpy(c->bytes, s->bytes, c->size);
+}
+
+u32 mq_persist_take_dedups(struct mq_feed *f, struct mq_dedup_change *c)
+{
+	struct mq_queue *q = mq_feed_queue(f);
+	struct mq_seen *s, *next;
+	LIST_HEAD(forgotten);
+	u32 n = 0;
+
+	spin_lock(&q->lock);
+	list_for_each_entry_safe(s, next, &f->dedups, dirty) {
+		if (n == MQ_CHANGES)
+			break;
+		mq_persist_describe_dedup(q, s, &c[n++]);
+		list_del_init(&s->dirty);
+		if (s->forgotten)
+			list_add(&s->list, &forgotten);
+		s->taken = true;
+	}
+	spin_unlock(&q->lock);
+	mq_dedup_free(&forgotten);
+	return n;
+}
+
+/* -- calls that wait --------------------------------------------------------- */
+
+/*
+ * Wait until all that was done in the queue before is on stable storage. Return
+ * 0, EIO or EINTR; 0 at once if the queue has no journal.
+ */
+int mq_persist_confirm(struct mq_queue *q)
+{
+	struct mq_feed *f = &q->feed;
+
+	if (!f->journal)
+		return 0;
+	return mq_journal_confirm(f->journal, f, READ_ONCE(f->seq));
+}
+
+/* What the queue is has changed. */
+void mq_persist_defined(struct mq_queue *q)
+{
+	if (unlikely(q->feed.journal))
+		mq_feed_define(&q->feed);
+}
+
+void mq_persist_put(struct mq_feed *f)
+{
+	mq_queue_put(mq_feed_queue(f));
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What a queue tells its journal: see persist.c. */
+#ifndef MQ_QUEUE_PERSIST_H
+#define MQ_QUEUE_PERSIST_H
+
+#include <linux/types.h>
+
+#include "journal/feed.h"
+
+struct mq_entry;
+struct mq_file;
+struct mq_queue;
+struct mq_seen;
+
+void mq_persist_init(struct mq_queue *q);
+bool mq_persist_fits(const struct mq_queue *q, u64 bytes);
+void mq_persist_flight_gone_locked(struct mq_queue *q, struct mq_entry *e);
+void mq_persist_removed(struct mq_queue *q);
+void mq_persist_join(struct mq_queue *q, const struct mq_feed_ops *ops);
+void mq_persist_withdraw(struct mq_queue *q);
+int mq_persist_admit_locked(struct mq_queue *q, u64 bytes);
+void mq_persist_add_locked(struct mq_queue *q, struct mq_entry *e);
+void mq_persist_changed_locked(struct mq_queue *q, struct mq_entry *e);
+void mq_persist_gone_locked(struct mq_queue *q, struct mq_entry *e);
+void mq_persist_arrived_locked(struct mq_queue *q, struct mq_entry *e);
+void mq_persist_lost_locked(struct mq_queue *q, struct mq_entry *e);
+bool mq_persist_bars_locked(struct mq_queue *q, const struct mq_entry *e);
+int mq_persist_unbar(struct mq_queue *q);
+int mq_persist_confirm(struct mq_queue *q);
+void mq_persist_defined(struct mq_queue *q);
+
+u32 mq_persist_take(struct mq_feed *f, struct mq_change *c, u64 last);
+u32 mq_persist_take_dedups(struct mq_feed *f, struct mq_dedup_change *c);
+bool mq_persist_ceilings(struct mq_feed *f, struct mq_ceilings *c);
+void mq_persist_raise(struct mq_feed *f, const struct mq_ceilings *c);
+void mq_persist_room(struct mq_feed *f);
+void mq_persist_failed(struct mq_feed *f);
+void mq_persist_put(struct mq_feed *f);
+u64 mq_persist_time(u64 boot_ns);
+u64 mq_persist_boot_time(u64 real_ns);
+
+#endif /* MQ_QUEUE_PERSIST_H */
