@@ -298,8 +298,46 @@ int mq_attach_open(struct mq_attach *a, const char *name, struct file *file,
 }
 
 /*
- * Begin a new epoch: open a segment, and start the thread. @serial is the first
- * that no object has.
+ * End the last segment of a stream with a last block of its own epoch, where the
+ * crash or the orderly end left it. What the crash tore lies behind that.
+ */
+static int mq_attach_end_stream(struct mq_attach *a, u32 stream)
+{
+	struct mq_journal *j = a->j;
+	struct mq_j_tail *tail = &a->log.tails[stream];
+	struct mq_j_block *b = (void *)j->streams[stream].buffer;
+	u32 i, unit = j->shape.unit;
+
+	if (!tail->end.sequence || tail->closed)
+		return 0;
+	memset(b, 0, unit);
+	b->size = cpu_to_le32(unit);
+	b->used = cpu_to_le32(sizeof(*b));
+	b->sequence = cpu_to_le64(tail->end.sequence);
+	b->offset = cpu_to_le32(tail->end.offset);
+	b->flags = cpu_to_le32(MQ_J_BLOCK_LAST);
+	for (i = 0; i < MQ_J_STREAMS; i++)
+		mq_j_mark_set(&b->marks[i], &j->marks[i]);
+	mq_j_block_seal(b, a->log.segments[tail->position].seed);
+	return mq_medium_write(&j->medium,
+			       mq_j_segment_at(&j->shape, tail->position) +
+			       tail->end.offset, b, unit);
+}
+
+/* End both streams: the next header needs that. */
+static int mq_attach_end_streams(struct mq_attach *a)
+{
+	int err = 0;
+	u32 i;
+
+	for (i = 0; i < MQ_J_STREAMS && !err; i++)
+		err = mq_attach_end_stream(a, i);
+	return err ?: mq_medium_flush(&a->j->medium);
+}
+
+/*
+ * Begin a new epoch: end the segments of the one before, open another, and start
+ * the thread. @serial is the first that no object has.
  */
 int mq_attach_begin(struct mq_attach *a, u64 serial)
 {
@@ -310,7 +348,7 @@ int mq_attach_begin(struct mq_attach *a, u64 serial)
 	j->serial = serial;
 	for (i = 0; i < j->shape.count; i++)
 		j->segments[i].stale = a->log.segments[i].stale;
-	err = mq_log_begin(j);
+	err = mq_attach_end_streams(a) ?: mq_log_begin(j);
 	if (!err)
 		err = mq_writer_start(j);
 	return err;
