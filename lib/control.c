@@ -6,9 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "control.h"
 #include "node.h"
 
 /* Most bytes of a command, and of the line that says what is wrong with it. */
@@ -37,15 +39,16 @@ static int lmq_fail_errno(int err, char *reason, size_t size,
 	return lmq_fail(err, reason, size, "%s: %s", what, strerror(-err));
 }
 
-static int lmq_check_name(const char *name, char *reason, size_t size)
+int lmq_control_name(const char *name, const char *whose, char *reason,
+		     size_t size)
 {
 	int err = devmq_check_name(name);
 
 	if (!err)
 		return 0;
-	return lmq_fail(err, reason, size, "%s: not a queue's name, which is "
+	return lmq_fail(err, reason, size, "%s: not %s name, which is "
 			"1 to %d of A-Z a-z 0-9 . _ -, but not ., .., control or none",
-			name, DEVMQ_NAME_MAX);
+			name, whose, DEVMQ_NAME_MAX);
 }
 
 /* Read from the control node why the command failed. */
@@ -120,11 +123,30 @@ LMQ_EXPORT int devmq_control(const char *command, char *reason,
 	return err;
 }
 
+int lmq_control_ioctl(unsigned long command, void *arg, char *reason,
+		      size_t size)
+{
+	int fd = lmq_open_control(O_RDWR), err = 0;
+
+	lmq_fail(0, reason, size, "%s", "");
+	if (fd < 0)
+		return lmq_fail_open(fd, reason, size);
+	if (ioctl(fd, command, arg) < 0)
+		err = -errno;
+	/* A module that does not know the command leaves no line to be read. */
+	if (err == -ENOTTY)
+		lmq_fail(err, reason, size, "the module that is loaded cannot do this");
+	else if (err)
+		lmq_read_reason(fd, err, reason, size);
+	close(fd);
+	return err;
+}
+
 LMQ_EXPORT int devmq_create(const char *name, const char *options,
 			    char *reason, size_t reason_size)
 {
 	char command[LMQ_COMMAND_MAX + 2];
-	int err = lmq_check_name(name, reason, reason_size);
+	int err = lmq_control_name(name, "a queue's", reason, reason_size);
 
 	if (err)
 		return err;
@@ -138,7 +160,7 @@ LMQ_EXPORT int devmq_remove(const char *name, bool force, char *reason,
 			    size_t reason_size)
 {
 	char command[sizeof("remove  force") + DEVMQ_NAME_MAX];
-	int err = lmq_check_name(name, reason, reason_size);
+	int err = lmq_control_name(name, "a queue's", reason, reason_size);
 
 	if (err)
 		return err;

@@ -41,7 +41,8 @@
  * Sleeping
  *
  *  Only sending and receiving sleep, if the queue was not opened with
- *  DEVMQ_OPEN_NONBLOCK, and devmq_call(), which does both. A signal handler
+ *  DEVMQ_OPEN_NONBLOCK, and devmq_call(), which does both; and what waits for a
+ *  journal: devmq_sync(), DEVMQ_OPEN_SYNC. A signal handler
  *  without SA_RESTART ends the sleep with -EINTR; the library does not try
  *  again by itself. Another thread ends it by devmq_wake(). To wait for many
  *  things at once, use poll(2) or epoll(7) with devmq_fd(): see devmq-epoll(7).
@@ -120,14 +121,20 @@ struct devmq_queue;
  * DEVMQ_OPEN_WRITE as well, the call that would make it a consumer fails.
  */
 #define DEVMQ_OPEN_EXCLUSIVE	(1U << 4)
+/*
+ * Calls that send or settle return when the queue's journal has confirmed it: it
+ * is on stable storage. It says nothing for a queue without a journal. After -EIO
+ * (the journal failed) and -EINTR it may be done all the same, unconfirmed.
+ */
+#define DEVMQ_OPEN_SYNC		(1U << 5)
 
 /**
  * devmq_open() - open a queue
  * @queue: where the new handle goes; the caller frees it with devmq_close()
  * @name: a queue's name ("orders"), or a path if there is a '/' in it
  * @flags: DEVMQ_OPEN_READ, DEVMQ_OPEN_WRITE or both, or DEVMQ_OPEN_LOOK (which
- *	needs both permissions); with DEVMQ_OPEN_NONBLOCK and
- *	DEVMQ_OPEN_EXCLUSIVE as wanted
+ *	needs both permissions); with DEVMQ_OPEN_NONBLOCK, DEVMQ_OPEN_EXCLUSIVE
+ *	and DEVMQ_OPEN_SYNC as wanted
  *
  * The descriptor is closed on exec. Do not pass a name that came from another
  * party without devmq_check_name(), since it might be a path; what
@@ -201,7 +208,9 @@ int devmq_check_name(const char *name);
  * -EAGAIN (it would sleep, and the queue was opened with DEVMQ_OPEN_NONBLOCK),
  * -ENOSPC (the queue is full, and its overflow option does not wait), -EDQUOT (the
  * same, if memory is used up), -EMSGSIZE (too large for this queue), -EINTR, -ENODEV,
- * -EBADF (not open for writing) or -ENOMEM.
+ * -EBADF (not open for writing), -ENOMEM or -EIO (the queue's journal has failed).
+ * With DEVMQ_OPEN_SYNC, @id is written after -EIO and -EINTR if the message is in
+ * the queue, unconfirmed; otherwise it is left alone on failure.
  */
 int devmq_send(struct devmq_queue *queue, const void *payload, size_t size,
 	       uint64_t *id);
@@ -375,7 +384,9 @@ int devmq_batch_set_ttl(struct devmq_batch *batch, uint64_t ttl_ns);
  * is that of the message that was stored first. If no message has a
  * de-duplication id, the ids are consecutive if last_id - first_id + 1 equals
  * sent; if not, messages of other senders have ids in between. An empty batch is
- * a success. To learn each id, and each duplicate, use devmq_send_some().
+ * a success. To learn each id, and each duplicate, use devmq_send_some(). With
+ * DEVMQ_OPEN_SYNC, the last messages that were sent may be unconfirmed after -EIO
+ * and -EINTR: devmq_sync() confirms them, or fails.
  *
  * Return: 0; or an error as of devmq_send(), when part of the batch may have
  * been sent, or -EINVAL if the first message that is left asks for something
@@ -400,7 +411,8 @@ int devmq_send_batch(struct devmq_queue *queue, struct devmq_batch *batch,
  * until devmq_batch_count() is zero. An empty batch is a success with nothing sent.
  * Sleeps as devmq_send() does.
  *
- * Return: 0, or an error as of devmq_send_batch(), when nothing was sent.
+ * Return: 0, or an error as of devmq_send_batch(), when nothing was sent; but with
+ * DEVMQ_OPEN_SYNC, after -EIO and -EINTR, what @sent says was, and is unconfirmed.
  */
 int devmq_send_some(struct devmq_queue *queue, struct devmq_batch *batch,
 		    size_t *sent, uint64_t *first_id, bool *duplicate);
@@ -918,7 +930,8 @@ int devmq_defer(struct devmq_queue *queue, uint64_t id);
  * is carried out, DEVMQ_SETTLE_MAX at a time.
  *
  * Return: 0 or the first error: -ESTALE (a range without a delivery),
- * -EINVAL, -EBADF, -ENODEV.
+ * -EINVAL, -EBADF, -ENODEV. With DEVMQ_OPEN_SYNC also -EIO and -EINTR: what was
+ * settled is so, but unconfirmed, and may come again after a crash.
  */
 int devmq_settle(struct devmq_queue *queue,
 		 struct devmq_settlement *settlements, size_t count,
@@ -1395,6 +1408,73 @@ int devmq_set_option(const char *name, const char *option, const char *value);
  * Return: how many there are, -ENOENT (the module is not loaded), -ENOMEM.
  */
 int devmq_list(char ***names);
+
+/* ------------------------------------------------------------------ */
+/* Journals: need permission for /dev/mq/control, as above            */
+
+/**
+ * devmq_journal_attach() - attach a journal: its queues are there again
+ * @name: how it is called while it is attached, by the rules for names of queues
+ * @fd: the journal, a regular file or a block device, open for reading and
+ *	writing; it may be closed afterwards
+ * @result: where the numbers of queues and messages go, and the bytes that a crash
+ *	has torn; or NULL. Written on success
+ * @size: sizeof(*result)
+ * @reason: as for devmq_create()
+ * @reason_size: bytes there
+ *
+ * The journal is read whole, which may take a while. If that fails, no queue was
+ * created. "mqctl journal create" makes a new journal.
+ *
+ * Return: 0, or an error as struct devmq_journal_attach has them: -EEXIST, -EBUSY,
+ * -EUCLEAN (it is damaged: "mqctl journal check" says what is readable), -EBADF,
+ * -EINVAL...; or as devmq_create(), of the control node and the name; or -ENOTTY
+ * (the module knows no journals).
+ */
+int devmq_journal_attach(const char *name, int fd,
+			 struct devmq_journal_attach *result, size_t size,
+			 char *reason, size_t reason_size);
+
+/**
+ * devmq_journal_detach() - write what is not written, and let go of a journal
+ * @name: its name
+ * @flags: zero, or DEVMQ_JOURNAL_FORCE: although queues of it are open, which are
+ *	closed, and although it has failed
+ * @reason: as for devmq_create()
+ * @reason_size: bytes there
+ *
+ * Its queues go away with it. They are in the journal, and there again when it is
+ * attached.
+ *
+ * Return: 0, -EBUSY (a queue of it is open, or is the dead-letter queue of one
+ * outside), -ENOENT (no such journal), -EINTR (a signal came; nothing was detached),
+ * -EIO (it has failed), or as devmq_journal_attach().
+ */
+int devmq_journal_detach(const char *name, unsigned int flags, char *reason,
+			 size_t reason_size);
+
+/**
+ * devmq_journal_list() - the journals that are attached
+ * @infos: where the array goes, which the caller frees with free(3)
+ * @info_size: sizeof(**infos)
+ *
+ * Return: how many there are, -ENOENT (the module is not loaded), -ENOTTY (it knows
+ * no journals), -EINVAL (@info_size), -EACCES or -ENOMEM.
+ */
+int devmq_journal_list(struct devmq_journal_info **infos, size_t info_size);
+
+/**
+ * devmq_sync() - wait until all is on stable storage
+ * @queue: open in any way
+ *
+ * All that was sent and settled through this open file before the call. Calls that
+ * wait at the same time share what the disk does for them, so to send many
+ * messages and call this once is faster than DEVMQ_OPEN_SYNC.
+ *
+ * Return: 0, -EINVAL (the queue has no journal), -EIO (the journal has failed: what
+ * was not confirmed before may be lost), -EINTR or -ENODEV.
+ */
+int devmq_sync(struct devmq_queue *queue);
 
 #ifdef __cplusplus
 }

@@ -14,7 +14,7 @@
 
 #define LMQ_OPEN_FLAGS	(DEVMQ_OPEN_READ | DEVMQ_OPEN_WRITE | \
 			 DEVMQ_OPEN_LOOK | DEVMQ_OPEN_NONBLOCK | \
-			 DEVMQ_OPEN_EXCLUSIVE)
+			 DEVMQ_OPEN_EXCLUSIVE | DEVMQ_OPEN_SYNC)
 
 int lmq_ioctl(const struct devmq_queue *queue, unsigned long command,
 	      void *arg)
@@ -49,6 +49,8 @@ static int lmq_open_flags(unsigned int flags)
 		result |= O_NONBLOCK;
 	if (flags & DEVMQ_OPEN_EXCLUSIVE)
 		result |= O_EXCL;
+	if (flags & DEVMQ_OPEN_SYNC)
+		result |= O_DSYNC;
 	return result;
 }
 

@@ -10,14 +10,23 @@
 /* Messages up to this size are built on the stack. */
 #define LMQ_SMALL	1024
 
+/*
+ * After -EIO and -EINTR, records may be in the queue that its journal has not
+ * confirmed: then the result counts them. After other errors it counts none.
+ */
 static int lmq_send_records(struct devmq_queue *queue, const void *records,
 			    size_t size, struct devmq_send *result)
 {
+	int err;
+
 	memset(result, 0, sizeof(*result));
 	result->size = sizeof(*result);
 	result->records = (uintptr_t)records;
 	result->records_size = size;
-	return lmq_ioctl(queue, DEVMQ_IOC_SEND, result);
+	err = lmq_ioctl(queue, DEVMQ_IOC_SEND, result);
+	if (err && err != -EIO && err != -EINTR)
+		memset(result, 0, sizeof(*result));
+	return err;
 }
 
 LMQ_EXPORT int devmq_send(struct devmq_queue *queue, const void *payload,
@@ -47,7 +56,7 @@ LMQ_EXPORT int devmq_send(struct devmq_queue *queue, const void *payload,
 	err = lmq_send_records(queue, r, all, &result);
 	if (r != &small.record)
 		free(r);
-	if (!err && id)
+	if (id && (!err || result.count))
 		*id = result.first_id;
 	return err;
 }
@@ -63,11 +72,11 @@ LMQ_EXPORT int devmq_send_some(struct devmq_queue *queue,
 		err = lmq_send_records(queue, batch->data + batch->start,
 				       devmq_batch_bytes(batch), &result);
 	/* The kernel takes at least one message, or returns an error. */
-	if (!err && batch->count &&
-	    (!result.count || result.count > batch->count))
+	if ((!err && batch->count && !result.count) ||
+	    result.count > batch->count) {
 		err = -EPROTO;
-	if (err)
 		memset(&result, 0, sizeof(result));
+	}
 	lmq_batch_sent(batch, result.count);
 	*sent = result.count;
 	if (first_id)
@@ -88,12 +97,13 @@ LMQ_EXPORT int devmq_send_batch(struct devmq_queue *queue,
 
 	while (batch->count) {
 		err = devmq_send_some(queue, batch, &n, &id, NULL);
+		if (n && !taken)
+			first = id;
+		if (n)
+			last = id + n - 1;
+		taken += n;
 		if (err)
 			break;
-		if (!taken)
-			first = id;
-		last = id + n - 1;
-		taken += n;
 	}
 	if (sent)
 		*sent = taken;

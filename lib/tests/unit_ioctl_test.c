@@ -154,6 +154,59 @@ TEST_F(batch, a_kernel_that_miscounts_is_no_endless_loop)
 	EXPECT_EQ(1, devmq_batch_count(self->batch));
 }
 
+static int failing;
+
+/* A journal that does not confirm what was taken. */
+static int takes_two_and_fails(unsigned long command, void *arg)
+{
+	struct devmq_send *a = arg;
+
+	a->count = a->records_size > 80 ? 2 : 1;
+	a->first_id = 7;
+	a->last_id = 7 + a->count - 1;
+	return failing;
+}
+
+TEST_F(batch, what_the_journal_did_not_confirm_is_not_sent_twice)
+{
+	uint64_t first, last, id = 0;
+	size_t sent;
+	int i;
+
+	kernel = takes_two_and_fails;
+	failing = -EIO;
+	for (i = 0; i < 3; i++)
+		ASSERT_EQ(0, devmq_batch_add(self->batch, "x", 1));
+	EXPECT_EQ(-EIO, devmq_send_batch(&queue, self->batch, &sent, &first,
+					 &last));
+	EXPECT_EQ(2, sent);
+	EXPECT_EQ(7, first);
+	EXPECT_EQ(8, last);
+	EXPECT_EQ(1, devmq_batch_count(self->batch));
+	failing = -ENODEV;
+	EXPECT_EQ(-ENODEV, devmq_send_batch(&queue, self->batch, &sent, NULL,
+					    NULL));
+	EXPECT_EQ(0, sent);
+	EXPECT_EQ(1, devmq_batch_count(self->batch));
+	EXPECT_EQ(-ENODEV, devmq_send(&queue, "x", 1, &id));
+	EXPECT_EQ(0, id);
+	failing = -EINTR;
+	EXPECT_EQ(-EINTR, devmq_send(&queue, "x", 1, &id));
+	EXPECT_EQ(7, id);
+}
+
+TEST(journal_names_are_checked)
+{
+	char reason[256];
+
+	EXPECT_EQ(-EINVAL, devmq_journal_attach("a/b", 0, NULL, 0, reason,
+						sizeof(reason)));
+	EXPECT_EQ(0, strncmp(reason, "a/b: not a journal's name", 25));
+	EXPECT_EQ(-EINVAL, devmq_journal_detach("", 0, NULL, 0));
+	EXPECT_EQ(-EINVAL, devmq_journal_list(NULL, 0));
+	EXPECT_EQ(-EBADF, devmq_sync(&queue));
+}
+
 static uint32_t sent_size;
 
 static int checks_one(unsigned long command, void *arg)
