@@ -13,6 +13,7 @@
 #include "kselftest_harness.h"
 
 #include "journal/replay.h"
+#include "journal_make.h"
 
 #include <linux/devmq.h>
 
@@ -23,26 +24,6 @@
 #define UNIT		512
 #define RECORD_MAX	4096
 #define SIZE		(MQ_J_SEGMENTS + COUNT * MQ_J_SEGMENT_MIN)
-
-u32 mq_j_crc(u32 crc, const void *data, size_t size)
-{
-	static u32 table[256];
-	const u8 *p = data;
-	u32 i, k;
-
-	if (!table[1]) {
-		for (i = 0; i < 256; i++) {
-			u32 c = i;
-
-			for (k = 0; k < 8; k++)
-				c = c >> 1 ^ (c & 1 ? 0x82f63b78 : 0);
-			table[i] = c;
-		}
-	}
-	while (size--)
-		crc = crc >> 8 ^ table[(crc ^ *p++) & 0xff];
-	return crc;
-}
 
 /* -- a disk that remembers what was flushed --------------------------------- */
 
@@ -476,10 +457,22 @@ static void clean(struct writer *w)
 	next_segment(w, MQ_J_COLD);
 }
 
+static int make_write(void *context, u64 at, const void *data, u32 size)
+{
+	disk_write(context, at, data, size);
+	return 0;
+}
+
+static int make_flush(void *context)
+{
+	disk_flush(context);
+	return 0;
+}
+
+/* A new journal, as the command makes it, and its first segment open. */
 static void writer_begin(struct writer *w)
 {
-	struct mq_j_super *s;
-	u8 unit[4096] = {};
+	struct journal_sink sink = { make_write, make_flush, &w->disk };
 
 	memset(w, 0, sizeof(*w));
 	w->disk.bytes = calloc(1, SIZE);
@@ -488,12 +481,13 @@ static void writer_begin(struct writer *w)
 					MQ_J_SEGMENT_MIN, COUNT, 1 };
 	w->epoch = dice(1U << 31);
 	w->serial = 1;
-	s = (void *)unit;
-	mq_j_super_make(s, &w->shape);
-	disk_write(&w->disk, 0, unit, sizeof(unit));
-	disk_write(&w->disk, MQ_J_COPY, unit, sizeof(unit));
-	flush(w);
-	next_segment(w, MQ_J_HOT);
+	if (journal_make(&sink, &w->shape, w->epoch))
+		abort();
+	w->map[0] = w->sequence = 1;
+	w->open[MQ_J_HOT] = (struct mq_j_place){
+		1, mq_j_header_size(&w->shape)
+	};
+	w->used[MQ_J_HOT] = sizeof(struct mq_j_block);
 	w->sums[w->blocks++] = 0;
 	flush(w);
 }
