@@ -40,17 +40,19 @@ enum completes {
 	COMPLETES_REASON,
 	COMPLETES_ACTION,
 	COMPLETES_COMMAND,	/* of mqctl */
+	COMPLETES_JOURNAL,	/* that is attached */
 	COMPLETES_PROGRAM,	/* a program: the shell completes it */
+	COMPLETES_FILE,		/* likewise */
 };
 
 #define OPERANDS_MAX	3
 
 /*
- * A command. Text has paragraphs separated by an empty line. More than max
- * operands are refused, unless max is negative. Options may stand before, between
- * and behind operands; but if tail is set, all words from the second operand on
- * are operands, so that a program named there keeps its own options. Operands
- * beyond the last kind listed are of that kind.
+ * A command. Its name is a word, or two: that of a group, and its own. Text has
+ * paragraphs separated by an empty line. More than max operands are refused, unless
+ * max is negative. Options may stand before, between and behind operands; but if tail
+ * is set, all words from the second operand on are operands, so that a program named
+ * there keeps its own options. Operands beyond the last kind listed are of that kind.
  */
 struct command {
 	const char		*name;
@@ -70,6 +72,9 @@ extern const struct command cmd_create, cmd_rm, cmd_ls, cmd_stat, cmd_get,
 			    cmd_set, cmd_send, cmd_recv, cmd_consume,
 			    cmd_peek, cmd_purge, cmd_redrive, cmd_settle,
 			    cmd_release, cmd_reject, cmd_move, cmd_call,
-			    cmd_reply, cmd_extend, cmd_options, cmd_help;
+			    cmd_reply, cmd_extend, cmd_options, cmd_help,
+			    cmd_journal_create, cmd_journal_attach,
+			    cmd_journal_detach, cmd_journal_ls, cmd_journal_info,
+			    cmd_journal_check;
 
 #endif /* MQCTL_COMMAND_H */

@@ -8,13 +8,19 @@
 /* All commands; ends with NULL. */
 extern const struct command *const commands[];
 
-/* The command of that name, or NULL. */
-const struct command *find_command(const char *name);
+/* The command whose name the words begin with, or NULL. */
+const struct command *find_command(int count, char **words);
+
+/* How many words a command's name has. */
+int command_words(const struct command *command);
+
+/* Is this the first word of several commands? */
+bool is_group(const char *word);
 
 /* Say that there is no such command. Returns STATUS_USAGE. */
-int complain_command(const char *word);
+int complain_command(int count, char **words);
 
-/* mqctl --help. */
-void show_overview(void);
+/* mqctl --help; of a group alone unless it is NULL. */
+void show_overview(const char *group);
 
 #endif /* MQCTL_COMMANDS_H */

@@ -58,12 +58,48 @@ static void offer_queues(const char *prefix, const char *word)
 	free(names);
 }
 
+/* The commands; of a group, its first word, once. */
 static void offer_commands(const char *word)
 {
 	const struct command *const *c;
+	const char *before = "";
+	char group[32];
+	size_t size;
 
-	for (c = commands; *c; c++)
-		offer("", (*c)->name, "", word, (*c)->summary);
+	for (c = commands; *c; c++) {
+		size = strcspn((*c)->name, " ");
+		if (!(*c)->name[size]) {
+			offer("", (*c)->name, "", word, (*c)->summary);
+		} else if (strncmp(before, (*c)->name, size + 1) != 0) {
+			snprintf(group, sizeof(group), "%.*s", (int)size,
+				 (*c)->name);
+			offer("", group, "", word, NULL);
+		}
+		before = (*c)->name;
+	}
+}
+
+/* The second words of the commands of a group. */
+static void offer_members(const char *group, const char *word)
+{
+	const struct command *const *c;
+	size_t size = strlen(group);
+
+	for (c = commands; *c; c++) {
+		if (!strncmp((*c)->name, group, size) && (*c)->name[size] == ' ')
+			offer("", (*c)->name + size + 1, "", word, (*c)->summary);
+	}
+}
+
+static void offer_journals(const char *word)
+{
+	struct devmq_journal_info *infos;
+	int i, n = devmq_journal_list(&infos, sizeof(*infos));
+
+	for (i = 0; i < n; i++)
+		offer("", infos[i].name, "", word, NULL);
+	if (n >= 0)
+		free(infos);
 }
 
 /* The values that an option of a queue can have; a number: its default. */
@@ -183,7 +219,11 @@ static void offer_kind(enum completes kind, const char *prefix,
 	case COMPLETES_COMMAND:
 		offer_commands(word);
 		break;
+	case COMPLETES_JOURNAL:
+		offer_journals(word);
+		break;
 	case COMPLETES_PROGRAM:
+	case COMPLETES_FILE:
 	case COMPLETES_NOTHING:
 		break;
 	}
@@ -310,6 +350,7 @@ static void complete_command(const struct command *command, int argc,
 int show_completions(int argc, char **argv)
 {
 	const struct command *command;
+	int words;
 
 	if (argc <= 1) {
 		offer_commands(argc ? argv[0] : "");
@@ -319,8 +360,13 @@ int show_completions(int argc, char **argv)
 		}
 		return STATUS_DONE;
 	}
-	command = find_command(argv[0]);
+	if (argc == 2 && is_group(argv[0])) {
+		offer_members(argv[0], argv[1]);
+		return STATUS_DONE;
+	}
+	command = find_command(argc, argv);
+	words = command ? command_words(command) : 0;
 	if (command)
-		complete_command(command, argc, argv);
+		complete_command(command, argc - words + 1, argv + words - 1);
 	return STATUS_DONE;
 }

@@ -25,7 +25,7 @@ static int run_global(int argc, char **argv)
 		return STATUS_USAGE;
 	}
 	if (!strcmp(word, "--help") || !strcmp(word, "-h")) {
-		show_overview();
+		show_overview(NULL);
 		return STATUS_DONE;
 	}
 	if (!strcmp(word, "--version") || !strcmp(word, "-V")) {
@@ -37,8 +37,13 @@ static int run_global(int argc, char **argv)
 	status = show_list(argc, argv);
 	if (status >= 0)
 		return status;
+	if (argc > 2 && is_group(word) &&
+	    (!strcmp(argv[2], "--help") || !strcmp(argv[2], "-h"))) {
+		show_overview(word);
+		return STATUS_DONE;
+	}
 	if (word[0] != '-')
-		return complain_command(word);
+		return complain_command(argc - 1, argv + 1);
 	complain(NULL, 0, "no option '%s' (see mqctl --help)", word);
 	return STATUS_USAGE;
 }
@@ -80,12 +85,13 @@ static void hold_standard_streams(void)
 int main(int argc, char **argv)
 {
 	const struct command *command;
-	int status, err;
+	int status, err, words;
 
 	hold_standard_streams();
-	command = argc > 1 ? find_command(argv[1]) : NULL;
+	command = argc > 1 ? find_command(argc - 1, argv + 1) : NULL;
+	words = command ? command_words(command) : 0;
 	if (command)
-		status = run_command(command, argc - 1, argv + 1);
+		status = run_command(command, argc - words, argv + words);
 	else
 		status = run_global(argc, argv);
 

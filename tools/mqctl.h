@@ -17,9 +17,10 @@ enum {
 	STATUS_FAILED	= 1,
 	STATUS_USAGE	= 2,
 	STATUS_NOTHING	= 3,
-	STATUS_EXISTS	= 4,	/* create */
+	STATUS_EXISTS	= 4,	/* create, journal create */
 	STATUS_OPTION	= 5,	/* there is no such option, or it takes no such value */
 	STATUS_TRIED	= 6,	/* consume: it ended in order, but something failed */
+	STATUS_DAMAGED	= 7,	/* a journal is */
 };
 
 #endif /* MQCTL_MQCTL_H */

@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Journals that the module uses: journal attach, detach, ls. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "args.h"
+#include "complain.h"
+#include "journal_file.h"
+#include "journal_names.h"
+#include "json.h"
+#include "table.h"
+#include "text.h"
+#include "units.h"
+
+#define REASON_MAX	512
+#define ENDING		".journal"
+
+/* The module refused, or is not loaded. */
+static int complain_module(const char *subject, int err, const char *what,
+			   const char *why)
+{
+	char **names;
+	int n = err == -ENOENT ? devmq_list(&names) : 0;
+
+	if (n == -ENOENT)
+		return complain(subject, 0, "%s: the devmq module is not loaded",
+				what);
+	if (n > 0)
+		free(names);
+	if (*why)
+		return complain(subject, 0, "%s: %s", what, why);
+	return complain(subject, err, "%s", what);
+}
+
+/* The name of a journal: that which is given, or made of its file's. */
+static void choose_name(const struct args *args, char name[DEVMQ_NAME_MAX + 1])
+{
+	char *copy = strdup(args->operands[0]), *base;
+	size_t size;
+
+	if (!copy)
+		exit(complain(NULL, -ENOMEM, "%s", args->command->name));
+	base = args->count > 1 ? args->operands[1] : basename(copy);
+	size = strlen(base);
+	if (args->count == 1 && ends_with(base, size, ENDING))
+		base[size - strlen(ENDING)] = '\0';
+	if (devmq_check_name(base))
+		usage(args, "'%s' is not a journal's name " NAME_RULE
+		      "%s", base, args->count > 1 ? "" :
+		      ": give one as the second operand");
+	snprintf(name, DEVMQ_NAME_MAX + 1, "%s", base);
+	free(copy);
+}
+
+static int run_attach(struct args *args)
+{
+	char name[DEVMQ_NAME_MAX + 1], why[REASON_MAX] = "";
+	struct devmq_journal_attach result;
+	struct journal_file file;
+	int err, status;
+
+	while (args_next(args))
+		;
+	choose_name(args, name);
+	status = journal_file_open(&file, args->operands[0], O_RDWR);
+	if (status)
+		return status;
+	err = devmq_journal_attach(name, file.fd, &result, sizeof(result), why,
+				   sizeof(why));
+	status = journal_file_close(&file, STATUS_DONE);
+	if (err == -EUCLEAN) {
+		complain(file.path, 0, "cannot attach: %s", why);
+		return STATUS_DAMAGED;
+	}
+	if (err)
+		return complain_module(file.path, err, "cannot attach", why);
+	printf("queues %llu\nmessages %llu\n", result.queues, result.messages);
+	if (result.cut)
+		printf("cut %llu\n", result.cut);
+	return status;
+}
+
+static const struct opt attach_opts[] = { OPTS_END };
+
+const struct command cmd_journal_attach = {
+	.name = "journal attach",
+	.run = run_attach,
+	.synopsis = "FILE [NAME]",
+	.summary = "Use a journal: its queues are there again",
+	.text =
+"The journal is called NAME while it is attached; without NAME, as its file, less\n"
+"\".journal\". All of it is read, and its queues are created with their messages,\n"
+"owners and permissions. The output says how many queues and messages these are,\n"
+"and how many bytes a crash has torn (cut), of which nobody was told that they\n"
+"were safe. If that fails, no queue is created; if the journal is damaged, the\n"
+"exit status is 7.",
+	.opts = attach_opts,
+	.operands = { COMPLETES_FILE, COMPLETES_NOTHING },
+	.min = 1,
+	.max = 2,
+};
+
+static int run_detach(struct args *args)
+{
+	const char *name;
+	char why[REASON_MAX] = "";
+	unsigned int flags = 0;
+	int err;
+
+	while (args_next(args))
+		flags = DEVMQ_JOURNAL_FORCE;
+	name = args->operands[0];
+	if (devmq_check_name(name))
+		usage(args, "'%s' is not a journal's name " NAME_RULE, name);
+	err = devmq_journal_detach(name, flags, why, sizeof(why));
+	return err ? complain_module(name, err, "cannot detach", why) :
+		     STATUS_DONE;
+}
+
+static const struct opt detach_opts[] = {
+	{ 'f', "force", NULL,
+	  "even if its queues are open, or if it has failed" },
+	OPTS_END
+};
+
+const struct command cmd_journal_detach = {
+	.name = "journal detach",
+	.run = run_detach,
+	.synopsis = "[-f] NAME",
+	.summary = "Let go of a journal: its queues go away",
+	.text =
+"Writes what is not written yet. The queues are in the journal, and there again\n"
+"when it is attached. If a program has one of them open, or if one is the\n"
+"dead-letter queue of a queue outside, nothing is done, unless --force is given:\n"
+"then programs get an error from their queues. A journal that has failed is\n"
+"detached with --force only; what it could not write is lost.",
+	.opts = detach_opts,
+	.operands = { COMPLETES_JOURNAL },
+	.min = 1,
+	.max = 1,
+};
+
+struct listing {
+	bool	json;
+	bool	raw;
+	bool	no_headings;
+};
+
+#define COLUMNS	11
+
+static const char *const headings[COLUMNS] = {
+	"NAME", "STATE", "QUEUES", "LIVE", "BYTES", "FREE", "SEGMENTS", "WRITTEN",
+	"CLEANED", "FLUSHES", "WAITERS",
+};
+
+static const bool left[COLUMNS] = { true, true };
+
+static void put_size(char cell[UNITS_TEXT_MAX], uint64_t bytes, bool raw)
+{
+	if (raw)
+		snprintf(cell, UNITS_TEXT_MAX, "%" PRIu64, bytes);
+	else
+		format_size(bytes, cell);
+}
+
+static int add_row(struct table *table, const struct devmq_journal_info *j,
+		   bool raw)
+{
+	const uint64_t sizes[] = { j->live, j->bytes, j->written, j->cleaned };
+	char size[ARRAY_SIZE(sizes)][UNITS_TEXT_MAX];
+	char number[5][UNITS_TEXT_MAX];
+	const char *cells[COLUMNS] = {
+		j->name, journal_state_name(j->state), number[0], size[0],
+		size[1], number[1], number[2], size[2], size[3], number[3],
+		number[4],
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++)
+		put_size(size[i], sizes[i], raw);
+	snprintf(number[0], UNITS_TEXT_MAX, "%u", j->queues);
+	snprintf(number[1], UNITS_TEXT_MAX, "%u", j->free_segments);
+	snprintf(number[2], UNITS_TEXT_MAX, "%u", j->segments);
+	snprintf(number[3], UNITS_TEXT_MAX, "%llu", j->flushes);
+	snprintf(number[4], UNITS_TEXT_MAX, "%u", j->waiters);
+	return table_add(table, cells);
+}
+
+static int print_table(const struct devmq_journal_info *infos, int count,
+		       const struct listing *l)
+{
+	struct table table = {
+		.columns = COLUMNS, .headings = headings, .left = left,
+	};
+	int i, err = 0;
+
+	for (i = 0; !err && i < count; i++)
+		err = add_row(&table, &infos[i], l->raw);
+	if (!err)
+		table_print(&table, !l->no_headings);
+	table_free(&table);
+	return err;
+}
+
+static struct json_object *json_journal(const struct devmq_journal_info *j)
+{
+	struct json_object *object = json_checked(json_object_new_object());
+	char uuid[UUID_TEXT_MAX];
+
+	json_add_name(object, "name", j->name);
+	json_add_name(object, "uuid", uuid_text(j->uuid, uuid));
+	json_add_name(object, "state", journal_state_name(j->state));
+	json_add_name(object, "error", j->error ? strerror(-j->error) : NULL);
+	json_add_number(object, "queues", j->queues);
+	json_add_number(object, "live", j->live);
+	json_add_number(object, "bytes", j->bytes);
+	json_add_number(object, "free_segments", j->free_segments);
+	json_add_number(object, "segments", j->segments);
+	json_add_number(object, "segment_size", j->segment_size);
+	json_add_number(object, "written", j->written);
+	json_add_number(object, "cleaned", j->cleaned);
+	json_add_number(object, "flushes", j->flushes);
+	json_add_number(object, "waiters", j->waiters);
+	return object;
+}
+
+static int print_array(const struct devmq_journal_info *infos, int count)
+{
+	struct json_object *top = json_checked(json_object_new_object());
+	struct json_object *array = json_checked(json_object_new_array());
+	int i;
+
+	json_add(top, "journals", array);
+	for (i = 0; i < count; i++) {
+		if (json_object_array_add(array, json_journal(&infos[i])))
+			json_checked(NULL);
+	}
+	return print_json(top);
+}
+
+static int run_ls(struct args *args)
+{
+	struct listing l = { .json = false };
+	struct devmq_journal_info *infos;
+	int code, n, err;
+
+	while ((code = args_next(args))) {
+		l.json = l.json || code == 'J';
+		l.raw = l.raw || code == 'r';
+		l.no_headings = l.no_headings || code == 'n';
+	}
+	n = devmq_journal_list(&infos, sizeof(*infos));
+	if (n == -ENOTTY)
+		return complain(NULL, 0, "cannot list journals: the module that "
+				"is loaded has none");
+	if (n < 0)
+		return complain_module(NULL, n, "cannot list journals", "");
+	err = l.json ? print_array(infos, n) : print_table(infos, n, &l);
+	free(infos);
+	return err ? complain_output(NULL, err, "cannot write the list") :
+		     STATUS_DONE;
+}
+
+static const struct opt ls_opts[] = {
+	{ 'n', "noheadings", NULL, "no line of headings" },
+	{ 'r', "raw", NULL, "sizes in bytes" },
+	{ 'J', "json", NULL, "one JSON object with an array of journals" },
+	OPTS_END
+};
+
+const struct command cmd_journal_ls = {
+	.name = "journal ls",
+	.run = run_ls,
+	.synopsis = "[OPTION]...",
+	.summary = "List the journals that are attached",
+	.text =
+"STATE is ok, frozen (its file system is, and it waits for that to end) or failed:\n"
+"a write or a flush failed, and nothing can be confirmed or sent any more. LIVE is\n"
+"how many of its BYTES are needed, FREE how many of its SEGMENTS are free. WRITTEN\n"
+"is what was written since it was attached; CLEANED is that part of it which\n"
+"was copied to make room. FLUSHES is how often the disk was asked to confirm, and\n"
+"WAITERS how many calls wait for that now. It is no error if there is none.",
+	.opts = ls_opts,
+	.operands = { COMPLETES_NOTHING },
+	.min = 0,
+	.max = 0,
+};
