@@ -93,12 +93,12 @@ const struct command cmd_journal_attach = {
 	.synopsis = "FILE [NAME]",
 	.summary = "Use a journal: its queues are there again",
 	.text =
-"The journal is called NAME while it is attached; without NAME, as its file, less\n"
-"\".journal\". All of it is read, and its queues are created with their messages,\n"
-"owners and permissions. The output says how many queues and messages these are,\n"
-"and how many bytes a crash has torn (cut), of which nobody was told that they\n"
-"were safe. If that fails, no queue is created; if the journal is damaged, the\n"
-"exit status is 7.",
+"The journal is called NAME while it is attached; without NAME, as its file,\n"
+"less \".journal\". All of it is read, and its queues are created with their\n"
+"messages, owners and permissions. The output says how many queues and messages\n"
+"these are, and how many bytes a crash has torn (cut), of which nobody was told\n"
+"that they were safe. If that fails, no queue is created; if the journal is\n"
+"damaged, the exit status is 7.",
 	.opts = attach_opts,
 	.operands = { COMPLETES_FILE, COMPLETES_NOTHING },
 	.min = 1,
@@ -279,12 +279,13 @@ const struct command cmd_journal_ls = {
 	.synopsis = "[OPTION]...",
 	.summary = "List the journals that are attached",
 	.text =
-"STATE is ok, frozen (its file system is, and it waits for that to end) or failed:\n"
-"a write or a flush failed, and nothing can be confirmed or sent any more. LIVE is\n"
-"how many of its BYTES are needed, FREE how many of its SEGMENTS are free. WRITTEN\n"
-"is what was written since it was attached; CLEANED is that part of it which\n"
-"was copied to make room. FLUSHES is how often the disk was asked to confirm, and\n"
-"WAITERS how many calls wait for that now. It is no error if there is none.",
+"STATE is ok, frozen (its file system is, and it waits for that to end) or\n"
+"failed: a write or a flush failed, and nothing can be confirmed or sent any\n"
+"more. LIVE is how many of its BYTES are needed, FREE how many of its SEGMENTS\n"
+"are free. WRITTEN is what was written since it was attached; CLEANED is that\n"
+"part of it which was copied to make room. FLUSHES is how often the disk was\n"
+"asked to confirm, and WAITERS how many calls wait for that now. It is no error\n"
+"if there is none.",
 	.opts = ls_opts,
 	.operands = { COMPLETES_NOTHING },
 	.min = 0,

@@ -24,8 +24,8 @@ static void print_if(const char *name, u64 number)
 		print_number(name, number);
 }
 
-/* Read all of a journal. Returns an exit status. */
-static int check(const struct journal_file *file)
+/* Read all of a journal. Returns an exit status, and whether that was possible. */
+static int check(const struct journal_file *file, bool *readable)
 {
 	struct journal_contents contents = { .keep = false };
 	const char *super = journal_report_super(file);
@@ -33,6 +33,7 @@ static int check(const struct journal_file *file)
 	int status;
 
 	status = journal_report_read(file, &log, &contents);
+	*readable = !status;
 	if (!status) {
 		print_number("queues", contents.totals.queues);
 		print_number("messages", contents.totals.messages);
@@ -145,7 +146,7 @@ static int salvage(const struct journal_file *file, const char *path)
 	err = journal_salvage_open(&s, &file->source);
 	if (!err)
 		err = mq_j_log_open(&log, &s.source) ?: journal_read(&log, &c);
-	if (err)
+	if (err && path)
 		status = complain_salvage(file->path, err);
 	else if (path)
 		status = write_new(path, &c, &s);
@@ -162,14 +163,15 @@ static int run_check(struct args *args)
 	const char *new = NULL;
 	struct journal_file file;
 	int status, salvaged = STATUS_DONE;
+	bool readable;
 
 	while (args_next(args))
 		new = args->value;
 	status = journal_file_open(&file, args->operands[0], O_RDONLY);
 	if (status)
 		return status;
-	status = check(&file);
-	if (status == STATUS_DAMAGED || (!status && new))
+	status = check(&file, &readable);
+	if ((status == STATUS_DAMAGED && !readable) || (readable && new))
 		salvaged = salvage(&file, new);
 	if (new && salvaged)
 		status = salvaged;
@@ -188,18 +190,21 @@ const struct command cmd_journal_check = {
 	.synopsis = "FILE [--salvage=NEW]",
 	.summary = "Check a journal, and salvage a damaged one",
 	.text =
-"Reads all of a journal, as attaching it does, and writes nothing to it. Needs no\n"
-"module. If it is sound, the output says how many queues and messages it has, and\n"
-"how many bytes at its end a crash has torn (cut): nobody was told that these were\n"
-"safe, and attaching leaves them out.\n"
+"Reads all of a journal, as attaching it does, and writes nothing to it. Needs\n"
+"no module. If it is sound, the output says how many queues and messages it has,\n"
+"and how many bytes at its end a crash has torn (cut): nobody was told that\n"
+"these were safe, and attaching leaves them out.\n"
 "\n"
-"If it is damaged, the message says what is wrong first, and where; the output says\n"
-"what is readable nevertheless, and the exit status is 7. Then the journal cannot be\n"
-"attached. --salvage writes all that is readable to a new journal, as large as this\n"
-"one or larger, which can. There, messages may be missing, others may be there again\n"
-"although they were acknowledged, all count as delivered before, and a queue of\n"
-"which only messages were readable is called lost.NUMBER. The exit status is 7 then,\n"
-"too; it is 4 if the new file exists already, and 1 if it could not be made.",
+"If it is damaged, the message says what is wrong first, and where; the output\n"
+"says what is readable nevertheless, and the exit status is 7. Unless only one\n"
+"of the two superblocks is damaged, the journal cannot be attached.\n"
+"\n"
+"--salvage writes all that is readable to a new journal, as large as this one or\n"
+"larger, which can be attached. Messages may be missing from it, others may be\n"
+"there again although they were acknowledged, all count as delivered before, and\n"
+"a queue of which only messages were readable is called lost.NUMBER. The exit\n"
+"status is 7 then, too; it is 4 if the new file exists already, and 1 if it\n"
+"could not be made.",
 	.opts = check_opts,
 	.operands = { COMPLETES_FILE },
 	.min = 1,

@@ -246,8 +246,9 @@ const struct command cmd_journal_info = {
 "identity and its shape, how many of its segments are needed, how often it was\n"
 "attached before, and how many bytes a crash has torn (cut), of which nobody was\n"
 "told that they were safe. Then its queues: how many messages they have in each\n"
-"state, the bytes of these, the owner, group and mode of the device file, and the\n"
-"options that are not the default. If the journal is damaged, the exit status is 7.",
+"state, the bytes of these, the owner, group and mode of the device file, and\n"
+"the options that are not the default. If the journal is damaged, the exit\n"
+"status is 7.",
 	.opts = info_opts,
 	.operands = { COMPLETES_FILE },
 	.min = 1,

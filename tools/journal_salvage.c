@@ -244,10 +244,10 @@ static void records_copy(struct journal_salvage *s, struct mq_j_block *to,
 		if (mq_j_record_is_valid(r))
 			record_add(to, r);
 		else
-			s->records++;
+			s->records += s->counting;
 	}
 	if (offset != le32_to_cpu(from->used))
-		s->records++;
+		s->records += s->counting;
 }
 
 /*
@@ -267,7 +267,7 @@ static u32 blocks_build(struct journal_salvage *s, const struct journal_place *p
 			from += s->shape.unit;
 			continue;
 		}
-		s->holes += from != end;
+		s->holes += s->counting && from != end;
 		built = (void *)(s->built + to);
 		block_begin(built, p->sequence, to);
 		records_copy(s, built, b);
@@ -424,11 +424,13 @@ static int queues_find(struct journal_salvage *s)
 	u32 position;
 	int err = 0;
 
+	s->counting = true;
 	for (position = 0; !err && position < s->shape.count; position++) {
 		if (!s->map[position])
 			continue;
 		err = segment_build(s, position) ?: segment_note(s);
 	}
+	s->counting = false;
 	if (!err)
 		spare_choose(s);
 	return err;

@@ -40,6 +40,7 @@ struct journal_salvage {
 	u64			sequence;
 	u64			serial;
 	u64			looks;
+	bool			counting;
 	u8			*raw;
 	u8			*built;
 	u32			spare;
