@@ -306,7 +306,8 @@ static void put_message(struct writer *w, u32 stream, struct object *o)
 	memcpy(at, &o->payload, 8);
 	for (i = 8; i < size; i++)
 		at[i] = o->payload + i;
-	o->segment = o->state_segment = w->open[stream].sequence;
+	o->segment = w->open[stream].sequence;
+	o->state_segment = o->segment;
 }
 
 static void put_state(struct writer *w, u32 stream, struct object *o)
@@ -368,6 +369,7 @@ static bool in_map(const struct writer *w, u64 sequence)
 /* Copy what is needed of a record to the cold stream. */
 static void carry(struct writer *w, const struct mq_j_record *r, u64 sequence)
 {
+	const struct mq_j_state *s;
 	struct object *o;
 
 	switch (r->type) {
@@ -377,8 +379,8 @@ static void carry(struct writer *w, const struct mq_j_record *r, u64 sequence)
 			put_queue(w, MQ_J_COLD, o);
 		break;
 	case MQ_J_MESSAGE:
-		o = object_of(w, le64_to_cpu(((struct mq_j_state *)(
-			(struct mq_j_message *)r + 1))->serial));
+		s = (void *)((struct mq_j_message *)r + 1);
+		o = object_of(w, le64_to_cpu(s->serial));
 		if (!o->ended && o->segment == sequence)
 			put_message(w, MQ_J_COLD, o);
 		break;
@@ -483,7 +485,8 @@ static void writer_begin(struct writer *w)
 	w->serial = 1;
 	if (journal_make(&sink, &w->shape, w->epoch))
 		abort();
-	w->map[0] = w->sequence = 1;
+	w->sequence = 1;
+	w->map[0] = w->sequence;
 	w->open[MQ_J_HOT] = (struct mq_j_place){
 		1, mq_j_header_size(&w->shape)
 	};
