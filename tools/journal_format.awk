@@ -2,7 +2,7 @@
 #
 # The format of a journal is described once, in kernel/journal/format.h. This makes
 # of its structures, with their comments, the functions and tables with which
-# man/journal_format.c prints them for devmq-journal(5). So what that page says of
+# journal_format.c prints them for devmq-journal(5). So what that page says of
 # offsets and sizes is the compiler's.
 
 function quoted(text)
