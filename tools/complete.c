@@ -222,9 +222,7 @@ static void offer_kind(enum completes kind, const char *prefix,
 	case COMPLETES_JOURNAL:
 		offer_journals(word);
 		break;
-	case COMPLETES_PROGRAM:
-	case COMPLETES_FILE:
-	case COMPLETES_NOTHING:
+	default:	/* the shell completes it, or nobody */
 		break;
 	}
 }

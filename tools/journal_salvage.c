@@ -6,11 +6,8 @@
 #include "journal_make.h"
 #include "journal_salvage.h"
 
-/*
- * Bytes of a segment are looked at so many times at most: a file that was made to do
- * harm might have what looks like a large block everywhere.
- */
-#define LOOKS	64
+/* So many seeds are tried on the blocks of a segment that has no header. */
+#define SEEDS	256
 
 /* All segments that are built have this epoch; any number would do. */
 #define EPOCH	1
@@ -63,7 +60,7 @@ static int allocate(struct journal_salvage *s)
 	u32 count = s->shape.count;
 
 	s->places = mq_j_alloc(count * sizeof(*s->places));
-	s->seeds = mq_j_alloc(count * sizeof(*s->seeds));
+	s->seeds = mq_j_alloc(SEEDS * sizeof(*s->seeds));
 	s->map = mq_j_alloc(count * sizeof(*s->map));
 	s->raw = mq_j_alloc(s->shape.segment_size);
 	s->built = mq_j_alloc(s->shape.segment_size);
@@ -73,7 +70,6 @@ static int allocate(struct journal_salvage *s)
 
 static int raw_read(struct journal_salvage *s, u32 position)
 {
-	s->looks = (u64)LOOKS * s->shape.segment_size;
 	return s->from->read(s->from->context,
 			     mq_j_segment_at(&s->shape, position), s->raw,
 			     s->shape.segment_size);
@@ -86,7 +82,8 @@ static void seed_add(struct journal_salvage *s, u32 seed)
 	for (i = 0; i < s->seed_count; i++)
 		if (s->seeds[i] == seed)
 			return;
-	s->seeds[s->seed_count++] = seed;
+	if (s->seed_count < SEEDS)
+		s->seeds[s->seed_count++] = seed;
 }
 
 /* Read all headers. The newest one's map goes to s->map. */
@@ -120,18 +117,14 @@ static int headers_read(struct journal_salvage *s)
 	return s->sequence ? 0 : -EUCLEAN;
 }
 
-/* Return the block at an offset of the segment that was read, if it is valid. */
-static const struct mq_j_block *block_at(struct journal_salvage *s, u32 offset,
-					 u64 sequence, u32 seed)
+/* Return the block at an offset of the segment that was read, if its header is valid. */
+static const struct mq_j_block *head_at(const struct journal_salvage *s,
+					u32 offset, u64 sequence, u32 seed)
 {
 	const struct mq_j_block *b = (const void *)(s->raw + offset);
-	u32 size = le32_to_cpu(b->size);
 
-	if (b->magic != cpu_to_le32(MQ_J_MAGIC_BLOCK) || size > s->looks)
-		return NULL;
-	s->looks -= size;
-	return mq_j_block_is_valid(b, s->shape.segment_size - offset, seed,
-				   sequence, offset, s->shape.unit) ? b : NULL;
+	return mq_j_head_is_valid(b, s->shape.segment_size - offset, seed,
+				  sequence, offset, s->shape.unit) ? b : NULL;
 }
 
 /*
@@ -152,7 +145,7 @@ static bool orphan_find(struct journal_salvage *s, struct journal_place *p,
 		if (sequence != wanted && sequence <= s->sequence)
 			continue;
 		for (i = 0; i < s->seed_count; i++) {
-			if (!block_at(s, offset, sequence, s->seeds[i]))
+			if (!head_at(s, offset, sequence, s->seeds[i]))
 				continue;
 			p->sequence = sequence;
 			p->seed = s->seeds[i];
@@ -262,9 +255,12 @@ static u32 blocks_build(struct journal_salvage *s, const struct journal_place *p
 
 	block_begin((void *)(s->built + to), p->sequence, to);
 	while (from < s->shape.segment_size) {
-		b = block_at(s, from, p->sequence, p->seed);
-		if (!b) {
-			from += s->shape.unit;
+		b = head_at(s, from, p->sequence, p->seed);
+		if (!b || !mq_j_block_is_valid(b, s->shape.segment_size - from,
+					       p->seed, p->sequence, from,
+					       s->shape.unit)) {
+			/* Nothing else is in what a header says is its block. */
+			from += b ? le32_to_cpu(b->size) : s->shape.unit;
 			continue;
 		}
 		s->holes += s->counting && from != end;

@@ -39,7 +39,6 @@ struct journal_salvage {
 	u64			*map;
 	u64			sequence;
 	u64			serial;
-	u64			looks;
 	bool			counting;
 	u8			*raw;
 	u8			*built;

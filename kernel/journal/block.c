@@ -112,19 +112,31 @@ bool mq_j_segment_is_valid(const struct mq_j_segment *h,
 	       mq_j_sum(h, size, &h->crc, mq_j_seed(shape, le64_to_cpu(h->epoch)));
 }
 
-/* Complete a block: set its checksum. */
+/* Return the checksum of a block's header alone. */
+static u32 mq_j_head_sum(const struct mq_j_block *b, u32 seed)
+{
+	struct mq_j_block head = *b;
+
+	head.crc = 0;
+	head.head_crc = 0;
+	return mq_j_crc(seed, &head, sizeof(head));
+}
+
+/* Complete a block: set its checksums. */
 void mq_j_block_seal(struct mq_j_block *b, u32 seed)
 {
 	b->magic = cpu_to_le32(MQ_J_MAGIC_BLOCK);
+	b->head_crc = cpu_to_le32(mq_j_head_sum(b, seed));
 	b->crc = cpu_to_le32(mq_j_sum(b, le32_to_cpu(b->size), &b->crc, seed));
 }
 
 /*
- * Return whether @b, behind which are @room bytes of the segment, this header
- * included, is the block at an offset of a segment.
+ * Return whether the header of @b, behind which are @room bytes of the segment,
+ * this header included, is that of the block at an offset of a segment. The rest
+ * of the block may be torn. Nothing else of the segment lies in its size.
  */
-bool mq_j_block_is_valid(const struct mq_j_block *b, u32 room, u32 seed,
-			 u64 sequence, u32 offset, u32 unit)
+bool mq_j_head_is_valid(const struct mq_j_block *b, u32 room, u32 seed,
+			u64 sequence, u32 offset, u32 unit)
 {
 	u32 size, used;
 
@@ -135,7 +147,16 @@ bool mq_j_block_is_valid(const struct mq_j_block *b, u32 room, u32 seed,
 	return size <= room && IS_ALIGNED(size, unit) && used <= size &&
 	       used >= sizeof(*b) && le64_to_cpu(b->sequence) == sequence &&
 	       le32_to_cpu(b->offset) == offset &&
-	       le32_to_cpu(b->crc) == mq_j_sum(b, size, &b->crc, seed);
+	       le32_to_cpu(b->head_crc) == mq_j_head_sum(b, seed);
+}
+
+/* The same of all of the block. */
+bool mq_j_block_is_valid(const struct mq_j_block *b, u32 room, u32 seed,
+			 u64 sequence, u32 offset, u32 unit)
+{
+	return mq_j_head_is_valid(b, room, seed, sequence, offset, unit) &&
+	       le32_to_cpu(b->crc) ==
+	       mq_j_sum(b, le32_to_cpu(b->size), &b->crc, seed);
 }
 
 void mq_j_mark_set(struct mq_j_mark *m, const struct mq_j_place *p)

@@ -63,6 +63,8 @@ bool mq_j_segment_is_valid(const struct mq_j_segment *h,
 			   const struct mq_j_shape *shape, u32 position);
 
 void mq_j_block_seal(struct mq_j_block *b, u32 seed);
+bool mq_j_head_is_valid(const struct mq_j_block *b, u32 room, u32 seed,
+			u64 sequence, u32 offset, u32 unit);
 bool mq_j_block_is_valid(const struct mq_j_block *b, u32 room, u32 seed,
 			 u64 sequence, u32 offset, u32 unit);
 

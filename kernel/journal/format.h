@@ -127,21 +127,26 @@ struct mq_j_segment {
  * struct mq_j_block - the header of a block
  * @magic: MQ_J_MAGIC_BLOCK
  * @crc: CRC-32C of the block with 0 in this place, with the seed of the epoch
+ * @head_crc: CRC-32C of this header with 0 in the places of both checksums, with
+ *	the same seed: a payload may look like a block, but does not have this
  * @size: bytes of the block, in whole units
  * @used: bytes of this header and of the records
- * @sequence: of the segment
  * @offset: of the block in the segment
+ * @sequence: of the segment
  * @flags: MQ_J_BLOCK_LAST or 0
+ * @reserved: 0
  * @marks: up to where the streams were flushed when the block was made
  */
 struct mq_j_block {
 	__le32	magic;
 	__le32	crc;
+	__le32	head_crc;
 	__le32	size;
 	__le32	used;
-	__le64	sequence;
 	__le32	offset;
+	__le64	sequence;
 	__le32	flags;
+	__le32	reserved;
 	struct mq_j_mark marks[MQ_J_STREAMS];
 };
 

@@ -180,17 +180,23 @@ static u32 mq_j_blocks_walk(struct mq_j_log *log, u32 position, bool *last)
 }
 
 /*
- * Look for valid blocks behind the end of the last segment of a stream: they
- * say how far it was flushed. Return where the last of them ends.
+ * Look for blocks behind the end of the last segment of a stream: they say how
+ * far it was flushed, also if all but their header is torn. Return where the last
+ * of them ends.
+ *
+ * What lies there may be of payloads, which look as their senders want. So nothing
+ * of a block is summed but its header.
  */
 static u32 mq_j_beyond(struct mq_j_log *log, u32 position, u32 offset)
 {
-	const struct mq_j_block *b;
-	u32 end = offset;
+	const struct mq_j_segment_info *s = &log->segments[position];
+	u32 size = log->shape.segment_size, end = offset;
 
-	while (offset < log->shape.segment_size) {
-		b = mq_j_block_at(log, position, offset);
-		if (b) {
+	while (offset < size) {
+		const struct mq_j_block *b = (const void *)(log->buffer + offset);
+
+		if (mq_j_head_is_valid(b, size - offset, s->seed, s->sequence,
+				       offset, log->shape.unit)) {
 			mq_j_mark_take(log, b->marks);
 			offset += le32_to_cpu(b->size);
 			end = offset;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Put something into a new journal: journal_fixture FILE [torn|flushed] */
+/* Put something into a new journal: journal_fixture FILE [torn|flushed|forged] */
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -25,7 +25,9 @@ int main(int argc, char **argv)
 	struct mq_j_super super;
 
 	if (argc > 2)
-		tail = strcmp(argv[2], "torn") ? FIXTURE_FLUSHED : FIXTURE_TORN;
+		tail = !strcmp(argv[2], "torn") ? FIXTURE_TORN :
+		       !strcmp(argv[2], "forged") ? FIXTURE_FORGED :
+		       FIXTURE_FLUSHED;
 	fd = argc > 1 ? open(argv[1], O_RDWR) : -1;
 	if (fd < 0 || pread(fd, &super, sizeof(super), 0) != sizeof(super) ||
 	    mq_j_super_check(&super, &shape) ||

@@ -22,6 +22,7 @@ enum fixture_tail {
 	FIXTURE_WHOLE,		/* nothing */
 	FIXTURE_TORN,		/* a gap and a block, as a crash leaves it */
 	FIXTURE_FLUSHED,	/* the same, but the block says that all was flushed */
+	FIXTURE_FORGED,		/* what looks like large blocks everywhere */
 };
 
 static inline int fixture_queue(struct journal_writer *w, u64 serial,
@@ -165,6 +166,29 @@ static inline int fixture_block(const struct journal_writer *w, u32 offset,
 			      offset, bytes, sizeof(bytes));
 }
 
+/* What a payload may have that would like to be a block. */
+static inline int fixture_forge(const struct journal_writer *w)
+{
+	u32 at, size = w->shape->segment_size;
+	struct mq_j_block b = {
+		.magic = cpu_to_le32(MQ_J_MAGIC_BLOCK),
+		.used = cpu_to_le32(sizeof(b)),
+		.sequence = cpu_to_le64(w->sequence),
+	};
+	int err = 0;
+
+	for (at = mq_j_header_size(w->shape); !err && at < size;
+	     at += w->shape->unit) {
+		b.size = cpu_to_le32(size - at);
+		b.offset = cpu_to_le32(at);
+		err = w->sink->write(w->sink->context,
+				     mq_j_segment_at(w->shape,
+						     (u32)w->sequence - 1) + at,
+				     &b, sizeof(b));
+	}
+	return err;
+}
+
 static inline int fixture_tail(const struct journal_writer *w,
 			       enum fixture_tail tail)
 {
@@ -172,6 +196,8 @@ static inline int fixture_tail(const struct journal_writer *w,
 
 	if (tail == FIXTURE_WHOLE)
 		return 0;
+	if (tail == FIXTURE_FORGED)
+		return fixture_forge(w);
 	return fixture_block(w, at, 2000, at) ?:
 	       fixture_block(w, at + 2 * 4096, 2001,
 			     tail == FIXTURE_FLUSHED ? end : at);
