@@ -170,7 +170,7 @@ static void show_progress(const struct journal_file *file, u64 done, u64 size)
 		return;
 	format_size(size, of);
 	fprintf(stderr, "\r%s: %" PRIu64 "%% of %s%s", file->path,
-		done * 100 / size, of, done == size ? "\n" : "");
+		(uint64_t)(done * 100 / size), of, done == size ? "\n" : "");
 }
 
 static int write_zeros(struct journal_file *file, const void *zeros, u64 size)

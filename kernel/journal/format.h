@@ -186,6 +186,7 @@ struct mq_j_record {
 
 /**
  * struct mq_j_queue - MQ_J_QUEUE
+ * @r: size and type
  * @serial: of the queue
  * @version: of this record among those of the queue
  * @uid: owner of its node
@@ -193,6 +194,7 @@ struct mq_j_record {
  * @mode: permissions of its node
  * @name_size: bytes of the name
  * @options_size: bytes of the options
+ * @reserved: 0
  *
  * The name follows, and the options that differ from their defaults, as words
  * "NAME=VALUE" with spaces between them.
@@ -211,6 +213,7 @@ struct mq_j_queue {
 
 /**
  * struct mq_j_ceiling - MQ_J_CEILING; of several, the highest version holds
+ * @r: size and type
  * @queue: serial of the queue; of no interest without that queue
  * @version: of this record among the ceilings of the queue
  * @next_id: no id from here on was told to anybody
@@ -266,6 +269,7 @@ struct mq_j_state {
 
 /**
  * struct mq_j_state_record - MQ_J_STATE
+ * @r: size and type
  * @s: the state; a record of it without its message is of no interest
  */
 struct mq_j_state_record {
@@ -275,6 +279,7 @@ struct mq_j_state_record {
 
 /**
  * struct mq_j_message - MQ_J_MESSAGE
+ * @r: size and type
  * @time_ns: when it was sent, CLOCK_REALTIME
  * @uid: of the sender
  * @gid: of the sender
@@ -283,7 +288,9 @@ struct mq_j_state_record {
  * @key_size: bytes of the key
  * @headers_size: bytes of the headers
  * @copies: in how many queues it is
+ * @reserved: 0
  * @copies_size: bytes of all copies
+ * @reserved2: 0
  *
  * The copies follow: for each a struct mq_j_state with what follows it, padded
  * to a multiple of 8. Then the key, the headers and the payload.
@@ -325,6 +332,7 @@ struct mq_j_gone {
 
 /**
  * struct mq_j_end - MQ_J_END
+ * @r: size and type
  * @gone: as many as the size of the record says
  */
 struct mq_j_end {
@@ -334,6 +342,7 @@ struct mq_j_end {
 
 /**
  * struct mq_j_dedup - MQ_J_DEDUP
+ * @r: size and type
  * @queue: serial of the queue
  * @id: of the message that was sent with it
  * @until_ns: when the window ends, CLOCK_REALTIME

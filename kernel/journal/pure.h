@@ -29,15 +29,14 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <linux/types.h>
 
-typedef uint8_t u8;
-typedef uint16_t u16;
-typedef uint32_t u32;
-typedef uint64_t u64;
+typedef __u8 u8;
+typedef __u16 u16;
+typedef __u32 u32;
+typedef __u64 u64;
 
 #define le16_to_cpu	le16toh
 #define le32_to_cpu	le32toh
@@ -45,9 +44,11 @@ typedef uint64_t u64;
 #define cpu_to_le16	htole16
 #define cpu_to_le32	htole32
 #define cpu_to_le64	htole64
-#define ALIGN(n, to)	(((n) + (to) - 1) & ~((__typeof__(n))(to) - 1))
+#define ALIGN(n, to) \
+	({ __typeof__(n) mask_ = (to) - 1; ((n) + mask_) & ~mask_; })
 #define IS_ALIGNED(n, to) (!((n) & ((__typeof__(n))(to) - 1)))
-#define min(a, b)	((a) < (b) ? (a) : (b))
+#define min(a, b) \
+	({ __typeof__(a) a_ = (a); __typeof__(b) b_ = (b); a_ < b_ ? a_ : b_; })
 
 /* CRC-32C without the inversions, as the kernel's crc32c() has it. */
 u32 mq_j_crc(u32 crc, const void *data, size_t size);
