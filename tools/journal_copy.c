@@ -4,16 +4,26 @@
 /* So many ids are left out where some may have been told to somebody. */
 #define ID_GAP	(1ULL << 20)
 
-static bool something_is_lost(const struct journal_salvage *s)
-{
-	return s->segments || s->holes || s->records || s->queues;
-}
-
 bool journal_copy_omits(const struct journal_queue *q,
 			const struct journal_salvage *s)
 {
 	return !journal_queue_messages(q) &&
 	       journal_salvage_made_up(s, le64_to_cpu(q->record->serial));
+}
+
+static bool something_is_lost(const struct journal_contents *c,
+			      const struct journal_salvage *s)
+{
+	size_t i;
+
+	for (i = 0; i < c->count; i++) {
+		const struct journal_queue *q = c->queues[i];
+
+		if (journal_salvage_made_up(s, le64_to_cpu(q->record->serial)) &&
+		    !journal_copy_omits(q, s))
+			return true;
+	}
+	return s->segments || s->holes || s->records;
 }
 
 static int write_queue(struct journal_writer *w, const struct journal_queue *q)
@@ -120,14 +130,14 @@ int journal_copy(struct journal_writer *w, const struct journal_contents *c,
 {
 	const struct journal_body *body;
 	const struct journal_dedup *d;
+	bool lost = something_is_lost(c, s);
 	int err = 0;
 	size_t i;
 
 	for (i = 0; !err && i < c->count; i++) {
 		if (!journal_copy_omits(c->queues[i], s))
 			err = write_queue(w, c->queues[i]) ?:
-			      write_ceiling(w, c->queues[i],
-					    something_is_lost(s));
+			      write_ceiling(w, c->queues[i], lost);
 	}
 	for (body = c->bodies; !err && body; body = body->next)
 		err = write_body(w, body);

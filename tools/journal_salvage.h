@@ -20,7 +20,8 @@ struct journal_serial;
  * @segments: segments that had to be there and of which nothing is left
  * @holes: places at which blocks are missing in the others
  * @records: records that were not valid in a valid block
- * @queues: queues with records of messages, and without one of their own
+ * @queues: queues with records of messages, and without one of their own: it is
+ *	lost; or the queue was removed, then the messages are gone, too
  *
  * The rest is its own.
  */
