@@ -69,6 +69,7 @@ static int write_ceiling(struct journal_writer *w,
 	}
 	to = record;
 	to->queue = q->record->serial;
+	to->version = cpu_to_le64(1);
 	to->next_id = cpu_to_le64(next_id);
 	to->delivered = cpu_to_le64(delivered);
 	return 0;

@@ -29,6 +29,10 @@
 /* mqctl has no struct mq_options: where an option is in it does not matter. */
 #define MQ_FIELD(_name)		.name = #_name
 
+/* As in kernel/device/option.h. */
+#define mq_option_is_name(_o) \
+	((_o)->kind == MQ_QUEUE || (_o)->kind == MQ_JOURNAL)
+
 typedef uint16_t u16;
 typedef unsigned long long u64;
 

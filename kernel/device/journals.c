@@ -2,6 +2,7 @@
 /*
  * Attaching journals, detaching them, and saying which there are.
  */
+#include <linux/delay.h>
 #include <linux/kernel.h>
 #include <linux/module.h>
 #include <linux/slab.h>
@@ -20,6 +21,9 @@
 #include "queue/lock.h"
 #include "queue/names.h"
 #include "queue/queue.h"
+
+/* How long a detach waits before it looks again whether a queue is removed. */
+#define MQ_DETACH_MS	5
 
 /**
  * mq_journal_attach - attach a journal and make its queues again
@@ -64,8 +68,8 @@ int mq_journal_attach(struct devmq_journal_attach *a, struct file *file,
 /* -- detaching ---------------------------------------------------------------- */
 
 /*
- * Return 0 if the queues of a journal can be taken away, or else an error, and
- * say why.
+ * Return 0 if the queues of a journal can be taken away; EAGAIN: one is being
+ * removed; or another error, and say why.
  */
 static int mq_detach_check_locked(struct mq_journal *j, bool force, char *why,
 				  size_t size)
@@ -79,9 +83,7 @@ static int mq_detach_check_locked(struct mq_journal *j, bool force, char *why,
 		struct mq_queue *q = container_of(f, struct mq_queue, feed);
 
 		if (READ_ONCE(q->gone)) {
-			snprintf(why, size, "its queue '%s' is being removed",
-				 q->name);
-			err = -EBUSY;
+			err = -EAGAIN;
 		} else if (READ_ONCE(q->users) && !force) {
 			snprintf(why, size, "its queue '%s' is open", q->name);
 			err = -EBUSY;
@@ -100,6 +102,7 @@ static void mq_detach_queue_locked(struct mq_queue *q)
 	q->feed.detaching = true;
 	mq_queue_mark_removed_locked(q);
 	mq_unlock(q);
+	mq_feed_say(&q->feed);
 	mq_unpublish(q);
 }
 
@@ -168,6 +171,33 @@ static int mq_detach_write(struct mq_journal *j, bool force, char *why,
 	return err;
 }
 
+/*
+ * Write what there is, and stop all queues of a journal. Return 0; EAGAIN: try
+ * again, as one of them is being removed; or another error.
+ */
+static int mq_detach_stop(struct mq_journal *j, bool force, char *why,
+			  size_t size)
+{
+	int err;
+
+	/* Most of it is written here, where others need not wait. */
+	err = mq_detach_write(j, force, why, size);
+	if (err)
+		return err;
+	mutex_lock(&mq_registry_lock);
+	if (!j->ready) {
+		snprintf(why, size, "it is being detached already");
+		err = -ENOENT;
+	}
+	err = err ?: mq_detach_check_locked(j, force, why, size);
+	if (!err) {
+		mq_journal_set_ready(j, false);
+		mq_detach_queues_locked(j);
+	}
+	mutex_unlock(&mq_registry_lock);
+	return err;
+}
+
 /**
  * mq_journal_detach - detach a journal
  * @a: the call
@@ -187,17 +217,13 @@ int mq_journal_detach(const struct devmq_journal_detach *a, char *why,
 		snprintf(why, size, "no such journal is attached");
 		return -ENOENT;
 	}
-	/* Most of it is written here, where others need not wait. */
-	err = mq_detach_write(j, force, why, size);
-	mutex_lock(&mq_registry_lock);
-	if (!err && !j->ready)
-		err = -ENOENT;
-	err = err ?: mq_detach_check_locked(j, force, why, size);
-	if (!err) {
-		mq_journal_set_ready(j, false);
-		mq_detach_queues_locked(j);
+	do {
+		err = mq_detach_stop(j, force, why, size);
+	} while (err == -EAGAIN && !msleep_interruptible(MQ_DETACH_MS));
+	if (err == -EAGAIN) {
+		snprintf(why, size, "a signal came");
+		err = -EINTR;
 	}
-	mutex_unlock(&mq_registry_lock);
 	if (!err) {
 		mq_writer_stop(j);
 		mq_detach_free(j);

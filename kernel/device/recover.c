@@ -449,7 +449,8 @@ static void mq_recover_fill(struct mq_recovery *r, struct mq_recovered *x)
 	f->ceiling = r->a->j->epochs << 32;
 	/* There are older records, and it is not known where. */
 	f->older = true;
-	f->safe.delivered = 0;
+	f->safe.delivered = x->delivered;
+	f->floor = x->delivered;
 	kref_get(&r->a->j->refs);
 	spin_lock(&x->q->lock);
 	f->journal = r->a->j;

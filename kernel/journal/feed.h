@@ -119,6 +119,8 @@ enum {
  * @seq: number of the last one that was put there
  * @asked: ceilings that are needed
  * @safe: ceilings that are on stable storage
+ * @floor: messages below this id may have been delivered before the journal was
+ *	attached
  * @behind: a message is ready, and @safe.delivered is too low for it
  * @full: the journal has no room, and so the queue has none
  * @dedups: de-duplication ids that have to be written: struct mq_seen
@@ -130,6 +132,7 @@ enum {
  *	the group is
  * @confirmed: up to this one they are (read by all)
  * @last: the last change that belongs to the group
+ * @ends: the queue was removed, and its end belongs to the group
  * @serial: number of the queue in the journal
  * @version: of the last record of what the queue is
  * @ceiling: version of the last record of its ceilings
@@ -154,6 +157,7 @@ struct mq_feed {
 	u64				seq;
 	struct mq_ceilings		asked;
 	struct mq_ceilings		safe;
+	u64				floor;
 	bool				behind;
 	bool				full;
 	struct list_head		dedups;
@@ -163,6 +167,7 @@ struct mq_feed {
 	u64				written;
 	u64				confirmed;
 	u64				last;
+	bool				ends;
 	u64				serial;
 	u32				version;
 	u64				ceiling;

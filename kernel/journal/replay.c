@@ -273,7 +273,8 @@ static int mq_j_read_dedup(struct mq_j_table *t, const struct mq_j_dedup *d)
 	copy = mq_j_alloc(offsetof(struct mq_j_dedup_copy, d) + size);
 	if (!copy)
 		return -ENOMEM;
-	memcpy(&copy->d, d, size);
+	/* Bytes, as the id behind the structure is copied, too. */
+	memcpy((u8 *)copy + offsetof(struct mq_j_dedup_copy, d), d, size);
 	copy->next = t->dedups;
 	t->dedups = copy;
 	return 0;

@@ -352,7 +352,6 @@ static int mq_group_ends(struct mq_journal *j, struct llist_node *list)
 			};
 			mq_objects_del(j, d);
 		}
-		atomic64_sub(d->live, &j->live);
 		mq_durable_free(d);
 		if (n == MQ_GROUP_ENDS) {
 			err = err ?: mq_put_ends(j, j->scratch->gone, n);
@@ -431,6 +430,7 @@ static void mq_group_take(struct mq_journal *j, struct list_head *feeds)
 		/* Changes that come from now on make it hungry again. */
 		smp_mb__after_atomic();
 		f->last = READ_ONCE(f->seq);
+		f->ends = test_bit(MQ_FEED_ENDS, &f->flags);
 		list_add(&f->taken, feeds);
 	}
 }
@@ -438,10 +438,14 @@ static void mq_group_take(struct mq_journal *j, struct list_head *feeds)
 /* Add the records of a group to the log. */
 static int mq_group_add(struct mq_journal *j, struct list_head *feeds)
 {
-	struct llist_node *ended;
 	struct mq_feed *f;
-	int err = 0;
+	int err;
 
+	/*
+	 * Ends come first: room for the messages that take the place of these
+	 * may be needed. The list has all messages of the queues that end.
+	 */
+	err = mq_group_ends(j, llist_del_all(&j->ended));
 	list_for_each_entry(f, feeds, taken) {
 		int ret = mq_group_feed(j, f);
 
@@ -449,14 +453,8 @@ static int mq_group_add(struct mq_journal *j, struct list_head *feeds)
 			mq_feed_say(f);
 		err = err ?: min(ret, 0);
 	}
-	/*
-	 * The messages of a queue that was removed have ended before it, so the
-	 * list has all of them.
-	 */
-	ended = llist_del_all(&j->ended);
-	err = mq_group_ends(j, ended) ?: err;
 	list_for_each_entry(f, feeds, taken)
-		if (!err && test_bit(MQ_FEED_ENDS, &f->flags))
+		if (!err && f->ends)
 			err = mq_group_queue_end(j, f);
 	return err;
 }
@@ -472,7 +470,7 @@ static void mq_group_tell(struct mq_journal *j, struct list_head *feeds)
 			f->ops->raise(f, &f->pending);
 		f->raises = false;
 		list_del(&f->taken);
-		if (test_and_clear_bit(MQ_FEED_ENDS, &f->flags))
+		if (f->ends)
 			f->ops->put(f);
 	}
 }
@@ -579,7 +577,7 @@ static void mq_group_drop(struct list_head *feeds)
 
 	list_for_each_entry_safe(f, next, feeds, taken) {
 		list_del(&f->taken);
-		if (!test_and_clear_bit(MQ_FEED_ENDS, &f->flags))
+		if (!f->ends)
 			continue;
 		if (!list_empty(&f->link))
 			mq_feed_leave(f);

@@ -160,8 +160,10 @@ static int mq_persist_room_locked(struct mq_queue *q, u64 bytes)
 		err = mq_persist_admit_locked(q, bytes);
 		if (err != -ENOSPC)
 			return err;
-		if (READ_ONCE(q->opt.overflow) != MQ_OVERFLOW_DROP_HEAD || !e)
+		if (READ_ONCE(q->opt.overflow) != MQ_OVERFLOW_DROP_HEAD || !e) {
+			mq_persist_full_locked(q);
 			return mq_overflow(q, 1, bytes);
+		}
 		mq_overflow_drop_locked(q, e);
 	}
 	return -EBUSY;

@@ -64,11 +64,20 @@ bool mq_persist_fits(const struct mq_queue *q, u64 bytes)
 	return likely(!j) || mq_persist_bytes(bytes) <= j->record_max;
 }
 
+/* Let senders look for room again. */
+static void mq_persist_look_locked(struct mq_queue *q)
+{
+	if (!q->feed.full)
+		return;
+	q->feed.full = false;
+	mq_queue_update_room_locked(q);
+	mq_freed_locked(q, 0, 0);
+}
+
 /*
  * Check whether the journal takes a message of @bytes. Return 0; EIO: it has
- * failed; or ENOSPC: it has no room, or ids have run out until it has
- * written that there are more. Then the queue counts as full until the journal
- * calls mq_persist_room() or mq_persist_raise().
+ * failed; or ENOSPC: it has no room, or ids have run out until it has written
+ * that there are more.
  */
 int mq_persist_admit_locked(struct mq_queue *q, u64 bytes)
 {
@@ -77,14 +86,23 @@ int mq_persist_admit_locked(struct mq_queue *q, u64 bytes)
 	lockdep_assert_held(&q->lock);
 	if (READ_ONCE(j->error))
 		return -EIO;
-	if (likely(mq_journal_fits(j, mq_persist_bytes(bytes)) &&
-		   q->next_id < q->feed.safe.next_id))
-		return 0;
+	if (unlikely(!mq_journal_fits(j, mq_persist_bytes(bytes)) ||
+		     q->next_id >= q->feed.safe.next_id))
+		return -ENOSPC;
+	mq_persist_look_locked(q);
+	return 0;
+}
+
+/*
+ * The journal has no room: the queue counts as full until the journal calls
+ * mq_persist_room() or mq_persist_raise().
+ */
+void mq_persist_full_locked(struct mq_queue *q)
+{
 	q->feed.full = true;
 	mq_queue_update_room_locked(q);
-	WRITE_ONCE(j->short_of_room, true);
+	WRITE_ONCE(q->feed.journal->short_of_room, true);
 	mq_feed_say(&q->feed);
-	return -ENOSPC;
 }
 
 /* Count a message that was sent here, and its de-duplication id. */
@@ -128,12 +146,9 @@ static void mq_persist_end(struct mq_queue *q, struct mq_detail *detail)
 	struct mq_journal *j = q->feed.journal;
 
 	mq_persist_clean(d);
-	if (!d->taken) {
-		atomic64_sub(d->live, &j->live);
-		d->live = 0;
-		return;
-	}
-	if (q->feed.detached)
+	atomic64_sub(d->live, &j->live);
+	d->live = 0;
+	if (!d->taken || q->feed.detached)
 		return;
 	detail->durable = NULL;
 	d->detail = NULL;
@@ -271,6 +286,14 @@ bool mq_persist_ceilings(struct mq_feed *f, struct mq_ceilings *c)
 
 	spin_lock(&q->lock);
 	*c = f->safe;
+	if (f->detaching) {
+		/* The states say what was delivered, but not what is in flight. */
+		c->next_id = q->next_id;
+		if (!q->stat.in_flight)
+			c->delivered = f->floor;
+		spin_unlock(&q->lock);
+		return true;
+	}
 	ids = q->next_id + MQ_IDS_AHEAD / 2 > f->safe.next_id;
 	deliveries = f->asked.delivered &&
 		     f->asked.delivered + MQ_DELIVERIES_AHEAD / 2 >
@@ -281,16 +304,6 @@ bool mq_persist_ceilings(struct mq_feed *f, struct mq_ceilings *c)
 		c->delivered = f->asked.delivered + MQ_DELIVERIES_AHEAD;
 	spin_unlock(&q->lock);
 	return ids || deliveries;
-}
-
-/* Let senders look for room again. */
-static void mq_persist_look_locked(struct mq_queue *q)
-{
-	if (!q->feed.full)
-		return;
-	q->feed.full = false;
-	mq_queue_update_room_locked(q);
-	mq_freed_locked(q, 0, 0);
 }
 
 /* Let receivers look again that found the ceiling of deliveries too low. */

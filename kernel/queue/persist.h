@@ -19,6 +19,7 @@ void mq_persist_removed(struct mq_queue *q);
 void mq_persist_join(struct mq_queue *q, const struct mq_feed_ops *ops);
 void mq_persist_withdraw(struct mq_queue *q);
 int mq_persist_admit_locked(struct mq_queue *q, u64 bytes);
+void mq_persist_full_locked(struct mq_queue *q);
 void mq_persist_add_locked(struct mq_queue *q, struct mq_entry *e);
 void mq_persist_changed_locked(struct mq_queue *q, struct mq_entry *e);
 void mq_persist_gone_locked(struct mq_queue *q, struct mq_entry *e);
