@@ -96,14 +96,13 @@ static int mq_detach_check_locked(struct mq_journal *j, bool force, char *why,
 }
 
 /* Let nothing enter or leave the queue any more, and keep its messages. */
-static void mq_detach_queue_locked(struct mq_queue *q)
+static void mq_detach_queue(struct mq_queue *q)
 {
 	mq_lock(q);
 	q->feed.detaching = true;
 	mq_queue_mark_removed_locked(q);
 	mq_unlock(q);
 	mq_feed_say(&q->feed);
-	mq_unpublish(q);
 }
 
 /* Return the first queue of a journal, or NULL, with no reference. */
@@ -122,9 +121,14 @@ static void mq_detach_queues_locked(struct mq_journal *j)
 {
 	struct mq_feed *f;
 
-	/* mq_registry_lock keeps queues from coming and going. */
+	/*
+	 * mq_registry_lock keeps queues from coming and going. All have to be
+	 * stopped before the first link between two of them is cut.
+	 */
 	list_for_each_entry(f, &j->feeds, link)
-		mq_detach_queue_locked(container_of(f, struct mq_queue, feed));
+		mq_detach_queue(container_of(f, struct mq_queue, feed));
+	list_for_each_entry(f, &j->feeds, link)
+		mq_unpublish(container_of(f, struct mq_queue, feed));
 }
 
 /* Free the messages whose journal does not need to know of them any more. */

@@ -121,14 +121,15 @@ static void mq_recover_where(struct mq_recovery *r, struct mq_durable *d,
 			     const struct mq_j_copy *copy)
 {
 	struct mq_journal *j = r->a->j;
-	u32 size = sizeof(struct mq_j_record) + sizeof(*copy->s) +
-		   copy->origin.size + copy->note.size;
+	u32 size = sizeof(struct mq_j_record) +
+		   ALIGN(sizeof(*copy->s) + copy->origin.size +
+			 copy->note.size, 8);
 
 	d->version = le32_to_cpu(copy->s->version);
 	if (copy->segment)
 		mq_objects_state(j, d, mq_recover_position(&r->a->log,
 							   copy->segment),
-				 ALIGN(size, 8));
+				 size);
 	else
 		mq_objects_state(j, d, d->segment, 0);
 }
@@ -676,6 +677,11 @@ static int mq_recover_begin(struct mq_recovery *r, u64 serial)
 		return err;
 	}
 	mq_recover_join(r);
+	/*
+	 * Senders need the new ceilings. If this fails, so do they, and the
+	 * journal says so.
+	 */
+	mq_journal_confirm(a->j, NULL, 0);
 	return 0;
 }
 

@@ -272,8 +272,10 @@ static struct mq_queue *mq_swap_dead_letter_locked(struct mq_queue *q,
 
 	lockdep_assert_held(&q->lock);
 	WRITE_ONCE(q->dead_letter, target);
-	strscpy(q->opt.dead_letter, target ? target->name : "",
-		sizeof(q->opt.dead_letter));
+	/* The journal keeps the option of a queue that is detached with it. */
+	if (!q->feed.detaching)
+		strscpy(q->opt.dead_letter, target ? target->name : "",
+			sizeof(q->opt.dead_letter));
 	mq_queue_update_plain_locked(q);
 	return before;
 }

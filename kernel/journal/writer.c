@@ -160,11 +160,11 @@ int mq_journal_confirm(struct mq_journal *j, struct mq_feed *f, u64 seq)
 
 /* -- records ---------------------------------------------------------------- */
 
-/* Return the bytes of a state with what follows it. */
+/* Return the bytes of a state with what follows it, and the padding. */
 static u32 mq_put_state_size(const struct mq_change *c)
 {
-	return sizeof(c->s) + (c->origin ? c->origin->size : 0) +
-	       (c->note ? c->note->size : 0);
+	return ALIGN(sizeof(c->s) + (c->origin ? c->origin->size : 0) +
+		     (c->note ? c->note->size : 0), 8);
 }
 
 static void mq_put_state(struct mq_change *c, struct mq_j_state *to)
@@ -186,7 +186,7 @@ static void mq_put_state(struct mq_change *c, struct mq_j_state *to)
 static int mq_put_message(struct mq_journal *j, struct mq_change *c)
 {
 	const struct mq_msg *m = c->m;
-	u32 copies = ALIGN(mq_put_state_size(c), 8);
+	u32 copies = mq_put_state_size(c);
 	u32 meta = m->key_size + m->headers_size, payload = mq_msg_size(m);
 	struct mq_j_message *r;
 	u8 *at;
