@@ -123,6 +123,7 @@ struct mq_scratch {
  * @hash_bits: logarithm of the number of lists in @objects
  * @scratch: what is being written
  * @added: bytes of records that were added
+ * @broken: the first error of a write or a flush: nothing is written any more
  * @unflushed: something was written since the last flush
  * @marked: a block after the last flush says how far it went
  * @flush_ns: mean time of a flush
@@ -182,6 +183,7 @@ struct mq_journal {
 	u32			hash_bits;
 	struct mq_scratch	*scratch;
 	u64			added;
+	int			broken;
 	bool			unflushed;
 	bool			marked;
 	u64			flush_ns;

@@ -3,6 +3,8 @@
  * Adding records to the segments of a journal. All of this runs in the thread
  * of the journal, or before that is started.
  *
+ * After the first error nothing is added or written any more.
+ *
  * A stream has a buffer as large as a segment. Records are put together there as
  * blocks, and mq_log_write() writes the blocks that are new. The rules that
  * recovery goes by are in scan.c: a segment ends with a last block, and is
@@ -49,6 +51,7 @@ static int mq_log_out(struct mq_journal *j, u64 at, void *from, u32 size)
 	if (!err)
 		j->written += size;
 	j->unflushed = true;
+	j->broken = err;
 	return err;
 }
 
@@ -91,7 +94,7 @@ static int mq_log_push(struct mq_journal *j, struct mq_stream *s)
 /* Write all records that were added. */
 int mq_log_write(struct mq_journal *j)
 {
-	int err = 0;
+	int err = j->broken;
 	u32 i;
 
 	for (i = 0; i < MQ_J_STREAMS && !err; i++) {
@@ -105,11 +108,12 @@ int mq_log_write(struct mq_journal *j)
 /* Bring all that was written to stable storage, and note how far that is. */
 int mq_log_flush(struct mq_journal *j)
 {
-	int err = mq_medium_flush(&j->medium);
 	u32 i;
 
-	if (err)
-		return err;
+	if (!j->broken)
+		j->broken = mq_medium_flush(&j->medium);
+	if (j->broken)
+		return j->broken;
 	j->flushes++;
 	j->unflushed = false;
 	j->marked = false;
@@ -144,8 +148,8 @@ static int mq_log_close(struct mq_journal *j, u32 stream)
 	struct mq_segment *g = &j->segments[s->position];
 	int err;
 
-	if (!s->open)
-		return 0;
+	if (!s->open || j->broken)
+		return j->broken;
 	if (!s->used)
 		mq_log_block(s);
 	mq_log_seal(j, s, MQ_J_BLOCK_LAST);
@@ -287,12 +291,16 @@ void *mq_log_add(struct mq_journal *j, u32 stream, u32 size,
 	struct mq_j_record *r;
 	int err;
 
+	if (j->broken)
+		return ERR_PTR(j->broken);
 	if (!mq_log_has_room(j, s, room)) {
 		err = mq_log_next(j, stream);
 		if (!err && WARN_ON_ONCE(!mq_log_has_room(j, s, room)))
 			err = -EFBIG;
-		if (err)
+		if (err) {
+			j->broken = err;
 			return ERR_PTR(err);
+		}
 	}
 	if (s->used && s->used + room > MQ_J_BLOCK_MAX)
 		mq_log_seal(j, s, 0);

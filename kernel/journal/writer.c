@@ -454,9 +454,21 @@ static int mq_group_add(struct mq_journal *j, struct list_head *feeds)
 		err = err ?: min(ret, 0);
 	}
 	list_for_each_entry(f, feeds, taken)
-		if (!err && f->ends)
+		if (!err && f->ends && !list_empty(&f->link))
 			err = mq_group_queue_end(j, f);
 	return err;
+}
+
+/*
+ * Let go of a queue that was removed and has ended. Its remover may still be
+ * about to say that it has something to write: then it is in mq_journal.hungry
+ * once more, and the next group lets go of it. Otherwise it looks from now on as
+ * if it were there, so that nobody adds it.
+ */
+static void mq_group_let_go(struct mq_feed *f)
+{
+	if (!test_and_set_bit(MQ_FEED_HUNGRY, &f->flags))
+		f->ops->put(f);
 }
 
 /* Tell the queues of a group that is on stable storage. */
@@ -471,7 +483,7 @@ static void mq_group_tell(struct mq_journal *j, struct list_head *feeds)
 		f->raises = false;
 		list_del(&f->taken);
 		if (f->ends)
-			f->ops->put(f);
+			mq_group_let_go(f);
 	}
 }
 
@@ -556,6 +568,9 @@ static int mq_group_flush(struct mq_journal *j)
 	u64 began = ktime_get_ns(), took;
 	int err;
 
+	/* Somebody may have cut the file short, also of what is confirmed. */
+	if (mq_medium_size(&j->medium) < j->medium.size)
+		return -ENXIO;
 	err = mq_log_settle(j);
 	took = ktime_get_ns() - began;
 	j->flush_ns += (took >> MQ_FLUSH_SHIFT) - (j->flush_ns >> MQ_FLUSH_SHIFT);
@@ -581,7 +596,7 @@ static void mq_group_drop(struct list_head *feeds)
 			continue;
 		if (!list_empty(&f->link))
 			mq_feed_leave(f);
-		f->ops->put(f);
+		mq_group_let_go(f);
 	}
 }
 
@@ -726,4 +741,9 @@ void mq_writer_stop(struct mq_journal *j)
 	wake_up(&j->work);
 	kthread_stop(j->thread);
 	j->thread = NULL;
+	/* Nothing can be confirmed any more. */
+	if (!j->error)
+		WRITE_ONCE(j->error, -ESHUTDOWN);
+	wake_up_all(&j->confirmed[0]);
+	wake_up_all(&j->confirmed[1]);
 }
