@@ -15,6 +15,7 @@
 #include "device/recover.h"
 #include "device/registry.h"
 #include "journal/attach.h"
+#include "journal/jtrace.h"
 #include "journal/writer.h"
 #include "memory/durable.h"
 #include "queue/close.h"
@@ -56,6 +57,7 @@ int mq_journal_attach(struct devmq_journal_attach *a, struct file *file,
 		a->cut = 0;
 		for (i = 0; i < MQ_J_STREAMS; i++)
 			a->cut += at.log.tails[i].cut;
+		trace_mq_journal_recover(at.j, a->queues, a->messages, a->cut);
 		mq_journal_set_ready(at.j, true);
 		at.j = NULL;
 	}

@@ -171,6 +171,13 @@ static ssize_t mq_counter_show(struct device *dev,
 			  *(u64 *)((void *)&s + mq_attr_of(attr)->counter));
 }
 
+static ssize_t journal_state_show(struct device *dev,
+				  struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%s\n", mq_persist_word(mq_attr_queue(dev)));
+}
+static DEVICE_ATTR_RO(journal_state);
+
 static void mq_attr_set(struct mq_attr *a, const char *name, umode_t mode)
 {
 	sysfs_attr_init(&a->attr.attr);
@@ -185,7 +192,7 @@ int __init mq_sysfs_init(void)
 	unsigned int i;
 
 	mq_attrs = kcalloc(count, sizeof(*mq_attrs), GFP_KERNEL);
-	list = kcalloc(count + 1, sizeof(*list), GFP_KERNEL);
+	list = kcalloc(count + 2, sizeof(*list), GFP_KERNEL);
 	if (!mq_attrs || !list) {
 		kfree(mq_attrs);
 		kfree(list);
@@ -210,6 +217,7 @@ int __init mq_sysfs_init(void)
 		}
 		list[i] = &a->attr.attr;
 	}
+	list[count] = &dev_attr_journal_state.attr;
 	mq_sysfs_group.attrs = list;
 	return 0;
 }

@@ -17,6 +17,7 @@
 
 #include "base/base.h"
 #include "journal/cleaner.h"
+#include "journal/jtrace.h"
 #include "journal/log.h"
 #include "journal/objects.h"
 #include "journal/record.h"
@@ -429,6 +430,7 @@ static bool mq_clean_empty_ones(struct mq_cleaning *c)
 int mq_clean(struct mq_journal *j, bool must)
 {
 	struct mq_cleaning c = { .j = j, .now = ktime_get_real_ns() };
+	u64 before = j->cleaned;
 	int err;
 
 	/* What is not needed any more because of new records is, without them. */
@@ -440,9 +442,12 @@ int mq_clean(struct mq_journal *j, bool must)
 		return must ? -ENOSPC : 0;
 	mq_clean_begin(&c);
 	err = mq_clean_copy_all(&c) ?: mq_log_settle(j);
-	if (!err)
-		mq_clean_leave(j, c.position);
-	return err;
+	if (err)
+		return err;
+	trace_mq_journal_clean(j, j->segments[c.position].sequence,
+			       j->cleaned - before);
+	mq_clean_leave(j, c.position);
+	return 0;
 }
 
 /* Return whether it is time to clean, though nobody waits for room yet. */

@@ -17,6 +17,7 @@
 
 #include "base/base.h"
 #include "journal/cleaner.h"
+#include "journal/jtrace.h"
 #include "journal/log.h"
 
 /* How long to wait before looking again whether the file system is frozen. */
@@ -236,9 +237,11 @@ static int mq_log_open(struct mq_journal *j, u32 stream)
 	s->used = 0;
 	s->open = true;
 	err = mq_log_flush(j);
-	if (!err)
-		mq_log_free_left(j);
-	return err;
+	if (err)
+		return err;
+	mq_log_free_left(j);
+	trace_mq_journal_append(j, stream, j->sequence, position);
+	return 0;
 }
 
 /* Go on with another segment. The hot stream has room made first. */

@@ -26,6 +26,7 @@
 
 #include "base/base.h"
 #include "journal/cleaner.h"
+#include "journal/jtrace.h"
 #include "journal/log.h"
 #include "journal/objects.h"
 #include "journal/record.h"
@@ -563,9 +564,9 @@ static u64 mq_group_begin(struct mq_journal *j)
 }
 
 /* Flush, and measure how long that takes. */
-static int mq_group_flush(struct mq_journal *j)
+static int mq_group_flush(struct mq_journal *j, u64 group)
 {
-	u64 began = ktime_get_ns(), took;
+	u64 began = ktime_get_ns(), before = j->written, took;
 	int err;
 
 	/* Somebody may have cut the file short, also of what is confirmed. */
@@ -574,6 +575,8 @@ static int mq_group_flush(struct mq_journal *j)
 	err = mq_log_settle(j);
 	took = ktime_get_ns() - began;
 	j->flush_ns += (took >> MQ_FLUSH_SHIFT) - (j->flush_ns >> MQ_FLUSH_SHIFT);
+	if (!err)
+		trace_mq_journal_commit(j, group, j->written - before, took);
 	return err;
 }
 
@@ -609,7 +612,7 @@ static void mq_group_write(struct mq_journal *j)
 	mq_group_take(j, &feeds);
 	err = mq_group_add(j, &feeds);
 	if (!err)
-		err = mq_group_flush(j);
+		err = mq_group_flush(j, group);
 	if (err)
 		mq_journal_fail(j, err, "it cannot be written");
 	if (READ_ONCE(j->error)) {

@@ -12,6 +12,7 @@
  * message is handed out before a ceiling above its id is on stable storage. In
  * the same way no id is given to a message before a ceiling above it is.
  */
+#include <linux/kobject.h>
 #include <linux/ktime.h>
 #include <linux/devmq.h>
 
@@ -344,6 +345,23 @@ void mq_persist_failed(struct mq_feed *f)
 	mq_persist_look_locked(q);
 	mq_persist_unbar_locked(q);
 	mq_unlock(q);
+	/* For those that watch /sys/class/mq/NAME/journal_state. */
+	kobject_uevent(&q->dev.kobj, KOBJ_CHANGE);
+}
+
+/* Return how the journal of a queue is, in a word. */
+const char *mq_persist_word(const struct mq_queue *q)
+{
+	if (!q->feed.journal)
+		return "none";
+	switch (READ_ONCE(q->feed.journal->state)) {
+	case DEVMQ_JOURNAL_FROZEN:
+		return "frozen";
+	case DEVMQ_JOURNAL_FAILED:
+		return "failed";
+	default:
+		return "ok";
+	}
 }
 
 /* -- what the journal takes -------------------------------------------------- */

@@ -28,6 +28,7 @@ void mq_persist_lost_locked(struct mq_queue *q, struct mq_entry *e);
 bool mq_persist_bars_locked(struct mq_queue *q, const struct mq_entry *e);
 int mq_persist_unbar(struct mq_queue *q);
 int mq_persist_confirm(struct mq_queue *q);
+const char *mq_persist_word(const struct mq_queue *q);
 void mq_persist_defined(struct mq_queue *q);
 
 u32 mq_persist_take(struct mq_feed *f, struct mq_change *c, u64 last);
