@@ -27,6 +27,7 @@ union mq_ioc_arg {
  * @f: the open file
  * @op: the table's line for the ioctl
  * @nowait: it must not sleep, as the open file's O_NONBLOCK or io_uring says
+ * @inlined: io_uring runs it while it is submitted, so it must not sleep at all
  * @arg: the kernel's copy of the argument
  * @uarg: the user's argument
  * @usize: bytes of the argument that both sides know
@@ -36,6 +37,7 @@ struct mq_ioc {
 	struct mq_file	*f;
 	const struct mq_ioc_op *op;
 	bool		nowait;
+	bool		inlined;
 	union mq_ioc_arg arg;
 	void __user	*uarg;
 	u32		usize;

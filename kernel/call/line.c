@@ -31,6 +31,7 @@
 #include "queue/members.h"
 #include "queue/openfile.h"
 #include "queue/order.h"
+#include "queue/persist.h"
 #include "queue/queue.h"
 #include "queue/state.h"
 #include "wait/gate.h"
@@ -106,6 +107,8 @@ static void mq_tail_hold_locked(struct mq_file *f, u32 size)
 	lockdep_assert_held(&q->lock);
 	q->reserved += !!size - !!f->tail_held;
 	q->reserved_bytes += size - (u64)f->tail_held;
+	if (unlikely(q->feed.journal))
+		mq_persist_hold_locked(q, f->tail_held, size);
 	WRITE_ONCE(f->tail_held, size);
 	mq_queue_update_room_locked(q);
 }

@@ -200,7 +200,7 @@ static noinline struct mq_entry *mq_read_begin(struct mq_file *f, bool nowait)
 {
 	struct mq_entry *e = mq_pick(f);
 
-	while (unlikely(e == ERR_PTR(-EAGAIN) && !mq_persist_unbar(f->q)))
+	while (unlikely(e == ERR_PTR(-EAGAIN) && !mq_persist_unbar(f->q, nowait)))
 		e = mq_pick(f);
 	if (unlikely(e == ERR_PTR(-EAGAIN) || e == ERR_PTR(-EBUSY)))
 		e = mq_pick_wait(f, nowait);

@@ -71,14 +71,6 @@ static char *mq_word(char **line)
 	return word;
 }
 
-static bool mq_name_ok(const char *name)
-{
-	for (; *name; name++)
-		if (!isascii(*name) || (!isalnum(*name) && !strchr("._-", *name)))
-			return false;
-	return true;
-}
-
 static int mq_check_name(struct mq_control *c, const char *name)
 {
 	if (!name)
@@ -91,9 +83,7 @@ static int mq_check_name(struct mq_control *c, const char *name)
 		return mq_refuse(c, -EINVAL,
 			       "name '%s' has characters other than A-Z a-z 0-9 . _ -",
 			       name);
-	/* dead_letter= could not name a queue called "none". */
-	if (!strcmp(name, ".") || !strcmp(name, "..") ||
-	    !strcmp(name, "control") || !strcmp(name, MQ_NO_QUEUE))
+	if (mq_name_is_reserved(name))
 		return mq_refuse(c, -EINVAL, "name '%s' is reserved", name);
 	return 0;
 }

@@ -61,6 +61,7 @@ static void mq_define_write(struct mq_feed *f, struct mq_j_queue *r)
 const struct mq_feed_ops mq_journal_ops = {
 	.take		= mq_persist_take,
 	.take_dedups	= mq_persist_take_dedups,
+	.remembers	= mq_persist_remembers,
 	.define		= mq_define_write,
 	.ceilings	= mq_persist_ceilings,
 	.raise		= mq_persist_raise,
@@ -111,6 +112,8 @@ int mq_define_read(const struct mq_j_queue *q, char *name,
 		return -EINVAL;
 	memcpy(name, n.at, n.size);
 	name[n.size] = '\0';
+	if (strlen(name) != n.size || !mq_name_is_valid(name))
+		return -EINVAL;
 	text = kmemdup_nul(words.at, words.size, GFP_KERNEL);
 	if (!text)
 		return -ENOMEM;

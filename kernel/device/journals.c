@@ -254,7 +254,7 @@ static void mq_journal_info(struct mq_journal *j, struct devmq_journal_info *i)
 		.written = READ_ONCE(j->written),
 		.cleaned = READ_ONCE(j->cleaned),
 		.flushes = READ_ONCE(j->flushes),
-		.waiters = atomic_read(&j->quick),
+		.waiters = atomic_read(&j->waiters),
 		.segments = j->shape.count,
 		.free_segments = READ_ONCE(j->places),
 		.segment_size = j->shape.segment_size,

@@ -5,6 +5,7 @@
  * it.
  */
 #include <linux/cred.h>
+#include <linux/ctype.h>
 #include <linux/kernel.h>
 #include <linux/sizes.h>
 #include <linux/string.h>
@@ -314,6 +315,29 @@ static int mq_parse_number(const struct mq_option *o, const char *text, u64 *v)
 		return -ERANGE;
 	*v <<= shift;
 	return 0;
+}
+
+/* Return whether all characters of a name are allowed. */
+bool mq_name_ok(const char *name)
+{
+	for (; *name; name++)
+		if (!isascii(*name) || (!isalnum(*name) && !strchr("._-", *name)))
+			return false;
+	return true;
+}
+
+/* dead_letter= could not name a queue called "none". */
+bool mq_name_is_reserved(const char *name)
+{
+	return !strcmp(name, ".") || !strcmp(name, "..") ||
+	       !strcmp(name, "control") || !strcmp(name, MQ_NO_QUEUE);
+}
+
+/* Return whether a queue may have this name. */
+bool mq_name_is_valid(const char *name)
+{
+	return *name && strlen(name) <= DEVMQ_NAME_MAX && mq_name_ok(name) &&
+	       !mq_name_is_reserved(name);
 }
 
 /* Return the name that the value of an option stands for: "" for none. */

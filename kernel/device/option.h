@@ -69,6 +69,9 @@ const struct mq_option *mq_option_find(const char *name);
 u64 mq_option_get(const struct mq_option *o, const struct mq_options *opt);
 void mq_option_set(const struct mq_option *o, struct mq_options *opt, u64 v);
 int mq_option_parse(const struct mq_option *o, const char *text, u64 *v);
+bool mq_name_ok(const char *name);
+bool mq_name_is_reserved(const char *name);
+bool mq_name_is_valid(const char *name);
 const char *mq_option_queue(const char *text);
 char *mq_option_name(const struct mq_option *o, struct mq_options *opt);
 int mq_option_text(const struct mq_option *o, const struct mq_options *opt,

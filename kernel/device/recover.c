@@ -47,6 +47,7 @@
  * @serial: of the queue
  * @version: of the record of what it is
  * @delivered: messages below this id may have been delivered
+ * @old: it had been removed, and the crash came before that was written
  * @published: it can be found
  */
 struct mq_recovered {
@@ -56,6 +57,7 @@ struct mq_recovered {
 	u64			serial;
 	u32			version;
 	u64			delivered;
+	bool			old;
 	bool			published;
 };
 
@@ -64,6 +66,7 @@ struct mq_recovered {
  * @a: the journal
  * @nodes: the file system for the nodes of the queues
  * @queues: its queues
+ * @origin: where the last dead letter came from
  * @why: what is wrong, in words
  * @size: bytes of @why
  */
@@ -71,6 +74,7 @@ struct mq_recovery {
 	struct mq_attach	*a;
 	struct super_block	*nodes;
 	struct list_head	queues;
+	struct mq_recovered	*origin;
 	char			*why;
 	size_t			size;
 };
@@ -105,17 +109,6 @@ static int mq_recover_text(struct mq_text **t, const struct mq_j_bytes *bytes,
 	return 0;
 }
 
-/* Return the place of a segment. */
-static u32 mq_recover_position(const struct mq_j_log *log, u64 sequence)
-{
-	u32 i;
-
-	for (i = 0; i < log->shape.count; i++)
-		if (log->segments[i].sequence == sequence)
-			break;
-	return i;
-}
-
 /* Note which record has the newest state of a message. */
 static void mq_recover_where(struct mq_recovery *r, struct mq_durable *d,
 			     const struct mq_j_copy *copy)
@@ -126,10 +119,8 @@ static void mq_recover_where(struct mq_recovery *r, struct mq_durable *d,
 			 copy->note.size, 8);
 
 	d->version = le32_to_cpu(copy->s->version);
-	if (copy->segment)
-		mq_objects_state(j, d, mq_recover_position(&r->a->log,
-							   copy->segment),
-				 size);
+	if (copy->place)
+		mq_objects_state(j, d, copy->place - 1, size);
 	else
 		mq_objects_state(j, d, d->segment, 0);
 }
@@ -205,6 +196,11 @@ static void *mq_recover_message(void *context, const struct mq_j_message *m,
 	struct mq_durable *d;
 	struct mq_entry *e;
 
+	if (le16_to_cpu(m->copies) != 1) {
+		mq_recover_refuse(r, -EOPNOTSUPP,
+				  "it has topics: a newer version of devmq made it");
+		return NULL;
+	}
 	mq_j_message_parts(m, &key, &headers, &payload);
 	sizes = (struct mq_sizes){ payload.size, key.size, headers.size };
 	e = mq_recover_alloc(m, &sizes);
@@ -215,7 +211,7 @@ static void *mq_recover_message(void *context, const struct mq_j_message *m,
 	d = mq_msg(e)->detail->durable;
 	d->serial = le64_to_cpu(copy->s->serial);
 	d->taken = true;
-	d->live = mq_msg_bytes(mq_msg(e)) + sizeof(*m) + MQ_JOURNAL_BESIDE;
+	d->live = mq_persist_cost(r->a->j, mq_msg_bytes(mq_msg(e)));
 	atomic64_add(d->live, &r->a->j->live);
 	mq_objects_body(r->a->j, d, r->a->log.position,
 			ALIGN(le32_to_cpu(m->r.size), 8));
@@ -304,12 +300,16 @@ static struct mq_entry *mq_recover_ordered(struct mq_queue *q,
 	m->priority = from->priority;
 	m->failure = from->failure;
 	m->state = from->state;
+	err = mq_order_prepare(q, e);
+	if (err) {
+		mq_entry_free(e);
+		return ERR_PTR(err);
+	}
 	swap(*m->detail, *from->detail);
 	m->detail->e = e;
 	m->detail->durable->detail = m->detail;
 	mq_entry_free(old);
-	err = mq_order_prepare(q, e);
-	return err ? ERR_PTR(err) : e;
+	return e;
 }
 
 /* Put a message into its queue. */
@@ -320,8 +320,10 @@ static int mq_recover_place(void *context, void *queue, void *message)
 
 	if (x->q->order) {
 		e = mq_recover_ordered(x->q, e);
-		if (IS_ERR(e))
+		if (IS_ERR(e)) {
+			mq_recover_drop(context, message);
 			return PTR_ERR(e);
+		}
 	}
 	/* It may have been delivered before the crash. */
 	if (mq_msg(e)->id < x->delivered && !mq_msg(e)->attempt)
@@ -389,6 +391,13 @@ static int mq_recover_by_id(void *priv, const struct list_head *a,
 	return x > y ? 1 : -1;
 }
 
+/* Return whether this is the queue of a name. */
+static bool mq_recover_is(const struct mq_recovered *x, const struct mq_text *name)
+{
+	return strlen(x->q->name) == name->size &&
+	       !memcmp(x->q->name, name->text, name->size);
+}
+
 /* Put a message into its state. */
 static void mq_recover_enter_locked(struct mq_queue *q, struct mq_entry *e)
 {
@@ -432,18 +441,33 @@ static void mq_recover_link(struct mq_queue *q, struct mq_entry *e)
 	mq_unlock(q);
 }
 
-/* Link all messages of a queue, in the order of their ids. */
-static void mq_recover_fill(struct mq_recovery *r, struct mq_recovered *x)
+/*
+ * A dead letter goes back to the queue where it died by the object that has that
+ * queue's name: find it among the queues that are recovered.
+ */
+static void mq_recover_origin(struct mq_recovery *r, struct mq_detail *detail)
+{
+	struct mq_recovered *x = r->origin;
+
+	if (!detail->origin)
+		return;
+	if (!x || !mq_recover_is(x, detail->origin)) {
+		list_for_each_entry(x, &r->queues, link)
+			if (!x->old && mq_recover_is(x, detail->origin))
+				break;
+		if (list_entry_is_head(x, &r->queues, link))
+			return;
+		r->origin = x;
+	}
+	mq_text_put(detail->origin);
+	detail->origin = mq_text_get(x->q->origin);
+}
+
+/* Make a queue part of its journal, which does not have to be told of this. */
+static void mq_recover_feed(struct mq_recovery *r, struct mq_recovered *x)
 {
 	struct mq_feed *f = &x->q->feed;
-	struct mq_entry *e, *next;
 
-	list_sort(NULL, &x->entries, mq_recover_by_id);
-	list_for_each_entry_safe(e, next, &x->entries, list) {
-		list_del(&e->list);
-		mq_recover_link(x->q, e);
-		cond_resched();
-	}
 	f->serial = x->serial;
 	f->version = x->version;
 	/* Versions of this epoch are higher than those of all before. */
@@ -452,6 +476,8 @@ static void mq_recover_fill(struct mq_recovery *r, struct mq_recovered *x)
 	f->older = true;
 	f->safe.delivered = x->delivered;
 	f->floor = x->delivered;
+	f->ops = &mq_journal_ops;
+	f->quiet = true;
 	kref_get(&r->a->j->refs);
 	spin_lock(&x->q->lock);
 	f->journal = r->a->j;
@@ -459,18 +485,45 @@ static void mq_recover_fill(struct mq_recovery *r, struct mq_recovered *x)
 	spin_unlock(&x->q->lock);
 }
 
+/* Link all messages of a queue, in the order of their ids. */
+static void mq_recover_fill(struct mq_recovery *r, struct mq_recovered *x)
+{
+	struct mq_entry *e, *next;
+
+	mq_recover_feed(r, x);
+	list_sort(NULL, &x->entries, mq_recover_by_id);
+	list_for_each_entry_safe(e, next, &x->entries, list) {
+		list_del(&e->list);
+		mq_recover_origin(r, mq_msg(e)->detail);
+		mq_recover_link(x->q, e);
+		cond_resched();
+	}
+}
+
+static int mq_recover_by_name(void *priv, const struct list_head *a,
+			      const struct list_head *b)
+{
+	struct mq_recovered *x = list_entry(a, struct mq_recovered, link);
+	struct mq_recovered *y = list_entry(b, struct mq_recovered, link);
+	int order = strcmp(x->q->name, y->q->name);
+
+	return order ?: x->serial > y->serial ? 1 : -1;
+}
+
 /*
  * Of two queues with the same name the older one had been removed, and the end
- * of that was not on the disk yet: remove it now. Return whether @x is such.
+ * of that was not on the disk yet.
  */
-static bool mq_recover_is_old(struct mq_recovery *r, struct mq_recovered *x)
+static void mq_recover_find_old(struct mq_recovery *r)
 {
-	struct mq_recovered *y;
+	struct mq_recovered *x, *before = NULL;
 
-	list_for_each_entry(y, &r->queues, link)
-		if (y->serial > x->serial && !strcmp(x->q->name, y->q->name))
-			return true;
-	return false;
+	list_sort(NULL, &r->queues, mq_recover_by_name);
+	list_for_each_entry(x, &r->queues, link) {
+		if (before && !strcmp(before->q->name, x->q->name))
+			before->old = true;
+		before = x;
+	}
 }
 
 /* Undo what was done for a queue that is not published. */
@@ -485,17 +538,22 @@ static void mq_recover_free(struct mq_recovery *r, struct mq_recovered *x)
 	kfree(x);
 }
 
+/* Stop a queue whose journal goes on without it, and keeps its messages. */
+static void mq_recover_stop(struct mq_queue *q)
+{
+	spin_lock(&q->lock);
+	q->feed.detaching = true;
+	q->feed.detached = true;
+	mq_queue_mark_removed_locked(q);
+	spin_unlock(&q->lock);
+}
+
 /* As mq_recover_free(), for a queue whose messages are linked. */
 static void mq_recover_undo(struct mq_recovered *x)
 {
 	struct mq_queue *q = x->q;
 
-	spin_lock(&q->lock);
-	/* The journal keeps the messages. */
-	q->feed.detaching = true;
-	q->feed.detached = true;
-	mq_queue_mark_removed_locked(q);
-	spin_unlock(&q->lock);
+	mq_recover_stop(q);
 	mq_queue_drain(q);
 	list_del(&x->link);
 	mq_queue_put(q);
@@ -528,7 +586,7 @@ static int mq_recover_names_locked(struct mq_recovery *r)
 
 	lockdep_assert_held(&mq_registry_lock);
 	list_for_each_entry(x, &r->queues, link)
-		if (mq_find(x->q->name) && !mq_recover_is_old(r, x))
+		if (!x->old && mq_find(x->q->name))
 			return mq_recover_refuse(r, -EEXIST,
 						 "there is a queue '%s' already",
 						 x->q->name);
@@ -581,16 +639,11 @@ static void mq_recover_hide_locked(struct mq_recovery *r)
 {
 	struct mq_recovered *x;
 
-	list_for_each_entry(x, &r->queues, link) {
-		if (!x->published)
-			continue;
-		spin_lock(&x->q->lock);
-		x->q->feed.detaching = true;
-		x->q->feed.detached = true;
-		mq_queue_mark_removed_locked(x->q);
-		spin_unlock(&x->q->lock);
-		mq_unpublish(x->q);
-	}
+	list_for_each_entry(x, &r->queues, link)
+		mq_recover_stop(x->q);
+	list_for_each_entry(x, &r->queues, link)
+		if (x->published)
+			mq_unpublish(x->q);
 }
 
 /* Let all queues be found, or none. */
@@ -602,7 +655,7 @@ static int mq_recover_publish(struct mq_recovery *r)
 	mutex_lock(&mq_registry_lock);
 	err = mq_recover_names_locked(r);
 	list_for_each_entry(x, &r->queues, link)
-		if (!err && !mq_recover_is_old(r, x))
+		if (!err && !x->old)
 			err = mq_recover_publish_locked(r, x);
 	err = err ?: mq_recover_dead_letters_locked(r);
 	if (err)
@@ -625,14 +678,31 @@ static int mq_recover_check(struct mq_recovery *r)
 /* Let all queues be part of their journal. */
 static void mq_recover_join(struct mq_recovery *r)
 {
-	struct mq_recovered *x, *next;
+	struct mq_recovered *x;
 
 	list_for_each_entry(x, &r->queues, link)
 		mq_persist_join(x->q, &mq_journal_ops);
+}
+
+/* Undo that: the thread has not run. */
+static void mq_recover_leave(struct mq_recovery *r)
+{
+	struct mq_recovered *x;
+
+	list_for_each_entry(x, &r->queues, link) {
+		mq_feed_leave(&x->q->feed);
+		mq_queue_put(x->q);
+	}
+}
+
+/* Remove the queues that had been removed: this is the rest of that. */
+static void mq_recover_remove_old(struct mq_recovery *r)
+{
+	struct mq_recovered *x, *next;
+
 	list_for_each_entry_safe(x, next, &r->queues, link) {
-		if (x->published)
+		if (!x->old)
 			continue;
-		/* It had been removed: this is the rest of that. */
 		mq_queue_close(x->q, true);
 		mq_queue_drain(x->q);
 		list_del(&x->link);
@@ -659,7 +729,7 @@ static void mq_recover_cancel(struct mq_recovery *r, bool filled)
 	}
 }
 
-/* Begin to write, and let the queues be found. */
+/* Let the queues be found, and begin to write. */
 static int mq_recover_begin(struct mq_recovery *r, u64 serial)
 {
 	struct mq_attach *a = r->a;
@@ -670,13 +740,14 @@ static int mq_recover_begin(struct mq_recovery *r, u64 serial)
 		return mq_recover_refuse(r, err, err == -ENOSPC ?
 					 "it has no free segment: mqctl journal check --salvage copies it" :
 					 "it cannot be written");
-	/* Their ceilings and what they are go into the new segment. */
+	mq_recover_join(r);
 	err = mq_recover_publish(r);
 	if (err) {
-		mq_writer_stop(a->j);
+		mq_recover_leave(r);
 		return err;
 	}
-	mq_recover_join(r);
+	mq_writer_run(a->j);
+	mq_recover_remove_old(r);
 	/*
 	 * Senders need the new ceilings. If this fails, so do they, and the
 	 * journal says so.
@@ -709,7 +780,9 @@ int mq_recover(struct mq_attach *a, struct super_block *nodes, char *why,
 	int err;
 
 	INIT_LIST_HEAD(&r.queues);
-	err = mq_recover_read(&r, &totals) ?: mq_recover_check(&r);
+	err = mq_recover_read(&r, &totals);
+	mq_recover_find_old(&r);
+	err = err ?: mq_recover_check(&r);
 	if (!err) {
 		filled = true;
 		list_for_each_entry(x, &r.queues, link)

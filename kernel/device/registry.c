@@ -25,6 +25,7 @@
 #include "device/define.h"
 #include "device/registry.h"
 #include "journal/attach.h"
+#include "journal/journal.h"
 #include "memory/alloc.h"
 #include "memory/entry.h"
 #include "memory/shortage.h"
@@ -521,6 +522,8 @@ static int mq_queue_settle_in(struct mq_queue *q, struct super_block *nodes)
 	mutex_lock(&mq_registry_lock);
 	if (mq_find(q->name))
 		err = -EEXIST;
+	else if (q->feed.journal && !READ_ONCE(q->feed.journal->ready))
+		err = -ENOTCONN;	/* it was detached meanwhile */
 	else if (*q->opt.dead_letter)
 		err = mq_link_dead_letter(q, q->opt.dead_letter);
 	if (!err) {

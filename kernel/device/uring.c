@@ -59,6 +59,7 @@ static int mq_uring_run(struct io_uring_cmd *cmd, u64 addr,
 	struct mq_ioc ioc = {
 		.f = cmd->file->private_data,
 		.nowait = nonblock || inline_only,
+		.inlined = inline_only,
 		.uarg = u64_to_user_ptr(addr),
 	};
 	int err;

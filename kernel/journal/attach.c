@@ -200,6 +200,7 @@ static void mq_attach_segments(struct mq_attach *a)
 		}
 		j->segments[i].sequence = s->sequence;
 		j->segments[i].state = MQ_SEGMENT_CLOSED;
+		j->segments[i].unknown = true;
 	}
 	j->sequence = a->log.sequence;
 	memcpy(j->marks, a->log.marks, sizeof(j->marks));
@@ -310,6 +311,9 @@ static int mq_attach_end_stream(struct mq_attach *a, u32 stream)
 
 	if (!tail->end.sequence || tail->closed)
 		return 0;
+	/* The writer always leaves room for the last block. */
+	if (tail->end.offset + unit > j->shape.segment_size)
+		return -EUCLEAN;
 	memset(b, 0, unit);
 	b->size = cpu_to_le32(unit);
 	b->used = cpu_to_le32(sizeof(*b));
@@ -336,22 +340,19 @@ static int mq_attach_end_streams(struct mq_attach *a)
 }
 
 /*
- * Begin a new epoch: end the segments of the one before, open another, and start
- * the thread. @serial is the first that no object has.
+ * Begin a new epoch: end the segments of the one before, and open another. The
+ * thread is there, for mq_writer_run(). @serial is the first that no object has.
  */
 int mq_attach_begin(struct mq_attach *a, u64 serial)
 {
 	struct mq_journal *j = a->j;
-	int err;
 	u32 i;
 
 	j->serial = serial;
 	for (i = 0; i < j->shape.count; i++)
 		j->segments[i].stale = a->log.segments[i].stale;
-	err = mq_attach_end_streams(a) ?: mq_log_begin(j);
-	if (!err)
-		err = mq_writer_start(j);
-	return err;
+	return mq_writer_start(j) ?: mq_attach_end_streams(a) ?:
+	       mq_log_begin(j);
 }
 
 /* Close what was needed to attach. The journal stays, unless @a has it still. */
@@ -361,6 +362,8 @@ void mq_attach_close(struct mq_attach *a)
 	kvfree(a->page);
 	if (!a->j)
 		return;
+	mq_writer_stop(a->j);
 	mq_journal_delist(a->j);
+	mq_journal_close(a->j);
 	mq_journal_put(a->j);
 }

@@ -106,6 +106,8 @@ bool mq_j_segment_is_valid(const struct mq_j_segment *h,
 	       h->count == cpu_to_le32(shape->count) &&
 	       h->position == cpu_to_le32(position) &&
 	       le32_to_cpu(h->stream) < MQ_J_STREAMS && h->sequence &&
+	       le64_to_cpu(h->sequence) < MQ_J_NUMBER_MAX &&
+	       le64_to_cpu(h->serial) < MQ_J_NUMBER_MAX &&
 	       !memcmp(h->uuid, shape->uuid, sizeof(h->uuid)) &&
 	       h->map[position] == h->sequence &&
 	       le32_to_cpu(h->crc) ==

@@ -21,6 +21,7 @@
 #include "journal/log.h"
 #include "journal/objects.h"
 #include "journal/record.h"
+#include "journal/feed.h"
 #include "memory/durable.h"
 
 /* Below this share of free places segments are cleaned before they must be. */
@@ -223,49 +224,38 @@ static int mq_clean_ends(struct mq_cleaning *c, const struct mq_j_end *e)
 	return 0;
 }
 
-/* Return the feed of a queue, or NULL: it was removed. */
-static struct mq_feed *mq_clean_feed(struct mq_journal *j, u64 serial)
-{
-	struct mq_feed *f, *found = NULL;
-
-	spin_lock(&j->lock);
-	list_for_each_entry(f, &j->feeds, link)
-		if (f->serial == serial) {
-			found = f;
-			break;
-		}
-	spin_unlock(&j->lock);
-	return found;
-}
-
 static int mq_clean_queue(struct mq_cleaning *c, const struct mq_j_queue *q)
 {
-	struct mq_feed *f = mq_clean_feed(c->j, le64_to_cpu(q->serial));
+	struct mq_feed *f = mq_feed_find(c->j, le64_to_cpu(q->serial));
 	void *to;
 
-	if (!f || f->segment != c->position ||
-	    f->version != le32_to_cpu(q->version))
+	/* Of a queue that was just recovered it is not known where this is. */
+	if (!f || f->version != le32_to_cpu(q->version) ||
+	    (f->size && f->segment != c->position))
 		return 0;
 	to = mq_clean_copy(c, &q->r);
 	if (IS_ERR(to))
 		return PTR_ERR(to);
-	c->j->segments[c->position].live -= f->size;
+	c->j->segments[f->segment].live -= f->size;
 	f->segment = c->j->streams[MQ_J_COLD].position;
+	f->size = ALIGN(le32_to_cpu(q->r.size), 8);
 	c->j->segments[f->segment].live += f->size;
+	/* After a crash both segments may have it. */
+	f->older = true;
 	return 0;
 }
 
 static int mq_clean_ceiling(struct mq_cleaning *c, const struct mq_j_ceiling *r)
 {
-	struct mq_feed *f = mq_clean_feed(c->j, le64_to_cpu(r->queue));
+	struct mq_feed *f = mq_feed_find(c->j, le64_to_cpu(r->queue));
 	void *to;
 
-	if (!f || f->ceiling_segment != c->position ||
-	    f->ceiling != le64_to_cpu(r->version))
+	if (!f || (f->raised && (f->ceiling_segment != c->position ||
+				 f->ceiling != le64_to_cpu(r->version))))
 		return 0;
 	to = mq_clean_copy(c, &r->r);
-	if (IS_ERR(to))
-		return PTR_ERR(to);
+	if (IS_ERR(to) || !f->raised)
+		return PTR_ERR_OR_ZERO(to);
 	c->j->segments[c->position].live -= sizeof(*r);
 	f->ceiling_segment = c->j->streams[MQ_J_COLD].position;
 	c->j->segments[f->ceiling_segment].live += sizeof(*r);
@@ -274,11 +264,15 @@ static int mq_clean_ceiling(struct mq_cleaning *c, const struct mq_j_ceiling *r)
 
 static int mq_clean_dedup(struct mq_cleaning *c, const struct mq_j_dedup *d)
 {
+	struct mq_feed *f = mq_feed_find(c->j, le64_to_cpu(d->queue));
 	struct mq_segment *g;
 	void *to;
 
-	if (le64_to_cpu(d->until_ns) <= c->now ||
-	    !mq_clean_feed(c->j, le64_to_cpu(d->queue)))
+	if (!f || le64_to_cpu(d->until_ns) <= c->now)
+		return 0;
+	/* One that the queue has forgotten is needed no more. */
+	if (le32_to_cpu(d->r.size) > sizeof(*d) &&
+	    !f->ops->remembers(f, le64_to_cpu(d->id)))
 		return 0;
 	to = mq_clean_copy(c, &d->r);
 	if (IS_ERR(to))
@@ -375,7 +369,8 @@ static int mq_clean_copy_all(struct mq_cleaning *c)
 static bool mq_clean_is_empty(const struct mq_cleaning *c,
 			      const struct mq_segment *g)
 {
-	if (g->live || g->stale || (g->dedups && g->dedup_until > c->now))
+	if (g->live || g->stale || g->unknown ||
+	    (g->dedups && g->dedup_until > c->now))
 		return false;
 	if (!g->last_end)
 		return true;

@@ -76,7 +76,10 @@ struct mq_ceilings {
  *	of the journal calls them, and holds no lock
  * @take: fill in the next changes, up to the one with number @last, MQ_CHANGES at
  *	most. Return how many
- * @take_dedups: the same for de-duplication ids; return how many
+ * @take_dedups: the same for de-duplication ids of messages whose changes have
+ *	numbers up to @last
+ * @remembers: return whether the queue remembers the de-duplication id of a
+ *	message
  * @define: fill in the record of what the queue is, but for serial and version
  * @ceilings: fill in the ceilings that have to be written. Return false if those
  *	of the last time are high enough
@@ -87,7 +90,9 @@ struct mq_ceilings {
  */
 struct mq_feed_ops {
 	u32	(*take)(struct mq_feed *f, struct mq_change *c, u64 last);
-	u32	(*take_dedups)(struct mq_feed *f, struct mq_dedup_change *c);
+	u32	(*take_dedups)(struct mq_feed *f, struct mq_dedup_change *c,
+			       u64 last);
+	bool	(*remembers)(struct mq_feed *f, u64 id);
 	void	(*define)(struct mq_feed *f, struct mq_j_queue *q);
 	bool	(*ceilings)(struct mq_feed *f, struct mq_ceilings *c);
 	void	(*raise)(struct mq_feed *f, const struct mq_ceilings *c);
@@ -124,6 +129,7 @@ enum {
  * @behind: a message is ready, and @safe.delivered is too low for it
  * @full: the journal has no room, and so the queue has none
  * @dedups: de-duplication ids that have to be written: struct mq_seen
+ * @quiet: the messages are being put into the queue, as the journal has them
  * @detaching: the journal is being detached with the messages of the queue
  * @detached: it has been
  *
@@ -134,6 +140,7 @@ enum {
  * @last: the last change that belongs to the group
  * @ends: the queue was removed, and its end belongs to the group
  * @serial: number of the queue in the journal
+ * @by_serial: link in mq_scratch.feeds
  * @version: of the last record of what the queue is
  * @ceiling: version of the last record of its ceilings
  * @segment: place of the segment with the last record of what the queue is
@@ -161,6 +168,7 @@ struct mq_feed {
 	bool				behind;
 	bool				full;
 	struct list_head		dedups;
+	bool				quiet;
 	bool				detaching;
 	bool				detached;
 
@@ -169,6 +177,7 @@ struct mq_feed {
 	u64				last;
 	bool				ends;
 	u64				serial;
+	struct hlist_node		by_serial;
 	u32				version;
 	u64				ceiling;
 	u32				segment;

@@ -171,6 +171,9 @@ enum mq_j_types {
 	MQ_J_DEDUP,
 };
 
+/* Serials, sequences and ids are below this. */
+#define MQ_J_NUMBER_MAX		(1ULL << 63)
+
 /**
  * struct mq_j_record - what each record begins with
  * @size: bytes of the record, this included, without the padding to a multiple

@@ -37,6 +37,8 @@ enum mq_segment_states {
  * @sequence: of the segment there; 0: none
  * @state: enum mq_segment_states
  * @stale: see struct mq_j_segment_info
+ * @unknown: it is from before the journal was attached, and its ends and
+ *	de-duplication ids were not counted
  * @live: bytes of the messages, states, queues and ceilings that are needed
  * @ends: bytes of the ends, needed or not
  * @dedups: bytes of the de-duplication ids, needed or not
@@ -49,6 +51,7 @@ struct mq_segment {
 	u64	sequence;
 	u8	state;
 	bool	stale;
+	bool	unknown;
 	u32	live;
 	u32	ends;
 	u32	dedups;
@@ -79,18 +82,23 @@ struct mq_stream {
 /* The most ends in a record. */
 #define MQ_GROUP_ENDS	512
 
+/* Logarithm of the number of lists of queues by serial. */
+#define MQ_FEED_BITS	10
+
 /**
  * struct mq_scratch - what is being written
  * @changes: changes of messages
  * @dedups: de-duplication ids
  * @definition: what a queue is
- * @gone: ends
+ * @ended: messages that are gone
+ * @feeds: the queues, by serial
  */
 struct mq_scratch {
 	struct mq_change	changes[MQ_CHANGES];
 	struct mq_dedup_change	dedups[MQ_CHANGES];
 	u8			definition[MQ_DEFINITION_MAX] __aligned(8);
-	struct mq_j_gone	gone[MQ_GROUP_ENDS];
+	struct mq_durable	*ended[MQ_GROUP_ENDS];
+	struct hlist_head	feeds[1 << MQ_FEED_BITS];
 };
 
 /**
@@ -128,6 +136,7 @@ struct mq_scratch {
  * @marked: a block after the last flush says how far it went
  * @flush_ns: mean time of a flush
  * @released: how many callers the last flush released
+ * @backlog: the last group had no room for all changes
  *
  * Shared:
  * @lock: protects the members up to @feeds
@@ -138,7 +147,7 @@ struct mq_scratch {
  * @done: number of the last group that is on stable storage (read without lock)
  * @confirmed: callers that wait for a group, by its parity
  * @work: the thread waits here for something to do
- * @quick: somebody waits, so do not wait for more to come (atomic)
+ * @waiters: callers that wait
  * @hungry: feeds that have changes
  * @ended: messages that are gone
  * @orphans: messages whose journal is being detached
@@ -188,6 +197,7 @@ struct mq_journal {
 	bool			marked;
 	u64			flush_ns;
 	u32			released;
+	bool			backlog;
 
 	spinlock_t		lock;	/* the members up to @feeds */
 	u64			begun;
@@ -197,7 +207,7 @@ struct mq_journal {
 	u64			done;
 	wait_queue_head_t	confirmed[2];
 	wait_queue_head_t	work;
-	atomic_t		quick;
+	atomic_t		waiters;
 	struct llist_head	hungry;
 	struct llist_head	ended;
 	struct llist_head	orphans;
@@ -215,7 +225,7 @@ struct mq_journal {
 };
 
 /* What a message counts in mq_journal.live besides its record: state and end. */
-#define MQ_JOURNAL_BESIDE	256
+#define MQ_JOURNAL_BESIDE	128
 
 /* Return whether a record of @bytes can be stored now, as far as one can see. */
 static inline bool mq_journal_fits(const struct mq_journal *j, u64 bytes)

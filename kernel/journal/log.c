@@ -12,6 +12,7 @@
  * flushed before anything else is.
  */
 #include <linux/delay.h>
+#include <linux/freezer.h>
 #include <linux/sched.h>
 #include <linux/string.h>
 
@@ -42,10 +43,9 @@ static int mq_log_out(struct mq_journal *j, u64 at, void *from, u32 size)
 	int err;
 
 	while ((err = mq_medium_write(&j->medium, at, from, size)) == -EAGAIN) {
-		if (READ_ONCE(j->stop))
-			break;
 		WRITE_ONCE(j->state, DEVMQ_JOURNAL_FROZEN);
 		msleep(MQ_LOG_FROZEN_MS);
+		try_to_freeze();
 	}
 	if (j->state == DEVMQ_JOURNAL_FROZEN)
 		WRITE_ONCE(j->state, DEVMQ_JOURNAL_OK);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The messages that a journal has, by their serials, and how many bytes of each
- * segment they need. All of this belongs to the thread of the journal.
+ * The messages and the queues that a journal has, by their serials, and how many
+ * bytes of each segment the messages need. All of this belongs to the thread of the journal.
  */
 #include <linux/hash.h>
 #include <linux/log2.h>
@@ -85,4 +85,27 @@ void mq_objects_del(struct mq_journal *j, struct mq_durable *d)
 	mq_objects_body(j, d, d->segment, 0);
 	mq_objects_state(j, d, d->state_segment, 0);
 	hlist_del(&d->hash);
+}
+
+/* -- queues ------------------------------------------------------------------ */
+
+static struct hlist_head *mq_feeds_of(struct mq_journal *j, u64 serial)
+{
+	return &j->scratch->feeds[hash_64(serial, MQ_FEED_BITS)];
+}
+
+void mq_feed_add(struct mq_journal *j, struct mq_feed *f)
+{
+	hlist_add_head(&f->by_serial, mq_feeds_of(j, f->serial));
+}
+
+/* Return the feed of a queue, or NULL: it was removed. */
+struct mq_feed *mq_feed_find(struct mq_journal *j, u64 serial)
+{
+	struct mq_feed *f;
+
+	hlist_for_each_entry(f, mq_feeds_of(j, serial), by_serial)
+		if (f->serial == serial)
+			return f;
+	return NULL;
 }

@@ -15,4 +15,7 @@ void mq_objects_body(struct mq_journal *j, struct mq_durable *d, u32 segment,
 void mq_objects_state(struct mq_journal *j, struct mq_durable *d, u32 segment,
 		      u32 size);
 
+void mq_feed_add(struct mq_journal *j, struct mq_feed *f);
+struct mq_feed *mq_feed_find(struct mq_journal *j, u64 serial);
+
 #endif /* MQ_JOURNAL_OBJECTS_H */

@@ -13,14 +13,23 @@
 #include <linux/errno.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
+#include <linux/sizes.h>
 #include <linux/string.h>
 #include <linux/types.h>
+#include <linux/vmalloc.h>
 #include <asm/byteorder.h>
 
 #include "base/compat.h"
 
 #define mq_j_crc(crc, data, size)	mq_crc32c(crc, data, size)
-#define mq_j_alloc(size)		kvzalloc(size, GFP_KERNEL_ACCOUNT)
+static inline void *mq_j_alloc(size_t size)
+{
+	gfp_t gfp = GFP_KERNEL_ACCOUNT | __GFP_ZERO;
+
+	/* kvmalloc() refuses what a journal of many messages needs. */
+	return size <= SZ_1M ? kvmalloc(size, gfp) : __vmalloc(size, gfp);
+}
+
 #define mq_j_free(p)			kvfree(p)
 
 #else

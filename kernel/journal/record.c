@@ -10,6 +10,12 @@
 #include <linux/devmq.h>
 
 /* Return the bytes of a state with its texts, padded. */
+/* Return whether a serial or an id is one that a writer gives. */
+static bool mq_j_is_number(__le64 n)
+{
+	return n && le64_to_cpu(n) < MQ_J_NUMBER_MAX;
+}
+
 static u32 mq_j_state_size(const struct mq_j_state *s)
 {
 	return ALIGN((u32)sizeof(*s) + s->origin_size +
@@ -20,7 +26,8 @@ static bool mq_j_state_is_valid(const struct mq_j_state *s, u32 room)
 {
 	if (room < sizeof(*s) || room < mq_j_state_size(s))
 		return false;
-	if (!s->serial || !s->queue || !s->id ||
+	if (!mq_j_is_number(s->serial) || !mq_j_is_number(s->queue) ||
+	    !mq_j_is_number(s->id) ||
 	    s->origin_size > DEVMQ_NAME_MAX ||
 	    le16_to_cpu(s->note_size) > DEVMQ_NOTE_MAX)
 		return false;
@@ -39,7 +46,7 @@ static bool mq_j_queue_is_valid(const struct mq_j_queue *q, u32 size)
 {
 	u32 name = le16_to_cpu(q->name_size);
 
-	return q->serial && name && name <= DEVMQ_NAME_MAX &&
+	return mq_j_is_number(q->serial) && name && name <= DEVMQ_NAME_MAX &&
 	       size == sizeof(*q) + name + le16_to_cpu(q->options_size);
 }
 
@@ -63,6 +70,12 @@ static bool mq_j_message_is_valid(const struct mq_j_message *m, u32 size)
 	return !room;
 }
 
+static bool mq_j_ceiling_is_valid(const struct mq_j_ceiling *c)
+{
+	return mq_j_is_number(c->queue) &&
+	       le64_to_cpu(c->next_id) < MQ_J_NUMBER_MAX;
+}
+
 static bool mq_j_end_is_valid(const struct mq_j_end *e, u32 size)
 {
 	u32 i, n = mq_j_end_count(e);
@@ -70,7 +83,7 @@ static bool mq_j_end_is_valid(const struct mq_j_end *e, u32 size)
 	if (!n || size != sizeof(*e) + n * sizeof(*e->gone))
 		return false;
 	for (i = 0; i < n; i++)
-		if (!e->gone[i].serial || !e->gone[i].segment)
+		if (!mq_j_is_number(e->gone[i].serial) || !e->gone[i].segment)
 			return false;
 	return true;
 }
@@ -91,7 +104,7 @@ bool mq_j_record_is_valid(const struct mq_j_record *r)
 		       mq_j_queue_is_valid((const void *)r, size);
 	case MQ_J_CEILING:
 		return size == sizeof(struct mq_j_ceiling) &&
-		       ((const struct mq_j_ceiling *)r)->queue;
+		       mq_j_ceiling_is_valid((const void *)r);
 	case MQ_J_MESSAGE:
 		return size >= sizeof(struct mq_j_message) &&
 		       mq_j_message_is_valid((const void *)r, size);
@@ -108,7 +121,8 @@ bool mq_j_record_is_valid(const struct mq_j_record *r)
 	case MQ_J_DEDUP: {
 		const struct mq_j_dedup *d = (const void *)r;
 
-		return size >= sizeof(*d) && d->queue && d->id &&
+		return size >= sizeof(*d) && mq_j_is_number(d->queue) &&
+		       mq_j_is_number(d->id) &&
 		       size - sizeof(*d) <= DEVMQ_KEY_MAX;
 	}
 	default:
@@ -158,7 +172,7 @@ void mq_j_state_parts(const struct mq_j_state *s, struct mq_j_copy *copy)
 	copy->origin.size = s->origin_size;
 	copy->note.at = (const u8 *)copy->origin.at + copy->origin.size;
 	copy->note.size = le16_to_cpu(s->note_size);
-	copy->segment = 0;
+	copy->place = 0;
 }
 
 void mq_j_copies_begin(const struct mq_j_message *m, struct mq_j_copies *all)

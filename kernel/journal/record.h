@@ -21,14 +21,14 @@ struct mq_j_bytes {
  * @s: its state
  * @origin: name of the queue where it died
  * @note: note of its last failure
- * @segment: a state from a record of its own: sequence of the segment that has
- *	it; else 0
+ * @place: a state from a record of its own: the place of the segment that has
+ *	it, plus one; else 0
  */
 struct mq_j_copy {
 	const struct mq_j_state	*s;
 	struct mq_j_bytes	origin;
 	struct mq_j_bytes	note;
-	u64			segment;
+	u32			place;
 };
 
 /**

@@ -27,7 +27,7 @@ enum mq_j_kinds { MQ_J_UNKNOWN, MQ_J_IS_QUEUE, MQ_J_IS_MESSAGE };
  * @next_id: a queue: see struct mq_j_ceiling
  * @delivered: a queue: see struct mq_j_ceiling
  * @ceiling: a queue: the highest version of a ceiling that was read
- * @segment: a message with a @pending state: where that was read
+ * @place: a message with a @pending state: where that was read
  * @version: the highest that was read
  * @kind: what it is
  * @ended: it is gone
@@ -43,7 +43,7 @@ struct mq_j_object {
 	u64			next_id;
 	u64			delivered;
 	u64			ceiling;
-	u64			segment;
+	u32			place;
 	u32			version;
 	enum mq_j_kinds		kind;
 	bool			ended;
@@ -253,7 +253,7 @@ static int mq_j_read_state(struct mq_j_table *t,
 	o->queue = le64_to_cpu(s->queue);
 	if (o->message) {
 		mq_j_state_parts(s, &copy);
-		copy.segment = t->log->reading;
+		copy.place = t->log->position + 1;
 		return t->ops->state(t->context, o->message, &copy);
 	}
 	pending = mq_j_copy_of(s, size);
@@ -261,7 +261,7 @@ static int mq_j_read_state(struct mq_j_table *t,
 		return -ENOMEM;
 	mq_j_free(o->pending);
 	o->pending = pending;
-	o->segment = t->log->reading;
+	o->place = t->log->position + 1;
 	return 0;
 }
 
@@ -306,7 +306,7 @@ static int mq_j_read_copy(struct mq_j_table *t, const struct mq_j_message *m,
 	}
 	if (o->pending && o->version >= le32_to_cpu(copy->s->version)) {
 		mq_j_state_parts(o->pending, &newest);
-		newest.segment = o->segment;
+		newest.place = o->place;
 	}
 	o->message = t->ops->message(t->context, m, &newest);
 	if (!o->message)

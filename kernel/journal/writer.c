@@ -145,12 +145,13 @@ int mq_journal_confirm(struct mq_journal *j, struct mq_feed *f, u64 seq)
 	group = j->begun + 1;
 	j->waiting[group & 1]++;
 	spin_unlock(&j->lock);
-	atomic_inc(&j->quick);
+	atomic_inc(&j->waiters);
 	wake_up(&j->work);
-	err = wait_event_killable(j->confirmed[group & 1],
-				  mq_journal_has(j, f, seq, group) ||
-				  READ_ONCE(j->error));
-	atomic_dec(&j->quick);
+	err = wait_event_state(j->confirmed[group & 1],
+			       mq_journal_has(j, f, seq, group) ||
+			       READ_ONCE(j->error),
+			       (TASK_KILLABLE | TASK_FREEZABLE));
+	atomic_dec(&j->waiters);
 	spin_lock(&j->lock);
 	j->waiting[group & 1]--;
 	spin_unlock(&j->lock);
@@ -283,11 +284,12 @@ static int mq_put_queue(struct mq_journal *j, struct mq_feed *f)
 	q->r.size = cpu_to_le32(size);
 	q->r.type = MQ_J_QUEUE;
 	q->serial = cpu_to_le64(f->serial);
-	q->version = cpu_to_le32(++f->version);
+	q->version = cpu_to_le32(f->version + 1);
 	to = mq_log_add(j, MQ_J_HOT, size, MQ_J_QUEUE);
 	if (IS_ERR(to))
 		return PTR_ERR(to);
 	memcpy(to, q, size);
+	f->version++;
 	f->older = f->older || f->size;
 	j->segments[f->segment].live -= f->size;
 	f->segment = j->streams[MQ_J_HOT].position;
@@ -319,66 +321,80 @@ static int mq_put_ceilings(struct mq_journal *j, struct mq_feed *f)
 	return 0;
 }
 
-/* Write the ends of @n objects. */
-static int mq_put_ends(struct mq_journal *j, const struct mq_j_gone *gone, u32 n)
+/* Add a record for @n ends, for the caller to fill in and to count. */
+static struct mq_j_end *mq_put_ends(struct mq_journal *j, u32 n)
 {
 	struct mq_j_end *e;
-	u32 i;
 
-	e = mq_log_add(j, MQ_J_HOT, struct_size(e, gone, n), MQ_J_END);
-	if (IS_ERR(e))
-		return PTR_ERR(e);
-	memcpy(e->gone, gone, n * sizeof(*gone));
-	for (i = 0; i < n; i++)
-		mq_clean_count_end(mq_log_segment(j, MQ_J_HOT),
-				   le64_to_cpu(gone[i].segment));
-	return 0;
+	return mq_log_add(j, MQ_J_HOT, struct_size(e, gone, n), MQ_J_END);
+}
+
+/* Fill in one end, after its record was added: that may have moved the object. */
+static void mq_put_gone(struct mq_journal *j, struct mq_j_gone *gone, u64 serial,
+			u64 segment)
+{
+	gone->serial = cpu_to_le64(serial);
+	gone->segment = cpu_to_le64(segment);
+	mq_clean_count_end(mq_log_segment(j, MQ_J_HOT), segment);
 }
 
 /* -- groups ----------------------------------------------------------------- */
 
+/* Write the ends of @n messages, and free them. */
+static int mq_group_end_some(struct mq_journal *j, struct mq_durable **d, u32 n)
+{
+	struct mq_j_end *e = n ? mq_put_ends(j, n) : NULL;
+	u32 i;
+
+	for (i = 0; i < n; i++) {
+		if (!IS_ERR(e)) {
+			mq_put_gone(j, &e->gone[i], d[i]->serial,
+				    j->segments[d[i]->segment].sequence);
+			mq_objects_del(j, d[i]);
+		}
+		mq_durable_free(d[i]);
+	}
+	return PTR_ERR_OR_ZERO(e);
+}
+
 /* Write the ends of messages. Free all of @list, also after an error. */
 static int mq_group_ends(struct mq_journal *j, struct llist_node *list)
 {
-	struct mq_durable *d, *next;
+	struct mq_durable *d, *next, **some = j->scratch->ended;
 	int err = 0;
 	u32 n = 0;
 
 	llist_for_each_entry_safe(d, next, list, ended) {
-		if (d->size && !READ_ONCE(j->error)) {
-			j->scratch->gone[n++] = (struct mq_j_gone){
-				.serial = cpu_to_le64(d->serial),
-				.segment = cpu_to_le64(
-					j->segments[d->segment].sequence),
-			};
-			mq_objects_del(j, d);
-		}
-		mq_durable_free(d);
-		if (n == MQ_GROUP_ENDS) {
-			err = err ?: mq_put_ends(j, j->scratch->gone, n);
-			n = 0;
-			cond_resched();
-		}
+		/* The journal has it only if it could be written. */
+		if (d->size)
+			some[n++] = d;
+		else
+			mq_durable_free(d);
+		if (n < MQ_GROUP_ENDS)
+			continue;
+		err = mq_group_end_some(j, some, n) ?: err;
+		n = 0;
+		cond_resched();
 	}
-	return err ?: n ? mq_put_ends(j, j->scratch->gone, n) : 0;
+	return mq_group_end_some(j, some, n) ?: err;
 }
 
 /* Write what a queue that was removed has left: its own end. */
 static int mq_group_queue_end(struct mq_journal *j, struct mq_feed *f)
 {
-	struct mq_j_gone gone = {
-		.serial = cpu_to_le64(f->serial),
-		.segment = cpu_to_le64(j->segments[f->segment].sequence |
-				       (f->older ? MQ_J_OR_BEFORE : 0)),
-	};
-	int err = mq_put_ends(j, &gone, 1);
+	struct mq_j_end *e = mq_put_ends(j, 1);
 
+	if (!IS_ERR(e))
+		mq_put_gone(j, &e->gone[0], f->serial,
+			    j->segments[f->segment].sequence |
+			    (f->older ? MQ_J_OR_BEFORE : 0));
 	j->segments[f->segment].live -= f->size;
 	if (f->raised)
 		j->segments[f->ceiling_segment].live -=
 			sizeof(struct mq_j_ceiling);
+	hlist_del(&f->by_serial);
 	mq_feed_leave(f);
-	return err;
+	return PTR_ERR_OR_ZERO(e);
 }
 
 /*
@@ -402,9 +418,25 @@ static int mq_group_changes(struct mq_journal *j, struct mq_feed *f)
 		cond_resched();
 	} while (n == MQ_CHANGES);
 	f->written = max(f->written, f->last);
-	while (!err && (n = f->ops->take_dedups(f, j->scratch->dedups)))
+	return err;
+}
+
+/*
+ * Write the de-duplication ids of messages whose changes the group has. They
+ * come behind all of these: a crash must not leave the id alone, or else the
+ * message that is sent again would be taken for a duplicate.
+ */
+static int mq_group_dedups(struct mq_journal *j, struct mq_feed *f)
+{
+	int err = 0;
+	u32 i, n;
+
+	do {
+		n = f->ops->take_dedups(f, j->scratch->dedups, f->written);
 		for (i = 0; i < n && !err; i++)
 			err = mq_put_dedup(j, f, &j->scratch->dedups[i]);
+		cond_resched();
+	} while (n == MQ_CHANGES && !err);
 	return err;
 }
 
@@ -413,8 +445,6 @@ static int mq_group_feed(struct mq_journal *j, struct mq_feed *f)
 {
 	int ret = READ_ONCE(j->error) ? -EIO : 0;
 
-	if (!ret && !f->serial)
-		f->serial = j->serial++;
 	if (!ret && test_and_clear_bit(MQ_FEED_DEFINE, &f->flags))
 		ret = mq_put_queue(j, f);
 	ret = ret ?: mq_put_ceilings(j, f);
@@ -431,6 +461,10 @@ static void mq_group_take(struct mq_journal *j, struct list_head *feeds)
 		/* Changes that come from now on make it hungry again. */
 		smp_mb__after_atomic();
 		f->last = READ_ONCE(f->seq);
+		if (!f->serial)
+			f->serial = j->serial++;
+		if (hlist_unhashed(&f->by_serial) && !list_empty(&f->link))
+			mq_feed_add(j, f);
 		f->ends = test_bit(MQ_FEED_ENDS, &f->flags);
 		list_add(&f->taken, feeds);
 	}
@@ -450,10 +484,14 @@ static int mq_group_add(struct mq_journal *j, struct list_head *feeds)
 	list_for_each_entry(f, feeds, taken) {
 		int ret = mq_group_feed(j, f);
 
-		if (ret > 0)
+		if (ret > 0) {
 			mq_feed_say(f);
+			j->backlog = true;
+		}
 		err = err ?: min(ret, 0);
 	}
+	list_for_each_entry(f, feeds, taken)
+		err = err ?: mq_group_dedups(j, f);
 	list_for_each_entry(f, feeds, taken)
 		if (!err && f->ends && !list_empty(&f->link))
 			err = mq_group_queue_end(j, f);
@@ -524,6 +562,7 @@ void mq_journal_fail(struct mq_journal *j, int err, const char *what)
 		return;
 	pr_err("devmq: journal %s failed: %s: error %d. Nothing sent to its queues from now on is taken; attach it anew to recover what it has\n",
 	       j->name, what, err);
+	j->broken = j->broken ?: err;
 	WRITE_ONCE(j->error, err);
 	WRITE_ONCE(j->state, DEVMQ_JOURNAL_FAILED);
 	wake_up_all(&j->confirmed[0]);
@@ -571,7 +610,7 @@ static int mq_group_flush(struct mq_journal *j, u64 group)
 
 	/* Somebody may have cut the file short, also of what is confirmed. */
 	if (mq_medium_size(&j->medium) < j->medium.size)
-		return -ENXIO;
+		j->broken = j->broken ?: -ENXIO;
 	err = mq_log_settle(j);
 	took = ktime_get_ns() - began;
 	j->flush_ns += (took >> MQ_FLUSH_SHIFT) - (j->flush_ns >> MQ_FLUSH_SHIFT);
@@ -581,11 +620,14 @@ static int mq_group_flush(struct mq_journal *j, u64 group)
 }
 
 /* Release those who wait for the group. */
-static void mq_group_release(struct mq_journal *j, u64 group)
+static void mq_group_release(struct mq_journal *j, u64 group, bool backlog)
 {
 	j->released = READ_ONCE(j->waiting[group & 1]);
 	smp_store_release(&j->done, group);
 	wake_up_all(&j->confirmed[group & 1]);
+	/* Callers may still wait for changes that the last group had no room for. */
+	if (backlog)
+		wake_up_all(&j->confirmed[(group + 1) & 1]);
 }
 
 /* After an error, let go of the queues of a group. */
@@ -597,8 +639,10 @@ static void mq_group_drop(struct list_head *feeds)
 		list_del(&f->taken);
 		if (!f->ends)
 			continue;
-		if (!list_empty(&f->link))
+		if (!list_empty(&f->link)) {
+			hlist_del_init(&f->by_serial);
 			mq_feed_leave(f);
+		}
 		mq_group_let_go(f);
 	}
 }
@@ -606,9 +650,11 @@ static void mq_group_drop(struct list_head *feeds)
 static void mq_group_write(struct mq_journal *j)
 {
 	u64 group = mq_group_begin(j);
+	bool backlog = j->backlog;
 	LIST_HEAD(feeds);
 	int err;
 
+	j->backlog = false;
 	mq_group_take(j, &feeds);
 	err = mq_group_add(j, &feeds);
 	if (!err)
@@ -620,7 +666,7 @@ static void mq_group_write(struct mq_journal *j)
 		return;
 	}
 	mq_group_tell(j, &feeds);
-	mq_group_release(j, group);
+	mq_group_release(j, group, backlog);
 	mq_group_room(j);
 	if (mq_clean_is_due(j)) {
 		err = mq_clean(j, false);
@@ -631,10 +677,16 @@ static void mq_group_write(struct mq_journal *j)
 
 /* -- the thread -------------------------------------------------------------- */
 
+/* Return how many callers wait for the next group. */
+static u32 mq_writer_awaited(const struct mq_journal *j)
+{
+	return READ_ONCE(j->waiting[(j->begun + 1) & 1]);
+}
+
 static bool mq_writer_has_work(const struct mq_journal *j)
 {
 	return !llist_empty(&j->hungry) || !llist_empty(&j->ended) ||
-	       atomic_read(&j->quick) || READ_ONCE(j->tell_failed) ||
+	       mq_writer_awaited(j) || READ_ONCE(j->tell_failed) ||
 	       READ_ONCE(j->stop);
 }
 
@@ -644,14 +696,10 @@ static bool mq_writer_has_work(const struct mq_journal *j)
  */
 static void mq_writer_gather(struct mq_journal *j)
 {
-	ktime_t until = ktime_add_ns(ktime_get(), j->flush_ns / 2);
-
-	while (j->released > 1 &&
-	       (u32)atomic_read(&j->quick) < j->released &&
-	       ktime_before(ktime_get(), until)) {
-		set_current_state(TASK_IDLE);
-		schedule_hrtimeout(&until, HRTIMER_MODE_ABS);
-	}
+	if (j->released > 1)
+		wait_event_interruptible_hrtimeout(j->work,
+			mq_writer_awaited(j) >= j->released,
+			ns_to_ktime(j->flush_ns / 2));
 }
 
 /* Wait for something to do, and for more to come. Return whether there is any. */
@@ -662,11 +710,11 @@ static bool mq_writer_wait(struct mq_journal *j)
 
 	if (!left)
 		return false;
-	if (atomic_read(&j->quick))
+	if (mq_writer_awaited(j))
 		mq_writer_gather(j);
 	else
 		wait_event_freezable_timeout(j->work,
-			atomic_read(&j->quick) || READ_ONCE(j->stop) ||
+			mq_writer_awaited(j) || READ_ONCE(j->stop) ||
 			READ_ONCE(j->tell_failed),
 			msecs_to_jiffies(READ_ONCE(mq_journal_delay_ms)));
 	return true;
@@ -703,9 +751,13 @@ static int mq_writer_thread(void *arg)
 	while (!kthread_should_stop()) {
 		mq_writer_work(j);
 		try_to_freeze();
+		cond_resched();
 	}
-	/* What has gone meanwhile is freed. */
-	mq_group_write(j);
+	/* Write all that is left, and free what has gone. */
+	do {
+		mq_group_write(j);
+	} while ((!llist_empty(&j->hungry) || !llist_empty(&j->ended)) &&
+		 !READ_ONCE(j->error));
 	return 0;
 }
 
@@ -723,11 +775,11 @@ void mq_writer_init(struct mq_journal *j)
 		init_waitqueue_head(&j->confirmed[i]);
 }
 
-/* Start the thread. Return 0 or an error. */
+/* Make the thread, which does not run before mq_writer_run(). */
 int mq_writer_start(struct mq_journal *j)
 {
-	struct task_struct *t = kthread_run(mq_writer_thread, j, "mq/%s",
-					    j->name);
+	struct task_struct *t = kthread_create(mq_writer_thread, j, "mq/%s",
+					       j->name);
 
 	if (IS_ERR(t))
 		return PTR_ERR(t);
@@ -735,7 +787,12 @@ int mq_writer_start(struct mq_journal *j)
 	return 0;
 }
 
-/* Stop the thread, after it has written all that it was told of. */
+void mq_writer_run(struct mq_journal *j)
+{
+	wake_up_process(j->thread);
+}
+
+/* Stop the thread, after it has written all that it was told of, if it ran. */
 void mq_writer_stop(struct mq_journal *j)
 {
 	if (!j->thread)

@@ -11,6 +11,7 @@ struct mq_durable;
 struct mq_feed;
 
 int mq_writer_start(struct mq_journal *j);
+void mq_writer_run(struct mq_journal *j);
 void mq_writer_stop(struct mq_journal *j);
 void mq_writer_init(struct mq_journal *j);
 void mq_journal_fail(struct mq_journal *j, int err, const char *what);

@@ -32,6 +32,7 @@ struct mq_payer;
  * @state_size: bytes of the record of its state, 0: it has none
  * @version: of its newest state
  * @live: bytes that count in mq_journal.live
+ * @texts: those of them that are for the note and the origin
  *
  * mq_queue.lock protects the members up to @moving, and @live. The others after
  * @payer belong to the thread of the journal.
@@ -46,6 +47,7 @@ struct mq_durable {
 	bool			taken;
 	u8			moving;
 	u32			live;
+	u32			texts;
 	struct mq_payer		*payer;
 
 	struct hlist_node	hash;

@@ -20,6 +20,7 @@ struct mq_payer;
  * @id: id of the message
  * @time: when the message was sent, CLOCK_BOOTTIME
  * @payer: the payer of this memory
+ * @seq: the message is written with the change of this number, or before
  * @taken: the journal may have a record of it
  * @forgotten: it was forgotten before its time, and the journal has to know
  * @size: size of the de-duplication id
@@ -36,6 +37,7 @@ struct mq_seen {
 	u64			id;
 	u64			time;
 	struct mq_payer		*payer;
+	u64			seq;
 	bool			taken;
 	bool			forgotten;
 	u32			size;

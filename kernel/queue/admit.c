@@ -158,6 +158,8 @@ static int mq_persist_room_locked(struct mq_queue *q, u64 bytes)
 		struct mq_entry *e = mq_ready_lowest(&q->ready);
 
 		err = mq_persist_admit_locked(q, bytes);
+		if (err == -EAGAIN)
+			mq_persist_full_locked(q);
 		if (err != -ENOSPC)
 			return err;
 		if (READ_ONCE(q->opt.overflow) != MQ_OVERFLOW_DROP_HEAD || !e) {

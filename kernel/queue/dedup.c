@@ -11,6 +11,7 @@
 #include <linux/string.h>
 
 #include "base/base.h"
+#include "journal/journal.h"
 #include "journal/writer.h"
 #include "memory/seen.h"
 #include "queue/clock.h"
@@ -24,6 +25,9 @@
  */
 #define MQ_TRIM_PORTION	64
 #define MQ_TRIM_EACH	2
+
+/* Bytes that an id takes in a journal besides its own. */
+#define MQ_DEDUP_COST	64
 
 static int mq_seen_compare(const struct mq_seen *a, const struct mq_seen *b)
 {
@@ -58,8 +62,17 @@ static int mq_number_order(const void *id, const struct rb_node *node)
 	return *(const u64 *)id < other ? -1 : *(const u64 *)id > other;
 }
 
+/* Count what an id takes in the journal, or does no longer. */
+static void mq_seen_count(struct mq_queue *q, const struct mq_seen *s, int sign)
+{
+	if (unlikely(q->feed.journal))
+		atomic64_add(sign * (s64)(MQ_DEDUP_COST + s->size),
+			     &q->feed.journal->live);
+}
+
 static void mq_forget(struct mq_queue *q, struct mq_seen *s)
 {
+	mq_seen_count(q, s, -1);
 	rb_erase(&s->node, &q->dedup.tree);
 	rb_erase_cached(&s->number, &q->dedup.numbers);
 	list_del_init(&s->dirty);
@@ -76,6 +89,7 @@ static void mq_forget_early(struct mq_queue *q, struct mq_seen *s)
 		return;
 	list_del(&s->list);
 	s->forgotten = true;
+	s->seq = q->feed.seq;
 	list_add_tail(&s->dirty, &q->feed.dedups);
 	mq_feed_say(&q->feed);
 }
@@ -177,17 +191,21 @@ bool mq_dedup_add_locked(struct mq_queue *q, struct mq_seen *s, u64 id)
 	}
 	s->id = id;
 	s->time = mq_now(MQ_BOOTTIME);
+	mq_seen_count(q, s, 1);
 	rb_add(&s->node, &q->dedup.tree, mq_seen_less);
 	rb_add_cached(&s->number, &q->dedup.numbers, mq_number_less);
 	q->dedup.count++;
 	if (unlikely(q->feed.journal)) {
+		/* The message's own change comes next. */
+		s->seq = q->feed.seq + 1;
 		list_add_tail(&s->dirty, &q->feed.dedups);
 		mq_feed_say(&q->feed);
 	}
 	/* Shrink by a few ids each time, if dedup_max was lowered. */
 	while (q->dedup.count > READ_ONCE(q->opt.dedup_max) &&
 	       mq_may_forget(q, n++)) {
-		mq_forget_early(q, mq_oldest(q));
+		/* After a crash as many are remembered again: the newest. */
+		mq_forget(q, mq_oldest(q));
 		q->stat.dedup_forgotten++;
 	}
 	return q->dedup.count == 1;
@@ -203,10 +221,21 @@ bool mq_dedup_restore_locked(struct mq_queue *q, struct mq_seen *s)
 	if (rb_find(&s->id, &q->dedup.numbers.rb_root, mq_number_order))
 		return false;
 	s->taken = true;
+	mq_seen_count(q, s, 1);
 	rb_add(&s->node, &q->dedup.tree, mq_seen_less);
 	rb_add_cached(&s->number, &q->dedup.numbers, mq_number_less);
 	q->dedup.count++;
+	/* All that it had written may be here, the old ones, too. */
+	while (q->dedup.count > READ_ONCE(q->opt.dedup_max))
+		mq_forget(q, mq_oldest(q));
 	return true;
+}
+
+/* Return whether the id that came with a message is remembered. */
+bool mq_dedup_knows_locked(struct mq_queue *q, u64 id)
+{
+	lockdep_assert_held(&q->lock);
+	return rb_find(&id, &q->dedup.numbers.rb_root, mq_number_order);
 }
 
 /* Free forgotten ids. The caller does not hold the lock. */
@@ -233,7 +262,9 @@ void mq_dedup_exit(struct mq_queue *q)
 	list_for_each_entry_safe(s, next, &q->feed.dedups, dirty)
 		if (s->forgotten)
 			mq_seen_free(s);
-	rbtree_postorder_for_each_entry_safe(s, next, &q->dedup.tree, node)
+	rbtree_postorder_for_each_entry_safe(s, next, &q->dedup.tree, node) {
+		mq_seen_count(q, s, -1);
 		mq_seen_free(s);
+	}
 	mq_dedup_free(&q->dedup.old);
 }

@@ -28,6 +28,7 @@
 #include "memory/text.h"
 #include "queue/bounds.h"
 #include "queue/clock.h"
+#include "queue/close.h"
 #include "queue/dedup.h"
 #include "queue/persist.h"
 #include "queue/lock.h"
@@ -51,10 +52,23 @@ void mq_persist_init(struct mq_queue *q)
 	q->feed.seq = 1;
 }
 
-/* Return what the message takes in the journal, at most. */
+/* Return the bytes of a message's record. */
 static u64 mq_persist_bytes(u64 bytes)
 {
-	return bytes + sizeof(struct mq_j_message) + MQ_JOURNAL_BESIDE;
+	return bytes + sizeof(struct mq_j_message) + sizeof(struct mq_j_state);
+}
+
+/*
+ * Return what a message of @bytes counts in mq_journal.live. A record does not
+ * go on in the next segment, so large ones leave gaps; of two neighbours at least
+ * one segment is full.
+ */
+u64 mq_persist_cost(const struct mq_journal *j, u64 bytes)
+{
+	u64 size = mq_persist_bytes(bytes);
+
+	return size + (size > j->record_max / 8 ? size : size / 8) +
+	       MQ_JOURNAL_BESIDE;
 }
 
 /* Return whether a message of @bytes fits into a segment of the journal. */
@@ -77,8 +91,8 @@ static void mq_persist_look_locked(struct mq_queue *q)
 
 /*
  * Check whether the journal takes a message of @bytes. Return 0; EIO: it has
- * failed; or ENOSPC: it has no room, or ids have run out until it has written
- * that there are more.
+ * failed; ENOSPC: it has no room; or EAGAIN: ids have run out until it has
+ * written that there are more.
  */
 int mq_persist_admit_locked(struct mq_queue *q, u64 bytes)
 {
@@ -87,8 +101,9 @@ int mq_persist_admit_locked(struct mq_queue *q, u64 bytes)
 	lockdep_assert_held(&q->lock);
 	if (READ_ONCE(j->error))
 		return -EIO;
-	if (unlikely(!mq_journal_fits(j, mq_persist_bytes(bytes)) ||
-		     q->next_id >= q->feed.safe.next_id))
+	if (unlikely(q->next_id >= q->feed.safe.next_id))
+		return -EAGAIN;
+	if (unlikely(!mq_journal_fits(j, mq_persist_cost(j, bytes))))
 		return -ENOSPC;
 	mq_persist_look_locked(q);
 	return 0;
@@ -111,8 +126,34 @@ void mq_persist_add_locked(struct mq_queue *q, struct mq_entry *e)
 {
 	struct mq_durable *d = mq_msg(e)->detail->durable;
 
-	d->live = mq_persist_bytes(mq_msg_bytes(mq_msg(e)));
+	d->live = mq_persist_cost(q->feed.journal, mq_msg_bytes(mq_msg(e)));
 	atomic64_add(d->live, &q->feed.journal->live);
+}
+
+/* Count @to bytes of a message that is to come, in place of @from. */
+void mq_persist_hold_locked(struct mq_queue *q, u64 from, u64 to)
+{
+	struct mq_journal *j = q->feed.journal;
+
+	lockdep_assert_held(&q->lock);
+	if (from)
+		atomic64_sub(mq_persist_cost(j, from), &j->live);
+	if (to)
+		atomic64_add(mq_persist_cost(j, to), &j->live);
+}
+
+/* Count the note and the origin of a message, which each of its states has. */
+static void mq_persist_texts(struct mq_queue *q, struct mq_durable *d)
+{
+	const struct mq_detail *detail = d->detail;
+	u32 texts = 2 * ((detail->note ? detail->note->size : 0) +
+			 (detail->origin ? detail->origin->size : 0));
+
+	if (likely(texts == d->texts))
+		return;
+	atomic64_add((s64)texts - d->texts, &q->feed.journal->live);
+	d->live += texts - d->texts;
+	d->texts = texts;
 }
 
 /* Let the journal write what has become of a message. */
@@ -121,7 +162,8 @@ void mq_persist_changed_locked(struct mq_queue *q, struct mq_entry *e)
 	struct mq_durable *d = mq_msg(e)->detail->durable;
 
 	lockdep_assert_held(&q->lock);
-	if (d->seq || q->gone)
+	mq_persist_texts(q, d);
+	if (d->seq || q->gone || q->feed.quiet)
 		return;
 	d->seq = ++q->feed.seq;
 	list_add_tail(&d->dirty, &q->feed.dirty);
@@ -180,6 +222,7 @@ void mq_persist_join(struct mq_queue *q, const struct mq_feed_ops *ops)
 	if (!f->journal)
 		return;
 	f->ops = ops;
+	f->quiet = false;
 	get_device(&q->dev);
 	mq_feed_join(f->journal, f);
 	set_bit(MQ_FEED_DEFINE, &f->flags);
@@ -189,8 +232,10 @@ void mq_persist_join(struct mq_queue *q, const struct mq_feed_ops *ops)
 /* The queue could not be made after all. */
 void mq_persist_withdraw(struct mq_queue *q)
 {
-	if (q->feed.journal && !q->feed.removed)
-		mq_persist_removed(q);
+	if (!q->feed.journal || q->feed.removed)
+		return;
+	mq_queue_close(q, true);
+	mq_persist_removed(q);
 }
 
 /* All messages of a queue that was removed are gone: so is the queue. */
@@ -268,13 +313,17 @@ bool mq_persist_bars_locked(struct mq_queue *q, const struct mq_entry *e)
 
 /*
  * After a receive that found nothing: wait for the ceiling if that is why, and
- * return 0 to try again. Otherwise return EAGAIN, or EINTR.
+ * return 0 to try again. Otherwise return EAGAIN, or EINTR. A caller that must
+ * not wait for a message waits all the same, since there is one and it only
+ * takes a flush, but not for the end of a freeze.
  */
-int mq_persist_unbar(struct mq_queue *q)
+int mq_persist_unbar(struct mq_queue *q, bool nowait)
 {
 	int err;
 
 	if (likely(!q->feed.journal) || !READ_ONCE(q->feed.behind))
+		return -EAGAIN;
+	if (nowait && READ_ONCE(q->feed.journal->state) == DEVMQ_JOURNAL_FROZEN)
 		return -EAGAIN;
 	err = mq_journal_confirm(q->feed.journal, NULL, 0);
 	return err == -EINTR ? err : 0;
@@ -290,8 +339,8 @@ bool mq_persist_ceilings(struct mq_feed *f, struct mq_ceilings *c)
 	if (f->detaching) {
 		/* The states say what was delivered, but not what is in flight. */
 		c->next_id = q->next_id;
-		if (!q->stat.in_flight)
-			c->delivered = f->floor;
+		c->delivered = min(q->stat.in_flight ? c->delivered : f->floor,
+				   c->next_id);
 		spin_unlock(&q->lock);
 		return true;
 	}
@@ -471,7 +520,7 @@ static void mq_persist_describe_dedup(struct mq_queue *q, struct mq_seen *s,
 	memcpy(c->bytes, s->bytes, c->size);
 }
 
-u32 mq_persist_take_dedups(struct mq_feed *f, struct mq_dedup_change *c)
+u32 mq_persist_take_dedups(struct mq_feed *f, struct mq_dedup_change *c, u64 last)
 {
 	struct mq_queue *q = mq_feed_queue(f);
 	struct mq_seen *s, *next;
@@ -480,7 +529,7 @@ u32 mq_persist_take_dedups(struct mq_feed *f, struct mq_dedup_change *c)
 
 	spin_lock(&q->lock);
 	list_for_each_entry_safe(s, next, &f->dedups, dirty) {
-		if (n == MQ_CHANGES)
+		if (n == MQ_CHANGES || s->seq > last)
 			break;
 		mq_persist_describe_dedup(q, s, &c[n++]);
 		list_del_init(&s->dirty);
@@ -491,6 +540,17 @@ u32 mq_persist_take_dedups(struct mq_feed *f, struct mq_dedup_change *c)
 	spin_unlock(&q->lock);
 	mq_dedup_free(&forgotten);
 	return n;
+}
+
+bool mq_persist_remembers(struct mq_feed *f, u64 id)
+{
+	struct mq_queue *q = mq_feed_queue(f);
+	bool known;
+
+	spin_lock(&q->lock);
+	known = mq_dedup_knows_locked(q, id);
+	spin_unlock(&q->lock);
+	return known;
 }
 
 /* -- calls that wait --------------------------------------------------------- */
