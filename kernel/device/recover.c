@@ -570,7 +570,8 @@ static int mq_recover_dead_letters_locked(struct mq_recovery *r)
 		if (err == -ENOENT)
 			x->q->opt.dead_letter[0] = '\0';
 		else if (err)
-			return mq_recover_refuse(r, err, "the dead_letter of its queue '%s' is not possible",
+			return mq_recover_refuse(r, err,
+						 "the dead_letter of its queue '%s' is not possible",
 						 x->q->name);
 	}
 	return 0;
@@ -666,10 +667,11 @@ static int mq_recover_begin(struct mq_recovery *r, u64 serial)
 	int err;
 
 	err = mq_attach_begin(a, serial);
+	if (err == -ENOSPC)
+		return mq_recover_refuse(r, err,
+					 "it has no free segment: mqctl journal check --salvage copies it");
 	if (err)
-		return mq_recover_refuse(r, err, err == -ENOSPC ?
-					 "it has no free segment: mqctl journal check --salvage copies it" :
-					 "it cannot be written");
+		return mq_recover_refuse(r, err, "it cannot be written");
 	/* Their ceilings and what they are go into the new segment. */
 	err = mq_recover_publish(r);
 	if (err) {

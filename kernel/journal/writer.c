@@ -345,10 +345,11 @@ static int mq_group_ends(struct mq_journal *j, struct llist_node *list)
 
 	llist_for_each_entry_safe(d, next, list, ended) {
 		if (d->size && !READ_ONCE(j->error)) {
+			u64 segment = j->segments[d->segment].sequence;
+
 			j->scratch->gone[n++] = (struct mq_j_gone){
 				.serial = cpu_to_le64(d->serial),
-				.segment = cpu_to_le64(
-					j->segments[d->segment].sequence),
+				.segment = cpu_to_le64(segment),
 			};
 			mq_objects_del(j, d);
 		}
@@ -581,6 +582,7 @@ static int mq_group_flush(struct mq_journal *j)
 static void mq_group_release(struct mq_journal *j, u64 group)
 {
 	j->released = READ_ONCE(j->waiting[group & 1]);
+	/* Who sees that it is done sees mq_feed.confirmed, too. */
 	smp_store_release(&j->done, group);
 	wake_up_all(&j->confirmed[group & 1]);
 }
@@ -628,11 +630,17 @@ static void mq_group_write(struct mq_journal *j)
 
 /* -- the thread -------------------------------------------------------------- */
 
+/* Return whether what there is must not wait for more to come. */
+static bool mq_writer_is_urged(const struct mq_journal *j)
+{
+	return atomic_read(&j->quick) || READ_ONCE(j->tell_failed) ||
+	       READ_ONCE(j->stop);
+}
+
 static bool mq_writer_has_work(const struct mq_journal *j)
 {
 	return !llist_empty(&j->hungry) || !llist_empty(&j->ended) ||
-	       atomic_read(&j->quick) || READ_ONCE(j->tell_failed) ||
-	       READ_ONCE(j->stop);
+	       mq_writer_is_urged(j);
 }
 
 /*
@@ -651,6 +659,11 @@ static void mq_writer_gather(struct mq_journal *j)
 	}
 }
 
+static unsigned long mq_writer_delay(void)
+{
+	return msecs_to_jiffies(READ_ONCE(mq_journal_delay_ms));
+}
+
 /* Wait for something to do, and for more to come. Return whether there is any. */
 static bool mq_writer_wait(struct mq_journal *j)
 {
@@ -662,10 +675,8 @@ static bool mq_writer_wait(struct mq_journal *j)
 	if (atomic_read(&j->quick))
 		mq_writer_gather(j);
 	else
-		wait_event_freezable_timeout(j->work,
-			atomic_read(&j->quick) || READ_ONCE(j->stop) ||
-			READ_ONCE(j->tell_failed),
-			msecs_to_jiffies(READ_ONCE(mq_journal_delay_ms)));
+		wait_event_freezable_timeout(j->work, mq_writer_is_urged(j),
+					     mq_writer_delay());
 	return true;
 }
 

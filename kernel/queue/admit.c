@@ -177,8 +177,8 @@ static int mq_persist_room_locked(struct mq_queue *q, u64 bytes)
  * Drops other messages to make room if the overflow option says so.
  *
  * Return: 0, ENODEV, EMSGSIZE, ENOSPC, EIO if the journal has failed, EAGAIN if
- * the sender has to wait, or EBUSY if more messages have to be dropped: the caller drops the lock, calls
- * mq_overflow_prepare() and tries again.
+ * the sender has to wait, or EBUSY if more messages have to be dropped: the caller
+ * drops the lock, calls mq_overflow_prepare() and tries again.
  */
 int mq_queue_admit_locked(struct mq_queue *q, const struct mq_msg *msg)
 {
