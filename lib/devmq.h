@@ -1446,9 +1446,9 @@ int devmq_journal_attach(const char *name, int fd,
  * Its queues go away with it. They are in the journal, and there again when it is
  * attached.
  *
- * Return: 0, -EBUSY (a queue of it is open, or is the dead-letter queue of one
- * outside), -ENOENT (no such journal), -EINTR (a signal came; nothing was detached),
- * -EIO (it has failed), or as devmq_journal_attach().
+ * Return: 0, -EBUSY (a queue of it is open), -ENOENT (no such journal), -EINTR (a
+ * signal came; nothing was detached), -EIO (it has failed), or as
+ * devmq_journal_attach().
  */
 int devmq_journal_detach(const char *name, unsigned int flags, char *reason,
 			 size_t reason_size);
