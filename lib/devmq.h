@@ -123,7 +123,7 @@ struct devmq_queue;
 #define DEVMQ_OPEN_EXCLUSIVE	(1U << 4)
 /*
  * Calls that send or settle return when the queue's journal has confirmed it: it
- * is on stable storage. It says nothing for a queue without a journal. After -EIO
+ * is on stable storage. A queue without a journal is not opened: -EINVAL. After -EIO
  * (the journal failed) and -EINTR it may be done all the same, unconfirmed.
  */
 #define DEVMQ_OPEN_SYNC		(1U << 5)
@@ -140,8 +140,8 @@ struct devmq_queue;
  * party without devmq_check_name(), since it might be a path; what
  * devmq_msg_reply_to() gives has been checked.
  *
- * Return: 0, -EINVAL (flags, or a name that no queue can have),
- * -ENAMETOOLONG, -ENOTTY (it is not a queue), -ENODEV (it has been removed,
+ * Return: 0, -EINVAL (flags, a name that no queue can have, or DEVMQ_OPEN_SYNC and
+ * no journal), -ENAMETOOLONG, -ENOTTY (it is not a queue), -ENODEV (it was removed,
  * or /sys is not mounted), -EBUSY (another consumer, and one of the two is
  * exclusive), -ENOMEM, or an error of open(2): -ENOENT, -EACCES...
  */
@@ -1446,9 +1446,9 @@ int devmq_journal_attach(const char *name, int fd,
  * Its queues go away with it. They are in the journal, and there again when it is
  * attached.
  *
- * Return: 0, -EBUSY (a queue of it is open, or is the dead-letter queue of one
- * outside), -ENOENT (no such journal), -EINTR (a signal came; nothing was detached),
- * -EIO (it has failed), or as devmq_journal_attach().
+ * Return: 0, -EBUSY (a queue of it is open), -ENOENT (no such journal), -EINTR (a
+ * signal came; nothing was detached), -EIO (it has failed), or as
+ * devmq_journal_attach().
  */
 int devmq_journal_detach(const char *name, unsigned int flags, char *reason,
 			 size_t reason_size);

@@ -108,6 +108,7 @@ LMQ_EXPORT int devmq_open(struct devmq_queue **queue, const char *name,
 		return -ENOMEM;
 	snprintf(q->name, sizeof(q->name), "%s", is_path ? "" : name);
 	q->wake_fd = -1;
+	q->sync = flags & DEVMQ_OPEN_SYNC;
 	q->fd = lmq_open_path(is_path ? name : path, open_flags, q->name);
 	if (q->fd < 0) {
 		err = q->fd;
@@ -123,15 +124,17 @@ LMQ_EXPORT int devmq_open_fd(struct devmq_queue **queue, int fd)
 	struct devmq_stat snapshot = { .size = sizeof(snapshot) };
 	struct devmq_queue *q;
 	struct stat st;
-	int err;
+	int flags, err;
 
-	if (fstat(fd, &st))
+	flags = fcntl(fd, F_GETFL);
+	if (flags < 0 || fstat(fd, &st))
 		return -errno;
 	q = malloc(sizeof(*q));
 	if (!q)
 		return -ENOMEM;
 	q->fd = fd;
 	q->wake_fd = -1;
+	q->sync = flags & O_DSYNC;
 	err = lmq_check_queue(&st, q->name);
 	/* A removed queue's number may already be another one's. */
 	if (!err)

@@ -10,6 +10,7 @@
  * @fd: the descriptor, closed with the handle
  * @wake_fd: the eventfd that devmq_wake() writes to, closed with the handle, or
  *	-1. Another thread may set it at any time, so read it by lmq_wake_fd()
+ * @sync: settling waits for the journal, as sending does by O_DSYNC
  * @name: the queue's name
  *
  * Only @wake_fd changes after the queue was opened.
@@ -17,6 +18,7 @@
 struct devmq_queue {
 	int	fd;
 	int	wake_fd;
+	bool	sync;
 	char	name[DEVMQ_NAME_SIZE];
 };
 

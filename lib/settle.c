@@ -15,6 +15,7 @@ static int lmq_settle_some(struct devmq_queue *queue,
 {
 	struct devmq_settle a = {
 		.size = sizeof(a),
+		.flags = queue->sync ? DEVMQ_SETTLE_SYNC : 0,
 		.settlements = (uintptr_t)settlements,
 		.count = count,
 	};

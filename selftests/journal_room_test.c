@@ -26,7 +26,7 @@ TEST_F(journal, full_journal_is_a_full_queue)
 	n = fill_up(self->fd, 60000);
 	EXPECT_LT(20, n);
 	EXPECT_GT(JOURNAL_BYTES / 60000, n);
-	/* An acknowledgement never fails for space, and makes room. */
+	/* To purge never fails for space, and makes room. */
 	ASSERT_EQ(10, mq_purge(self->fd, 1, 10));
 	ASSERT_EQ(0, fsync(self->fd));
 	EXPECT_TRUE(mq_wait_until(mq_put(self->fd, "x") == 1));

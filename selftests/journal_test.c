@@ -415,12 +415,12 @@ TEST_F(journal, crash_after_crash)
 
 static int duplicate(int fd, const char *id)
 {
+	struct mq_message message = { .text = "d", .dedup = id };
 	struct mq_batch batch = {};
 	struct devmq_send send;
 	int error;
 
-	mq_batch_add_message(&batch, &(struct mq_message){ .text = "d",
-							   .dedup = id });
+	mq_batch_add_message(&batch, &message);
 	error = mq_send(fd, batch.data, batch.size, &send);
 	mq_batch_free(&batch);
 	return error ?: send.result == DEVMQ_SENT_DUP;

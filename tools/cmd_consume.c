@@ -23,6 +23,7 @@
 #include "lease.h"
 #include "outcome.h"
 #include "reap.h"
+#include "sync.h"
 
 #define JOBS_MAX	1024
 #define BATCH_MAX	DEVMQ_BATCH_MAX
@@ -313,6 +314,10 @@ static int consume_from(struct consume *c)
 			 DEVMQ_OPEN_READ | DEVMQ_OPEN_NONBLOCK);
 	if (err)
 		return complain_open(c->name, err);
+	if (c->sync && sync_check(c->queue, c->name) != STATUS_DONE) {
+		devmq_close(c->queue);
+		return STATUS_FAILED;
+	}
 	err = set_mode(c);
 	if (!err)
 		err = devmq_buffer_new(&c->buffer,
@@ -384,6 +389,9 @@ static void take_option(struct args *args, struct consume *c, int code)
 	case OPT_KEEP:
 		c->keep = true;
 		break;
+	case OPT_SYNC:
+		c->sync = true;
+		break;
 	}
 }
 
@@ -425,6 +433,7 @@ static const struct opt consume_opts[] = {
 	  "with --batch: a NUL behind each, and no newline" },
 	{ OPT_UNTIL_EMPTY, "until-empty", NULL,
 	  "end when nothing is ready and no command runs" },
+	OPTS_SYNC("go on when what became of a message is on stable storage"),
 	OPTS_END
 };
 
@@ -472,6 +481,10 @@ const struct command cmd_consume = {
 "of one COMMAND, each ended by a newline if it has none. It has DEVMQ_COUNT\n"
 "and DEVMQ_IDS (with spaces between) in its environment, and no other\n"
 "metadata. Its exit status settles all of them.\n"
+"\n"
+"If the queue has a journal, a message that was acknowledged may come again after\n"
+"a crash, marked as redelivered, until the journal has that it is gone. --sync\n"
+"waits for that before it receives the next messages.\n"
 "\n"
 "--until-empty ends consume when no message is ready that it may receive. It\n"
 "does not wait for messages that wait for a retry or for their time.\n"

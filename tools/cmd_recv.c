@@ -14,6 +14,7 @@
 #include "message.h"
 #include "output.h"
 #include "select.h"
+#include "sync.h"
 
 #define OPT_WAIT	(OPT_LONG + 0)
 
@@ -32,6 +33,7 @@ struct reader {
 	uint64_t		count;
 	uint64_t		deadline_ns;	/* recv; DEVMQ_FOREVER */
 	uint64_t		id;		/* recv: the deferred one */
+	bool			sync;		/* recv: the journal has the end */
 	struct select		select;		/* peek: which */
 	bool			follow;		/* peek: and what comes */
 };
@@ -131,7 +133,8 @@ static int deliver(struct reader *r)
 	err = devmq_ack_buffer(r->queue, r->buffer, NULL);
 	if (err)
 		return complain(r->name, err, "cannot acknowledge");
-	return STATUS_DONE;
+	return r->sync ? sync_wait(r->queue, r->name, "acknowledged") :
+			 STATUS_DONE;
 }
 
 static int receive_all(struct reader *r)
@@ -168,6 +171,8 @@ static int receive_from(struct reader *r)
 	if (err)
 		status = complain(r->name, err, "cannot receive");
 	else
+		status = r->sync ? sync_check(r->queue, r->name) : STATUS_DONE;
+	if (status == STATUS_DONE)
 		status = receive_all(r);
 	devmq_buffer_free(r->buffer);
 	devmq_close(r->queue);
@@ -183,6 +188,10 @@ static int run_recv(struct args *args)
 	while ((code = args_next(args))) {
 		if (format_option(args, code, &reader.format))
 			continue;
+		if (code == OPT_SYNC) {
+			reader.sync = true;
+			continue;
+		}
 		others = others || code != OPT_ID;
 		if (code == 'n')
 			reader.limit = value_number(args, 0, UINT64_MAX);
@@ -203,6 +212,7 @@ static const struct opt recv_opts[] = {
 	{ OPT_WAIT, "wait", "DURATION",
 	  "how long to wait for the first (default: for ever)" },
 	{ OPT_ID, "id", "N", "take the deferred message with this id" },
+	OPTS_SYNC("return when its end is on stable storage"),
 	OPTS_FORMAT,
 	OPTS_END
 };
@@ -221,7 +231,11 @@ const struct command cmd_recv = {
 "\n"
 "A deferred message is received with --id only, and without waiting; the exit\n"
 "status is 3 if no message with that id is deferred. \"peek --state=deferred\"\n"
-"shows all that are.",
+"shows all that are.\n"
+"\n"
+"If the queue has a journal, a message that was acknowledged may come again after\n"
+"a crash, marked as redelivered, until the journal has that it is gone. --sync\n"
+"waits for that.",
 	.opts = recv_opts,
 	.operands = { COMPLETES_QUEUE },
 	.min = 1,

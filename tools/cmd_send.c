@@ -21,6 +21,7 @@
 #include "input.h"
 #include "json.h"
 #include "output.h"
+#include "sync.h"
 
 #define OPT_DEDUP	(OPT_LONG + 0)
 #define OPT_NONBLOCK	(OPT_LONG + 1)
@@ -248,15 +249,13 @@ static int send_all(struct sender *s, const char *message)
  */
 static int send_synced(struct sender *s, const char *message)
 {
-	int fd = devmq_fd(s->queue), status;
+	int status = s->sync ? sync_check(s->queue, s->name) : STATUS_DONE;
 
-	if (s->sync && fsync(fd))
-		return complain(s->name, 0, "cannot sync: %s",
-				errno == EINVAL ? "the queue has no journal"
-						: strerror(errno));
+	if (status != STATUS_DONE)
+		return status;
 	status = send_all(s, message);
-	if (s->sync && fsync(fd))
-		return complain(s->name, -errno, "sent, but cannot sync");
+	if (s->sync && sync_wait(s->queue, s->name, "sent") != STATUS_DONE)
+		return STATUS_FAILED;
 	return status;
 }
 
@@ -307,7 +306,7 @@ static void send_option(struct args *args, struct sender *s, int code)
 	case 'J':
 		s->json = true;
 		break;
-	case 's':
+	case OPT_SYNC:
 		s->sync = true;
 		break;
 	case OPT_DEDUP:
@@ -351,7 +350,7 @@ static const struct opt send_opts[] = {
 	{ 't', "ttl", "DURATION",
 	  "how long it may wait before it expires (0: for ever)" },
 	{ OPT_DEDUP, "dedup-id", "ID", "store it only if the id is new" },
-	{ 's', "sync", NULL, "return when it is on stable storage" },
+	OPTS_SYNC("return when it is on stable storage"),
 	{ OPT_NONBLOCK, "nonblock", NULL,
 	  "do not wait for room in a full queue; exit with 3" },
 	{ 'J', "json", NULL, "print ids as JSON, and whether it was a duplicate" },

@@ -10,6 +10,7 @@
 #include "args.h"
 #include "complain.h"
 #include "names.h"
+#include "sync.h"
 #include "text.h"
 #include "units.h"
 
@@ -57,7 +58,8 @@ static void take_option(struct args *args, struct devmq_settlement *how,
 }
 
 /* Each option belongs to one action, which must be the one that is named. */
-static void parse_how(struct args *args, struct devmq_settlement *how, int *fd)
+static void parse_how(struct args *args, struct devmq_settlement *how, int *fd,
+		      bool *sync)
 {
 	uint32_t meant = 0, action;
 	const char *opt = NULL;
@@ -66,6 +68,10 @@ static void parse_how(struct args *args, struct devmq_settlement *how, int *fd)
 	while ((code = args_next(args))) {
 		if (code == OPT_FD) {
 			*fd = (int)value_number(args, 0, INT_MAX);
+			continue;
+		}
+		if (code == OPT_SYNC) {
+			*sync = true;
 			continue;
 		}
 		how->action = meant;
@@ -188,6 +194,21 @@ static int settle(struct devmq_queue *queue, struct devmq_settlement *s,
 	return complain(devmq_name(queue), err, "cannot %s", action);
 }
 
+/* With --sync, refuse a queue that cannot do that before anything is settled. */
+static int settle_synced(struct devmq_queue *queue, struct devmq_settlement *s,
+			 size_t count, const char *action)
+{
+	const char *name = devmq_name(queue);
+	int status = sync_check(queue, name);
+
+	if (status != STATUS_DONE)
+		return status;
+	status = settle(queue, s, count, action);
+	if (sync_wait(queue, name, "settled") != STATUS_DONE)
+		return STATUS_FAILED;
+	return status;
+}
+
 static int complain_fd(int fd, int error)
 {
 	char subject[32];
@@ -202,8 +223,9 @@ static int run_settle(struct args *args)
 	struct devmq_queue *queue;
 	int fd = -1, i, n, err, status;
 	const char *action;
+	bool sync = false;
 
-	parse_how(args, &how, &fd);
+	parse_how(args, &how, &fd, &sync);
 	n = args->count - 1;
 	action = args->operands[n];
 	s = calloc((size_t)n + 1, sizeof(*s));
@@ -221,7 +243,8 @@ static int run_settle(struct args *args)
 	if (err) {
 		status = complain_fd(fd, err);
 	} else {
-		status = settle(queue, s, (size_t)n, action);
+		status = sync ? settle_synced(queue, s, (size_t)n, action) :
+				settle(queue, s, (size_t)n, action);
 		devmq_close(queue);
 	}
 	free(s);
@@ -237,6 +260,7 @@ static const struct opt settle_opts[] = {
 	{ OPT_REASON, "reason", "N", "reject: a number from 256 to 65535" },
 	{ OPT_NOTE, "note", "TEXT",
 	  "retry, reject: says why, at most 256 bytes" },
+	OPTS_SYNC("return when that is on stable storage"),
 	OPTS_END
 };
 
@@ -267,7 +291,10 @@ const struct command cmd_settle = {
 "extend: the work goes on, and the lease begins anew; with --lease=0 it has no\n"
 "end.\n"
 "\n"
-"defer: the message is set aside, until a consumer receives it by its id.",
+"defer: the message is set aside, until a consumer receives it by its id.\n"
+"\n"
+"--sync returns when the queue's journal has what was settled: a message that was\n"
+"acknowledged does not come again after a crash.",
 	.opts = settle_opts,
 	.operands = { COMPLETES_ACTION },
 	.min = 1,

@@ -64,6 +64,7 @@ struct consume {
 	uint64_t		pause_ms;	/* receive nothing until then */
 	bool			lease_given;
 	bool			keep;
+	bool			sync;		/* what is settled */
 	bool			failed;		/* a command, or its message */
 	bool			until_empty;
 	bool			empty;		/* when it was last received from */

@@ -146,14 +146,21 @@ static void finish(struct consume *c, struct slot *slot, int status)
 
 void reap(struct consume *c)
 {
+	bool settled = false;
 	struct slot *slot;
-	int status;
+	int status, err;
 
 	for (slot = c->slots; slot < c->slots + c->jobs; slot++) {
 		if (slot->pid &&
-		    waitpid(slot->pid, &status, WNOHANG) == slot->pid)
+		    waitpid(slot->pid, &status, WNOHANG) == slot->pid) {
 			finish(c, slot, status);
+			settled = true;
+		}
 	}
+	/* Those that ended at the same time share what the disk does. */
+	err = c->sync && settled && !c->removed ? devmq_sync(c->queue) : 0;
+	if (err)
+		give_up(c, err, "settled, but cannot sync");
 }
 
 void kill_all(struct consume *c)

@@ -10,6 +10,7 @@
 #include "device/define.h"
 #include "device/option.h"
 #include "journal/record.h"
+#include "queue/heard.h"
 #include "queue/persist.h"
 #include "queue/options.h"
 #include "queue/queue.h"
@@ -64,9 +65,9 @@ const struct mq_feed_ops mq_journal_ops = {
 	.remembers	= mq_persist_remembers,
 	.define		= mq_define_write,
 	.ceilings	= mq_persist_ceilings,
-	.raise		= mq_persist_raise,
-	.room		= mq_persist_room,
-	.failed		= mq_persist_failed,
+	.raise		= mq_heard_raise,
+	.room		= mq_heard_room,
+	.failed		= mq_heard_failed,
 	.put		= mq_persist_put,
 };
 

@@ -57,9 +57,11 @@ extern const unsigned int mq_option_count;
 #define mq_option_is(o, _name) \
 	((o)->offset == offsetof(struct mq_options, _name))
 
-/* True if the value of @o is a name, or "none". */
-#define mq_option_is_name(o) \
-	((o)->kind == MQ_QUEUE || (o)->kind == MQ_JOURNAL)
+/* Return whether the value of an option is a name, or "none". */
+static inline bool mq_option_is_name(const struct mq_option *o)
+{
+	return o->kind == MQ_QUEUE || o->kind == MQ_JOURNAL;
+}
 
 /* Size of a buffer for any value, or for any option's bounds, as text. */
 #define MQ_OPTION_TEXT	80

@@ -15,6 +15,7 @@
 #include "device/define.h"
 #include "device/recover.h"
 #include "device/registry.h"
+#include "device/restore.h"
 #include "journal/attach.h"
 #include "journal/objects.h"
 #include "journal/replay.h"
@@ -38,200 +39,6 @@
 #include "queue/queue.h"
 #include "queue/ready.h"
 #include "queue/state.h"
-
-/**
- * struct mq_recovered - a queue that is being made again
- * @link: link in mq_recovery.queues
- * @q: the queue
- * @entries: its messages
- * @serial: of the queue
- * @version: of the record of what it is
- * @delivered: messages below this id may have been delivered
- * @old: it had been removed, and the crash came before that was written
- * @published: it can be found
- */
-struct mq_recovered {
-	struct list_head	link;
-	struct mq_queue		*q;
-	struct list_head	entries;
-	u64			serial;
-	u32			version;
-	u64			delivered;
-	bool			old;
-	bool			published;
-};
-
-/**
- * struct mq_recovery - the recovery of a journal
- * @a: the journal
- * @nodes: the file system for the nodes of the queues
- * @queues: its queues
- * @origin: where the last dead letter came from
- * @why: what is wrong, in words
- * @size: bytes of @why
- */
-struct mq_recovery {
-	struct mq_attach	*a;
-	struct super_block	*nodes;
-	struct list_head	queues;
-	struct mq_recovered	*origin;
-	char			*why;
-	size_t			size;
-};
-
-static __printf(3, 4) int mq_recover_refuse(struct mq_recovery *r, int err,
-					    const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	vscnprintf(r->why, r->size, fmt, args);
-	va_end(args);
-	return err;
-}
-
-/* -- messages --------------------------------------------------------------- */
-
-/* Replace a text of a message by bytes of a record. Return 0 or an error. */
-static int mq_recover_text(struct mq_text **t, const struct mq_j_bytes *bytes,
-			   struct mq_payer *p)
-{
-	struct mq_text *new = NULL;
-
-	if (bytes->size) {
-		new = mq_text_alloc(bytes->size, p);
-		if (IS_ERR(new))
-			return PTR_ERR(new);
-		memcpy(new->text, bytes->at, bytes->size);
-	}
-	mq_text_put(*t);
-	*t = new;
-	return 0;
-}
-
-/* Note which record has the newest state of a message. */
-static void mq_recover_where(struct mq_recovery *r, struct mq_durable *d,
-			     const struct mq_j_copy *copy)
-{
-	struct mq_journal *j = r->a->j;
-	u32 size = sizeof(struct mq_j_record) +
-		   ALIGN(sizeof(*copy->s) + copy->origin.size +
-			 copy->note.size, 8);
-
-	d->version = le32_to_cpu(copy->s->version);
-	if (copy->place)
-		mq_objects_state(j, d, copy->place - 1, size);
-	else
-		mq_objects_state(j, d, d->segment, 0);
-}
-
-/* Set the state of a message. */
-static int mq_recover_state(void *context, void *message,
-			    const struct mq_j_copy *copy)
-{
-	struct mq_recovery *r = context;
-	struct mq_entry *e = message;
-	struct mq_msg *m = mq_msg(e);
-	struct mq_detail *detail = m->detail;
-	const struct mq_j_state *s = copy->s;
-	struct mq_payer *p = mq_chunk_of(e)->payer;
-	int err;
-
-	m->id = le64_to_cpu(s->id);
-	m->attempt = le32_to_cpu(s->attempt);
-	m->failures = le32_to_cpu(s->failures);
-	m->priority = s->priority;
-	m->failure = s->failure;
-	m->state = s->state;
-	detail->when = le64_to_cpu(s->due_ns);
-	detail->expires = mq_persist_boot_time(le64_to_cpu(s->expires_ns));
-	detail->origin_id = le64_to_cpu(s->origin_id);
-	detail->forgiven = le32_to_cpu(s->forgiven);
-	detail->reason = le16_to_cpu(s->reason);
-	err = mq_recover_text(&detail->origin, &copy->origin, p) ?:
-	      mq_recover_text(&detail->note, &copy->note, p);
-	if (!err)
-		mq_recover_where(r, detail->durable, copy);
-	return err;
-}
-
-/* Copy the bytes of a message. */
-static void mq_recover_bytes(struct mq_entry *e, const struct mq_j_bytes *key,
-			     const struct mq_j_bytes *headers,
-			     const struct mq_j_bytes *payload)
-{
-	u8 *to = mq_entry_data(e);
-
-	memcpy(to, key->at, key->size);
-	memcpy(to + key->size, headers->at, headers->size);
-	memcpy(mq_entry_payload(e), payload->at, payload->size);
-}
-
-static struct mq_entry *mq_recover_alloc(const struct mq_j_message *m,
-					 const struct mq_sizes *sizes)
-{
-	struct mq_kind kind = { .detail = true, .durable = true };
-	struct mq_sender sender = {
-		.uid = make_kuid(&init_user_ns, le32_to_cpu(m->uid)),
-		.gid = make_kgid(&init_user_ns, le32_to_cpu(m->gid)),
-		.pid = le32_to_cpu(m->pid),
-	};
-	struct mq_payer *p = mq_payer_get_for(sender.uid);
-	struct mq_entry *e;
-
-	if (!p)
-		return ERR_PTR(-ENOMEM);
-	e = mq_entry_restore(p, sizes, kind, &sender);
-	mq_payer_put(p);
-	return e;
-}
-
-/* Make a message. */
-static void *mq_recover_message(void *context, const struct mq_j_message *m,
-				const struct mq_j_copy *copy)
-{
-	struct mq_recovery *r = context;
-	struct mq_j_bytes key, headers, payload;
-	struct mq_sizes sizes;
-	struct mq_durable *d;
-	struct mq_entry *e;
-
-	if (le16_to_cpu(m->copies) != 1) {
-		mq_recover_refuse(r, -EOPNOTSUPP,
-				  "it has topics: a newer version of devmq made it");
-		return NULL;
-	}
-	mq_j_message_parts(m, &key, &headers, &payload);
-	sizes = (struct mq_sizes){ payload.size, key.size, headers.size };
-	e = mq_recover_alloc(m, &sizes);
-	if (IS_ERR(e))
-		return NULL;
-	mq_recover_bytes(e, &key, &headers, &payload);
-	mq_msg(e)->time_ns = le64_to_cpu(m->time_ns);
-	d = mq_msg(e)->detail->durable;
-	d->serial = le64_to_cpu(copy->s->serial);
-	d->taken = true;
-	d->live = mq_persist_cost(r->a->j, mq_msg_bytes(mq_msg(e)));
-	atomic64_add(d->live, &r->a->j->live);
-	mq_objects_body(r->a->j, d, r->a->log.position,
-			ALIGN(le32_to_cpu(m->r.size), 8));
-	mq_objects_add(r->a->j, d);
-	if (!mq_recover_state(r, e, copy))
-		return e;
-	mq_objects_del(r->a->j, d);
-	mq_entry_free(e);
-	return NULL;
-}
-
-static void mq_recover_drop(void *context, void *message)
-{
-	struct mq_recovery *r = context;
-	struct mq_durable *d = mq_msg(message)->detail->durable;
-
-	mq_objects_del(r->a->j, d);
-	atomic64_sub(d->live, &r->a->j->live);
-	mq_entry_free(message);
-}
 
 /* -- queues ------------------------------------------------------------------ */
 
@@ -628,7 +435,8 @@ static int mq_recover_dead_letters_locked(struct mq_recovery *r)
 		if (err == -ENOENT)
 			x->q->opt.dead_letter[0] = '\0';
 		else if (err)
-			return mq_recover_refuse(r, err, "the dead_letter of its queue '%s' is not possible",
+			return mq_recover_refuse(r, err,
+						 "the dead_letter of its queue '%s' is not possible",
 						 x->q->name);
 	}
 	return 0;
@@ -736,10 +544,11 @@ static int mq_recover_begin(struct mq_recovery *r, u64 serial)
 	int err;
 
 	err = mq_attach_begin(a, serial);
+	if (err == -ENOSPC)
+		return mq_recover_refuse(r, err,
+					 "it has no free segment: mqctl journal check --salvage copies it");
 	if (err)
-		return mq_recover_refuse(r, err, err == -ENOSPC ?
-					 "it has no free segment: mqctl journal check --salvage copies it" :
-					 "it cannot be written");
+		return mq_recover_refuse(r, err, "it cannot be written");
 	mq_recover_join(r);
 	err = mq_recover_publish(r);
 	if (err) {

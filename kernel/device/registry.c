@@ -9,7 +9,6 @@
  * closed.
  */
 #include <linux/cdev.h>
-#include <linux/dcache.h>
 #include <linux/module.h>
 #include <linux/namei.h>
 #include <linux/path.h>
@@ -23,6 +22,7 @@
 #include "base/base.h"
 #include "base/compat.h"
 #include "device/define.h"
+#include "device/node.h"
 #include "device/registry.h"
 #include "journal/attach.h"
 #include "journal/journal.h"
@@ -37,6 +37,7 @@
 #include "queue/compact.h"
 #include "queue/dedup.h"
 #include "queue/due.h"
+#include "queue/heard.h"
 #include "queue/persist.h"
 #include "queue/lock.h"
 #include "queue/look.h"
@@ -379,49 +380,6 @@ static void mq_unlink_sources(struct mq_queue *q)
 	}
 }
 
-/*
- * Return what devtmpfs has of this name in @dir, or NULL. All that it has is in
- * the dentry cache.
- */
-static struct dentry *mq_node_find(struct dentry *dir, const char *name)
-{
-	struct qstr word = QSTR_INIT(name, strlen(name));
-
-	word.hash = full_name_hash(dir, name, word.len);
-	return d_lookup(dir, &word);
-}
-
-/*
- * Check the node of this name. The driver core does not say whether the node
- * could be made: it could not if there is a file of that name.
- *
- * @nodes is the file system that should have the node. If that is no devtmpfs,
- * or NULL, some other program makes nodes, at a time of its own, and there is
- * nothing to check.
- *
- * Return 0; EBUSY if there is another file; ENXIO if there is none.
- */
-static int mq_node_check(struct super_block *nodes, const char *name,
-			 dev_t devt)
-{
-	struct dentry *dir, *node = NULL;
-	const struct inode *inode;
-	int err = -ENXIO;
-
-	if (!nodes || strcmp(nodes->s_type->name, "devtmpfs"))
-		return 0;
-	dir = mq_node_find(nodes->s_root, "mq");
-	if (dir)
-		node = mq_node_find(dir, name);
-	inode = node ? d_inode(node) : NULL;
-	if (inode)
-		err = S_ISCHR(inode->i_mode) && inode->i_rdev == devt ?
-		      0 : -EBUSY;
-	dput(node);
-	dput(dir);
-	return err;
-}
-
 /* Give the queue its number and its device, with a node in @nodes. */
 static int mq_publish(struct mq_queue *q, struct super_block *nodes)
 {
@@ -531,7 +489,7 @@ static int mq_queue_settle_in(struct mq_queue *q, struct super_block *nodes)
 		err = mq_queue_publish_locked(q, nodes);
 		if (err) {
 			mq_unlink_dead_letter(q);
-			mq_persist_withdraw(q);
+			mq_heard_withdraw(q);
 		}
 	}
 	mutex_unlock(&mq_registry_lock);

@@ -3,6 +3,7 @@
  * Attaching a journal: its file is opened and read, and a new epoch begins in a
  * fresh segment. What is behind the end of the old one can never join it.
  */
+#include <linux/bits.h>
 #include <linux/mm.h>
 #include <linux/random.h>
 #include <linux/slab.h>
@@ -15,10 +16,13 @@
 #include "journal/writer.h"
 
 /* Bytes that are read at a time. */
-#define MQ_ATTACH_READ	(1 << 20)
+#define MQ_ATTACH_READ	BIT(20)
 
-/* The share of the places that messages may fill: three quarters. */
-#define MQ_JOURNAL_FILL(bytes)	((bytes) - (bytes) / 4)
+/* Return how much of the places messages may fill: three quarters. */
+static u64 mq_attach_fill(u64 bytes)
+{
+	return bytes - bytes / 4;
+}
 
 /* Read for the scan, which may want bytes that do not begin at a unit. */
 static int mq_attach_read(void *context, u64 at, void *to, u32 size)
@@ -222,7 +226,7 @@ static int mq_attach_shape(struct mq_attach *a, const char **why)
 	j->seed = mq_j_seed(&j->shape, j->epoch);
 	j->record_max = mq_log_record_max(&j->shape);
 	places = j->shape.count - min_t(u32, j->shape.count, MQ_LOG_RESERVE + 3);
-	j->capacity = MQ_JOURNAL_FILL(places * j->record_max);
+	j->capacity = mq_attach_fill(places * j->record_max);
 	return 0;
 }
 

@@ -317,7 +317,7 @@ struct mq_j_message {
  * In mq_j_gone.segment: segments before that one may have an older record of
  * what the queue is.
  */
-#define MQ_J_OR_BEFORE		(1ULL << 63)
+#define MQ_J_OR_BEFORE		0x8000000000000000ULL
 
 /**
  * struct mq_j_gone - a message or a queue that is gone

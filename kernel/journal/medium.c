@@ -190,7 +190,7 @@ static ssize_t mq_medium_io(struct mq_medium *s, u64 at, void *data, u32 size,
 }
 
 static int mq_medium_all(struct mq_medium *s, u64 at, void *data, u32 size,
-			bool writes)
+			 bool writes)
 {
 	ssize_t n = 0;
 

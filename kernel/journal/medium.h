@@ -5,7 +5,7 @@
 
 #include <linux/types.h>
 
-#include "base/compat.h"
+#include "base/compat_block.h"
 
 struct bio_vec;
 struct file;

@@ -16,6 +16,7 @@
 #include "queue/clock.h"
 #include "queue/dedup.h"
 #include "queue/due.h"
+#include "queue/heard.h"
 #include "queue/persist.h"
 #include "queue/lock.h"
 #include "queue/look.h"
@@ -157,13 +158,13 @@ static int mq_persist_room_locked(struct mq_queue *q, u64 bytes)
 	for (n = 0; n < MQ_PORTION; n++) {
 		struct mq_entry *e = mq_ready_lowest(&q->ready);
 
-		err = mq_persist_admit_locked(q, bytes);
+		err = mq_heard_admit_locked(q, bytes);
 		if (err == -EAGAIN)
-			mq_persist_full_locked(q);
+			mq_heard_full_locked(q);
 		if (err != -ENOSPC)
 			return err;
 		if (READ_ONCE(q->opt.overflow) != MQ_OVERFLOW_DROP_HEAD || !e) {
-			mq_persist_full_locked(q);
+			mq_heard_full_locked(q);
 			return mq_overflow(q, 1, bytes);
 		}
 		mq_overflow_drop_locked(q, e);
@@ -179,8 +180,8 @@ static int mq_persist_room_locked(struct mq_queue *q, u64 bytes)
  * Drops other messages to make room if the overflow option says so.
  *
  * Return: 0, ENODEV, EMSGSIZE, ENOSPC, EIO if the journal has failed, EAGAIN if
- * the sender has to wait, or EBUSY if more messages have to be dropped: the caller drops the lock, calls
- * mq_overflow_prepare() and tries again.
+ * the sender has to wait, or EBUSY if more messages have to be dropped: the caller
+ * drops the lock, calls mq_overflow_prepare() and tries again.
  */
 int mq_queue_admit_locked(struct mq_queue *q, const struct mq_msg *msg)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a queue tells its journal, and what it hears from it.
+ * What a queue tells its journal: heard.c has what it hears from it.
  *
  * A change of a message puts the message into mq_feed.dirty, once, however often
  * it changes until the journal takes it. The journal then gets the state that
@@ -26,14 +26,10 @@
 #include "memory/message.h"
 #include "memory/seen.h"
 #include "memory/text.h"
-#include "queue/bounds.h"
 #include "queue/clock.h"
-#include "queue/close.h"
 #include "queue/dedup.h"
 #include "queue/persist.h"
-#include "queue/lock.h"
 #include "queue/queue.h"
-#include "queue/state.h"
 
 /* How far the ceilings are ahead; they are raised when half of that is used. */
 #define MQ_IDS_AHEAD		BIT(20)
@@ -77,48 +73,6 @@ bool mq_persist_fits(const struct mq_queue *q, u64 bytes)
 	const struct mq_journal *j = q->feed.journal;
 
 	return likely(!j) || mq_persist_bytes(bytes) <= j->record_max;
-}
-
-/* Let senders look for room again. */
-static void mq_persist_look_locked(struct mq_queue *q)
-{
-	if (!q->feed.full)
-		return;
-	q->feed.full = false;
-	mq_queue_update_room_locked(q);
-	mq_freed_locked(q, 0, 0);
-}
-
-/*
- * Check whether the journal takes a message of @bytes. Return 0; EIO: it has
- * failed; ENOSPC: it has no room; or EAGAIN: ids have run out until it has
- * written that there are more.
- */
-int mq_persist_admit_locked(struct mq_queue *q, u64 bytes)
-{
-	struct mq_journal *j = q->feed.journal;
-
-	lockdep_assert_held(&q->lock);
-	if (READ_ONCE(j->error))
-		return -EIO;
-	if (unlikely(q->next_id >= q->feed.safe.next_id))
-		return -EAGAIN;
-	if (unlikely(!mq_journal_fits(j, mq_persist_cost(j, bytes))))
-		return -ENOSPC;
-	mq_persist_look_locked(q);
-	return 0;
-}
-
-/*
- * The journal has no room: the queue counts as full until the journal calls
- * mq_persist_room() or mq_persist_raise().
- */
-void mq_persist_full_locked(struct mq_queue *q)
-{
-	q->feed.full = true;
-	mq_queue_update_room_locked(q);
-	WRITE_ONCE(q->feed.journal->short_of_room, true);
-	mq_feed_say(&q->feed);
 }
 
 /* Count a message that was sent here, and its de-duplication id. */
@@ -227,15 +181,6 @@ void mq_persist_join(struct mq_queue *q, const struct mq_feed_ops *ops)
 	mq_feed_join(f->journal, f);
 	set_bit(MQ_FEED_DEFINE, &f->flags);
 	mq_feed_say(f);
-}
-
-/* The queue could not be made after all. */
-void mq_persist_withdraw(struct mq_queue *q)
-{
-	if (!q->feed.journal || q->feed.removed)
-		return;
-	mq_queue_close(q, true);
-	mq_persist_removed(q);
 }
 
 /* All messages of a queue that was removed are gone: so is the queue. */
@@ -354,48 +299,6 @@ bool mq_persist_ceilings(struct mq_feed *f, struct mq_ceilings *c)
 		c->delivered = f->asked.delivered + MQ_DELIVERIES_AHEAD;
 	spin_unlock(&q->lock);
 	return ids || deliveries;
-}
-
-/* Let receivers look again that found the ceiling of deliveries too low. */
-static void mq_persist_unbar_locked(struct mq_queue *q)
-{
-	if (!q->feed.behind)
-		return;
-	WRITE_ONCE(q->feed.behind, false);
-	q->became_ready += q->stat.ready;
-}
-
-void mq_persist_raise(struct mq_feed *f, const struct mq_ceilings *c)
-{
-	struct mq_queue *q = mq_feed_queue(f);
-
-	spin_lock(&q->lock);
-	f->safe = *c;
-	mq_persist_look_locked(q);
-	mq_persist_unbar_locked(q);
-	mq_unlock(q);
-}
-
-void mq_persist_room(struct mq_feed *f)
-{
-	struct mq_queue *q = mq_feed_queue(f);
-
-	spin_lock(&q->lock);
-	mq_persist_look_locked(q);
-	mq_unlock(q);
-}
-
-void mq_persist_failed(struct mq_feed *f)
-{
-	struct mq_queue *q = mq_feed_queue(f);
-
-	spin_lock(&q->lock);
-	q->feed.full = true;
-	mq_persist_look_locked(q);
-	mq_persist_unbar_locked(q);
-	mq_unlock(q);
-	/* For those that watch /sys/class/mq/NAME/journal_state. */
-	kobject_uevent(&q->dev.kobj, KOBJ_CHANGE);
 }
 
 /* Return how the journal of a queue is, in a word. */

@@ -47,6 +47,9 @@ TEST_F(queue, open_refuses_what_is_no_queue)
 	EXPECT_EQ(-ENOTTY, devmq_open(&q, "/dev/null", DEVMQ_OPEN_READ));
 	EXPECT_EQ(-ENOTTY, devmq_open(&q, "/dev/mq/", DEVMQ_OPEN_READ));
 	EXPECT_EQ(-ENOENT, devmq_open(&q, "/dev/mq/none", DEVMQ_OPEN_READ));
+	/* It has no journal. */
+	EXPECT_EQ(-EINVAL, devmq_open(&q, self->name, DEVMQ_OPEN_WRITE |
+				      DEVMQ_OPEN_SYNC));
 }
 
 /*

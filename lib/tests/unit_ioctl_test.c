@@ -601,6 +601,25 @@ TEST(any_number_of_settlements_goes)
 	EXPECT_EQ(DEVMQ_ACTION_RELEASE, seen[1].action);
 }
 
+static unsigned int flags_seen;
+
+static int sees_flags(unsigned long command, void *arg)
+{
+	flags_seen = ((struct devmq_settle *)arg)->flags;
+	return 0;
+}
+
+TEST(settling_waits_for_the_journal_if_the_queue_was_opened_so)
+{
+	kernel = sees_flags;
+	EXPECT_EQ(0, devmq_ack(&queue, 1));
+	EXPECT_EQ(0, flags_seen);
+	queue.sync = true;
+	EXPECT_EQ(0, devmq_ack(&queue, 1));
+	EXPECT_EQ(DEVMQ_SETTLE_SYNC, flags_seen);
+	queue.sync = false;
+}
+
 TEST_F(batch, every_action_has_what_belongs_to_it)
 {
 	static const uint64_t ids[] = { 5, 6, 7, 9 };

@@ -53,14 +53,18 @@
  *  ETIMEDOUT   the deadline passed with nothing to receive
  *  EINTR       a signal came while the call slept
  *  EMSGSIZE    sending: a message is larger than max_message_size or could
- *              never fit max_bytes; receiving: the next record is larger than
- *              the buffer (the member "need" then says how much it takes)
- *  ENOSPC      the queue is full and its overflow option says not to wait
+ *              never fit max_bytes or a segment of the journal; receiving: the
+ *              next record is larger than the buffer (the member "need" then
+ *              says how much it takes)
+ *  ENOSPC      the queue, or its journal, is full, and the queue's overflow
+ *              option says not to wait
  *  EDQUOT      the messages of all queues, or those of the caller, take as much
  *              memory as they may (max_total_bytes, max_user_bytes) and the
  *              queue's overflow option says not to wait; or there is none for
  *              the note of a settlement, for a command of io_uring that is to
  *              wait, or for one more open file
+ *  EIO         the queue's journal has failed: nothing can be sent, and what was
+ *              sent or settled before may not be on stable storage
  *  ENOMEM      the kernel, or the caller's memory cgroup, has no memory
  *  ENOENT      receiving by id: no message with that id is deferred
  *  ENODEV      the queue has been removed
@@ -75,6 +79,7 @@
  *  ECANCELED   io_uring: it was told to end, and nothing has happened
  *  EOPNOTSUPP  io_uring: a command that does not come this way
  *  ELOOP       a chain of dead-letter queues would close on itself
+ *  EXDEV       messages are to go to a queue that is not in the same journal
  *  EPERM, EACCES come from open(2): the node's mode decides who may do what
  */
 #ifndef _UAPI_LINUX_DEVMQ_H
@@ -821,10 +826,10 @@ struct devmq_journal_attach {
  *
  * For a descriptor of the control node. Writes what is not written yet, takes
  * the queues away, and lets go of the file, which has all of them. EBUSY: a
- * queue of it is open, or is the dead-letter queue of one that is not in this
- * journal. ENOENT: no such journal. EINTR: a signal came while it waited for the
- * disk; nothing was detached. With DEVMQ_JOURNAL_FORCE a journal that has failed
- * is detached, too; what it could not write is lost.
+ * queue of it is open. ENOENT: no such journal. EIO: it has failed. EINTR: a
+ * signal came while it waited for the disk; nothing was detached. With
+ * DEVMQ_JOURNAL_FORCE a journal that has failed is detached, too; what it could
+ * not write is lost.
  */
 struct devmq_journal_detach {
 	__u32		size;

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The messages of a journal that is being attached: see restore.c. */
+#ifndef MQ_DEVICE_RESTORE_H
+#define MQ_DEVICE_RESTORE_H
+
+#include <linux/compiler.h>
+#include <linux/list.h>
+#include <linux/types.h>
+
+struct mq_attach;
+struct mq_j_copy;
+struct mq_j_message;
+struct mq_queue;
+struct super_block;
+
+/**
+ * struct mq_recovered - a queue that is being made again
+ * @link: link in mq_recovery.queues
+ * @q: the queue
+ * @entries: its messages
+ * @serial: of the queue
+ * @version: of the record of what it is
+ * @delivered: messages below this id may have been delivered
+ * @old: it had been removed, and the crash came before that was written
+ * @published: it can be found
+ */
+struct mq_recovered {
+	struct list_head	link;
+	struct mq_queue		*q;
+	struct list_head	entries;
+	u64			serial;
+	u32			version;
+	u64			delivered;
+	bool			old;
+	bool			published;
+};
+
+/**
+ * struct mq_recovery - the recovery of a journal
+ * @a: the journal
+ * @nodes: the file system for the nodes of the queues
+ * @queues: its queues
+ * @origin: where the last dead letter came from
+ * @why: what is wrong, in words
+ * @size: bytes of @why
+ */
+struct mq_recovery {
+	struct mq_attach	*a;
+	struct super_block	*nodes;
+	struct list_head	queues;
+	struct mq_recovered	*origin;
+	char			*why;
+	size_t			size;
+};
+
+__printf(3, 4) int mq_recover_refuse(struct mq_recovery *r, int err,
+				     const char *fmt, ...);
+void *mq_recover_message(void *context, const struct mq_j_message *m,
+			 const struct mq_j_copy *copy);
+int mq_recover_state(void *context, void *message,
+		     const struct mq_j_copy *copy);
+void mq_recover_drop(void *context, void *message);
+
+#endif /* MQ_DEVICE_RESTORE_H */

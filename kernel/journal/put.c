@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Adding the records of a group to the log. */
+#include <linux/cred.h>
+#include <linux/string.h>
+
+#include "base/base.h"
+#include "journal/cleaner.h"
+#include "journal/log.h"
+#include "journal/objects.h"
+#include "journal/put.h"
+#include "memory/chunk.h"
+#include "memory/durable.h"
+#include "memory/text.h"
+
+/* Return the bytes of a state with what follows it, and the padding. */
+static u32 mq_put_state_size(const struct mq_change *c)
+{
+	return ALIGN(sizeof(c->s) + (c->origin ? c->origin->size : 0) +
+		     (c->note ? c->note->size : 0), 8);
+}
+
+static void mq_put_state(struct mq_change *c, struct mq_j_state *to)
+{
+	u8 *at = (u8 *)(to + 1);
+
+	c->s.serial = cpu_to_le64(c->d->serial);
+	c->s.version = cpu_to_le32(++c->d->version);
+	c->s.origin_size = c->origin ? c->origin->size : 0;
+	c->s.note_size = cpu_to_le16(c->note ? c->note->size : 0);
+	*to = c->s;
+	if (c->origin)
+		memcpy(at, c->origin->text, c->origin->size);
+	if (c->note)
+		memcpy(at + c->s.origin_size, c->note->text, c->note->size);
+}
+
+/* Write a whole message. */
+static int mq_put_message(struct mq_journal *j, struct mq_change *c)
+{
+	const struct mq_msg *m = c->m;
+	u32 copies = mq_put_state_size(c);
+	u32 meta = m->key_size + m->headers_size, payload = mq_msg_size(m);
+	struct mq_j_message *r;
+	u8 *at;
+
+	r = mq_log_add(j, MQ_J_HOT, sizeof(*r) + copies + meta + payload,
+		       MQ_J_MESSAGE);
+	if (IS_ERR(r))
+		return PTR_ERR(r);
+	c->d->serial = j->serial++;
+	r->time_ns = cpu_to_le64(m->time_ns);
+	r->uid = cpu_to_le32(from_kuid(&init_user_ns, c->sender.uid));
+	r->gid = cpu_to_le32(from_kgid(&init_user_ns, c->sender.gid));
+	r->pid = cpu_to_le32(c->sender.pid);
+	r->payload_size = cpu_to_le32(payload);
+	r->key_size = cpu_to_le16(m->key_size);
+	r->headers_size = cpu_to_le16(m->headers_size);
+	r->copies = cpu_to_le16(1);
+	r->copies_size = cpu_to_le32(copies);
+	at = (u8 *)(r + 1);
+	mq_put_state(c, (struct mq_j_state *)at);
+	at += copies;
+	memcpy(at, m + 1, meta);
+	memcpy(at + meta, (const u8 *)m + mq_msg_offset(m), payload);
+	mq_objects_body(j, c->d, j->streams[MQ_J_HOT].position,
+			ALIGN(le32_to_cpu(r->r.size), 8));
+	mq_objects_add(j, c->d);
+	return 0;
+}
+
+/* Write a new state of a message that the journal has. */
+static int mq_put_new_state(struct mq_journal *j, struct mq_change *c)
+{
+	u32 size = sizeof(struct mq_j_record) + mq_put_state_size(c);
+	struct mq_j_state_record *r;
+
+	r = mq_log_add(j, MQ_J_HOT, size, MQ_J_STATE);
+	if (IS_ERR(r))
+		return PTR_ERR(r);
+	mq_put_state(c, &r->s);
+	mq_objects_state(j, c->d, j->streams[MQ_J_HOT].position, ALIGN(size, 8));
+	return 0;
+}
+
+/* Write a change, and give back what it holds. */
+int mq_put_change(struct mq_journal *j, struct mq_feed *f,
+			 struct mq_change *c)
+{
+	int err;
+
+	c->s.queue = cpu_to_le64(f->serial);
+	if (READ_ONCE(j->error))
+		err = -EIO;
+	else if (c->d->size)
+		err = mq_put_new_state(j, c);
+	else
+		err = mq_put_message(j, c);
+	mq_chunk_put(c->chunk, MQ_CHUNK_ONE);
+	mq_text_put(c->origin);
+	mq_text_put(c->note);
+	return err;
+}
+
+int mq_put_dedup(struct mq_journal *j, struct mq_feed *f,
+			const struct mq_dedup_change *c)
+{
+	u32 size = sizeof(struct mq_j_dedup) + c->size;
+	struct mq_j_dedup *d = mq_log_add(j, MQ_J_HOT, size, MQ_J_DEDUP);
+	struct mq_segment *g;
+
+	if (IS_ERR(d))
+		return PTR_ERR(d);
+	d->queue = cpu_to_le64(f->serial);
+	d->id = c->d.id;
+	d->until_ns = c->d.until_ns;
+	memcpy(d + 1, c->bytes, c->size);
+	g = mq_log_segment(j, MQ_J_HOT);
+	g->dedups += ALIGN(size, 8);
+	g->dedup_until = max(g->dedup_until, le64_to_cpu(c->d.until_ns));
+	return 0;
+}
+
+/* Write what a queue is. */
+int mq_put_queue(struct mq_journal *j, struct mq_feed *f)
+{
+	struct mq_j_queue *q = (void *)j->scratch->definition;
+	void *to;
+	u32 size;
+
+	memset(q, 0, sizeof(*q));
+	f->ops->define(f, q);
+	size = sizeof(*q) + le16_to_cpu(q->name_size) +
+	       le16_to_cpu(q->options_size);
+	q->r.size = cpu_to_le32(size);
+	q->r.type = MQ_J_QUEUE;
+	q->serial = cpu_to_le64(f->serial);
+	q->version = cpu_to_le32(f->version + 1);
+	to = mq_log_add(j, MQ_J_HOT, size, MQ_J_QUEUE);
+	if (IS_ERR(to))
+		return PTR_ERR(to);
+	memcpy(to, q, size);
+	f->version++;
+	f->older = f->older || f->size;
+	j->segments[f->segment].live -= f->size;
+	f->segment = j->streams[MQ_J_HOT].position;
+	f->size = ALIGN(size, 8);
+	j->segments[f->segment].live += f->size;
+	return 0;
+}
+
+int mq_put_ceilings(struct mq_journal *j, struct mq_feed *f)
+{
+	struct mq_j_ceiling *c;
+
+	if (!f->ops->ceilings(f, &f->pending))
+		return 0;
+	c = mq_log_add(j, MQ_J_HOT, sizeof(*c), MQ_J_CEILING);
+	if (IS_ERR(c))
+		return PTR_ERR(c);
+	c->queue = cpu_to_le64(f->serial);
+	c->version = cpu_to_le64(f->ceiling + 1);
+	c->next_id = cpu_to_le64(f->pending.next_id);
+	c->delivered = cpu_to_le64(f->pending.delivered);
+	if (f->raised)
+		j->segments[f->ceiling_segment].live -= sizeof(*c);
+	f->raised = true;
+	f->ceiling++;
+	f->ceiling_segment = j->streams[MQ_J_HOT].position;
+	j->segments[f->ceiling_segment].live += sizeof(*c);
+	f->raises = true;
+	return 0;
+}
+
+/* Add a record for @n ends, for the caller to fill in and to count. */
+struct mq_j_end *mq_put_ends(struct mq_journal *j, u32 n)
+{
+	struct mq_j_end *e;
+
+	return mq_log_add(j, MQ_J_HOT, struct_size(e, gone, n), MQ_J_END);
+}
+
+/* Fill in one end, after its record was added: that may have moved the object. */
+void mq_put_gone(struct mq_journal *j, struct mq_j_gone *gone, u64 serial,
+			u64 segment)
+{
+	gone->serial = cpu_to_le64(serial);
+	gone->segment = cpu_to_le64(segment);
+	mq_clean_count_end(mq_log_segment(j, MQ_J_HOT), segment);
+}
