@@ -152,6 +152,54 @@ TEST_F(journal, retries_do_not_fill_the_journal)
 	EXPECT_LE(rounds - 50, self->look.record.failures);
 }
 
+/* Records of half a segment and more lie alone in theirs. */
+TEST_F(journal, large_records_do_not_overfill_the_journal)
+{
+	static char data[140000];
+	int i, n = 0;
+
+	KEEP(&self->queue, "overflow=reject");
+	OPEN(O_RDWR | O_NONBLOCK);
+	while (mq_write(self->fd, data, sizeof(data)) == sizeof(data))
+		n++;
+	EXPECT_LT(5, n);
+	for (i = 0; i < 60; i++) {
+		ASSERT_EQ(1, mq_purge(self->fd, i + 1, i + 1));
+		ASSERT_EQ(sizeof(data), mq_write(self->fd, data, sizeof(data)));
+		ASSERT_EQ(0, fsync(self->fd));
+	}
+	ASSERT_EQ(0, journal_info(&self->j, &self->info));
+	EXPECT_EQ(DEVMQ_JOURNAL_OK, self->info.state);
+}
+
+/* De-duplication ids take room, too, and what is forgotten gives it back. */
+TEST_F(journal, forgotten_ids_do_not_fill_the_journal)
+{
+	int rounds = mq_is_debug_kernel() ? 3000 : 30000, i;
+	char id[DEVMQ_KEY_MAX + 1];
+	struct devmq_send send;
+
+	KEEP(&self->queue, "dedup_window_ms=3600000 dedup_max=100");
+	OPEN(O_RDWR | O_NONBLOCK);
+	for (i = 0; i < rounds; i++) {
+		struct mq_batch batch = {};
+		char byte[8];
+
+		snprintf(id, sizeof(id), "%0250d", i);
+		mq_batch_add_message(&batch, &(struct mq_message){
+					     .text = "d", .dedup = id });
+		ASSERT_EQ(0, mq_send(self->fd, batch.data, batch.size, &send));
+		ASSERT_EQ(0, send.result);
+		mq_batch_free(&batch);
+		ASSERT_EQ(1, mq_read(self->fd, byte, sizeof(byte)));
+		if (!(i % 100))
+			ASSERT_EQ(0, fsync(self->fd));
+	}
+	ASSERT_EQ(0, journal_info(&self->j, &self->info));
+	EXPECT_EQ(DEVMQ_JOURNAL_OK, self->info.state);
+	EXPECT_GT(200000, self->info.live);
+}
+
 /* -- attaching ------------------------------------------------------------------- */
 
 TEST_F(journal, same_file_is_refused_by_any_name)

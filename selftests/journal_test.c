@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Queues that a journal keeps: what is there again after it was attached anew. */
+#include <signal.h>
+#include <sys/wait.h>
+
 #include "mq_test.h"
 #include "fixtures/journal.h"
+#include "helpers/process.h"
 
 #define SECOND	1000000000ULL
 
@@ -452,6 +456,134 @@ TEST_F(journal, purged_message_may_be_sent_again)
 	CRASH();
 	EXPECT_EQ(1, duplicate(self->fd, "b"));
 	EXPECT_EQ(0, duplicate(self->fd, "a"));
+}
+
+/* -- attached over and over ------------------------------------------------------ */
+
+/*
+ * The ends of messages, and de-duplication ids, are needed as long as a segment
+ * has the message: also those from before the journal was attached, and when
+ * segments are cleaned after that.
+ */
+TEST_F(journal, ends_outlive_another_attach)
+{
+	static char data[20000];
+	int i, k;
+
+	KEEP(&self->queue, "dedup_window_ms=3600000");
+	OPEN(O_RDWR | O_NONBLOCK);
+	ASSERT_EQ(0, mq_fill(self->fd, 20));
+	ASSERT_EQ(0, duplicate(self->fd, "a"));
+	ASSERT_EQ(0, fsync(self->fd));
+	for (i = 1; i <= 10; i++)
+		ASSERT_EQ(1, mq_purge(self->fd, i, i));
+	ASSERT_EQ(0, fsync(self->fd));
+	for (i = 0; i < 4; i++) {
+		CRASH();
+		/* Let the cleaner go through all that is older. */
+		for (k = 0; k < 400; k++) {
+			ASSERT_EQ(sizeof(data),
+				  mq_write(self->fd, data, sizeof(data)));
+			ASSERT_EQ(0, mq_stat(&self->queue, &self->stat));
+			ASSERT_EQ(1, mq_purge(self->fd, 22, UINT64_MAX));
+			if (!(k % 10))
+				ASSERT_EQ(0, fsync(self->fd));
+		}
+		EXPECT_EQ(11, mq_stat_of(&self->queue, ready));
+		EXPECT_EQ(1, duplicate(self->fd, "a"));
+	}
+	CRASH();
+	EXPECT_EQ(11, mq_stat_of(&self->queue, ready));
+	EXPECT_EQ(0, mq_get(self->fd, "m11"));
+}
+
+TEST_F(journal, what_is_over_when_it_is_attached_goes)
+{
+	KEEP(&self->queue, "ttl_ms=300");
+	OPEN(O_RDWR | O_NONBLOCK);
+	ASSERT_EQ(0, mq_fill(self->fd, 10));
+	ASSERT_EQ(11, MQ_SEND(self->fd, .text = "late", .delay_ns = 100000000,
+			      .ttl_ns = 100000000));
+	ASSERT_EQ(12, MQ_SEND(self->fd, .text = "stays", .ttl_ns = MQ_HOUR));
+	CLOSE();
+	ASSERT_EQ(0, journal_detach(&self->j));
+	self->attached = false;
+	usleep(600000);
+	ASSERT_EQ(0, journal_attach(&self->j));
+	self->attached = true;
+	OPEN(O_RDWR | O_NONBLOCK);
+	EXPECT_TRUE(mq_wait_until(mq_stat_of(&self->queue, ready) == 1));
+	EXPECT_EQ(0, mq_get(self->fd, "stays"));
+	AGAIN();
+	EXPECT_EQ(0, mq_stat_of(&self->queue, ready));
+}
+
+/* A group takes half a megabyte of one queue; an orderly end takes all. */
+TEST_F(journal, orderly_end_writes_the_whole_backlog)
+{
+	static char data[50000];
+	int i;
+
+	KEEP(&self->queue, "");
+	OPEN(O_RDWR | O_NONBLOCK);
+	for (i = 0; i < 30; i++)
+		ASSERT_EQ(sizeof(data), mq_write(self->fd, data, sizeof(data)));
+	AGAIN();
+	EXPECT_EQ(30, mq_stat_of(&self->queue, ready));
+}
+
+TEST_F(journal, dead_letters_go_back_to_where_they_died)
+{
+	KEEP(&self->other, "");
+	KEEP(&self->queue, "ack=manual dead_letter=%s", self->other.name);
+	OPEN(O_RDWR | O_NONBLOCK);
+	ASSERT_EQ(0, mq_fill(self->fd, 1));
+	ASSERT_EQ(0, mq_get(self->fd, "m1"));
+	ASSERT_EQ(1, mq_reject(self->fd, 1));
+	AGAIN();
+	int fd = mq_open(&self->other, O_RDWR);
+
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(1, mq_redrive(fd, 0, 0, -1, NULL));
+	close(fd);
+	EXPECT_EQ(0, mq_get(self->fd, "m1"));
+}
+
+/* Queues that are there as the journal is attached are tried at once. */
+TEST_F(journal, queues_are_whole_when_they_are_found)
+{
+	int i, status;
+	pid_t child;
+
+	KEEP(&self->queue, "");
+	OPEN(O_RDWR | O_NONBLOCK);
+	ASSERT_EQ(0, mq_fill(self->fd, 200));
+	CLOSE();
+	child = mq_fork();
+	if (!child) {
+		for (;;) {
+			int fd = mq_open(&self->queue, O_RDWR);
+			char byte;
+
+			if (fd < 0)
+				continue;
+			fcntl(fd, F_SETFL, O_NONBLOCK);
+			mq_put(fd, "x");
+			mq_read(fd, &byte, 1);
+			close(fd);
+		}
+	}
+	for (i = 0; i < 10; i++) {
+		while (journal_detach(&self->j))
+			usleep(1000);
+		self->attached = false;
+		ASSERT_EQ(0, journal_attach(&self->j));
+		self->attached = true;
+	}
+	kill(child, SIGKILL);
+	waitpid(child, &status, 0);
+	OPEN(O_RDWR | O_NONBLOCK);
+	EXPECT_LE(150, mq_stat_of(&self->queue, ready));
 }
 
 /* -- calls on queues in memory ------------------------------------------------------ */

@@ -29,7 +29,7 @@ static struct dentry *mq_node_find(struct dentry *dir, const char *name)
  * Return 0; EBUSY if there is another file; ENXIO if there is none.
  */
 int mq_node_check(struct super_block *nodes, const char *name,
-			 dev_t devt)
+		  dev_t devt)
 {
 	struct dentry *dir, *node = NULL;
 	const struct inode *inode;

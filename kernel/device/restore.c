@@ -65,7 +65,7 @@ static void mq_recover_where(struct mq_recovery *r, struct mq_durable *d,
 
 /* Set the state of a message. */
 int mq_recover_state(void *context, void *message,
-			    const struct mq_j_copy *copy)
+		     const struct mq_j_copy *copy)
 {
 	struct mq_recovery *r = context;
 	struct mq_entry *e = message;
@@ -126,7 +126,7 @@ static struct mq_entry *mq_recover_alloc(const struct mq_j_message *m,
 
 /* Make a message. */
 void *mq_recover_message(void *context, const struct mq_j_message *m,
-				const struct mq_j_copy *copy)
+			 const struct mq_j_copy *copy)
 {
 	struct mq_recovery *r = context;
 	struct mq_j_bytes key, headers, payload;

@@ -172,7 +172,7 @@ enum mq_j_types {
 };
 
 /* Serials, sequences and ids are below this. */
-#define MQ_J_NUMBER_MAX		(1ULL << 63)
+#define MQ_J_NUMBER_MAX		0x8000000000000000ULL
 
 /**
  * struct mq_j_record - what each record begins with

@@ -84,7 +84,7 @@ static int mq_put_new_state(struct mq_journal *j, struct mq_change *c)
 
 /* Write a change, and give back what it holds. */
 int mq_put_change(struct mq_journal *j, struct mq_feed *f,
-			 struct mq_change *c)
+		  struct mq_change *c)
 {
 	int err;
 
@@ -102,7 +102,7 @@ int mq_put_change(struct mq_journal *j, struct mq_feed *f,
 }
 
 int mq_put_dedup(struct mq_journal *j, struct mq_feed *f,
-			const struct mq_dedup_change *c)
+		 const struct mq_dedup_change *c)
 {
 	u32 size = sizeof(struct mq_j_dedup) + c->size;
 	struct mq_j_dedup *d = mq_log_add(j, MQ_J_HOT, size, MQ_J_DEDUP);
@@ -181,7 +181,7 @@ struct mq_j_end *mq_put_ends(struct mq_journal *j, u32 n)
 
 /* Fill in one end, after its record was added: that may have moved the object. */
 void mq_put_gone(struct mq_journal *j, struct mq_j_gone *gone, u64 serial,
-			u64 segment)
+		 u64 segment)
 {
 	gone->serial = cpu_to_le64(serial);
 	gone->segment = cpu_to_le64(segment);

@@ -523,10 +523,12 @@ static bool mq_writer_has_work(const struct mq_journal *j)
  */
 static void mq_writer_gather(struct mq_journal *j)
 {
+	ktime_t most = ns_to_ktime(j->flush_ns / 2);
+
 	if (j->released > 1)
 		wait_event_interruptible_hrtimeout(j->work,
-			mq_writer_awaited(j) >= j->released,
-			ns_to_ktime(j->flush_ns / 2));
+						   mq_writer_awaited(j) >=
+						   j->released, most);
 }
 
 static unsigned long mq_writer_delay(void)
@@ -546,8 +548,8 @@ static bool mq_writer_wait(struct mq_journal *j)
 	if (mq_writer_awaited(j))
 		mq_writer_gather(j);
 	else
-		wait_event_freezable_timeout(j->work,
-			mq_writer_is_urged(j), mq_writer_delay());
+		wait_event_freezable_timeout(j->work, mq_writer_is_urged(j),
+					     mq_writer_delay());
 	return true;
 }
 
