@@ -79,11 +79,12 @@ struct dump {
 	size_t		size;
 };
 
-/* Whether the option is as it is where nobody gives it; an owner: that it is root. */
+/* Whether an option is as it would be without being given; an owner: to root. */
 static bool is_default(const struct option_row *row, const char *value)
 {
-	return assignment_same(row->name, value, strcmp(row->kind, "creator") ?
-			       row->def : "0");
+	const char *def = strcmp(row->def, "creator") ? row->def : "0";
+
+	return assignment_same(row->name, value, def);
 }
 
 /* Whether a queue goes away by itself, and why. */
