@@ -141,11 +141,12 @@ const struct command cmd_journal_detach = {
 	.summary = "Let go of a journal: its queues go away",
 	.text =
 "Writes what is not written yet. The queues are in the journal, and there again\n"
-"when it is attached. If a program has one of them open, or if one is the\n"
-"dead-letter queue of a queue outside, nothing is done, unless --force is given:\n"
-"then programs get an error from their queues. A journal that has failed is\n"
-"detached with --force only; what it could not write is lost. If one of several\n"
-"cannot be detached, the others are nevertheless, and the exit status is 1.",
+"when it is attached. If a program has one of them open, nothing is done, unless\n"
+"--force is given: then programs get an error from their queues. A journal that\n"
+"has failed is detached with --force only; what it could not write is lost.\n"
+"\n"
+"With --all, if one cannot be detached, the others are nevertheless, and the exit\n"
+"status is 1.",
 	.opts = detach_opts,
 	.operands = { COMPLETES_JOURNAL },
 	.min = 0,
