@@ -11,60 +11,10 @@
 #include "args.h"
 #include "assignment.h"
 #include "complain.h"
-#include "facts.h"
-#include "options.h"
+#include "creation.h"
 #include "text.h"
 
-#define REASON_MAX	512
-
 #define OPT_EXIST_OK	(OPT_LONG + 0)
-
-static char *join_options(const struct args *args)
-{
-	char *options = NULL, *plain;
-	size_t size;
-	FILE *out;
-	int i;
-
-	out = open_memstream(&options, &size);
-	if (!out)
-		return NULL;
-	for (i = 1; i < args->count; i++) {
-		assignment_check(args, args->operands[i]);
-		plain = assignment_value(args, args->operands[i]);
-		fprintf(out, "%s%.*s=%s", i > 1 ? " " : "",
-			(int)strcspn(args->operands[i], "="),
-			args->operands[i], plain);
-		free(plain);
-	}
-	if (fclose(out)) {
-		free(options);
-		return NULL;
-	}
-	return options;
-}
-
-/* Without the module there are no queues. */
-static bool is_loaded(void)
-{
-	char **names;
-
-	if (devmq_list(&names) < 0)
-		return false;
-	free(names);
-	return true;
-}
-
-/* The module refused a command, or is not loaded. */
-static int complain_control(const char *name, int error, const char *what,
-			    const char *why)
-{
-	if (error == -ENOENT && !is_loaded())
-		return complain_open(name, error);
-	if (*why)
-		return complain(name, 0, "%s: %s", what, why);
-	return complain(name, error, "%s", what);
-}
 
 /* Is this the device file of a queue that exists? */
 static bool is_live(const struct stat *st)
@@ -106,140 +56,70 @@ static int remove_stale(const char *name)
 	return STATUS_DONE;
 }
 
-/* The first option of the command that the module does not have, to be freed. */
-static char *unknown_option(const struct args *args)
+/* The queue exists already: whether it has the options that were given. */
+static int compare(const struct creation *c)
 {
-	struct option_row row;
-	char *text;
-	int i;
+	char *differs;
+	int n = creation_compare(c, &differs);
 
-	for (i = 1; i < args->count; i++) {
-		const char *word = args->operands[i];
-		size_t size = strcspn(word, "=");
-		bool known = option_find(word, size, &text, &row) || !text;
-
-		free(text);
-		if (!known)
-			return strndup(word, size);
-	}
-	return NULL;
-}
-
-/* The module refused the command: an option is unknown, or a value is bad. */
-static int complain_create(const struct args *args, const char *name, int err,
-			   const char *why)
-{
-	struct guess guess;
-	char *unknown;
-
-	if (err == -EEXIST) {
-		complain_control(name, err, "cannot create", why);
-		return STATUS_EXISTS;
-	}
-	if (err != -EINVAL && err != -ERANGE && err != -ENAMETOOLONG &&
-	    err != -ELOOP && (err != -ENOENT || !is_loaded()))
-		return complain_control(name, err, "cannot create", why);
-	unknown = err == -EINVAL ? unknown_option(args) : NULL;
-	if (unknown) {
-		guess = (struct guess)GUESS(unknown);
-		option_guess(&guess);
-	}
-	complain(name, 0, "cannot create: %s%s", why,
-		 unknown ? guess_hint(&guess) : "");
-	free(unknown);
-	return STATUS_OPTION;
-}
-
-/* Compare two values: numbers by what they are, not by how they are written. */
-static bool same_value(const char *option, const char *a, const char *b)
-{
-	int base = !strcmp(option, "mode") ? 8 : 10;
-	char *end_a, *end_b;
-	unsigned long long x, y;
-
-	if (!strcmp(a, b))
-		return true;
-	x = strtoull(a, &end_a, base);
-	y = strtoull(b, &end_b, base);
-	return end_a != a && end_b != b && !*end_a && !*end_b && x == y;
-}
-
-/*
- * The queue exists already. Compare its options with those that were given, and
- * name all that differ.
- */
-static int compare_options(const struct args *args, const char *name)
-{
-	char value[COLUMN_VALUE_MAX], *plain, *option, *differs = NULL;
-	size_t size;
-	FILE *out = open_memstream(&differs, &size);
-	int i, n = 0, err = out ? 0 : -ENOMEM;
-
-	for (i = 1; !err && i < args->count; i++) {
-		plain = assignment_value(args, args->operands[i]);
-		option = strndup(args->operands[i],
-				 strcspn(args->operands[i], "="));
-		err = option ? option_value(name, option, value) : -ENOMEM;
-		if (!err && !same_value(option, plain, value))
-			fprintf(out, "%s%s is %s, not %s", n++ ? "; " : "",
-				option, value, plain);
-		free(option);
-		free(plain);
-	}
-	if (out)
-		fclose(out);
-	if (err)
-		err = complain(name, err, "it exists already; cannot compare "
-			       "its options");
-	else if (n)
-		complain(name, 0, "it exists already, and differs: %s", differs);
+	if (n < 0)
+		return complain(c->name, n, "it exists already; cannot compare "
+				"its options");
+	if (n)
+		complain(c->name, 0, "it exists already, and differs: %s", differs);
 	free(differs);
-	return err ? err : n ? STATUS_EXISTS : STATUS_DONE;
+	return n ? STATUS_EXISTS : STATUS_DONE;
 }
 
 /*
  * Create a queue. With @force, replace a file that is in the way; with @exist_ok,
  * accept a queue that has the options given.
  */
-static int create_queue(const struct args *args, const char *name,
-			const char *options, bool force, bool exist_ok)
+static int create_queue(const struct creation *c, bool force, bool exist_ok)
 {
-	char why[REASON_MAX] = "";
+	char why[CREATION_REASON_MAX] = "";
 	int err;
 
-	err = devmq_create(name, options, why, sizeof(why));
+	err = creation_try(c, why);
 	if (err == -EBUSY && force) {
-		if (remove_stale(name))
+		if (remove_stale(c->name))
 			return STATUS_FAILED;
-		err = devmq_create(name, options, why, sizeof(why));
+		err = creation_try(c, why);
 	}
 	if (err == -EBUSY && !force)
-		return complain(name, 0, "cannot create: %s (--force replaces "
+		return complain(c->name, 0, "cannot create: %s (--force replaces "
 				"it)", why);
 	if (err == -EEXIST && exist_ok)
-		return compare_options(args, name);
-	if (err)
-		return complain_create(args, name, err, why);
-	return STATUS_DONE;
+		return compare(c);
+	return err ? creation_complain(c, err, why) : STATUS_DONE;
 }
 
 static int run_create(struct args *args)
 {
 	bool force = false, exist_ok = false;
-	const char *name;
-	char *options;
-	int code, status;
+	struct creation c;
+	int code, i, status;
 
 	while ((code = args_next(args))) {
 		force = force || code == 'f';
 		exist_ok = exist_ok || code == OPT_EXIST_OK;
 	}
-	name = operand_queue(args, 0);
-	options = join_options(args);
-	if (!options)
-		return complain(name, -ENOMEM, "cannot create");
-	status = create_queue(args, name, options, force, exist_ok);
-	free(options);
+	c = (struct creation) {
+		.name = operand_queue(args, 0),
+		.words = args->operands + 1,
+		.values = calloc((size_t)args->count, sizeof(*c.values)),
+		.count = args->count - 1,
+	};
+	if (!c.values)
+		return complain(c.name, -ENOMEM, "cannot create");
+	for (i = 0; i < c.count; i++) {
+		assignment_check(args, c.words[i]);
+		c.values[i] = assignment_value(args, c.words[i]);
+	}
+	status = create_queue(&c, force, exist_ok);
+	for (i = 0; i < c.count; i++)
+		free(c.values[i]);
+	free(c.values);
 	return status;
 }
 
@@ -278,16 +158,16 @@ const struct command cmd_create = {
 
 static int remove_queue(const char *name, bool force)
 {
-	char why[REASON_MAX] = "";
+	char why[CREATION_REASON_MAX] = "";
 	int err;
 
 	err = devmq_remove(name, force, why, sizeof(why));
-	if (!err || (force && err == -ENOENT && is_loaded()))
+	if (!err || (force && err == -ENOENT && creation_loaded()))
 		return STATUS_DONE;
 	if (err == -ENOTEMPTY)
 		return complain(name, 0, "cannot remove: it still stores "
 				"messages (-f removes them as well)");
-	return complain_control(name, err, "cannot remove", why);
+	return creation_complain_control(name, err, "cannot remove", why);
 }
 
 static int run_rm(struct args *args)

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Journals that the module uses: journal attach, detach, ls. */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <libgen.h>
 #include <stdio.h>
@@ -10,32 +9,14 @@
 
 #include "args.h"
 #include "complain.h"
-#include "journal_file.h"
 #include "journal_names.h"
+#include "journal_use.h"
 #include "json.h"
 #include "table.h"
 #include "text.h"
 #include "units.h"
 
-#define REASON_MAX	512
 #define ENDING		".journal"
-
-/* The module refused, or is not loaded. */
-static int complain_module(const char *subject, int err, const char *what,
-			   const char *why)
-{
-	char **names;
-	int n = err == -ENOENT ? devmq_list(&names) : 0;
-
-	if (n == -ENOENT)
-		return complain(subject, 0, "%s: the devmq module is not loaded",
-				what);
-	if (n > 0)
-		free(names);
-	if (*why)
-		return complain(subject, 0, "%s: %s", what, why);
-	return complain(subject, err, "%s", what);
-}
 
 /* The name of a journal: that which is given, or made of its file's. */
 static void choose_name(const struct args *args, char name[DEVMQ_NAME_MAX + 1])
@@ -59,30 +40,20 @@ static void choose_name(const struct args *args, char name[DEVMQ_NAME_MAX + 1])
 
 static int run_attach(struct args *args)
 {
-	char name[DEVMQ_NAME_MAX + 1], why[REASON_MAX] = "";
+	char name[DEVMQ_NAME_MAX + 1];
 	struct devmq_journal_attach result;
-	struct journal_file file;
-	int err, status;
+	int status;
 
 	while (args_next(args))
 		;
 	choose_name(args, name);
-	status = journal_file_open(&file, args->operands[0], O_RDWR);
+	status = journal_use_attach(name, args->operands[0], &result);
 	if (status)
 		return status;
-	err = devmq_journal_attach(name, file.fd, &result, sizeof(result), why,
-				   sizeof(why));
-	status = journal_file_close(&file, STATUS_DONE);
-	if (err == -EUCLEAN) {
-		complain(file.path, 0, "cannot attach: %s", why);
-		return STATUS_DAMAGED;
-	}
-	if (err)
-		return complain_module(file.path, err, "cannot attach", why);
 	printf("queues %llu\nmessages %llu\n", result.queues, result.messages);
 	if (result.cut)
 		printf("cut %llu\n", result.cut);
-	return status;
+	return STATUS_DONE;
 }
 
 static const struct opt attach_opts[] = { OPTS_END };
@@ -105,24 +76,59 @@ const struct command cmd_journal_attach = {
 	.max = 2,
 };
 
-static int run_detach(struct args *args)
+static int detach(const char *name, unsigned int flags)
 {
-	const char *name;
-	char why[REASON_MAX] = "";
-	unsigned int flags = 0;
-	int err;
+	char why[JOURNAL_REASON_MAX] = "";
+	int err = devmq_journal_detach(name, flags, why, sizeof(why));
 
-	while (args_next(args))
-		flags = DEVMQ_JOURNAL_FORCE;
-	name = args->operands[0];
-	if (devmq_check_name(name))
-		usage(args, "'%s' is not a journal's name " NAME_RULE, name);
-	err = devmq_journal_detach(name, flags, why, sizeof(why));
-	return err ? complain_module(name, err, "cannot detach", why) :
+	return err ? journal_use_complain(name, err, "cannot detach", why) :
 		     STATUS_DONE;
 }
 
+/* No module, or one without journals, has none to detach. */
+static int detach_all(unsigned int flags)
+{
+	struct devmq_journal_info *infos;
+	int n = devmq_journal_list(&infos, sizeof(*infos));
+	int i, status = STATUS_DONE;
+
+	if (n == -ENOENT || n == -ENOTTY)
+		return STATUS_DONE;
+	if (n < 0)
+		return journal_use_complain(NULL, n, "cannot list journals", "");
+	for (i = n - 1; i >= 0; i--) {
+		if (detach(infos[i].name, flags))
+			status = STATUS_FAILED;
+	}
+	free(infos);
+	return status;
+}
+
+static int run_detach(struct args *args)
+{
+	unsigned int flags = 0;
+	bool all = false;
+	int code;
+
+	while ((code = args_next(args))) {
+		if (code == 'f')
+			flags = DEVMQ_JOURNAL_FORCE;
+		all = all || code == 'a';
+	}
+	if (all && args->count)
+		usage(args, "--all and NAME exclude each other");
+	if (all)
+		return detach_all(flags);
+	if (!args->count)
+		usage(args, "too few operands: %s", args->command->synopsis);
+	if (devmq_check_name(args->operands[0]))
+		usage(args, "'%s' is not a journal's name " NAME_RULE,
+		      args->operands[0]);
+	return detach(args->operands[0], flags);
+}
+
 static const struct opt detach_opts[] = {
+	{ 'a', "all", NULL, "all journals, the last attached first" },
 	{ 'f', "force", NULL,
 	  "even if its queues are open, or if it has failed" },
 	OPTS_END
@@ -131,16 +137,19 @@ static const struct opt detach_opts[] = {
 const struct command cmd_journal_detach = {
 	.name = "journal detach",
 	.run = run_detach,
-	.synopsis = "[-f] NAME",
+	.synopsis = "[-f] NAME | -a",
 	.summary = "Let go of a journal: its queues go away",
 	.text =
 "Writes what is not written yet. The queues are in the journal, and there again\n"
 "when it is attached. If a program has one of them open, nothing is done, unless\n"
 "--force is given: then programs get an error from their queues. A journal that\n"
-"has failed is detached with --force only; what it could not write is lost.",
+"has failed is detached with --force only; what it could not write is lost.\n"
+"\n"
+"With --all, if one cannot be detached, the others are nevertheless, and the exit\n"
+"status is 1.",
 	.opts = detach_opts,
 	.operands = { COMPLETES_JOURNAL },
-	.min = 1,
+	.min = 0,
 	.max = 1,
 };
 
@@ -258,7 +267,7 @@ static int run_ls(struct args *args)
 		return complain(NULL, 0, "cannot list journals: the module that "
 				"is loaded has none");
 	if (n < 0)
-		return complain_module(NULL, n, "cannot list journals", "");
+		return journal_use_complain(NULL, n, "cannot list journals", "");
 	err = l.json ? print_array(infos, n) : print_table(infos, n, &l);
 	free(infos);
 	return err ? complain_output(NULL, err, "cannot write the list") :

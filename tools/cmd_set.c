@@ -10,8 +10,7 @@
 #include "columns.h"
 #include "complain.h"
 #include "facts.h"
-#include "options.h"
-#include "text.h"
+#include "setting.h"
 
 static const struct opt no_opts[] = { OPTS_END };
 
@@ -36,29 +35,6 @@ static int print_option(const char *name, const char *option, bool with_name)
 	return 0;
 }
 
-/* -ENOENT means the queue or the option. Every queue has a type. */
-static int complain_option(const char *name, const char *option, int error,
-			   const char *what)
-{
-	char value[COLUMN_VALUE_MAX];
-	struct guess guess;
-
-	if (error == -ENOENT &&
-	    devmq_get_option(name, "type", value, sizeof(value)) < 0)
-		return complain_open(name, error);
-	if (error == -ENOENT) {
-		const struct column *c;
-
-		guess = (struct guess)GUESS(option);
-		for (c = columns; c->name; c++)
-			guess_try(&guess, c->name);
-		complain(name, 0, "%s %s: no such option%s", what, option,
-			 guess_hint(&guess));
-		return STATUS_OPTION;
-	}
-	return complain(name, error, "%s %s", what, option);
-}
-
 static int print_all_options(const char *name)
 {
 	const struct column *c;
@@ -71,8 +47,8 @@ static int print_all_options(const char *name)
 		if (err == -ENOENT && strcmp(c->name, "type") != 0)
 			continue;
 		if (err)
-			return complain_option(name, c->name, err,
-					       "cannot read");
+			return setting_complain(name, c->name, err,
+						"cannot read");
 	}
 	return STATUS_DONE;
 }
@@ -89,8 +65,8 @@ static int run_get(struct args *args)
 	for (i = 1; i < args->count; i++) {
 		err = print_option(name, args->operands[i], false);
 		if (err)
-			return complain_option(name, args->operands[i], err,
-					       "cannot read");
+			return setting_complain(name, args->operands[i], err,
+						"cannot read");
 	}
 	return STATUS_DONE;
 }
@@ -111,90 +87,21 @@ const struct command cmd_get = {
 	.max = -1,
 };
 
-/* Why a value that the option can have was refused; NULL: it cannot have it. */
-static const char *why_not(const char *name, const char *option,
-			   const char *value, int error)
-{
-	char old[COLUMN_VALUE_MAX];
-
-	if (error == -ELOOP)
-		return "the dead would go round in a circle";
-	if (error == -ENOENT && !strcmp(option, "dead_letter") &&
-	    devmq_get_option(name, option, old, sizeof(old)) > 0)
-		return "no such queue";
-	if (error != -EINVAL)
-		return NULL;
-	if (!strcmp(option, "overflow") && !strcmp(value, "dead-letter"))
-		return "the queue has no dead_letter";
-	if (!strcmp(option, "dead_letter") && !strcmp(value, "none"))
-		return "overflow=dead-letter needs one";
-	if (!strcmp(option, "dead_letter") && !devmq_check_name(value))
-		return "it has order=key or fairness, so it cannot take "
-		       "the dead";
-	return NULL;
-}
-
-/* The option cannot be written: by nobody, or not by this user. */
-static int complain_fixed(const char *name, const char *option)
-{
-	struct option_row row;
-	char *text;
-	bool fixed = option_find(option, strlen(option), &text, &row) &&
-		     !strcmp(row.live, "fixed");
-
-	free(text);
-	if (find_column(option) && find_column(option)->counter) {
-		complain(name, 0, "cannot set %s: it is a counter", option);
-		return STATUS_OPTION;
-	}
-	if (!fixed)
-		return complain(name, -EACCES, "cannot set %s", option);
-	complain(name, 0, "cannot set %s: it is fixed when a queue is created",
-		 option);
-	return STATUS_OPTION;
-}
-
-static int complain_value(const char *name, const char *option,
-			  const char *value, int err)
-{
-	struct option_row row = { .bounds = NULL };
-	char *text;
-	bool found = option_find(option, strlen(option), &text, &row);
-
-	complain(name, 0, "cannot set %s: %s is %s%s%s", option, value,
-		 err == -ERANGE ? "out of bounds" : "not a value of it",
-		 found ? ", which are " : "", found ? row.bounds : "");
-	free(text);
-	return STATUS_OPTION;
-}
-
 static int set_option(const struct args *args, const char *name,
 		      const char *word)
 {
 	size_t size = strcspn(word, "=");
 	char *value = assignment_value(args, word);
 	char *option = strndup(word, size);
-	const char *why = NULL;
-	int err;
+	int status;
 
-	err = option ? devmq_set_option(name, option, value) : -ENOMEM;
-	if (err && option)
-		why = why_not(name, option, value, err);
-	if (why) {
-		complain(name, 0, "cannot set %s=%s: %s", option,
-			 word + size + 1, why);
-		err = STATUS_OPTION;
-	} else if (err == -EACCES) {
-		err = complain_fixed(name, option);
-	} else if (err == -EINVAL || err == -ERANGE) {
-		err = complain_value(name, option, word + size + 1, err);
-	} else if (err) {
-		err = complain_option(name, option ? option : word, err,
-				      "cannot set");
-	}
+	if (option)
+		status = setting_change(name, option, value, word + size + 1);
+	else
+		status = complain(name, -ENOMEM, "cannot set %s", word);
 	free(option);
 	free(value);
-	return err;
+	return status;
 }
 
 static int run_set(struct args *args)

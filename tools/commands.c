@@ -37,6 +37,8 @@ const struct command *const commands[] = {
 	&cmd_journal_ls,
 	&cmd_journal_info,
 	&cmd_journal_check,
+	&cmd_apply,
+	&cmd_dump,
 	&cmd_options,
 	&cmd_help,
 	NULL,
@@ -145,8 +147,8 @@ void show_overview(const char *group)
 	     "  -V, --version  show the version\n\n"
 	     "Sizes may end in K, M or G, durations end in ms, s, m, h or d.\n"
 	     "Exit status: 0 done, 1 failed, 2 wrong usage, 3 nothing there\n"
-	     "or it would have had to wait, 4 create: it exists already, 5 no such\n"
-	     "option of a queue, or not a value of it, 6 consume: something failed,\n"
+	     "or it would have had to wait, 4 it exists already, or is another one, 5 no\n"
+	     "such option of a queue, or not a value of it, 6 consume: something failed,\n"
 	     "7 journal: it is damaged.");
 }
 

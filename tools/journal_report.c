@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "complain.h"
 #include "journal_names.h"
@@ -63,24 +65,41 @@ int journal_report_read(const struct journal_file *file, struct mq_j_log *log,
 	return err ? complain_read(file, log, err) : STATUS_DONE;
 }
 
-static bool super_is_valid(const struct journal_file *file, u64 at)
+static bool read_super(const struct journal_file *file, u64 at,
+		       struct mq_j_shape *shape)
 {
-	struct mq_j_shape shape;
 	struct mq_j_super s;
 
 	return !file->source.read(file->source.context, at, &s, sizeof(s)) &&
-	       !mq_j_super_check(&s, &shape);
+	       !mq_j_super_check(&s, shape);
 }
 
 const char *journal_report_super(const struct journal_file *file)
 {
-	bool first = super_is_valid(file, 0);
-	bool copy = super_is_valid(file, MQ_J_COPY);
+	struct mq_j_shape shape;
+	bool first = read_super(file, 0, &shape);
+	bool copy = read_super(file, MQ_J_COPY, &shape);
 
 	if (first == copy)
 		return NULL;
 	return first ? "the copy of the superblock is not valid" :
 		       "the superblock is not valid, its copy is";
+}
+
+int journal_report_uuid(const char *path, unsigned char uuid[16])
+{
+	struct journal_file file;
+	struct mq_j_shape shape;
+	int status = journal_file_open(&file, path, O_RDONLY);
+
+	if (status)
+		return status;
+	if (read_super(&file, 0, &shape) || read_super(&file, MQ_J_COPY, &shape))
+		memcpy(uuid, shape.uuid, sizeof(shape.uuid));
+	else
+		status = STATUS_NOTHING;
+	journal_file_close(&file, STATUS_DONE);
+	return status;
 }
 
 u64 journal_report_torn(const struct mq_j_log *log)

@@ -17,6 +17,12 @@ int journal_report_read(const struct journal_file *file, struct mq_j_log *log,
 /* What is wrong with one of the two superblocks, when the other is valid; or NULL. */
 const char *journal_report_super(const struct journal_file *file);
 
+/*
+ * Which journal a file has. Returns an exit status: STATUS_NOTHING, with nothing said,
+ * if no superblock of it is valid.
+ */
+int journal_report_uuid(const char *path, unsigned char uuid[16]);
+
 /* Bytes that a crash has torn. */
 u64 journal_report_torn(const struct mq_j_log *log);
 

@@ -9,4 +9,4 @@ function __mqctl_complete
 end
 
 complete -c mqctl -f -a '(__mqctl_complete)'
-complete -c mqctl -n '__fish_seen_subcommand_from consume journal' -F
+complete -c mqctl -n '__fish_seen_subcommand_from consume journal apply' -F

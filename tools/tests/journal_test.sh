@@ -79,6 +79,18 @@ test_help_of_commands()
 		mq journal "$c" a b c
 		expect 2 '' "journal $c: too many operands: *"
 	done
+	mq journal detach --all a
+	expect 2 '' 'journal detach: --all and NAME exclude each other *'
+}
+
+# Without the module none is attached.
+test_detach_of_all_without_the_module()
+{
+	[ ! -e /dev/mq/control ] || skip "the module is loaded"
+	mq journal detach --all
+	expect 0
+	mq journal detach a
+	expect 1 '' 'a: cannot detach: the devmq module is not loaded'
 }
 
 test_completion()

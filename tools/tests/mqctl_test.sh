@@ -460,7 +460,7 @@ test_stat()
 		"$(head -n 4 "$T/out" | tr -s ' \n' ' ' | sed 's/ $//')"
 	grep -Eqx 'max_bytes +3145728' "$T/out" || fail "max_bytes"
 	grep -Eqx 'ready +1' "$T/out" || fail "ready"
-	expect_same 60 "$(wc -l <"$T/out")" "lines"
+	expect_same 61 "$(wc -l <"$T/out")" "lines"
 	expect_same '' "$(awk 'NF != 2' "$T/out")" "lines that are not two words"
 	mq stat "$P.none"
 	expect 1 '' "$P.none: no such queue"
@@ -566,6 +566,7 @@ lease_ms=0
 max_deliveries=20
 max_dead=65536
 dead_letter=none
+journal=none
 on_expiry=drop
 dead_ttl_ms=0
 retry_ms=0

@@ -7,7 +7,7 @@
 . "$(dirname "$0")/ktap.sh"
 
 commands="create rm ls stat get set send recv consume peek purge redrive settle
-	release reject move call reply extend options help"
+	release reject move call reply extend apply dump options help"
 
 test_help()
 {
@@ -371,6 +371,93 @@ test_words_of_options_are_checked()
 	expect 2 '' "redrive: --id: '7-3' is not an id or a range *"
 	mq consume q --null -- true
 	expect 2 '' 'consume: --null is for --batch *'
+}
+
+# conf TEXT: write $T/conf.
+conf() { printf '%s\n' "$@" >"$T/conf"; }
+
+# bad STATUS LINE WHAT: apply finds a fault in that line of $T/conf.
+bad()
+{
+	mq apply "$T/conf"
+	expect "$1" '' "$T/conf:$2: $3"
+}
+
+test_lines_for_apply_are_checked()
+{
+	local long
+
+	long=$(printf '%064d' 0)
+	mq apply "$T/nosuch"
+	expect 1 '' "$T/nosuch: cannot open: No such file or directory"
+	conf '' '# a comment' $' \t ' $'\t# another'
+	mq apply "$T/conf"
+	expect 0
+	conf '# nothing is removed' 'remove a'
+	bad 2 2 "'remove': a line is journal NAME FILE or create NAME *"
+	conf create
+	bad 2 1 "a queue's name is missing"
+	for name in a/b . control none "$long" 'ä'; do
+		conf "create $name"
+		bad 2 1 "'$name' is not a queue's name (*"
+		conf "journal $name /j"
+		bad 2 1 "'$name' is not a journal's name (*"
+	done
+	conf 'create a eof'
+	bad 2 1 "'eof' is not option=value"
+	conf 'create a =never'
+	bad 2 1 "'=never' is not option=value"
+	conf $'create a eof=never\r'
+	bad 2 1 "'eof=never?' has a character that no option has"
+	conf 'create a eof=never order=key eof=empty'
+	bad 2 1 "option 'eof' is given twice"
+	conf 'create a max_byte=1'
+	bad 5 1 "no option 'max_byte', did you mean 'max_bytes'?"
+	conf 'create a max_bytes=1T'
+	bad 5 1 "'max_bytes=1T': not a size such as *"
+	conf 'create a ttl_ms=0.5ms'
+	bad 5 1 "'ttl_ms=0.5ms': not a whole number of *"
+	conf 'create a uid=no-such-user'
+	bad 5 1 "'uid=no-such-user': no such user"
+	conf journal
+	bad 2 1 "a journal's name is missing"
+	conf 'journal j'
+	bad 2 1 "journal j: '' is not an absolute path"
+	conf 'journal j  j.journal '
+	bad 2 1 "journal j: 'j.journal' is not an absolute path"
+	printf 'create a\0b\n' >"$T/conf"
+	bad 2 1 'the line has a zero byte'
+}
+
+test_names_for_apply_come_once()
+{
+	conf 'create a' 'journal a /var/a b' 'create b' 'create a eof=never'
+	bad 2 4 "a is in $T/conf:1 already"
+	conf 'journal a /j' 'journal a /k'
+	bad 2 2 "a is in $T/conf:1 already"
+	conf 'journal a /var/a b' $'journal b \t/var/a b '
+	bad 2 2 "/var/a b is in $T/conf:1 already"
+	conf 'create a'
+	mq apply "$T/conf" "$T/conf"
+	expect 2 '' "$T/conf:1: a is in $T/conf:1 already"
+}
+
+# The exit status is that of the first fault.
+test_all_lines_for_apply_are_checked()
+{
+	conf 'create a max_bytes=x' 'create b' 'frobnicate'
+	mq apply "$T/conf"
+	expect_same 5 "$status" status
+	expect_same 2 "$(wc -l <"$T/err")" lines
+	grep -q "conf:3: 'frobnicate'" "$T/err" || fail "line 3"
+}
+
+test_dump_takes_nothing()
+{
+	mq dump a
+	expect 2 '' "dump: too many operands: 'a' *"
+	mq apply --dry=x
+	expect 2 '' 'apply: --dry-run takes no value *'
 }
 
 test_settle_usage()
