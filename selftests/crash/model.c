@@ -154,6 +154,9 @@ static void told_settle(struct model *m, const struct crash_event *e)
 		k->dies = true;
 	if (e->action == DEVMQ_ACTION_REJECT)
 		k->redriven = false;
+	/* That undoes the delivery. */
+	if (e->action == DEVMQ_ACTION_RELEASE)
+		k->taken = false;
 	may_go(m, k);
 }
 
