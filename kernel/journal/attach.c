@@ -193,11 +193,16 @@ static void mq_attach_segments(struct mq_attach *a)
 	for (i = 0; i < j->shape.count; i++) {
 		const struct mq_j_segment_info *s = &a->log.segments[i];
 
-		j->segments[i].first_end = U64_MAX;
 		if (!s->sequence) {
 			j->places++;
 			continue;
 		}
+		/*
+		 * Which ends it has, and which de-duplication ids, was not
+		 * counted: it has to be read before it is left out.
+		 */
+		j->segments[i].first_end = 0;
+		j->segments[i].last_end = U64_MAX;
 		j->segments[i].sequence = s->sequence;
 		j->segments[i].state = MQ_SEGMENT_CLOSED;
 	}
