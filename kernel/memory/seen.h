@@ -19,6 +19,8 @@ struct mq_payer;
  * @hash: hash of the de-duplication id, by which mq_dedup.tree is sorted
  * @id: id of the message
  * @time: when the message was sent, CLOCK_BOOTTIME
+ * @seq: the journal must not have it before the change of the queue with this
+ *	number, by which it has the message
  * @payer: the payer of this memory
  * @taken: the journal may have a record of it
  * @forgotten: it was forgotten before its time, and the journal has to know
@@ -35,6 +37,7 @@ struct mq_seen {
 	u64			hash;
 	u64			id;
 	u64			time;
+	u64			seq;
 	struct mq_payer		*payer;
 	bool			taken;
 	bool			forgotten;

@@ -76,6 +76,7 @@ static void mq_forget_early(struct mq_queue *q, struct mq_seen *s)
 		return;
 	list_del(&s->list);
 	s->forgotten = true;
+	s->seq = q->feed.seq;
 	list_add_tail(&s->dirty, &q->feed.dedups);
 	mq_feed_say(&q->feed);
 }
@@ -181,6 +182,8 @@ bool mq_dedup_add_locked(struct mq_queue *q, struct mq_seen *s, u64 id)
 	rb_add_cached(&s->number, &q->dedup.numbers, mq_number_less);
 	q->dedup.count++;
 	if (unlikely(q->feed.journal)) {
+		/* The message is the next change. */
+		s->seq = q->feed.seq + 1;
 		list_add_tail(&s->dirty, &q->feed.dedups);
 		mq_feed_say(&q->feed);
 	}

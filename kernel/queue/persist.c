@@ -453,6 +453,10 @@ static void mq_persist_describe_dedup(struct mq_queue *q, struct mq_seen *s,
 	memcpy(c->bytes, s->bytes, c->size);
 }
 
+/*
+ * An id without its message would be worse than none: after a crash its sender,
+ * who was told nothing, would find that it had been sent.
+ */
 u32 mq_persist_take_dedups(struct mq_feed *f, struct mq_dedup_change *c)
 {
 	struct mq_queue *q = mq_feed_queue(f);
@@ -462,7 +466,7 @@ u32 mq_persist_take_dedups(struct mq_feed *f, struct mq_dedup_change *c)
 
 	spin_lock(&q->lock);
 	list_for_each_entry_safe(s, next, &f->dedups, dirty) {
-		if (n == MQ_CHANGES)
+		if (n == MQ_CHANGES || s->seq > f->last)
 			break;
 		mq_persist_describe_dedup(q, s, &c[n++]);
 		list_del_init(&s->dirty);
