@@ -453,6 +453,12 @@ static int mq_group_add(struct mq_journal *j, struct list_head *feeds)
 			mq_feed_say(f);
 		err = err ?: min(ret, 0);
 	}
+	/*
+	 * A message whose change belongs to the group may have ended before the
+	 * change was taken. Who waits for the change, as of a reject, must not
+	 * find it undone after a crash.
+	 */
+	err = err ?: mq_group_ends(j, llist_del_all(&j->ended));
 	list_for_each_entry(f, feeds, taken)
 		if (!err && f->ends && !list_empty(&f->link))
 			err = mq_group_queue_end(j, f);
