@@ -187,4 +187,10 @@ static inline uint32_t crash_note(const struct crash_payload *p, char *to)
 	return snprintf(to, CRASH_KEY, "note-%u.%u", p->producer, p->number);
 }
 
+/*
+ * A message in words: queue, id, state, priority, failures, reason, producer,
+ * number, bytes.
+ */
+#define CRASH_LINE	"%s id %llu state %u priority %u failures %u reason %u message %u.%u bytes %u"
+
 #endif /* MQ_CRASH_H */

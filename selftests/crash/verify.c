@@ -332,7 +332,6 @@ int verify(struct model *m, const struct mq_j_source *source, char *why,
 	int err;
 
 	mark++;
-	verify_totals.states++;
 	err = mq_j_log_open(&log, source) ?: journal_read(&log, &l.c);
 	if (!m->ready && err == -EMEDIUMTYPE) {
 		/* It was being made. */

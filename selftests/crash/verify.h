@@ -15,7 +15,6 @@ int verify(struct model *m, const struct mq_j_source *source, char *why,
 
 /* Numbers for the report. */
 struct verify_totals {
-	uint64_t	states;
 	uint64_t	messages;	/* found */
 	uint64_t	required;	/* of messages that had to be there */
 	uint64_t	ended;		/* of those that must not be there */

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * work DISK SECONDS PHASES SEED: use queues with a journal on a disk, and tell
+ * work run DISK SECONDS PHASES SEED: use queues with a journal on a disk, and tell
  * the judge what happens. Runs in the machine.
  *
  * In each phase several processes send, receive and settle, until they are
  * killed in the midst of that; then the journal is detached and attached anew.
+ *
+ * work attach COUNT: attach the journals on the disks /dev/vda, vdb... one after
+ * the other, and print their messages.
  */
 #include <linux/fs.h>
 #include <stdlib.h>
@@ -501,18 +504,14 @@ static void prepare(void)
 	TELL(.what = TOLD_READY);
 }
 
-int main(int argc, char **argv)
+static int work_run(char **argv)
 {
-	uint32_t i, phases;
+	uint32_t i, phases = atoi(argv[2]);
+	double seconds = atof(argv[1]);
 	char command[128];
-	double seconds;
 
-	if (argc != 5)
-		return 2;
-	disk = argv[1];
-	seconds = atof(argv[2]);
-	phases = atoi(argv[3]);
-	dice_state = crash_mix(atoll(argv[4]));
+	disk = argv[0];
+	dice_state = crash_mix(atoll(argv[3]));
 	incarnation = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
 			   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	snprintf(command, sizeof(command),
@@ -530,4 +529,76 @@ int main(int argc, char **argv)
 			attach();
 	}
 	return 0;
+}
+
+/* -- attaching ---------------------------------------------------------------- */
+
+static void print_message(unsigned int journal, unsigned int queue,
+			  struct devmq_record *r)
+{
+	static uint8_t payload[CRASH_PAYLOAD];
+	size_t size = mq_record_payload_size(r);
+	struct devmq_extra extra;
+	struct crash_payload p = {};
+
+	memcpy(&extra, r + 1, sizeof(extra));
+	memcpy(&p, mq_record_payload(r), size < sizeof(p) ? size : sizeof(p));
+	if (crash_size(&p) != size || crash_fill(&p, payload) != size ||
+	    memcmp(payload, mq_record_payload(r), size))
+		printf("%u: the next is not whole\n", journal);
+	printf("%u: " CRASH_LINE "\n", journal, crash_names[queue],
+	       (unsigned long long)r->id, r->state, r->priority, r->failures,
+	       extra.reason, p.producer, p.number, (unsigned int)size);
+}
+
+static void print_queue(unsigned int journal, unsigned int queue)
+{
+	static char buffer[1 << 20];
+	struct devmq_peek peek = {
+		.size = sizeof(peek), .buffer = (uintptr_t)buffer,
+		.buffer_size = sizeof(buffer), .payload_max = DEVMQ_FOREVER,
+	};
+	struct devmq_record *r = NULL;
+	char path[64];
+	int fd, error;
+
+	snprintf(path, sizeof(path), "/dev/mq/%s", crash_names[queue]);
+	fd = open(path, MQ_LOOK | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	do {
+		error = mq_ioctl(fd, DEVMQ_IOC_PEEK, &peek);
+		if (error)
+			die(path, error);
+		while ((r = mq_record_next(buffer, peek.used, r))) {
+			print_message(journal, queue, r);
+			peek.after_id = r->id;
+		}
+	} while (peek.count);
+	close(fd);
+}
+
+static int work_attach(unsigned int count)
+{
+	unsigned int i, queue;
+	char path[16];
+
+	for (i = 0; i < count; i++) {
+		snprintf(path, sizeof(path), "/dev/vd%c", 'a' + i);
+		disk = path;
+		attach();
+		for (queue = 0; queue < QUEUES; queue++)
+			print_queue(i, queue);
+		run("./mqctl journal detach " JOURNAL);
+	}
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 6 && !strcmp(argv[1], "run"))
+		return work_run(argv + 2);
+	if (argc == 3 && !strcmp(argv[1], "attach"))
+		return work_attach(atoi(argv[2]));
+	return 2;
 }
