@@ -97,6 +97,28 @@ void mq_feed_moved(struct mq_journal *j, u8 moving)
 		wake_up(&j->moved);
 }
 
+/*
+ * A message leaves a queue with a change that was not written yet: its sender may
+ * wait for a group that has taken the changes of the queue where it arrives
+ * already. So no group is confirmed until the message was written.
+ */
+void mq_feed_owes(struct mq_journal *j, struct mq_durable *d)
+{
+	if (d->owed)
+		return;
+	d->owed = true;
+	atomic_inc(&j->owed);
+}
+
+/* A message is part of the group under way, or it is gone. */
+void mq_feed_pays(struct mq_journal *j, struct mq_durable *d)
+{
+	if (!d->owed)
+		return;
+	d->owed = false;
+	atomic_dec(&j->owed);
+}
+
 void mq_feed_join(struct mq_journal *j, struct mq_feed *f)
 {
 	spin_lock(&j->lock);
@@ -435,8 +457,11 @@ static void mq_group_take(struct mq_journal *j, struct list_head *feeds)
 	}
 }
 
-/* Add the records of a group to the log. */
-static int mq_group_add(struct mq_journal *j, struct list_head *feeds)
+/*
+ * Add the records of a group to the log. Set @whole to whether it has all that was
+ * changed before it began.
+ */
+static int mq_group_add(struct mq_journal *j, struct list_head *feeds, bool *whole)
 {
 	struct mq_feed *f;
 	int err;
@@ -453,6 +478,9 @@ static int mq_group_add(struct mq_journal *j, struct list_head *feeds)
 			mq_feed_say(f);
 		err = err ?: min(ret, 0);
 	}
+	/* Before the ends, as a message that ends owes nothing. */
+	*whole = !atomic_read(&j->owed);
+	smp_mb();
 	/*
 	 * A message whose change belongs to the group may have ended before the
 	 * change was taken. Who waits for the change, as of a reject, must not
@@ -589,6 +617,9 @@ static void mq_group_release(struct mq_journal *j, u64 group)
 	j->released = READ_ONCE(j->waiting[group & 1]);
 	smp_store_release(&j->done, group);
 	wake_up_all(&j->confirmed[group & 1]);
+	if (j->held)
+		wake_up_all(&j->confirmed[~group & 1]);
+	j->held = false;
 }
 
 /* After an error, let go of the queues of a group. */
@@ -610,10 +641,11 @@ static void mq_group_write(struct mq_journal *j)
 {
 	u64 group = mq_group_begin(j);
 	LIST_HEAD(feeds);
+	bool whole;
 	int err;
 
 	mq_group_take(j, &feeds);
-	err = mq_group_add(j, &feeds);
+	err = mq_group_add(j, &feeds, &whole);
 	if (!err)
 		err = mq_group_flush(j);
 	if (err)
@@ -623,7 +655,10 @@ static void mq_group_write(struct mq_journal *j)
 		return;
 	}
 	mq_group_tell(j, &feeds);
-	mq_group_release(j, group);
+	if (whole)
+		mq_group_release(j, group);
+	else
+		j->held = true;
 	mq_group_room(j);
 	if (mq_clean_is_due(j)) {
 		err = mq_clean(j, false);
