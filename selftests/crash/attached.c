@@ -63,7 +63,7 @@ static void copy_line(struct lines *l, const struct journal_contents *c,
 		       le16_to_cpu(m->key_size) + le16_to_cpu(m->headers_size),
 		       sizeof(p));
 	snprintf(text, sizeof(text), CRASH_LINE, name,
-		 (unsigned long long)le64_to_cpu(s->id), s->state, s->priority,
+		 (unsigned long long)le64_to_cpu(s->id), crash_state(&p, s->state), s->priority,
 		 le32_to_cpu(s->failures), le16_to_cpu(s->reason), p.producer,
 		 p.number, le32_to_cpu(m->payload_size));
 	line_add(l, text);

@@ -16,6 +16,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <linux/devmq.h>
+
 /* The last bytes of the disk are for what is told. */
 #define CRASH_TOLD	(1 << 20)
 /* Each process has a place there. */
@@ -185,6 +187,14 @@ static inline unsigned int crash_reason(const struct crash_payload *p)
 static inline uint32_t crash_note(const struct crash_payload *p, char *to)
 {
 	return snprintf(to, CRASH_KEY, "note-%u.%u", p->producer, p->number);
+}
+
+/* Its state, but that a short delay may be over when it is looked at. */
+static inline unsigned int crash_state(const struct crash_payload *p,
+				       unsigned int state)
+{
+	return state == DEVMQ_STATE_DELAYED && !crash_delay(p) ?
+	       DEVMQ_STATE_READY : state;
 }
 
 /*

@@ -458,7 +458,7 @@ static void attach(void)
 {
 	char command[128];
 
-	snprintf(command, sizeof(command), "./mqctl journal attach %s %s >&2",
+	snprintf(command, sizeof(command), "./mqctl journal attach %s %s >/dev/null",
 		 disk, JOURNAL);
 	run(command);
 }
@@ -515,7 +515,7 @@ static int work_run(char **argv)
 	incarnation = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
 			   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	snprintf(command, sizeof(command),
-		 "./mqctl journal create --force --size=%s %s >&2",
+		 "./mqctl journal create --force --size=%s %s >/dev/null",
 		 JOURNAL_SIZE, disk);
 	run(command);
 	attach();
@@ -547,7 +547,7 @@ static void print_message(unsigned int journal, unsigned int queue,
 	    memcmp(payload, mq_record_payload(r), size))
 		printf("%u: the next is not whole\n", journal);
 	printf("%u: " CRASH_LINE "\n", journal, crash_names[queue],
-	       (unsigned long long)r->id, r->state, r->priority, r->failures,
+	       (unsigned long long)r->id, crash_state(&p, r->state), r->priority, r->failures,
 	       extra.reason, p.producer, p.number, (unsigned int)size);
 }
 
