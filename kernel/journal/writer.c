@@ -478,8 +478,8 @@ static int mq_group_add(struct mq_journal *j, struct list_head *feeds, bool *who
 			mq_feed_say(f);
 		err = err ?: min(ret, 0);
 	}
-	/* Before the ends, as a message that ends owes nothing. */
 	*whole = !atomic_read(&j->owed);
+	/* A message that ends owes nothing, but then its end is seen here. */
 	smp_mb();
 	/*
 	 * A message whose change belongs to the group may have ended before the

@@ -163,7 +163,7 @@ static void mq_persist_end(struct mq_queue *q, struct mq_detail *detail)
 	owed = d->owed;
 	d->owed = false;
 	mq_feed_ended(j, d);
-	/* @d may be freed by now. */
+	/* @d may be freed by now. mq_group_add() looks at this first. */
 	smp_mb();
 	if (owed)
 		atomic_dec(&j->owed);

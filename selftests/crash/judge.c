@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * judge LOG POINTS [SEED [DIR SAMPLES]]: go through the log of a disk's writes, and
- * judge what the power could have left of the disk at this many points. Half of
- * them are just before a flush, where most can be lost. With a directory, so many
- * of the states are left there as images, and those that are wrong.
+ * judge what the power could have left of the disk at this many points. Many of
+ * them are just before a flush, where most can be lost, or torn. With a directory,
+ * so many of the states are left there as images, and those that are wrong.
  *
  * judge --attached FILE DIR COUNT: see attached.h.
  */
@@ -53,22 +53,49 @@ static int make(const struct writes *w)
 	return -1;
 }
 
+/* Return the flushes that have several writes of the journal before them. */
+static size_t *find_crowded(const struct writes *w, size_t *count)
+{
+	size_t *crowded = calloc(w->count + 1, sizeof(*crowded));
+	size_t i, since = 0;
+
+	*count = 0;
+	for (i = 0; i < w->count; i++) {
+		if (w->all[i].kind == WRITE_FLUSH) {
+			if (since > 1)
+				crowded[(*count)++] = i;
+			since = 0;
+		} else {
+			since += w->all[i].at < disk.told;
+		}
+	}
+	return crowded;
+}
+
+/* A third anywhere, a third before flushes, a third where most can be torn. */
 static bool *choose(const struct writes *w, unsigned long points)
 {
 	bool *chosen = calloc(w->count, sizeof(*chosen));
 	unsigned long tries = 100 * points;
+	size_t count, *crowded = find_crowded(w, &count);
 
 	while (points && tries--) {
 		size_t i = dice(w->count);
 
-		if (points % 2)
+		if (points % 3)
 			while (i < w->count - 1 && w->all[i].kind != WRITE_FLUSH)
 				i++;
-		if (chosen[i])
+		if (points % 3 == 2 && count)
+			i = crowded[dice(count)];
+		/* When all of these have been chosen, another will do. */
+		if (chosen[i] && tries % 8)
 			continue;
+		if (chosen[i])
+			i = dice(w->count);
+		points -= !chosen[i];
 		chosen[i] = true;
-		points--;
 	}
+	free(crowded);
 	return chosen;
 }
 

@@ -62,7 +62,7 @@ bool disk_failed(struct disk *d, size_t point, const char *how, const char *why)
 	for (k = kinds; k < kinds + KINDS - 1 && *k->text; k++)
 		if (!strcmp(k->text, text))
 			break;
-	strcpy(k->text, text);
+	memcpy(k->text, text, sizeof(text));
 	if (k->count++)
 		return false;
 	printf("# before write %zu, with %s the %zu writes since the flush: %s\n",

@@ -113,7 +113,7 @@ static const char *options(unsigned int queue)
 {
 	switch (queue) {
 	case QUEUE_MAIN:
-		return "dead_letter=dead max_deliveries=3 priorities=4 retry_ms=1 retry_backoff=1 max_messages=300";
+		return "dead_letter=dead max_deliveries=3 priorities=4 retry_ms=1 max_messages=300";
 	case QUEUE_DEAD:
 		return "max_messages=300";
 	case QUEUE_DEDUP:
