@@ -21,7 +21,8 @@
 #include "crash/crash.h"
 
 #define JOURNAL		"j"
-#define JOURNAL_SIZE	"8M"
+/* So many segments that their headers have two sectors, and can be torn. */
+#define JOURNAL_SIZE	"15M"
 #define BATCH		24
 #define WORKERS		12
 
