@@ -405,10 +405,14 @@ static void __attribute__((noreturn)) recreate(uint32_t producer)
 		queue_create(QUEUE_AGAIN, *incarnation);
 		p.incarnation = *incarnation;
 		fd = queue_open(QUEUE_AGAIN, O_RDWR);
-		for (i = dice(12); i > 0; i--) {
+		for (i = dice(8) ? dice(12) : dice(200); i > 0; i--) {
 			p.number += send_some(fd, &p, 1 + dice(6));
 			if (!dice(3))
 				consume_some(fd, QUEUE_AGAIN, 1 + dice(6));
+			/* Another record of what it is. */
+			if (!dice(3))
+				mq_write_file(MQ_CLASS "/again/max_messages",
+					      dice(2) ? "200" : "201");
 		}
 		close(fd);
 		usleep(dice(50000));
