@@ -53,7 +53,18 @@ static int make(const struct writes *w)
 	return -1;
 }
 
-/* Return the flushes that have several writes of the journal before them. */
+static bool is_header(const struct write *w)
+{
+	const struct mq_j_segment *h = (const void *)w->data;
+
+	return h && w->at < disk.told && w->size >= sizeof(*h) &&
+	       le32_to_cpu(h->magic) == MQ_J_MAGIC_SEGMENT;
+}
+
+/*
+ * Return the flushes that have several writes of the journal before them, or the
+ * header of a segment.
+ */
 static size_t *find_crowded(const struct writes *w, size_t *count)
 {
 	size_t *crowded = calloc(w->count + 1, sizeof(*crowded));
@@ -67,6 +78,7 @@ static size_t *find_crowded(const struct writes *w, size_t *count)
 			since = 0;
 		} else {
 			since += w->all[i].at < disk.told;
+			since += is_header(&w->all[i]);
 		}
 	}
 	return crowded;
