@@ -8,6 +8,7 @@
 #                   these; TESTS=quick: a few that meet most of it)
 #   make check-debug      the same with a debug kernel
 #   make check-boot       a machine with systemd: queues after a power cut, as root
+#   make crash      what power cuts leave of a journal, at N points (300): two minutes
 #   make check-releases   demo and quick tests on other releases of Debian
 #   make gates      the checks of style, of documents, and of the models
 #   make bench      devmq and its peers measured side by side, there as well
@@ -92,6 +93,9 @@ check: path
 bench: path
 	@selftests/tick selftests/bench
 
+crash: path
+	@selftests/tick selftests/crash/check $(N)
+
 check-debug: path
 	@selftests/tick selftests/check 6.1-debug
 
@@ -129,5 +133,5 @@ clean:
 	@$(MAKE) -C tools clean
 	@$(MAKE) -C selftests clean
 
-.PHONY: all help path deps module lib tools demo shell check bench check-debug check-boot \
+.PHONY: all help path deps module lib tools demo shell check bench crash check-debug check-boot \
 	check-releases gates headers install uninstall clean

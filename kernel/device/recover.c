@@ -215,7 +215,12 @@ static void mq_recover_enter_locked(struct mq_queue *q, struct mq_entry *e)
 	detail->when = MQ_NEVER;
 	switch (state) {
 	case DEVMQ_STATE_DELAYED:
-		mq_delay_locked(q, e, MQ_REALTIME, due);
+		/* A time to live can end the delay, and goes by the other clock. */
+		if (detail->expires == MQ_NEVER)
+			mq_delay_locked(q, e, MQ_REALTIME, due);
+		else
+			mq_delay_locked(q, e, MQ_BOOTTIME,
+					mq_persist_boot_time(due));
 		break;
 	case DEVMQ_STATE_DEFERRED:
 	case DEVMQ_STATE_DEAD:

@@ -154,6 +154,10 @@ struct mq_scratch {
  * @moving: messages that are between two queues, by the parity of the group
  *	in which they left the first one
  * @moved: the thread waits here for them
+ * @owed: messages that took an unwritten change with them when they left a queue.
+ *	No group is confirmed while there are any
+ * @held: a group before was not confirmed, and its callers still wait (of the
+ *	thread)
  * @live: bytes that all messages may take on the disk: see mq_journal_fits()
  * @short_of_room: a sender found no room
  * @state: enum devmq_journal_states
@@ -213,6 +217,8 @@ struct mq_journal {
 	struct llist_head	orphans;
 	atomic_t		moving[2];
 	wait_queue_head_t	moved;
+	atomic_t		owed;
+	bool			held;
 	atomic64_t		live;
 	bool			short_of_room;
 	u32			state;

@@ -96,6 +96,28 @@ void mq_feed_moved(struct mq_journal *j, u8 moving)
 		wake_up(&j->moved);
 }
 
+/*
+ * A message leaves a queue with a change that was not written yet: its sender may
+ * wait for a group that has taken the changes of the queue where it arrives
+ * already. So no group is confirmed until the message was written.
+ */
+void mq_feed_owes(struct mq_journal *j, struct mq_durable *d)
+{
+	if (d->owed)
+		return;
+	d->owed = true;
+	atomic_inc(&j->owed);
+}
+
+/* A message is part of the group under way, or it is gone. */
+void mq_feed_pays(struct mq_journal *j, struct mq_durable *d)
+{
+	if (!d->owed)
+		return;
+	d->owed = false;
+	atomic_dec(&j->owed);
+}
+
 void mq_feed_join(struct mq_journal *j, struct mq_feed *f)
 {
 	spin_lock(&j->lock);
@@ -290,8 +312,11 @@ static void mq_group_take(struct mq_journal *j, struct list_head *feeds)
 	}
 }
 
-/* Add the records of a group to the log. */
-static int mq_group_add(struct mq_journal *j, struct list_head *feeds)
+/*
+ * Add the records of a group to the log. Set @whole to whether it has all that was
+ * changed before it began.
+ */
+static int mq_group_add(struct mq_journal *j, struct list_head *feeds, bool *whole)
 {
 	struct mq_feed *f;
 	int err;
@@ -310,6 +335,15 @@ static int mq_group_add(struct mq_journal *j, struct list_head *feeds)
 		}
 		err = err ?: min(ret, 0);
 	}
+	*whole = !atomic_read(&j->owed);
+	/* A message that ends owes nothing, but then its end is seen here. */
+	smp_mb();
+	/*
+	 * A message whose change belongs to the group may have ended before the
+	 * change was taken. Who waits for the change, as of a reject, must not
+	 * find it undone after a crash.
+	 */
+	err = err ?: mq_group_ends(j, llist_del_all(&j->ended));
 	list_for_each_entry(f, feeds, taken)
 		err = err ?: mq_group_dedups(j, f);
 	list_for_each_entry(f, feeds, taken)
@@ -446,9 +480,13 @@ static void mq_group_release(struct mq_journal *j, u64 group, bool backlog)
 	/* Who sees that it is done sees mq_feed.confirmed, too. */
 	smp_store_release(&j->done, group);
 	wake_up_all(&j->confirmed[group & 1]);
-	/* Callers may still wait for changes that the last group had no room for. */
-	if (backlog)
+	/*
+	 * Callers may still wait for a group that was not confirmed, or for changes
+	 * that the last group had no room for.
+	 */
+	if (backlog || j->held)
 		wake_up_all(&j->confirmed[(group + 1) & 1]);
+	j->held = false;
 }
 
 /* After an error, let go of the queues of a group. */
@@ -473,11 +511,12 @@ static void mq_group_write(struct mq_journal *j)
 	u64 group = mq_group_begin(j);
 	bool backlog = j->backlog;
 	LIST_HEAD(feeds);
+	bool whole;
 	int err;
 
 	j->backlog = false;
 	mq_group_take(j, &feeds);
-	err = mq_group_add(j, &feeds);
+	err = mq_group_add(j, &feeds, &whole);
 	if (!err)
 		err = mq_group_flush(j, group);
 	if (err)
@@ -487,7 +526,10 @@ static void mq_group_write(struct mq_journal *j)
 		return;
 	}
 	mq_group_tell(j, &feeds);
-	mq_group_release(j, group, backlog);
+	if (whole)
+		mq_group_release(j, group, backlog);
+	else
+		j->held = true;
 	mq_group_room(j);
 	if (mq_clean_is_due(j)) {
 		err = mq_clean(j, false);
@@ -507,7 +549,7 @@ static u32 mq_writer_awaited(const struct mq_journal *j)
 /* Return whether what there is must not wait for more to come. */
 static bool mq_writer_is_urged(const struct mq_journal *j)
 {
-	return mq_writer_awaited(j) || READ_ONCE(j->tell_failed) ||
+	return mq_writer_awaited(j) || j->held || READ_ONCE(j->tell_failed) ||
 	       READ_ONCE(j->stop);
 }
 

@@ -24,5 +24,7 @@ void mq_feed_define(struct mq_feed *f);
 void mq_feed_ended(struct mq_journal *j, struct mq_durable *d);
 void mq_feed_moves(struct mq_journal *j, struct mq_durable *d);
 void mq_feed_moved(struct mq_journal *j, u8 moving);
+void mq_feed_owes(struct mq_journal *j, struct mq_durable *d);
+void mq_feed_pays(struct mq_journal *j, struct mq_durable *d);
 
 #endif /* MQ_JOURNAL_WRITER_H */

@@ -22,6 +22,8 @@ struct mq_payer;
  *	written. Otherwise the message was not written yet
  * @moving: while the message is between two queues: the parity of
  *	mq_journal.moving that counts it
+ * @owed: it left a queue before the change that it had there was written, and it
+ *	counts in mq_journal.owed until that is
  * @payer: who is charged for this
  * @hash: link in mq_journal.objects
  * @serial: number of the message in the journal; 0: none yet
@@ -34,7 +36,7 @@ struct mq_payer;
  * @live: bytes that count in mq_journal.live
  * @texts: those of them that are for the note and the origin
  *
- * mq_queue.lock protects the members up to @moving, and @live. The others after
+ * mq_queue.lock protects the members up to @owed, and @live. The others after
  * @payer belong to the thread of the journal.
  */
 struct mq_durable {
@@ -46,6 +48,7 @@ struct mq_durable {
 	struct mq_detail	*detail;
 	bool			taken;
 	u8			moving;
+	bool			owed;
 	u32			live;
 	u32			texts;
 	struct mq_payer		*payer;

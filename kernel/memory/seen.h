@@ -19,8 +19,9 @@ struct mq_payer;
  * @hash: hash of the de-duplication id, by which mq_dedup.tree is sorted
  * @id: id of the message
  * @time: when the message was sent, CLOCK_BOOTTIME
+ * @seq: the journal must not have it before the change of the queue with this
+ *	number, by which it has the message
  * @payer: the payer of this memory
- * @seq: the message is written with the change of this number, or before
  * @taken: the journal may have a record of it
  * @forgotten: it was forgotten before its time, and the journal has to know
  * @size: size of the de-duplication id
@@ -36,8 +37,8 @@ struct mq_seen {
 	u64			hash;
 	u64			id;
 	u64			time;
-	struct mq_payer		*payer;
 	u64			seq;
+	struct mq_payer		*payer;
 	bool			taken;
 	bool			forgotten;
 	u32			size;

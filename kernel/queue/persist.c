@@ -141,18 +141,29 @@ static void mq_persist_end(struct mq_queue *q, struct mq_detail *detail)
 {
 	struct mq_durable *d = detail->durable;
 	struct mq_journal *j = q->feed.journal;
+	bool owed;
 
 	mq_persist_clean(d);
 	atomic64_sub(d->live, &j->live);
 	d->live = 0;
-	if (!d->taken || q->feed.detached)
+	if (!d->taken || q->feed.detached) {
+		mq_feed_pays(j, d);
 		return;
+	}
 	detail->durable = NULL;
 	d->detail = NULL;
-	if (q->feed.detaching)
+	if (q->feed.detaching) {
+		mq_feed_pays(j, d);
 		llist_add(&d->ended, &j->orphans);
-	else
-		mq_feed_ended(j, d);
+		return;
+	}
+	owed = d->owed;
+	d->owed = false;
+	mq_feed_ended(j, d);
+	/* @d may be freed by now. mq_group_add() looks at this first. */
+	smp_mb();
+	if (owed)
+		atomic_dec(&j->owed);
 }
 
 /*
@@ -203,6 +214,8 @@ void mq_persist_gone_locked(struct mq_queue *q, struct mq_entry *e)
 		mq_persist_end(q, detail);
 		return;
 	}
+	if (detail->durable->seq)
+		mq_feed_owes(q->feed.journal, detail->durable);
 	mq_persist_clean(detail->durable);
 	mq_feed_moves(q->feed.journal, detail->durable);
 }
@@ -407,6 +420,7 @@ u32 mq_persist_take(struct mq_feed *f, struct mq_change *c, u64 last)
 			break;
 		mq_persist_describe(d, &c[n++]);
 		mq_persist_clean(d);
+		mq_feed_pays(f->journal, d);
 		d->taken = true;
 	}
 	spin_unlock(&q->lock);
@@ -423,6 +437,10 @@ static void mq_persist_describe_dedup(struct mq_queue *q, struct mq_seen *s,
 	memcpy(c->bytes, s->bytes, c->size);
 }
 
+/*
+ * An id without its message would be worse than none: after a crash its sender,
+ * who was told nothing, would find that it had been sent.
+ */
 u32 mq_persist_take_dedups(struct mq_feed *f, struct mq_dedup_change *c, u64 last)
 {
 	struct mq_queue *q = mq_feed_queue(f);

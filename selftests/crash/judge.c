@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * judge LOG POINTS [SEED [DIR SAMPLES]]: go through the log of a disk's writes, and
+ * judge what the power could have left of the disk at this many points. Many of
+ * them are just before a flush, where most can be lost, or torn. With a directory,
+ * so many of the states are left there as images, and those that are wrong.
+ *
+ * judge --attached FILE DIR COUNT: see attached.h.
+ */
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "attached.h"
+#include "states.h"
+#include "verify.h"
+#include "writes.h"
+
+#define DISK_MAX	(64 << 20)
+
+static struct model model;
+static struct disk disk;
+
+static int verify_model(const struct mq_j_source *source, char *why, size_t size)
+{
+	return verify(&model, source, why, size);
+}
+
+static void step(const struct write *w)
+{
+	if (w->kind == WRITE_DATA && w->at >= disk.told)
+		model_told(&model, w->data, w->data ? w->size : 0);
+	else
+		disk_step(&disk, w);
+}
+
+/* Make the disk: the first process of the program writes behind the journal. */
+static int make(const struct writes *w)
+{
+	size_t i;
+
+	for (i = 0; i < w->count; i++) {
+		const struct crash_block *b = (const void *)w->all[i].data;
+		uint64_t at = w->all[i].at;
+
+		if (w->all[i].kind == WRITE_DATA && b &&
+		    b->magic == CRASH_MAGIC && !b->worker && at < DISK_MAX) {
+			disk_make(&disk, at + CRASH_TOLD, at);
+			disk.verify = verify_model;
+			return 0;
+		}
+	}
+	fprintf(stderr, "judge: the log has nothing that was told\n");
+	return -1;
+}
+
+static bool is_header(const struct write *w)
+{
+	const struct mq_j_segment *h = (const void *)w->data;
+
+	return h && w->at < disk.told && w->size >= sizeof(*h) &&
+	       le32_to_cpu(h->magic) == MQ_J_MAGIC_SEGMENT;
+}
+
+/*
+ * Return the flushes that have several writes of the journal before them, or the
+ * header of a segment.
+ */
+static size_t *find_crowded(const struct writes *w, size_t *count)
+{
+	size_t *crowded = calloc(w->count + 1, sizeof(*crowded));
+	size_t i, since = 0;
+
+	*count = 0;
+	for (i = 0; i < w->count; i++) {
+		if (w->all[i].kind == WRITE_FLUSH) {
+			if (since > 1)
+				crowded[(*count)++] = i;
+			since = 0;
+		} else {
+			since += w->all[i].at < disk.told;
+			since += is_header(&w->all[i]);
+		}
+	}
+	return crowded;
+}
+
+/* A third anywhere, a third before flushes, a third where most can be torn. */
+static bool *choose(const struct writes *w, unsigned long points)
+{
+	bool *chosen = calloc(w->count, sizeof(*chosen));
+	unsigned long tries = 100 * points;
+	size_t count, *crowded = find_crowded(w, &count);
+
+	while (points && tries--) {
+		size_t i = dice(w->count);
+
+		if (points % 3)
+			while (i < w->count - 1 && w->all[i].kind != WRITE_FLUSH)
+				i++;
+		if (points % 3 == 2 && count)
+			i = crowded[dice(count)];
+		/* When all of these have been chosen, another will do. */
+		if (chosen[i] && tries % 8)
+			continue;
+		if (chosen[i])
+			i = dice(w->count);
+		points -= !chosen[i];
+		chosen[i] = true;
+	}
+	free(crowded);
+	return chosen;
+}
+
+static void report(const struct writes *w, unsigned long points)
+{
+	const struct verify_totals *t = &verify_totals;
+
+	printf("# %zu writes and flushes; %llu sends, %llu deliveries, %llu settled, %llu queues created\n",
+	       w->count, (unsigned long long)model.counts[TOLD_SENT],
+	       (unsigned long long)model.counts[TOLD_TAKEN],
+	       (unsigned long long)model.counts[TOLD_SETTLED],
+	       (unsigned long long)model.counts[TOLD_CREATED]);
+	printf("# %lu points, %llu states torn; looked at %llu messages; %llu had to be there, %llu had to be gone; %llu de-duplication ids\n",
+	       points, (unsigned long long)t->torn,
+	       (unsigned long long)t->messages,
+	       (unsigned long long)t->required, (unsigned long long)t->ended,
+	       (unsigned long long)t->dedups);
+	disk_report(&disk);
+}
+
+static int judge(const struct writes *w, unsigned long points)
+{
+	unsigned long done = 0, apart;
+	bool *chosen;
+	size_t i;
+
+	apart = disk.samples ? points / disk.samples : 0;
+	chosen = choose(w, points);
+	for (i = 0; i < w->count; i++) {
+		if (chosen[i]) {
+			disk_judge(&disk, i, apart && model.ready &&
+				   done % apart == apart - 1);
+			done++;
+		}
+		step(&w->all[i]);
+		if (*model.fault) {
+			disk_failed(&disk, i + 1, "all of", model.fault);
+			*model.fault = '\0';
+		}
+	}
+	disk_judge(&disk, i, false);
+	report(w, done + 1);
+	return disk.failures ? 1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct writes w;
+
+	setlinebuf(stdout);
+	if (argc == 5 && !strcmp(argv[1], "--attached"))
+		return attached_judge(argv[2], argv[3], atoi(argv[4]));
+	if (argc < 3 || writes_read(&w, argv[1]) || make(&w))
+		return 2;
+	dice_state = crash_mix(argc > 3 ? strtoull(argv[3], NULL, 0) : 1);
+	if (argc > 5) {
+		disk.directory = argv[4];
+		disk.samples = strtoul(argv[5], NULL, 0);
+	}
+	return judge(&w, strtoul(argv[2], NULL, 0));
+}
