@@ -310,7 +310,10 @@ TEST_F(journal, file_that_is_cut_short_is_an_error)
 	ASSERT_EQ(0, mq_fill(self->fd, 2));
 	ASSERT_EQ(0, fsync(self->fd));
 	ASSERT_EQ(0, truncate(self->j.path, JOURNAL_BYTES / 2));
-	EXPECT_EQ(2, mq_put(self->fd, "m3"));
+	/* It may have been noticed already. */
+	ssize_t sent = mq_put(self->fd, "m3");
+
+	EXPECT_TRUE(sent == 2 || sent == -EIO);
 	EXPECT_EQ(-1, fsync(self->fd));
 	EXPECT_EQ(EIO, errno);
 	ASSERT_EQ(0, journal_info(&self->j, &self->info));
