@@ -63,7 +63,7 @@ FIXTURE_VARIANT(ioctl) {
 FIXTURE_VARIANT_ADD(ioctl, send)
 {
 	.command = DEVMQ_IOC_SEND, .size = sizeof(struct devmq_send),
-	.writing = true,
+	.known_flags = DEVMQ_SEND_SYNC, .writing = true,
 	.reserved = { MEMBER(devmq_send, result) },
 	.out = {
 		MEMBER(devmq_send, count), MEMBER(devmq_send, first_id),
@@ -84,7 +84,7 @@ FIXTURE_VARIANT_ADD(ioctl, recv)
 FIXTURE_VARIANT_ADD(ioctl, settle)
 {
 	.command = DEVMQ_IOC_SETTLE, .size = sizeof(struct devmq_settle),
-	.reading = true,
+	.known_flags = DEVMQ_SETTLE_SYNC, .reading = true,
 	.reserved = { MEMBER(devmq_settle, reserved) },
 	.out = { MEMBER(devmq_settle, settled) },
 };
