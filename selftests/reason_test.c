@@ -240,7 +240,7 @@ TEST_F(control, fresh_descriptor_reads_the_option_table)
 		"type", "mode", "uid", "gid", "max_messages", "max_bytes",
 		"max_message_size", "overflow", "framing", "eof",
 		"allow_empty", "ack", "prefetch", "lease_ms",
-		"max_deliveries", "max_dead", "dead_letter", "on_expiry",
+		"max_deliveries", "max_dead", "dead_letter", "journal", "on_expiry",
 		"dead_ttl_ms", "retry_ms", "retry_backoff", "retry_max_ms", "delay_ms",
 		"ttl_ms", "priorities", "order",
 		"fairness", "dedup_window_ms", "dedup_max", "single_active",
@@ -248,7 +248,7 @@ TEST_F(control, fresh_descriptor_reads_the_option_table)
 	};
 	static const char * const fixed[] = {
 		"type", "mode", "uid", "gid", "framing", "priorities", "order",
-		"fairness",
+		"fairness", "journal",
 	};
 	char text[16384], *line, *rest, *next, *word[5];
 	unsigned int i, j, found[ARRAY_SIZE(names)] = {};
