@@ -359,7 +359,7 @@ static int mq_redrive_all(struct mq_redrive *r, struct devmq_redrive *a)
 			a->stranded++;
 		else if (ret && ret != -EAGAIN)
 			return ret;
-		cond_resched();
+		mq_lock_pause();
 		/* Each caller that survives learns of all that it moved. */
 		if (mq_dying())
 			return -EINTR;
