@@ -54,6 +54,8 @@
 
 #define MQ_MINORS	BIT(MINORBITS)
 
+/* For queues with a journal, and for those without. */
+static struct kmem_cache *mq_durable_queue_cache;
 static struct kmem_cache *mq_queue_cache;
 /*
  * Queues by minor number. Minor 0 is the control node. The array has its own
@@ -112,6 +114,11 @@ static const struct device_type mq_device_type = {
 	.devnode	= mq_devnode,
 };
 
+static struct kmem_cache *mq_queue_cache_of(const struct mq_options *opt)
+{
+	return *opt->journal ? mq_durable_queue_cache : mq_queue_cache;
+}
+
 static void mq_device_release(struct device *dev)
 {
 	struct mq_queue *q = mq_queue_of(dev);
@@ -124,7 +131,7 @@ static void mq_device_release(struct device *dev)
 	mq_detail_free(q->spare_detail);
 	mq_text_put(q->origin);
 	mq_journal_put(q->feed.journal);
-	kmem_cache_free(mq_queue_cache, q);
+	kmem_cache_free(mq_queue_cache_of(&q->opt), q);
 }
 
 struct mq_queue *mq_queue_get(u32 minor)
@@ -185,14 +192,16 @@ static void mq_queue_work(struct work_struct *work);
 struct mq_queue *mq_queue_new(const char *name, const struct mq_options *opt,
 			      struct mq_journal *j)
 {
-	struct mq_queue *q = kmem_cache_zalloc(mq_queue_cache, GFP_KERNEL);
+	struct mq_queue *q = kmem_cache_zalloc(mq_queue_cache_of(opt),
+					       GFP_KERNEL);
 
 	if (!q)
 		return NULL;
 	q->opt = *opt;
 	q->node_uid = make_kuid(current_user_ns(), opt->uid);
 	q->node_gid = make_kgid(current_user_ns(), opt->gid);
-	mq_persist_init(q);
+	if (*opt->journal)
+		mq_persist_init(q);
 	mq_gate_init(&q->gate, &mq_gate_ops);
 	mq_places_init(&q->places);
 	spin_lock_init(&q->lock);
@@ -689,14 +698,25 @@ static int __init mq_add_cdev(struct cdev *cdev,
 
 int __init mq_queues_init(void)
 {
-	mq_queue_cache = KMEM_CACHE(mq_queue, SLAB_ACCOUNT);
-	return mq_queue_cache ? 0 : -ENOMEM;
+	mq_durable_queue_cache = KMEM_CACHE(mq_queue, SLAB_ACCOUNT);
+	if (!mq_durable_queue_cache)
+		return -ENOMEM;
+	mq_queue_cache = kmem_cache_create("mq_queue_in_memory",
+					   offsetof(struct mq_queue, feed) +
+					   MQ_FEED_HEAD,
+					   __alignof__(struct mq_queue),
+					   SLAB_ACCOUNT, NULL);
+	if (mq_queue_cache)
+		return 0;
+	kmem_cache_destroy(mq_durable_queue_cache);
+	return -ENOMEM;
 }
 
-/* Destroy the cache, when nothing has a reference to a queue any more. */
+/* Destroy the caches, when nothing has a reference to a queue any more. */
 void mq_queues_exit(void)
 {
 	kmem_cache_destroy(mq_queue_cache);
+	kmem_cache_destroy(mq_durable_queue_cache);
 }
 
 /*

@@ -113,11 +113,20 @@ enum {
  * struct mq_feed - a queue's part of its journal
  * @journal: the journal, or NULL: the queue has none (invariant until it is
  *	detached)
+ * @full: the journal has no room, and so the queue has none (mq_queue.lock)
+ * @behind: a message is ready, and @safe.delivered is too low for it
+ *	(mq_queue.lock, read without it)
+ * @detaching: the journal is being detached with the messages of the queue
+ *	(mq_queue.lock)
+ * @removed: the queue was removed, and its journal told so (of the remover)
+ *
+ * A queue without a journal has only these, and no memory for the rest
+ * (MQ_FEED_HEAD). It finds that all but @journal is zero.
+ *
  * @ops: functions of the queue (invariant)
  * @link: link in mq_journal.feeds (mq_journal.lock)
  * @hungry: link in mq_journal.hungry
  * @flags: see above (atomic)
- * @removed: the queue was removed, and its journal told so (of the remover)
  *
  * Under mq_queue.lock:
  * @dirty: messages that have changed, in the order of their first change
@@ -126,12 +135,9 @@ enum {
  * @safe: ceilings that are on stable storage
  * @floor: messages below this id may have been delivered before the journal was
  *	attached
- * @behind: a message is ready, and @safe.delivered is too low for it
- * @full: the journal has no room, and so the queue has none
  * @dedups: de-duplication ids that have to be written: struct mq_seen
  * @quiet: the messages are being put into the queue, as the journal has them
- * @detaching: the journal is being detached with the messages of the queue
- * @detached: it has been
+ * @detached: the journal has been detached
  *
  * Of the thread of the journal:
  * @written: changes up to this number are written, and on stable storage when
@@ -154,22 +160,23 @@ enum {
  */
 struct mq_feed {
 	struct mq_journal		*journal;
+	bool				full;
+	bool				behind;
+	bool				detaching;
+	bool				removed;
+
 	const struct mq_feed_ops	*ops;
 	struct list_head		link;
 	struct llist_node		hungry;
 	unsigned long			flags;
-	bool				removed;
 
 	struct list_head		dirty;
 	u64				seq;
 	struct mq_ceilings		asked;
 	struct mq_ceilings		safe;
 	u64				floor;
-	bool				behind;
-	bool				full;
 	struct list_head		dedups;
 	bool				quiet;
-	bool				detaching;
 	bool				detached;
 
 	u64				written;
@@ -189,5 +196,8 @@ struct mq_feed {
 	bool				raises;
 	struct list_head		taken;
 };
+
+/* Bytes of what each queue has, with and without a journal. */
+#define MQ_FEED_HEAD	offsetofend(struct mq_feed, removed)
 
 #endif /* MQ_JOURNAL_FEED_H */

@@ -259,9 +259,10 @@ void mq_dedup_exit(struct mq_queue *q)
 {
 	struct mq_seen *s, *next;
 
-	list_for_each_entry_safe(s, next, &q->feed.dedups, dirty)
-		if (s->forgotten)
-			mq_seen_free(s);
+	if (*q->opt.journal)
+		list_for_each_entry_safe(s, next, &q->feed.dedups, dirty)
+			if (s->forgotten)
+				mq_seen_free(s);
 	rbtree_postorder_for_each_entry_safe(s, next, &q->dedup.tree, node) {
 		mq_seen_count(q, s, -1);
 		mq_seen_free(s);

@@ -60,7 +60,6 @@ struct mq_text;
  * @order: state of order=key and fairness, or NULL if the queue has neither
  *	(invariant)
  * @places: places for messages that come from other queues
- * @feed: the queue's part of its journal
  * @lock: protects all that follows
  * @gone: the queue was removed; no message enters or leaves it
  * @plain: the options need no check of a plain message: see
@@ -107,6 +106,8 @@ struct mq_text;
  * @tells: how many files mq_unlock() has to tell
  * @stat: the counters, in the format of user space. ready, in_flight, bytes,
  *	consumers and producers are also read without @lock
+ * @feed: the queue's part of its journal; of a queue without one, only
+ *	MQ_FEED_HEAD bytes
  */
 struct mq_queue {
 	struct device		dev;
@@ -133,7 +134,6 @@ struct mq_queue {
 	struct hlist_node	source;
 	struct mq_order		*order;
 	struct mq_places	places;
-	struct mq_feed		feed;
 
 	spinlock_t		lock ____cacheline_aligned_in_smp;
 	bool			gone;
@@ -170,6 +170,7 @@ struct mq_queue {
 	struct list_head	notified;
 	unsigned int		tells;
 	struct devmq_stat	stat;
+	struct mq_feed		feed;
 };
 
 /*
