@@ -16,6 +16,7 @@
 #include "device/registry.h"
 #include "journal/attach.h"
 #include "journal/jtrace.h"
+#include "journal/list.h"
 #include "journal/writer.h"
 #include "memory/durable.h"
 #include "queue/close.h"
