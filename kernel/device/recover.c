@@ -285,7 +285,7 @@ static void mq_recover_feed(struct mq_recovery *r, struct mq_recovered *x)
 	/* Versions of this epoch are higher than those of all before. */
 	f->ceiling = r->a->j->epochs << 32;
 	/* There are older records, and it is not known where. */
-	f->older = true;
+	f->at[r->a->j->side].older = true;
 	f->safe.delivered = x->delivered;
 	f->floor = x->delivered;
 	f->ops = &mq_journal_ops;

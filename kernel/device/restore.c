@@ -60,7 +60,7 @@ static void mq_recover_where(struct mq_recovery *r, struct mq_durable *d,
 	if (copy->place)
 		mq_objects_state(j, d, copy->place - 1, size);
 	else
-		mq_objects_state(j, d, d->segment, 0);
+		mq_objects_state(j, d, d->at[j->side].segment, 0);
 }
 
 /* Set the state of a message. */

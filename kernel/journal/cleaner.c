@@ -158,14 +158,15 @@ static int mq_clean_message(struct mq_cleaning *c, const struct mq_j_message *m)
 {
 	const struct mq_j_state *s = (const void *)(m + 1);
 	struct mq_durable *d = mq_objects_find(c->j, le64_to_cpu(s->serial));
+	const struct mq_where *at = d ? &d->at[c->j->side] : NULL;
 	void *to;
 
-	if (!d || d->segment != c->position || !d->size)
+	if (!at || at->segment != c->position || !at->size)
 		return 0;
 	to = mq_clean_copy(c, &m->r);
 	if (IS_ERR(to))
 		return PTR_ERR(to);
-	mq_objects_body(c->j, d, c->j->streams[MQ_J_COLD].position, d->size);
+	mq_objects_body(c->j, d, c->j->streams[MQ_J_COLD].position, at->size);
 	return 0;
 }
 
@@ -173,16 +174,17 @@ static int mq_clean_state(struct mq_cleaning *c,
 			  const struct mq_j_state_record *r)
 {
 	struct mq_durable *d = mq_objects_find(c->j, le64_to_cpu(r->s.serial));
+	const struct mq_where *at = d ? &d->at[c->j->side] : NULL;
 	void *to;
 
-	if (!d || d->version != le32_to_cpu(r->s.version) || !d->state_size ||
-	    d->state_segment != c->position)
+	if (!at || d->version != le32_to_cpu(r->s.version) ||
+	    !at->state_size || at->state_segment != c->position)
 		return 0;
 	to = mq_clean_copy(c, &r->r);
 	if (IS_ERR(to))
 		return PTR_ERR(to);
 	mq_objects_state(c->j, d, c->j->streams[MQ_J_COLD].position,
-			 d->state_size);
+			 at->state_size);
 	return 0;
 }
 
@@ -227,38 +229,40 @@ static int mq_clean_ends(struct mq_cleaning *c, const struct mq_j_end *e)
 static int mq_clean_queue(struct mq_cleaning *c, const struct mq_j_queue *q)
 {
 	struct mq_feed *f = mq_feed_find(c->j, le64_to_cpu(q->serial));
+	struct mq_feed_where *at = f ? &f->at[c->j->side] : NULL;
 	void *to;
 
 	/* Of a queue that was just recovered it is not known where this is. */
-	if (!f || f->version != le32_to_cpu(q->version) ||
-	    (f->size && f->segment != c->position))
+	if (!at || f->version != le32_to_cpu(q->version) ||
+	    (at->size && at->segment != c->position))
 		return 0;
 	to = mq_clean_copy(c, &q->r);
 	if (IS_ERR(to))
 		return PTR_ERR(to);
-	c->j->segments[f->segment].live -= f->size;
-	f->segment = c->j->streams[MQ_J_COLD].position;
-	f->size = ALIGN(le32_to_cpu(q->r.size), 8);
-	c->j->segments[f->segment].live += f->size;
+	c->j->segments[at->segment].live -= at->size;
+	at->segment = c->j->streams[MQ_J_COLD].position;
+	at->size = ALIGN(le32_to_cpu(q->r.size), 8);
+	c->j->segments[at->segment].live += at->size;
 	/* After a crash both segments may have it. */
-	f->older = true;
+	at->older = true;
 	return 0;
 }
 
 static int mq_clean_ceiling(struct mq_cleaning *c, const struct mq_j_ceiling *r)
 {
 	struct mq_feed *f = mq_feed_find(c->j, le64_to_cpu(r->queue));
+	struct mq_feed_where *at = f ? &f->at[c->j->side] : NULL;
 	void *to;
 
-	if (!f || (f->raised && (f->ceiling_segment != c->position ||
-				 f->ceiling != le64_to_cpu(r->version))))
+	if (!at || (at->raised && (at->ceiling_segment != c->position ||
+				   f->ceiling != le64_to_cpu(r->version))))
 		return 0;
 	to = mq_clean_copy(c, &r->r);
-	if (IS_ERR(to) || !f->raised)
+	if (IS_ERR(to) || !at->raised)
 		return PTR_ERR_OR_ZERO(to);
 	c->j->segments[c->position].live -= sizeof(*r);
-	f->ceiling_segment = c->j->streams[MQ_J_COLD].position;
-	c->j->segments[f->ceiling_segment].live += sizeof(*r);
+	at->ceiling_segment = c->j->streams[MQ_J_COLD].position;
+	c->j->segments[at->ceiling_segment].live += sizeof(*r);
 	return 0;
 }
 

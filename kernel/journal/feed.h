@@ -110,6 +110,22 @@ enum {
 };
 
 /**
+ * struct mq_feed_where - where a file of the journal has what a queue is
+ * @segment: place of the segment with the last record of that
+ * @ceiling_segment: place of the segment with that of its ceilings
+ * @size: bytes of the former; 0: none, or it is not known where that is
+ * @older: segments before that may have older records
+ * @raised: there is a record of its ceilings, and it is known where
+ */
+struct mq_feed_where {
+	u32	segment;
+	u32	ceiling_segment;
+	u32	size;
+	bool	older;
+	bool	raised;
+};
+
+/**
  * struct mq_feed - a queue's part of its journal
  * @journal: the journal, or NULL: the queue has none (invariant until it is
  *	detached)
@@ -143,11 +159,7 @@ enum {
  * @by_serial: link in mq_scratch.feeds
  * @version: of the last record of what the queue is
  * @ceiling: version of the last record of its ceilings
- * @segment: place of the segment with the last record of what the queue is
- * @ceiling_segment: place of the segment with that of its ceilings
- * @size: bytes of the former
- * @older: segments before that may have older records
- * @raised: there is a record of its ceilings
+ * @at: where it is, by mq_journal.side
  * @pending: ceilings that the group has
  * @raises: it has some
  * @taken: link in the list of the group
@@ -180,11 +192,7 @@ struct mq_feed {
 	struct hlist_node		by_serial;
 	u32				version;
 	u64				ceiling;
-	u32				segment;
-	u32				ceiling_segment;
-	u32				size;
-	bool				older;
-	bool				raised;
+	struct mq_feed_where		at[2];
 	struct mq_ceilings		pending;
 	bool				raises;
 	struct list_head		taken;

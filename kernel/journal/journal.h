@@ -117,6 +117,8 @@ struct mq_scratch {
  * @thread: writes it
  *
  * Of the thread:
+ * @side: which of the two members of mq_durable.at, and of mq_feed.at, is for
+ *	its file
  * @segments: the places
  * @places: how many of these are free
  * @left: how many are MQ_SEGMENT_LEFT
@@ -182,6 +184,7 @@ struct mq_journal {
 	u32			record_max;
 	struct task_struct	*thread;
 
+	u32			side;
 	struct mq_segment	*segments;
 	u32			places;
 	u32			left;

@@ -55,9 +55,11 @@ struct mq_durable *mq_objects_find(struct mq_journal *j, u64 serial)
 void mq_objects_body(struct mq_journal *j, struct mq_durable *d, u32 segment,
 		     u32 size)
 {
-	j->segments[d->segment].live -= d->size;
-	d->segment = segment;
-	d->size = size;
+	struct mq_where *at = &d->at[j->side];
+
+	j->segments[at->segment].live -= at->size;
+	at->segment = segment;
+	at->size = size;
 	j->segments[segment].live += size;
 }
 
@@ -68,9 +70,11 @@ void mq_objects_body(struct mq_journal *j, struct mq_durable *d, u32 segment,
 void mq_objects_state(struct mq_journal *j, struct mq_durable *d, u32 segment,
 		      u32 size)
 {
-	j->segments[d->state_segment].live -= d->state_size;
-	d->state_segment = segment;
-	d->state_size = size;
+	struct mq_where *at = &d->at[j->side];
+
+	j->segments[at->state_segment].live -= at->state_size;
+	at->state_segment = segment;
+	at->state_size = size;
 	j->segments[segment].live += size;
 }
 
@@ -82,8 +86,8 @@ void mq_objects_add(struct mq_journal *j, struct mq_durable *d)
 /* Remove a message: its segments need it no longer. */
 void mq_objects_del(struct mq_journal *j, struct mq_durable *d)
 {
-	mq_objects_body(j, d, d->segment, 0);
-	mq_objects_state(j, d, d->state_segment, 0);
+	mq_objects_body(j, d, d->at[j->side].segment, 0);
+	mq_objects_state(j, d, d->at[j->side].state_segment, 0);
 	hlist_del(&d->hash);
 }
 

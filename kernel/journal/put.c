@@ -91,7 +91,7 @@ int mq_put_change(struct mq_journal *j, struct mq_feed *f,
 	c->s.queue = cpu_to_le64(f->serial);
 	if (READ_ONCE(j->error))
 		err = -EIO;
-	else if (c->d->size)
+	else if (c->d->at[j->side].size)
 		err = mq_put_new_state(j, c);
 	else
 		err = mq_put_message(j, c);
@@ -124,6 +124,7 @@ int mq_put_dedup(struct mq_journal *j, struct mq_feed *f,
 int mq_put_queue(struct mq_journal *j, struct mq_feed *f)
 {
 	struct mq_j_queue *q = (void *)j->scratch->definition;
+	struct mq_feed_where *at = &f->at[j->side];
 	void *to;
 	u32 size;
 
@@ -140,16 +141,17 @@ int mq_put_queue(struct mq_journal *j, struct mq_feed *f)
 		return PTR_ERR(to);
 	memcpy(to, q, size);
 	f->version++;
-	f->older = f->older || f->size;
-	j->segments[f->segment].live -= f->size;
-	f->segment = j->streams[MQ_J_HOT].position;
-	f->size = ALIGN(size, 8);
-	j->segments[f->segment].live += f->size;
+	at->older = at->older || at->size;
+	j->segments[at->segment].live -= at->size;
+	at->segment = j->streams[MQ_J_HOT].position;
+	at->size = ALIGN(size, 8);
+	j->segments[at->segment].live += at->size;
 	return 0;
 }
 
 int mq_put_ceilings(struct mq_journal *j, struct mq_feed *f)
 {
+	struct mq_feed_where *at = &f->at[j->side];
 	struct mq_j_ceiling *c;
 
 	if (!f->ops->ceilings(f, &f->pending))
@@ -161,12 +163,12 @@ int mq_put_ceilings(struct mq_journal *j, struct mq_feed *f)
 	c->version = cpu_to_le64(f->ceiling + 1);
 	c->next_id = cpu_to_le64(f->pending.next_id);
 	c->delivered = cpu_to_le64(f->pending.delivered);
-	if (f->raised)
-		j->segments[f->ceiling_segment].live -= sizeof(*c);
-	f->raised = true;
+	if (at->raised)
+		j->segments[at->ceiling_segment].live -= sizeof(*c);
+	at->raised = true;
 	f->ceiling++;
-	f->ceiling_segment = j->streams[MQ_J_HOT].position;
-	j->segments[f->ceiling_segment].live += sizeof(*c);
+	at->ceiling_segment = j->streams[MQ_J_HOT].position;
+	j->segments[at->ceiling_segment].live += sizeof(*c);
 	f->raises = true;
 	return 0;
 }

@@ -191,7 +191,7 @@ static int mq_group_end_some(struct mq_journal *j, struct mq_durable **d, u32 n)
 	for (i = 0; i < n; i++) {
 		if (!IS_ERR(e)) {
 			mq_put_gone(j, &e->gone[i], d[i]->serial,
-				    j->segments[d[i]->segment].sequence);
+				    j->segments[d[i]->at[j->side].segment].sequence);
 			mq_objects_del(j, d[i]);
 		}
 		mq_durable_free(d[i]);
@@ -208,7 +208,7 @@ static int mq_group_ends(struct mq_journal *j, struct llist_node *list)
 
 	llist_for_each_entry_safe(d, next, list, ended) {
 		/* The journal has it only if it could be written. */
-		if (d->size)
+		if (d->at[j->side].size)
 			some[n++] = d;
 		else
 			mq_durable_free(d);
@@ -225,14 +225,15 @@ static int mq_group_ends(struct mq_journal *j, struct llist_node *list)
 static int mq_group_queue_end(struct mq_journal *j, struct mq_feed *f)
 {
 	struct mq_j_end *e = mq_put_ends(j, 1);
+	struct mq_feed_where *at = &f->at[j->side];
 
 	if (!IS_ERR(e))
 		mq_put_gone(j, &e->gone[0], f->serial,
-			    j->segments[f->segment].sequence |
-			    (f->older ? MQ_J_OR_BEFORE : 0));
-	j->segments[f->segment].live -= f->size;
-	if (f->raised)
-		j->segments[f->ceiling_segment].live -=
+			    j->segments[at->segment].sequence |
+			    (at->older ? MQ_J_OR_BEFORE : 0));
+	j->segments[at->segment].live -= at->size;
+	if (at->raised)
+		j->segments[at->ceiling_segment].live -=
 			sizeof(struct mq_j_ceiling);
 	hlist_del(&f->by_serial);
 	mq_feed_leave(f);
