@@ -14,16 +14,20 @@ struct file;
  * @log: what is in it
  * @source: where that is read from
  * @page: through which it is read
+ * @queues: how many queues it has, if another journal is to be moved to it
  */
 struct mq_attach {
 	struct mq_journal	*j;
 	struct mq_j_log		log;
 	struct mq_j_source	source;
 	void			*page;
+	u64			queues;
 };
 
 int mq_attach_open(struct mq_attach *a, const char *name, struct file *file,
 		   const char **why);
+int mq_attach_target(struct mq_attach *a, const struct mq_journal *from,
+		     struct file *file, const char **why);
 int mq_attach_begin(struct mq_attach *a, u64 serial);
 void mq_attach_close(struct mq_attach *a);
 

@@ -72,12 +72,34 @@ struct mq_ceilings {
 };
 
 /**
+ * struct mq_feed_walk - a walk through all that a queue has
+ * @cursor: place among the messages: a struct mq_cursor, which is not in use
+ * @after: id of the last message; 0 to begin
+ * @after_dedup: id of the last message whose de-duplication id was seen
+ * @side: of the file: see mq_journal.side
+ * @more: there may be more messages
+ * @more_dedups: there may be more de-duplication ids
+ */
+struct mq_feed_walk {
+	void	*cursor;
+	u64	after;
+	u64	after_dedup;
+	u32	side;
+	bool	more;
+	bool	more_dedups;
+};
+
+/**
  * struct mq_feed_ops - functions of the queue that a feed belongs to. The thread
  *	of the journal calls them, and holds no lock
  * @take: fill in the next changes, up to the one with number @last, MQ_CHANGES at
  *	most. Return how many
  * @take_dedups: the same for de-duplication ids of messages whose changes have
  *	numbers up to @last
+ * @walk: fill in the next messages that a file does not have, MQ_CHANGES at most.
+ *	Those that will be taken as changes are left out. Return how many these are
+ * @walk_dedups: the same for de-duplication ids, whichever the file has
+ * @walk_end: forget the place of a walk
  * @remembers: return whether the queue remembers the de-duplication id of a
  *	message
  * @define: fill in the record of what the queue is, but for serial and version
@@ -86,18 +108,25 @@ struct mq_ceilings {
  * @raise: these ceilings are on stable storage
  * @room: the journal has room again
  * @failed: the journal has failed
+ * @works: it works again
  * @put: drop the reference to the queue
  */
 struct mq_feed_ops {
 	u32	(*take)(struct mq_feed *f, struct mq_change *c, u64 last);
 	u32	(*take_dedups)(struct mq_feed *f, struct mq_dedup_change *c,
 			       u64 last);
+	u32	(*walk)(struct mq_feed *f, struct mq_feed_walk *w,
+			struct mq_change *c);
+	u32	(*walk_dedups)(struct mq_feed *f, struct mq_feed_walk *w,
+			       struct mq_dedup_change *c);
+	void	(*walk_end)(struct mq_feed *f, struct mq_feed_walk *w);
 	bool	(*remembers)(struct mq_feed *f, u64 id);
 	void	(*define)(struct mq_feed *f, struct mq_j_queue *q);
 	bool	(*ceilings)(struct mq_feed *f, struct mq_ceilings *c);
 	void	(*raise)(struct mq_feed *f, const struct mq_ceilings *c);
 	void	(*room)(struct mq_feed *f);
 	void	(*failed)(struct mq_feed *f);
+	void	(*works)(struct mq_feed *f);
 	void	(*put)(struct mq_feed *f);
 };
 
@@ -105,7 +134,7 @@ struct mq_feed_ops {
 enum {
 	MQ_FEED_HUNGRY,		/* it is in mq_journal.hungry */
 	MQ_FEED_DEFINE,		/* what the queue is */
-	MQ_FEED_CEILINGS,	/* its ceilings may be too low */
+	MQ_FEED_CEILINGS,	/* its ceilings, whatever they were before */
 	MQ_FEED_ENDS,		/* the queue was removed */
 };
 

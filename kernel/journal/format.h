@@ -47,15 +47,21 @@
 #define MQ_J_MAGIC_SEGMENT	0x53716d64	/* dmqS */
 #define MQ_J_MAGIC_BLOCK	0x42716d64	/* dmqB */
 
+/* The features without which a reader must not go on; all others are unknown. */
+#define MQ_J_MOVED		1
+#define MQ_J_PARTIAL		2
+
 /**
- * struct mq_j_super - what the journal is, written once
+ * struct mq_j_super - what the journal is
  * @version: MQ_J_VERSION
  * @unit: bytes of a unit
  * @uuid: which journal this is, random
  * @segment_size: bytes of a segment
  * @count: number of segments
  * @compat: features that a reader may ignore
- * @incompat: features without which a reader must not go on
+ * @incompat: features without which a reader must not go on. MQ_J_MOVED: another
+ *	journal has gone on from what this one has. MQ_J_PARTIAL: this journal was
+ *	to go on from another one, and has not got all of that: it has nothing
  * @created: when it was made, in nanoseconds, CLOCK_REALTIME
  * @reserved: 0
  * @crc: CRC-32C of the bytes before it, with ~0 as the seed

@@ -8,6 +8,7 @@
 #include <linux/string.h>
 
 #include "base/base.h"
+#include "journal/journal.h"
 #include "journal/list.h"
 #include "journal/objects.h"
 
@@ -79,6 +80,8 @@ struct mq_journal *mq_journal_after(struct mq_journal *before)
 	spin_lock(&mq_journals_lock);
 	j = before ? list_next_entry(before, link) :
 		     list_first_entry(&mq_journals, struct mq_journal, link);
+	while (!list_entry_is_head(j, &mq_journals, link) && j->target)
+		j = list_next_entry(j, link);
 	if (list_entry_is_head(j, &mq_journals, link) ||
 	    (before && list_empty(&before->link)))
 		j = NULL;
@@ -100,7 +103,7 @@ int mq_journal_enlist(struct mq_journal *j)
 
 	spin_lock(&mq_journals_lock);
 	list_for_each_entry(other, &mq_journals, link) {
-		if (!strcmp(j->name, other->name))
+		if (!j->target && !other->target && !strcmp(j->name, other->name))
 			err = -EEXIST;
 		else if (mq_medium_same(&j->medium, &other->medium))
 			err = -EBUSY;
@@ -119,6 +122,43 @@ void mq_journal_set_ready(struct mq_journal *j, bool ready)
 	spin_lock(&mq_journals_lock);
 	j->ready = ready;
 	spin_unlock(&mq_journals_lock);
+}
+
+/* Let a journal have the file of another one, to which it was moved. */
+void mq_journal_swap(struct mq_journal *j, struct mq_journal *to)
+{
+	u32 i;
+
+	spin_lock(&j->lock);
+	spin_lock(&mq_journals_lock);
+	swap(j->medium, to->medium);
+	spin_unlock(&mq_journals_lock);
+	swap(j->shape, to->shape);
+	swap(j->epoch, to->epoch);
+	swap(j->epochs, to->epochs);
+	swap(j->seed, to->seed);
+	WRITE_ONCE(j->capacity, to->capacity);
+	WRITE_ONCE(j->record_max, to->record_max);
+	swap(j->side, to->side);
+	swap(j->segments, to->segments);
+	swap(j->places, to->places);
+	swap(j->left, to->left);
+	swap(j->sequence, to->sequence);
+	for (i = 0; i < MQ_J_STREAMS; i++) {
+		swap(j->streams[i], to->streams[i]);
+		swap(j->marks[i], to->marks[i]);
+	}
+	swap(j->header, to->header);
+	swap(j->victim, to->victim);
+	swap(j->alive, to->alive);
+	swap(j->broken, to->broken);
+	swap(j->unflushed, to->unflushed);
+	swap(j->marked, to->marked);
+	swap(j->written, to->written);
+	swap(j->cleaned, to->cleaned);
+	swap(j->flushes, to->flushes);
+	j->next = NULL;
+	spin_unlock(&j->lock);
 }
 
 void mq_journal_delist(struct mq_journal *j)

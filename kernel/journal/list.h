@@ -13,6 +13,7 @@ struct mq_journal *mq_journal_find(const char *name);
 struct mq_journal *mq_journal_after(struct mq_journal *before);
 int mq_journal_enlist(struct mq_journal *j);
 void mq_journal_set_ready(struct mq_journal *j, bool ready);
+void mq_journal_swap(struct mq_journal *j, struct mq_journal *to);
 void mq_journal_delist(struct mq_journal *j);
 
 #endif /* MQ_JOURNAL_LIST_H */

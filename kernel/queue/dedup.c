@@ -231,6 +231,23 @@ bool mq_dedup_restore_locked(struct mq_queue *q, struct mq_seen *s)
 	return true;
 }
 
+/* Return the id that came with the next message behind @id, or NULL. */
+const struct mq_seen *mq_dedup_after_locked(struct mq_queue *q, u64 id)
+{
+	struct rb_node *node = q->dedup.numbers.rb_root.rb_node;
+	const struct mq_seen *found = NULL;
+
+	lockdep_assert_held(&q->lock);
+	while (node) {
+		struct mq_seen *s = rb_entry(node, struct mq_seen, number);
+
+		if (s->id > id)
+			found = s;
+		node = s->id > id ? node->rb_left : node->rb_right;
+	}
+	return found;
+}
+
 /* Return whether the id that came with a message is remembered. */
 bool mq_dedup_knows_locked(struct mq_queue *q, u64 id)
 {

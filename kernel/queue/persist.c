@@ -30,6 +30,7 @@
 #include "queue/dedup.h"
 #include "queue/persist.h"
 #include "queue/queue.h"
+#include "queue/walk.h"
 
 /* How far the ceilings are ahead; they are raised when half of that is used. */
 #define MQ_IDS_AHEAD		BIT(20)
@@ -63,7 +64,7 @@ u64 mq_persist_cost(const struct mq_journal *j, u64 bytes)
 {
 	u64 size = mq_persist_bytes(bytes);
 
-	return size + (size > j->record_max / 8 ? size : size / 8) +
+	return size + (size > j->large ? size : size / 8) +
 	       MQ_JOURNAL_BESIDE;
 }
 
@@ -72,7 +73,8 @@ bool mq_persist_fits(const struct mq_queue *q, u64 bytes)
 {
 	const struct mq_journal *j = q->feed.journal;
 
-	return likely(!j) || mq_persist_bytes(bytes) <= j->record_max;
+	return likely(!j) ||
+	       mq_persist_bytes(bytes) <= READ_ONCE(j->record_max);
 }
 
 /* Count a message that was sent here, and its de-duplication id. */
@@ -294,6 +296,16 @@ bool mq_persist_ceilings(struct mq_feed *f, struct mq_ceilings *c)
 
 	spin_lock(&q->lock);
 	*c = f->safe;
+	if (READ_ONCE(f->journal->error)) {
+		/*
+		 * Nothing holds deliveries back. All are below the ids that there
+		 * can be until this is written again, after the journal works.
+		 */
+		c->next_id = max(c->next_id, q->next_id + MQ_IDS_AHEAD);
+		c->delivered = c->next_id;
+		spin_unlock(&q->lock);
+		return true;
+	}
 	if (f->detaching) {
 		/* The states say what was delivered, but not what is in flight. */
 		c->next_id = q->next_id;
@@ -427,8 +439,54 @@ u32 mq_persist_take(struct mq_feed *f, struct mq_change *c, u64 last)
 	return n;
 }
 
+/*
+ * A message that was not taken yet is left out if it will be: then the file gets it
+ * with the changes.
+ */
+static bool mq_persist_is_missing(const struct mq_durable *d, u32 side)
+{
+	return d && !d->at[side].size && (d->taken || !d->seq);
+}
+
+u32 mq_persist_walk(struct mq_feed *f, struct mq_feed_walk *w,
+		    struct mq_change *c)
+{
+	struct mq_queue *q = mq_feed_queue(f);
+	unsigned int left = MQ_WALK_STEPS;
+	struct mq_entry *e = NULL;
+	u32 n = 0;
+
+	spin_lock(&q->lock);
+	while (n < MQ_CHANGES) {
+		struct mq_detail *detail;
+
+		e = mq_walk_locked(q, w->cursor, ~0U, &w->after, &left);
+		if (IS_ERR_OR_NULL(e))
+			break;
+		w->after = mq_msg(e)->id;
+		detail = mq_msg(e)->detail;
+		if (!mq_persist_is_missing(detail->durable, w->side))
+			continue;
+		mq_persist_describe(detail->durable, &c[n++]);
+		detail->durable->taken = true;
+	}
+	spin_unlock(&q->lock);
+	w->more = e;
+	return n;
+}
+
+void mq_persist_walk_end(struct mq_feed *f, struct mq_feed_walk *w)
+{
+	struct mq_queue *q = mq_feed_queue(f);
+
+	spin_lock(&q->lock);
+	mq_cursor_unlink_locked(q, w->cursor);
+	spin_unlock(&q->lock);
+}
+
 /* Describe a de-duplication id that is remembered, or is forgotten. */
-static void mq_persist_describe_dedup(struct mq_queue *q, struct mq_seen *s,
+static void mq_persist_describe_dedup(struct mq_queue *q,
+				      const struct mq_seen *s,
 				      struct mq_dedup_change *c)
 {
 	c->d.id = cpu_to_le64(s->id);
@@ -460,6 +518,28 @@ u32 mq_persist_take_dedups(struct mq_feed *f, struct mq_dedup_change *c, u64 las
 	}
 	spin_unlock(&q->lock);
 	mq_dedup_free(&forgotten);
+	return n;
+}
+
+u32 mq_persist_walk_dedups(struct mq_feed *f, struct mq_feed_walk *w,
+			   struct mq_dedup_change *c)
+{
+	struct mq_queue *q = mq_feed_queue(f);
+	const struct mq_seen *s;
+	u32 i, n = 0;
+
+	spin_lock(&q->lock);
+	for (i = 0; i < MQ_CHANGES; i++) {
+		s = mq_dedup_after_locked(q, w->after_dedup);
+		if (!s)
+			break;
+		w->after_dedup = s->id;
+		/* One that was not taken yet comes behind its message. */
+		if (s->taken)
+			mq_persist_describe_dedup(q, s, &c[n++]);
+	}
+	spin_unlock(&q->lock);
+	w->more_dedups = i == MQ_CHANGES;
 	return n;
 }
 
