@@ -36,6 +36,9 @@
 #define MQ_J_COUNT_MIN		8
 #define MQ_J_COUNT_MAX		8192
 
+/* So many segments the writer keeps for itself: the others are for messages. */
+#define MQ_J_COUNT_RESERVED	8
+
 /* The least and the most bytes of a unit: headers and blocks have whole ones. */
 #define MQ_J_UNIT_MIN		512
 #define MQ_J_UNIT_MAX		4096
