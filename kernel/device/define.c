@@ -68,6 +68,7 @@ const struct mq_feed_ops mq_journal_ops = {
 	.remembers	= mq_persist_remembers,
 	.define		= mq_define_write,
 	.ceilings	= mq_persist_ceilings,
+	.calm		= mq_persist_calm,
 	.raise		= mq_heard_raise,
 	.room		= mq_heard_room,
 	.failed		= mq_heard_failed,

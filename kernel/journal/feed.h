@@ -105,6 +105,7 @@ struct mq_feed_walk {
  * @define: fill in the record of what the queue is, but for serial and version
  * @ceilings: fill in the ceilings that have to be written. Return false if those
  *	of the last time are high enough
+ * @calm: nothing has happened for a while
  * @raise: these ceilings are on stable storage
  * @room: the journal has room again
  * @failed: the journal has failed
@@ -123,6 +124,7 @@ struct mq_feed_ops {
 	bool	(*remembers)(struct mq_feed *f, u64 id);
 	void	(*define)(struct mq_feed *f, struct mq_j_queue *q);
 	bool	(*ceilings)(struct mq_feed *f, struct mq_ceilings *c);
+	void	(*calm)(struct mq_feed *f);
 	void	(*raise)(struct mq_feed *f, const struct mq_ceilings *c);
 	void	(*room)(struct mq_feed *f);
 	void	(*failed)(struct mq_feed *f);
@@ -171,6 +173,9 @@ struct mq_feed_where {
  * @safe: ceilings that are on stable storage
  * @floor: messages below this id may have been delivered before the journal was
  *	attached
+ * @ahead: how far the ceiling of deliveries is raised above them
+ * @raised_at: when it was changed last, in jiffies
+ * @calm: nothing has happened for a while
  * @behind: a message is ready, and @safe.delivered is too low for it
  * @full: the journal has no room, and so the queue has none
  * @dedups: de-duplication ids that have to be written: struct mq_seen
@@ -206,6 +211,9 @@ struct mq_feed {
 	struct mq_ceilings		asked;
 	struct mq_ceilings		safe;
 	u64				floor;
+	u32				ahead;
+	unsigned long			raised_at;
+	bool				calm;
 	bool				behind;
 	bool				full;
 	struct list_head		dedups;

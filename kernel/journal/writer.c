@@ -415,6 +415,11 @@ static void mq_group_say_room(struct mq_feed *f)
 	f->ops->room(f);
 }
 
+static void mq_group_say_calm(struct mq_feed *f)
+{
+	f->ops->calm(f);
+}
+
 static void mq_group_say_failed(struct mq_feed *f)
 {
 	f->ops->failed(f);
@@ -631,17 +636,28 @@ static void mq_writer_move(struct mq_journal *j)
 	}
 }
 
-static void mq_writer_work(struct mq_journal *j)
+/*
+ * Nothing has happened for a while. Let the queues have a last group, and then add a
+ * mark, for which nobody waits.
+ */
+static void mq_writer_calm(struct mq_journal *j)
 {
 	int err;
 
+	mq_group_each(j, mq_group_say_calm);
+	mq_group_write(j);
+	err = READ_ONCE(j->error) ? 0 : mq_log_mark(j);
+	if (err)
+		mq_journal_fail(j, err, "it cannot be written");
+}
+
+static void mq_writer_work(struct mq_journal *j)
+{
 	if (mq_writer_wait(j)) {
 		mq_group_write(j);
 		mq_writer_move(j);
 	} else if (!j->marked && !READ_ONCE(j->error)) {
-		err = mq_log_mark(j);
-		if (err)
-			mq_journal_fail(j, err, "it cannot be written");
+		mq_writer_calm(j);
 	}
 	if (READ_ONCE(j->tell_failed)) {
 		WRITE_ONCE(j->tell_failed, false);

@@ -12,6 +12,7 @@
  * message is handed out before a ceiling above its id is on stable storage. In
  * the same way no id is given to a message before a ceiling above it is.
  */
+#include <linux/jiffies.h>
 #include <linux/kobject.h>
 #include <linux/ktime.h>
 #include <linux/devmq.h>
@@ -32,9 +33,19 @@
 #include "queue/queue.h"
 #include "queue/walk.h"
 
-/* How far the ceilings are ahead; they are raised when half of that is used. */
+/* How far the ceiling of ids is ahead; it is raised when half of that is used. */
 #define MQ_IDS_AHEAD		BIT(20)
-#define MQ_DELIVERIES_AHEAD	4096
+
+/*
+ * The same of deliveries. What is below the ceiling, and was not delivered, counts as
+ * redelivered after a crash, so the ceiling is no farther ahead than it has to be: the
+ * distance doubles when it is used up within MQ_AHEAD_SOON, and shrinks otherwise. When
+ * it has not been raised for MQ_AHEAD_LATE, or nothing happens, the ceiling comes down.
+ */
+#define MQ_AHEAD_MIN		16
+#define MQ_AHEAD_MAX		4096
+#define MQ_AHEAD_SOON		(HZ / 10)
+#define MQ_AHEAD_LATE		HZ
 
 static struct mq_queue *mq_feed_queue(struct mq_feed *f)
 {
@@ -46,6 +57,8 @@ void mq_persist_init(struct mq_queue *q)
 	INIT_LIST_HEAD(&q->feed.link);
 	INIT_LIST_HEAD(&q->feed.dirty);
 	INIT_LIST_HEAD(&q->feed.dedups);
+	q->feed.ahead = MQ_AHEAD_MIN;
+	q->feed.raised_at = jiffies - MQ_AHEAD_SOON;
 	q->feed.seq = 1;
 }
 
@@ -262,7 +275,7 @@ bool mq_persist_bars_locked(struct mq_queue *q, const struct mq_entry *e)
 
 	if (f->asked.delivered <= id)
 		f->asked.delivered = id + 1;
-	if (likely(id + MQ_DELIVERIES_AHEAD / 2 < f->safe.delivered))
+	if (likely(id + f->ahead / 2 < f->safe.delivered))
 		return false;
 	mq_feed_say(f);
 	if (id < f->safe.delivered || READ_ONCE(f->journal->error))
@@ -289,6 +302,53 @@ int mq_persist_unbar(struct mq_queue *q, bool nowait)
 	return err == -EINTR ? err : 0;
 }
 
+/* Return whether the ceiling of deliveries is farther ahead than it has to be. */
+static bool mq_persist_is_high(const struct mq_feed *f)
+{
+	return f->asked.delivered &&
+	       f->safe.delivered > max(f->floor, f->asked.delivered +
+						 2 * MQ_AHEAD_MIN);
+}
+
+/* Nothing has happened for a while: let the ceiling of deliveries come down. */
+void mq_persist_calm(struct mq_feed *f)
+{
+	struct mq_queue *q = mq_feed_queue(f);
+
+	spin_lock(&q->lock);
+	f->calm = mq_persist_is_high(f);
+	if (f->calm)
+		mq_feed_say(f);
+	spin_unlock(&q->lock);
+}
+
+/* Choose another ceiling of deliveries. Return false if the old one is right. */
+static bool mq_persist_choose(struct mq_feed *f, struct mq_ceilings *c)
+{
+	u64 asked = f->asked.delivered;
+	bool calm = f->calm || time_after(jiffies, f->raised_at + MQ_AHEAD_LATE);
+
+	f->calm = false;
+	if (!asked)
+		return false;
+	if (asked + f->ahead / 2 > f->safe.delivered) {
+		if (time_before(jiffies, f->raised_at + MQ_AHEAD_SOON))
+			f->ahead = min_t(u32, 2 * f->ahead, MQ_AHEAD_MAX);
+		else
+			f->ahead = max_t(u32, f->ahead / 2, MQ_AHEAD_MIN);
+		c->delivered = asked + f->ahead;
+	} else if (calm && mq_persist_is_high(f)) {
+		f->ahead = MQ_AHEAD_MIN;
+		c->delivered = max(f->floor, asked + f->ahead);
+		/* No delivery goes by the higher one from now on. */
+		f->safe.delivered = c->delivered;
+	} else {
+		return false;
+	}
+	f->raised_at = jiffies;
+	return true;
+}
+
 bool mq_persist_ceilings(struct mq_feed *f, struct mq_ceilings *c)
 {
 	struct mq_queue *q = mq_feed_queue(f);
@@ -309,19 +369,17 @@ bool mq_persist_ceilings(struct mq_feed *f, struct mq_ceilings *c)
 	if (f->detaching) {
 		/* The states say what was delivered, but not what is in flight. */
 		c->next_id = q->next_id;
-		c->delivered = min(q->stat.in_flight ? c->delivered : f->floor,
-				   c->next_id);
+		c->delivered = f->floor;
+		if (q->stat.in_flight)
+			c->delivered = max(f->floor, f->asked.delivered);
+		c->delivered = min(c->delivered, c->next_id);
 		spin_unlock(&q->lock);
 		return true;
 	}
 	ids = q->next_id + MQ_IDS_AHEAD / 2 > f->safe.next_id;
-	deliveries = f->asked.delivered &&
-		     f->asked.delivered + MQ_DELIVERIES_AHEAD / 2 >
-			f->safe.delivered;
+	deliveries = mq_persist_choose(f, c);
 	if (ids)
 		c->next_id = q->next_id + MQ_IDS_AHEAD;
-	if (deliveries)
-		c->delivered = f->asked.delivered + MQ_DELIVERIES_AHEAD;
 	spin_unlock(&q->lock);
 	return ids || deliveries;
 }

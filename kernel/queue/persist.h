@@ -39,6 +39,7 @@ u32 mq_persist_walk_dedups(struct mq_feed *f, struct mq_feed_walk *w,
 void mq_persist_walk_end(struct mq_feed *f, struct mq_feed_walk *w);
 bool mq_persist_remembers(struct mq_feed *f, u64 id);
 bool mq_persist_ceilings(struct mq_feed *f, struct mq_ceilings *c);
+void mq_persist_calm(struct mq_feed *f);
 void mq_persist_put(struct mq_feed *f);
 u64 mq_persist_time(u64 boot_ns);
 u64 mq_persist_boot_time(u64 real_ns);
