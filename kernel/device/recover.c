@@ -21,6 +21,7 @@
 #include "journal/replay.h"
 #include "journal/writer.h"
 #include "memory/alloc.h"
+#include "memory/budget.h"
 #include "memory/chunk.h"
 #include "memory/durable.h"
 #include "memory/entry.h"
@@ -386,7 +387,9 @@ static int mq_recover_read(struct mq_recovery *r, struct mq_j_totals *totals)
 					 "it is damaged at byte %llu, in segment %llu: %s",
 					 log->fault.at, log->fault.sequence,
 					 log->fault.what ?: "a record is not valid");
-	return mq_recover_refuse(r, err, err == -ENOMEM || err == -EDQUOT ?
+	if (err == -EDQUOT || r->short_of_room)
+		return mq_recover_short(r);
+	return mq_recover_refuse(r, err, err == -ENOMEM ?
 				 "there is no memory for its messages" :
 				 "it cannot be read");
 }
@@ -587,6 +590,7 @@ int mq_recover(struct mq_attach *a, struct super_block *nodes, char *why,
 {
 	struct mq_recovery r = {
 		.a = a, .nodes = nodes, .why = why, .size = size,
+		.room = mq_total_room(),
 	};
 	struct mq_recovered *x, *next;
 	struct mq_j_totals totals;

@@ -71,6 +71,7 @@ struct mq_durable {
 	u32			version;
 };
 
+unsigned long mq_durable_cost(void);
 struct mq_durable *mq_durable_new(struct mq_payer *p);
 void mq_durable_free(struct mq_durable *d);
 

@@ -806,7 +806,9 @@ struct devmq_revoke {
  * ETXTBSY: a swap file. EOPNOTSUPP: the file system cannot, or a newer module
  * wrote the journal. ENODATA: no journal, or a move to it was not completed.
  * ESTALE: it was moved to another file. EINVAL: the file has holes, or is
- * shorter than the journal. EINTR: a signal came.
+ * shorter than the journal. EDQUOT: its messages need more memory than there may
+ * be (max_total_bytes, and max_user_bytes without CAP_SYS_RESOURCE). EINTR: a signal
+ * came.
  */
 struct devmq_journal_attach {
 	__u32		size;
