@@ -1427,7 +1427,8 @@ int devmq_list(char ***names);
  * created. "mqctl journal create" makes a new journal.
  *
  * Return: 0, or an error as struct devmq_journal_attach has them: -EEXIST, -EBUSY,
- * -EUCLEAN (it is damaged: "mqctl journal check" says what is readable), -EBADF,
+ * -EUCLEAN (it is damaged: "mqctl journal check" says what is readable), -ESTALE (it
+ * was moved to another file), -EBADF,
  * -EINVAL...; or as devmq_create(), of the control node and the name; or -ENOTTY
  * (the module knows no journals).
  */
@@ -1446,12 +1447,33 @@ int devmq_journal_attach(const char *name, int fd,
  * Its queues go away with it. They are in the journal, and there again when it is
  * attached.
  *
- * Return: 0, -EBUSY (a queue of it is open), -ENOENT (no such journal), -EINTR (a
- * signal came; nothing was detached), -EIO (it has failed), or as
+ * Return: 0, -EBUSY (a queue of it is open, or it is being moved), -ENOENT (no such
+ * journal), -EINTR (a signal came; nothing was detached), -EIO (it has failed), or as
  * devmq_journal_attach().
  */
 int devmq_journal_detach(const char *name, unsigned int flags, char *reason,
 			 size_t reason_size);
+
+/**
+ * devmq_journal_move() - write all that a journal has to another file, and go on there
+ * @name: its name
+ * @fd: the other file, open for reading and writing: a journal without queues, or one
+ *	that was moved itself. It may be closed afterwards
+ * @flags: zero
+ * @reason: as for devmq_create()
+ * @reason_size: bytes there
+ *
+ * Its queues are used meanwhile. A journal that has failed works again afterwards, with
+ * what its queues have in memory. The old file cannot be attached again. If the call
+ * fails, the journal is where it was, but for -EINTR (a signal came): then it may just
+ * have been moved. devmq_journal_list() says in moved how far it is.
+ *
+ * Return: 0, or an error as struct devmq_journal_move has them: -ENOENT, -EBUSY,
+ * -ENOSPC (the other file is too small), -EMSGSIZE (its segments are), -ENOTEMPTY (it
+ * has queues), -ENODATA (it is no journal)...; or as devmq_journal_attach().
+ */
+int devmq_journal_move(const char *name, int fd, unsigned int flags,
+		       char *reason, size_t reason_size);
 
 /**
  * devmq_journal_list() - the journals that are attached

@@ -8,7 +8,11 @@
 
 #include "internal.h"
 
-/* Errors that mean something else for a queue than strerror(3) says. */
+/*
+ * What errors mean for a queue, a journal or the control node: all those that the table
+ * in linux/devmq.h describes, and others that mean something else there than strerror(3)
+ * says.
+ */
 static const char *const lmq_errors[] = {
 	[0]		= "no error",
 	[E2BIG]		= "the command is longer than it may be",
@@ -19,17 +23,29 @@ static const char *const lmq_errors[] = {
 	[ECANCELED]	= "the call was ended by devmq_wake()",
 	[EDQUOT]	= "messages take all the memory that they may",
 	[EEXIST]	= "there is a queue with this name already",
+	[EFAULT]	= "a pointer does not lead to memory that can be used",
+	[EINTR]		= "a signal came while the call waited",
+	[EINVAL]	= "a value is not allowed here, or the queue has no journal",
+	[EIO]		= "the queue's journal has failed",
+	[ELOOP]		= "dead-letter queues would form a circle",
 	[EMSGSIZE]	= "the message is larger than the queue takes",
 	[ENAMETOOLONG]	= "the name is longer than a queue's may be",
 	[ENODEV]	= "the queue has been removed",
+	[ENODATA]	= "the file is no journal, or not a complete one",
 	[ENOENT]	= "there is no such queue, option or message",
+	[ENOMEM]	= "the kernel, or the caller's memory cgroup, has no memory",
 	[ENOSPC]	= "the queue is full",
+	[ENOTBLK]	= "this is neither a regular file nor a block device",
+	[ENOTCONN]	= "no journal of that name is attached",
 	[ENOTEMPTY]	= "the queue still stores messages",
 	[ENOTTY]	= "this is not a queue",
 	[ENXIO]		= "the queue has no device node",
+	[EOPNOTSUPP]	= "the module, or the file system, cannot do this",
 	[ESRCH]		= "holders have no process ids in this pid namespace",
 	[ESTALE]	= "no such delivery is held",
 	[ETIMEDOUT]	= "the time is over",
+	[EUCLEAN]	= "the journal is damaged",
+	[EXDEV]		= "the other queue is not in the same journal",
 };
 
 /* Unlike strerror(3), the same text in every thread and locale. */

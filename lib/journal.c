@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Journals: attaching, detaching and listing them, and waiting for them. */
+/* Journals: attaching, moving, detaching and listing them, and waiting for them. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +41,21 @@ LMQ_EXPORT int devmq_journal_detach(const char *name, unsigned int flags,
 		return err;
 	strcpy(a.name, name);
 	return lmq_control_ioctl(DEVMQ_IOC_JOURNAL_DETACH, &a, reason,
+				 reason_size);
+}
+
+LMQ_EXPORT int devmq_journal_move(const char *name, int fd, unsigned int flags,
+				  char *reason, size_t reason_size)
+{
+	struct devmq_journal_move a = {
+		.size = sizeof(a), .flags = flags, .fd = fd,
+	};
+	int err = lmq_control_name(name, "a journal's", reason, reason_size);
+
+	if (err)
+		return err;
+	strcpy(a.name, name);
+	return lmq_control_ioctl(DEVMQ_IOC_JOURNAL_MOVE, &a, reason,
 				 reason_size);
 }
 

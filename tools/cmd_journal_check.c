@@ -38,6 +38,8 @@ static int check(const struct journal_file *file, bool *readable)
 		print_number("queues", contents.totals.queues);
 		print_number("messages", contents.totals.messages);
 		print_if("cut", journal_report_torn(&log));
+		if (log.shape.features & MQ_J_MOVED)
+			puts("moved yes");
 	}
 	if (!status && super) {
 		complain(file->path, 0, "damaged: %s; all else is sound", super);
@@ -193,7 +195,8 @@ const struct command cmd_journal_check = {
 "Reads all of a journal, as attaching it does, and writes nothing to it. Needs\n"
 "no module. If it is sound, the output says how many queues and messages it has,\n"
 "and how many bytes at its end a crash has torn (cut): nobody was told that\n"
-"these were safe, and attaching leaves them out.\n"
+"these were safe, and attaching leaves them out. moved means that another file\n"
+"has what this one had, and that this one is not attached any more.\n"
 "\n"
 "If it is damaged, the message says what is wrong first, and where; the output\n"
 "says what is readable nevertheless, and the exit status is 7. Unless only one\n"

@@ -55,6 +55,7 @@ static void print_shape(const struct info *info)
 	printf("needed_segments %" PRIu64 "\n", info->needed);
 	printf("attached %" PRIu64 "\n", (uint64_t)info->log->epochs);
 	printf("cut %" PRIu64 "\n", (uint64_t)journal_report_torn(info->log));
+	printf("moved %s\n", shape->features & MQ_J_MOVED ? "yes" : "no");
 	printf("queues %" PRIu64 "\n", (uint64_t)info->contents->totals.queues);
 	printf("messages %" PRIu64 "\n",
 	       (uint64_t)info->contents->totals.messages);
@@ -183,6 +184,8 @@ static int print_object(const struct info *info)
 	json_segments(top, info->log);
 	json_add_number(top, "attached", info->log->epochs);
 	json_add_number(top, "cut", journal_report_torn(info->log));
+	json_add(top, "moved", json_checked(json_object_new_boolean(
+				shape->features & MQ_J_MOVED)));
 	json_add_number(top, "messages", info->contents->totals.messages);
 	array = json_checked(json_object_new_array());
 	json_add(top, "queues", array);
@@ -245,10 +248,10 @@ const struct command cmd_journal_info = {
 "Reads the file of a journal that is not attached; needs no module. Shows its\n"
 "identity and its shape, how many of its segments are needed, how often it was\n"
 "attached before, and how many bytes a crash has torn (cut), of which nobody was\n"
-"told that they were safe. Then its queues: how many messages they have in each\n"
-"state, the bytes of these, the owner, group and mode of the device file, and\n"
-"the options that are not the default. If the journal is damaged, the exit\n"
-"status is 7.",
+"told that they were safe, and whether it was moved: then another file has what\n"
+"this one had. Then its queues: how many messages they have in each state, the\n"
+"bytes of these, the owner, group and mode of the device file, and the options\n"
+"that are not the default. If the journal is damaged, the exit status is 7.",
 	.opts = info_opts,
 	.operands = { COMPLETES_FILE },
 	.min = 1,

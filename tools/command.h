@@ -74,7 +74,8 @@ extern const struct command cmd_create, cmd_rm, cmd_ls, cmd_stat, cmd_get,
 			    cmd_release, cmd_reject, cmd_move, cmd_call,
 			    cmd_reply, cmd_extend, cmd_options, cmd_help,
 			    cmd_journal_create, cmd_journal_attach,
-			    cmd_journal_detach, cmd_journal_ls, cmd_journal_info,
+			    cmd_journal_detach, cmd_journal_move, cmd_journal_ls,
+			    cmd_journal_info,
 			    cmd_journal_check, cmd_apply, cmd_dump;
 
 #endif /* MQCTL_COMMAND_H */

@@ -34,6 +34,7 @@ const struct command *const commands[] = {
 	&cmd_journal_create,
 	&cmd_journal_attach,
 	&cmd_journal_detach,
+	&cmd_journal_move,
 	&cmd_journal_ls,
 	&cmd_journal_info,
 	&cmd_journal_check,

@@ -148,8 +148,7 @@ static void stop(int signal)
 	stopped = 1;
 }
 
-/* The signals that end it, so that a file is not left half made. */
-static void catch_signals(void)
+void journal_file_catch_signals(void)
 {
 	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
 	struct sigaction action = { .sa_handler = stop }, old;
@@ -200,7 +199,7 @@ int journal_file_zero(struct journal_file *file, u64 size)
 
 	if (!zeros)
 		return complain(file->path, -ENOMEM, "cannot write");
-	catch_signals();
+	journal_file_catch_signals();
 	err = write_zeros(file, zeros, size);
 	free(zeros);
 	if (err && isatty(STDERR_FILENO))

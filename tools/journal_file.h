@@ -26,6 +26,12 @@ int journal_file_open(struct journal_file *file, const char *path, int flags);
 int journal_file_make(struct journal_file *file, const char *path);
 
 /*
+ * Let SIGINT, SIGTERM and SIGHUP end a call that waits, and not the program, so that a
+ * file is not left half made.
+ */
+void journal_file_catch_signals(void);
+
+/*
  * Fill a file with zeros up to a size; on a terminal standard error says how far that
  * is. SIGINT, SIGTERM and SIGHUP end it. Returns an exit status.
  */

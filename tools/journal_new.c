@@ -8,6 +8,9 @@
 #include "journal_new.h"
 #include "units.h"
 
+/* With less, no message has room. */
+#define COUNT_MIN	(MQ_J_COUNT_RESERVED + 1)
+
 /* A segment is about this part of a journal, unless that is too small or too large. */
 #define PART		64
 
@@ -35,7 +38,7 @@ static int complain_count(const char *path, u64 count, u64 segment_size)
 		return complain(path, 0, "cannot create: it would have %" PRIu64
 				" segments of %s, and %d are the most",
 				(uint64_t)count, segment, MQ_J_COUNT_MAX);
-	exact_size(MQ_J_SEGMENTS + MQ_J_COUNT_MIN * segment_size, least);
+	exact_size(MQ_J_SEGMENTS + COUNT_MIN * segment_size, least);
 	return complain(path, 0, "cannot create: too small, with segments of %s it "
 			"needs %s", segment, least);
 }
@@ -52,7 +55,7 @@ int journal_new_shape(struct mq_j_shape *shape, const char *path, u64 size,
 		return complain(path, 0, "cannot create: the size of a segment must be "
 				"a power of two from 256K to 64M");
 	count = size < MQ_J_SEGMENTS ? 0 : (size - MQ_J_SEGMENTS) / segment_size;
-	if (count < MQ_J_COUNT_MIN || count > MQ_J_COUNT_MAX)
+	if (count < COUNT_MIN || count > MQ_J_COUNT_MAX)
 		return complain_count(path, count, segment_size);
 	*shape = (struct mq_j_shape) {
 		.unit = UNIT,

@@ -234,7 +234,7 @@ static bool name_is_taken(const struct journal_contents *c, size_t i)
 	return i && !strcmp(c->queues[i - 1]->name, c->queues[i]->name);
 }
 
-/* Names may be any bytes until they are looked at; each queue needs one of its own. */
+/* Names may be any bytes until they are looked at. */
 static const char *fault_of_names(const struct journal_contents *c)
 {
 	size_t i;
@@ -242,10 +242,70 @@ static const char *fault_of_names(const struct journal_contents *c)
 	for (i = 0; i < c->count; i++) {
 		if (!name_is_valid(c->queues[i]))
 			return "a queue has a name that no queue can have";
-		if (name_is_taken(c, i))
-			return "two queues have the same name";
 	}
 	return NULL;
+}
+
+static void queue_free(struct journal_queue *q)
+{
+	free(q->record);
+	free(q);
+}
+
+/* Forget the messages and de-duplication ids of a queue. */
+static void queue_empty(struct journal_contents *c, const struct journal_queue *q)
+{
+	struct journal_body *body, *next_body;
+	struct journal_dedup *d, **dp;
+	struct journal_copy *copy, **cp;
+
+	for (body = c->bodies; body; body = next_body) {
+		next_body = body->next;
+		for (cp = &body->copies; (copy = *cp);) {
+			if (copy->state->queue != q->record->serial) {
+				cp = &copy->next;
+				continue;
+			}
+			*cp = copy->next;
+			free(copy->state);
+			free(copy);
+		}
+		if (!body->copies)
+			body_free(c, body);
+	}
+	for (dp = &c->dedups; (d = *dp);) {
+		if (d->record->queue != q->record->serial) {
+			dp = &d->next;
+			continue;
+		}
+		*dp = d->next;
+		free(d->record);
+		free(d);
+	}
+	c->totals.messages -= journal_queue_messages(q);
+	c->totals.dedups -= q->dedups;
+}
+
+/*
+ * Of two queues with the same name the older one had been removed, and the crash came
+ * before that was written: nothing of it is left, and attaching removes it.
+ */
+static void drop_removed(struct journal_contents *c)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < c->count; i++) {
+		struct journal_queue *q = c->queues[i];
+
+		if (i + 1 < c->count && !strcmp(q->name, c->queues[i + 1]->name)) {
+			queue_empty(c, q);
+			queue_free(q);
+			c->totals.queues--;
+		} else {
+			c->queues[n++] = q;
+		}
+	}
+	c->count = n;
 }
 
 /* A serial is as good as a name: no other queue has it. */
@@ -276,11 +336,15 @@ int journal_read(struct mq_j_log *log, struct journal_contents *c)
 		qsort(c->queues, c->count, sizeof(*c->queues), compare_queues);
 	if (err)
 		return err;
-	if (c->mend)
+	if (c->mend) {
 		mend_names(c);
-	else
-		log->fault.what = fault_of_names(c);
-	return log->fault.what ? -EUCLEAN : 0;
+		return 0;
+	}
+	log->fault.what = fault_of_names(c);
+	if (log->fault.what)
+		return -EUCLEAN;
+	drop_removed(c);
+	return 0;
 }
 
 void journal_contents_free(struct journal_contents *c)
@@ -288,10 +352,8 @@ void journal_contents_free(struct journal_contents *c)
 	struct journal_dedup *d;
 	size_t i;
 
-	for (i = 0; i < c->count; i++) {
-		free(c->queues[i]->record);
-		free(c->queues[i]);
-	}
+	for (i = 0; i < c->count; i++)
+		queue_free(c->queues[i]);
 	free(c->queues);
 	while (c->bodies)
 		body_free(c, c->bodies);

@@ -39,9 +39,10 @@ struct journal_dedup {
 };
 
 /*
- * The queues are sorted by their names. Bodies and dedups are there only with @keep,
+ * The queues are sorted by their names. One that had been removed, as there is a newer one
+ * of its name, is left out. Bodies and dedups are there only with @keep,
  * which takes as much memory as they have. With @mend, queues get other names where
- * theirs cannot be used.
+ * theirs cannot be used, and none is left out.
  */
 struct journal_contents {
 	bool			keep;

@@ -48,6 +48,9 @@ static int complain_read(const struct journal_file *file,
 		return complain_damage(file, log);
 	case -EMEDIUMTYPE:
 		return complain(file->path, 0, "it is not a journal");
+	case -ENODATA:
+		return complain(file->path, 0, "it has nothing: a move to it was not "
+				"completed");
 	case -EOPNOTSUPP:
 		return complain(file->path, 0, "cannot read: a newer version of "
 				"devmq made this journal");

@@ -51,6 +51,8 @@ static int super_read(struct journal_salvage *s)
 		       mq_j_super_check((void *)unit, &s->shape);
 		err = copy ? err : 0;
 	}
+	/* What is readable is wanted, whatever became of the journal. */
+	s->shape.features = 0;
 	mq_j_free(unit);
 	return err;
 }

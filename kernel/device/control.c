@@ -332,6 +332,12 @@ static ssize_t mq_control_read(struct file *file, char __user *to, size_t size,
 	return ret;
 }
 
+static_assert(sizeof(struct devmq_journal_attach) == 104);
+static_assert(sizeof(struct devmq_journal_detach) == 72);
+static_assert(sizeof(struct devmq_journal_move) == 80);
+static_assert(sizeof(struct devmq_journal_info) == 168);
+static_assert(sizeof(struct devmq_journal_list) == 24);
+
 /* Fetch the argument of an ioctl. Return 0 or an error. */
 static int mq_control_fetch(void *to, u32 known, void __user *from)
 {
@@ -386,6 +392,30 @@ static int mq_control_attach(struct mq_control *c, void __user *arg)
 	return copy_to_user(arg, &a, sizeof(a)) ? -EFAULT : 0;
 }
 
+static int mq_control_move(struct mq_control *c, void __user *arg)
+{
+	struct devmq_journal_move a;
+	char why[MQ_REASON_MAX];
+	struct file *file;
+	int err;
+
+	err = mq_control_fetch(&a, sizeof(a), arg);
+	if (err)
+		return err;
+	if (a.flags || a.reserved)
+		return -EINVAL;
+	err = mq_journal_name(c, a.name);
+	if (err)
+		return err;
+	file = fget(a.fd);
+	if (!file)
+		return mq_refuse(c, -EBADF, "journal '%s': the descriptor is not open",
+				 a.name);
+	err = mq_journal_move(&a, file, why, sizeof(why));
+	fput(file);
+	return err ? mq_refuse(c, err, "journal '%s': %s", a.name, why) : 0;
+}
+
 static int mq_control_detach(struct mq_control *c, void __user *arg)
 {
 	struct devmq_journal_detach a;
@@ -434,6 +464,9 @@ static long mq_control_ioctl(struct file *file, unsigned int cmd,
 		break;
 	case DEVMQ_IOC_JOURNAL_DETACH:
 		err = mq_control_detach(c, uarg);
+		break;
+	case DEVMQ_IOC_JOURNAL_MOVE:
+		err = mq_control_move(c, uarg);
 		break;
 	case DEVMQ_IOC_JOURNAL_LIST:
 		err = mq_control_list(c, uarg);

@@ -62,12 +62,18 @@ static void mq_define_write(struct mq_feed *f, struct mq_j_queue *r)
 const struct mq_feed_ops mq_journal_ops = {
 	.take		= mq_persist_take,
 	.take_dedups	= mq_persist_take_dedups,
+	.walk		= mq_persist_walk,
+	.walk_dedups	= mq_persist_walk_dedups,
+	.walk_end	= mq_persist_walk_end,
 	.remembers	= mq_persist_remembers,
+	.window		= mq_persist_window,
 	.define		= mq_define_write,
 	.ceilings	= mq_persist_ceilings,
+	.calm		= mq_persist_calm,
 	.raise		= mq_heard_raise,
 	.room		= mq_heard_room,
 	.failed		= mq_heard_failed,
+	.works		= mq_heard_works,
 	.put		= mq_persist_put,
 };
 

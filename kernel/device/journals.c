@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Attaching journals, detaching them, and saying which there are.
+ * Attaching journals, detaching them, moving them to another file, and saying which
+ * there are.
  */
 #include <linux/delay.h>
 #include <linux/kernel.h>
@@ -16,12 +17,19 @@
 #include "device/registry.h"
 #include "journal/attach.h"
 #include "journal/jtrace.h"
+#include "journal/list.h"
+#include "journal/move.h"
 #include "journal/writer.h"
 #include "memory/durable.h"
 #include "queue/close.h"
 #include "queue/lock.h"
 #include "queue/names.h"
 #include "queue/queue.h"
+#include "queue/walk.h"
+
+/* Sizes of struct devmq_journal_info: of the first version, and the most. */
+#define MQ_INFO_FIRST	offsetofend(struct devmq_journal_info, segment_size)
+#define MQ_INFO_MOST	4096
 
 /* How long a detach waits before it looks again whether a queue is removed. */
 #define MQ_DETACH_MS	5
@@ -81,7 +89,13 @@ static int mq_detach_check_locked(struct mq_journal *j, bool force, char *why,
 
 	lockdep_assert_held(&mq_registry_lock);
 	spin_lock(&j->lock);
+	if (j->move && !force) {
+		snprintf(why, size, "it is being moved to another file");
+		err = -EBUSY;
+	}
 	list_for_each_entry(f, &j->feeds, link) {
+		if (err)
+			break;
 		struct mq_queue *q = container_of(f, struct mq_queue, feed);
 
 		if (READ_ONCE(q->gone)) {
@@ -90,8 +104,6 @@ static int mq_detach_check_locked(struct mq_journal *j, bool force, char *why,
 			snprintf(why, size, "its queue '%s' is open", q->name);
 			err = -EBUSY;
 		}
-		if (err)
-			break;
 	}
 	spin_unlock(&j->lock);
 	return err;
@@ -242,10 +254,86 @@ int mq_journal_detach(const struct devmq_journal_detach *a, char *why,
 	return err;
 }
 
+/* -- moving ------------------------------------------------------------------- */
+
+/* Let the thread of a journal begin with a move, unless it is being detached. */
+static int mq_move_hand_over(struct mq_journal *j, struct mq_move *m)
+{
+	int err = -ENOENT;
+
+	mutex_lock(&mq_registry_lock);
+	if (j->ready)
+		err = mq_move_start(j, m);
+	mutex_unlock(&mq_registry_lock);
+	return err;
+}
+
+/* Make a move to a file that is prepared. Takes the file if that succeeds. */
+static struct mq_move *mq_move_prepare(struct mq_attach *at)
+{
+	struct mq_cursor *cursor = kmalloc(sizeof(*cursor), GFP_KERNEL_ACCOUNT);
+	struct mq_move *m = cursor ? mq_move_new(at->j, cursor) : NULL;
+
+	if (!m) {
+		kfree(cursor);
+		return NULL;
+	}
+	mq_cursor_init(cursor);
+	at->j = NULL;
+	return m;
+}
+
+/* Move a journal to a file. Return 0 or an error, and what is wrong. */
+static int mq_move_to(struct mq_journal *j, struct file *file, const char **why)
+{
+	struct mq_move *m = NULL;
+	struct mq_attach at;
+	int err = mq_attach_target(&at, j, file, why);
+
+	if (!err) {
+		m = mq_move_prepare(&at);
+		err = m ? mq_move_hand_over(j, m) : -ENOMEM;
+		*why = err == -ENOMEM ? "there is no memory" :
+		       err == -EBUSY ? "it is being moved already" :
+				       "it is being detached";
+	}
+	mq_attach_close(&at);
+	if (!err) {
+		err = mq_move_wait(j, m);
+		*why = err == -EINTR ? "a signal came" : m->why;
+	}
+	if (m)
+		mq_move_put(m);
+	return err;
+}
+
+/**
+ * mq_journal_move - move a journal to another file
+ * @a: the call
+ * @file: the other file, opened by the caller
+ * @why: gets what is wrong, in words
+ * @size: bytes of @why
+ *
+ * Return: 0 or an error, and the journal is where it was.
+ */
+int mq_journal_move(const struct devmq_journal_move *a, struct file *file,
+		    char *why, size_t size)
+{
+	struct mq_journal *j = mq_journal_find(a->name);
+	const char *what = "no such journal is attached";
+	int err = j ? mq_move_to(j, file, &what) : -ENOENT;
+
+	if (err)
+		strscpy(why, what, size);
+	mq_journal_put(j);
+	return err;
+}
+
 /* -- listing ----------------------------------------------------------------- */
 
 static void mq_journal_info(struct mq_journal *j, struct devmq_journal_info *i)
 {
+	spin_lock(&j->lock);
 	*i = (struct devmq_journal_info){
 		.state = READ_ONCE(j->state),
 		.error = READ_ONCE(j->error),
@@ -258,27 +346,43 @@ static void mq_journal_info(struct mq_journal *j, struct devmq_journal_info *i)
 		.segments = j->shape.count,
 		.free_segments = READ_ONCE(j->places),
 		.segment_size = j->shape.segment_size,
+		.queues = j->queues,
+		.moved = j->next ? READ_ONCE(j->next->copied) : 0,
+		.capacity = READ_ONCE(j->capacity),
 	};
-	spin_lock(&j->lock);
-	i->queues = j->queues;
+	i->moved = min(i->moved, i->live);
+	memcpy(i->uuid, j->shape.uuid, sizeof(i->uuid));
 	spin_unlock(&j->lock);
 	strscpy(i->name, j->name, sizeof(i->name));
-	memcpy(i->uuid, j->shape.uuid, sizeof(i->uuid));
+}
+
+/* Copy one to the caller, who may know fewer members, or more. */
+static int mq_journal_info_copy(u64 to, u32 size,
+				const struct devmq_journal_info *i)
+{
+	void __user *at = u64_to_user_ptr(to);
+	u32 known = min_t(u32, size, sizeof(*i));
+
+	if (copy_to_user(at, i, known) || clear_user(at + known, size - known))
+		return -EFAULT;
+	return 0;
 }
 
 /* Say which journals there are. Return 0, EINVAL or EFAULT. */
 int mq_journal_list(struct devmq_journal_list *a)
 {
-	struct devmq_journal_info __user *to = u64_to_user_ptr(a->infos);
 	struct devmq_journal_info info;
 	struct mq_journal *j = NULL;
 	u32 n = 0;
 
-	if (a->flags || a->info_size != sizeof(info))
+	if (a->flags || a->info_size < MQ_INFO_FIRST ||
+	    a->info_size > MQ_INFO_MOST)
 		return -EINVAL;
 	while ((j = mq_journal_after(j))) {
 		mq_journal_info(j, &info);
-		if (n < a->count && copy_to_user(to + n, &info, sizeof(info))) {
+		if (n < a->count &&
+		    mq_journal_info_copy(a->infos + (u64)n * a->info_size,
+					 a->info_size, &info)) {
 			mq_journal_put(j);
 			return -EFAULT;
 		}

@@ -21,6 +21,7 @@
 #include "journal/replay.h"
 #include "journal/writer.h"
 #include "memory/alloc.h"
+#include "memory/budget.h"
 #include "memory/chunk.h"
 #include "memory/durable.h"
 #include "memory/entry.h"
@@ -146,7 +147,7 @@ static int mq_recover_dedup(void *context, void *queue,
 			    const struct mq_j_dedup *d)
 {
 	struct mq_queue *q = ((struct mq_recovered *)queue)->q;
-	u64 until = mq_persist_boot_time(le64_to_cpu(d->until_ns));
+	u64 sent = le64_to_cpu(d->sent_ns), window = mq_persist_window(&q->feed);
 	struct mq_j_bytes id;
 	struct mq_payer *p;
 	struct mq_seen *s;
@@ -159,7 +160,7 @@ static int mq_recover_dedup(void *context, void *queue,
 		spin_unlock(&q->lock);
 		return 0;
 	}
-	if (until <= mq_now(MQ_BOOTTIME) || !q->opt.dedup_window_ms)
+	if (!window || mq_later(sent, window) <= mq_now(MQ_REALTIME))
 		return 0;
 	p = mq_payer_get();
 	if (!p)
@@ -171,7 +172,8 @@ static int mq_recover_dedup(void *context, void *queue,
 	memcpy(s->bytes, id.at, id.size);
 	mq_seen_hash(s);
 	s->id = le64_to_cpu(d->id);
-	s->time = until - min(until, q->opt.dedup_window_ms * NSEC_PER_MSEC);
+	/* The clock may have been set back. */
+	s->time = min(mq_persist_boot_time(sent), mq_now(MQ_BOOTTIME));
 	spin_lock(&q->lock);
 	known = !mq_dedup_restore_locked(q, s);
 	spin_unlock(&q->lock);
@@ -285,7 +287,7 @@ static void mq_recover_feed(struct mq_recovery *r, struct mq_recovered *x)
 	/* Versions of this epoch are higher than those of all before. */
 	f->ceiling = r->a->j->epochs << 32;
 	/* There are older records, and it is not known where. */
-	f->older = true;
+	f->at[r->a->j->side].older = true;
 	f->safe.delivered = x->delivered;
 	f->floor = x->delivered;
 	f->ops = &mq_journal_ops;
@@ -386,7 +388,9 @@ static int mq_recover_read(struct mq_recovery *r, struct mq_j_totals *totals)
 					 "it is damaged at byte %llu, in segment %llu: %s",
 					 log->fault.at, log->fault.sequence,
 					 log->fault.what ?: "a record is not valid");
-	return mq_recover_refuse(r, err, err == -ENOMEM || err == -EDQUOT ?
+	if (err == -EDQUOT || r->short_of_room)
+		return mq_recover_short(r);
+	return mq_recover_refuse(r, err, err == -ENOMEM ?
 				 "there is no memory for its messages" :
 				 "it cannot be read");
 }
@@ -587,6 +591,7 @@ int mq_recover(struct mq_attach *a, struct super_block *nodes, char *why,
 {
 	struct mq_recovery r = {
 		.a = a, .nodes = nodes, .why = why, .size = size,
+		.room = mq_total_room(),
 	};
 	struct mq_recovered *x, *next;
 	struct mq_j_totals totals;

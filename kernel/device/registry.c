@@ -24,7 +24,7 @@
 #include "device/define.h"
 #include "device/node.h"
 #include "device/registry.h"
-#include "journal/attach.h"
+#include "journal/list.h"
 #include "journal/journal.h"
 #include "memory/alloc.h"
 #include "memory/entry.h"

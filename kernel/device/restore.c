@@ -11,8 +11,10 @@
 #include "journal/attach.h"
 #include "journal/objects.h"
 #include "journal/record.h"
+#include "journal/replay.h"
 #include "memory/alloc.h"
 #include "memory/chunk.h"
+#include "memory/cost.h"
 #include "memory/durable.h"
 #include "memory/entry.h"
 #include "memory/payer.h"
@@ -60,7 +62,7 @@ static void mq_recover_where(struct mq_recovery *r, struct mq_durable *d,
 	if (copy->place)
 		mq_objects_state(j, d, copy->place - 1, size);
 	else
-		mq_objects_state(j, d, d->segment, 0);
+		mq_objects_state(j, d, d->at[j->side].segment, 0);
 }
 
 /* Set the state of a message. */
@@ -142,8 +144,10 @@ void *mq_recover_message(void *context, const struct mq_j_message *m,
 	mq_j_message_parts(m, &key, &headers, &payload);
 	sizes = (struct mq_sizes){ payload.size, key.size, headers.size };
 	e = mq_recover_alloc(m, &sizes);
-	if (IS_ERR(e))
+	if (IS_ERR(e)) {
+		r->short_of_room = PTR_ERR(e) == -EDQUOT;
 		return NULL;
+	}
 	mq_recover_bytes(e, &key, &headers, &payload);
 	mq_msg(e)->time_ns = le64_to_cpu(m->time_ns);
 	d = mq_msg(e)->detail->durable;
@@ -159,6 +163,75 @@ void *mq_recover_message(void *context, const struct mq_j_message *m,
 	mq_objects_del(r->a->j, d);
 	mq_entry_free(e);
 	return NULL;
+}
+
+/* -- how much memory is needed ------------------------------------------------- */
+
+/* What is made of a message is the number of bytes that it needs. */
+static void *mq_need_message(void *context, const struct mq_j_message *m,
+			     const struct mq_j_copy *copy)
+{
+	unsigned long bytes = le32_to_cpu(m->payload_size) +
+			      le16_to_cpu(m->key_size) +
+			      le16_to_cpu(m->headers_size);
+
+	return (void *)(mq_cost(bytes) + mq_durable_cost());
+}
+
+static int mq_need_state(void *context, void *message,
+			 const struct mq_j_copy *copy)
+{
+	return 0;
+}
+
+static void mq_need_drop(void *context, void *message)
+{
+}
+
+static void *mq_need_queue(void *context, const struct mq_j_queue *q,
+			   u64 next_id, u64 delivered)
+{
+	return context;
+}
+
+static int mq_need_place(void *context, void *queue, void *message)
+{
+	struct mq_recovery *r = context;
+
+	r->need += (unsigned long)message;
+	return 0;
+}
+
+static int mq_need_dedup(void *context, void *queue, const struct mq_j_dedup *d)
+{
+	return 0;
+}
+
+static const struct mq_j_ops mq_need_ops = {
+	.message	= mq_need_message,
+	.state		= mq_need_state,
+	.drop		= mq_need_drop,
+	.queue		= mq_need_queue,
+	.place		= mq_need_place,
+	.dedup		= mq_need_dedup,
+};
+
+/*
+ * There is not enough memory for the messages. Say how much they need, for which all
+ * of the journal is read once more. A caller without CAP_SYS_RESOURCE is bounded by
+ * max_user_bytes, too. Return EDQUOT.
+ */
+int mq_recover_short(struct mq_recovery *r)
+{
+	struct mq_j_totals totals;
+
+	if (mq_j_replay(&r->a->log, &mq_need_ops, r, &totals))
+		return mq_recover_refuse(r, -EDQUOT,
+					 "there is no memory for its messages");
+	return mq_recover_refuse(r, -EDQUOT,
+				 "its messages need up to %llu bytes of memory, and there were %llu: raise the module's parameter %s",
+				 r->need, r->room, r->need > r->room ?
+				 "max_total_bytes" : "max_user_bytes");
 }
 
 void mq_recover_drop(void *context, void *message)

@@ -41,6 +41,9 @@ struct mq_recovered {
  * @nodes: the file system for the nodes of the queues
  * @queues: its queues
  * @origin: where the last dead letter came from
+ * @room: how much memory messages could take when it began
+ * @need: how much they need, if there is not so much
+ * @short_of_room: there is not
  * @why: what is wrong, in words
  * @size: bytes of @why
  */
@@ -49,6 +52,9 @@ struct mq_recovery {
 	struct super_block	*nodes;
 	struct list_head	queues;
 	struct mq_recovered	*origin;
+	u64			room;
+	u64			need;
+	bool			short_of_room;
 	char			*why;
 	size_t			size;
 };
@@ -60,5 +66,6 @@ void *mq_recover_message(void *context, const struct mq_j_message *m,
 int mq_recover_state(void *context, void *message,
 		     const struct mq_j_copy *copy);
 void mq_recover_drop(void *context, void *message);
+int mq_recover_short(struct mq_recovery *r);
 
 #endif /* MQ_DEVICE_RESTORE_H */

@@ -4,15 +4,20 @@
  * fresh segment. What is behind the end of the old one can never join it.
  */
 #include <linux/bits.h>
+#include <linux/build_bug.h>
+#include <linux/ktime.h>
 #include <linux/mm.h>
 #include <linux/random.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <linux/uuid.h>
 
 #include "base/base.h"
 #include "journal/attach.h"
+#include "journal/list.h"
 #include "journal/log.h"
 #include "journal/objects.h"
+#include "journal/replay.h"
 #include "journal/writer.h"
 
 /* Bytes that are read at a time. */
@@ -45,125 +50,6 @@ static int mq_attach_read(void *context, u64 at, void *to, u32 size)
 		size -= n;
 	}
 	return 0;
-}
-
-/* The journals that are attached. */
-static LIST_HEAD(mq_journals);
-static DEFINE_SPINLOCK(mq_journals_lock);
-
-/* Let go of the file and of all memory but the structure. */
-void mq_journal_close(struct mq_journal *j)
-{
-	u32 i;
-
-	mq_medium_close(&j->medium);
-	for (i = 0; i < MQ_J_STREAMS; i++) {
-		kvfree(j->streams[i].buffer);
-		j->streams[i].buffer = NULL;
-	}
-	mq_objects_exit(j);
-	kvfree(j->segments);
-	kvfree(j->header);
-	kvfree(j->victim);
-	kvfree(j->alive);
-	kvfree(j->scratch);
-	j->scratch = NULL;
-	j->segments = NULL;
-	j->header = NULL;
-	j->victim = NULL;
-	j->alive = NULL;
-}
-
-static void mq_journal_free(struct kref *refs)
-{
-	struct mq_journal *j = container_of(refs, struct mq_journal, refs);
-
-	mq_journal_close(j);
-	kfree(j);
-}
-
-/*
- * Drop a reference. The last one may be dropped with a lock held: by then
- * mq_journal_close() was called.
- */
-void mq_journal_put(struct mq_journal *j)
-{
-	if (j)
-		kref_put(&j->refs, mq_journal_free);
-}
-
-/* Find an attached journal. Return it with a reference, or NULL. */
-struct mq_journal *mq_journal_find(const char *name)
-{
-	struct mq_journal *j, *found = NULL;
-
-	spin_lock(&mq_journals_lock);
-	list_for_each_entry(j, &mq_journals, link)
-		if (j->ready && !strcmp(j->name, name)) {
-			kref_get(&j->refs);
-			found = j;
-			break;
-		}
-	spin_unlock(&mq_journals_lock);
-	return found;
-}
-
-/* Return the next journal behind @before (NULL: the first) with a reference. */
-struct mq_journal *mq_journal_after(struct mq_journal *before)
-{
-	struct mq_journal *j;
-
-	spin_lock(&mq_journals_lock);
-	j = before ? list_next_entry(before, link) :
-		     list_first_entry(&mq_journals, struct mq_journal, link);
-	if (list_entry_is_head(j, &mq_journals, link) ||
-	    (before && list_empty(&before->link)))
-		j = NULL;
-	else
-		kref_get(&j->refs);
-	spin_unlock(&mq_journals_lock);
-	mq_journal_put(before);
-	return j;
-}
-
-/*
- * Add a journal to those that are attached. Return 0; EEXIST: one has the same
- * name; EBUSY: one has the same file.
- */
-int mq_journal_enlist(struct mq_journal *j)
-{
-	struct mq_journal *other;
-	int err = 0;
-
-	spin_lock(&mq_journals_lock);
-	list_for_each_entry(other, &mq_journals, link) {
-		if (!strcmp(j->name, other->name))
-			err = -EEXIST;
-		else if (mq_medium_same(&j->medium, &other->medium))
-			err = -EBUSY;
-		if (err)
-			break;
-	}
-	if (!err)
-		list_add_tail(&j->link, &mq_journals);
-	spin_unlock(&mq_journals_lock);
-	return err;
-}
-
-/* Let queues be made in a journal, or do so no longer. */
-void mq_journal_set_ready(struct mq_journal *j, bool ready)
-{
-	spin_lock(&mq_journals_lock);
-	j->ready = ready;
-	spin_unlock(&mq_journals_lock);
-}
-
-void mq_journal_delist(struct mq_journal *j)
-{
-	spin_lock(&mq_journals_lock);
-	j->ready = false;
-	list_del_init(&j->link);
-	spin_unlock(&mq_journals_lock);
 }
 
 /* Allocate what depends on the shape. */
@@ -225,7 +111,10 @@ static int mq_attach_shape(struct mq_attach *a, const char **why)
 	j->epochs = a->log.epochs + 1;
 	j->seed = mq_j_seed(&j->shape, j->epoch);
 	j->record_max = mq_log_record_max(&j->shape);
-	places = j->shape.count - min_t(u32, j->shape.count, MQ_LOG_RESERVE + 3);
+	j->large = j->record_max / 8;
+	BUILD_BUG_ON(MQ_J_COUNT_RESERVED < MQ_LOG_RESERVE + 3);
+	places = j->shape.count - min_t(u32, j->shape.count,
+					MQ_J_COUNT_RESERVED);
 	j->capacity = mq_attach_fill(places * j->record_max);
 	return 0;
 }
@@ -236,6 +125,8 @@ static const char *mq_attach_why(const struct mq_attach *a, int err)
 	if (a->log.fault.what)
 		return a->log.fault.what;
 	switch (err) {
+	case -ENODATA:
+		return "a move to it was not completed: attach the file that this came from";
 	case -EMEDIUMTYPE:
 		return "it is no journal: mqctl journal create makes one";
 	case -EOPNOTSUPP:
@@ -247,17 +138,12 @@ static const char *mq_attach_why(const struct mq_attach *a, int err)
 	}
 }
 
-/**
- * mq_attach_open - open a journal, and find what it has
- * @a: the journal; the caller calls mq_attach_close() in any case
- * @name: its name
- * @file: its file
- * @why: set to what is wrong, if anything is
- *
- * Return: 0 or an error.
+/*
+ * Open the file of a journal; with @target, of one to which the journal with that name
+ * is to be moved.
  */
-int mq_attach_open(struct mq_attach *a, const char *name, struct file *file,
-		   const char **why)
+static int mq_attach_file(struct mq_attach *a, const char *name,
+			  struct file *file, bool target, const char **why)
 {
 	struct mq_journal *j;
 	int err;
@@ -270,6 +156,7 @@ int mq_attach_open(struct mq_attach *a, const char *name, struct file *file,
 	if (!j || !a->page)
 		return -ENOMEM;
 	strscpy(j->name, name, sizeof(j->name));
+	j->target = target;
 	kref_init(&j->refs);
 	INIT_LIST_HEAD(&j->link);
 	mq_writer_init(j);
@@ -287,19 +174,174 @@ int mq_attach_open(struct mq_attach *a, const char *name, struct file *file,
 		.context = a,
 		.size = mq_medium_size(&j->medium),
 	};
+	return 0;
+}
+
+/**
+ * mq_attach_open - open a journal, and find what it has
+ * @a: the journal; the caller calls mq_attach_close() in any case
+ * @name: its name
+ * @file: its file
+ * @why: set to what is wrong, if anything is
+ *
+ * Return: 0 or an error.
+ */
+int mq_attach_open(struct mq_attach *a, const char *name, struct file *file,
+		   const char **why)
+{
+	int err = mq_attach_file(a, name, file, false, why);
+
+	if (err)
+		return err;
 	err = mq_j_log_open(&a->log, &a->source);
 	if (err) {
 		*why = mq_attach_why(a, err);
 		return err == -EMEDIUMTYPE ? -ENODATA : err;
 	}
+	if (a->log.shape.features & MQ_J_MOVED) {
+		*why = "it was moved: attach the file to which it was";
+		return -ESTALE;
+	}
 	err = mq_attach_shape(a, why);
 	if (err)
 		return err;
 	*why = "there is no memory";
-	err = mq_attach_memory(j);
+	err = mq_attach_memory(a->j);
 	if (!err)
 		mq_attach_segments(a);
 	return err;
+}
+
+/* -- the file that a journal is moved to --------------------------------------- */
+
+/* The file to be has to have no queues; without queues nothing has messages. */
+static void *mq_target_message(void *context, const struct mq_j_message *m,
+			       const struct mq_j_copy *copy)
+{
+	return context;
+}
+
+static int mq_target_state(void *context, void *message,
+			   const struct mq_j_copy *copy)
+{
+	return 0;
+}
+
+static void mq_target_drop(void *context, void *message)
+{
+}
+
+/* What is made of a queue makes the replay fail when it is used. */
+static void *mq_target_queue(void *context, const struct mq_j_queue *q,
+			     u64 next_id, u64 delivered)
+{
+	struct mq_attach *a = context;
+
+	a->queues++;
+	return a;
+}
+
+static int mq_target_place(void *context, void *queue, void *message)
+{
+	return -ENOTEMPTY;
+}
+
+static int mq_target_dedup(void *context, void *queue,
+			   const struct mq_j_dedup *d)
+{
+	return -ENOTEMPTY;
+}
+
+static const struct mq_j_ops mq_target_ops = {
+	.message	= mq_target_message,
+	.state		= mq_target_state,
+	.drop		= mq_target_drop,
+	.queue		= mq_target_queue,
+	.place		= mq_target_place,
+	.dedup		= mq_target_dedup,
+};
+
+/*
+ * Check that a file is a journal without queues: a new one, one that was moved itself,
+ * or one to which a move was begun.
+ */
+static int mq_target_check(struct mq_attach *a, const char **why)
+{
+	struct mq_j_totals totals;
+	int err = mq_j_log_open(&a->log, &a->source);
+
+	if (a->log.shape.features && (!err || err == -ENODATA))
+		return 0;
+	err = err ?: mq_j_replay(&a->log, &mq_target_ops, a, &totals);
+	if (err == -ENOTEMPTY || (!err && a->queues)) {
+		*why = "the other file has queues: mqctl journal create makes one that has none";
+		return -ENOTEMPTY;
+	}
+	if (err)
+		*why = mq_attach_why(a, err);
+	return err == -EMEDIUMTYPE ? -ENODATA : err;
+}
+
+/* Check that the other file is large enough for all that the journal has. */
+static int mq_target_size(const struct mq_journal *to,
+			  const struct mq_journal *from, const char **why)
+{
+	if (to->record_max < READ_ONCE(from->record_max)) {
+		*why = "the segments of the other file are smaller than its own";
+		return -EMSGSIZE;
+	}
+	if (atomic64_read(&from->live) > to->capacity) {
+		*why = "the other file is too small for what it has";
+		return -ENOSPC;
+	}
+	return 0;
+}
+
+/* Make an empty journal, which says of itself that it is not complete. */
+static int mq_target_make(struct mq_journal *to, const char **why)
+{
+	int err = mq_log_super(to, MQ_J_PARTIAL) ?: mq_log_begin(to);
+
+	if (err == -EAGAIN) {
+		*why = "the file system of the other file is frozen";
+		return -EBUSY;
+	}
+	if (err)
+		*why = "the other file cannot be written";
+	return err;
+}
+
+/**
+ * mq_attach_target - prepare a file to which a journal is to be moved
+ * @a: the other file; the caller calls mq_attach_close() in any case
+ * @from: the journal
+ * @file: the file
+ * @why: set to what is wrong, if anything is
+ *
+ * What the file had cannot be found any more afterwards: it has another uuid.
+ *
+ * Return: 0 or an error. ENODATA: the file is no journal.
+ */
+int mq_attach_target(struct mq_attach *a, const struct mq_journal *from,
+		     struct file *file, const char **why)
+{
+	struct mq_journal *to;
+	int err = mq_attach_file(a, from->name, file, true, why) ?:
+		  mq_target_check(a, why);
+
+	if (err)
+		return err;
+	to = a->j;
+	generate_random_uuid(a->log.shape.uuid);
+	a->log.shape.created = ktime_get_real_ns();
+	err = mq_attach_shape(a, why) ?: mq_target_size(to, from, why);
+	if (err)
+		return err;
+	to->epochs = from->epochs;
+	to->places = to->shape.count;
+	*why = "there is no memory";
+	err = mq_attach_memory(to);
+	return err ?: mq_target_make(to, why);
 }
 
 /*

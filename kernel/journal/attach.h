@@ -14,24 +14,21 @@ struct file;
  * @log: what is in it
  * @source: where that is read from
  * @page: through which it is read
+ * @queues: how many queues it has, if another journal is to be moved to it
  */
 struct mq_attach {
 	struct mq_journal	*j;
 	struct mq_j_log		log;
 	struct mq_j_source	source;
 	void			*page;
+	u64			queues;
 };
 
 int mq_attach_open(struct mq_attach *a, const char *name, struct file *file,
 		   const char **why);
+int mq_attach_target(struct mq_attach *a, const struct mq_journal *from,
+		     struct file *file, const char **why);
 int mq_attach_begin(struct mq_attach *a, u64 serial);
 void mq_attach_close(struct mq_attach *a);
-void mq_journal_close(struct mq_journal *j);
-void mq_journal_put(struct mq_journal *j);
-struct mq_journal *mq_journal_find(const char *name);
-struct mq_journal *mq_journal_after(struct mq_journal *before);
-int mq_journal_enlist(struct mq_journal *j);
-void mq_journal_set_ready(struct mq_journal *j, bool ready);
-void mq_journal_delist(struct mq_journal *j);
 
 #endif /* MQ_JOURNAL_ATTACH_H */

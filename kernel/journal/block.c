@@ -14,6 +14,7 @@ void mq_j_super_make(struct mq_j_super *s, const struct mq_j_shape *shape)
 	s->segment_size = cpu_to_le32(shape->segment_size);
 	s->count = cpu_to_le32(shape->count);
 	s->created = cpu_to_le64(shape->created);
+	s->incompat = cpu_to_le64(shape->features);
 	s->crc = cpu_to_le32(mq_j_crc(~0, s, offsetof(struct mq_j_super, crc)));
 	memcpy(s->magic, MQ_J_MAGIC, sizeof(s->magic));
 }
@@ -49,13 +50,15 @@ int mq_j_super_check(const struct mq_j_super *s, struct mq_j_shape *shape)
 	if (le32_to_cpu(s->crc) !=
 	    mq_j_crc(~0, s, offsetof(struct mq_j_super, crc)))
 		return -EUCLEAN;
-	if (le32_to_cpu(s->version) != MQ_J_VERSION || s->incompat)
+	if (le32_to_cpu(s->version) != MQ_J_VERSION ||
+	    le64_to_cpu(s->incompat) & ~(u64)(MQ_J_MOVED | MQ_J_PARTIAL))
 		return -EOPNOTSUPP;
 	memcpy(shape->uuid, s->uuid, sizeof(shape->uuid));
 	shape->unit = le32_to_cpu(s->unit);
 	shape->segment_size = le32_to_cpu(s->segment_size);
 	shape->count = le32_to_cpu(s->count);
 	shape->created = le64_to_cpu(s->created);
+	shape->features = le64_to_cpu(s->incompat);
 	return mq_j_shape_is_valid(shape) ? 0 : -EUCLEAN;
 }
 

@@ -23,6 +23,7 @@ struct mq_j_place {
  * @segment_size: bytes of a segment
  * @count: number of segments
  * @created: when it was made, CLOCK_REALTIME
+ * @features: MQ_J_MOVED, MQ_J_PARTIAL
  */
 struct mq_j_shape {
 	u8	uuid[16];
@@ -30,6 +31,7 @@ struct mq_j_shape {
 	u32	segment_size;
 	u32	count;
 	u64	created;
+	u64	features;
 };
 
 /* Return whether place @a lies before place @b of the same stream. */

@@ -24,6 +24,9 @@
 #include "journal/feed.h"
 #include "memory/durable.h"
 
+/* De-duplication ids are kept for so long after the end of their window. */
+#define MQ_CLEAN_SLACK	(10 * NSEC_PER_SEC)
+
 /* Below this share of free places segments are cleaned before they must be. */
 #define MQ_CLEAN_SHARE	8
 
@@ -158,14 +161,15 @@ static int mq_clean_message(struct mq_cleaning *c, const struct mq_j_message *m)
 {
 	const struct mq_j_state *s = (const void *)(m + 1);
 	struct mq_durable *d = mq_objects_find(c->j, le64_to_cpu(s->serial));
+	const struct mq_where *at = d ? &d->at[c->j->side] : NULL;
 	void *to;
 
-	if (!d || d->segment != c->position || !d->size)
+	if (!at || at->segment != c->position || !at->size)
 		return 0;
 	to = mq_clean_copy(c, &m->r);
 	if (IS_ERR(to))
 		return PTR_ERR(to);
-	mq_objects_body(c->j, d, c->j->streams[MQ_J_COLD].position, d->size);
+	mq_objects_body(c->j, d, c->j->streams[MQ_J_COLD].position, at->size);
 	return 0;
 }
 
@@ -173,16 +177,17 @@ static int mq_clean_state(struct mq_cleaning *c,
 			  const struct mq_j_state_record *r)
 {
 	struct mq_durable *d = mq_objects_find(c->j, le64_to_cpu(r->s.serial));
+	const struct mq_where *at = d ? &d->at[c->j->side] : NULL;
 	void *to;
 
-	if (!d || d->version != le32_to_cpu(r->s.version) || !d->state_size ||
-	    d->state_segment != c->position)
+	if (!at || d->version != le32_to_cpu(r->s.version) ||
+	    !at->state_size || at->state_segment != c->position)
 		return 0;
 	to = mq_clean_copy(c, &r->r);
 	if (IS_ERR(to))
 		return PTR_ERR(to);
 	mq_objects_state(c->j, d, c->j->streams[MQ_J_COLD].position,
-			 d->state_size);
+			 at->state_size);
 	return 0;
 }
 
@@ -227,39 +232,80 @@ static int mq_clean_ends(struct mq_cleaning *c, const struct mq_j_end *e)
 static int mq_clean_queue(struct mq_cleaning *c, const struct mq_j_queue *q)
 {
 	struct mq_feed *f = mq_feed_find(c->j, le64_to_cpu(q->serial));
+	struct mq_feed_where *at = f ? &f->at[c->j->side] : NULL;
 	void *to;
 
 	/* Of a queue that was just recovered it is not known where this is. */
-	if (!f || f->version != le32_to_cpu(q->version) ||
-	    (f->size && f->segment != c->position))
+	if (!at || f->version != le32_to_cpu(q->version) ||
+	    (at->size && at->segment != c->position))
 		return 0;
 	to = mq_clean_copy(c, &q->r);
 	if (IS_ERR(to))
 		return PTR_ERR(to);
-	c->j->segments[f->segment].live -= f->size;
-	f->segment = c->j->streams[MQ_J_COLD].position;
-	f->size = ALIGN(le32_to_cpu(q->r.size), 8);
-	c->j->segments[f->segment].live += f->size;
+	c->j->segments[at->segment].live -= at->size;
+	at->segment = c->j->streams[MQ_J_COLD].position;
+	at->size = ALIGN(le32_to_cpu(q->r.size), 8);
+	c->j->segments[at->segment].live += at->size;
 	/* After a crash both segments may have it. */
-	f->older = true;
+	at->older = true;
 	return 0;
 }
 
 static int mq_clean_ceiling(struct mq_cleaning *c, const struct mq_j_ceiling *r)
 {
 	struct mq_feed *f = mq_feed_find(c->j, le64_to_cpu(r->queue));
+	struct mq_feed_where *at = f ? &f->at[c->j->side] : NULL;
 	void *to;
 
-	if (!f || (f->raised && (f->ceiling_segment != c->position ||
-				 f->ceiling != le64_to_cpu(r->version))))
+	if (!at || (at->raised && (at->ceiling_segment != c->position ||
+				   f->ceiling != le64_to_cpu(r->version))))
 		return 0;
 	to = mq_clean_copy(c, &r->r);
-	if (IS_ERR(to) || !f->raised)
+	if (IS_ERR(to) || !at->raised)
 		return PTR_ERR_OR_ZERO(to);
 	c->j->segments[c->position].live -= sizeof(*r);
-	f->ceiling_segment = c->j->streams[MQ_J_COLD].position;
-	c->j->segments[f->ceiling_segment].live += sizeof(*r);
+	at->ceiling_segment = c->j->streams[MQ_J_COLD].position;
+	c->j->segments[at->ceiling_segment].live += sizeof(*r);
 	return 0;
+}
+
+/*
+ * Return until when a de-duplication id of a queue is needed, CLOCK_REALTIME, and some
+ * more: if the window is changed at its end, the thread hears of that a bit later.
+ */
+u64 mq_clean_dedup_end(struct mq_feed *f, u64 sent)
+{
+	u64 end = sent + f->ops->window(f) + MQ_CLEAN_SLACK;
+
+	return end < sent ? U64_MAX : end;
+}
+
+static void mq_clean_window_of(struct mq_journal *j, u64 end)
+{
+	u32 i;
+
+	for (i = 0; i < j->shape.count; i++)
+		if (j->segments[i].dedups)
+			j->segments[i].dedup_until =
+				max(j->segments[i].dedup_until, end);
+}
+
+/*
+ * If the window of a queue has become longer, so have segments to be kept that may have
+ * ids of it.
+ */
+void mq_clean_window(struct mq_journal *j, struct mq_feed *f)
+{
+	u64 window = f->ops->window(f);
+
+	if (window > f->window && f->version) {
+		u64 end = mq_clean_dedup_end(f, ktime_get_real_ns());
+
+		mq_clean_window_of(j, end);
+		if (j->next)
+			mq_clean_window_of(j->next, end);
+	}
+	f->window = window;
 }
 
 static int mq_clean_dedup(struct mq_cleaning *c, const struct mq_j_dedup *d)
@@ -267,10 +313,14 @@ static int mq_clean_dedup(struct mq_cleaning *c, const struct mq_j_dedup *d)
 	struct mq_feed *f = mq_feed_find(c->j, le64_to_cpu(d->queue));
 	struct mq_segment *g;
 	void *to;
+	u64 end;
 
-	if (!f || le64_to_cpu(d->until_ns) <= c->now)
+	if (!f)
 		return 0;
-	/* One that the queue has forgotten is needed no more. */
+	/* That an id was forgotten is of interest until its window ends. */
+	end = mq_clean_dedup_end(f, le64_to_cpu(d->sent_ns));
+	if (le32_to_cpu(d->r.size) == sizeof(*d) && end <= c->now)
+		return 0;
 	if (le32_to_cpu(d->r.size) > sizeof(*d) &&
 	    !f->ops->remembers(f, le64_to_cpu(d->id)))
 		return 0;
@@ -279,7 +329,7 @@ static int mq_clean_dedup(struct mq_cleaning *c, const struct mq_j_dedup *d)
 		return PTR_ERR(to);
 	g = mq_log_segment(c->j, MQ_J_COLD);
 	g->dedups += ALIGN(le32_to_cpu(d->r.size), 8);
-	g->dedup_until = max(g->dedup_until, le64_to_cpu(d->until_ns));
+	g->dedup_until = max(g->dedup_until, end);
 	return 0;
 }
 

@@ -72,32 +72,65 @@ struct mq_ceilings {
 };
 
 /**
+ * struct mq_feed_walk - a walk through all that a queue has
+ * @cursor: place among the messages: a struct mq_cursor, which is not in use
+ * @after: id of the last message; 0 to begin
+ * @after_dedup: id of the last message whose de-duplication id was seen
+ * @side: of the file: see mq_journal.side
+ * @more: there may be more messages
+ * @more_dedups: there may be more de-duplication ids
+ */
+struct mq_feed_walk {
+	void	*cursor;
+	u64	after;
+	u64	after_dedup;
+	u32	side;
+	bool	more;
+	bool	more_dedups;
+};
+
+/**
  * struct mq_feed_ops - functions of the queue that a feed belongs to. The thread
  *	of the journal calls them, and holds no lock
  * @take: fill in the next changes, up to the one with number @last, MQ_CHANGES at
  *	most. Return how many
  * @take_dedups: the same for de-duplication ids of messages whose changes have
  *	numbers up to @last
+ * @walk: fill in the next messages that a file does not have, MQ_CHANGES at most.
+ *	Those that will be taken as changes are left out. Return how many these are
+ * @walk_dedups: the same for de-duplication ids, whichever the file has
+ * @walk_end: forget the place of a walk
  * @remembers: return whether the queue remembers the de-duplication id of a
  *	message
+ * @window: return for how long an id is remembered, in nanoseconds
  * @define: fill in the record of what the queue is, but for serial and version
  * @ceilings: fill in the ceilings that have to be written. Return false if those
  *	of the last time are high enough
+ * @calm: nothing has happened for a while
  * @raise: these ceilings are on stable storage
  * @room: the journal has room again
  * @failed: the journal has failed
+ * @works: it works again
  * @put: drop the reference to the queue
  */
 struct mq_feed_ops {
 	u32	(*take)(struct mq_feed *f, struct mq_change *c, u64 last);
 	u32	(*take_dedups)(struct mq_feed *f, struct mq_dedup_change *c,
 			       u64 last);
+	u32	(*walk)(struct mq_feed *f, struct mq_feed_walk *w,
+			struct mq_change *c);
+	u32	(*walk_dedups)(struct mq_feed *f, struct mq_feed_walk *w,
+			       struct mq_dedup_change *c);
+	void	(*walk_end)(struct mq_feed *f, struct mq_feed_walk *w);
 	bool	(*remembers)(struct mq_feed *f, u64 id);
+	u64	(*window)(struct mq_feed *f);
 	void	(*define)(struct mq_feed *f, struct mq_j_queue *q);
 	bool	(*ceilings)(struct mq_feed *f, struct mq_ceilings *c);
+	void	(*calm)(struct mq_feed *f);
 	void	(*raise)(struct mq_feed *f, const struct mq_ceilings *c);
 	void	(*room)(struct mq_feed *f);
 	void	(*failed)(struct mq_feed *f);
+	void	(*works)(struct mq_feed *f);
 	void	(*put)(struct mq_feed *f);
 };
 
@@ -105,8 +138,24 @@ struct mq_feed_ops {
 enum {
 	MQ_FEED_HUNGRY,		/* it is in mq_journal.hungry */
 	MQ_FEED_DEFINE,		/* what the queue is */
-	MQ_FEED_CEILINGS,	/* its ceilings may be too low */
+	MQ_FEED_CEILINGS,	/* its ceilings, whatever they were before */
 	MQ_FEED_ENDS,		/* the queue was removed */
+};
+
+/**
+ * struct mq_feed_where - where a file of the journal has what a queue is
+ * @segment: place of the segment with the last record of that
+ * @ceiling_segment: place of the segment with that of its ceilings
+ * @size: bytes of the former; 0: none, or it is not known where that is
+ * @older: segments before that may have older records
+ * @raised: there is a record of its ceilings, and it is known where
+ */
+struct mq_feed_where {
+	u32	segment;
+	u32	ceiling_segment;
+	u32	size;
+	bool	older;
+	bool	raised;
 };
 
 /**
@@ -135,6 +184,9 @@ enum {
  * @safe: ceilings that are on stable storage
  * @floor: messages below this id may have been delivered before the journal was
  *	attached
+ * @ahead: how far the ceiling of deliveries is raised above them
+ * @raised_at: when it was changed last, in jiffies
+ * @calm: nothing has happened for a while
  * @dedups: de-duplication ids that have to be written: struct mq_seen
  * @quiet: the messages are being put into the queue, as the journal has them
  * @detached: the journal has been detached
@@ -148,12 +200,9 @@ enum {
  * @serial: number of the queue in the journal
  * @by_serial: link in mq_scratch.feeds
  * @version: of the last record of what the queue is
+ * @window: for how long it remembered a de-duplication id then
  * @ceiling: version of the last record of its ceilings
- * @segment: place of the segment with the last record of what the queue is
- * @ceiling_segment: place of the segment with that of its ceilings
- * @size: bytes of the former
- * @older: segments before that may have older records
- * @raised: there is a record of its ceilings
+ * @at: where it is, by mq_journal.side
  * @pending: ceilings that the group has
  * @raises: it has some
  * @taken: link in the list of the group
@@ -175,6 +224,9 @@ struct mq_feed {
 	struct mq_ceilings		asked;
 	struct mq_ceilings		safe;
 	u64				floor;
+	u32				ahead;
+	unsigned long			raised_at;
+	bool				calm;
 	struct list_head		dedups;
 	bool				quiet;
 	bool				detached;
@@ -186,12 +238,9 @@ struct mq_feed {
 	u64				serial;
 	struct hlist_node		by_serial;
 	u32				version;
+	u64				window;
 	u64				ceiling;
-	u32				segment;
-	u32				ceiling_segment;
-	u32				size;
-	bool				older;
-	bool				raised;
+	struct mq_feed_where		at[2];
 	struct mq_ceilings		pending;
 	bool				raises;
 	struct list_head		taken;

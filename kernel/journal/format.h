@@ -36,6 +36,9 @@
 #define MQ_J_COUNT_MIN		8
 #define MQ_J_COUNT_MAX		8192
 
+/* So many segments the writer keeps for itself: the others are for messages. */
+#define MQ_J_COUNT_RESERVED	8
+
 /* The least and the most bytes of a unit: headers and blocks have whole ones. */
 #define MQ_J_UNIT_MIN		512
 #define MQ_J_UNIT_MAX		4096
@@ -47,15 +50,21 @@
 #define MQ_J_MAGIC_SEGMENT	0x53716d64	/* dmqS */
 #define MQ_J_MAGIC_BLOCK	0x42716d64	/* dmqB */
 
+/* The features without which a reader must not go on; all others are unknown. */
+#define MQ_J_MOVED		1
+#define MQ_J_PARTIAL		2
+
 /**
- * struct mq_j_super - what the journal is, written once
+ * struct mq_j_super - what the journal is
  * @version: MQ_J_VERSION
  * @unit: bytes of a unit
  * @uuid: which journal this is, random
  * @segment_size: bytes of a segment
  * @count: number of segments
  * @compat: features that a reader may ignore
- * @incompat: features without which a reader must not go on
+ * @incompat: features without which a reader must not go on. MQ_J_MOVED: another
+ *	journal has gone on from what this one has. MQ_J_PARTIAL: this journal was
+ *	to go on from another one, and has not got all of that: it has nothing
  * @created: when it was made, in nanoseconds, CLOCK_REALTIME
  * @reserved: 0
  * @crc: CRC-32C of the bytes before it, with ~0 as the seed
@@ -348,16 +357,16 @@ struct mq_j_end {
  * @r: size and type
  * @queue: serial of the queue
  * @id: of the message that was sent with it
- * @until_ns: when the window ends, CLOCK_REALTIME
+ * @sent_ns: when that was, CLOCK_REALTIME: the window of the queue begins
  *
  * The de-duplication id follows. Without one, the id of that message was
- * forgotten before the end of its window.
+ * forgotten before the end of the window.
  */
 struct mq_j_dedup {
 	struct mq_j_record r;
 	__le64	queue;
 	__le64	id;
-	__le64	until_ns;
+	__le64	sent_ns;
 };
 
 #endif /* MQ_JOURNAL_FORMAT_H */

@@ -18,6 +18,7 @@
 
 struct mq_durable;
 struct mq_j_log;
+struct mq_move;
 struct task_struct;
 
 /**
@@ -107,16 +108,21 @@ struct mq_scratch {
  * @link: link in the list of all
  * @ready: it can be used (under the lock of that list)
  * @name: its name (invariant)
- * @medium: its file
- * @shape: what its superblock says (invariant)
- * @epoch: number of this attachment, random (invariant)
- * @epochs: how often it was attached before (invariant)
- * @seed: of the checksums (invariant)
- * @capacity: bytes that all messages may take (invariant)
- * @record_max: the most bytes of a record (invariant)
+ * @target: another journal is being moved to it, or was moved out of it: it has no
+ *	thread and no queues, and is in the list for its file alone (invariant)
+ * @medium: its file (changed under @lock and the lock of that list)
+ * @shape: what its superblock says (changed under @lock)
+ * @epoch: number of this attachment, random
+ * @epochs: how often it was attached before
+ * @seed: of the checksums
+ * @capacity: bytes that all messages may take (read without lock)
+ * @record_max: the most bytes of a record, which never shrinks (read without lock)
+ * @large: larger records count double: see mq_persist_cost() (invariant)
  * @thread: writes it
  *
  * Of the thread:
+ * @side: which of the two members of mq_durable.at, and of mq_feed.at, is for
+ *	its file
  * @segments: the places
  * @places: how many of these are free
  * @left: how many are MQ_SEGMENT_LEFT
@@ -137,13 +143,16 @@ struct mq_scratch {
  * @flush_ns: mean time of a flush
  * @released: how many callers the last flush released
  * @backlog: the last group had no room for all changes
+ * @whole: the last group had all that was changed before it began
+ * @next: what is written goes to this file as well, to which the journal is moved
  *
  * Shared:
- * @lock: protects the members up to @feeds
+ * @lock: protects the members up to @move
  * @begun: number of the group that was begun last
  * @waiting: callers that wait for a group, by its parity
  * @feeds: of all its queues
  * @queues: how many these are
+ * @move: it is being moved to another file (read by the thread without lock)
  * @done: number of the last group that is on stable storage (read without lock)
  * @confirmed: callers that wait for a group, by its parity
  * @work: the thread waits here for something to do
@@ -167,11 +176,14 @@ struct mq_scratch {
  * @written: bytes that were written
  * @cleaned: bytes that the cleaner copied
  * @flushes: flushes
+ * @copied: what the messages and ids that were copied to it count in @live of the
+ *	journal that is moved
  */
 struct mq_journal {
 	struct kref		refs;
 	struct list_head	link;
 	bool			ready;
+	bool			target;
 	char			name[DEVMQ_NAME_MAX + 1];
 	struct mq_medium	medium;
 	struct mq_j_shape	shape;
@@ -180,8 +192,10 @@ struct mq_journal {
 	u32			seed;
 	u64			capacity;
 	u32			record_max;
+	u32			large;
 	struct task_struct	*thread;
 
+	u32			side;
 	struct mq_segment	*segments;
 	u32			places;
 	u32			left;
@@ -202,12 +216,15 @@ struct mq_journal {
 	u64			flush_ns;
 	u32			released;
 	bool			backlog;
+	bool			whole;
+	struct mq_journal	*next;
 
-	spinlock_t		lock;	/* the members up to @feeds */
+	spinlock_t		lock;	/* the members up to @move */
 	u64			begun;
 	u32			waiting[2];
 	struct list_head	feeds;
 	u32			queues;
+	struct mq_move		*move;
 	u64			done;
 	wait_queue_head_t	confirmed[2];
 	wait_queue_head_t	work;
@@ -228,6 +245,7 @@ struct mq_journal {
 	u64			written;
 	u64			cleaned;
 	u64			flushes;
+	u64			copied;
 };
 
 /* What a message counts in mq_journal.live besides its record: state and end. */
@@ -236,7 +254,7 @@ struct mq_journal {
 /* Return whether a record of @bytes can be stored now, as far as one can see. */
 static inline bool mq_journal_fits(const struct mq_journal *j, u64 bytes)
 {
-	return atomic64_read(&j->live) + bytes <= j->capacity;
+	return atomic64_read(&j->live) + bytes <= READ_ONCE(j->capacity);
 }
 
 #endif /* MQ_JOURNAL_JOURNAL_H */

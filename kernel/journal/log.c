@@ -37,12 +37,16 @@ bool mq_log_is_needed(const struct mq_segment *s)
 	return s->state == MQ_SEGMENT_OPEN || s->state == MQ_SEGMENT_CLOSED;
 }
 
-/* Write, and wait for the end of a freeze if need be. */
+/*
+ * Write, and wait for the end of a freeze if need be; but not if that is the file
+ * system of a file to which a journal is moved, which can go on where it is.
+ */
 static int mq_log_out(struct mq_journal *j, u64 at, void *from, u32 size)
 {
 	int err;
 
-	while ((err = mq_medium_write(&j->medium, at, from, size)) == -EAGAIN) {
+	while ((err = mq_medium_write(&j->medium, at, from, size)) == -EAGAIN &&
+	       !j->target) {
 		WRITE_ONCE(j->state, DEVMQ_JOURNAL_FROZEN);
 		msleep(MQ_LOG_FROZEN_MS);
 		try_to_freeze();
@@ -54,6 +58,28 @@ static int mq_log_out(struct mq_journal *j, u64 at, void *from, u32 size)
 	j->unflushed = true;
 	j->broken = err;
 	return err;
+}
+
+/* Write one copy of the superblock, and flush it. */
+static int mq_log_super_at(struct mq_journal *j, u64 at)
+{
+	int err;
+
+	/* This buffer is only used while a segment is cleaned. */
+	memset(j->victim, 0, MQ_J_UNIT_MAX);
+	mq_j_super_make((void *)j->victim, &j->shape);
+	if (READ_ONCE(j->error))
+		err = mq_medium_write(&j->medium, at, j->victim, MQ_J_UNIT_MAX);
+	else
+		err = mq_log_out(j, at, j->victim, MQ_J_UNIT_MAX);
+	return err ?: mq_medium_flush(&j->medium);
+}
+
+/* Write the superblock with other features. A crash leaves the old ones, or these. */
+int mq_log_super(struct mq_journal *j, u64 features)
+{
+	j->shape.features = features;
+	return mq_log_super_at(j, MQ_J_COPY) ?: mq_log_super_at(j, 0);
 }
 
 /* Complete the block that records are added to, if there is one. */

@@ -123,7 +123,8 @@ int mq_medium_open(struct mq_medium *s, struct file *given, const char **why)
 		err = mq_medium_facts(s, why);
 	}
 	if (!err && S_ISBLK(file_inode(s->file)->i_mode)) {
-		err = mq_claim_begin(&s->claim, file_inode(s->file)->i_rdev, s);
+		err = mq_claim_begin(&s->claim, file_inode(s->file)->i_rdev,
+				     s->pages);
 		if (err)
 			*why = "the device is mounted or in use";
 	}
@@ -134,7 +135,8 @@ int mq_medium_open(struct mq_medium *s, struct file *given, const char **why)
 
 void mq_medium_close(struct mq_medium *s)
 {
-	mq_claim_end(&s->claim, s);
+	/* A journal that is moved gives its struct mq_medium another address. */
+	mq_claim_end(&s->claim, s->pages);
 	if (s->file)
 		fput(s->file);
 	kfree(s->pages);

@@ -15,6 +15,11 @@ void mq_objects_body(struct mq_journal *j, struct mq_durable *d, u32 segment,
 void mq_objects_state(struct mq_journal *j, struct mq_durable *d, u32 segment,
 		      u32 size);
 
+u64 mq_objects_serial(struct mq_journal *j);
+void mq_objects_share(struct mq_journal *j, struct mq_journal *with);
+void mq_objects_unshare(struct mq_journal *with);
+u64 mq_objects_clear(struct mq_journal *j, u32 side, u64 list);
+
 void mq_feed_add(struct mq_journal *j, struct mq_feed *f);
 struct mq_feed *mq_feed_find(struct mq_journal *j, u64 serial);
 

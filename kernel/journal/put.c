@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Adding the records of a group to the log. */
+/*
+ * Adding the records of a group to the log; while the journal is moved to another
+ * file, also to the log of that one. Both get the same records, but for ends, which
+ * name segments. What goes wrong with the other file is kept in its
+ * mq_journal.broken, and does not concern the group.
+ */
 #include <linux/cred.h>
 #include <linux/string.h>
 
@@ -23,8 +28,6 @@ static void mq_put_state(struct mq_change *c, struct mq_j_state *to)
 {
 	u8 *at = (u8 *)(to + 1);
 
-	c->s.serial = cpu_to_le64(c->d->serial);
-	c->s.version = cpu_to_le32(++c->d->version);
 	c->s.origin_size = c->origin ? c->origin->size : 0;
 	c->s.note_size = cpu_to_le16(c->note ? c->note->size : 0);
 	*to = c->s;
@@ -47,7 +50,6 @@ static int mq_put_message(struct mq_journal *j, struct mq_change *c)
 		       MQ_J_MESSAGE);
 	if (IS_ERR(r))
 		return PTR_ERR(r);
-	c->d->serial = j->serial++;
 	r->time_ns = cpu_to_le64(m->time_ns);
 	r->uid = cpu_to_le32(from_kuid(&init_user_ns, c->sender.uid));
 	r->gid = cpu_to_le32(from_kgid(&init_user_ns, c->sender.gid));
@@ -82,27 +84,63 @@ static int mq_put_new_state(struct mq_journal *j, struct mq_change *c)
 	return 0;
 }
 
+/* Write a message to a file: all of it, unless the file has that. */
+static int mq_put_to(struct mq_journal *j, struct mq_change *c)
+{
+	if (c->d->at[j->side].size)
+		return mq_put_new_state(j, c);
+	return mq_put_message(j, c);
+}
+
+static void mq_put_begin(struct mq_journal *j, struct mq_feed *f,
+			 struct mq_change *c, u32 version)
+{
+	if (!c->d->serial)
+		c->d->serial = mq_objects_serial(j);
+	c->s.queue = cpu_to_le64(f->serial);
+	c->s.serial = cpu_to_le64(c->d->serial);
+	c->s.version = cpu_to_le32(version);
+}
+
+/* Give back what a change holds. */
+static void mq_put_end(struct mq_change *c)
+{
+	mq_chunk_put(c->chunk, MQ_CHUNK_ONE);
+	mq_text_put(c->origin);
+	mq_text_put(c->note);
+}
+
 /* Write a change, and give back what it holds. */
 int mq_put_change(struct mq_journal *j, struct mq_feed *f,
 		  struct mq_change *c)
 {
 	int err;
 
-	c->s.queue = cpu_to_le64(f->serial);
-	if (READ_ONCE(j->error))
-		err = -EIO;
-	else if (c->d->size)
-		err = mq_put_new_state(j, c);
-	else
-		err = mq_put_message(j, c);
-	mq_chunk_put(c->chunk, MQ_CHUNK_ONE);
-	mq_text_put(c->origin);
-	mq_text_put(c->note);
+	mq_put_begin(j, f, c, c->d->version + 1);
+	err = READ_ONCE(j->error) ? -EIO : mq_put_to(j, c);
+	if (j->next)
+		mq_put_to(j->next, c);
+	/* Not before: to make room, the record that was the newest may be copied. */
+	c->d->version++;
+	mq_put_end(c);
 	return err;
 }
 
-int mq_put_dedup(struct mq_journal *j, struct mq_feed *f,
-		 const struct mq_dedup_change *c)
+/*
+ * Write a message to the file that the journal is moved to, and give back what
+ * @c holds. It keeps its version: the other file has a record of that.
+ */
+void mq_put_copy(struct mq_journal *j, struct mq_feed *f, struct mq_change *c)
+{
+	c->d->version = c->d->version ?: 1;
+	mq_put_begin(j, f, c, c->d->version);
+	if (!mq_put_to(j->next, c))
+		j->next->copied += READ_ONCE(c->d->live);
+	mq_put_end(c);
+}
+
+static int mq_put_dedup_to(struct mq_journal *j, struct mq_feed *f,
+			   const struct mq_dedup_change *c)
 {
 	u32 size = sizeof(struct mq_j_dedup) + c->size;
 	struct mq_j_dedup *d = mq_log_add(j, MQ_J_HOT, size, MQ_J_DEDUP);
@@ -112,67 +150,136 @@ int mq_put_dedup(struct mq_journal *j, struct mq_feed *f,
 		return PTR_ERR(d);
 	d->queue = cpu_to_le64(f->serial);
 	d->id = c->d.id;
-	d->until_ns = c->d.until_ns;
+	d->sent_ns = c->d.sent_ns;
 	memcpy(d + 1, c->bytes, c->size);
 	g = mq_log_segment(j, MQ_J_HOT);
 	g->dedups += ALIGN(size, 8);
-	g->dedup_until = max(g->dedup_until, le64_to_cpu(c->d.until_ns));
+	g->dedup_until = max(g->dedup_until,
+			     mq_clean_dedup_end(f, le64_to_cpu(c->d.sent_ns)));
+	return 0;
+}
+
+int mq_put_dedup(struct mq_journal *j, struct mq_feed *f,
+		 const struct mq_dedup_change *c)
+{
+	int err = READ_ONCE(j->error) ? -EIO : mq_put_dedup_to(j, f, c);
+
+	if (j->next)
+		mq_put_dedup_to(j->next, f, c);
+	return err;
+}
+
+/* Write a de-duplication id to the file that the journal is moved to. */
+void mq_put_dedup_copy(struct mq_journal *j, struct mq_feed *f,
+		       const struct mq_dedup_change *c)
+{
+	if (!mq_put_dedup_to(j->next, f, c))
+		j->next->copied += sizeof(struct mq_j_dedup) + c->size;
+}
+
+static struct mq_j_queue *mq_put_definition(struct mq_journal *j,
+					    struct mq_feed *f, u32 version)
+{
+	struct mq_j_queue *q = (void *)j->scratch->definition;
+
+	memset(q, 0, sizeof(*q));
+	f->ops->define(f, q);
+	q->r.size = cpu_to_le32(sizeof(*q) + le16_to_cpu(q->name_size) +
+				le16_to_cpu(q->options_size));
+	q->r.type = MQ_J_QUEUE;
+	q->serial = cpu_to_le64(f->serial);
+	q->version = cpu_to_le32(version);
+	return q;
+}
+
+static int mq_put_queue_to(struct mq_journal *j, struct mq_feed *f,
+			   const struct mq_j_queue *q)
+{
+	struct mq_feed_where *at = &f->at[j->side];
+	u32 size = le32_to_cpu(q->r.size);
+	void *to = mq_log_add(j, MQ_J_HOT, size, MQ_J_QUEUE);
+
+	if (IS_ERR(to))
+		return PTR_ERR(to);
+	memcpy(to, q, size);
+	at->older = at->older || at->size;
+	j->segments[at->segment].live -= at->size;
+	at->segment = j->streams[MQ_J_HOT].position;
+	at->size = ALIGN(size, 8);
+	j->segments[at->segment].live += at->size;
 	return 0;
 }
 
 /* Write what a queue is. */
 int mq_put_queue(struct mq_journal *j, struct mq_feed *f)
 {
-	struct mq_j_queue *q = (void *)j->scratch->definition;
-	void *to;
-	u32 size;
+	struct mq_j_queue *q = mq_put_definition(j, f, f->version + 1);
+	int err;
 
-	memset(q, 0, sizeof(*q));
-	f->ops->define(f, q);
-	size = sizeof(*q) + le16_to_cpu(q->name_size) +
-	       le16_to_cpu(q->options_size);
-	q->r.size = cpu_to_le32(size);
-	q->r.type = MQ_J_QUEUE;
-	q->serial = cpu_to_le64(f->serial);
-	q->version = cpu_to_le32(f->version + 1);
-	to = mq_log_add(j, MQ_J_HOT, size, MQ_J_QUEUE);
-	if (IS_ERR(to))
-		return PTR_ERR(to);
-	memcpy(to, q, size);
+	mq_clean_window(j, f);
+	err = READ_ONCE(j->error) ? -EIO : mq_put_queue_to(j, f, q);
+	if (j->next)
+		mq_put_queue_to(j->next, f, q);
 	f->version++;
-	f->older = f->older || f->size;
-	j->segments[f->segment].live -= f->size;
-	f->segment = j->streams[MQ_J_HOT].position;
-	f->size = ALIGN(size, 8);
-	j->segments[f->segment].live += f->size;
+	return err;
+}
+
+static int mq_put_ceilings_to(struct mq_journal *j, struct mq_feed *f,
+			      u64 version)
+{
+	struct mq_feed_where *at = &f->at[j->side];
+	struct mq_j_ceiling *c;
+
+	c = mq_log_add(j, MQ_J_HOT, sizeof(*c), MQ_J_CEILING);
+	if (IS_ERR(c))
+		return PTR_ERR(c);
+	c->queue = cpu_to_le64(f->serial);
+	c->version = cpu_to_le64(version);
+	c->next_id = cpu_to_le64(f->pending.next_id);
+	c->delivered = cpu_to_le64(f->pending.delivered);
+	if (at->raised)
+		j->segments[at->ceiling_segment].live -= sizeof(*c);
+	at->raised = true;
+	at->ceiling_segment = j->streams[MQ_J_HOT].position;
+	j->segments[at->ceiling_segment].live += sizeof(*c);
 	return 0;
 }
 
 int mq_put_ceilings(struct mq_journal *j, struct mq_feed *f)
 {
-	struct mq_j_ceiling *c;
+	bool must = test_and_clear_bit(MQ_FEED_CEILINGS, &f->flags);
+	int err;
 
-	if (!f->ops->ceilings(f, &f->pending))
+	if (!f->ops->ceilings(f, &f->pending) && !must)
 		return 0;
-	c = mq_log_add(j, MQ_J_HOT, sizeof(*c), MQ_J_CEILING);
-	if (IS_ERR(c))
-		return PTR_ERR(c);
-	c->queue = cpu_to_le64(f->serial);
-	c->version = cpu_to_le64(f->ceiling + 1);
-	c->next_id = cpu_to_le64(f->pending.next_id);
-	c->delivered = cpu_to_le64(f->pending.delivered);
-	if (f->raised)
-		j->segments[f->ceiling_segment].live -= sizeof(*c);
-	f->raised = true;
+	err = READ_ONCE(j->error) ? -EIO :
+				    mq_put_ceilings_to(j, f, f->ceiling + 1);
+	if (j->next)
+		mq_put_ceilings_to(j->next, f, f->ceiling + 1);
 	f->ceiling++;
-	f->ceiling_segment = j->streams[MQ_J_HOT].position;
-	j->segments[f->ceiling_segment].live += sizeof(*c);
-	f->raises = true;
-	return 0;
+	/* Those of a journal that has failed are too high: see mq_persist_ceilings(). */
+	f->raises = !err;
+	return err;
 }
 
-/* Add a record for @n ends, for the caller to fill in and to count. */
-struct mq_j_end *mq_put_ends(struct mq_journal *j, u32 n)
+/* Write what a queue is, and its ceilings, to the file that the journal is moved to. */
+void mq_put_queue_copy(struct mq_journal *j, struct mq_feed *f)
+{
+	struct mq_feed_where *at = &f->at[j->next->side];
+
+	f->version = f->version ?: 1;
+	f->ceiling = f->ceiling ?: 1;
+	if (!at->size)
+		mq_put_queue_to(j->next, f,
+				mq_put_definition(j, f, f->version));
+	if (at->raised)
+		return;
+	f->ops->ceilings(f, &f->pending);
+	mq_put_ceilings_to(j->next, f, f->ceiling);
+}
+
+/* Add a record for @n ends. */
+static struct mq_j_end *mq_put_ends_add(struct mq_journal *j, u32 n)
 {
 	struct mq_j_end *e;
 
@@ -180,10 +287,73 @@ struct mq_j_end *mq_put_ends(struct mq_journal *j, u32 n)
 }
 
 /* Fill in one end, after its record was added: that may have moved the object. */
-void mq_put_gone(struct mq_journal *j, struct mq_j_gone *gone, u64 serial,
-		 u64 segment)
+static void mq_put_gone(struct mq_journal *j, struct mq_j_gone *gone, u64 serial,
+			u64 segment)
 {
 	gone->serial = cpu_to_le64(serial);
 	gone->segment = cpu_to_le64(segment);
 	mq_clean_count_end(mq_log_segment(j, MQ_J_HOT), segment);
+}
+
+static int mq_put_ends_to(struct mq_journal *j, struct mq_durable **d, u32 n)
+{
+	struct mq_j_end *e;
+	u32 i, k = 0, had = 0;
+
+	for (i = 0; i < n; i++)
+		had += !!d[i]->at[j->side].size;
+	if (!had)
+		return 0;
+	e = mq_put_ends_add(j, had);
+	if (IS_ERR(e))
+		return PTR_ERR(e);
+	for (i = 0; i < n; i++) {
+		const struct mq_where *at = &d[i]->at[j->side];
+
+		if (at->size)
+			mq_put_gone(j, &e->gone[k++], d[i]->serial,
+				    j->segments[at->segment].sequence);
+	}
+	return 0;
+}
+
+/* Write the ends of @n messages, MQ_GROUP_ENDS at most. */
+int mq_put_ends(struct mq_journal *j, struct mq_durable **d, u32 n)
+{
+	int err = mq_put_ends_to(j, d, n);
+
+	if (j->next)
+		mq_put_ends_to(j->next, d, n);
+	return err;
+}
+
+static int mq_put_queue_end_to(struct mq_journal *j, struct mq_feed *f)
+{
+	struct mq_feed_where *at = &f->at[j->side];
+	struct mq_j_end *e;
+
+	/* The file has nothing of it, nor is there an older record. */
+	if (!at->size && !at->older)
+		return 0;
+	e = mq_put_ends_add(j, 1);
+	if (!IS_ERR(e))
+		mq_put_gone(j, &e->gone[0], f->serial,
+			    j->segments[at->segment].sequence |
+			    (at->older ? MQ_J_OR_BEFORE : 0));
+	j->segments[at->segment].live -= at->size;
+	if (at->raised)
+		j->segments[at->ceiling_segment].live -=
+			sizeof(struct mq_j_ceiling);
+	memset(at, 0, sizeof(*at));
+	return PTR_ERR_OR_ZERO(e);
+}
+
+/* Write the end of a queue that was removed. */
+int mq_put_queue_end(struct mq_journal *j, struct mq_feed *f)
+{
+	int err = mq_put_queue_end_to(j, f);
+
+	if (j->next)
+		mq_put_queue_end_to(j->next, f);
+	return err;
 }

@@ -275,8 +275,9 @@ static int mq_j_tails_find(struct mq_j_log *log)
  * @log: the journal
  * @source: where it is read from
  *
- * Return: 0; -EMEDIUMTYPE: it is no journal; -EOPNOTSUPP: a newer version made
- * it; -EUCLEAN: it is damaged, as @log->fault says; another error of @source or
+ * Return: 0; -EMEDIUMTYPE: it is no journal; -ENODATA: it has nothing, as what
+ * it was to have did not get there; -EOPNOTSUPP: a newer version made it;
+ * -EUCLEAN: it is damaged, as @log->fault says; another error of @source or
  * -ENOMEM. The caller has to close the log in any case.
  */
 int mq_j_log_open(struct mq_j_log *log, const struct mq_j_source *source)
@@ -289,6 +290,8 @@ int mq_j_log_open(struct mq_j_log *log, const struct mq_j_source *source)
 	err = mq_j_super_read(log);
 	if (err)
 		return err;
+	if (log->shape.features & MQ_J_PARTIAL)
+		return -ENODATA;
 	log->buffer = mq_j_alloc(log->shape.segment_size);
 	log->segments = mq_j_alloc(log->shape.count * sizeof(*log->segments));
 	newest = mq_j_alloc(mq_j_header_size(&log->shape));

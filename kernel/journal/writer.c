@@ -28,6 +28,7 @@
 #include "journal/cleaner.h"
 #include "journal/jtrace.h"
 #include "journal/log.h"
+#include "journal/move.h"
 #include "journal/objects.h"
 #include "journal/put.h"
 #include "journal/writer.h"
@@ -185,18 +186,14 @@ int mq_journal_confirm(struct mq_journal *j, struct mq_feed *f, u64 seq)
 /* Write the ends of @n messages, and free them. */
 static int mq_group_end_some(struct mq_journal *j, struct mq_durable **d, u32 n)
 {
-	struct mq_j_end *e = n ? mq_put_ends(j, n) : NULL;
+	int err = mq_put_ends(j, d, n);
 	u32 i;
 
 	for (i = 0; i < n; i++) {
-		if (!IS_ERR(e)) {
-			mq_put_gone(j, &e->gone[i], d[i]->serial,
-				    j->segments[d[i]->segment].sequence);
-			mq_objects_del(j, d[i]);
-		}
+		mq_objects_del(j, d[i]);
 		mq_durable_free(d[i]);
 	}
-	return PTR_ERR_OR_ZERO(e);
+	return err;
 }
 
 /* Write the ends of messages. Free all of @list, also after an error. */
@@ -207,8 +204,8 @@ static int mq_group_ends(struct mq_journal *j, struct llist_node *list)
 	u32 n = 0;
 
 	llist_for_each_entry_safe(d, next, list, ended) {
-		/* The journal has it only if it could be written. */
-		if (d->size)
+		/* No file has it, unless it could be written. */
+		if (!hlist_unhashed(&d->hash))
 			some[n++] = d;
 		else
 			mq_durable_free(d);
@@ -224,19 +221,12 @@ static int mq_group_ends(struct mq_journal *j, struct llist_node *list)
 /* Write what a queue that was removed has left: its own end. */
 static int mq_group_queue_end(struct mq_journal *j, struct mq_feed *f)
 {
-	struct mq_j_end *e = mq_put_ends(j, 1);
+	int err = mq_put_queue_end(j, f);
 
-	if (!IS_ERR(e))
-		mq_put_gone(j, &e->gone[0], f->serial,
-			    j->segments[f->segment].sequence |
-			    (f->older ? MQ_J_OR_BEFORE : 0));
-	j->segments[f->segment].live -= f->size;
-	if (f->raised)
-		j->segments[f->ceiling_segment].live -=
-			sizeof(struct mq_j_ceiling);
 	hlist_del(&f->by_serial);
+	mq_move_forget(j, f);
 	mq_feed_leave(f);
-	return PTR_ERR_OR_ZERO(e);
+	return err;
 }
 
 /*
@@ -255,12 +245,22 @@ static int mq_group_changes(struct mq_journal *j, struct mq_feed *f)
 			f->written = max(f->written, j->scratch->changes[i].seq);
 			err = mq_put_change(j, f, &j->scratch->changes[i]) ?: err;
 		}
-		if (n == MQ_CHANGES && j->added - begin > MQ_GROUP_BYTES)
+		if (n == MQ_CHANGES && j->added - begin > MQ_GROUP_BYTES &&
+		    !mq_move_is_last(j->move))
 			return err ?: 1;
 		cond_resched();
 	} while (n == MQ_CHANGES);
 	f->written = max(f->written, f->last);
 	return err;
+}
+
+/*
+ * Return whether a group goes on after an error: if the journal is being moved, the
+ * other file gets the records.
+ */
+static bool mq_group_goes_on(const struct mq_journal *j, int err)
+{
+	return !err || j->next;
 }
 
 /*
@@ -275,22 +275,27 @@ static int mq_group_dedups(struct mq_journal *j, struct mq_feed *f)
 
 	do {
 		n = f->ops->take_dedups(f, j->scratch->dedups, f->written);
-		for (i = 0; i < n && !err; i++)
-			err = mq_put_dedup(j, f, &j->scratch->dedups[i]);
+		for (i = 0; i < n; i++)
+			err = mq_put_dedup(j, f, &j->scratch->dedups[i]) ?: err;
 		cond_resched();
-	} while (n == MQ_CHANGES && !err);
+	} while (n == MQ_CHANGES && mq_group_goes_on(j, err));
 	return err;
 }
 
 /* Write what one queue has for the group. */
 static int mq_group_feed(struct mq_journal *j, struct mq_feed *f)
 {
-	int ret = READ_ONCE(j->error) ? -EIO : 0;
+	int err = READ_ONCE(j->error) ? -EIO : 0, ret;
 
-	if (!ret && test_and_clear_bit(MQ_FEED_DEFINE, &f->flags))
-		ret = mq_put_queue(j, f);
-	ret = ret ?: mq_put_ceilings(j, f);
-	return ret ?: mq_group_changes(j, f);
+	if (mq_group_goes_on(j, err) &&
+	    test_and_clear_bit(MQ_FEED_DEFINE, &f->flags))
+		err = mq_put_queue(j, f) ?: err;
+	if (mq_group_goes_on(j, err))
+		err = mq_put_ceilings(j, f) ?: err;
+	if (!mq_group_goes_on(j, err))
+		return err;
+	ret = mq_group_changes(j, f);
+	return err ?: ret;
 }
 
 /* Take all queues that have changes. */
@@ -303,10 +308,7 @@ static void mq_group_take(struct mq_journal *j, struct list_head *feeds)
 		/* Changes that come from now on make it hungry again. */
 		smp_mb__after_atomic();
 		f->last = READ_ONCE(f->seq);
-		if (!f->serial)
-			f->serial = j->serial++;
-		if (hlist_unhashed(&f->by_serial) && !list_empty(&f->link))
-			mq_feed_add(j, f);
+		mq_feed_add(j, f);
 		f->ends = test_bit(MQ_FEED_ENDS, &f->flags);
 		list_add(&f->taken, feeds);
 	}
@@ -319,7 +321,7 @@ static void mq_group_take(struct mq_journal *j, struct list_head *feeds)
 static int mq_group_add(struct mq_journal *j, struct list_head *feeds, bool *whole)
 {
 	struct mq_feed *f;
-	int err;
+	int err, ret;
 
 	/*
 	 * Ends come first: room for the messages that take the place of these
@@ -327,8 +329,7 @@ static int mq_group_add(struct mq_journal *j, struct list_head *feeds, bool *who
 	 */
 	err = mq_group_ends(j, llist_del_all(&j->ended));
 	list_for_each_entry(f, feeds, taken) {
-		int ret = mq_group_feed(j, f);
-
+		ret = mq_group_feed(j, f);
 		if (ret > 0) {
 			mq_feed_say(f);
 			j->backlog = true;
@@ -343,12 +344,20 @@ static int mq_group_add(struct mq_journal *j, struct list_head *feeds, bool *who
 	 * change was taken. Who waits for the change, as of a reject, must not
 	 * find it undone after a crash.
 	 */
-	err = err ?: mq_group_ends(j, llist_del_all(&j->ended));
-	list_for_each_entry(f, feeds, taken)
-		err = err ?: mq_group_dedups(j, f);
-	list_for_each_entry(f, feeds, taken)
-		if (!err && f->ends && !list_empty(&f->link))
-			err = mq_group_queue_end(j, f);
+	if (!mq_group_goes_on(j, err))
+		return err;
+	ret = mq_group_ends(j, llist_del_all(&j->ended));
+	err = err ?: ret;
+	list_for_each_entry(f, feeds, taken) {
+		ret = mq_group_dedups(j, f);
+		err = err ?: ret;
+	}
+	list_for_each_entry(f, feeds, taken) {
+		if (!f->ends || list_empty(&f->link))
+			continue;
+		ret = mq_group_queue_end(j, f);
+		err = err ?: ret;
+	}
 	return err;
 }
 
@@ -380,30 +389,63 @@ static void mq_group_tell(struct mq_journal *j, struct list_head *feeds)
 	}
 }
 
-/* Let senders of all queues look for room again, if there may be some. */
-static void mq_group_room(struct mq_journal *j)
+/*
+ * Call a function for all queues. Only this thread takes feeds away, so a feed that
+ * was found stays. New ones are added at the end.
+ */
+static void mq_group_each(struct mq_journal *j, void (*fn)(struct mq_feed *f))
 {
 	struct mq_feed *f;
 	u32 i = 0, n;
 
-	if (!READ_ONCE(j->short_of_room) ||
-	    !mq_journal_fits(j, j->capacity / 16))
-		return;
-	WRITE_ONCE(j->short_of_room, false);
-	/*
-	 * Only this thread takes feeds away, so a feed that was found stays.
-	 * New ones are added at the end.
-	 */
 	spin_lock(&j->lock);
 	n = j->queues;
 	f = list_first_entry(&j->feeds, struct mq_feed, link);
 	spin_unlock(&j->lock);
 	for (; i < n; i++) {
-		f->ops->room(f);
+		fn(f);
 		spin_lock(&j->lock);
 		f = list_next_entry(f, link);
 		spin_unlock(&j->lock);
 	}
+}
+
+static void mq_group_say_room(struct mq_feed *f)
+{
+	f->ops->room(f);
+}
+
+static void mq_group_say_calm(struct mq_feed *f)
+{
+	f->ops->calm(f);
+}
+
+static void mq_group_say_failed(struct mq_feed *f)
+{
+	f->ops->failed(f);
+}
+
+/* Let the next group have the ceilings of a queue. */
+static void mq_group_say_ceilings(struct mq_feed *f)
+{
+	set_bit(MQ_FEED_CEILINGS, &f->flags);
+	mq_feed_say(f);
+}
+
+static void mq_group_say_works(struct mq_feed *f)
+{
+	mq_group_say_ceilings(f);
+	f->ops->works(f);
+}
+
+/* Let senders of all queues look for room again, if there may be some. */
+static void mq_group_room(struct mq_journal *j)
+{
+	if (!READ_ONCE(j->short_of_room) ||
+	    !mq_journal_fits(j, j->capacity / 16))
+		return;
+	WRITE_ONCE(j->short_of_room, false);
+	mq_group_each(j, mq_group_say_room);
 }
 
 /*
@@ -414,7 +456,7 @@ void mq_journal_fail(struct mq_journal *j, int err, const char *what)
 {
 	if (READ_ONCE(j->error))
 		return;
-	pr_err("devmq: journal %s failed: %s: error %d. Nothing sent to its queues from now on is taken; attach it anew to recover what it has\n",
+	pr_err("devmq: journal %s failed: %s: error %d. Nothing sent to its queues from now on is taken; move it to another file to keep what is in memory, or attach it anew to recover what it has\n",
 	       j->name, what, err);
 	j->broken = j->broken ?: err;
 	WRITE_ONCE(j->error, err);
@@ -423,24 +465,6 @@ void mq_journal_fail(struct mq_journal *j, int err, const char *what)
 	wake_up_all(&j->confirmed[1]);
 	WRITE_ONCE(j->tell_failed, true);
 	wake_up(&j->work);
-}
-
-/* Let the senders of all queues know that the journal has failed. */
-static void mq_group_failed(struct mq_journal *j)
-{
-	struct mq_feed *f;
-	u32 i = 0, n;
-
-	spin_lock(&j->lock);
-	n = j->queues;
-	f = list_first_entry(&j->feeds, struct mq_feed, link);
-	spin_unlock(&j->lock);
-	for (; i < n; i++) {
-		f->ops->failed(f);
-		spin_lock(&j->lock);
-		f = list_next_entry(f, link);
-		spin_unlock(&j->lock);
-	}
 }
 
 /* Begin a group. Return its number. */
@@ -490,7 +514,7 @@ static void mq_group_release(struct mq_journal *j, u64 group, bool backlog)
 }
 
 /* After an error, let go of the queues of a group. */
-static void mq_group_drop(struct list_head *feeds)
+static void mq_group_drop(struct mq_journal *j, struct list_head *feeds)
 {
 	struct mq_feed *f, *next;
 
@@ -500,6 +524,7 @@ static void mq_group_drop(struct list_head *feeds)
 			continue;
 		if (!list_empty(&f->link)) {
 			hlist_del_init(&f->by_serial);
+			mq_move_forget(j, f);
 			mq_feed_leave(f);
 		}
 		mq_group_let_go(f);
@@ -517,12 +542,13 @@ static void mq_group_write(struct mq_journal *j)
 	j->backlog = false;
 	mq_group_take(j, &feeds);
 	err = mq_group_add(j, &feeds, &whole);
+	j->whole = whole && !j->backlog;
 	if (!err)
 		err = mq_group_flush(j, group);
 	if (err)
 		mq_journal_fail(j, err, "it cannot be written");
 	if (READ_ONCE(j->error)) {
-		mq_group_drop(&feeds);
+		mq_group_drop(j, &feeds);
 		return;
 	}
 	mq_group_tell(j, &feeds);
@@ -550,7 +576,7 @@ static u32 mq_writer_awaited(const struct mq_journal *j)
 static bool mq_writer_is_urged(const struct mq_journal *j)
 {
 	return mq_writer_awaited(j) || j->held || READ_ONCE(j->tell_failed) ||
-	       READ_ONCE(j->stop);
+	       READ_ONCE(j->stop) || READ_ONCE(j->move);
 }
 
 static bool mq_writer_has_work(const struct mq_journal *j)
@@ -595,20 +621,47 @@ static bool mq_writer_wait(struct mq_journal *j)
 	return true;
 }
 
-static void mq_writer_work(struct mq_journal *j)
+/* Go on with a move to another file. */
+static void mq_writer_move(struct mq_journal *j)
+{
+	switch (mq_move_step(j)) {
+	case MQ_MOVE_CEILINGS:
+		mq_group_each(j, mq_group_say_ceilings);
+		break;
+	case MQ_MOVE_WORKS:
+		mq_group_each(j, mq_group_say_works);
+		break;
+	default:
+		break;
+	}
+}
+
+/*
+ * Nothing has happened for a while. Let the queues have a last group, and then add a
+ * mark, for which nobody waits.
+ */
+static void mq_writer_calm(struct mq_journal *j)
 {
 	int err;
 
+	mq_group_each(j, mq_group_say_calm);
+	mq_group_write(j);
+	err = READ_ONCE(j->error) ? 0 : mq_log_mark(j);
+	if (err)
+		mq_journal_fail(j, err, "it cannot be written");
+}
+
+static void mq_writer_work(struct mq_journal *j)
+{
 	if (mq_writer_wait(j)) {
 		mq_group_write(j);
+		mq_writer_move(j);
 	} else if (!j->marked && !READ_ONCE(j->error)) {
-		err = mq_log_mark(j);
-		if (err)
-			mq_journal_fail(j, err, "it cannot be written");
+		mq_writer_calm(j);
 	}
 	if (READ_ONCE(j->tell_failed)) {
 		WRITE_ONCE(j->tell_failed, false);
-		mq_group_failed(j);
+		mq_group_each(j, mq_group_say_failed);
 	}
 }
 
@@ -628,6 +681,7 @@ static int mq_writer_thread(void *arg)
 		try_to_freeze();
 		cond_resched();
 	}
+	mq_move_cancel(j);
 	/* Write all that is left, and free what has gone. */
 	do {
 		mq_group_write(j);

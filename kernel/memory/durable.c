@@ -13,7 +13,7 @@
 #include "memory/durable.h"
 #include "memory/payer.h"
 
-static unsigned long mq_durable_cost(void)
+unsigned long mq_durable_cost(void)
 {
 	return mq_kmalloc_bytes(sizeof(struct mq_durable));
 }

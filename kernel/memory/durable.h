@@ -11,6 +11,21 @@ struct mq_detail;
 struct mq_payer;
 
 /**
+ * struct mq_where - where a file of the journal has a message
+ * @segment: place of the segment that has it
+ * @state_segment: place of the segment that has its newest state, if that is
+ *	in a record of its own
+ * @size: bytes of its record; 0: the file does not have it
+ * @state_size: bytes of the record of its state, 0: it has none
+ */
+struct mq_where {
+	u32	segment;
+	u32	state_segment;
+	u32	size;
+	u32	state_size;
+};
+
+/**
  * struct mq_durable - a message of a queue that has a journal
  * @dirty: link in mq_feed.dirty, while a change has to be written
  * @ended: link in mq_journal.ended, when the message is gone
@@ -27,11 +42,8 @@ struct mq_payer;
  * @payer: who is charged for this
  * @hash: link in mq_journal.objects
  * @serial: number of the message in the journal; 0: none yet
- * @segment: place of the segment that has the message
- * @state_segment: place of the segment that has its newest state, if that is
- *	in a record of its own
- * @size: bytes of its record
- * @state_size: bytes of the record of its state, 0: it has none
+ * @at: where it is, by mq_journal.side: the second is used while the journal is
+ *	moved to another file
  * @version: of its newest state
  * @live: bytes that count in mq_journal.live
  * @texts: those of them that are for the note and the origin
@@ -55,13 +67,11 @@ struct mq_durable {
 
 	struct hlist_node	hash;
 	u64			serial;
-	u32			segment;
-	u32			state_segment;
-	u32			size;
-	u32			state_size;
+	struct mq_where		at[2];
 	u32			version;
 };
 
+unsigned long mq_durable_cost(void);
 struct mq_durable *mq_durable_new(struct mq_payer *p);
 void mq_durable_free(struct mq_durable *d);
 

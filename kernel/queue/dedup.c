@@ -213,13 +213,21 @@ bool mq_dedup_add_locked(struct mq_queue *q, struct mq_seen *s, u64 id)
 
 /*
  * Remember an id that a journal had, with its message and its time. Return: false
- * if that of the message is known already.
+ * if that of the message is known already, or if a later message had the same: the
+ * window may have been extended since the first one was forgotten.
  */
 bool mq_dedup_restore_locked(struct mq_queue *q, struct mq_seen *s)
 {
+	struct rb_node *node;
+
 	lockdep_assert_held(&q->lock);
 	if (rb_find(&s->id, &q->dedup.numbers.rb_root, mq_number_order))
 		return false;
+	node = rb_find(s, &q->dedup.tree, mq_seen_order);
+	if (node && rb_entry(node, struct mq_seen, node)->id > s->id)
+		return false;
+	if (node)
+		mq_forget(q, rb_entry(node, struct mq_seen, node));
 	s->taken = true;
 	mq_seen_count(q, s, 1);
 	rb_add(&s->node, &q->dedup.tree, mq_seen_less);
@@ -229,6 +237,23 @@ bool mq_dedup_restore_locked(struct mq_queue *q, struct mq_seen *s)
 	while (q->dedup.count > READ_ONCE(q->opt.dedup_max))
 		mq_forget(q, mq_oldest(q));
 	return true;
+}
+
+/* Return the id that came with the next message behind @id, or NULL. */
+const struct mq_seen *mq_dedup_after_locked(struct mq_queue *q, u64 id)
+{
+	struct rb_node *node = q->dedup.numbers.rb_root.rb_node;
+	const struct mq_seen *found = NULL;
+
+	lockdep_assert_held(&q->lock);
+	while (node) {
+		struct mq_seen *s = rb_entry(node, struct mq_seen, number);
+
+		if (s->id > id)
+			found = s;
+		node = s->id > id ? node->rb_left : node->rb_right;
+	}
+	return found;
 }
 
 /* Return whether the id that came with a message is remembered. */

@@ -15,6 +15,7 @@ u64 mq_dedup_end(const struct mq_queue *q, const struct mq_seen *s);
 bool mq_dedup_trim_locked(struct mq_queue *q);
 u64 mq_dedup_find_locked(struct mq_queue *q, struct mq_seen *s);
 void mq_dedup_purge_locked(struct mq_queue *q, u64 id);
+const struct mq_seen *mq_dedup_after_locked(struct mq_queue *q, u64 id);
 bool mq_dedup_knows_locked(struct mq_queue *q, u64 id);
 bool mq_dedup_restore_locked(struct mq_queue *q, struct mq_seen *s);
 bool mq_dedup_add_locked(struct mq_queue *q, struct mq_seen *s, u64 id);

@@ -106,6 +106,18 @@ void mq_heard_failed(struct mq_feed *f)
 	kobject_uevent(&q->dev.kobj, KOBJ_CHANGE);
 }
 
+/* The journal was moved: it may have more room, and works again if it had failed. */
+void mq_heard_works(struct mq_feed *f)
+{
+	struct mq_queue *q = mq_heard_queue(f);
+
+	spin_lock(&q->lock);
+	mq_heard_look_locked(q);
+	mq_heard_unbar_locked(q);
+	mq_unlock(q);
+	kobject_uevent(&q->dev.kobj, KOBJ_CHANGE);
+}
+
 /* The queue could not be made after all. */
 void mq_heard_withdraw(struct mq_queue *q)
 {

@@ -14,6 +14,7 @@ void mq_heard_full_locked(struct mq_queue *q);
 void mq_heard_raise(struct mq_feed *f, const struct mq_ceilings *c);
 void mq_heard_room(struct mq_feed *f);
 void mq_heard_failed(struct mq_feed *f);
+void mq_heard_works(struct mq_feed *f);
 void mq_heard_withdraw(struct mq_queue *q);
 
 #endif /* MQ_QUEUE_HEARD_H */

@@ -12,6 +12,7 @@
  * message is handed out before a ceiling above its id is on stable storage. In
  * the same way no id is given to a message before a ceiling above it is.
  */
+#include <linux/jiffies.h>
 #include <linux/kobject.h>
 #include <linux/ktime.h>
 #include <linux/devmq.h>
@@ -30,10 +31,21 @@
 #include "queue/dedup.h"
 #include "queue/persist.h"
 #include "queue/queue.h"
+#include "queue/walk.h"
 
-/* How far the ceilings are ahead; they are raised when half of that is used. */
+/* How far the ceiling of ids is ahead; it is raised when half of that is used. */
 #define MQ_IDS_AHEAD		BIT(20)
-#define MQ_DELIVERIES_AHEAD	4096
+
+/*
+ * The same of deliveries. What is below the ceiling, and was not delivered, counts as
+ * redelivered after a crash, so the ceiling is no farther ahead than it has to be: the
+ * distance doubles when it is used up within MQ_AHEAD_SOON, and shrinks otherwise. When
+ * it has not been raised for MQ_AHEAD_LATE, or nothing happens, the ceiling comes down.
+ */
+#define MQ_AHEAD_MIN		16
+#define MQ_AHEAD_MAX		4096
+#define MQ_AHEAD_SOON		(HZ / 10)
+#define MQ_AHEAD_LATE		HZ
 
 static struct mq_queue *mq_feed_queue(struct mq_feed *f)
 {
@@ -45,6 +57,8 @@ void mq_persist_init(struct mq_queue *q)
 	INIT_LIST_HEAD(&q->feed.link);
 	INIT_LIST_HEAD(&q->feed.dirty);
 	INIT_LIST_HEAD(&q->feed.dedups);
+	q->feed.ahead = MQ_AHEAD_MIN;
+	q->feed.raised_at = jiffies - MQ_AHEAD_SOON;
 	q->feed.seq = 1;
 }
 
@@ -63,7 +77,7 @@ u64 mq_persist_cost(const struct mq_journal *j, u64 bytes)
 {
 	u64 size = mq_persist_bytes(bytes);
 
-	return size + (size > j->record_max / 8 ? size : size / 8) +
+	return size + (size > j->large ? size : size / 8) +
 	       MQ_JOURNAL_BESIDE;
 }
 
@@ -72,7 +86,8 @@ bool mq_persist_fits(const struct mq_queue *q, u64 bytes)
 {
 	const struct mq_journal *j = q->feed.journal;
 
-	return likely(!j) || mq_persist_bytes(bytes) <= j->record_max;
+	return likely(!j) ||
+	       mq_persist_bytes(bytes) <= READ_ONCE(j->record_max);
 }
 
 /* Count a message that was sent here, and its de-duplication id. */
@@ -260,7 +275,7 @@ bool mq_persist_bars_locked(struct mq_queue *q, const struct mq_entry *e)
 
 	if (f->asked.delivered <= id)
 		f->asked.delivered = id + 1;
-	if (likely(id + MQ_DELIVERIES_AHEAD / 2 < f->safe.delivered))
+	if (likely(id + f->ahead / 2 < f->safe.delivered))
 		return false;
 	mq_feed_say(f);
 	if (id < f->safe.delivered || READ_ONCE(f->journal->error))
@@ -287,6 +302,53 @@ int mq_persist_unbar(struct mq_queue *q, bool nowait)
 	return err == -EINTR ? err : 0;
 }
 
+/* Return whether the ceiling of deliveries is farther ahead than it has to be. */
+static bool mq_persist_is_high(const struct mq_feed *f)
+{
+	return f->asked.delivered &&
+	       f->safe.delivered > max(f->floor, f->asked.delivered +
+						 2 * MQ_AHEAD_MIN);
+}
+
+/* Nothing has happened for a while: let the ceiling of deliveries come down. */
+void mq_persist_calm(struct mq_feed *f)
+{
+	struct mq_queue *q = mq_feed_queue(f);
+
+	spin_lock(&q->lock);
+	f->calm = mq_persist_is_high(f);
+	if (f->calm)
+		mq_feed_say(f);
+	spin_unlock(&q->lock);
+}
+
+/* Choose another ceiling of deliveries. Return false if the old one is right. */
+static bool mq_persist_choose(struct mq_feed *f, struct mq_ceilings *c)
+{
+	u64 asked = f->asked.delivered;
+	bool calm = f->calm || time_after(jiffies, f->raised_at + MQ_AHEAD_LATE);
+
+	f->calm = false;
+	if (!asked)
+		return false;
+	if (asked + f->ahead / 2 > f->safe.delivered) {
+		if (time_before(jiffies, f->raised_at + MQ_AHEAD_SOON))
+			f->ahead = min_t(u32, 2 * f->ahead, MQ_AHEAD_MAX);
+		else
+			f->ahead = max_t(u32, f->ahead / 2, MQ_AHEAD_MIN);
+		c->delivered = asked + f->ahead;
+	} else if (calm && mq_persist_is_high(f)) {
+		f->ahead = MQ_AHEAD_MIN;
+		c->delivered = max(f->floor, asked + f->ahead);
+		/* No delivery goes by the higher one from now on. */
+		f->safe.delivered = c->delivered;
+	} else {
+		return false;
+	}
+	f->raised_at = jiffies;
+	return true;
+}
+
 bool mq_persist_ceilings(struct mq_feed *f, struct mq_ceilings *c)
 {
 	struct mq_queue *q = mq_feed_queue(f);
@@ -294,22 +356,30 @@ bool mq_persist_ceilings(struct mq_feed *f, struct mq_ceilings *c)
 
 	spin_lock(&q->lock);
 	*c = f->safe;
+	if (READ_ONCE(f->journal->error)) {
+		/*
+		 * Nothing holds deliveries back. All are below the ids that there
+		 * can be until this is written again, after the journal works.
+		 */
+		c->next_id = max(c->next_id, q->next_id + MQ_IDS_AHEAD);
+		c->delivered = c->next_id;
+		spin_unlock(&q->lock);
+		return true;
+	}
 	if (f->detaching) {
 		/* The states say what was delivered, but not what is in flight. */
 		c->next_id = q->next_id;
-		c->delivered = min(q->stat.in_flight ? c->delivered : f->floor,
-				   c->next_id);
+		c->delivered = f->floor;
+		if (q->stat.in_flight)
+			c->delivered = max(f->floor, f->asked.delivered);
+		c->delivered = min(c->delivered, c->next_id);
 		spin_unlock(&q->lock);
 		return true;
 	}
 	ids = q->next_id + MQ_IDS_AHEAD / 2 > f->safe.next_id;
-	deliveries = f->asked.delivered &&
-		     f->asked.delivered + MQ_DELIVERIES_AHEAD / 2 >
-			f->safe.delivered;
+	deliveries = mq_persist_choose(f, c);
 	if (ids)
 		c->next_id = q->next_id + MQ_IDS_AHEAD;
-	if (deliveries)
-		c->delivered = f->asked.delivered + MQ_DELIVERIES_AHEAD;
 	spin_unlock(&q->lock);
 	return ids || deliveries;
 }
@@ -427,12 +497,57 @@ u32 mq_persist_take(struct mq_feed *f, struct mq_change *c, u64 last)
 	return n;
 }
 
+/*
+ * A message that was not taken yet is left out if it will be: then the file gets it
+ * with the changes.
+ */
+static bool mq_persist_is_missing(const struct mq_durable *d, u32 side)
+{
+	return d && !d->at[side].size && (d->taken || !d->seq);
+}
+
+u32 mq_persist_walk(struct mq_feed *f, struct mq_feed_walk *w,
+		    struct mq_change *c)
+{
+	struct mq_queue *q = mq_feed_queue(f);
+	unsigned int left = MQ_WALK_STEPS;
+	struct mq_entry *e = NULL;
+	u32 n = 0;
+
+	spin_lock(&q->lock);
+	while (n < MQ_CHANGES) {
+		struct mq_detail *detail;
+
+		e = mq_walk_locked(q, w->cursor, ~0U, &w->after, &left);
+		if (IS_ERR_OR_NULL(e))
+			break;
+		w->after = mq_msg(e)->id;
+		detail = mq_msg(e)->detail;
+		if (!mq_persist_is_missing(detail->durable, w->side))
+			continue;
+		mq_persist_describe(detail->durable, &c[n++]);
+		detail->durable->taken = true;
+	}
+	spin_unlock(&q->lock);
+	w->more = e;
+	return n;
+}
+
+void mq_persist_walk_end(struct mq_feed *f, struct mq_feed_walk *w)
+{
+	struct mq_queue *q = mq_feed_queue(f);
+
+	spin_lock(&q->lock);
+	mq_cursor_unlink_locked(q, w->cursor);
+	spin_unlock(&q->lock);
+}
+
 /* Describe a de-duplication id that is remembered, or is forgotten. */
-static void mq_persist_describe_dedup(struct mq_queue *q, struct mq_seen *s,
+static void mq_persist_describe_dedup(const struct mq_seen *s,
 				      struct mq_dedup_change *c)
 {
 	c->d.id = cpu_to_le64(s->id);
-	c->d.until_ns = cpu_to_le64(mq_persist_time(mq_dedup_end(q, s)));
+	c->d.sent_ns = cpu_to_le64(mq_persist_time(s->time));
 	c->size = s->forgotten ? 0 : s->size;
 	memcpy(c->bytes, s->bytes, c->size);
 }
@@ -452,7 +567,7 @@ u32 mq_persist_take_dedups(struct mq_feed *f, struct mq_dedup_change *c, u64 las
 	list_for_each_entry_safe(s, next, &f->dedups, dirty) {
 		if (n == MQ_CHANGES || s->seq > last)
 			break;
-		mq_persist_describe_dedup(q, s, &c[n++]);
+		mq_persist_describe_dedup(s, &c[n++]);
 		list_del_init(&s->dirty);
 		if (s->forgotten)
 			list_add(&s->list, &forgotten);
@@ -461,6 +576,33 @@ u32 mq_persist_take_dedups(struct mq_feed *f, struct mq_dedup_change *c, u64 las
 	spin_unlock(&q->lock);
 	mq_dedup_free(&forgotten);
 	return n;
+}
+
+u32 mq_persist_walk_dedups(struct mq_feed *f, struct mq_feed_walk *w,
+			   struct mq_dedup_change *c)
+{
+	struct mq_queue *q = mq_feed_queue(f);
+	const struct mq_seen *s;
+	u32 i, n = 0;
+
+	spin_lock(&q->lock);
+	for (i = 0; i < MQ_CHANGES; i++) {
+		s = mq_dedup_after_locked(q, w->after_dedup);
+		if (!s)
+			break;
+		w->after_dedup = s->id;
+		/* One that was not taken yet comes behind its message. */
+		if (s->taken)
+			mq_persist_describe_dedup(s, &c[n++]);
+	}
+	spin_unlock(&q->lock);
+	w->more_dedups = i == MQ_CHANGES;
+	return n;
+}
+
+u64 mq_persist_window(struct mq_feed *f)
+{
+	return READ_ONCE(mq_feed_queue(f)->opt.dedup_window_ms) * NSEC_PER_MSEC;
 }
 
 bool mq_persist_remembers(struct mq_feed *f, u64 id)

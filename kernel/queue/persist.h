@@ -32,8 +32,15 @@ void mq_persist_defined(struct mq_queue *q);
 
 u32 mq_persist_take(struct mq_feed *f, struct mq_change *c, u64 last);
 u32 mq_persist_take_dedups(struct mq_feed *f, struct mq_dedup_change *c, u64 last);
+u32 mq_persist_walk(struct mq_feed *f, struct mq_feed_walk *w,
+		    struct mq_change *c);
+u32 mq_persist_walk_dedups(struct mq_feed *f, struct mq_feed_walk *w,
+			   struct mq_dedup_change *c);
+void mq_persist_walk_end(struct mq_feed *f, struct mq_feed_walk *w);
+u64 mq_persist_window(struct mq_feed *f);
 bool mq_persist_remembers(struct mq_feed *f, u64 id);
 bool mq_persist_ceilings(struct mq_feed *f, struct mq_ceilings *c);
+void mq_persist_calm(struct mq_feed *f);
 void mq_persist_put(struct mq_feed *f);
 u64 mq_persist_time(u64 boot_ns);
 u64 mq_persist_boot_time(u64 real_ns);

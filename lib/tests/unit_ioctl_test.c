@@ -203,6 +203,9 @@ TEST(journal_names_are_checked)
 						sizeof(reason)));
 	EXPECT_EQ(0, strncmp(reason, "a/b: not a journal's name", 25));
 	EXPECT_EQ(-EINVAL, devmq_journal_detach("", 0, NULL, 0));
+	EXPECT_EQ(-EINVAL, devmq_journal_move("a/b", 0, 0, reason,
+					      sizeof(reason)));
+	EXPECT_EQ(0, strncmp(reason, "a/b: not a journal's name", 25));
 	EXPECT_EQ(-EINVAL, devmq_journal_list(NULL, 0));
 	EXPECT_EQ(-EBADF, devmq_sync(&queue));
 }

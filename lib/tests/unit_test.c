@@ -196,6 +196,29 @@ TEST(errors_say_what_they_mean_for_a_queue)
 	EXPECT_STREQ("no error", devmq_strerror(0));
 }
 
+/* Each error that the table in linux/devmq.h describes has words of its own. */
+TEST(errors_of_the_header_have_words)
+{
+	static const struct {
+		int number;
+		const char *name;
+	} table[] = {
+#include "errors.inc"
+	};
+	size_t i;
+
+	EXPECT_LT(20, sizeof(table) / sizeof(*table));
+	for (i = 0; i < sizeof(table) / sizeof(*table); i++) {
+		EXPECT_STRNE(strerrordesc_np(table[i].number),
+			     devmq_strerror(-table[i].number)) {
+			TH_LOG("%s has none", table[i].name);
+		}
+	}
+	EXPECT_STREQ("the queue's journal has failed", devmq_strerror(-EIO));
+	EXPECT_STREQ("no journal of that name is attached",
+		     devmq_strerror(-ENOTCONN));
+}
+
 TEST(errors_may_have_lost_their_sign)
 {
 	int i;
@@ -211,7 +234,7 @@ TEST(errors_may_have_lost_their_sign)
 TEST(errors_of_others_are_called_what_the_system_calls_them)
 {
 	EXPECT_STREQ("Permission denied", devmq_strerror(-EACCES));
-	EXPECT_STREQ("Interrupted system call", devmq_strerror(-EINTR));
+	EXPECT_STREQ("Read-only file system", devmq_strerror(-EROFS));
 }
 
 TEST(numbers_that_are_no_errors_have_a_text)

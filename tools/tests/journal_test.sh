@@ -151,11 +151,11 @@ test_create_refuses()
 	mq journal create "$T/none/x" --size=8M
 	expect 1 '' '*/none/x: cannot create: No such file or directory'
 	mq journal create "$T/x" --size=2111K
-	expect 1 '' '*/x: cannot create: too small, with segments of 256K it needs 2112K'
+	expect 1 '' '*/x: cannot create: too small, with segments of 256K it needs 2368K'
 	mq journal create "$T/x" --size=1
 	expect 1 '' '*/x: cannot create: too small, *'
 	mq journal create "$T/x" --size=8M --segment-size=1M
-	expect 1 '' '*/x: cannot create: too small, with segments of 1M it needs 8256K'
+	expect 1 '' '*/x: cannot create: too small, with segments of 1M it needs 9280K'
 	mq journal create "$T/x" --size=8191G
 	expect 1 '' '*/x: cannot create: it would have 131055 segments of 64M, and 8192 are the most'
 	for bad in 128K 128M 300K 1; do

@@ -804,8 +804,11 @@ struct devmq_revoke {
  * use. EUCLEAN: the journal is damaged. ENOTBLK: neither a regular file nor a
  * block device. EBADF: the descriptor is not open for reading and writing.
  * ETXTBSY: a swap file. EOPNOTSUPP: the file system cannot, or a newer module
- * wrote the journal. ENODATA: no journal. EINVAL: the file has holes, or is
- * shorter than the journal. EINTR: a signal came.
+ * wrote the journal. ENODATA: no journal, or a move to it was not completed.
+ * ESTALE: it was moved to another file. EINVAL: the file has holes, or is
+ * shorter than the journal. EDQUOT: its messages need more memory than there may
+ * be (max_total_bytes, and max_user_bytes without CAP_SYS_RESOURCE). EINTR: a signal
+ * came.
  */
 struct devmq_journal_attach {
 	__u32		size;
@@ -826,14 +829,47 @@ struct devmq_journal_attach {
  *
  * For a descriptor of the control node. Writes what is not written yet, takes
  * the queues away, and lets go of the file, which has all of them. EBUSY: a
- * queue of it is open. ENOENT: no such journal. EIO: it has failed. EINTR: a
- * signal came while it waited for the disk; nothing was detached. With
- * DEVMQ_JOURNAL_FORCE a journal that has failed is detached, too; what it could
- * not write is lost.
+ * queue of it is open, or it is being moved. ENOENT: no such journal. EIO: it has
+ * failed. EINTR: a signal came while it waited for the disk; nothing was detached.
+ * With DEVMQ_JOURNAL_FORCE a move is given up, and a journal that has failed is
+ * detached, too; what it could not write is lost.
  */
 struct devmq_journal_detach {
 	__u32		size;
 	__u32		flags;
+	char		name[DEVMQ_NAME_MAX + 1];
+};
+
+/**
+ * struct devmq_journal_move - argument of DEVMQ_IOC_JOURNAL_MOVE
+ * @size: sizeof(struct devmq_journal_move)
+ * @flags: must be zero
+ * @fd: descriptor of the other file, as for DEVMQ_IOC_JOURNAL_ATTACH: a journal
+ *	without queues, one that was moved itself, or one to which a move was begun
+ * @reserved: must be zero
+ * @name: the journal, which is attached
+ *
+ * For a descriptor of the control node. Writes all that the journal has to the
+ * other file, and goes on there; its queues are used meanwhile. A journal that has
+ * failed works again after this, with what its queues have in memory. The old file
+ * is marked, so that it cannot be attached any more, and is free for other use.
+ *
+ * If the call fails, the journal is where it was. After EINTR, a signal came, it may
+ * also be in the other file, if that was just done: DEVMQ_IOC_JOURNAL_LIST says by
+ * its uuid. A crash leaves one of the two files complete: attach the other one, and if
+ * that is refused with ENODATA, the old one.
+ *
+ * ENOENT: no such journal, or it was detached meanwhile. EBUSY: it is being moved
+ * already, the other file is attached (it may be the journal's own) or in use, or
+ * its file system is frozen. ENOSPC: it is too small. EMSGSIZE: its segments are
+ * smaller than those of the journal. ENOTEMPTY: it has queues. The others are those
+ * of DEVMQ_IOC_JOURNAL_ATTACH, of the other file, and errors of its file system.
+ */
+struct devmq_journal_move {
+	__u32		size;
+	__u32		flags;
+	__s32		fd;
+	__u32		reserved;
 	char		name[DEVMQ_NAME_MAX + 1];
 };
 
@@ -868,6 +904,8 @@ enum devmq_journal_states {
  * @segments: number of segments
  * @free_segments: how many of these are free
  * @segment_size: bytes of each
+ * @moved: while it is moved, how many of the bytes in @live the other file has
+ * @capacity: the most bytes that @live may be
  */
 struct devmq_journal_info {
 	char		name[DEVMQ_NAME_MAX + 1];
@@ -884,6 +922,8 @@ struct devmq_journal_info {
 	__u32		segments;
 	__u32		free_segments;
 	__aligned_u64	segment_size;
+	__aligned_u64	moved;
+	__aligned_u64	capacity;
 };
 
 /**
@@ -893,9 +933,11 @@ struct devmq_journal_info {
  * @infos: address of an array of struct devmq_journal_info
  * @count: how many there is room for; out: how many journals there are, which
  *	may be more
- * @info_size: sizeof(struct devmq_journal_info)
+ * @info_size: sizeof(struct devmq_journal_info). If that of the module is larger,
+ *	its last members are left out; if smaller, they are zero
  *
- * For a descriptor of the control node.
+ * For a descriptor of the control node. EINVAL: @info_size is less than that of
+ * the first version.
  */
 struct devmq_journal_list {
 	__u32		size;
@@ -921,6 +963,7 @@ struct devmq_journal_list {
 #define DEVMQ_IOC_JOURNAL_ATTACH _IO(DEVMQ_IOC_MAGIC, 0x50)
 #define DEVMQ_IOC_JOURNAL_DETACH _IO(DEVMQ_IOC_MAGIC, 0x51)
 #define DEVMQ_IOC_JOURNAL_LIST	_IO(DEVMQ_IOC_MAGIC, 0x52)
+#define DEVMQ_IOC_JOURNAL_MOVE	_IO(DEVMQ_IOC_MAGIC, 0x53)
 
 /**
  * struct devmq_uring_cmd - SEND, RECV and SETTLE from io_uring
