@@ -595,17 +595,24 @@ static bool mq_writer_wait(struct mq_journal *j)
 	return true;
 }
 
-static void mq_writer_work(struct mq_journal *j)
+/* Say in the file how far the last flush went. */
+static void mq_writer_mark(struct mq_journal *j)
 {
 	int err;
 
-	if (mq_writer_wait(j)) {
+	if (j->marked || READ_ONCE(j->error))
+		return;
+	err = mq_log_mark(j);
+	if (err)
+		mq_journal_fail(j, err, "it cannot be written");
+}
+
+static void mq_writer_work(struct mq_journal *j)
+{
+	if (mq_writer_wait(j))
 		mq_group_write(j);
-	} else if (!j->marked && !READ_ONCE(j->error)) {
-		err = mq_log_mark(j);
-		if (err)
-			mq_journal_fail(j, err, "it cannot be written");
-	}
+	else
+		mq_writer_mark(j);
 	if (READ_ONCE(j->tell_failed)) {
 		WRITE_ONCE(j->tell_failed, false);
 		mq_group_failed(j);
@@ -633,6 +640,7 @@ static int mq_writer_thread(void *arg)
 		mq_group_write(j);
 	} while ((!llist_empty(&j->hungry) || !llist_empty(&j->ended)) &&
 		 !READ_ONCE(j->error));
+	mq_writer_mark(j);
 	return 0;
 }
 
