@@ -2,7 +2,8 @@
 /*
  * judge LOG POINTS [SEED [DIR SAMPLES]]: go through the log of a disk's writes, and
  * judge what the power could have left of the disk at this many points. Many of
- * them are just before a flush, where most can be lost, or torn. With a directory,
+ * them are just before a flush, where most can be lost, or torn, above all where that
+ * is the header of a segment. With a directory,
  * so many of the states are left there as images, and those that are wrong.
  *
  * judge --attached FILE DIR COUNT: see attached.h.
@@ -61,44 +62,56 @@ static bool is_header(const struct write *w)
 	       le32_to_cpu(h->magic) == MQ_J_MAGIC_SEGMENT;
 }
 
-/*
- * Return the flushes that have several writes of the journal before them, or the
- * header of a segment.
- */
-static size_t *find_crowded(const struct writes *w, size_t *count)
+static bool is_of_journal(const struct write *w)
 {
-	size_t *crowded = calloc(w->count + 1, sizeof(*crowded));
-	size_t i, since = 0;
-
-	*count = 0;
-	for (i = 0; i < w->count; i++) {
-		if (w->all[i].kind == WRITE_FLUSH) {
-			if (since > 1)
-				crowded[(*count)++] = i;
-			since = 0;
-		} else {
-			since += w->all[i].at < disk.told;
-			since += is_header(&w->all[i]);
-		}
-	}
-	return crowded;
+	return w->at < disk.told;
 }
 
-/* A third anywhere, a third before flushes, a third where most can be torn. */
+/* The flushes that have at least @least such writes before them. */
+struct flushes {
+	size_t *all;
+	size_t count;
+};
+
+static struct flushes find_flushes(const struct writes *w, size_t least,
+				   bool (*is_such)(const struct write *w))
+{
+	struct flushes f = { calloc(w->count + 1, sizeof(*f.all)), 0 };
+	size_t i, since = 0;
+
+	for (i = 0; i < w->count; i++) {
+		if (w->all[i].kind != WRITE_FLUSH) {
+			since += is_such(&w->all[i]);
+			continue;
+		}
+		if (since >= least)
+			f.all[f.count++] = i;
+		since = 0;
+	}
+	return f;
+}
+
+/*
+ * A quarter anywhere, a quarter before flushes, a quarter where most can be torn,
+ * and a quarter where a header can.
+ */
 static bool *choose(const struct writes *w, unsigned long points)
 {
+	struct flushes crowded = find_flushes(w, 2, is_of_journal);
+	struct flushes headers = find_flushes(w, 1, is_header);
 	bool *chosen = calloc(w->count, sizeof(*chosen));
 	unsigned long tries = 100 * points;
-	size_t count, *crowded = find_crowded(w, &count);
 
 	while (points && tries--) {
 		size_t i = dice(w->count);
 
-		if (points % 3)
+		if (points % 4)
 			while (i < w->count - 1 && w->all[i].kind != WRITE_FLUSH)
 				i++;
-		if (points % 3 == 2 && count)
-			i = crowded[dice(count)];
+		if (points % 4 == 2 && crowded.count)
+			i = crowded.all[dice(crowded.count)];
+		if (points % 4 == 3 && headers.count)
+			i = headers.all[dice(headers.count)];
 		/* When all of these have been chosen, another will do. */
 		if (chosen[i] && tries % 8)
 			continue;
@@ -107,7 +120,8 @@ static bool *choose(const struct writes *w, unsigned long points)
 		points -= !chosen[i];
 		chosen[i] = true;
 	}
-	free(crowded);
+	free(crowded.all);
+	free(headers.all);
 	return chosen;
 }
 
