@@ -26,6 +26,52 @@ static int verify_model(const struct mq_j_source *source, char *why, size_t size
 	return verify(&model, source, why, size);
 }
 
+static bool is_header(const struct write *w)
+{
+	const struct mq_j_segment *h = (const void *)w->data;
+
+	return h && w->at < disk.told && w->size >= sizeof(*h) &&
+	       le32_to_cpu(h->magic) == MQ_J_MAGIC_SEGMENT;
+}
+
+/* Return the newest header that is on stable storage, or NULL. */
+static const struct mq_j_segment *newest_header(const struct mq_j_shape *shape)
+{
+	const struct mq_j_segment *newest = NULL;
+	uint32_t i;
+
+	for (i = 0; i < shape->count; i++) {
+		const void *at = disk.flushed + mq_j_segment_at(shape, i);
+		const struct mq_j_segment *h = at;
+
+		if (mq_j_segment_is_valid(h, shape, i) &&
+		    (!newest || le64_to_cpu(h->sequence) >
+				le64_to_cpu(newest->sequence)))
+			newest = h;
+	}
+	return newest;
+}
+
+/*
+ * A place must not be used again while the map on stable storage has the segment
+ * there. A header is torn only if what it says has more than a sector, so no state may
+ * show that.
+ */
+static void check_place(const struct write *w, size_t point)
+{
+	const struct mq_j_segment *newest, *h = (const void *)w->data;
+	struct mq_j_shape shape;
+	uint32_t position;
+
+	if (!is_header(w) || mq_j_super_check((void *)disk.flushed, &shape))
+		return;
+	newest = newest_header(&shape);
+	position = le32_to_cpu(h->position);
+	if (newest && position < shape.count && newest->map[position])
+		disk_failed(&disk, point, "all of",
+			    "a place is used again, and the map has what was there");
+}
+
 static void step(const struct write *w)
 {
 	if (w->kind == WRITE_DATA && w->at >= disk.told)
@@ -52,14 +98,6 @@ static int make(const struct writes *w)
 	}
 	fprintf(stderr, "judge: the log has nothing that was told\n");
 	return -1;
-}
-
-static bool is_header(const struct write *w)
-{
-	const struct mq_j_segment *h = (const void *)w->data;
-
-	return h && w->at < disk.told && w->size >= sizeof(*h) &&
-	       le32_to_cpu(h->magic) == MQ_J_MAGIC_SEGMENT;
 }
 
 static bool is_of_journal(const struct write *w)
@@ -156,6 +194,7 @@ static int judge(const struct writes *w, unsigned long points)
 				   done % apart == apart - 1);
 			done++;
 		}
+		check_place(&w->all[i], i);
 		step(&w->all[i]);
 		if (*model.fault) {
 			disk_failed(&disk, i + 1, "all of", model.fault);
