@@ -9,6 +9,7 @@
 #   make check-debug      the same with a debug kernel
 #   make check-boot       a machine with systemd: queues after a power cut, as root
 #   make crash      what power cuts leave of a journal, at N points (300): two minutes
+#   make fuzz-journal     any bytes are read as a journal, for SECONDS (600), with clang
 #   make check-releases   demo and quick tests on other releases of Debian
 #   make gates      the checks of style, of documents, and of the models
 #   make bench      devmq and its peers measured side by side, there as well
@@ -96,6 +97,9 @@ bench: path
 crash: path
 	@selftests/tick selftests/crash/check $(N)
 
+fuzz-journal: path
+	@selftests/tick selftests/journal/fuzz $(SECONDS)
+
 check-debug: path
 	@selftests/tick selftests/check 6.1-debug
 
@@ -133,5 +137,5 @@ clean:
 	@$(MAKE) -C tools clean
 	@$(MAKE) -C selftests clean
 
-.PHONY: all help path deps module lib tools demo shell check bench crash check-debug check-boot \
+.PHONY: all help path deps module lib tools demo shell check bench crash fuzz-journal check-debug check-boot \
 	check-releases gates headers install uninstall clean

@@ -131,6 +131,50 @@ TEST_F(journal, cleaner_keeps_what_is_needed)
 	close(fd);
 }
 
+/* Send a message and take it, so often that this fills @n segments. */
+static int churn(const struct mq_queue *queue, int n)
+{
+	static char data[60000];
+	int fd = mq_open(queue, O_RDWR | O_NONBLOCK), i, error = 0;
+
+	for (i = 0; i < 5 * n && !error; i++)
+		if (mq_write(fd, data, sizeof(data)) != sizeof(data) ||
+		    fsync(fd) || mq_read(fd, data, sizeof(data)) < 0)
+			error = -EIO;
+	close(fd);
+	return error;
+}
+
+/*
+ * What a queue was at first stands in a segment full of messages that stay, what it
+ * was later and that it was removed in segments that are soon needed no more.
+ */
+TEST_F(journal, removed_queue_does_not_come_back_from_an_old_segment)
+{
+	static char data[50000];
+	struct mq_queue traffic;
+	int i, fd;
+
+	mq_name(&traffic);
+	KEEP(&traffic, "");
+	KEEP(&self->other, "");
+	KEEP(&self->queue, "");
+	fd = mq_open(&self->other, O_RDWR | O_NONBLOCK);
+	ASSERT_LE(0, fd);
+	for (i = 0; i < 4; i++)
+		ASSERT_EQ(sizeof(data), mq_write(fd, data, sizeof(data)));
+	ASSERT_EQ(0, fsync(fd));
+	close(fd);
+	ASSERT_EQ(0, churn(&traffic, 2));
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "max_messages", "7"));
+	ASSERT_EQ(0, churn(&traffic, 2));
+	ASSERT_EQ(0, mq_remove(&self->queue));
+	ASSERT_EQ(0, churn(&traffic, 45));
+	ASSERT_EQ(0, journal_crash(&self->j));
+	EXPECT_EQ(-ENOENT, mq_open(&self->queue, O_RDWR));
+	EXPECT_EQ(4, mq_stat_of(&self->other, ready));
+}
+
 /* Messages that are retried over and over must not fill the journal. */
 TEST_F(journal, retries_do_not_fill_the_journal)
 {

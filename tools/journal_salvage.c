@@ -131,12 +131,14 @@ static const struct mq_j_block *head_at(const struct journal_salvage *s,
 
 /*
  * A segment without a valid header: its blocks say which one it was, if they have
- * the seed of another segment. It is needed if the map says so, or if it is newer than
- * the map.
+ * the seed of another segment, or that of what is in the place of the epoch. It is
+ * needed if the map says so, or if it is newer than the map.
  */
 static bool orphan_find(struct journal_salvage *s, struct journal_place *p,
 			u64 wanted)
 {
+	const struct mq_j_segment *h = (const void *)s->raw;
+	u32 own = mq_j_seed(&s->shape, le64_to_cpu(h->epoch));
 	u32 offset, i;
 
 	for (offset = mq_j_header_size(&s->shape);
@@ -146,11 +148,13 @@ static bool orphan_find(struct journal_salvage *s, struct journal_place *p,
 
 		if (sequence != wanted && sequence <= s->sequence)
 			continue;
-		for (i = 0; i < s->seed_count; i++) {
-			if (!head_at(s, offset, sequence, s->seeds[i]))
+		for (i = 0; i <= s->seed_count; i++) {
+			u32 seed = i < s->seed_count ? s->seeds[i] : own;
+
+			if (!head_at(s, offset, sequence, seed))
 				continue;
 			p->sequence = sequence;
-			p->seed = s->seeds[i];
+			p->seed = seed;
 			return true;
 		}
 	}

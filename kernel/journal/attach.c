@@ -374,15 +374,29 @@ static int mq_attach_end_stream(struct mq_attach *a, u32 stream)
 			       tail->end.offset, b, unit);
 }
 
-/* End both streams: the next header needs that. */
+/*
+ * End both streams: the next header needs that. It also has to say that all that
+ * was recovered is flushed now: the cold stream may not go on for long.
+ */
 static int mq_attach_end_streams(struct mq_attach *a)
 {
+	struct mq_journal *j = a->j;
 	int err = 0;
 	u32 i;
 
 	for (i = 0; i < MQ_J_STREAMS && !err; i++)
 		err = mq_attach_end_stream(a, i);
-	return err ?: mq_medium_flush(&a->j->medium);
+	err = err ?: mq_medium_flush(&j->medium);
+	for (i = 0; i < MQ_J_STREAMS && !err; i++) {
+		const struct mq_j_tail *tail = &a->log.tails[i];
+
+		if (mq_j_before(&j->marks[i], &tail->end))
+			j->marks[i] = tail->end;
+		if (tail->end.sequence && !tail->closed &&
+		    j->marks[i].sequence == tail->end.sequence)
+			j->marks[i].offset += j->shape.unit;
+	}
+	return err;
 }
 
 /*

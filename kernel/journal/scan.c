@@ -16,6 +16,10 @@
  * In the last segment of a stream, a block that is not valid is damage if a
  * later one, or one of the other stream, says that it was flushed. Otherwise it
  * was torn by the crash: nobody was told that it is stored, and it is cut.
+ *
+ * A header that is not valid is damage if the map has its segment, or if a newer
+ * segment than all others has a block behind it: without it, all of that segment
+ * would be missing, and no map would tell.
  */
 #include "journal/scan.h"
 
@@ -110,6 +114,37 @@ static int mq_j_headers_read(struct mq_j_log *log, struct mq_j_segment *newest)
 	}
 	return log->sequence ? 0 :
 	       mq_j_damaged(log, "no segment has a valid header", 0, 0);
+}
+
+/*
+ * Look for a segment that lost its header, and is newer than all that have one.
+ * Where its first block would begin nothing but first blocks is ever written, so
+ * the number there is one that a writer gave.
+ */
+static int mq_j_headless_find(struct mq_j_log *log)
+{
+	u32 position, size = mq_j_header_size(&log->shape);
+	const struct mq_j_block *b = (const void *)log->buffer;
+	int err;
+
+	for (position = 0; position < log->shape.count; position++) {
+		struct mq_j_segment_info *s = &log->segments[position];
+		u64 at = mq_j_segment_at(&log->shape, position) + size;
+
+		if (s->sequence)
+			continue;
+		err = mq_j_read(log, at, log->buffer, log->shape.unit);
+		if (err)
+			return err;
+		if (b->magic != cpu_to_le32(MQ_J_MAGIC_BLOCK) ||
+		    le32_to_cpu(b->offset) != size ||
+		    le64_to_cpu(b->sequence) <= log->sequence)
+			continue;
+		s->sequence = le64_to_cpu(b->sequence);
+		return mq_j_damaged(log, "a segment has no valid header",
+				    position, 0);
+	}
+	return 0;
 }
 
 /* Keep the segments of the map only, and check that each of them is there. */
@@ -298,6 +333,7 @@ int mq_j_log_open(struct mq_j_log *log, const struct mq_j_source *source)
 	if (!log->buffer || !log->segments || !newest)
 		err = -ENOMEM;
 	err = err ?: mq_j_headers_read(log, newest);
+	err = err ?: mq_j_headless_find(log);
 	err = err ?: mq_j_map_apply(log, newest);
 	err = err ?: mq_j_tails_find(log);
 	mq_j_free(newest);

@@ -636,19 +636,29 @@ static void mq_writer_move(struct mq_journal *j)
 	}
 }
 
-/*
- * Nothing has happened for a while. Let the queues have a last group, and then add a
- * mark, for which nobody waits.
- */
-static void mq_writer_calm(struct mq_journal *j)
+/* Say in the file how far the last flush went. */
+static void mq_writer_mark(struct mq_journal *j)
 {
 	int err;
 
-	mq_group_each(j, mq_group_say_calm);
-	mq_group_write(j);
-	err = READ_ONCE(j->error) ? 0 : mq_log_mark(j);
+	if (j->marked || READ_ONCE(j->error))
+		return;
+	err = mq_log_mark(j);
 	if (err)
 		mq_journal_fail(j, err, "it cannot be written");
+}
+
+/*
+ * Nothing has happened for a while. Let the queues have a last group, and then
+ * add a mark, for which nobody waits.
+ */
+static void mq_writer_calm(struct mq_journal *j)
+{
+	if (j->marked || READ_ONCE(j->error))
+		return;
+	mq_group_each(j, mq_group_say_calm);
+	mq_group_write(j);
+	mq_writer_mark(j);
 }
 
 static void mq_writer_work(struct mq_journal *j)
@@ -656,7 +666,7 @@ static void mq_writer_work(struct mq_journal *j)
 	if (mq_writer_wait(j)) {
 		mq_group_write(j);
 		mq_writer_move(j);
-	} else if (!j->marked && !READ_ONCE(j->error)) {
+	} else {
 		mq_writer_calm(j);
 	}
 	if (READ_ONCE(j->tell_failed)) {
@@ -687,6 +697,7 @@ static int mq_writer_thread(void *arg)
 		mq_group_write(j);
 	} while ((!llist_empty(&j->hungry) || !llist_empty(&j->ended)) &&
 		 !READ_ONCE(j->error));
+	mq_writer_mark(j);
 	return 0;
 }
 

@@ -2,7 +2,8 @@
 /*
  * judge LOG POINTS [SEED [DIR SAMPLES]]: go through the log of a disk's writes, and
  * judge what the power could have left of the disk at this many points. Many of
- * them are just before a flush, where most can be lost, or torn. With a directory,
+ * them are just before a flush, where most can be lost, or torn, above all where that
+ * is the header of a segment. With a directory,
  * so many of the states are left there as images, and those that are wrong.
  *
  * judge --attached FILE DIR COUNT: see attached.h.
@@ -23,6 +24,52 @@ static struct disk disk;
 static int verify_model(const struct mq_j_source *source, char *why, size_t size)
 {
 	return verify(&model, source, why, size);
+}
+
+static bool is_header(const struct write *w)
+{
+	const struct mq_j_segment *h = (const void *)w->data;
+
+	return h && w->at < disk.told && w->size >= sizeof(*h) &&
+	       le32_to_cpu(h->magic) == MQ_J_MAGIC_SEGMENT;
+}
+
+/* Return the newest header that is on stable storage, or NULL. */
+static const struct mq_j_segment *newest_header(const struct mq_j_shape *shape)
+{
+	const struct mq_j_segment *newest = NULL;
+	uint32_t i;
+
+	for (i = 0; i < shape->count; i++) {
+		const void *at = disk.flushed + mq_j_segment_at(shape, i);
+		const struct mq_j_segment *h = at;
+
+		if (mq_j_segment_is_valid(h, shape, i) &&
+		    (!newest || le64_to_cpu(h->sequence) >
+				le64_to_cpu(newest->sequence)))
+			newest = h;
+	}
+	return newest;
+}
+
+/*
+ * A place must not be used again while the map on stable storage has the segment
+ * there. A header is torn only if what it says has more than a sector, so no state may
+ * show that.
+ */
+static void check_place(const struct write *w, size_t point)
+{
+	const struct mq_j_segment *newest, *h = (const void *)w->data;
+	struct mq_j_shape shape;
+	uint32_t position;
+
+	if (!is_header(w) || mq_j_super_check((void *)disk.flushed, &shape))
+		return;
+	newest = newest_header(&shape);
+	position = le32_to_cpu(h->position);
+	if (newest && position < shape.count && newest->map[position])
+		disk_failed(&disk, point, "all of",
+			    "a place is used again, and the map has what was there");
 }
 
 static void step(const struct write *w)
@@ -53,52 +100,56 @@ static int make(const struct writes *w)
 	return -1;
 }
 
-static bool is_header(const struct write *w)
+static bool is_of_journal(const struct write *w)
 {
-	const struct mq_j_segment *h = (const void *)w->data;
+	return w->at < disk.told;
+}
 
-	return h && w->at < disk.told && w->size >= sizeof(*h) &&
-	       le32_to_cpu(h->magic) == MQ_J_MAGIC_SEGMENT;
+/* The flushes that have at least @least such writes before them. */
+struct flushes {
+	size_t *all;
+	size_t count;
+};
+
+static struct flushes find_flushes(const struct writes *w, size_t least,
+				   bool (*is_such)(const struct write *w))
+{
+	struct flushes f = { calloc(w->count + 1, sizeof(*f.all)), 0 };
+	size_t i, since = 0;
+
+	for (i = 0; i < w->count; i++) {
+		if (w->all[i].kind != WRITE_FLUSH) {
+			since += is_such(&w->all[i]);
+			continue;
+		}
+		if (since >= least)
+			f.all[f.count++] = i;
+		since = 0;
+	}
+	return f;
 }
 
 /*
- * Return the flushes that have several writes of the journal before them, or the
- * header of a segment.
+ * A quarter anywhere, a quarter before flushes, a quarter where most can be torn,
+ * and a quarter where a header can.
  */
-static size_t *find_crowded(const struct writes *w, size_t *count)
-{
-	size_t *crowded = calloc(w->count + 1, sizeof(*crowded));
-	size_t i, since = 0;
-
-	*count = 0;
-	for (i = 0; i < w->count; i++) {
-		if (w->all[i].kind == WRITE_FLUSH) {
-			if (since > 1)
-				crowded[(*count)++] = i;
-			since = 0;
-		} else {
-			since += w->all[i].at < disk.told;
-			since += is_header(&w->all[i]);
-		}
-	}
-	return crowded;
-}
-
-/* A third anywhere, a third before flushes, a third where most can be torn. */
 static bool *choose(const struct writes *w, unsigned long points)
 {
+	struct flushes crowded = find_flushes(w, 2, is_of_journal);
+	struct flushes headers = find_flushes(w, 1, is_header);
 	bool *chosen = calloc(w->count, sizeof(*chosen));
 	unsigned long tries = 100 * points;
-	size_t count, *crowded = find_crowded(w, &count);
 
 	while (points && tries--) {
 		size_t i = dice(w->count);
 
-		if (points % 3)
+		if (points % 4)
 			while (i < w->count - 1 && w->all[i].kind != WRITE_FLUSH)
 				i++;
-		if (points % 3 == 2 && count)
-			i = crowded[dice(count)];
+		if (points % 4 == 2 && crowded.count)
+			i = crowded.all[dice(crowded.count)];
+		if (points % 4 == 3 && headers.count)
+			i = headers.all[dice(headers.count)];
 		/* When all of these have been chosen, another will do. */
 		if (chosen[i] && tries % 8)
 			continue;
@@ -107,7 +158,8 @@ static bool *choose(const struct writes *w, unsigned long points)
 		points -= !chosen[i];
 		chosen[i] = true;
 	}
-	free(crowded);
+	free(crowded.all);
+	free(headers.all);
 	return chosen;
 }
 
@@ -142,6 +194,7 @@ static int judge(const struct writes *w, unsigned long points)
 				   done % apart == apart - 1);
 			done++;
 		}
+		check_place(&w->all[i], i);
 		step(&w->all[i]);
 		if (*model.fault) {
 			disk_failed(&disk, i + 1, "all of", model.fault);

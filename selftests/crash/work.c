@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * work run DISK SECONDS PHASES SEED: use queues with a journal on a disk, and tell
- * the judge what happens. Runs in the machine.
+ * work run DISK SECONDS PHASES SEED SIZE: use queues with a journal of that size on
+ * a disk, and tell the judge what happens. Runs in the machine.
  *
  * In each phase several processes send, receive and settle, until they are
  * killed in the midst of that; then the journal is detached and attached anew.
@@ -21,8 +21,6 @@
 #include "crash/crash.h"
 
 #define JOURNAL		"j"
-/* So many segments that their headers have two sectors, and can be torn. */
-#define JOURNAL_SIZE	"15M"
 #define BATCH		24
 #define WORKERS		12
 
@@ -521,7 +519,7 @@ static int work_run(char **argv)
 			   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	snprintf(command, sizeof(command),
 		 "./mqctl journal create --force --size=%s %s >/dev/null",
-		 JOURNAL_SIZE, disk);
+		 argv[4], disk);
 	run(command);
 	attach();
 	tell_open(0);
@@ -601,7 +599,7 @@ static int work_attach(unsigned int count)
 
 int main(int argc, char **argv)
 {
-	if (argc == 6 && !strcmp(argv[1], "run"))
+	if (argc == 7 && !strcmp(argv[1], "run"))
 		return work_run(argv + 2);
 	if (argc == 3 && !strcmp(argv[1], "attach"))
 		return work_attach(atoi(argv[2]));

@@ -298,6 +298,18 @@ test_flipped_bit_is_damage()
 	expect 0 "$SOUND"
 }
 
+# Nothing but its blocks tells that there was such a segment.
+test_lost_header_of_the_newest_segment_is_damage()
+{
+	local at=$((SEGMENTS + 3 * SEGMENT))
+
+	journal torn
+	flip $((at + 60))
+	mq journal check "$T/j"
+	expect 7 - "*/j: damaged: a segment has no valid header, at byte $at, in segment 4"
+	grep -qx 'readable_messages 272' "$T/out" || fail "$(cat "$T/out")"
+}
+
 test_truncated_file_is_damage()
 {
 	journal
