@@ -5,6 +5,7 @@
 
 #include <linux/types.h>
 
+struct mq_feed;
 struct mq_journal;
 struct mq_segment;
 
