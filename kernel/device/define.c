@@ -66,6 +66,7 @@ const struct mq_feed_ops mq_journal_ops = {
 	.walk_dedups	= mq_persist_walk_dedups,
 	.walk_end	= mq_persist_walk_end,
 	.remembers	= mq_persist_remembers,
+	.window		= mq_persist_window,
 	.define		= mq_define_write,
 	.ceilings	= mq_persist_ceilings,
 	.calm		= mq_persist_calm,

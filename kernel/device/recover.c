@@ -147,7 +147,7 @@ static int mq_recover_dedup(void *context, void *queue,
 			    const struct mq_j_dedup *d)
 {
 	struct mq_queue *q = ((struct mq_recovered *)queue)->q;
-	u64 until = mq_persist_boot_time(le64_to_cpu(d->until_ns));
+	u64 sent = le64_to_cpu(d->sent_ns), window = mq_persist_window(&q->feed);
 	struct mq_j_bytes id;
 	struct mq_payer *p;
 	struct mq_seen *s;
@@ -160,7 +160,7 @@ static int mq_recover_dedup(void *context, void *queue,
 		spin_unlock(&q->lock);
 		return 0;
 	}
-	if (until <= mq_now(MQ_BOOTTIME) || !q->opt.dedup_window_ms)
+	if (!window || mq_later(sent, window) <= mq_now(MQ_REALTIME))
 		return 0;
 	p = mq_payer_get();
 	if (!p)
@@ -172,7 +172,8 @@ static int mq_recover_dedup(void *context, void *queue,
 	memcpy(s->bytes, id.at, id.size);
 	mq_seen_hash(s);
 	s->id = le64_to_cpu(d->id);
-	s->time = until - min(until, q->opt.dedup_window_ms * NSEC_PER_MSEC);
+	/* The clock may have been set back. */
+	s->time = min(mq_persist_boot_time(sent), mq_now(MQ_BOOTTIME));
 	spin_lock(&q->lock);
 	known = !mq_dedup_restore_locked(q, s);
 	spin_unlock(&q->lock);

@@ -24,6 +24,9 @@
 #include "journal/feed.h"
 #include "memory/durable.h"
 
+/* De-duplication ids are kept for so long after the end of their window. */
+#define MQ_CLEAN_SLACK	(10 * NSEC_PER_SEC)
+
 /* Below this share of free places segments are cleaned before they must be. */
 #define MQ_CLEAN_SHARE	8
 
@@ -266,15 +269,58 @@ static int mq_clean_ceiling(struct mq_cleaning *c, const struct mq_j_ceiling *r)
 	return 0;
 }
 
+/*
+ * Return until when a de-duplication id of a queue is needed, CLOCK_REALTIME, and some
+ * more: if the window is changed at its end, the thread hears of that a bit later.
+ */
+u64 mq_clean_dedup_end(struct mq_feed *f, u64 sent)
+{
+	u64 end = sent + f->ops->window(f) + MQ_CLEAN_SLACK;
+
+	return end < sent ? U64_MAX : end;
+}
+
+static void mq_clean_window_of(struct mq_journal *j, u64 end)
+{
+	u32 i;
+
+	for (i = 0; i < j->shape.count; i++)
+		if (j->segments[i].dedups)
+			j->segments[i].dedup_until =
+				max(j->segments[i].dedup_until, end);
+}
+
+/*
+ * If the window of a queue has become longer, so have segments to be kept that may have
+ * ids of it.
+ */
+void mq_clean_window(struct mq_journal *j, struct mq_feed *f)
+{
+	u64 window = f->ops->window(f);
+
+	if (window > f->window && f->version) {
+		u64 end = mq_clean_dedup_end(f, ktime_get_real_ns());
+
+		mq_clean_window_of(j, end);
+		if (j->next)
+			mq_clean_window_of(j->next, end);
+	}
+	f->window = window;
+}
+
 static int mq_clean_dedup(struct mq_cleaning *c, const struct mq_j_dedup *d)
 {
 	struct mq_feed *f = mq_feed_find(c->j, le64_to_cpu(d->queue));
 	struct mq_segment *g;
 	void *to;
+	u64 end;
 
-	if (!f || le64_to_cpu(d->until_ns) <= c->now)
+	if (!f)
 		return 0;
-	/* One that the queue has forgotten is needed no more. */
+	/* That an id was forgotten is of interest until its window ends. */
+	end = mq_clean_dedup_end(f, le64_to_cpu(d->sent_ns));
+	if (le32_to_cpu(d->r.size) == sizeof(*d) && end <= c->now)
+		return 0;
 	if (le32_to_cpu(d->r.size) > sizeof(*d) &&
 	    !f->ops->remembers(f, le64_to_cpu(d->id)))
 		return 0;
@@ -283,7 +329,7 @@ static int mq_clean_dedup(struct mq_cleaning *c, const struct mq_j_dedup *d)
 		return PTR_ERR(to);
 	g = mq_log_segment(c->j, MQ_J_COLD);
 	g->dedups += ALIGN(le32_to_cpu(d->r.size), 8);
-	g->dedup_until = max(g->dedup_until, le64_to_cpu(d->until_ns));
+	g->dedup_until = max(g->dedup_until, end);
 	return 0;
 }
 

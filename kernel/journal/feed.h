@@ -102,6 +102,7 @@ struct mq_feed_walk {
  * @walk_end: forget the place of a walk
  * @remembers: return whether the queue remembers the de-duplication id of a
  *	message
+ * @window: return for how long an id is remembered, in nanoseconds
  * @define: fill in the record of what the queue is, but for serial and version
  * @ceilings: fill in the ceilings that have to be written. Return false if those
  *	of the last time are high enough
@@ -122,6 +123,7 @@ struct mq_feed_ops {
 			       struct mq_dedup_change *c);
 	void	(*walk_end)(struct mq_feed *f, struct mq_feed_walk *w);
 	bool	(*remembers)(struct mq_feed *f, u64 id);
+	u64	(*window)(struct mq_feed *f);
 	void	(*define)(struct mq_feed *f, struct mq_j_queue *q);
 	bool	(*ceilings)(struct mq_feed *f, struct mq_ceilings *c);
 	void	(*calm)(struct mq_feed *f);
@@ -192,6 +194,7 @@ struct mq_feed_where {
  * @serial: number of the queue in the journal
  * @by_serial: link in mq_scratch.feeds
  * @version: of the last record of what the queue is
+ * @window: for how long it remembered a de-duplication id then
  * @ceiling: version of the last record of its ceilings
  * @at: where it is, by mq_journal.side
  * @pending: ceilings that the group has
@@ -228,6 +231,7 @@ struct mq_feed {
 	u64				serial;
 	struct hlist_node		by_serial;
 	u32				version;
+	u64				window;
 	u64				ceiling;
 	struct mq_feed_where		at[2];
 	struct mq_ceilings		pending;

@@ -357,16 +357,16 @@ struct mq_j_end {
  * @r: size and type
  * @queue: serial of the queue
  * @id: of the message that was sent with it
- * @until_ns: when the window ends, CLOCK_REALTIME
+ * @sent_ns: when that was, CLOCK_REALTIME: the window of the queue begins
  *
  * The de-duplication id follows. Without one, the id of that message was
- * forgotten before the end of its window.
+ * forgotten before the end of the window.
  */
 struct mq_j_dedup {
 	struct mq_j_record r;
 	__le64	queue;
 	__le64	id;
-	__le64	until_ns;
+	__le64	sent_ns;
 };
 
 #endif /* MQ_JOURNAL_FORMAT_H */

@@ -150,11 +150,12 @@ static int mq_put_dedup_to(struct mq_journal *j, struct mq_feed *f,
 		return PTR_ERR(d);
 	d->queue = cpu_to_le64(f->serial);
 	d->id = c->d.id;
-	d->until_ns = c->d.until_ns;
+	d->sent_ns = c->d.sent_ns;
 	memcpy(d + 1, c->bytes, c->size);
 	g = mq_log_segment(j, MQ_J_HOT);
 	g->dedups += ALIGN(size, 8);
-	g->dedup_until = max(g->dedup_until, le64_to_cpu(c->d.until_ns));
+	g->dedup_until = max(g->dedup_until,
+			     mq_clean_dedup_end(f, le64_to_cpu(c->d.sent_ns)));
 	return 0;
 }
 
@@ -215,6 +216,7 @@ int mq_put_queue(struct mq_journal *j, struct mq_feed *f)
 	struct mq_j_queue *q = mq_put_definition(j, f, f->version + 1);
 	int err;
 
+	mq_clean_window(j, f);
 	err = READ_ONCE(j->error) ? -EIO : mq_put_queue_to(j, f, q);
 	if (j->next)
 		mq_put_queue_to(j->next, f, q);

@@ -213,13 +213,21 @@ bool mq_dedup_add_locked(struct mq_queue *q, struct mq_seen *s, u64 id)
 
 /*
  * Remember an id that a journal had, with its message and its time. Return: false
- * if that of the message is known already.
+ * if that of the message is known already, or if a later message had the same: the
+ * window may have been extended since the first one was forgotten.
  */
 bool mq_dedup_restore_locked(struct mq_queue *q, struct mq_seen *s)
 {
+	struct rb_node *node;
+
 	lockdep_assert_held(&q->lock);
 	if (rb_find(&s->id, &q->dedup.numbers.rb_root, mq_number_order))
 		return false;
+	node = rb_find(s, &q->dedup.tree, mq_seen_order);
+	if (node && rb_entry(node, struct mq_seen, node)->id > s->id)
+		return false;
+	if (node)
+		mq_forget(q, rb_entry(node, struct mq_seen, node));
 	s->taken = true;
 	mq_seen_count(q, s, 1);
 	rb_add(&s->node, &q->dedup.tree, mq_seen_less);

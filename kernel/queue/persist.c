@@ -543,12 +543,11 @@ void mq_persist_walk_end(struct mq_feed *f, struct mq_feed_walk *w)
 }
 
 /* Describe a de-duplication id that is remembered, or is forgotten. */
-static void mq_persist_describe_dedup(struct mq_queue *q,
-				      const struct mq_seen *s,
+static void mq_persist_describe_dedup(const struct mq_seen *s,
 				      struct mq_dedup_change *c)
 {
 	c->d.id = cpu_to_le64(s->id);
-	c->d.until_ns = cpu_to_le64(mq_persist_time(mq_dedup_end(q, s)));
+	c->d.sent_ns = cpu_to_le64(mq_persist_time(s->time));
 	c->size = s->forgotten ? 0 : s->size;
 	memcpy(c->bytes, s->bytes, c->size);
 }
@@ -568,7 +567,7 @@ u32 mq_persist_take_dedups(struct mq_feed *f, struct mq_dedup_change *c, u64 las
 	list_for_each_entry_safe(s, next, &f->dedups, dirty) {
 		if (n == MQ_CHANGES || s->seq > last)
 			break;
-		mq_persist_describe_dedup(q, s, &c[n++]);
+		mq_persist_describe_dedup(s, &c[n++]);
 		list_del_init(&s->dirty);
 		if (s->forgotten)
 			list_add(&s->list, &forgotten);
@@ -594,11 +593,16 @@ u32 mq_persist_walk_dedups(struct mq_feed *f, struct mq_feed_walk *w,
 		w->after_dedup = s->id;
 		/* One that was not taken yet comes behind its message. */
 		if (s->taken)
-			mq_persist_describe_dedup(q, s, &c[n++]);
+			mq_persist_describe_dedup(s, &c[n++]);
 	}
 	spin_unlock(&q->lock);
 	w->more_dedups = i == MQ_CHANGES;
 	return n;
+}
+
+u64 mq_persist_window(struct mq_feed *f)
+{
+	return READ_ONCE(mq_feed_queue(f)->opt.dedup_window_ms) * NSEC_PER_MSEC;
 }
 
 bool mq_persist_remembers(struct mq_feed *f, u64 id)

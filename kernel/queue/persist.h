@@ -37,6 +37,7 @@ u32 mq_persist_walk(struct mq_feed *f, struct mq_feed_walk *w,
 u32 mq_persist_walk_dedups(struct mq_feed *f, struct mq_feed_walk *w,
 			   struct mq_dedup_change *c);
 void mq_persist_walk_end(struct mq_feed *f, struct mq_feed_walk *w);
+u64 mq_persist_window(struct mq_feed *f);
 bool mq_persist_remembers(struct mq_feed *f, u64 id);
 bool mq_persist_ceilings(struct mq_feed *f, struct mq_ceilings *c);
 void mq_persist_calm(struct mq_feed *f);

@@ -134,7 +134,7 @@ static inline int fixture_dedup(struct journal_writer *w)
 	d = record;
 	d->queue = cpu_to_le64(1);
 	d->id = cpu_to_le64(7);
-	d->until_ns = cpu_to_le64(~0ULL);
+	d->sent_ns = cpu_to_le64(~0ULL);
 	memcpy(d + 1, "once", 4);
 	return 0;
 }
