@@ -339,6 +339,10 @@ int mq_attach_target(struct mq_attach *a, const struct mq_journal *from,
 		return err;
 	to->epochs = from->epochs;
 	to->places = to->shape.count;
+	*why = "the other file cannot be read";
+	err = mq_j_sequence_find(&a->log, &to->sequence);
+	if (err)
+		return err;
 	*why = "there is no memory";
 	err = mq_attach_memory(to);
 	return err ?: mq_target_make(to, why);

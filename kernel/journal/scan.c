@@ -117,34 +117,76 @@ static int mq_j_headers_read(struct mq_j_log *log, struct mq_j_segment *newest)
 }
 
 /*
- * Look for a segment that lost its header, and is newer than all that have one.
- * Where its first block would begin nothing but first blocks is ever written, so
- * the number there is one that a writer gave.
+ * Read the number of a segment from its first block, whether or not the segment
+ * has a header, or the block belongs to this journal. Where that block would
+ * begin nothing but first blocks is ever written, so the number there is one
+ * that a writer gave. Set @sequence to 0 if there is none.
  */
+static int mq_j_first_block(struct mq_j_log *log, u32 position, u8 *buffer,
+			    u64 *sequence)
+{
+	u32 size = mq_j_header_size(&log->shape);
+	const struct mq_j_block *b = (const void *)buffer;
+	int err;
+
+	err = mq_j_read(log, mq_j_segment_at(&log->shape, position) + size,
+			buffer, log->shape.unit);
+	*sequence = le64_to_cpu(b->sequence);
+	if (err || b->magic != cpu_to_le32(MQ_J_MAGIC_BLOCK) ||
+	    le32_to_cpu(b->offset) != size || *sequence >= MQ_J_NUMBER_MAX)
+		*sequence = 0;
+	return err;
+}
+
+/* Look for a segment that lost its header, and is newer than all that have one. */
 static int mq_j_headless_find(struct mq_j_log *log)
 {
-	u32 position, size = mq_j_header_size(&log->shape);
-	const struct mq_j_block *b = (const void *)log->buffer;
+	u64 sequence;
+	u32 position;
 	int err;
 
 	for (position = 0; position < log->shape.count; position++) {
 		struct mq_j_segment_info *s = &log->segments[position];
-		u64 at = mq_j_segment_at(&log->shape, position) + size;
 
 		if (s->sequence)
 			continue;
-		err = mq_j_read(log, at, log->buffer, log->shape.unit);
+		err = mq_j_first_block(log, position, log->buffer, &sequence);
 		if (err)
 			return err;
-		if (b->magic != cpu_to_le32(MQ_J_MAGIC_BLOCK) ||
-		    le32_to_cpu(b->offset) != size ||
-		    le64_to_cpu(b->sequence) <= log->sequence)
+		if (sequence <= log->sequence)
 			continue;
-		s->sequence = le64_to_cpu(b->sequence);
+		s->sequence = sequence;
 		return mq_j_damaged(log, "a segment has no valid header",
 				    position, 0);
 	}
 	return 0;
+}
+
+/**
+ * mq_j_sequence_find - find the highest number that a segment of the file had
+ * @log: a journal, of which only the superblock needs to have been read
+ * @highest: gets the number, 0: no segment had one
+ *
+ * A journal that is made in the place of another one goes on behind that number.
+ * Otherwise blocks of the other one would look newer than its own.
+ *
+ * Return: 0, -ENOMEM, or an error of the source.
+ */
+int mq_j_sequence_find(struct mq_j_log *log, u64 *highest)
+{
+	u8 *buffer = mq_j_alloc(log->shape.unit);
+	u64 sequence;
+	u32 position;
+	int err = buffer ? 0 : -ENOMEM;
+
+	*highest = log->sequence;
+	for (position = 0; position < log->shape.count && !err; position++) {
+		err = mq_j_first_block(log, position, buffer, &sequence);
+		if (sequence > *highest)
+			*highest = sequence;
+	}
+	mq_j_free(buffer);
+	return err;
 }
 
 /* Keep the segments of the map only, and check that each of them is there. */

@@ -93,6 +93,7 @@ struct mq_j_log {
 };
 
 int mq_j_log_open(struct mq_j_log *log, const struct mq_j_source *source);
+int mq_j_sequence_find(struct mq_j_log *log, u64 *highest);
 void mq_j_log_close(struct mq_j_log *log);
 int mq_j_segment_load(struct mq_j_log *log, u32 position, u32 *end);
 const struct mq_j_block *mq_j_block_next(const struct mq_j_log *log, u32 end,
