@@ -112,7 +112,7 @@ static int mq_attach_shape(struct mq_attach *a, const char **why)
 	j->seed = mq_j_seed(&j->shape, j->epoch);
 	j->record_max = mq_log_record_max(&j->shape);
 	j->large = j->record_max / 8;
-	BUILD_BUG_ON(MQ_J_COUNT_RESERVED < MQ_LOG_RESERVE + 3);
+	BUILD_BUG_ON(MQ_J_COUNT_RESERVED - MQ_LOG_RESERVE < 3);
 	places = j->shape.count - min_t(u32, j->shape.count,
 					MQ_J_COUNT_RESERVED);
 	j->capacity = mq_attach_fill(places * j->record_max);
