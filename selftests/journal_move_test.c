@@ -573,7 +573,7 @@ TEST_F(journal, arguments_of_a_move_are_checked)
 	int control = open(MQ_CONTROL, O_RDWR | O_CLOEXEC);
 
 	ASSERT_LE(0, control);
-	strcpy(m.name, self->j.name);
+	snprintf(m.name, sizeof(m.name), "%s", self->j.name);
 	m.flags = 1;
 	EXPECT_EQ(-EINVAL, mq_ioctl(control, DEVMQ_IOC_JOURNAL_MOVE, &m));
 	m.flags = 0;

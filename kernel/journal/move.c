@@ -112,6 +112,7 @@ int mq_move_start(struct mq_journal *j, struct mq_move *m)
  */
 int mq_move_wait(struct mq_journal *j, struct mq_move *m)
 {
+	/* Who sees that it is done sees the result: mq_move_finish(). */
 	if (wait_event_freezable(m->wait, smp_load_acquire(&m->done))) {
 		WRITE_ONCE(m->cancel, true);
 		wake_up(&j->work);
