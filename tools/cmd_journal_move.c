@@ -26,7 +26,7 @@
 struct move {
 	const char	*name;
 	const char	*path;
-	u64		size;		/* of a new file; 0: as large as the old one */
+	uint64_t	size;		/* of a new file; 0: as large as the old one */
 	bool		done;		/* atomic */
 };
 
