@@ -150,11 +150,13 @@ static int move(struct move *m)
 static int run_move(struct args *args)
 {
 	struct move m = { .name = NULL };
+	uint64_t bytes;
 
 	while (args_next(args)) {
-		if (parse_size(args->value, &m.size) || !m.size)
+		if (parse_size(args->value, &bytes) || !bytes)
 			usage(args, "--%s: '%s' is not a size such as 256M",
 			      args->opt->name, args->value);
+		m.size = bytes;
 	}
 	m.name = args->operands[0];
 	m.path = args->operands[1];
@@ -189,8 +191,8 @@ const struct command cmd_journal_move = {
 "come back, and may be removed. If journals are attached at boot, write the new\n"
 "path into the file that says so. If the move fails or is interrupted, the\n"
 "journal is where it was, and a file that was made is removed. After a crash\n"
-"attach FILE; if the answer is that a move to it was not completed, attach the old\n"
-"file, which has everything.",
+"attach FILE; if the answer is that a move to it was not completed, attach the\n"
+"old file, which has everything.",
 	.opts = move_opts,
 	.operands = { COMPLETES_JOURNAL, COMPLETES_FILE },
 	.min = 2,

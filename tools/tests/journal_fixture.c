@@ -27,6 +27,7 @@ int main(int argc, char **argv)
 	if (argc > 2)
 		tail = !strcmp(argv[2], "torn") ? FIXTURE_TORN :
 		       !strcmp(argv[2], "forged") ? FIXTURE_FORGED :
+		       !strcmp(argv[2], "twice") ? FIXTURE_TWICE :
 		       FIXTURE_FLUSHED;
 	fd = argc > 1 ? open(argv[1], O_RDWR) : -1;
 	if (fd < 0 || pread(fd, &super, sizeof(super), 0) != sizeof(super) ||

@@ -23,6 +23,7 @@ enum fixture_tail {
 	FIXTURE_TORN,		/* a gap and a block, as a crash leaves it */
 	FIXTURE_FLUSHED,	/* the same, but the block says that all was flushed */
 	FIXTURE_FORGED,		/* what looks like large blocks everywhere */
+	FIXTURE_TWICE,		/* nothing, but queue 1 was removed and made again */
 };
 
 static inline int fixture_queue(struct journal_writer *w, u64 serial,
@@ -194,7 +195,7 @@ static inline int fixture_tail(const struct journal_writer *w,
 {
 	u32 at = mq_j_header_size(w->shape), end = at + 3 * 4096;
 
-	if (tail == FIXTURE_WHOLE)
+	if (tail == FIXTURE_WHOLE || tail == FIXTURE_TWICE)
 		return 0;
 	if (tail == FIXTURE_FORGED)
 		return fixture_forge(w);
@@ -218,6 +219,8 @@ static inline int fixture_write(const struct journal_sink *sink,
 	      fixture_queue(&w, 1, "orders", "max_messages=5000 overflow=reject") ?:
 	      fixture_queue(&w, 2, "mail", "") ?:
 	      fixture_queue(&w, 3, "empty", "") ?: fixture_dedup(&w);
+	if (!err && tail == FIXTURE_TWICE)
+		err = fixture_queue(&w, 4, "orders", "max_messages=7");
 	for (i = 0; !err && i < FIXTURE_MESSAGES; i++)
 		err = fixture_message(&w, 10 + i, i % 10 == 0);
 	for (i = 0; !err && i < FIXTURE_MESSAGES; i++)

@@ -7,7 +7,7 @@
 . "$(dirname "$0")/ktap.sh"
 
 FIXTURE=${FIXTURE:-$(dirname "$0")/journal_fixture}
-commands="create attach detach ls info check"
+commands="create attach detach move ls info check"
 # Where the first segments, and what is in them, begin in the files made here.
 SEGMENTS=65536 SEGMENT=262144 HEADER=4096
 
@@ -32,6 +32,19 @@ flip()
 # What the fixture has: of 300 messages a fifth is gone, 30 are in two queues.
 SOUND='queues 3
 messages 270'
+
+# A queue that was removed, and made again, inherits nothing, as when it is attached.
+test_two_queues_of_one_name()
+{
+	journal twice
+	mq journal check "$T/j"
+	expect 0 $'queues 3\nmessages 30'
+	mq journal info "$T/j"
+	expect 0 -
+	grep -q '^orders  *0  *0  *0  *0  *0 .*max_messages=7' "$T/out" ||
+		fail "$(cat "$T/out")"
+	grep -q '^mail  *30 ' "$T/out" || fail "$(cat "$T/out")"
+}
 
 test_help_of_the_group()
 {
@@ -129,11 +142,11 @@ test_create_chooses_segments()
 	mq journal info "$T/a"
 	grep -qx 'segment_size 1.0M' "$T/out" || fail "$(cat "$T/out")"
 	grep -qx 'segments 99' "$T/out" || fail "$(cat "$T/out")"
-	mq journal create "$T/b" --size=9M --segment-size=1M
+	mq journal create "$T/b" --size=10M --segment-size=1M
 	expect 0
 	mq journal info -r "$T/b"
 	grep -qx 'segment_size 1048576' "$T/out" || fail "$(cat "$T/out")"
-	grep -qx 'segments 8' "$T/out" || fail "$(cat "$T/out")"
+	grep -qx 'segments 9' "$T/out" || fail "$(cat "$T/out")"
 }
 
 test_create_refuses()
@@ -272,7 +285,7 @@ test_forged_blocks_take_no_time()
 {
 	local begin=$SECONDS
 
-	"$MQCTL" journal create "$T/j" --size=140M --segment-size=16M ||
+	"$MQCTL" journal create "$T/j" --size=150M --segment-size=16M ||
 		fail create
 	"$FIXTURE" "$T/j" forged || fail fixture
 	begin=$SECONDS

@@ -66,6 +66,55 @@ test_attach()
 	expect 0
 }
 
+test_move()
+{
+	attach
+	make "$Q" journal="$P.j"
+	send "$Q" one
+	mq journal move "$P.j" "$T/k"
+	expect 0
+	# As large as the old one.
+	expect_same "$(stat -c %s "$T/j")" "$(stat -c %s "$T/k")"
+	mq journal info "$T/j"
+	expect 0 -
+	expect_same "moved yes" "$(grep ^moved "$T/out")"
+	mq journal check "$T/j"
+	expect 0 -
+	grep -qx "moved yes" "$T/out" || fail "$(cat "$T/out")"
+	mq journal attach "$T/j" "$P.old"
+	expect 1 '' "$T/j: cannot attach: journal '$P.old': it was moved: attach the file to which it was"
+	mq journal move "$P.j" "$T/l" --size=8M
+	expect 0
+	[ "$(stat -c %s "$T/l")" -gt 8000000 ] || fail "it is too small"
+	mq recv "$Q"
+	expect 0 one
+}
+
+test_move_that_fails()
+{
+	local i
+
+	attach
+	make "$Q" journal="$P.j"
+	mq journal move "$P.none" "$T/k"
+	expect 1 '' "$P.none: cannot move: no such journal is attached"
+	mq journal move "$P.j" "$T/j"
+	expect 1 '' "$P.j: cannot move: journal '$P.j': it is attached already"
+	mq journal move "$P.j" "$T/j" --size=8M
+	expect 4 '' "$T/j: cannot create: it exists already"
+	mq journal move "$P.j" "$T/k" --size=1M
+	expect 1 '' "$T/k: cannot create: too small, *"
+	for i in $(seq 10); do
+		head -c 40000 /dev/zero >"/dev/mq/$Q" || fail "send"
+	done
+	# A file that was made goes away again.
+	mq journal move "$P.j" "$T/k" --size=2400K
+	expect 1 '' "$P.j: cannot move: journal '$P.j': the other file is too small for what it has"
+	[ ! -e "$T/k" ] || fail "$T/k is there"
+	mq journal ls --noheadings
+	grep -q "^$P.j  *ok  *1 " "$T/out" || fail "ls: $(cat "$T/out")"
+}
+
 test_create_in_a_journal_that_is_not_there()
 {
 	mq create "$Q" journal="$P.none"
