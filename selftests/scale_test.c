@@ -371,7 +371,7 @@ TEST_F(scale, a_dead_letter_queue_of_all_can_be_taken_from_them)
  * number.
  */
 #define IDLE_MOST	4096
-#define IDLE_SPREAD	256
+#define IDLE_SPREAD	512
 #define FILE_MORE	24
 /* The queue's directory, and the links to it by its name and by its number. */
 #define FILES_ELSEWHERE	3
