@@ -92,8 +92,6 @@ test_move()
 
 test_move_that_fails()
 {
-	local i
-
 	attach
 	make "$Q" journal="$P.j"
 	mq journal move "$P.none" "$T/k"
@@ -104,7 +102,7 @@ test_move_that_fails()
 	expect 4 '' "$T/j: cannot create: it exists already"
 	mq journal move "$P.j" "$T/k" --size=1M
 	expect 1 '' "$T/k: cannot create: too small, *"
-	for i in $(seq 10); do
+	for _ in $(seq 10); do
 		head -c 40000 /dev/zero >"/dev/mq/$Q" || fail "send"
 	done
 	# A file that was made goes away again.
