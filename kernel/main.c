@@ -20,6 +20,7 @@
 #include "memory/payer.h"
 #include "memory/shortage.h"
 #include "queue/clock.h"
+#include "topic/binding.h"
 
 static int __init devmq_init(void)
 {
@@ -39,9 +40,12 @@ static int __init devmq_init(void)
 	err = mq_clock_init();
 	if (err)
 		goto out_keep;
-	err = mq_sysfs_init();
+	err = mq_topics_init();
 	if (err)
 		goto out_clock;
+	err = mq_sysfs_init();
+	if (err)
+		goto out_topics;
 	mq_file_init();
 	err = mq_registry_init(&mq_fops, &mq_control_fops, mq_sysfs_groups);
 	if (err)
@@ -50,6 +54,8 @@ static int __init devmq_init(void)
 
 out_sysfs:
 	mq_sysfs_exit();
+out_topics:
+	mq_topics_exit();
 out_clock:
 	mq_clock_exit();
 out_keep:
@@ -64,6 +70,7 @@ out_queues:
 static void __exit devmq_exit(void)
 {
 	mq_registry_exit();
+	mq_topics_drain();
 	mq_owner_exit();
 	mq_batch_exit();
 	mq_sysfs_exit();
@@ -73,6 +80,7 @@ static void __exit devmq_exit(void)
 	mq_shortage_exit();
 	mq_budget_exit();
 	mq_payers_exit();
+	mq_topics_exit();
 	mq_queues_exit();
 }
 

@@ -358,8 +358,31 @@ static inline bool mq_uring_cancels(unsigned int issue_flags)
 #define mq_crc32c(crc, data, size) crc32c(crc, data, size)
 #else
 #include <linux/crc32.h>
-#define mq_crc32c(crc, data, size) \
-	__crc32c_le(crc, (const unsigned char *)(data), size)
+#ifdef CONFIG_X86_64
+#include <asm/cpufeature.h>
+
+/* With the instruction for it, which takes a tenth of the time. */
+static inline u32 mq_crc32c_quick(u32 crc, const u8 *data, size_t size)
+{
+	u64 sum = crc;
+
+	for (; size >= sizeof(u64); size -= sizeof(u64), data += sizeof(u64))
+		asm("crc32q %1, %0" : "+r" (sum) : "m" (*(const u64 *)data));
+	crc = sum;
+	for (; size; size--, data++)
+		asm("crc32b %1, %0" : "+r" (crc) : "m" (*data));
+	return crc;
+}
+#endif
+
+static inline u32 mq_crc32c(u32 crc, const void *data, size_t size)
+{
+#ifdef CONFIG_X86_64
+	if (static_cpu_has(X86_FEATURE_XMM4_2))
+		return mq_crc32c_quick(crc, data, size);
+#endif
+	return __crc32c_le(crc, data, size);
+}
 #endif
 
 #endif /* MQ_COMPAT_H */

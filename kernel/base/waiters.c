@@ -290,7 +290,7 @@ int mq_waiters_sleep(struct mq_waiters *all, struct mq_waiter *w,
 		if (signal_pending(current))
 			err = -ERESTARTSYS;
 		else
-			schedule();
+			schedule_timeout(w->timeout ?: MAX_SCHEDULE_TIMEOUT);
 	}
 	__set_current_state(TASK_RUNNING);
 	/* WAIT(waiters:leave) */

@@ -34,6 +34,7 @@ struct mq_waiters {
  *	after the waiter has left the tree. Returns true if the waiter is going
  *	to try, false if another waiter must be woken instead
  * @task: the thread, if the waiter is one (invariant)
+ * @timeout: how long a thread sleeps at most, in jiffies; 0: until it is woken
  * @woken: the waiter is a thread that was woken to try; after trying, it must
  *	wake the next waiter
  *
@@ -47,6 +48,7 @@ struct mq_waiter {
 	u64			least;
 	bool			(*wake)(struct mq_waiter *w);
 	struct task_struct	*task;
+	unsigned long		timeout;
 	bool			woken;
 };
 

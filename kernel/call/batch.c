@@ -1,16 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * DEVMQ_IOC_SEND and DEVMQ_IOC_RECV: many messages in one call. The user's
- * buffer holds their records, one behind the other.
+ * DEVMQ_IOC_RECV: many messages in one call, and what it shares with SEND
+ * (batch_send.c). The user's buffer gets their records, one behind the other.
  *
- * A message is stored in the form of its record. SEND copies plain records,
- * which have nothing but a payload and a priority, into the producer's chunk,
- * many at once, and checks them there (mq_run_get). It reads all other records
- * one by one from a window, a buffer into which it copies the next MQ_WINDOW
- * bytes from user space.
+ * One plain message goes the quick way, by mq_recv_plain() in receive.c.
  *
  * RECV copies messages that lie one behind the other in a chunk to user space
- * at once. It keeps its list of spans (span.c) in a window as well.
+ * at once. It keeps its list of spans (span.c) in a window.
  */
 #include <linux/percpu.h>
 #include <linux/sched/signal.h>
@@ -22,8 +18,10 @@
 #include "call/batch.h"
 #include "call/ioc.h"
 #include "call/owner.h"
+#include "call/receive.h"
 #include "call/record.h"
 #include "call/send.h"
+#include "call/settle.h"
 #include "memory/alloc.h"
 #include "memory/chunk.h"
 #include "memory/entry.h"
@@ -50,12 +48,12 @@
 /* Each processor keeps one free window for its next user. */
 static DEFINE_PER_CPU(void *, mq_windows);
 
-static void *mq_window_get(gfp_t gfp)
+void *mq_window_get(gfp_t gfp)
 {
 	return this_cpu_xchg(mq_windows, NULL) ?: kmalloc(MQ_WINDOW, gfp);
 }
 
-static void mq_window_put(void *window)
+void mq_window_put(void *window)
 {
 	kfree(this_cpu_xchg(mq_windows, window));
 }
@@ -67,349 +65,6 @@ void mq_batch_exit(void)
 
 	for_each_possible_cpu(cpu)
 		kfree(per_cpu(mq_windows, cpu));
-}
-
-/*
- * The most bytes of records that one SEND reads. No queue's bound counts them
- * until the messages are linked. A single larger message is still taken.
- */
-#define MQ_BATCH_BYTES	(16 << 20)
-
-/* Read a new window that begins with the next record. Return 0 or an error. */
-static int mq_source_fill(struct mq_source *s)
-{
-	u32 size;
-
-	if (!s->window)
-		s->window = mq_window_get(GFP_KERNEL);
-	if (!s->window)
-		return -ENOMEM;
-	s->user += s->at;
-	s->space -= s->at;
-	s->at = 0;
-	s->end = 0;
-	if (s->space < sizeof(struct devmq_record))
-		return -EINVAL;
-	size = min_t(u64, s->space, MQ_WINDOW);
-	s->end = size - copy_from_user(s->window, s->user, size);
-	return s->end < sizeof(struct devmq_record) ? -EFAULT : 0;
-}
-
-/*
- * Return true if the window has all of the next record. It never has all of a
- * record that is larger than a window.
- */
-static bool mq_source_has(const struct mq_source *s)
-{
-	const struct devmq_record *r = s->window + s->at;
-
-	return s->end - s->at >= sizeof(*r) && r->size <= s->end - s->at;
-}
-
-/* Move on to the next record, which may begin far behind the window. */
-static void mq_source_skip(struct mq_source *s, u64 step)
-{
-	if (likely(step <= s->end - s->at)) {
-		s->at += step;
-		return;
-	}
-	step += s->at;
-	s->user += step;
-	s->space -= step;
-	s->at = 0;
-	s->end = 0;
-}
-
-/* Return true if another record follows, valid or not. */
-static bool mq_source_more(const struct mq_source *s)
-{
-	return s->space - s->at >= sizeof(u64);
-}
-
-/**
- * struct mq_run - plain records in a chunk that are being made messages
- * @n: how many of them have an entry
- * @bytes: bytes of the payload of these
- * @end: end of the last one
- * @top: entry of the last one
- * @last: list link of that entry
- */
-struct mq_run {
-	u32			n;
-	u64			bytes;
-	void			*end;
-	struct mq_entry		*top;
-	struct list_head	*last;
-};
-
-/*
- * The change of mq_place.word from one entry to the next, which lies below it,
- * if both had the same message: the entry comes nearer to the message and to
- * the beginning of the chunk.
- *
- * The members of a word can be added to in one step as long as none of them
- * passes zero, which would carry into its neighbour. None does. The messages
- * lie below the entries, so the distance to the message is negative for all
- * entries; it gets to zero only behind the last message, and is not used there.
- * The distance to the beginning of the chunk stays above zero, as the header of
- * the chunk is there.
- */
-#define MQ_PLACE_NEXT	(sizeof(struct mq_entry) / 8 *			\
-			 (MQ_PLACE_UNIT(msg) - MQ_PLACE_UNIT(chunk)))
-
-/*
- * Make entries for the records in the @size bytes behind the used part of the
- * chunk, @max entries at most. Stop at the first record that is not plain.
- */
-static void mq_run_parse(struct mq_file *f, struct mq_chunk *c, u64 size,
-			 u32 max, struct mq_run *run)
-{
-	u64 most = READ_ONCE(f->q->plain_size), bytes = 0;
-	struct mq_entry *e = (void *)c + c->top;
-	void *at = (void *)c + c->used;
-	u32 levels = f->q->ready.levels, n = 0;
-	struct list_head *last = run->last;
-	union mq_place place = {
-		.msg = (at - (void *)e) / 8,
-		.chunk = c->top / 8,
-		.sender = c->sender,
-	};
-
-	while (n < max && size >= sizeof(u64)) {
-		u64 head = mq_record_head(at), step = ALIGN(head, 8);
-		u32 level;
-
-		/* A flag makes this large, as does no payload (it wraps). */
-		if (head - sizeof(struct mq_msg) - 1 >= most || step > size ||
-		    !mq_record_is_plain(at))
-			break;
-		level = mq_record_level(at);
-		if (unlikely(level)) {
-			if (level >= levels)
-				break;
-			mq_ready_prepare(&f->q->ready, level);
-		}
-		e--;
-		place.word += MQ_PLACE_NEXT;
-		e->place = place;
-		place.word += step / 8 * MQ_PLACE_UNIT(msg);
-		if (unlikely(head & 7))
-			mq_entry_pad(e);
-		last->next = &e->list;
-		e->list.prev = last;
-		last = &e->list;
-		bytes += head;
-		size -= step;
-		at += step;
-		n++;
-	}
-	run->n = n;
-	run->bytes = bytes - n * sizeof(struct mq_msg);
-	run->end = at;
-	run->top = e;
-	run->last = last;
-}
-
-/*
- * Make room for the next record and its entry, in this chunk or in a new one.
- * Return the bytes that the record takes; or 0 if it cannot be read, is not for
- * a chunk of pages, or gets no memory.
- */
-static u32 mq_run_room(struct mq_file *f, const struct mq_source *s,
-		       struct mq_chunk **c)
-{
-	const void __user *from = s->user + s->at;
-	u32 size, step;
-
-	if (s->space - s->at < sizeof(struct devmq_record) ||
-	    get_user(size, (const u32 __user *)from) ||
-	    size < sizeof(struct devmq_record) || size > SZ_4K)
-		return 0;
-	step = ALIGN(size, 8);
-	if (!mq_chunk_has(*c, step + sizeof(struct mq_entry)))
-		*c = mq_supply_next_chunk(&f->supply, *c,
-					  step + sizeof(struct mq_entry));
-	return *c ? step : 0;
-}
-
-/**
- * mq_run_get - read plain records and make entries for them
- * @f: the producer
- * @s: where the records come from
- * @claimed: the producer's chunk, claimed; changes if that is full
- * @b: the batch that gets the entries
- *
- * Copies as many records to the chunk as have room there, together with their
- * entries, if all of them are as large as the first one.
- *
- * Return: bytes of the records that have entries now; 0: the next record is not
- * plain, or does not fit.
- */
-static u32 mq_run_get(struct mq_file *f, struct mq_source *s,
-		      struct mq_chunk **claimed, struct mq_batch *b)
-{
-	struct mq_run run = { .last = b->list.prev };
-	u32 step, room, size, max = DEVMQ_BATCH_MAX - b->count;
-	struct mq_chunk *c = *claimed;
-
-	if (!READ_ONCE(f->q->plain_size) || !c || c == MQ_CHUNK_CLAIMED ||
-	    !mq_chunk_sender_is_current(c))
-		return 0;
-	step = mq_run_room(f, s, claimed);
-	if (!step)
-		return 0;
-	c = *claimed;
-	room = c->top - c->used;
-	size = min_t(u64, s->space - s->at,
-		     room / (step + sizeof(struct mq_entry)) * step);
-	max = min_t(u32, max, (room - size) / sizeof(struct mq_entry));
-	size -= _copy_from_user((void *)c + c->used, s->user + s->at, size);
-	mq_run_parse(f, c, size, max, &run);
-	step = run.end - (void *)c - c->used;
-	c->used += step;
-	c->top = (void *)run.top - (void *)c;
-	c->given += run.n * MQ_CHUNK_ONE + step;
-	run.last->next = &b->list;
-	b->list.prev = run.last;
-	b->count += run.n;
-	b->bytes += run.bytes;
-	return step;
-}
-
-/*
- * Read records and make entries for them, until the batch is full or a record
- * fails. Return 0 if there is an entry, else the error of the first record.
- */
-static int mq_batch_get(struct mq_ioc *ioc, struct mq_source *s,
-			struct mq_chunk **c, struct mq_batch *b)
-{
-	u64 bytes = 0, step;
-	int err;
-
-	while (b->count < DEVMQ_BATCH_MAX && bytes < MQ_BATCH_BYTES &&
-	       (!b->count || mq_source_more(s))) {
-		struct mq_entry *e;
-
-		/* Finish the window: one that is not plain is seldom alone. */
-		step = s->at == s->end ? mq_run_get(ioc->f, s, c, b) : 0;
-		if (unlikely(!step)) {
-			err = mq_source_has(s) ? 0 : mq_source_fill(s);
-			if (err)
-				return b->count ? 0 : err;
-			e = mq_record_get(ioc->f, c, s, &step);
-			if (IS_ERR(e))
-				return b->count ? 0 : PTR_ERR(e);
-			mq_batch_add(b, e);
-		}
-		bytes += step;
-		mq_source_skip(s, step);
-		cond_resched();
-	}
-	return 0;
-}
-
-/* The size of the first message, if there is no room for it. */
-struct mq_need {
-	u64	payload;
-	u64	meta;
-};
-
-/* As mq_batch_get(), with the records of the call. Fill in @need on EDQUOT. */
-static int mq_batch_read(struct mq_ioc *ioc, struct mq_batch *b,
-			 struct mq_need *need)
-{
-	struct mq_source s = {
-		.user = u64_to_user_ptr(ioc->arg.send.records),
-		.space = ioc->arg.send.records_size,
-	};
-	struct mq_chunk *c = mq_chunk_claim(&ioc->f->supply);
-	int err = mq_batch_get(ioc, &s, &c, b);
-
-	mq_chunk_unclaim(&ioc->f->supply, c);
-	if (unlikely(err == -EDQUOT)) {
-		const struct devmq_record *r = s.window + s.at;
-
-		need->payload = r->size - DEVMQ_RECORD_PAYLOAD(r);
-		need->meta = r->key_size + r->headers_size;
-	}
-	if (unlikely(s.window))
-		mq_window_put(s.window);
-	return err;
-}
-
-/*
- * Read the records and send those for which there is room. Return how many; or
- * an error, in which case @need is filled in where the caller may wait.
- */
-static int mq_batch_send(struct mq_ioc *ioc, struct mq_sent *sent,
-			 struct mq_need *need)
-{
-	struct mq_batch b;
-	int ret;
-
-	mq_batch_init(&b);
-	ret = mq_batch_read(ioc, &b, need);
-	if (unlikely(ret))
-		return ret;
-	ret = mq_send(ioc->f, &b, sent);
-	if (unlikely(ret < 0)) {
-		const struct mq_msg *m = mq_msg(list_first_entry(&b.list,
-						struct mq_entry, list));
-
-		need->payload = mq_msg_size(m);
-		need->meta = m->key_size + m->headers_size;
-	}
-	if (unlikely(!list_empty(&b.list)))
-		mq_entries_free(&b.list);
-	return ret;
-}
-
-/*
- * Wait until what was sent is on stable storage, if the caller wants that. If it
- * fails, the user learns what was sent all the same.
- */
-static int mq_send_confirm(struct mq_ioc *ioc, bool sync)
-{
-	int err;
-
-	if (likely(!ioc->f->q->feed.journal) || (!sync && !ioc->f->sync))
-		return 0;
-	err = mq_persist_confirm(ioc->f->q);
-	if (err && mq_ioc_publish(ioc))
-		err = -EFAULT;
-	return err;
-}
-
-int mq_ioc_send(struct mq_ioc *ioc)
-{
-	struct devmq_send *a = &ioc->arg.send;
-	struct mq_turn turn = {};
-	struct mq_need need = {};
-	struct mq_sent sent;
-	int ret, err;
-
-	if (a->flags & ~DEVMQ_SEND_SYNC || a->result)
-		return -EINVAL;
-	err = mq_take_role(ioc->f, FMODE_WRITE);
-	if (unlikely(err))
-		return err;
-	do {
-		ret = mq_batch_send(ioc, &sent, &need);
-		if (likely(ret > 0))
-			break;
-		err = mq_send_wait(ioc->f, need.payload, need.meta,
-				   ioc->nowait, ret, &turn);
-		if (err)
-			ret = err;
-	} while (!err);
-	mq_turn_end(ioc->f->q, &turn);
-	if (ret < 0)
-		return ret;
-	a->result = sent.dup ? DEVMQ_SENT_DUP : 0;
-	a->count = ret;
-	a->last_id = sent.last_id;
-	a->first_id = sent.last_id - ret + 1;
-	return mq_send_confirm(ioc, a->flags & DEVMQ_SEND_SYNC);
 }
 
 static struct mq_entry *mq_batch_next(struct mq_queue *q, struct mq_ioc *ioc)
@@ -567,7 +222,8 @@ static noinline void mq_sink_cut(struct mq_sink *s, u64 bytes)
  */
 static bool mq_sink_takes(const struct mq_entry *e, const struct mq_msg *m)
 {
-	return likely(!m->detail) || (e->own_detail && !mq_has_extra(e));
+	return likely(!m->detail) ||
+	       (e->own_detail && !mq_has_extra(e) && !mq_msg_borrows(m));
 }
 
 /*
@@ -755,23 +411,14 @@ static void mq_batch_lease(struct mq_file *f, struct mq_hand *h)
 		mq_delivery_lease(f, e);
 }
 
-int mq_ioc_recv(struct mq_ioc *ioc)
+/* Receive in the general case. Return 0, an error, or as mq_batch_wait(). */
+static noinline int mq_recv_slow(struct mq_ioc *ioc)
 {
 	struct devmq_recv *a = &ioc->arg.recv;
 	struct mq_hand hand;
 	LIST_HEAD(batch);
 	int ret;
 
-	if (a->flags)
-		return -EINVAL;
-	a->count = 0;
-	a->used = 0;
-	a->need = 0;
-	ret = mq_take_role(ioc->f, FMODE_READ);
-	if (unlikely(ret))
-		return ret;
-	if (READ_ONCE(ioc->f->ack) == DEVMQ_ACK_MANUAL)
-		mq_owner_note(ioc->f);
 	ret = mq_batch_wait(ioc, &hand);
 	if (ret <= 0)
 		return ret;
@@ -790,4 +437,141 @@ int mq_ioc_recv(struct mq_ioc *ioc)
 	mq_batch_undeliver(ioc->f, &hand.list);
 	mq_hand_close(&hand);
 	return ret;
+}
+
+/*
+ * Receive by the quick way: one plain message. Before that, in the same hold of the
+ * lock, acknowledge what the call names. Return as mq_recv_plain().
+ */
+static int mq_recv_quick(struct mq_ioc *ioc)
+{
+	struct devmq_recv *a = &ioc->arg.recv;
+	struct mq_file *f = ioc->f;
+	struct mq_queue *q = f->q;
+	LIST_HEAD(acked);
+	bool rare = false;
+	int ret;
+
+	mq_lock(q);
+	if (a->ack_last_id && !ioc->acked && !q->gone) {
+		a->acked = mq_delivery_ack_held_locked(f, a->ack_first_id,
+						       a->ack_last_id,
+						       MQ_SETTLE_PORTION,
+						       &acked, &rare);
+		/* If it is not clear that these are all, look for more. */
+		ioc->acked = a->acked && a->acked < MQ_SETTLE_PORTION;
+	}
+	if (unlikely(a->id || (a->ack_last_id && !ioc->acked) ||
+		     (a->max_count != 1 && q->stat.ready != 1))) {
+		mq_unlock(q);
+		ret = 0;
+	} else {
+		ret = mq_recv_plain(ioc);
+	}
+	if (!list_empty(&acked))
+		mq_entries_free_plain(&acked, rare);
+	return ret;
+}
+
+/* Acknowledge what mq_recv_quick() has not acknowledged. */
+static noinline void mq_recv_ack(struct mq_ioc *ioc)
+{
+	struct devmq_recv *a = &ioc->arg.recv;
+	struct devmq_settlement s = {
+		.first_id = a->ack_first_id,
+		.last_id = a->ack_last_id,
+		.action = DEVMQ_ACTION_ACK,
+	};
+
+	mq_settle_range(ioc->f, &s, NULL);
+	a->acked += s.settled;
+	ioc->acked = true;
+}
+
+/*
+ * A RECV that has acknowledged something fails: tell the user that it has, and do
+ * not let a signal restart it.
+ */
+static noinline int mq_recv_failed(struct mq_ioc *ioc, int err)
+{
+	if (mq_ioc_publish(ioc))
+		return -EFAULT;
+	return err == -ERESTARTSYS ? -EINTR : err;
+}
+
+/* Check the flags and the ids of a RECV, and clear its results. */
+static int mq_recv_begin(struct mq_ioc *ioc)
+{
+	struct devmq_recv *a = &ioc->arg.recv;
+
+	if (a->flags || a->ack_last_id < a->ack_first_id ||
+	    !a->ack_first_id != !a->ack_last_id)
+		return -EINVAL;
+	a->count = 0;
+	a->used = 0;
+	a->need = 0;
+	/* A command of io_uring that has waited has acknowledged already. */
+	if (likely(!ioc->acked))
+		a->acked = 0;
+	return 0;
+}
+
+/**
+ * mq_recv_fetch - read the argument of a RECV, if there may be a quick way
+ * @ioc: the call, as mq_ioc_init() has prepared it
+ *
+ * Return: true if this did all that mq_ioc_begin() does, and the results can be
+ * written; false: nothing was done.
+ */
+bool mq_recv_fetch(struct mq_ioc *ioc)
+{
+	const struct devmq_recv __user *from = ioc->uarg;
+	struct devmq_recv *a = &ioc->arg.recv;
+
+	/* So it is open for reading, and the queue is neither a topic nor gone. */
+	if (!(READ_ONCE(ioc->f->roles) & FMODE_READ) ||
+	    !READ_ONCE(ioc->f->q->plain_size) ||
+	    !user_access_begin(from, sizeof(*from)))
+		return false;
+	unsafe_get_user(a->size, &from->size, fault);
+	unsafe_get_user(a->flags, &from->flags, fault);
+	unsafe_get_user(a->buffer, &from->buffer, fault);
+	unsafe_get_user(a->buffer_size, &from->buffer_size, fault);
+	unsafe_get_user(a->deadline_ns, &from->deadline_ns, fault);
+	unsafe_get_user(a->id, &from->id, fault);
+	unsafe_get_user(a->max_count, &from->max_count, fault);
+	unsafe_get_user(a->ack_first_id, &from->ack_first_id, fault);
+	unsafe_get_user(a->ack_last_id, &from->ack_last_id, fault);
+	/* Whoever sees whether the results can be written writes this back. */
+	unsafe_get_user(a->acked, &from->acked, fault);
+	user_access_end();
+	ioc->usize = sizeof(*a);
+	return a->size == sizeof(*a);
+fault:
+	user_access_end();
+	return false;
+}
+
+int mq_ioc_recv(struct mq_ioc *ioc)
+{
+	struct devmq_recv *a = &ioc->arg.recv;
+	int ret;
+
+	ret = mq_recv_begin(ioc) ?: mq_take_role(ioc->f, FMODE_READ);
+	if (unlikely(ret))
+		return ret;
+	if (READ_ONCE(ioc->f->ack) == DEVMQ_ACK_MANUAL)
+		mq_owner_note(ioc->f);
+	ret = mq_recv_quick(ioc);
+	if (!ret) {
+		if (unlikely(a->ack_last_id && !ioc->acked))
+			mq_recv_ack(ioc);
+		ret = mq_recv_slow(ioc);
+	}
+	if (unlikely(a->acked)) {
+		mq_wake_stand(&ioc->f->stand);
+		if (ret < 0)
+			ret = mq_recv_failed(ioc, ret);
+	}
+	return min(ret, 0);
 }

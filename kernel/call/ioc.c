@@ -7,27 +7,28 @@
 
 #include "call/ioc.h"
 
-/* Write the argument, which has the results, back to the user. */
+/*
+ * Write the argument, which has the results, back to the user. As its size was
+ * checked, this skips the hardened usercopy check.
+ */
 int mq_ioc_publish(struct mq_ioc *ioc)
 {
-	if (copy_to_user(ioc->uarg, &ioc->arg, ioc->usize))
+	if (_copy_to_user(ioc->uarg, &ioc->arg, ioc->usize))
 		return -EFAULT;
 	ioc->published = true;
 	return 0;
 }
 
 /*
- * Return 0 if the argument can be written. It lies in two pages at most, so
- * write its first and its last byte.
+ * Return true if results can be written to the @size bytes at @to, which lie in two
+ * pages at most: write the first and the last byte of @from.
  */
-static int mq_ioc_probe(struct mq_ioc *ioc)
+bool mq_probe_user(const void *from, void __user *to, size_t size)
 {
-	const u8 *arg = (const u8 *)&ioc->arg;
-	u8 __user *to = ioc->uarg;
-	u32 last = ioc->usize - 1;
+	const u8 *bytes = from;
+	u8 __user *at = to;
 
-	static_assert(sizeof(ioc->arg) <= PAGE_SIZE);
-	return put_user(arg[0], to) ?: put_user(arg[last], to + last);
+	return !put_user(bytes[0], at) && !put_user(bytes[size - 1], at + size - 1);
 }
 
 /* Carry out a call that mq_ioc_begin() prepared, and write its results. */
@@ -35,10 +36,11 @@ int mq_ioc_run(struct mq_ioc *ioc)
 {
 	int err;
 
+	static_assert(sizeof(ioc->arg) <= PAGE_SIZE);
+	ioc->published = false;
 	/* The user must learn the results: check first that it can. */
-	err = mq_ioc_probe(ioc);
-	if (err)
-		return err;
+	if (unlikely(!mq_probe_user(&ioc->arg, ioc->uarg, ioc->usize)))
+		return -EFAULT;
 	err = ioc->op->fn(ioc);
 	if (!ioc->published && (!err || err == ioc->op->tells))
 		return mq_ioc_publish(ioc) ?: err;

@@ -14,6 +14,13 @@ static inline bool mq_iocb_nowait(const struct kiocb *iocb)
 	       iocb->ki_filp->f_flags & O_NONBLOCK;
 }
 
+/* Return true if it must not even sleep for a moment: it is tried again. */
+static inline bool mq_iocb_hurries(const struct kiocb *iocb)
+{
+	return iocb->ki_flags & IOCB_NOWAIT &&
+	       !(iocb->ki_filp->f_flags & O_NONBLOCK);
+}
+
 /*
  * Take mq_file.rx or mq_file.tx. Return 0, EAGAIN or ERESTARTSYS.
  *

@@ -34,6 +34,7 @@
 #include "queue/persist.h"
 #include "queue/queue.h"
 #include "queue/state.h"
+#include "topic/publish.h"
 #include "wait/gate.h"
 #include "wait/side.h"
 #include "wait/sleep.h"
@@ -107,7 +108,8 @@ static void mq_tail_hold_locked(struct mq_file *f, u32 size)
 	lockdep_assert_held(&q->lock);
 	q->reserved += !!size - !!f->tail_held;
 	q->reserved_bytes += size - (u64)f->tail_held;
-	if (unlikely(q->feed.journal))
+	/* A topic stores no line: each queue asks the journal for itself. */
+	if (unlikely(q->feed.journal) && !q->topic)
 		mq_persist_hold_locked(q, f->tail_held, size);
 	WRITE_ONCE(f->tail_held, size);
 	mq_queue_update_room_locked(q);
@@ -175,7 +177,8 @@ static int mq_tail_room(struct mq_file *f, size_t size, bool whole)
 		if (err)
 			return err;
 	} else {
-		e = whole ? mq_entry_new(&f->supply, size, mq_queue_kind(f->q)) :
+		e = whole ? mq_entry_new(&f->supply, size, mq_queue_kind(f->q),
+					 mq_shares(f->q, size)) :
 			    mq_entry_alloc_line(size, mq_queue_kind(f->q));
 		if (IS_ERR(e))
 			return PTR_ERR(e);
@@ -222,7 +225,7 @@ static int mq_tail_add(struct mq_file *f, const char *part, size_t size,
  */
 static int mq_tail_link(struct mq_file *f)
 {
-	u64 now = ktime_get_real_ns();
+	struct mq_instant now = { .real = ktime_get_real_ns() };
 	struct mq_entry *e = f->tail;
 	struct mq_queue *q = f->q;
 	bool gone;
@@ -234,7 +237,7 @@ static int mq_tail_link(struct mq_file *f)
 	gone = q->gone;
 	mq_tail_hold_locked(f, 0);
 	if (!gone)
-		mq_queue_add_locked(q, e, now);
+		mq_queue_add_locked(q, e, &now);
 	mq_unlock(q);
 	if (!gone)
 		return 0;
@@ -243,7 +246,7 @@ static int mq_tail_link(struct mq_file *f)
 }
 
 /* Send a complete line. If that fails, cut its last @size bytes off again. */
-static int mq_tail_send(struct mq_file *f, size_t size)
+static int mq_tail_send(struct mq_file *f, size_t size, struct mq_turn *turn)
 {
 	struct mq_entry *e = f->tail;
 	struct mq_sent sent;
@@ -254,7 +257,7 @@ static int mq_tail_send(struct mq_file *f, size_t size)
 	mq_entry_pad(e);
 	mq_batch_init(&b);
 	mq_batch_add(&b, e);
-	err = mq_send(f, &b, &sent);
+	err = mq_send(f, &b, turn, &sent);
 	if (err < 0) {
 		mq_tail_cut(f, mq_entry_size(e) - size);
 		return err;
@@ -265,17 +268,18 @@ static int mq_tail_send(struct mq_file *f, size_t size)
 
 /*
  * Take a piece of a line, its end if @ends. Only a line that comes in several
- * pieces has a place reserved before it is linked.
+ * pieces has a place reserved before it is linked. A topic has no places: a line
+ * that is sent to one is only copied before it is complete.
  */
 static int mq_line_try(struct mq_file *f, const char *part, size_t size,
-		       bool ends)
+		       bool ends, struct mq_turn *turn)
 {
 	size_t before = mq_tail_size(f), whole = before + size;
 	int err;
 
 	if (!mq_size_ok(f->q, whole, 0))
 		return -EMSGSIZE;
-	if (f->tail || !ends) {
+	if ((f->tail || !ends) && !f->q->topic) {
 		err = mq_tail_reserve(f, whole);
 		if (err)
 			return err;
@@ -285,8 +289,10 @@ static int mq_line_try(struct mq_file *f, const char *part, size_t size,
 		mq_tail_yield(f, before);
 		return err;
 	}
+	if (f->q->topic && !ends)
+		return 0;
 	if (!f->tail_held)
-		return mq_tail_send(f, size);
+		return mq_tail_send(f, size, turn);
 	err = ends ? mq_tail_link(f) : 0;
 	if (!err && unlikely(atomic_read(&f->q->gate.blocked)))
 		mq_send_wake_others(f);
@@ -298,7 +304,7 @@ static int mq_line_take(struct mq_lines *l, const char *part, size_t size,
 			bool ends)
 {
 	size_t whole = mq_tail_size(l->f) + size;
-	int err = mq_line_try(l->f, part, size, ends);
+	int err = mq_line_try(l->f, part, size, ends, &l->turn);
 
 	if (unlikely(err))
 		l->need = whole;
@@ -460,6 +466,7 @@ ssize_t mq_line_write(struct mq_file *f, struct kiocb *iocb,
 		.f = f,
 		.nowait = mq_iocb_nowait(iocb),
 		.size = min_t(size_t, iov_iter_count(from), MQ_LINE_BYTES),
+		.turn.hurries = mq_iocb_hurries(iocb),
 	};
 	int err;
 
@@ -474,12 +481,39 @@ ssize_t mq_line_write(struct mq_file *f, struct kiocb *iocb,
 }
 
 /*
+ * Send the unfinished line of a topic at the last close, which must not wait: it
+ * enters the queues even if they are full. If it cannot be sent, as there is no
+ * memory for its copies, it counts as dropped.
+ */
+static void mq_tail_publish(struct mq_file *f)
+{
+	struct mq_turn turn = {};
+	struct mq_batch b;
+	u64 last;
+
+	mq_tail_trim(f);
+	mq_entry_pad(f->tail);
+	mq_batch_init(&b);
+	mq_batch_add(&b, f->tail);
+	if (mq_publish(f, &b, &turn, MQ_PUBLISH_ANYWAY, &last) < 0) {
+		mq_lock(f->q);
+		f->q->stat.dropped++;
+		mq_unlock(f->q);
+		mq_entry_free(f->tail);
+	}
+	mq_turn_end(f->q, &turn);
+	f->tail = NULL;
+}
+
+/*
  * Link the unfinished line as a message, at the last close. Its place is
  * reserved, so it enters even a queue that is full, or whose bounds were
  * lowered.
  */
 void mq_line_finish(struct mq_file *f)
 {
-	if (f->tail)
+	if (f->tail && f->q->topic)
+		mq_tail_publish(f);
+	else if (f->tail)
 		mq_tail_link(f);
 }

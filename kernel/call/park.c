@@ -341,16 +341,18 @@ static bool mq_parked_wake_room(struct mq_waiter *w)
  */
 static void mq_parked_measure(struct mq_parked *p)
 {
+	const struct devmq_send *a = &p->ioc.arg.send;
 	struct devmq_record r;
 
 	p->payload = 0;
 	p->meta = 0;
-	p->turn.need = 0;
-	if (copy_from_user(&r, u64_to_user_ptr(p->ioc.arg.send.records),
-			   sizeof(r)) || r.size < DEVMQ_RECORD_PAYLOAD(&r))
-		return;
-	p->payload = r.size - DEVMQ_RECORD_PAYLOAD(&r);
-	p->meta = r.key_size + r.headers_size;
+	if (a->flags & DEVMQ_SEND_PAYLOAD) {
+		p->payload = a->records_size;
+	} else if (!copy_from_user(&r, u64_to_user_ptr(a->records), sizeof(r)) &&
+		   r.size >= DEVMQ_RECORD_PAYLOAD(&r)) {
+		p->payload = r.size - DEVMQ_RECORD_PAYLOAD(&r);
+		p->meta = r.key_size + r.headers_size;
+	}
 	p->turn.need = p->payload + p->meta;
 }
 

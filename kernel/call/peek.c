@@ -24,6 +24,7 @@
 #include "queue/lock.h"
 #include "queue/openfile.h"
 #include "queue/queue.h"
+#include "queue/retain.h"
 #include "queue/state.h"
 #include "queue/walk.h"
 
@@ -32,7 +33,8 @@
 			 DEVMQ_STATE_MASK(DEVMQ_STATE_IN_FLIGHT) | \
 			 DEVMQ_STATE_MASK(DEVMQ_STATE_DELAYED) | \
 			 DEVMQ_STATE_MASK(DEVMQ_STATE_DEFERRED) | \
-			 DEVMQ_STATE_MASK(DEVMQ_STATE_DEAD))
+			 DEVMQ_STATE_MASK(DEVMQ_STATE_DEAD) | \
+			 DEVMQ_STATE_MASK(DEVMQ_STATE_RETAINED))
 
 /*
  * Fill in what PEEK shows of a message, with references to what is not copied.
@@ -44,6 +46,7 @@ static void mq_view_fill(struct mq_show *v, const struct mq_entry *e)
 
 	mq_show_fill(v, e);
 	mq_chunk_get(mq_chunk_of(e));
+	mq_text_get(v->topic);
 	mq_text_get(v->origin);
 	mq_text_get(v->note);
 	if (m->state != DEVMQ_STATE_IN_FLIGHT)
@@ -57,6 +60,7 @@ static void mq_view_fill(struct mq_show *v, const struct mq_entry *e)
 
 static void mq_view_put(struct mq_show *v)
 {
+	mq_text_put(v->topic);
 	mq_text_put(v->origin);
 	mq_text_put(v->note);
 	mq_chunk_put(mq_chunk_of(v->e), MQ_CHUNK_ONE);
@@ -272,7 +276,10 @@ static int mq_purge_some(struct mq_queue *q, struct mq_purge *p)
 		if ((p->older_ns && !mq_is_older(e, p->older_ns)) ||
 		    (p->reason && p->reason != mq_entry_reason(e)))
 			continue;
-		mq_purge_locked(q, e);
+		if (unlikely(q->topic))
+			mq_retain_drop_locked(q, e);
+		else
+			mq_purge_locked(q, e);
 		p->n++;
 		left -= min(left, 2U);
 	}

@@ -7,10 +7,13 @@
  * acknowledged in the same hold.
  */
 #include <linux/sched/signal.h>
+#include <linux/stddef.h>
+#include <linux/uaccess.h>
 #include <linux/uio.h>
 #include <linux/devmq.h>
 
 #include "base/base.h"
+#include "call/ioc.h"
 #include "call/iocb.h"
 #include "call/owner.h"
 #include "call/receive.h"
@@ -23,11 +26,13 @@
 #include "queue/check.h"
 #include "queue/clock.h"
 #include "queue/delivery.h"
-#include "queue/persist.h"
+#include "queue/known.h"
 #include "queue/lock.h"
+#include "queue/look.h"
 #include "queue/members.h"
 #include "queue/openfile.h"
 #include "queue/options.h"
+#include "queue/persist.h"
 #include "queue/queue.h"
 #include "queue/trace.h"
 #include "wait/side.h"
@@ -47,11 +52,11 @@ static bool mq_lacks_newline(const struct mq_queue *q, const struct mq_entry *e)
 	u32 size = mq_entry_size(e);
 
 	return q->opt.framing == MQ_FRAMING_LINE &&
-	       (!size || mq_entry_payload(e)[size - 1] != '\n');
+	       (!size || mq_msg_payload(mq_msg(e))[size - 1] != '\n');
 }
 
 /* Return how many bytes read(2) gives for a message. */
-static u32 mq_read_size(const struct mq_queue *q, const struct mq_entry *e)
+u32 mq_read_size(const struct mq_queue *q, const struct mq_entry *e)
 {
 	return mq_entry_size(e) + mq_lacks_newline(q, e);
 }
@@ -107,7 +112,7 @@ static struct mq_entry *mq_pick(struct mq_file *f)
  * Sleep until there may be a message. Meanwhile mq_file.rx is released, so that
  * another thread can try. Return 0 with it held, or ERESTARTSYS without.
  */
-static int mq_wait_to_read(struct mq_file *f, bool *called)
+int mq_wait_to_read(struct mq_file *f, bool *called)
 {
 	int err;
 
@@ -236,47 +241,65 @@ static noinline ssize_t mq_read_end(struct mq_file *f, struct mq_entry *e,
 }
 
 /*
+ * The short ways: read(2) gets the payload of a plain message; RECV gets the whole
+ * record of a message, which may have a key and headers. @record says which it is.
+ * Functions with that argument are inline, so that each way has only what it needs.
+ */
+
+/* Return true if the open file may receive a message without further checks. */
+static __always_inline bool mq_plain_reader(const struct mq_file *f, bool record)
+{
+	if (unlikely(fatal_signal_pending(current)))
+		return false;
+	if (record)
+		return f->plain || (f->holds && mq_has_credit(f));
+	return likely(f->plain && !f->partial && !f->reading && !f->lost);
+}
+
+/*
  * Return the first message, if the message, the open file and the queue are
  * plain, and @size bytes are enough for it; else NULL.
  */
-static struct mq_entry *mq_plain_first(struct mq_queue *q, struct mq_file *f,
-				       size_t size)
+static __always_inline struct mq_entry *mq_plain_first(struct mq_queue *q,
+						       struct mq_file *f,
+						       u64 size, bool record)
 {
 	const struct mq_msg *m;
 	struct mq_entry *e;
 
 	if (unlikely(!q->plain || q->timed || q->ready.levels != 1 ||
-		     q->ready.in_trees))
-		return NULL;
-	if (unlikely(!f->plain || f->partial || f->reading || f->lost ||
-		     fatal_signal_pending(current)))
+		     q->ready.in_trees || !mq_plain_reader(f, record)))
 		return NULL;
 	e = list_first_entry_or_null(q->ready.fifo, struct mq_entry, list);
 	if (unlikely(!e))
 		return NULL;
 	m = mq_msg(e);
 	/* A message that has failed may have to be handed out alone. */
-	if (unlikely(m->detail || m->sizes | m->failures ||
-		     m->size == sizeof(*m) || m->size - sizeof(*m) > size))
+	if (unlikely(m->detail || m->failures))
+		return NULL;
+	if (record)
+		return likely(mq_msg_padded_size(m) <= size) ? e : NULL;
+	if (unlikely(m->sizes || m->size == sizeof(*m) ||
+		     m->size - sizeof(*m) > size))
 		return NULL;
 	return e;
 }
 
 /*
- * Take a plain message out of the ready order. The caller counts its new state,
- * so that a message that is acknowledged in the same hold is never counted as
- * in flight. This function and the next two are inline in mq_read_large() and
- * mq_read_plain(): as calls they take 38 instructions more.
+ * Take a message out of the ready order, whose attempt the caller has counted. The
+ * caller counts its new state, so that a message that is acknowledged in the same
+ * hold is never counted as in flight. @bytes: what it counts towards max_bytes.
+ * As calls this function and the next two take 38 instructions more.
  */
 static __always_inline void mq_plain_deliver(struct mq_queue *q,
 					     struct mq_entry *e,
-					     struct mq_msg *m)
+					     const struct mq_msg *m, u64 bytes)
 {
 	mq_list_remove(&e->list);
 	mq_count(&q->stat.ready, -1);
-	q->ready_bytes -= m->size - sizeof(*m);
+	q->ready_bytes -= bytes;
 	q->stat.delivered++;
-	if (unlikely(m->attempt++))
+	if (unlikely(m->attempt > 1))
 		q->stat.redelivered++;
 	trace_mq_deliver(q, e);
 }
@@ -287,7 +310,7 @@ static __always_inline void mq_plain_deliver(struct mq_queue *q,
  */
 static __always_inline bool mq_plain_ack(struct mq_queue *q, struct mq_file *f,
 					 struct mq_entry *e,
-					 const struct mq_msg *m)
+					 const struct mq_msg *m, u64 bytes)
 {
 	/* A poller that joins after this looks after this, too. */
 	bool was_full = !waitqueue_active(&q->gate.writers) || mq_queue_is_full(q);
@@ -297,18 +320,20 @@ static __always_inline bool mq_plain_ack(struct mq_queue *q, struct mq_file *f,
 	trace_mq_ack(q, e);
 	mq_list_remove(&e->all);
 	mq_count(&q->stored, -1);
-	mq_count(&q->stat.bytes, -(s64)(m->size - sizeof(*m)));
+	mq_count(&q->stat.bytes, -(s64)bytes);
 	return was_full;
 }
 
-/* Wake senders that wait for room, and free a message that was acknowledged. */
+/*
+ * Wake senders that wait for room, and free a message that was acknowledged, whose
+ * record takes @step bytes.
+ */
 static __always_inline void mq_plain_done(struct mq_queue *q,
-					  struct mq_entry *e, u32 size,
+					  struct mq_entry *e, u64 step,
 					  bool was_full)
 {
 	mq_wake_writers(&q->gate, was_full);
-	mq_chunk_put(mq_chunk_of(e),
-		     MQ_CHUNK_ONE + sizeof(struct mq_msg) + ALIGN(size, 8));
+	mq_chunk_put(mq_chunk_of(e), MQ_CHUNK_ONE + step);
 }
 
 /*
@@ -316,14 +341,46 @@ static __always_inline void mq_plain_done(struct mq_queue *q,
  * lock twice. Return false if that needs a page that is not there: with the
  * lock held it cannot be waited for.
  */
-static bool mq_plain_copy(char __user *to, const struct mq_msg *m, u32 size)
+static __always_inline bool mq_plain_copy(char __user *to, const void *from,
+					  u32 size)
 {
 	bool whole;
 
 	pagefault_disable();
-	whole = !_copy_to_user(to, m + 1, size);
+	whole = !_copy_to_user(to, from, size);
 	pagefault_enable();
 	return whole;
+}
+
+/* Count a message that is in flight from now on, in the hand of the caller. */
+static __always_inline void mq_plain_fly(struct mq_queue *q, struct mq_file *f)
+{
+	f->pid = task_tgid_nr(current);
+	mq_count(&q->stat.in_flight, 1);
+	mq_count(&f->held_count, 1);
+}
+
+/*
+ * Take the lock and acknowledge a plain message in hand that was copied out, and whose
+ * record takes @step bytes. Return false if it must not be acknowledged now.
+ */
+static __always_inline bool mq_plain_land(struct mq_queue *q, struct mq_file *f,
+					  struct mq_entry *e, u64 bytes, u64 step)
+{
+	bool was_full;
+
+	spin_lock(&q->lock);
+	if (unlikely(q->gone || !f->plain || fatal_signal_pending(current))) {
+		spin_unlock(&q->lock);
+		return false;
+	}
+	mq_count(&f->held_count, -1);
+	mq_count(&q->stat.in_flight, -1);
+	was_full = mq_plain_ack(q, f, e, mq_msg(e), bytes);
+	mq_check_locked(q);
+	spin_unlock(&q->lock);
+	mq_plain_done(q, e, step, was_full);
+	return true;
 }
 
 /*
@@ -349,21 +406,11 @@ static ssize_t mq_read_large(struct mq_queue *q, struct mq_file *f,
 	struct mq_msg *m = mq_msg(e);
 	u32 size = m->size - sizeof(*m);
 	size_t copied = size - _copy_to_user(to, m + 1, size);
-	bool was_full;
 
-	spin_lock(&q->lock);
-	if (unlikely(copied != size || q->gone || !f->plain ||
-		     fatal_signal_pending(current))) {
-		spin_unlock(&q->lock);
-		return mq_plain_end(f, e, copied);
-	}
-	mq_count(&f->held_count, -1);
-	mq_count(&q->stat.in_flight, -1);
-	was_full = mq_plain_ack(q, f, e, m);
-	mq_check_locked(q);
-	spin_unlock(&q->lock);
-	mq_plain_done(q, e, size, was_full);
-	return size;
+	if (likely(copied == size &&
+		   mq_plain_land(q, f, e, size, sizeof(*m) + ALIGN(size, 8))))
+		return size;
+	return mq_plain_end(f, e, copied);
 }
 
 /*
@@ -378,33 +425,172 @@ static ssize_t mq_read_plain(struct mq_queue *q, struct mq_file *f,
 	bool was_full;
 
 	spin_lock(&q->lock);
-	e = mq_plain_first(q, f, size);
+	e = mq_plain_first(q, f, size, false);
 	if (unlikely(!e))
 		goto out;
 	m = mq_msg(e);
 	size = m->size - sizeof(*m);
 	if (size > MQ_SMALL) {
-		mq_plain_deliver(q, e, m);
+		m->attempt++;
+		mq_plain_deliver(q, e, m, size);
 		m->state = DEVMQ_STATE_IN_FLIGHT;
 		m->holder = f;
 		m->since_ns = 0;
-		f->pid = task_tgid_nr(current);
-		mq_count(&q->stat.in_flight, 1);
-		mq_count(&f->held_count, 1);
+		mq_plain_fly(q, f);
 		mq_check_locked(q);
 		spin_unlock(&q->lock);
 		return mq_read_large(q, f, e, to);
 	}
-	if (unlikely(!mq_plain_copy(to, m, size)))
+	if (unlikely(!mq_plain_copy(to, m + 1, size)))
 		goto out;
-	mq_plain_deliver(q, e, m);
-	was_full = mq_plain_ack(q, f, e, m);
+	m->attempt++;
+	mq_plain_deliver(q, e, m, size);
+	was_full = mq_plain_ack(q, f, e, m, size);
 	mq_check_locked(q);
 	spin_unlock(&q->lock);
-	mq_plain_done(q, e, size, was_full);
+	mq_plain_done(q, e, sizeof(*m) + ALIGN(size, 8), was_full);
 	return size;
 out:
 	spin_unlock(&q->lock);
+	return 0;
+}
+
+/* Write the results of a RECV of one message, while page faults are disabled. */
+static bool mq_recv_tell(struct mq_ioc *ioc, u64 used)
+{
+	struct devmq_recv __user *to = ioc->uarg;
+
+	if (!user_access_begin(to, ioc->usize))
+		return false;
+	unsafe_put_user(1, &to->count, fault);
+	unsafe_put_user(used, &to->used, fault);
+	unsafe_put_user(0, &to->need, fault);
+	if (ioc->usize >= offsetofend(struct devmq_recv, acked))
+		unsafe_put_user(ioc->arg.recv.acked, &to->acked, fault);
+	user_access_end();
+	ioc->published = true;
+	return true;
+fault:
+	user_access_end();
+	return false;
+}
+
+/*
+ * Copy a small message and the results of its RECV out, with the lock held. If that
+ * needs a page that is not there, the message is as it was, and this returns false.
+ */
+static __always_inline bool mq_recv_copy(struct mq_ioc *ioc, struct mq_msg *m,
+					 u64 step, u64 since)
+{
+	bool whole;
+
+	pagefault_disable();
+	whole = !_copy_to_user(u64_to_user_ptr(ioc->arg.recv.buffer), m, step) &&
+		mq_recv_tell(ioc, step);
+	pagefault_enable();
+	if (likely(whole))
+		return true;
+	m->attempt--;
+	m->state = DEVMQ_STATE_READY;
+	m->since = since;
+	return false;
+}
+
+/* End a RECV of one message in hand, which the user has unless @err. */
+static noinline void mq_recv_end(struct mq_file *f, struct mq_entry *e, int err)
+{
+	struct mq_queue *q = f->q;
+	bool ack = false;
+
+	mq_lock(q);
+	if (unlikely(err)) {
+		mq_delivery_undo_locked(f, e);
+	} else {
+		f->last_id = mq_msg(e)->id;
+		/* A caller that is killed has not seen it: hold it. */
+		ack = f->ack == DEVMQ_ACK_AUTO && !fatal_signal_pending(current);
+		if (ack)
+			mq_delivery_ack_keep_locked(f, e);
+		else
+			mq_delivery_hold_locked(f, e);
+	}
+	mq_unlock(q);
+	if (ack)
+		mq_entry_free(e);
+	if (unlikely(err))
+		mq_wake_stand(&f->stand);
+}
+
+/*
+ * The rest of mq_recv_plain() for a message that is not small, and is in hand.
+ */
+static int mq_recv_large(struct mq_ioc *ioc, struct mq_entry *e, u64 step)
+{
+	struct devmq_recv *a = &ioc->arg.recv;
+	struct mq_msg *m = mq_msg(e);
+	int err = -EFAULT;
+
+	a->count = 1;
+	a->used = step;
+	if (likely(!_copy_to_user(u64_to_user_ptr(a->buffer), m, step)))
+		err = mq_ioc_publish(ioc);
+	if (unlikely(err) || !mq_plain_land(ioc->f->q, ioc->f, e, mq_msg_bytes(m),
+					    step))
+		mq_recv_end(ioc->f, e, err);
+	return err ?: 1;
+}
+
+/**
+ * mq_recv_plain - receive the next message as a record, if it is plain
+ * @ioc: a RECV of the next message
+ *
+ * The caller holds the lock, which this drops.
+ *
+ * Return: 1, and the results are written; EFAULT; or 0 if there is none, or it is not
+ * so simple: then nothing was done.
+ */
+int mq_recv_plain(struct mq_ioc *ioc) __releases(&ioc->f->q->lock)
+{
+	struct mq_file *f = ioc->f;
+	struct mq_queue *q = f->q;
+	struct mq_sender_view known;
+	struct mq_entry *e;
+	struct mq_msg *m;
+	bool was_full = false, holds = f->holds;
+	u64 step, since;
+
+	e = mq_plain_first(q, f, ioc->arg.recv.buffer_size, true);
+	if (!e)
+		goto out;
+	m = mq_msg(e);
+	since = m->since;
+	step = mq_msg_padded_size(m);
+	mq_sender_view_set(&known, e);
+	mq_msg_present(m, &known);
+	m->state = DEVMQ_STATE_IN_FLIGHT;
+	m->attempt++;
+	if (step > sizeof(*m) + MQ_SMALL) {
+		mq_plain_deliver(q, e, m, mq_msg_bytes(m));
+		mq_plain_fly(q, f);
+		mq_unlock(q);
+		return mq_recv_large(ioc, e, step);
+	}
+	if (unlikely(!mq_recv_copy(ioc, m, step, since)))
+		goto out;
+	mq_plain_deliver(q, e, m, mq_msg_bytes(m));
+	if (holds) {
+		mq_plain_fly(q, f);
+		f->last_id = m->id;
+		mq_delivery_hold_locked(f, e);
+	} else {
+		was_full = mq_plain_ack(q, f, e, m, mq_msg_bytes(m));
+	}
+	mq_unlock(q);
+	if (!holds)
+		mq_plain_done(q, e, step, was_full);
+	return 1;
+out:
+	mq_unlock(q);
 	return 0;
 }
 
@@ -441,12 +627,12 @@ again:
 }
 
 /* Copy @size of the bytes that read(2) gives for a message, from @done on. */
-static size_t mq_copy_pieces(const struct mq_entry *e, u32 done, size_t size,
-			     struct iov_iter *to)
+size_t mq_copy_pieces(const struct mq_entry *e, u32 done, size_t size,
+		      struct iov_iter *to)
 {
 	u32 left = mq_entry_size(e) - min(done, mq_entry_size(e));
 	size_t own = min_t(size_t, size, left);
-	size_t copied = copy_to_iter(mq_entry_payload(e) + done, own, to);
+	size_t copied = copy_to_iter(mq_msg_payload(mq_msg(e)) + done, own, to);
 
 	/* Behind the payload there is only the newline. */
 	if (own < size && copied == own)
@@ -483,7 +669,8 @@ ssize_t mq_read_iter(struct mq_file *f, struct kiocb *iocb, struct iov_iter *to)
 
 /*
  * FIONREAD: return the bytes that are left of the half-read message, or those
- * of the next message, if this open file may receive it.
+ * of the next message, if this open file may receive it. If that has to wait for
+ * the journal, so has this, or a reader would take 0 for the end.
  */
 u32 mq_next_size(struct mq_file *f)
 {
@@ -493,12 +680,14 @@ u32 mq_next_size(struct mq_file *f)
 
 	if (!(f->mode & FMODE_READ))
 		return 0;
-	mq_lock_current(q);
-	e = mq_delivery_next_locked(q, f);
-	if (f->partial)
-		size = mq_read_size(q, f->partial) - f->partial_done;
-	else if (!IS_ERR_OR_NULL(e) && !mq_is_barred(f))
-		size = mq_read_size(q, e);
-	mq_unlock(q);
+	do {
+		mq_lock_current(q);
+		e = mq_delivery_next_locked(q, f);
+		if (f->partial)
+			size = mq_read_size(q, f->partial) - f->partial_done;
+		else if (!IS_ERR_OR_NULL(e) && !mq_is_barred(f))
+			size = mq_read_size(q, e);
+		mq_unlock(q);
+	} while (!size && e == ERR_PTR(-EAGAIN) && !mq_persist_unbar(q, true));
 	return size;
 }

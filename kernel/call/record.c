@@ -3,7 +3,6 @@
  * Records, from and to user space: see record.h. A record that comes in is read
  * once and checked as a copy; one that goes out is zeroed first.
  */
-#include <linux/ctype.h>
 #include <linux/ktime.h>
 #include <linux/pagemap.h>
 #include <linux/uaccess.h>
@@ -23,15 +22,8 @@
 #include "queue/clock.h"
 #include "queue/openfile.h"
 #include "queue/options.h"
-#include "queue/order.h"
 #include "queue/queue.h"
 #include "queue/ready.h"
-
-/*
- * A message with a longer delay than this stays for long, where its memory is
- * concerned. An instant of CLOCK_REALTIME (DEVMQ_RECORD_AT) is always longer.
- */
-#define MQ_LONG_DELAY	NSEC_PER_SEC
 
 /*
  * Check a record's header on its own. The fields that the kernel fills in must
@@ -57,7 +49,7 @@ static bool mq_header_name_ok(const u8 *name, size_t size)
 	if (!size || size > 255)
 		return false;
 	for (i = 0; i < size; i++)
-		if (!isascii(name[i]) || !isgraph(name[i]) || name[i] == '=')
+		if (name[i] < '!' || name[i] > '~' || name[i] == '=')
 			return false;
 	return true;
 }
@@ -83,6 +75,26 @@ static int mq_headers_check(const u8 *p, size_t size)
 		size -= h.name_size + h.value_size;
 	}
 	return 0;
+}
+
+/*
+ * Check the key and the headers of a record that lies in a chunk, where the message
+ * begins, and make what follows them what it is in a message: zero the padding.
+ * @pad gets the bytes of that. Return: false if the record has other parts, or one
+ * that is not valid, or no payload; then it is to be read as any other.
+ */
+bool mq_record_settle_meta(const struct mq_queue *q, struct devmq_record *r, u32 *pad)
+{
+	u32 meta = r->key_size + r->headers_size, offset = mq_payload_offset(meta);
+	u8 *data = (u8 *)(r + 1);
+
+	if (r->extra_size | r->dedup_size || r->key_size > DEVMQ_KEY_MAX ||
+	    r->size <= offset || !mq_size_ok(q, r->size - offset, meta) ||
+	    mq_headers_check(data + r->key_size, r->headers_size))
+		return false;
+	*pad = offset - sizeof(*r) - meta;
+	memset(data + meta, 0, *pad);
+	return true;
 }
 
 /*
@@ -130,7 +142,8 @@ static noinline int mq_record_meta(struct mq_queue *q, struct mq_entry *e,
 	      mq_record_copy(data + r->key_size, body, user, at + r->dedup_size,
 			     r->headers_size) ?:
 	      mq_headers_check(data + r->key_size, r->headers_size);
-	if (err || !r->dedup_size || !READ_ONCE(q->opt.dedup_window_ms))
+	if (err || !r->dedup_size ||
+	    !(READ_ONCE(q->opt.dedup_window_ms) || q->topic))
 		return err;
 	seen = mq_seen_new(mq_chunk_of(e)->payer, r->dedup_size);
 	if (IS_ERR(seen))
@@ -189,17 +202,18 @@ struct mq_entry *mq_record_get(struct mq_file *f, struct mq_chunk **c,
 	}
 	kind = mq_queue_kind(q);
 	kind.detail = kind.detail || r->ttl_ns || r->delay_ns || r->flags;
-	e = mq_entry_alloc(&f->supply, c, &sizes, kind,
+	e = mq_shares(q, sizes.size) ?
+	    mq_entry_alloc_shared(&f->supply, c, &sizes, kind) :
+	    mq_entry_alloc(&f->supply, c, &sizes, kind,
 			   r->delay_ns > MQ_LONG_DELAY);
 	if (IS_ERR(e))
 		return e;
 	mq_record_times(e, r);
-	mq_ready_prepare(&q->ready, mq_msg(e)->priority);
+	if (likely(!q->topic))
+		mq_ready_prepare(&q->ready, mq_msg(e)->priority);
 	err = mq_record_copy(mq_entry_payload(e), body, user, offset, sizes.size);
 	if (!err && unlikely(offset != sizeof(*r)))
 		err = mq_record_meta(q, e, r, body, user);
-	if (!err && unlikely(q->order))
-		err = mq_order_prepare(q, e);
 	*step = min(DEVMQ_RECORD_STEP(r->size), space);
 	if (likely(!err))
 		return e;
@@ -212,11 +226,46 @@ static u16 mq_text_size(const struct mq_text *t)
 	return t ? t->size : 0;
 }
 
+/* Return the bytes of the name of the topic that the message tells of, or 0. */
+static u16 mq_topic_size(const struct mq_msg *m, const struct mq_text *t)
+{
+	const struct devmq_extra *own = mq_msg_extra(m);
+
+	if (own)
+		return own->topic_size;
+	return t ? t->size - sizeof(u64) : 0;
+}
+
+/* Return that name, and its bytes in @size. */
+static const char *mq_topic_name(const struct mq_show *s, u16 *size)
+{
+	const struct devmq_extra *own = mq_msg_extra(mq_msg(s->e));
+
+	*size = mq_topic_size(mq_msg(s->e), s->topic);
+	if (own)
+		return (const char *)(own + 1);
+	return s->topic ? s->topic->text + sizeof(u64) : NULL;
+}
+
+/* Return the number of the message in that topic, or 0. */
+static u64 mq_topic_id(const struct mq_msg *m, const struct mq_text *t)
+{
+	const struct devmq_extra *own = mq_msg_extra(m);
+	u64 id = 0;
+
+	if (own)
+		return own->topic_id;
+	if (t)
+		memcpy(&id, t->text, sizeof(id));
+	return id;
+}
+
 /* Return the bytes that a record with an extra block takes in a buffer. */
 u64 mq_record_long_stride(const struct mq_entry *e)
 {
 	return DEVMQ_ALIGN(sizeof(struct devmq_record) +
 			   sizeof(struct devmq_extra) +
+			   mq_topic_size(mq_msg(e), mq_msg(e)->detail->topic) +
 			   mq_text_size(mq_msg(e)->detail->origin) +
 			   mq_text_size(mq_msg(e)->detail->note) + mq_msg(e)->key_size +
 			   mq_msg(e)->headers_size) + ALIGN((u64)mq_entry_size(e), 8);
@@ -244,6 +293,8 @@ static void mq_extra_fill(struct devmq_extra *x, const struct mq_entry *e,
 {
 	memset(x, 0, sizeof(*x));
 	x->payload_size = mq_entry_size(e);
+	x->topic_size = mq_topic_size(mq_msg(e), m ? m->topic : NULL);
+	x->topic_id = mq_topic_id(mq_msg(e), m ? m->topic : NULL);
 	if (!m)
 		return;
 	if (mq_msg(e)->state == DEVMQ_STATE_DELAYED ||
@@ -265,12 +316,13 @@ void mq_show_fill(struct mq_show *s, const struct mq_entry *e)
 	const struct mq_detail *m = READ_ONCE(mq_msg(e)->detail);
 
 	s->e = e;
+	s->topic = m ? m->topic : NULL;
 	s->origin = m ? m->origin : NULL;
 	s->note = m ? m->note : NULL;
 	mq_record_fill(&s->r, e);
 	mq_extra_fill(&s->x, e, m);
-	s->r.extra_size = sizeof(s->x) + mq_text_size(s->origin) +
-			  mq_text_size(s->note);
+	s->r.extra_size = sizeof(s->x) + s->x.topic_size +
+			  mq_text_size(s->origin) + mq_text_size(s->note);
 }
 
 /*
@@ -283,6 +335,20 @@ u64 mq_show_stride(const struct mq_show *s, u32 size)
 
 	return DEVMQ_ALIGN(sizeof(s->r) + s->r.extra_size + m->key_size +
 			   m->headers_size) + ALIGN((u64)size, 8);
+}
+
+static_assert(offsetof(struct mq_show, x) ==
+	      offsetof(struct mq_show, r) + sizeof(struct devmq_record));
+
+/* Copy a part of a message out. Its size is known, so it is not checked again. */
+static unsigned long mq_piece_put(void __user *to, const void *from, u32 size)
+{
+	return size ? _copy_to_user(to, from, size) : 0;
+}
+
+static unsigned long mq_piece_clear(void __user *to, u32 size)
+{
+	return size ? clear_user(to, size) : 0;
 }
 
 /**
@@ -298,28 +364,44 @@ int mq_show_put(void __user *to, struct mq_show *s, u32 size)
 	const struct mq_entry *e = s->e;
 	u32 meta = mq_msg(e)->key_size + mq_msg(e)->headers_size;
 	u32 pad, at = sizeof(s->r) + sizeof(s->x);
+	const char *topic;
+	u16 topic_size;
 
 	pad = DEVMQ_ALIGN(sizeof(s->r) + s->r.extra_size + meta) -
 	      (sizeof(s->r) + s->r.extra_size + meta);
 	s->r.size = sizeof(s->r) + s->r.extra_size + meta + pad + size;
-	if (copy_to_user(to, &s->r, sizeof(s->r)) ||
-	    copy_to_user(to + sizeof(s->r), &s->x, sizeof(s->x)))
+	topic = mq_topic_name(s, &topic_size);
+	/* The two lie one behind the other, as they do in the buffer. */
+	if (copy_to_user(to, &s->r, at) || mq_piece_put(to + at, topic, topic_size))
 		return -EFAULT;
-	if (s->origin &&
-	    copy_to_user(to + at, s->origin->text, s->origin->size))
+	at += topic_size;
+	if (s->origin && mq_piece_put(to + at, s->origin->text, s->origin->size))
 		return -EFAULT;
 	at += mq_text_size(s->origin);
-	if (s->note && copy_to_user(to + at, s->note->text, s->note->size))
+	if (s->note && mq_piece_put(to + at, s->note->text, s->note->size))
 		return -EFAULT;
 	at += mq_text_size(s->note);
-	if (copy_to_user(to + at, mq_entry_data(e), meta) ||
-	    clear_user(to + at + meta, pad))
+	if (mq_piece_put(to + at, mq_entry_data(e), meta) ||
+	    mq_piece_clear(to + at + meta, pad))
 		return -EFAULT;
 	at += meta + pad;
-	if (copy_to_user(to + at, mq_entry_payload(e), size) ||
-	    clear_user(to + at + size, ALIGN(size, 8) - size))
+	if (mq_piece_put(to + at, mq_msg_payload(mq_msg(e)), size) ||
+	    mq_piece_clear(to + at + size, ALIGN(size, 8) - size))
 		return -EFAULT;
 	return 0;
+}
+
+/* Copy what follows on the header of a record. It is laid out as the message is. */
+static unsigned long mq_record_put_rest(void __user *to, const struct mq_msg *m)
+{
+	u32 offset = mq_msg_offset(m), size = mq_msg_size(m);
+
+	if (likely(!mq_msg_borrows(m)))
+		return _copy_to_user(to + sizeof(*m), m + 1,
+				     mq_msg_padded_size(m) - sizeof(*m));
+	return mq_piece_put(to + sizeof(*m), m + 1, offset - sizeof(*m)) ?:
+	       mq_piece_put(to + offset, mq_msg_payload(m), size) ?:
+	       mq_piece_clear(to + offset + size, ALIGN(size, 8) - size);
 }
 
 /*
@@ -327,7 +409,6 @@ int mq_show_put(void __user *to, struct mq_show *s, u32 size)
  */
 int mq_record_put(void __user *to, const struct mq_entry *e)
 {
-	const struct mq_msg *m = mq_msg(e);
 	struct devmq_record r;
 	struct mq_show show;
 
@@ -336,9 +417,7 @@ int mq_record_put(void __user *to, const struct mq_entry *e)
 		return mq_show_put(to, &show, mq_entry_size(e));
 	}
 	mq_record_fill(&r, e);
-	/* A message is laid out as its record is. */
-	if (copy_to_user(to, &r, sizeof(r)) ||
-	    _copy_to_user(to + sizeof(r), m + 1, mq_msg_padded_size(m) - sizeof(*m)))
+	if (copy_to_user(to, &r, sizeof(r)) || mq_record_put_rest(to, mq_msg(e)))
 		return -EFAULT;
 	return 0;
 }

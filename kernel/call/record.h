@@ -17,6 +17,7 @@
 
 struct mq_chunk;
 struct mq_file;
+struct mq_queue;
 struct mq_text;
 
 /**
@@ -40,6 +41,7 @@ struct mq_source {
  * @e: the entry, of which only the message is used
  * @r: the header of the record
  * @x: the extra block
+ * @topic: what the message tells of the topic it was sent to, or NULL
  * @origin: the name of the queue where the message died, or NULL
  * @note: the note of its last failure or reject, or NULL
  */
@@ -47,10 +49,19 @@ struct mq_show {
 	const struct mq_entry	*e;
 	struct devmq_record	r;
 	struct devmq_extra	x;
+	struct mq_text		*topic;
 	struct mq_text		*origin;
 	struct mq_text		*note;
 };
 
+/*
+ * A message with a longer delay than this stays for long, where its memory is
+ * concerned. An instant of CLOCK_REALTIME (DEVMQ_RECORD_AT) is always longer.
+ */
+#define MQ_LONG_DELAY	NSEC_PER_SEC
+
+bool mq_record_settle_meta(const struct mq_queue *q, struct devmq_record *r,
+			   u32 *pad);
 struct mq_entry *mq_record_get(struct mq_file *f, struct mq_chunk **c,
 			       const struct mq_source *from, u64 *step);
 u64 mq_record_long_stride(const struct mq_entry *e);
@@ -86,24 +97,37 @@ static inline u32 mq_record_level(const struct devmq_record *r)
 
 /*
  * Return true if a record has nothing but the fields of mq_record_head() and
- * mq_record_level(), which the caller checks, and a payload.
+ * mq_record_level(), which the caller checks, a delay if it @may_wait, the sizes of
+ * its parts, and these.
  */
-static inline bool mq_record_is_plain(const struct devmq_record *r)
+static inline bool mq_record_is_simple(const struct devmq_record *r, bool may_wait)
 {
 	const u64 *w = (const u64 *)r;
 
 	static_assert(sizeof(*r) == 9 * sizeof(*w));
+	static_assert(offsetof(struct devmq_record, delay_ns) == 3 * 8);
 	static_assert(offsetof(struct devmq_record, failures) == 7 * 8);
 	static_assert(offsetof(struct devmq_record, priority) == 7 * 8 + 4);
-	return !(w[1] | w[2] | w[3] | w[4] | w[5] | w[6] | r->failures | w[8]);
+	static_assert(offsetof(struct devmq_record, extra_size) == 8 * 8);
+	return !(w[1] | w[2] | (may_wait ? 0 : w[3]) | w[4] | w[5] | w[6] |
+		 r->failures);
 }
 
-/* Return true if the record of the message needs an extra block. */
+/* Return the sizes of a record's parts as one number; 0: it has only a payload. */
+static inline u64 mq_record_sizes(const struct devmq_record *r)
+{
+	return ((const u64 *)r)[8];
+}
+
+/* Return true if the record of the message needs an extra block that is to be made. */
 static inline bool mq_has_extra(const struct mq_entry *e)
 {
 	const struct mq_detail *detail = mq_msg(e)->detail;
 
-	return unlikely(detail) && (detail->reason || detail->origin || detail->note);
+	/* An extra block that lies in the message says nothing of the rest. */
+	return unlikely(detail) && (detail->reason || detail->origin ||
+				    detail->note || detail->topic ||
+				    mq_msg(e)->extra_size);
 }
 
 /* Return the bytes that the record of a message takes in a buffer. */
@@ -121,6 +145,7 @@ static inline void mq_record_fill(struct devmq_record *r,
 
 	mq_sender_view_set(&known, e);
 	memcpy(r, mq_msg(e), sizeof(*r));
+	r->flags = 0;
 	r->delay_ns = 0;
 	r->ttl_ns = 0;
 	r->uid = known.uid;

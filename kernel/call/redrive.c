@@ -26,6 +26,7 @@
 #include "call/redrive.h"
 #include "memory/alloc.h"
 #include "memory/chunk.h"
+#include "memory/copy.h"
 #include "memory/entry.h"
 #include "memory/layout.h"
 #include "memory/text.h"
@@ -284,8 +285,10 @@ static int mq_redrive_move(struct mq_redrive *r, struct mq_queue *target)
 	}
 	if (e && r->moves)
 		mq_entry_move_times(e, old);
-	if (e)
+	if (e) {
 		mq_entry_move_durable(e, old);
+		mq_entry_share_topic(e, old);
+	}
 	mq_queue_add_moved(target, e ?: old, how);
 	if (e)
 		mq_entry_free(old);
@@ -373,16 +376,14 @@ static int mq_redrive_all(struct mq_redrive *r, struct devmq_redrive *a)
  */
 static struct mq_queue *mq_redrive_target(int fd, struct file **file)
 {
-	struct mq_file *f;
+	struct mq_file *f = mq_opened_get(fd, file);
 
-	*file = fget(fd);
-	if (!*file)
-		return ERR_PTR(-EBADF);
-	f = mq_file_of(*file);
-	if (!f)
-		return ERR_PTR(-EINVAL);
+	if (IS_ERR(f))
+		return ERR_CAST(f);
 	if (!(f->mode & FMODE_WRITE))
 		return ERR_PTR(-EBADF);
+	if (f->q->topic)
+		return ERR_PTR(-EINVAL);
 	return READ_ONCE(f->q->gone) ? ERR_PTR(-ENODEV) : f->q;
 }
 

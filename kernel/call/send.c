@@ -36,6 +36,8 @@
 #include "queue/persist.h"
 #include "queue/queue.h"
 #include "queue/trace.h"
+#include "topic/patience.h"
+#include "topic/publish.h"
 #include "wait/gate.h"
 #include "wait/side.h"
 #include "wait/sleep.h"
@@ -56,6 +58,18 @@ void mq_batch_init(struct mq_batch *b)
 	b->count = 0;
 	b->bytes = 0;
 	b->plain = true;
+	b->delayed = 0;
+}
+
+/* Return true if the sender set neither times for a message nor an id. */
+static bool mq_batch_is_plain(const struct mq_entry *e)
+{
+	const struct mq_detail *d = mq_msg(e)->detail;
+
+	if (unlikely(mq_msg(e)->seen))
+		return false;
+	return likely(!d) ||
+	       (d->durable && !d->when && !d->expires && e->clock == MQ_BOOTTIME);
 }
 
 void mq_batch_add(struct mq_batch *b, struct mq_entry *e)
@@ -63,7 +77,7 @@ void mq_batch_add(struct mq_batch *b, struct mq_entry *e)
 	mq_list_append(&e->list, &b->list);
 	b->count++;
 	b->bytes += mq_msg_bytes(mq_msg(e));
-	if (unlikely(mq_msg(e)->detail || mq_msg(e)->seen))
+	if (!mq_batch_is_plain(e))
 		b->plain = false;
 }
 
@@ -97,8 +111,8 @@ static u64 mq_sacrificed(const struct mq_queue *q)
  * taken; if not all, @err may say why. A duplicate is taken alone: it stays in
  * the batch, for the caller to free.
  */
-static u32 mq_send_each(struct mq_queue *q, struct mq_batch *b, u64 now,
-			struct mq_sent *sent, int *err)
+static u32 mq_send_each(struct mq_queue *q, struct mq_batch *b,
+			struct mq_instant *now, struct mq_sent *sent, int *err)
 {
 	u64 before = mq_sacrificed(q), first;
 	struct mq_entry *e, *next;
@@ -129,21 +143,56 @@ static u32 mq_send_each(struct mq_queue *q, struct mq_batch *b, u64 now,
 	return taken;
 }
 
+/*
+ * Find or make the groups of the messages, in a queue with an order. Where memory runs
+ * out, the batch ends, and those behind are freed. Return: false if it does for the
+ * first message: @err says why.
+ */
+static bool mq_send_enter(struct mq_queue *q, struct mq_batch *b, int *err)
+{
+	struct mq_entry *e = mq_order_enter(q, &b->list, err), *next;
+	LIST_HEAD(rest);
+
+	if (likely(!e))
+		return true;
+	if (list_is_first(&e->list, &b->list)) {
+		mq_lock(q);
+		mq_order_retreat_locked(q, &b->list);
+		mq_unlock(q);
+		return false;
+	}
+	list_for_each_entry_safe_from(e, next, &b->list, list) {
+		mq_batch_del(b, e);
+		list_add_tail(&e->list, &rest);
+	}
+	mq_lock(q);
+	mq_order_retreat_locked(q, &rest);
+	mq_unlock(q);
+	mq_entries_free(&rest);
+	*err = 0;
+	return true;
+}
+
 static u32 mq_send_some(struct mq_queue *q, struct mq_batch *b,
 			struct mq_sent *sent, int *err)
 {
-	u64 now = ktime_get_real_ns();
+	struct mq_instant now = { .real = ktime_get_real_ns() };
 	u32 taken;
 
+	if (unlikely(q->order) && !mq_send_enter(q, b, err))
+		return 0;
 	mq_lock(q);
-	if (likely(b->plain && mq_queue_can_add_batch_locked(q, b))) {
+	if (likely((b->plain || b->delayed == b->count) &&
+		   mq_queue_can_add_batch_locked(q, b))) {
 		taken = b->count;
-		mq_queue_add_batch_locked(q, b, now);
+		mq_queue_add_batch_locked(q, b, &now);
 		sent->last_id = q->next_id - 1;
 		sent->dup = false;
 	} else {
-		taken = mq_send_each(q, b, now, sent, err);
+		taken = mq_send_each(q, b, &now, sent, err);
 	}
+	if (unlikely(q->order))
+		mq_order_retreat_locked(q, &b->list);
 	mq_unlock(q);
 	return taken;
 }
@@ -185,20 +234,28 @@ noinline void mq_send_wake_others(struct mq_file *f)
  * mq_send - put messages in the queue, as far as there is room for them
  * @f: the producer
  * @b: the messages, in order; those that are taken leave it
+ * @turn: the sender's place in line
  * @sent: gets what became of them
  *
  * All that are taken are linked in one hold of the lock, so their ids have no
  * gap. This does not wait for room: see mq_send_wait().
  *
  * Return: how many were taken, at least one; or ENODEV, EMSGSIZE, ENOSPC,
- * EAGAIN or EINTR, if none was.
+ * EAGAIN or EINTR, if none was; for a topic also an error of mq_publish().
  */
-int mq_send(struct mq_file *f, struct mq_batch *b, struct mq_sent *sent)
+int mq_send(struct mq_file *f, struct mq_batch *b, struct mq_turn *turn,
+	    struct mq_sent *sent)
 {
 	struct mq_queue *q = f->q;
 	int err = 0;
 	u32 taken;
 
+	if (unlikely(q->topic)) {
+		sent->dup = false;
+		return mq_publish(f, b, turn, turn->hurries ?
+				  MQ_PUBLISH_QUICKLY : MQ_PUBLISH,
+				  &sent->last_id);
+	}
 	do {
 		taken = mq_send_some(q, b, sent, &err);
 		if (unlikely(!taken && mq_send_may_retry(q, err)))
@@ -224,23 +281,19 @@ static int mq_write_check(struct mq_file *f, size_t size)
 	return mq_has_due(q) || mq_can_send(q, size) ? 0 : -EAGAIN;
 }
 
-/* Send a message, or free it. Return @size or an error. */
-static ssize_t mq_write_send(struct mq_file *f, struct mq_entry *e,
-			     size_t size)
+/* Send a message, or free it. Return its id or an error. */
+static s64 mq_write_send(struct mq_file *f, struct mq_entry *e,
+			 struct mq_turn *turn)
 {
 	struct mq_sent sent;
 	struct mq_batch b;
-	int err = 0;
+	int err;
 
-	if (unlikely(f->q->order))
-		err = mq_order_prepare(f->q, e);
-	if (likely(!err)) {
-		mq_batch_init(&b);
-		mq_batch_add(&b, e);
-		err = mq_send(f, &b, &sent);
-	}
-	if (likely(err > 0 && !sent.dup))
-		return size;
+	mq_batch_init(&b);
+	mq_batch_add(&b, e);
+	err = mq_send(f, &b, turn, &sent);
+	if (likely(err > 0))
+		return sent.last_id;
 	mq_entry_free(e);
 	return err;
 }
@@ -293,6 +346,9 @@ static int mq_send_short(struct mq_file *f, u64 bytes, bool nowait,
 	/* Groups and a de-duplication id are charged apart. */
 	if (q->order || READ_ONCE(q->opt.dedup_window_ms))
 		cost += MQ_COST_BESIDE;
+	/* A topic's message needs memory for each of its copies. */
+	if (unlikely(q->topic))
+		cost += mq_patience_cost(turn);
 	if (mq_budget_exceeds_bounds(cost))
 		return -EMSGSIZE;
 	/*
@@ -318,7 +374,7 @@ static int mq_send_short(struct mq_file *f, u64 bytes, bool nowait,
 /* After an attempt, wake the next waiter if room or memory is left. */
 void mq_turn_answer(struct mq_queue *q, struct mq_turn *turn)
 {
-	mq_answer_room(&q->gate, &turn->called);
+	mq_answer_room(mq_patience_gate(turn, &q->gate), &turn->called);
 	mq_memory_answer(&turn->memory);
 }
 
@@ -327,6 +383,8 @@ void mq_turn_end(struct mq_queue *q, struct mq_turn *turn)
 {
 	mq_turn_answer(q, turn);
 	mq_wait_end(&q->gate.tx, &turn->wait);
+	if (unlikely(turn->patience))
+		mq_patience_end(turn);
 }
 
 /**
@@ -363,14 +421,17 @@ int mq_send_wait(struct mq_file *f, u64 payload, u64 meta, bool nowait, int err,
 		mq_wait_begin(&q->gate.tx, &turn->wait);
 	if (err == -EDQUOT)
 		return mq_send_short(f, payload + meta, nowait, turn);
+	if (unlikely(mq_patience_waits(turn)))
+		return mq_patience_wait(f, payload, meta, turn);
+	mq_patience_leave(turn);
 	if (mq_spin_room(&q->gate, payload + meta, &turn->called))
 		return 0;
 	return mq_wait_room(&q->gate, payload, meta, turn);
 }
 
-/* Try to write a message once. Return its bytes, or an error. */
-static ssize_t mq_write_once(struct mq_file *f, const char __user *from,
-			     size_t size)
+/* Try to send a payload once. Return the id of the message, or an error. */
+static s64 mq_payload_once(struct mq_file *f, const char __user *from, u64 size,
+			   struct mq_turn *turn)
 {
 	struct mq_entry *e;
 	int err;
@@ -382,11 +443,12 @@ static ssize_t mq_write_once(struct mq_file *f, const char __user *from,
 	if (unlikely(READ_ONCE(f->q->opt.overflow) == MQ_OVERFLOW_DROP_HEAD) &&
 	    fault_in_readable(from, size))
 		return -EFAULT;
-	e = mq_entry_new(&f->supply, size, mq_queue_kind(f->q));
+	e = mq_entry_new(&f->supply, size, mq_queue_kind(f->q),
+			 mq_shares(f->q, size));
 	if (IS_ERR(e))
 		return PTR_ERR(e);
 	if (likely(!copy_from_user(mq_entry_payload(e), from, size)))
-		return mq_write_send(f, e, size);
+		return mq_write_send(f, e, turn);
 	mq_entry_free(e);
 	return -EFAULT;
 }
@@ -402,37 +464,35 @@ ssize_t mq_write_confirm(struct mq_file *f, ssize_t ret)
 	return err ?: ret;
 }
 
-/* write(2) with framing=record, in the general case. */
-static noinline ssize_t mq_write_slow(struct mq_file *f,
-				      const char __user *from, size_t size,
-				      bool nowait)
+/* mq_send_payload() in the general case. */
+static noinline s64 mq_payload_slow(struct mq_file *f, const char __user *from,
+				    u64 size, enum mq_patient how)
 {
-	struct mq_turn turn = {};
-	ssize_t ret;
+	struct mq_turn turn = { .hurries = how == MQ_HURRIES };
+	bool nowait = how != MQ_WAITS;
+	s64 id;
 	int err;
 
-	if (!size)
-		return 0;
 	err = mq_take_role(f, FMODE_WRITE);
 	if (unlikely(err))
 		return err;
 	do {
-		ret = mq_write_once(f, from, size);
-		if (likely(ret > 0))
+		id = mq_payload_once(f, from, size, &turn);
+		if (likely(id > 0))
 			break;
-		err = mq_send_wait(f, size, 0, nowait, ret, &turn);
+		err = mq_send_wait(f, size, 0, nowait, id, &turn);
 		if (err)
-			ret = err;
+			id = err;
 	} while (!err);
 	mq_turn_end(f->q, &turn);
-	return f->sync ? mq_write_confirm(f, ret) : ret;
+	return id;
 }
 
 /*
  * Allocate a plain message with a payload of @size bytes. Return NULL if there
  * is no quick way, as at the first write of a file, which is no producer yet.
  */
-static struct mq_entry *mq_plain_alloc(struct mq_file *f, u32 size)
+static __always_inline struct mq_entry *mq_plain_alloc(struct mq_file *f, u32 size)
 {
 	struct mq_entry *e;
 
@@ -446,20 +506,23 @@ static struct mq_entry *mq_plain_alloc(struct mq_file *f, u32 size)
 }
 
 /*
- * Link a plain message, if the queue is plain and has room. Return true if it
- * was linked.
+ * Link a plain message, if the queue is plain and has room. Return its id, or 0
+ * if it was not linked.
  */
-static bool mq_plain_add(struct mq_queue *q, struct mq_entry *e, u32 size)
+static __always_inline u64 mq_plain_add(struct mq_queue *q, struct mq_entry *e,
+					u32 size)
 {
 	struct mq_msg *m = mq_msg(e);
+	u64 id;
 
 	m->time_ns = ktime_get_real_ns();
 	spin_lock(&q->lock);
 	if (unlikely(!q->plain || q->timed || !mq_queue_fits(q, 1, size))) {
 		spin_unlock(&q->lock);
-		return false;
+		return 0;
 	}
-	m->id = q->next_id++;
+	id = q->next_id++;
+	m->id = id;
 	m->since = mq_ticks();
 	m->state = DEVMQ_STATE_READY;
 	mq_list_append(&e->all, &q->all);
@@ -474,7 +537,114 @@ static bool mq_plain_add(struct mq_queue *q, struct mq_entry *e, u32 size)
 	trace_mq_send(q, e);
 	mq_check_locked(q);
 	spin_unlock(&q->lock);
-	return true;
+	return id;
+}
+
+/*
+ * Send a plain message. Return its id, or EFAULT; or 0 if there is no quick way:
+ * then nothing was done.
+ */
+static __always_inline s64 mq_payload_quick(struct mq_file *f,
+					    const char __user *from, u64 size)
+{
+	struct mq_queue *q = f->q;
+	struct mq_entry *e = NULL;
+	u64 id;
+
+	if (likely(size && size <= READ_ONCE(q->plain_size)))
+		e = mq_plain_alloc(f, size);
+	if (unlikely(!e))
+		return 0;
+	if (unlikely(!mq_entry_copy_from_user(e, from, size))) {
+		mq_entry_free(e);
+		return -EFAULT;
+	}
+	id = mq_plain_add(q, e, size);
+	if (unlikely(!id)) {
+		mq_entry_free(e);
+		return 0;
+	}
+	mq_wake_readers(&q->gate, 1);
+	if (unlikely(atomic_read(&q->gate.blocked)))
+		mq_send_wake_others(f);
+	return id;
+}
+
+/**
+ * mq_send_payload - send a message that has nothing but a payload
+ * @f: the producer
+ * @from: the payload
+ * @size: its bytes
+ * @how: whether to wait for room
+ *
+ * Return: the id of the message, or an error of mq_send() or mq_send_wait().
+ */
+s64 mq_send_payload(struct mq_file *f, const char __user *from, u64 size,
+		    enum mq_patient how)
+{
+	return mq_payload_quick(f, from, size) ?:
+	       mq_payload_slow(f, from, size, how);
+}
+
+/**
+ * mq_send_quick - SEND of a payload, if there is a quick way
+ * @f: the open file
+ * @a: the argument; that its results can be written is seen to before anything is sent
+ *
+ * Return: 1, and the results are written; EFAULT; or 0: nothing was done, and the
+ * general way says why.
+ */
+int mq_send_quick(struct mq_file *f, struct devmq_send __user *a)
+{
+	u32 known, flags, result;
+	u64 from, size, last;
+	s64 id;
+
+	if (!user_access_begin(a, sizeof(*a)))
+		return 0;
+	unsafe_get_user(known, &a->size, fault);
+	unsafe_get_user(flags, &a->flags, fault);
+	unsafe_get_user(from, &a->records, fault);
+	unsafe_get_user(size, &a->records_size, fault);
+	unsafe_get_user(result, &a->result, fault);
+	unsafe_get_user(last, &a->last_id, fault);
+	unsafe_put_user(known, &a->size, fault);
+	unsafe_put_user(last, &a->last_id, fault);
+	user_access_end();
+	if (known != sizeof(*a) || flags != DEVMQ_SEND_PAYLOAD || result ||
+	    !(READ_ONCE(f->roles) & FMODE_WRITE))
+		return 0;
+	id = mq_payload_quick(f, u64_to_user_ptr(from), size);
+	if (unlikely(id <= 0))
+		return id;
+	if (!user_access_begin(a, sizeof(*a)))
+		return -EFAULT;
+	unsafe_put_user(1, &a->count, unwritten);
+	unsafe_put_user(id, &a->first_id, unwritten);
+	unsafe_put_user(id, &a->last_id, unwritten);
+	user_access_end();
+	return 1;
+fault:
+	user_access_end();
+	return 0;
+unwritten:
+	user_access_end();
+	return -EFAULT;
+}
+
+/* write(2) with framing=record, in the general case. */
+static noinline ssize_t mq_write_slow(struct mq_file *f,
+				      const char __user *from, size_t size,
+				      bool nowait)
+{
+	s64 id;
+
+	if (!size)
+		return 0;
+	id = mq_payload_slow(f, from, size, nowait ? MQ_NOWAIT : MQ_WAITS);
+	if (unlikely(id < 0))
+		return id;
+	return f->sync ? mq_write_confirm(f, size) : size;
 }
 
 /* write(2) with framing=record: send one message, whole or not at all. */
@@ -482,35 +652,20 @@ ssize_t mq_write(struct file *file, const char __user *from, size_t size,
 		 loff_t *pos)
 {
 	struct mq_file *f = file->private_data;
-	struct mq_queue *q = f->q;
-	struct mq_entry *e = NULL;
+	s64 id = mq_payload_quick(f, from, size);
 
-	if (likely(size && size <= READ_ONCE(q->plain_size)))
-		e = mq_plain_alloc(f, size);
-	if (unlikely(!e))
-		return mq_write_slow(f, from, size, file->f_flags & O_NONBLOCK);
-	if (unlikely(!mq_entry_copy_from_user(e, from, size))) {
-		mq_entry_free(e);
-		return -EFAULT;
-	}
-	if (unlikely(!mq_plain_add(q, e, size))) {
-		mq_entry_free(e);
-		return mq_write_slow(f, from, size,
-				     file->f_flags & O_NONBLOCK);
-	}
-	mq_wake_readers(&q->gate, 1);
-	if (unlikely(atomic_read(&q->gate.blocked)))
-		mq_send_wake_others(f);
-	return size;
+	if (likely(id))
+		return likely(id > 0) ? size : id;
+	return mq_write_slow(f, from, size, file->f_flags & O_NONBLOCK);
 }
 
-/* As mq_write_once(), from an iterator. If it fails, rewind the iterator. */
-static ssize_t mq_write_iter_once(struct mq_file *f, struct iov_iter *from,
-				  size_t size)
+/* As mq_payload_once(), from an iterator. If it fails, rewind the iterator. */
+static s64 mq_write_iter_once(struct mq_file *f, struct iov_iter *from,
+			      size_t size, struct mq_turn *turn)
 {
 	struct iov_iter begin = *from;
 	struct mq_entry *e;
-	ssize_t ret;
+	s64 ret;
 
 	ret = mq_write_check(f, size);
 	if (unlikely(ret))
@@ -518,11 +673,12 @@ static ssize_t mq_write_iter_once(struct mq_file *f, struct iov_iter *from,
 	if (READ_ONCE(f->q->opt.overflow) == MQ_OVERFLOW_DROP_HEAD &&
 	    fault_in_iov_iter_readable(from, size))
 		return -EFAULT;
-	e = mq_entry_new(&f->supply, size, mq_queue_kind(f->q));
+	e = mq_entry_new(&f->supply, size, mq_queue_kind(f->q),
+			 mq_shares(f->q, size));
 	if (IS_ERR(e))
 		return PTR_ERR(e);
 	if (likely(copy_from_iter_full(mq_entry_payload(e), size, from))) {
-		ret = mq_write_send(f, e, size);
+		ret = mq_write_send(f, e, turn);
 	} else {
 		mq_entry_free(e);
 		ret = -EFAULT;
@@ -538,8 +694,8 @@ ssize_t mq_write_iter(struct mq_file *f, struct kiocb *iocb,
 {
 	bool nowait = mq_iocb_nowait(iocb);
 	size_t size = iov_iter_count(from);
-	struct mq_turn turn = {};
-	ssize_t ret;
+	struct mq_turn turn = { .hurries = mq_iocb_hurries(iocb) };
+	s64 id;
 	int err;
 
 	if (!size)
@@ -548,13 +704,13 @@ ssize_t mq_write_iter(struct mq_file *f, struct kiocb *iocb,
 	if (unlikely(err))
 		return err;
 	do {
-		ret = mq_write_iter_once(f, from, size);
-		if (likely(ret > 0))
+		id = mq_write_iter_once(f, from, size, &turn);
+		if (likely(id > 0))
 			break;
-		err = mq_send_wait(f, size, 0, nowait, ret, &turn);
+		err = mq_send_wait(f, size, 0, nowait, id, &turn);
 		if (err)
-			ret = err;
+			id = err;
 	} while (!err);
 	mq_turn_end(f->q, &turn);
-	return ret;
+	return likely(id > 0) ? size : id;
 }

@@ -7,6 +7,7 @@
 #include <linux/types.h>
 #include <linux/uio.h>
 
+struct devmq_send;
 struct file;
 struct mq_batch;
 struct mq_entry;
@@ -25,16 +26,28 @@ struct mq_sent {
 	bool	dup;
 };
 
+/**
+ * enum mq_patient - whether a sender waits for room
+ * @MQ_WAITS: it does
+ * @MQ_NOWAIT: it does not
+ * @MQ_HURRIES: nor does it sleep for anything else
+ */
+enum mq_patient { MQ_WAITS, MQ_NOWAIT, MQ_HURRIES };
+
 void mq_batch_init(struct mq_batch *b);
 void mq_batch_add(struct mq_batch *b, struct mq_entry *e);
 bool mq_send_may_retry(const struct mq_queue *q, int err);
 int mq_send_prepare_retry(struct mq_queue *q);
 void mq_send_wake_others(struct mq_file *f);
-int mq_send(struct mq_file *f, struct mq_batch *b, struct mq_sent *sent);
+int mq_send(struct mq_file *f, struct mq_batch *b, struct mq_turn *turn,
+	    struct mq_sent *sent);
 void mq_turn_answer(struct mq_queue *q, struct mq_turn *turn);
 void mq_turn_end(struct mq_queue *q, struct mq_turn *turn);
 int mq_send_wait(struct mq_file *f, u64 payload, u64 meta, bool nowait, int err,
 		 struct mq_turn *turn);
+s64 mq_send_payload(struct mq_file *f, const char __user *from, u64 size,
+		    enum mq_patient how);
+int mq_send_quick(struct mq_file *f, struct devmq_send __user *a);
 ssize_t mq_write(struct file *file, const char __user *from, size_t size,
 		 loff_t *pos);
 ssize_t mq_write_confirm(struct mq_file *f, ssize_t ret);

@@ -23,9 +23,6 @@
 #include "queue/queue.h"
 #include "wait/wake.h"
 
-/* The most deliveries of a range that are settled in one hold of the lock. */
-#define MQ_SETTLE_PORTION	256
-
 /* Check a settlement. @last_action: the last of enum devmq_action to allow. */
 int mq_settlement_check(const struct devmq_settlement *s, u32 last_action)
 {
@@ -118,8 +115,8 @@ static u32 mq_settle_portion(struct mq_file *f, struct devmq_settlement *s,
  * killed stops: what it has not settled is still held, and its last close
  * returns it.
  */
-static void mq_settle_range(struct mq_file *f, struct devmq_settlement *s,
-			    struct mq_text *note)
+void mq_settle_range(struct mq_file *f, struct devmq_settlement *s,
+		     struct mq_text *note)
 {
 	struct mq_queue *q = f->q;
 	struct mq_detail *detail = NULL;
@@ -145,8 +142,10 @@ static void mq_settle_range(struct mq_file *f, struct devmq_settlement *s,
 		if (!list_empty(&acked))
 			mq_entries_free_plain(&acked, rare);
 		s->settled += n;
+		if (likely(!more))
+			break;
 		mq_lock_pause();
-		if (more && !detail)
+		if (!detail)
 			detail = mq_detail_alloc();
 	}
 	mq_detail_free(detail);
@@ -181,6 +180,7 @@ static void mq_settle_one(struct mq_file *f, struct devmq_settlement *s)
  * than this, it needs none of the module's budget.
  */
 #define MQ_SETTLEMENTS	64
+static_assert(MQ_SETTLEMENTS * sizeof(struct devmq_settlement) <= PAGE_SIZE);
 
 /* How many settlements have room on the stack. */
 #define MQ_SETTLEMENTS_FEW	4
@@ -210,7 +210,10 @@ mq_settlements_user(const struct mq_settlements *c)
 	return all + c->first;
 }
 
-/* Read the settlements from @first on, unless they were read last. */
+/*
+ * Read the settlements from @first on, unless they were read last. This and the
+ * next function skip the hardened usercopy check, as @max bounds what they copy.
+ */
 static int mq_settlements_read(struct mq_settlements *c, u32 first)
 {
 	u32 n = min(c->ioc->arg.settle.count - first, c->max);
@@ -219,15 +222,15 @@ static int mq_settlements_read(struct mq_settlements *c, u32 first)
 		return 0;
 	c->first = first;
 	c->count = n;
-	return copy_from_user(c->s, mq_settlements_user(c), n * sizeof(*c->s)) ?
+	return _copy_from_user(c->s, mq_settlements_user(c), n * sizeof(*c->s)) ?
 	       -EFAULT : 0;
 }
 
 /* Write the settlements in @c->s back to the user, with their results. */
 static int mq_settlements_write(struct mq_settlements *c)
 {
-	return copy_to_user(mq_settlements_user(c), c->s,
-			    c->count * sizeof(*c->s)) ? -EFAULT : 0;
+	return _copy_to_user(mq_settlements_user(c), c->s,
+			     c->count * sizeof(*c->s)) ? -EFAULT : 0;
 }
 
 /*
@@ -243,11 +246,14 @@ static int mq_settlements_check(struct mq_settlements *c)
 		err = mq_settlements_read(c, first);
 		for (i = 0; !err && i < c->count; i++) {
 			err = mq_settlement_check(&c->s[i], DEVMQ_ACTION_DEFER);
-			if (!err && fault_in_readable(u64_to_user_ptr(c->s[i].note),
-						      c->s[i].note_size))
+			if (!err && c->s[i].note_size &&
+			    fault_in_readable(u64_to_user_ptr(c->s[i].note),
+					      c->s[i].note_size))
 				err = -EFAULT;
 		}
-		err = err ?: mq_settlements_write(c);
+		if (!err && !mq_probe_user(c->s, mq_settlements_user(c),
+					   c->count * sizeof(*c->s)))
+			err = -EFAULT;
 		first += c->count;
 		cond_resched();
 	} while (!err && first < c->ioc->arg.settle.count && !mq_dying());
@@ -281,7 +287,7 @@ static int mq_settlements_carry_out(struct mq_settlements *c)
 
 int mq_ioc_settle(struct mq_ioc *ioc)
 {
-	struct devmq_settlement few[MQ_SETTLEMENTS_FEW];
+	struct devmq_settlement few[MQ_SETTLEMENTS_FEW] __uninitialized;
 	struct devmq_settle *a = &ioc->arg.settle;
 	struct mq_settlements c = { .ioc = ioc, .s = few, .max = ARRAY_SIZE(few) };
 	int err;

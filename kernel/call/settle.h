@@ -6,11 +6,17 @@
 #include <linux/types.h>
 #include <linux/devmq.h>
 
+struct mq_file;
 struct mq_ioc;
 struct mq_text;
 
+/* The most deliveries of a range that are settled in one hold of the lock. */
+#define MQ_SETTLE_PORTION	256
+
 int mq_settlement_check(const struct devmq_settlement *s, u32 last_action);
 struct mq_text *mq_settlement_note(const struct devmq_settlement *s);
+void mq_settle_range(struct mq_file *f, struct devmq_settlement *s,
+		     struct mq_text *note);
 int mq_ioc_settle(struct mq_ioc *ioc);
 int mq_ioc_consumer(struct mq_ioc *ioc);
 

@@ -17,7 +17,12 @@
 #include "device/journals.h"
 #include "device/option.h"
 #include "device/registry.h"
+#include "queue/names.h"
 #include "queue/options.h"
+#include "queue/queue.h"
+#include "topic/binding.h"
+#include "topic/catchup.h"
+#include "topic/filter.h"
 
 /* The longest command. A command with all options is a fraction of it. */
 #define MQ_COMMAND_MAX	4096
@@ -126,6 +131,24 @@ static int mq_take_option(struct mq_control *c, char *word,
 	return 0;
 }
 
+/* Check that the options that were given are for what is created. */
+static int mq_check_type(struct mq_control *c, const struct mq_options *opt,
+			 u64 seen)
+{
+	bool topic = opt->type == MQ_TYPE_TOPIC;
+	unsigned int i;
+
+	for (i = 0; i < mq_option_count; i++)
+		if (seen & BIT_ULL(i) &&
+		    !mq_option_is_for(&mq_option_table[i], topic))
+			return mq_refuse(c, -EINVAL,
+				       "option '%s' is for %s, and this is a %s",
+				       mq_option_table[i].name,
+				       topic ? "queues" : "topics",
+				       topic ? "topic" : "queue");
+	return 0;
+}
+
 /*
  * Return what an error of mq_queue_create() says about the dead-letter queue, or
  * NULL.
@@ -138,7 +161,26 @@ static const char *mq_dead_letter_why(int err)
 	case -ELOOP:
 		return "the dead would go round in a circle";
 	case -EINVAL:
-		return "it has order=key or fairness, so it cannot take the dead";
+		return "it is a topic, or has order=key or fairness, so it cannot take the dead";
+	case -EXDEV:
+		return "it is not in the same journal";
+	default:
+		return NULL;
+	}
+}
+
+/* The same about the alternate of a topic. */
+static const char *mq_alternate_why(int err)
+{
+	switch (err) {
+	case -ENOENT:
+		return "no such queue or topic";
+	case -ELOOP:
+		return "messages would go round in a circle, or pass more than 8 topics";
+	case -E2BIG:
+		return "a message would pass more than 64 topics";
+	case -EINVAL:
+		return "its max_message_size, max_bytes or allow_empty is less than the topic's";
 	case -EXDEV:
 		return "it is not in the same journal";
 	default:
@@ -182,6 +224,10 @@ static int mq_create_fail(struct mq_control *c, int err, const char *name,
 			       name);
 	if (err == -ENXIO)
 		return mq_refuse(c, err, "/dev/mq/%s could not be made", name);
+	if (opt->type == MQ_TYPE_TOPIC && opt->alternate[0] &&
+	    mq_alternate_why(err))
+		return mq_refuse(c, err, "alternate=%s: %s", opt->alternate,
+			       mq_alternate_why(err));
 	if (opt->dead_letter[0] && mq_dead_letter_why(err))
 		return mq_refuse(c, err, "dead_letter=%s: %s", opt->dead_letter,
 			       mq_dead_letter_why(err));
@@ -206,7 +252,7 @@ static int mq_command_create(struct mq_control *c, char *rest)
 		if (err)
 			return err;
 	}
-	err = mq_check_owner(c, &opt);
+	err = mq_check_type(c, &opt, seen) ?: mq_check_owner(c, &opt);
 	if (err)
 		return err;
 	if (opt.overflow == MQ_OVERFLOW_DEAD_LETTER && !opt.dead_letter[0])
@@ -240,13 +286,159 @@ static int mq_command_remove(struct mq_control *c, char *rest)
 		return mq_refuse(c, err, "queue '%s' does not exist", name);
 	if (err == -EBUSY)
 		return mq_refuse(c, err,
-			       "queue '%s' is the dead_letter of others; 'force' takes it from them",
+			       "queue '%s' is the dead_letter or alternate of others; 'force' takes it from them",
 			       name);
 	if (err)
 		return mq_refuse(c, err,
 			       "queue '%s' stores messages; 'force' drops them",
 			       name);
 	return 0;
+}
+
+/* Take a word start=... of a command. Return 0, or what mq_refuse() says. */
+static int mq_take_start(struct mq_control *c, const char *word,
+			 struct mq_start *s)
+{
+	int err = s->given ? -EINVAL : mq_start_parse(word, s);
+
+	if (!err)
+		return 0;
+	return mq_refuse(c, err,
+			 "'%.80s': start= is earliest, latest, id:N or time:SECONDS, once",
+			 word);
+}
+
+/*
+ * Make a filter of the rest of a command, where one word may be for @s, which is
+ * NULL when unbinding. Return the filter, or an ERR_PTR.
+ */
+static struct mq_filter *mq_take_filter(struct mq_control *c, char *rest,
+					struct mq_start *s)
+{
+	const char *words[DEVMQ_FILTER_TERMS];
+	struct mq_filter_fault fault;
+	struct mq_filter *f;
+	unsigned int n = 0;
+	char *word;
+
+	while ((word = mq_word(&rest))) {
+		if (s && mq_start_is(word)) {
+			int err = mq_take_start(c, word, s);
+
+			if (err)
+				return ERR_PTR(err);
+			continue;
+		}
+		if (n == ARRAY_SIZE(words))
+			break;
+		words[n++] = word;
+	}
+	if (word)
+		return ERR_PTR(mq_refuse(c, -E2BIG,
+				       "a filter has at most 17 words"));
+	f = mq_filter_make(words, n, &fault);
+	if (f == ERR_PTR(-ENOMEM))
+		mq_refuse(c, -ENOMEM, "there is no memory for the filter");
+	else if (IS_ERR(f))
+		mq_refuse(c, PTR_ERR(f), "'%.80s': %s", words[fault.word],
+			  fault.what);
+	return f;
+}
+
+/* Note why something could not be bound. Return @err. */
+static int mq_bind_fail(struct mq_control *c, int err, const char *topic,
+			const char *name, const char *why)
+{
+	if (err == -EEXIST)
+		return mq_refuse(c, err, "'%s' is bound to '%s' like that already",
+			       name, topic);
+	if (err == -EDQUOT)
+		why = "max_total_bytes or max_user_bytes leave no memory for it";
+	if (why)
+		return mq_refuse(c, err, "'%s': %s", name, why);
+	return mq_refuse(c, err, "'%s' cannot be bound: error %d", name, -err);
+}
+
+/*
+ * Bind, or without @s unbind, under mq_registry_lock. @f is taken over. If that
+ * succeeds, @both get the topic and the other one, with references.
+ */
+static int mq_command_link(struct mq_control *c, const char *topic,
+			   const char *name, const struct mq_start *s,
+			   struct mq_filter *f, struct mq_queue **both)
+{
+	struct mq_queue *q = mq_find(topic), *target = mq_find(name);
+	const char *why = NULL;
+	u64 n = 0;
+	int err;
+
+	if (!q || !target) {
+		mq_filter_free(f);
+		return mq_refuse(c, -ENOENT, "'%s' does not exist",
+			       q ? name : topic);
+	}
+	if (!q->topic) {
+		mq_filter_free(f);
+		return mq_refuse(c, -EINVAL, "'%s' is no topic", topic);
+	}
+	if (!s) {
+		err = mq_unbind(q, target, f, &n);
+		mq_filter_free(f);
+		if (err)
+			return mq_refuse(c, err, "there is no such binding of '%s' to '%s'",
+					 name, topic);
+	} else {
+		err = mq_bind(q, target, f, s, &n, &why);
+		if (err)
+			return mq_bind_fail(c, err, topic, name, why);
+	}
+	get_device(&q->dev);
+	get_device(&target->dev);
+	both[0] = q;
+	both[1] = target;
+	return 0;
+}
+
+/* Wait until a binding, or that it is gone, is on stable storage. */
+static int mq_command_confirm(struct mq_control *c, struct mq_queue **both)
+{
+	int err = mq_bind_confirm(both[0], both[1]);
+
+	if (err)
+		mq_refuse(c, err, err == -EINTR ?
+			  "it is done, but a signal came before that was on stable storage" :
+			  "it is done, but the journal has failed");
+	mq_queue_put(both[0]);
+	mq_queue_put(both[1]);
+	return err;
+}
+
+static int mq_command_bind(struct mq_control *c, char *rest, bool bind)
+{
+	char *topic = mq_word(&rest);
+	char *name = mq_word(&rest);
+	struct mq_start start = {}, *s = bind ? &start : NULL;
+	struct mq_filter *f = NULL;
+	struct mq_queue *both[2];
+	int err;
+
+	err = mq_check_name(c, topic) ?: mq_check_name(c, name);
+	if (err)
+		return err;
+	if (rest)
+		rest = skip_spaces(rest);
+	if (bind || (rest && *rest)) {
+		f = mq_take_filter(c, rest, s);
+		if (IS_ERR(f))
+			return PTR_ERR(f);
+	}
+	if (mutex_lock_killable(&mq_registry_lock)) {
+		mq_filter_free(f);
+		return mq_refuse(c, -EINTR, "a signal came");
+	}
+	err = mq_command_link(c, topic, name, s, f, both);
+	mutex_unlock(&mq_registry_lock);
+	return err ?: mq_command_confirm(c, both);
 }
 
 static int mq_command(struct mq_control *c, char *line)
@@ -259,8 +451,12 @@ static int mq_command(struct mq_control *c, char *line)
 		return mq_command_create(c, line);
 	if (!strcmp(verb, "remove"))
 		return mq_command_remove(c, line);
+	if (!strcmp(verb, "bind"))
+		return mq_command_bind(c, line, true);
+	if (!strcmp(verb, "unbind"))
+		return mq_command_bind(c, line, false);
 	return mq_refuse(c, -EINVAL,
-		       "unknown command '%.80s': create and remove are known",
+		       "unknown command '%.80s': create, remove, bind and unbind are known",
 		       verb);
 }
 

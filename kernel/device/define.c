@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a queue is, as its journal has it: its name, its owner, and the options
- * that differ from their defaults, as words of the option table.
+ * What a queue or a topic is, as its journal has it: its name, its owner, the
+ * options that differ from their defaults, as words of the option table, and the
+ * bindings that lead to it.
  */
 #include <linux/cred.h>
 #include <linux/string.h>
@@ -14,12 +15,16 @@
 #include "queue/persist.h"
 #include "queue/options.h"
 #include "queue/queue.h"
+#include "queue/subscribe.h"
 
-/* Return whether an option is in the words: others have members of their own. */
-static bool mq_define_has(const struct mq_option *o)
+/*
+ * Return whether an option is in the words, of a queue or of a topic: others have
+ * members of their own.
+ */
+static bool mq_define_has(const struct mq_option *o, bool topic)
 {
-	return o->kind != MQ_JOURNAL && o->kind != MQ_CREATOR &&
-	       !mq_option_is(o, mode);
+	return mq_option_is_for(o, topic) && o->kind != MQ_JOURNAL &&
+	       o->kind != MQ_CREATOR && !mq_option_is(o, mode);
 }
 
 /* Return whether an option has its default value. */
@@ -34,7 +39,7 @@ static bool mq_define_is_default(const struct mq_option *o,
 static void mq_define_write(struct mq_feed *f, struct mq_j_queue *r)
 {
 	struct mq_queue *q = container_of(f, struct mq_queue, feed);
-	size_t room = MQ_DEFINITION_MAX - sizeof(*r), n = 0, name;
+	size_t room = MQ_DEFINITION_MAX - MQ_DEFINITION_BINDINGS - sizeof(*r), n = 0, name;
 	char *to = (char *)(r + 1);
 	unsigned int i;
 
@@ -46,17 +51,19 @@ static void mq_define_write(struct mq_feed *f, struct mq_j_queue *r)
 	for (i = 0; i < mq_option_count; i++) {
 		const struct mq_option *o = &mq_option_table[i];
 
-		if (!mq_define_has(o) || mq_define_is_default(o, &q->opt))
+		if (!mq_define_has(o, q->topic) ||
+		    mq_define_is_default(o, &q->opt))
 			continue;
 		n += scnprintf(to + n, room - n, "%s%s=", n ? " " : "", o->name);
 		n += mq_option_text(o, &q->opt, to + n, room - n);
 	}
+	r->name_size = cpu_to_le16(name);
+	r->options_size = cpu_to_le16(n);
+	mq_subscriptions_write_locked(q, r);
 	spin_unlock(&q->lock);
 	r->uid = cpu_to_le32(from_kuid(&init_user_ns, q->node_uid));
 	r->gid = cpu_to_le32(from_kgid(&init_user_ns, q->node_gid));
 	r->mode = cpu_to_le32(q->opt.mode);
-	r->name_size = cpu_to_le16(name);
-	r->options_size = cpu_to_le16(n);
 }
 
 const struct mq_feed_ops mq_journal_ops = {
@@ -77,7 +84,7 @@ const struct mq_feed_ops mq_journal_ops = {
 	.put		= mq_persist_put,
 };
 
-/* Set one option from its word. Return 0 or EINVAL. */
+/* Set one option from its word; that for the type is the first. Return 0 or EINVAL. */
 static int mq_define_word(char *word, struct mq_options *opt)
 {
 	char *text = strchr(word, '=');
@@ -88,7 +95,7 @@ static int mq_define_word(char *word, struct mq_options *opt)
 		return -EINVAL;
 	*text++ = '\0';
 	o = mq_option_find(word);
-	if (!o || !mq_define_has(o))
+	if (!o || !mq_define_has(o, opt->type == MQ_TYPE_TOPIC))
 		return -EINVAL;
 	if (mq_option_is_name(o))
 		return strscpy(mq_option_name(o, opt), text,

@@ -17,6 +17,7 @@
 #include "call/owner.h"
 #include "call/park.h"
 #include "call/receive.h"
+#include "call/replay.h"
 #include "call/return.h"
 #include "call/send.h"
 #include "device/file.h"
@@ -30,6 +31,7 @@
 #include "memory/payer.h"
 #include "memory/shortage.h"
 #include "memory/supply.h"
+#include "memory/text.h"
 #include "queue/clock.h"
 #include "queue/delivery.h"
 #include "queue/held.h"
@@ -39,12 +41,15 @@
 #include "queue/openfile.h"
 #include "queue/persist.h"
 #include "queue/options.h"
+#include "queue/position.h"
 #include "queue/queue.h"
 #include "queue/walk.h"
+#include "topic/fanout.h"
 #include "wait/pollers.h"
 #include "wait/wake.h"
 
 static const struct file_operations mq_line_fops;
+static const struct file_operations mq_topic_fops;
 
 /* Return the bytes that an open file is charged. */
 static unsigned long mq_file_bytes(void)
@@ -116,6 +121,21 @@ static struct mq_file *mq_file_new(struct mq_queue *q, struct file *file)
 	return f;
 }
 
+/*
+ * As stream_open(), but that an open file of a topic has a position that lseek(2)
+ * moves.
+ */
+static int mq_topic_open(struct file *file)
+{
+	struct mq_file *f = file->private_data;
+
+	file->f_op = &mq_topic_fops;
+	file->f_mode &= ~(FMODE_PREAD | FMODE_PWRITE | FMODE_ATOMIC_POS);
+	mq_replay_open(f);
+	file->f_pos = f->position;
+	return 0;
+}
+
 static int mq_file_open(struct inode *inode, struct file *file)
 {
 	struct mq_queue *q;
@@ -137,9 +157,12 @@ static int mq_file_open(struct inode *inode, struct file *file)
 	if (err)
 		goto out_free;
 	file->private_data = f;
-	if (q->opt.framing == MQ_FRAMING_LINE)
-		file->f_op = &mq_line_fops;	/* has the same owner */
+	/* These have the same owner. */
 	file->f_mode |= FMODE_NOWAIT;
+	if (q->topic)
+		return mq_topic_open(file);
+	if (q->opt.framing == MQ_FRAMING_LINE)
+		file->f_op = &mq_line_fops;
 	return stream_open(inode, file);
 
 out_free:
@@ -166,6 +189,7 @@ static int mq_file_release(struct inode *inode, struct file *file)
 	if (f->mode)
 		mq_reap(q, true);
 	mq_supply_exit(&f->supply);
+	mq_fanout_free(f->fanout);
 	mq_file_free(f);
 	mq_queue_put(q);
 	return 0;
@@ -174,6 +198,25 @@ static int mq_file_release(struct inode *inode, struct file *file)
 static ssize_t mq_file_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
 	return mq_read_iter(iocb->ki_filp->private_data, iocb, to);
+}
+
+/* The position is the open file's own; the one in @iocb is only shown. */
+static ssize_t mq_topic_read_iter(struct kiocb *iocb, struct iov_iter *to)
+{
+	struct mq_file *f = iocb->ki_filp->private_data;
+	ssize_t ret = mq_replay_read(f, iocb, to);
+
+	iocb->ki_pos = READ_ONCE(f->position);
+	return ret;
+}
+
+static loff_t mq_topic_llseek(struct file *file, loff_t offset, int whence)
+{
+	loff_t to = mq_replay_seek(file->private_data, offset, whence);
+
+	if (to >= 0)
+		file->f_pos = to;
+	return to;
 }
 
 static ssize_t mq_file_write_iter(struct kiocb *iocb, struct iov_iter *from)
@@ -314,6 +357,19 @@ static bool mq_poll_receive(struct mq_file *f, const poll_table *wait)
 	return false;
 }
 
+/*
+ * Return what the poll of a topic says besides output: nothing if the topic
+ * retains nothing, and an overtaken reader is told of it as by /dev/kmsg.
+ */
+static __poll_t mq_topic_events(const struct mq_file *f, __poll_t events)
+{
+	if (!(f->mode & FMODE_READ))
+		return events;
+	if (!mq_retain_active(f->q))
+		return events & ~(EPOLLIN | EPOLLRDNORM);
+	return mq_retain_passed(f) ? events | EPOLLERR | EPOLLPRI : events;
+}
+
 static __poll_t mq_file_poll(struct file *file, poll_table *wait)
 {
 	struct mq_file *f = file->private_data;
@@ -329,8 +385,12 @@ static __poll_t mq_file_poll(struct file *file, poll_table *wait)
 		mq_lock_current(q);
 		mq_unlock(q);
 	}
+	/* A poller may not look again once others have taken what is ready. */
+	mq_timers_ask(q);
 	if (f->mode & FMODE_READ && mq_poll_receive(f, wait))
 		events |= EPOLLIN | EPOLLRDNORM;
+	if (unlikely(q->topic))
+		events = mq_topic_events(f, events);
 	if (mq_poll_wants(f, wait, FMODE_WRITE) && mq_poll_room(f))
 		events |= EPOLLOUT | EPOLLWRNORM;
 	if (READ_ONCE(q->gone))
@@ -365,6 +425,7 @@ static void mq_show_fdinfo(struct seq_file *m, struct file *file)
 	struct mq_file *f = file->private_data;
 	u64 held, last_id, lease_ns;
 	u32 ack, prefetch, parked;
+	struct mq_text *full;
 	fmode_t roles;
 
 	spin_lock(&f->q->lock);
@@ -375,6 +436,7 @@ static void mq_show_fdinfo(struct seq_file *m, struct file *file)
 	held = f->held_count;
 	last_id = f->last_id;
 	parked = f->parked_count;
+	full = mq_text_get(f->full);
 	spin_unlock(&f->q->lock);
 	seq_printf(m, "mq-roles:\t%s\n", mq_role_names(roles));
 	seq_printf(m, "mq-mode:\t%s\n",
@@ -384,6 +446,11 @@ static void mq_show_fdinfo(struct seq_file *m, struct file *file)
 	seq_printf(m, "mq-held:\t%llu\n", held);
 	seq_printf(m, "mq-last-id:\t%llu\n", last_id);
 	seq_printf(m, "mq-parked:\t%u\n", parked);
+	if (f->q->topic)
+		seq_printf(m, "mq-position:\t%llu\n", READ_ONCE(f->position));
+	if (full)
+		seq_printf(m, "mq-full:\t%.*s\n", full->size, full->text);
+	mq_text_put(full);
 }
 
 /* The operations of all open files of queues. */
@@ -391,7 +458,6 @@ static void mq_show_fdinfo(struct seq_file *m, struct file *file)
 	.owner		= THIS_MODULE,					\
 	.open		= mq_file_open,					\
 	.release	= mq_file_release,					\
-	.read_iter	= mq_file_read_iter,				\
 	.write_iter	= mq_file_write_iter,				\
 	.splice_read	= copy_splice_read,				\
 	.splice_write	= iter_file_splice_write,			\
@@ -408,13 +474,23 @@ static void mq_show_fdinfo(struct seq_file *m, struct file *file)
  */
 const struct file_operations mq_fops = {
 	MQ_FOPS,
+	.read_iter	= mq_file_read_iter,
 	.read		= mq_read,
 	.write		= mq_write,
 };
 
-static const struct file_operations mq_line_fops = { MQ_FOPS };
+static const struct file_operations mq_line_fops = {
+	MQ_FOPS,
+	.read_iter	= mq_file_read_iter,
+};
+
+static const struct file_operations mq_topic_fops = {
+	MQ_FOPS,
+	.read_iter	= mq_topic_read_iter,
+	.llseek		= mq_topic_llseek,
+};
 
 void __init mq_file_init(void)
 {
-	mq_opened_init(&mq_fops, &mq_line_fops);
+	mq_opened_init(&mq_fops, &mq_line_fops, &mq_topic_fops);
 }

@@ -19,6 +19,7 @@
 #include "journal/jtrace.h"
 #include "journal/list.h"
 #include "journal/move.h"
+#include "journal/notice.h"
 #include "journal/writer.h"
 #include "memory/durable.h"
 #include "queue/close.h"

@@ -14,7 +14,23 @@
 #include "device/option.h"
 #include "queue/options.h"
 
-static const char * const mq_types[] = { "queue", NULL };
+static const char * const mq_types[] = {
+	[MQ_TYPE_QUEUE] = "queue",
+	[MQ_TYPE_TOPIC] = "topic",
+	NULL
+};
+
+static const char * const mq_unrouteds[] = {
+	[MQ_UNROUTED_DROP] = "drop",
+	[MQ_UNROUTED_REFUSE] = "refuse",
+	NULL
+};
+
+static const char * const mq_compacts[] = {
+	[MQ_COMPACT_NONE] = "none",
+	[MQ_COMPACT_KEY] = "key",
+	NULL
+};
 
 static const char * const mq_overflows[] = {
 	[MQ_OVERFLOW_BLOCK] = "block",
@@ -89,6 +105,7 @@ const struct mq_option mq_option_table[] = {
 		.help = "group of the node",
 	}, {
 		MQ_FIELD(max_messages), .kind = MQ_NUMBER, .live = true,
+		.what = MQ_FOR_QUEUE,
 		.min = 1, .max = INT_MAX, .def = SZ_1M,
 		.help = "most messages stored",
 	}, {
@@ -101,6 +118,7 @@ const struct mq_option mq_option_table[] = {
 		.help = "most bytes of a message's payload",
 	}, {
 		MQ_FIELD(overflow), .kind = MQ_ENUM, .live = true,
+		.what = MQ_FOR_QUEUE,
 		.words = mq_overflows,
 		.help = "what a send does when the queue is full",
 	}, {
@@ -108,6 +126,7 @@ const struct mq_option mq_option_table[] = {
 		.help = "what a write is: one message, or one for each line",
 	}, {
 		MQ_FIELD(eof), .kind = MQ_ENUM, .live = true, .words = mq_eofs,
+		.what = MQ_FOR_QUEUE,
 		.help = "when a read of an empty queue is at its end",
 	}, {
 		MQ_FIELD(allow_empty), .kind = MQ_NUMBER, .live = true,
@@ -115,78 +134,97 @@ const struct mq_option mq_option_table[] = {
 		.help = "1: messages without payload are taken",
 	}, {
 		MQ_FIELD(ack), .kind = MQ_ENUM, .live = true, .words = mq_acks,
+		.what = MQ_FOR_QUEUE,
 		.help = "how what a new open receives is settled",
 	}, {
 		MQ_FIELD(prefetch), .kind = MQ_NUMBER, .live = true,
+		.what = MQ_FOR_QUEUE,
 		.max = U16_MAX,
 		.help = "most unsettled deliveries of a new open, 0: no bound",
 	}, {
 		MQ_FIELD(lease_ms), .kind = MQ_DURATION, .live = true,
+		.what = MQ_FOR_QUEUE,
 		.max = MQ_MS_MAX,
 		.help = "how long a new open may hold a delivery, 0: for ever",
 	}, {
 		MQ_FIELD(max_deliveries), .kind = MQ_NUMBER, .live = true,
+		.what = MQ_FOR_QUEUE,
 		.max = INT_MAX, .def = 20,
 		.help = "a message that failed so often is dead, 0: never",
 	}, {
 		MQ_FIELD(max_dead), .kind = MQ_NUMBER, .live = true,
+		.what = MQ_FOR_QUEUE,
 		.max = INT_MAX, .def = SZ_64K,
 		.help = "most dead messages kept in place",
 	}, {
 		MQ_FIELD(dead_letter), .kind = MQ_QUEUE, .live = true,
+		.what = MQ_FOR_QUEUE,
 		.help = "the queue that the dead go to, none: they stay",
 	}, {
 		MQ_FIELD(journal), .kind = MQ_JOURNAL,
 		.help = "the journal that keeps it, none: it is in memory alone",
 	}, {
 		MQ_FIELD(on_expiry), .kind = MQ_ENUM, .live = true,
+		.what = MQ_FOR_QUEUE,
 		.words = mq_expiries,
 		.help = "what becomes of a message whose time to live is over",
 	}, {
 		MQ_FIELD(dead_ttl_ms), .kind = MQ_DURATION, .live = true,
+		.what = MQ_FOR_QUEUE,
 		.max = MQ_MS_MAX,
 		.help = "how long a dead message is kept in place, 0: for ever",
 	}, {
 		MQ_FIELD(retry_ms), .kind = MQ_DURATION, .live = true,
+		.what = MQ_FOR_QUEUE,
 		.max = MQ_MS_MAX, .def = 100,
 		.help = "how long a message waits after its first failed try",
 	}, {
 		MQ_FIELD(retry_backoff), .kind = MQ_NUMBER, .live = true,
+		.what = MQ_FOR_QUEUE,
 		.min = 1, .max = 1000, .def = 2,
 		.help = "factor to that for each further one",
 	}, {
 		MQ_FIELD(retry_max_ms), .kind = MQ_DURATION, .live = true,
+		.what = MQ_FOR_QUEUE,
 		.max = MQ_MS_MAX, .def = 60000,
 		.help = "the longest that it grows to, 0: no bound",
 	}, {
 		MQ_FIELD(delay_ms), .kind = MQ_DURATION, .live = true,
+		.what = MQ_FOR_QUEUE,
 		.max = MQ_MS_MAX,
 		.help = "delay of a message that names none",
 	}, {
 		MQ_FIELD(ttl_ms), .kind = MQ_DURATION, .live = true,
+		.what = MQ_FOR_QUEUE,
 		.max = MQ_MS_MAX,
 		.help = "time to live of a message that names none, 0: for ever",
 	}, {
 		MQ_FIELD(priorities), .kind = MQ_NUMBER,
+		.what = MQ_FOR_QUEUE,
 		.min = 1,
 		.max = DEVMQ_PRIORITIES_MAX, .def = 1,
 		.help = "levels of priority",
 	}, {
 		MQ_FIELD(order), .kind = MQ_ENUM, .words = mq_orders,
+		.what = MQ_FOR_QUEUE,
 		.help = "whether messages of a key go one at a time",
 	}, {
 		MQ_FIELD(fairness), .kind = MQ_ENUM, .words = mq_fairnesses,
+		.what = MQ_FOR_QUEUE,
 		.help = "who takes turns",
 	}, {
 		MQ_FIELD(dedup_window_ms), .kind = MQ_DURATION, .live = true,
+		.what = MQ_FOR_QUEUE,
 		.max = MQ_MS_MAX,
 		.help = "how long a de-duplication id is remembered",
 	}, {
 		MQ_FIELD(dedup_max), .kind = MQ_NUMBER, .live = true,
+		.what = MQ_FOR_QUEUE,
 		.min = 1, .max = SZ_16M, .def = SZ_64K,
 		.help = "most de-duplication ids remembered",
 	}, {
 		MQ_FIELD(single_active), .kind = MQ_NUMBER, .live = true,
+		.what = MQ_FOR_QUEUE,
 		.max = 1,
 		.help = "1: only the oldest consumer receives",
 	}, {
@@ -201,6 +239,38 @@ const struct mq_option mq_option_table[] = {
 		MQ_FIELD(expires_ms), .kind = MQ_DURATION, .live = true,
 		.max = MQ_MS_MAX,
 		.help = "removed with all it holds when unused so long, 0: never",
+	}, {
+		MQ_FIELD(alternate), .kind = MQ_QUEUE, .what = MQ_FOR_TOPIC,
+		.live = true,
+		.help = "what gets messages that no filter takes",
+	}, {
+		MQ_FIELD(on_unrouted), .kind = MQ_ENUM, .what = MQ_FOR_TOPIC,
+		.live = true, .words = mq_unrouteds,
+		.help = "what becomes of one if there is no alternate",
+	}, {
+		MQ_FIELD(retain_messages), .kind = MQ_NUMBER,
+		.what = MQ_FOR_TOPIC, .live = true,
+		.max = INT_MAX,
+		.help = "most messages retained, 0: no bound",
+	}, {
+		MQ_FIELD(retain_bytes), .kind = MQ_SIZE,
+		.what = MQ_FOR_TOPIC, .live = true,
+		.max = 1ULL << 40,
+		.help = "most bytes retained, 0: no bound",
+	}, {
+		MQ_FIELD(retain_ms), .kind = MQ_DURATION,
+		.what = MQ_FOR_TOPIC, .live = true,
+		.max = MQ_MS_MAX,
+		.help = "how long a message is retained, 0: no bound",
+	}, {
+		MQ_FIELD(compact), .kind = MQ_ENUM,
+		.what = MQ_FOR_TOPIC, .live = true, .words = mq_compacts,
+		.help = "key: of each key the newest message is retained",
+	}, {
+		MQ_FIELD(tombstone_ms), .kind = MQ_DURATION,
+		.what = MQ_FOR_TOPIC, .live = true,
+		.max = MQ_MS_MAX, .def = 86400000,
+		.help = "how long one with a key and no payload is, with compact=key",
 	},
 };
 
@@ -415,7 +485,8 @@ int mq_option_bounds(const struct mq_option *o, char *buf, size_t size)
 
 /*
  * Print the table, for people and for programs, one line for each option: name,
- * kind, default, bounds, whether it can change live, and what it is.
+ * kind, default, bounds, whether it can change live, whether it is for queues or
+ * for topics, and what it is.
  */
 size_t mq_option_describe(char *buf, size_t size)
 {
@@ -424,6 +495,10 @@ size_t mq_option_describe(char *buf, size_t size)
 		[MQ_OCTAL] = "octal", [MQ_CREATOR] = "number",
 		[MQ_ENUM] = "word", [MQ_DURATION] = "duration",
 		[MQ_QUEUE] = "queue", [MQ_JOURNAL] = "journal",
+	};
+	static const char * const whats[] = {
+		[MQ_FOR_BOTH] = "both", [MQ_FOR_QUEUE] = "queue",
+		[MQ_FOR_TOPIC] = "topic",
 	};
 	unsigned int i;
 	size_t n = 0;
@@ -441,8 +516,9 @@ size_t mq_option_describe(char *buf, size_t size)
 			n += mq_option_print(o, o->def, buf + n, size - n);
 		n += scnprintf(buf + n, size - n, " ");
 		n += mq_option_bounds(o, buf + n, size - n);
-		n += scnprintf(buf + n, size - n, " %s %s\n",
-			       o->live ? "live" : "fixed", o->help);
+		n += scnprintf(buf + n, size - n, " %s %s %s\n",
+			       o->live ? "live" : "fixed", whats[o->what],
+			       o->help);
 	}
 	return n;
 }

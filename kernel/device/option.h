@@ -25,10 +25,19 @@ enum mq_option_kind {
 #define MQ_NO_QUEUE	"none"
 
 /**
+ * enum mq_option_for - what an option is for, a mask
+ * @MQ_FOR_BOTH: for both. This is what 0 means in the table, too
+ * @MQ_FOR_QUEUE: for queues
+ * @MQ_FOR_TOPIC: for topics
+ */
+enum mq_option_for { MQ_FOR_BOTH, MQ_FOR_QUEUE, MQ_FOR_TOPIC };
+
+/**
  * struct mq_option - an option
  * @name: its name
  * @help: what it is, in a few words
  * @kind: how its value is written
+ * @what: what it is for
  * @live: it can change while the queue is in use
  * @min: least value
  * @max: largest value
@@ -41,6 +50,7 @@ struct mq_option {
 	const char		*name;
 	const char		*help;
 	enum mq_option_kind	kind;
+	enum mq_option_for	what;
 	bool			live;
 	u64			min;
 	u64			max;
@@ -56,6 +66,12 @@ extern const unsigned int mq_option_count;
 /* True if @o is the option of this name. */
 #define mq_option_is(o, _name) \
 	((o)->offset == offsetof(struct mq_options, _name))
+
+/* Return whether there is an option for queues, or for topics. */
+static inline bool mq_option_is_for(const struct mq_option *o, bool topic)
+{
+	return o->what != (topic ? MQ_FOR_QUEUE : MQ_FOR_TOPIC);
+}
 
 /* Return whether the value of an option is a name, or "none". */
 static inline bool mq_option_is_name(const struct mq_option *o)

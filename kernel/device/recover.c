@@ -13,25 +13,31 @@
 
 #include "base/base.h"
 #include "device/define.h"
+#include "device/link.h"
 #include "device/recover.h"
 #include "device/registry.h"
 #include "device/restore.h"
 #include "journal/attach.h"
+#include "journal/notice.h"
 #include "journal/objects.h"
+#include "journal/record.h"
 #include "journal/replay.h"
 #include "journal/writer.h"
 #include "memory/alloc.h"
 #include "memory/budget.h"
 #include "memory/chunk.h"
+#include "memory/copy.h"
 #include "memory/durable.h"
 #include "memory/entry.h"
 #include "memory/payer.h"
+#include "memory/refill.h"
 #include "memory/seen.h"
 #include "memory/text.h"
 #include "queue/bounds.h"
 #include "queue/clock.h"
 #include "queue/close.h"
 #include "queue/dedup.h"
+#include "queue/due.h"
 #include "queue/persist.h"
 #include "queue/lock.h"
 #include "queue/names.h"
@@ -39,7 +45,11 @@
 #include "queue/places.h"
 #include "queue/queue.h"
 #include "queue/ready.h"
+#include "queue/retain.h"
 #include "queue/state.h"
+#include "topic/binding.h"
+#include "topic/catchup.h"
+#include "topic/filter.h"
 
 /* -- queues ------------------------------------------------------------------ */
 
@@ -67,7 +77,17 @@ static struct mq_recovered *mq_recover_new(struct mq_recovery *r,
 		kfree(x);
 		return NULL;
 	}
+	if (q->bindings_size) {
+		x->bindings = kmemdup(q, le32_to_cpu(q->r.size),
+				      GFP_KERNEL_ACCOUNT);
+		if (!x->bindings) {
+			mq_queue_put(x->q);
+			kfree(x);
+			return NULL;
+		}
+	}
 	INIT_LIST_HEAD(&x->entries);
+	INIT_LIST_HEAD(&x->rest);
 	x->serial = le64_to_cpu(q->serial);
 	x->version = le32_to_cpu(q->version);
 	return x;
@@ -82,6 +102,8 @@ static void *mq_recover_queue(void *context, const struct mq_j_queue *q,
 
 	if (!x)
 		return NULL;
+	/* All messages are read: the chunks are closed when they get their queue. */
+	mq_refills_close(r->refills);
 	x->q->node_uid = make_kuid(&init_user_ns, le32_to_cpu(q->uid));
 	x->q->node_gid = make_kgid(&init_user_ns, le32_to_cpu(q->gid));
 	x->q->next_id = max_t(u64, next_id, 1);
@@ -90,11 +112,19 @@ static void *mq_recover_queue(void *context, const struct mq_j_queue *q,
 	return x;
 }
 
-/* Give a message the larger entry that a queue with an order needs. */
-static struct mq_entry *mq_recover_ordered(struct mq_queue *q,
-					   struct mq_entry *old)
+/* Return the id of the message that a link is of. */
+static u64 mq_recover_id(const struct list_head *link)
 {
-	struct mq_kind kind = { .detail = true, .ordered = true };
+	return mq_msg(list_entry(link, struct mq_entry, list))->id;
+}
+
+/*
+ * Give a message a chunk of its own, with the larger entry if its queue has an
+ * order.
+ */
+static struct mq_entry *mq_recover_alone(struct mq_queue *q, struct mq_entry *old)
+{
+	struct mq_kind kind = { .detail = true, .ordered = q->order };
 	struct mq_entry *e = mq_entry_copy(old, kind);
 	struct mq_msg *m, *from = mq_msg(old);
 	int err;
@@ -120,26 +150,54 @@ static struct mq_entry *mq_recover_ordered(struct mq_queue *q,
 	return e;
 }
 
+/*
+ * Add a message to those of its queue, which are in the order of their ids. Most come
+ * in that order, one run after the other; those that do not are sorted later.
+ */
+static void mq_recover_add(struct mq_recovered *x, struct mq_entry *e)
+{
+	u64 id = mq_msg(e)->id;
+
+	if (list_empty(&x->entries) || id < mq_first_id(&x->entries)) {
+		list_add(&e->list, &x->entries);
+	} else if (mq_recover_id(x->at) < id && (list_is_last(x->at, &x->entries) ||
+						 id < mq_recover_id(x->at->next))) {
+		list_add(&e->list, x->at);
+	} else {
+		list_add_tail(&e->list, &x->rest);
+		return;
+	}
+	x->at = &e->list;
+}
+
 /* Put a message into its queue. */
 static int mq_recover_place(void *context, void *queue, void *message)
 {
 	struct mq_recovered *x = queue;
 	struct mq_entry *e = message;
 
-	if (x->q->order) {
-		e = mq_recover_ordered(x->q, e);
+	/* A topic has messages that it retains, and no others; a queue has none. */
+	if ((mq_msg(e)->state == DEVMQ_STATE_RETAINED) != !!x->q->topic) {
+		mq_recover_drop(context, message);
+		return mq_recover_refuse(context, -EUCLEAN,
+					 "a message of its queue '%s' is in a state that it cannot have",
+					 x->q->name);
+	}
+	/* One that was moved lies among the messages of another queue. */
+	if (x->q->order || !mq_chunk_adopt(mq_chunk_of(e), &x->q->store)) {
+		e = mq_recover_alone(x->q, e);
 		if (IS_ERR(e)) {
 			mq_recover_drop(context, message);
 			return PTR_ERR(e);
 		}
 	}
 	/* It may have been delivered before the crash. */
-	if (mq_msg(e)->id < x->delivered && !mq_msg(e)->attempt)
+	if (mq_msg(e)->id < x->delivered && !mq_msg(e)->attempt && !x->q->topic)
 		mq_msg(e)->attempt = 1;
 	mq_msg(e)->priority = min_t(u64, mq_msg(e)->priority,
 				    x->q->opt.priorities - 1);
 	mq_ready_prepare(&x->q->ready, mq_msg(e)->priority);
-	list_add_tail(&e->list, &x->entries);
+	mq_recover_add(x, e);
 	return 0;
 }
 
@@ -194,10 +252,24 @@ static const struct mq_j_ops mq_recover_ops = {
 static int mq_recover_by_id(void *priv, const struct list_head *a,
 			    const struct list_head *b)
 {
-	u64 x = mq_msg(list_entry(a, struct mq_entry, list))->id;
-	u64 y = mq_msg(list_entry(b, struct mq_entry, list))->id;
+	return mq_recover_id(a) > mq_recover_id(b) ? 1 : -1;
+}
 
-	return x > y ? 1 : -1;
+/* Sort what did not come in the order of ids into the other messages. */
+static void mq_recover_sort(struct mq_recovered *x)
+{
+	struct list_head *at = &x->entries;
+	struct mq_entry *e, *next;
+
+	list_sort(NULL, &x->rest, mq_recover_by_id);
+	list_for_each_entry_safe(e, next, &x->rest, list) {
+		while (!list_is_last(at, &x->entries) &&
+		       mq_recover_id(at->next) < mq_msg(e)->id)
+			at = at->next;
+		list_move(&e->list, at);
+		at = &e->list;
+		cond_resched();
+	}
 }
 
 /* Return whether this is the queue of a name. */
@@ -224,6 +296,9 @@ static void mq_recover_enter_locked(struct mq_queue *q, struct mq_entry *e)
 			mq_delay_locked(q, e, MQ_BOOTTIME,
 					mq_persist_boot_time(due));
 		break;
+	case DEVMQ_STATE_RETAINED:
+		mq_retain_restore_locked(q, e);
+		break;
 	case DEVMQ_STATE_DEFERRED:
 	case DEVMQ_STATE_DEAD:
 		mq_state_enter_locked(q, e, state);
@@ -235,14 +310,16 @@ static void mq_recover_enter_locked(struct mq_queue *q, struct mq_entry *e)
 }
 
 /* Link a message into its queue. */
-static void mq_recover_link(struct mq_queue *q, struct mq_entry *e)
+static void mq_recover_link_locked(struct mq_queue *q, struct mq_entry *e)
 {
-	spin_lock(&q->lock);
+	lockdep_assert_held(&q->lock);
 	mq_msg(e)->holder = NULL;
 	list_add_tail(&e->all, &q->all);
 	mq_count(&q->stored, 1);
 	mq_count(&q->stat.bytes, mq_msg_bytes(mq_msg(e)));
-	q->stat.sent++;
+	/* What a topic counts as sent was also routed, and that is not known. */
+	if (!q->topic)
+		q->stat.sent++;
 	if (mq_msg(e)->id >= q->next_id)
 		q->next_id = mq_msg(e)->id + 1;
 	if (mq_msg(e)->detail->origin) {
@@ -252,6 +329,21 @@ static void mq_recover_link(struct mq_queue *q, struct mq_entry *e)
 	if (q->order)
 		mq_order_join_locked(q, e);
 	mq_recover_enter_locked(q, e);
+}
+
+/* Link some of the messages. */
+static void mq_recover_link(struct mq_queue *q, struct list_head *entries)
+{
+	struct mq_entry *e, *next;
+	unsigned int n = 0;
+
+	spin_lock(&q->lock);
+	list_for_each_entry_safe(e, next, entries, list) {
+		if (n++ == MQ_PORTION)
+			break;
+		list_del(&e->list);
+		mq_recover_link_locked(q, e);
+	}
 	mq_unlock(q);
 }
 
@@ -302,16 +394,22 @@ static void mq_recover_feed(struct mq_recovery *r, struct mq_recovered *x)
 /* Link all messages of a queue, in the order of their ids. */
 static void mq_recover_fill(struct mq_recovery *r, struct mq_recovered *x)
 {
-	struct mq_entry *e, *next;
+	struct mq_entry *e;
 
 	mq_recover_feed(r, x);
-	list_sort(NULL, &x->entries, mq_recover_by_id);
-	list_for_each_entry_safe(e, next, &x->entries, list) {
-		list_del(&e->list);
+	mq_recover_sort(x);
+	list_for_each_entry(e, &x->entries, list)
 		mq_recover_origin(r, mq_msg(e)->detail);
-		mq_recover_link(x->q, e);
+	while (!list_empty(&x->entries)) {
+		mq_recover_link(x->q, &x->entries);
 		cond_resched();
 	}
+	if (!x->q->topic)
+		return;
+	spin_lock(&x->q->lock);
+	mq_retain_restored_locked(x->q);
+	mq_timers_arm_locked(x->q);
+	mq_unlock(x->q);
 }
 
 static int mq_recover_by_name(void *priv, const struct list_head *a,
@@ -340,16 +438,24 @@ static void mq_recover_find_old(struct mq_recovery *r)
 	}
 }
 
+/* Free what is known of a queue. The queue itself is the caller's. */
+static void mq_recovered_free(struct mq_recovered *x)
+{
+	list_del(&x->link);
+	kfree(x->bindings);
+	kfree(x);
+}
+
 /* Undo what was done for a queue that is not published. */
 static void mq_recover_free(struct mq_recovery *r, struct mq_recovered *x)
 {
 	struct mq_entry *e, *next;
 
+	list_splice(&x->rest, &x->entries);
 	list_for_each_entry_safe(e, next, &x->entries, list)
 		mq_recover_drop(r, e);
-	list_del(&x->link);
 	mq_queue_put(x->q);
-	kfree(x);
+	mq_recovered_free(x);
 }
 
 /* Stop a queue whose journal goes on without it, and keeps its messages. */
@@ -369,9 +475,8 @@ static void mq_recover_undo(struct mq_recovered *x)
 
 	mq_recover_stop(q);
 	mq_queue_drain(q);
-	list_del(&x->link);
 	mq_queue_put(q);
-	kfree(x);
+	mq_recovered_free(x);
 }
 
 /* Make queues of all that the journal has, which nobody can find yet. */
@@ -380,7 +485,9 @@ static int mq_recover_read(struct mq_recovery *r, struct mq_j_totals *totals)
 	struct mq_j_log *log = &r->a->log;
 	int err;
 
-	err = mq_j_replay(log, &mq_recover_ops, r, totals);
+	r->refills = mq_refills_new();
+	err = r->refills ? mq_j_replay(log, &mq_recover_ops, r, totals) : -ENOMEM;
+	mq_refills_free(r->refills);
 	if (!err || *r->why)
 		return err;
 	if (err == -EUCLEAN)
@@ -427,8 +534,8 @@ static int mq_recover_publish_locked(struct mq_recovery *r,
 	return 0;
 }
 
-/* Link the queues to their dead-letter queues. */
-static int mq_recover_dead_letters_locked(struct mq_recovery *r)
+/* Link the queues to their dead-letter queues, and topics to their alternates. */
+static int mq_recover_links_locked(struct mq_recovery *r)
 {
 	struct mq_recovered *x;
 	int err;
@@ -436,19 +543,84 @@ static int mq_recover_dead_letters_locked(struct mq_recovery *r)
 	list_for_each_entry(x, &r->queues, link) {
 		char name[DEVMQ_NAME_MAX + 1];
 
+		/* It is where a topic has its alternate. */
 		strscpy(name, x->q->opt.dead_letter, sizeof(name));
 		if (!*name || !x->published)
 			continue;
-		err = mq_link_dead_letter(x->q, name);
+		err = x->q->topic ? mq_link_alternate(x->q, name) :
+				    mq_link_dead_letter(x->q, name);
 		/* It may have been removed by force, and the crash came then. */
 		if (err == -ENOENT)
 			x->q->opt.dead_letter[0] = '\0';
 		else if (err)
 			return mq_recover_refuse(r, err,
-						 "the dead_letter of its queue '%s' is not possible",
+						 "the %s of its queue '%s' is not possible",
+						 x->q->topic ? "alternate" :
+							       "dead_letter",
 						 x->q->name);
 	}
 	return 0;
+}
+
+/* Return the topic with a serial, or NULL: it was removed. */
+static struct mq_queue *mq_recover_topic(struct mq_recovery *r, u64 serial)
+{
+	struct mq_recovered *x = r->topic;
+
+	if (!x || x->serial != serial) {
+		list_for_each_entry(x, &r->queues, link)
+			if (x->serial == serial)
+				break;
+		if (list_entry_is_head(x, &r->queues, link))
+			return NULL;
+		r->topic = x;
+	}
+	return x->published && x->q->topic ? x->q : NULL;
+}
+
+/* Make one binding again. */
+static int mq_recover_binding_locked(struct mq_recovery *r, struct mq_queue *q,
+				     const struct mq_j_binding *b)
+{
+	struct mq_queue *topic = mq_recover_topic(r, le64_to_cpu(b->topic));
+	const struct mq_start latest = {};
+	u64 id = le64_to_cpu(b->id);
+	const char *why = NULL;
+	struct mq_filter *f;
+	int err;
+
+	/* The topic was removed, and the crash came before this was written anew. */
+	if (!topic)
+		return 0;
+	f = mq_filter_of_text((const char *)(b + 1), le16_to_cpu(b->filter_size));
+	err = PTR_ERR_OR_ZERO(f);
+	if (!err)
+		err = mq_bind(topic, q, f, &latest, &id, &why);
+	if (!err)
+		return 0;
+	return mq_recover_refuse(r, err, "its queue '%s' cannot be bound to '%s': %s",
+				 q->name, topic->name, why ?: "there is no memory");
+}
+
+/* Bind the queues to their topics. */
+static int mq_recover_bindings_locked(struct mq_recovery *r)
+{
+	const struct mq_j_binding *b;
+	struct mq_recovered *x;
+	struct mq_j_bytes left;
+	int err = 0;
+
+	list_for_each_entry(x, &r->queues, link) {
+		if (!x->bindings || !x->published)
+			continue;
+		mq_j_bindings_begin(x->bindings, &left);
+		while (!err && (b = mq_j_bindings_next(&left)))
+			err = mq_recover_binding_locked(r, x->q, b);
+		if (err)
+			break;
+		cond_resched();
+	}
+	return err;
 }
 
 /* Take the queues back that were published. */
@@ -474,7 +646,7 @@ static int mq_recover_publish(struct mq_recovery *r)
 	list_for_each_entry(x, &r->queues, link)
 		if (!err && !x->old)
 			err = mq_recover_publish_locked(r, x);
-	err = err ?: mq_recover_dead_letters_locked(r);
+	err = err ?: mq_recover_links_locked(r) ?: mq_recover_bindings_locked(r);
 	if (err)
 		mq_recover_hide_locked(r);
 	mutex_unlock(&mq_registry_lock);
@@ -522,9 +694,8 @@ static void mq_recover_remove_old(struct mq_recovery *r)
 			continue;
 		mq_queue_close(x->q, true);
 		mq_queue_drain(x->q);
-		list_del(&x->link);
 		mq_queue_put(x->q);
-		kfree(x);
+		mq_recovered_free(x);
 	}
 }
 
@@ -535,9 +706,8 @@ static void mq_recover_cancel(struct mq_recovery *r, bool filled)
 
 	list_for_each_entry_safe(x, next, &r->queues, link) {
 		if (x->published) {
-			list_del(&x->link);
 			mq_queue_end(x->q);
-			kfree(x);
+			mq_recovered_free(x);
 		} else if (filled) {
 			mq_recover_undo(x);
 		} else {
@@ -612,10 +782,8 @@ int mq_recover(struct mq_attach *a, struct super_block *nodes, char *why,
 		mq_recover_cancel(&r, filled);
 		return err;
 	}
-	list_for_each_entry_safe(x, next, &r.queues, link) {
-		list_del(&x->link);
-		kfree(x);
-	}
+	list_for_each_entry_safe(x, next, &r.queues, link)
+		mq_recovered_free(x);
 	*queues = totals.queues;
 	*messages = totals.messages;
 	return 0;

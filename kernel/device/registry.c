@@ -22,6 +22,7 @@
 #include "base/base.h"
 #include "base/compat.h"
 #include "device/define.h"
+#include "device/link.h"
 #include "device/node.h"
 #include "device/registry.h"
 #include "journal/list.h"
@@ -47,8 +48,11 @@
 #include "queue/places.h"
 #include "queue/queue.h"
 #include "queue/ready.h"
+#include "queue/retain.h"
+#include "queue/subscribe.h"
 #include "queue/tell.h"
 #include "queue/trace.h"
+#include "topic/binding.h"
 #include "wait/pollers.h"
 #include "wait/wake.h"
 
@@ -125,12 +129,16 @@ static void mq_device_release(struct device *dev)
 
 	mq_gate_exit(&q->gate);
 	mq_starved_exit(&q->starved);
+	mq_topic_free(q);
 	mq_order_exit(q);
 	mq_ready_exit(&q->ready);
 	mq_dedup_exit(q);
 	mq_detail_free(q->spare_detail);
 	mq_text_put(q->origin);
 	mq_journal_put(q->feed.journal);
+	/* A queue in memory does not have this member. */
+	if (*q->opt.journal)
+		mq_subscriptions_free(q);
 	kmem_cache_free(mq_queue_cache_of(&q->opt), q);
 }
 
@@ -164,7 +172,8 @@ static int mq_queue_parts(struct mq_queue *q, const char *name)
 		return PTR_ERR(origin);
 	q->origin = origin;
 	memcpy(origin->text, name, origin->size);
-	return mq_order_init(q);
+	return q->opt.type == MQ_TYPE_TOPIC ? mq_topic_new(q) :
+					      mq_order_init(q);
 }
 
 static void mq_device_init(struct device *dev)
@@ -232,163 +241,6 @@ struct mq_queue *mq_queue_new(const char *name, const struct mq_options *opt,
 	return q;
 }
 
-/* Return 0 if the dead of @q may go to @target, else EINVAL, EXDEV or ELOOP. */
-static int mq_may_link(const struct mq_queue *q, const struct mq_queue *target)
-{
-	const struct mq_queue *next;
-
-	/* A dead message keeps its entry, which is too small for an order. */
-	if (target->order)
-		return -EINVAL;
-	/* A move to another journal, or to none, could lose the message. */
-	if (target->feed.journal != q->feed.journal)
-		return -EXDEV;
-	/* No queue sends its dead to @q, so they cannot come back to @q. */
-	if (target != q && hlist_empty(&q->sources))
-		return 0;
-	for (next = target; next; next = next->dead_letter)
-		if (next == q)
-			return -ELOOP;
-	return 0;
-}
-
-/*
- * Move @q from the sources of @before to those of its dead-letter queue, after
- * a change from one to the other. Drop the reference to @before.
- */
-static void mq_relink_source(struct mq_queue *q, struct mq_queue *before)
-{
-	if (before)
-		hlist_del(&q->source);
-	if (q->dead_letter)
-		hlist_add_head(&q->source, &q->dead_letter->sources);
-	if (!before)
-		return;
-	/* @before was in use until now, and may be unused from now on. */
-	mq_lock(before);
-	if (hlist_empty(&before->sources))
-		mq_idle_locked(before);
-	mq_unlock(before);
-	mq_queue_put(before);
-}
-
-/*
- * Make @target, or none with NULL, the dead-letter queue of @q. Return the one
- * before.
- */
-static struct mq_queue *mq_swap_dead_letter_locked(struct mq_queue *q,
-						   struct mq_queue *target)
-{
-	struct mq_queue *before = q->dead_letter;
-
-	lockdep_assert_held(&q->lock);
-	WRITE_ONCE(q->dead_letter, target);
-	/* The journal keeps the option of a queue that is detached with it. */
-	if (!q->feed.detaching)
-		strscpy(q->opt.dead_letter, target ? target->name : "",
-			sizeof(q->opt.dead_letter));
-	mq_queue_update_plain_locked(q);
-	return before;
-}
-
-/*
- * Make the queue of this name the dead-letter queue of @q. Return 0, ENOENT,
- * EINVAL, EXDEV if the queues do not share a journal, or ELOOP if the dead would
- * go round in a circle.
- */
-int mq_link_dead_letter(struct mq_queue *q, const char *name)
-{
-	struct mq_queue *target, *before;
-	int err;
-
-	lockdep_assert_held(&mq_registry_lock);
-	target = strcmp(name, q->name) ? mq_find(name) : q;
-	err = target ? mq_may_link(q, target) : -ENOENT;
-	if (err)
-		return err;
-	get_device(&target->dev);
-	mq_lock(q);
-	before = mq_swap_dead_letter_locked(q, target);
-	mq_unlock(q);
-	mq_relink_source(q, before);
-	return 0;
-}
-
-/*
- * Remove the dead-letter queue of @q, whatever the overflow option of @q says.
- */
-static void mq_unlink_dead_letter(struct mq_queue *q)
-{
-	struct mq_queue *before;
-
-	lockdep_assert_held(&mq_registry_lock);
-	mq_lock(q);
-	before = mq_swap_dead_letter_locked(q, NULL);
-	mq_unlock(q);
-	if (before && !READ_ONCE(q->gone))
-		mq_persist_defined(q);
-	mq_relink_source(q, before);
-}
-
-/*
- * As mq_unlink_dead_letter(), but return EINVAL if overflow=dead-letter needs
- * it.
- */
-static int mq_give_up_dead_letter(struct mq_queue *q)
-{
-	struct mq_queue *before;
-
-	lockdep_assert_held(&mq_registry_lock);
-	mq_lock(q);
-	if (q->opt.overflow == MQ_OVERFLOW_DEAD_LETTER) {
-		mq_unlock(q);
-		return -EINVAL;
-	}
-	before = mq_swap_dead_letter_locked(q, NULL);
-	mq_unlock(q);
-	mq_relink_source(q, before);
-	return 0;
-}
-
-/**
- * mq_set_dead_letter - change a queue's dead-letter queue
- * @q: the queue
- * @name: name of the new dead-letter queue, or "" for none
- *
- * sysfs calls this. A removal waits for such calls while it holds
- * mq_registry_lock, so this must not wait for that lock.
- *
- * Return: as mq_link_dead_letter(); EINVAL also if overflow=dead-letter needs
- * one; ENODEV if the queue has been removed; or ERESTARTNOINTR.
- */
-int mq_set_dead_letter(struct mq_queue *q, const char *name)
-{
-	int err;
-
-	if (!mutex_trylock(&mq_registry_lock))
-		return restart_syscall();
-	if (READ_ONCE(q->gone))
-		err = -ENODEV;
-	else
-		err = *name ? mq_link_dead_letter(q, name) :
-			      mq_give_up_dead_letter(q);
-	mutex_unlock(&mq_registry_lock);
-	return err;
-}
-
-/* Remove @q as the dead-letter queue of all its sources. */
-static void mq_unlink_sources(struct mq_queue *q)
-{
-	struct mq_queue *source;
-	struct hlist_node *next;
-
-	lockdep_assert_held(&mq_registry_lock);
-	hlist_for_each_entry_safe(source, next, &q->sources, source) {
-		mq_unlink_dead_letter(source);
-		cond_resched();
-	}
-}
-
 /* Give the queue its number and its device, with a node in @nodes. */
 static int mq_publish(struct mq_queue *q, struct super_block *nodes)
 {
@@ -420,8 +272,7 @@ static int mq_publish(struct mq_queue *q, struct super_block *nodes)
 void mq_unpublish(struct mq_queue *q)
 {
 	lockdep_assert_held(&mq_registry_lock);
-	mq_unlink_sources(q);
-	mq_unlink_dead_letter(q);
+	mq_unlink_all(q);
 	mq_names_del(q);
 	xa_erase(&mq_minors, q->minor);
 	device_del(&q->dev);
@@ -478,6 +329,13 @@ static void mq_queue_take_back(struct mq_queue *q)
 		mq_queue_end(q);
 }
 
+/* Link a new queue to its dead-letter queue, or a topic to its alternate. */
+static int mq_queue_link(struct mq_queue *q)
+{
+	return q->topic ? mq_link_alternate(q, q->opt.alternate) :
+			  mq_link_dead_letter(q, q->opt.dead_letter);
+}
+
 /*
  * Link a new queue to its dead-letter queue and its journal, and let it be
  * found.
@@ -492,12 +350,12 @@ static int mq_queue_settle_in(struct mq_queue *q, struct super_block *nodes)
 	else if (q->feed.journal && !READ_ONCE(q->feed.journal->ready))
 		err = -ENOTCONN;	/* it was detached meanwhile */
 	else if (*q->opt.dead_letter)
-		err = mq_link_dead_letter(q, q->opt.dead_letter);
+		err = mq_queue_link(q);
 	if (!err) {
 		mq_persist_join(q, &mq_journal_ops);
 		err = mq_queue_publish_locked(q, nodes);
 		if (err) {
-			mq_unlink_dead_letter(q);
+			mq_unlink_all(q);
 			mq_heard_withdraw(q);
 		}
 	}
@@ -602,7 +460,7 @@ int mq_queue_remove(const char *name, bool force)
 	q = mq_find(name);
 	if (!q)
 		err = -ENOENT;
-	else if (!hlist_empty(&q->sources) && !force)
+	else if ((!hlist_empty(&q->sources) || mq_is_alternate(q)) && !force)
 		err = -EBUSY;
 	else
 		err = mq_queue_close(q, force);
@@ -647,7 +505,8 @@ void mq_reap(struct mq_queue *q, bool closed)
 		return;
 	mutex_lock(&mq_registry_lock);
 	mq_lock(q);
-	over = hlist_empty(&q->sources) && mq_is_unused(q, closed);
+	over = hlist_empty(&q->sources) && !mq_is_alternate(q) &&
+	       mq_is_unused(q, closed);
 	if (over)
 		mq_queue_mark_removed_locked(q);
 	mq_unlock(q);
@@ -670,13 +529,14 @@ static void mq_queue_work(struct work_struct *work)
 	mq_pollers_work(&q->gate);
 	mq_alone_tell(q, UINT_MAX);
 	mq_lock_current(q);
-	while (mq_dedup_trim_locked(q)) {
+	while (mq_dedup_trim_locked(q) ||
+	       mq_retain_trim_locked(q, MQ_PORTION)) {
 		mq_unlock(q);
 		mq_lock_pause();
 		mq_lock(q);
 	}
-	q->clocks[MQ_BOOTTIME].armed = MQ_NEVER;
-	q->clocks[MQ_REALTIME].armed = MQ_NEVER;
+	WRITE_ONCE(q->clocks[MQ_BOOTTIME].armed, MQ_NEVER);
+	WRITE_ONCE(q->clocks[MQ_REALTIME].armed, MQ_NEVER);
 	idle = mq_idle_end(q) <= mq_now(MQ_BOOTTIME);
 	mq_timers_arm_locked(q);
 	mq_unlock(q);

@@ -13,8 +13,6 @@ struct mq_queue;
 struct super_block;
 
 struct mq_queue *mq_queue_get(u32 minor);
-int mq_set_dead_letter(struct mq_queue *q, const char *name);
-int mq_link_dead_letter(struct mq_queue *q, const char *name);
 struct mq_queue *mq_queue_new(const char *name, const struct mq_options *opt,
 			      struct mq_journal *j);
 int mq_queue_publish_locked(struct mq_queue *q, struct super_block *nodes);

@@ -4,7 +4,6 @@
 #include <linux/kernel.h>
 #include <linux/string.h>
 #include <linux/uidgid.h>
-#include <linux/user_namespace.h>
 
 #include "base/base.h"
 #include "device/restore.h"
@@ -17,7 +16,6 @@
 #include "memory/cost.h"
 #include "memory/durable.h"
 #include "memory/entry.h"
-#include "memory/payer.h"
 #include "memory/text.h"
 #include "queue/persist.h"
 
@@ -38,6 +36,8 @@ static int mq_recover_text(struct mq_text **t, const struct mq_j_bytes *bytes,
 {
 	struct mq_text *new = NULL;
 
+	if (likely(!bytes->size && !*t))
+		return 0;
 	if (bytes->size) {
 		new = mq_text_alloc(bytes->size, p);
 		if (IS_ERR(new))
@@ -107,23 +107,57 @@ static void mq_recover_bytes(struct mq_entry *e, const struct mq_j_bytes *key,
 	memcpy(mq_entry_payload(e), payload->at, payload->size);
 }
 
-static struct mq_entry *mq_recover_alloc(const struct mq_j_message *m,
+/* Restore what a message tells of its topic. One that a topic retains tells of none. */
+static int mq_recover_topic(struct mq_entry *e, const struct mq_j_message *m)
+{
+	struct mq_detail *detail = mq_msg(e)->detail;
+	struct mq_j_bytes topic;
+	__le64 id;
+	u64 to;
+	int err;
+
+	if (mq_msg(e)->state == DEVMQ_STATE_RETAINED)
+		return 0;
+	mq_j_message_topic(m, &topic);
+	err = mq_recover_text(&detail->topic, &topic, mq_chunk_of(e)->payer);
+	if (err || !detail->topic)
+		return err;
+	memcpy(&id, topic.at, sizeof(id));
+	to = le64_to_cpu(id);
+	memcpy(detail->topic->text, &to, sizeof(to));
+	return 0;
+}
+
+static struct mq_entry *mq_recover_alloc(struct mq_recovery *r,
+					 const struct mq_j_message *m,
+					 const struct mq_j_state *s,
 					 const struct mq_sizes *sizes)
 {
-	struct mq_kind kind = { .detail = true, .durable = true };
+	/* Its ids are those of the initial user namespace: nothing is mapped. */
 	struct mq_sender sender = {
-		.uid = make_kuid(&init_user_ns, le32_to_cpu(m->uid)),
-		.gid = make_kgid(&init_user_ns, le32_to_cpu(m->gid)),
+		.uid = KUIDT_INIT(le32_to_cpu(m->uid)),
+		.gid = KGIDT_INIT(le32_to_cpu(m->gid)),
 		.pid = le32_to_cpu(m->pid),
 	};
-	struct mq_payer *p = mq_payer_get_for(sender.uid);
-	struct mq_entry *e;
 
-	if (!p)
-		return ERR_PTR(-ENOMEM);
-	e = mq_entry_restore(p, sizes, kind, &sender);
-	mq_payer_put(p);
-	return e;
+	return mq_entry_restore(r->refills, le64_to_cpu(s->queue), sizes, &sender);
+}
+
+/*
+ * Return how many bytes of a record a copy of a message counts: the first one all but
+ * those of the others.
+ */
+static u32 mq_recover_size(const struct mq_j_message *m, const struct mq_j_copy *copy)
+{
+	u32 size = ALIGN(le32_to_cpu(m->r.size), 8);
+	struct mq_j_copies all;
+	struct mq_j_copy first;
+
+	mq_j_copies_begin(m, &all);
+	mq_j_copies_next(&all, &first);
+	if (copy->s->serial != first.s->serial)
+		return sizeof(*copy->s);
+	return size - (le16_to_cpu(m->copies) - 1) * sizeof(*copy->s);
 }
 
 /* Make a message. */
@@ -136,14 +170,9 @@ void *mq_recover_message(void *context, const struct mq_j_message *m,
 	struct mq_durable *d;
 	struct mq_entry *e;
 
-	if (le16_to_cpu(m->copies) != 1) {
-		mq_recover_refuse(r, -EOPNOTSUPP,
-				  "it has topics: a newer version of devmq made it");
-		return NULL;
-	}
 	mq_j_message_parts(m, &key, &headers, &payload);
 	sizes = (struct mq_sizes){ payload.size, key.size, headers.size };
-	e = mq_recover_alloc(m, &sizes);
+	e = mq_recover_alloc(r, m, copy->s, &sizes);
 	if (IS_ERR(e)) {
 		r->short_of_room = PTR_ERR(e) == -EDQUOT;
 		return NULL;
@@ -155,10 +184,9 @@ void *mq_recover_message(void *context, const struct mq_j_message *m,
 	d->taken = true;
 	d->live = mq_persist_cost(r->a->j, mq_msg_bytes(mq_msg(e)));
 	atomic64_add(d->live, &r->a->j->live);
-	mq_objects_body(r->a->j, d, r->a->log.position,
-			ALIGN(le32_to_cpu(m->r.size), 8));
+	mq_objects_body(r->a->j, d, r->a->log.position, mq_recover_size(m, copy));
 	mq_objects_add(r->a->j, d);
-	if (!mq_recover_state(r, e, copy))
+	if (!mq_recover_state(r, e, copy) && !mq_recover_topic(e, m))
 		return e;
 	mq_objects_del(r->a->j, d);
 	mq_entry_free(e);
@@ -175,7 +203,8 @@ static void *mq_need_message(void *context, const struct mq_j_message *m,
 			      le16_to_cpu(m->key_size) +
 			      le16_to_cpu(m->headers_size);
 
-	return (void *)(mq_cost(bytes) + mq_durable_cost());
+	/* Chunks that are not full can take a quarter more: refill.c. */
+	return (void *)((mq_cost(bytes) + mq_durable_cost()) / 4 * 5);
 }
 
 static int mq_need_state(void *context, void *message,

@@ -10,17 +10,22 @@
 struct mq_attach;
 struct mq_j_copy;
 struct mq_j_message;
+struct mq_j_queue;
 struct mq_queue;
+struct mq_refills;
 struct super_block;
 
 /**
  * struct mq_recovered - a queue that is being made again
  * @link: link in mq_recovery.queues
  * @q: the queue
- * @entries: its messages
+ * @entries: its messages, in the order of their ids
+ * @rest: messages that have to be sorted into @entries
+ * @at: the message in @entries that was added last
  * @serial: of the queue
  * @version: of the record of what it is
  * @delivered: messages below this id may have been delivered
+ * @bindings: a copy of its record, if that has bindings; else NULL
  * @old: it had been removed, and the crash came before that was written
  * @published: it can be found
  */
@@ -28,9 +33,12 @@ struct mq_recovered {
 	struct list_head	link;
 	struct mq_queue		*q;
 	struct list_head	entries;
+	struct list_head	rest;
+	struct list_head	*at;
 	u64			serial;
 	u32			version;
 	u64			delivered;
+	struct mq_j_queue	*bindings;
 	bool			old;
 	bool			published;
 };
@@ -40,7 +48,9 @@ struct mq_recovered {
  * @a: the journal
  * @nodes: the file system for the nodes of the queues
  * @queues: its queues
+ * @refills: the memory that its messages get
  * @origin: where the last dead letter came from
+ * @topic: the topic of the last binding
  * @room: how much memory messages could take when it began
  * @need: how much they need, if there is not so much
  * @short_of_room: there is not
@@ -51,7 +61,9 @@ struct mq_recovery {
 	struct mq_attach	*a;
 	struct super_block	*nodes;
 	struct list_head	queues;
+	struct mq_refills	*refills;
 	struct mq_recovered	*origin;
+	struct mq_recovered	*topic;
 	u64			room;
 	u64			need;
 	bool			short_of_room;

@@ -17,6 +17,7 @@
 #include "device/ioctl.h"
 #include "device/uring.h"
 #include "queue/openfile.h"
+#include "queue/queue.h"
 
 /* Check this driver's part of the SQE, and get its address. */
 static int mq_uring_addr(struct io_uring_cmd *cmd, u64 *addr)
@@ -56,18 +57,22 @@ static int mq_uring_run(struct io_uring_cmd *cmd, u64 addr,
 {
 	bool nonblock = READ_ONCE(cmd->file->f_flags) & O_NONBLOCK;
 	bool inline_only = issue_flags & IO_URING_F_NONBLOCK;
-	struct mq_ioc ioc = {
-		.f = cmd->file->private_data,
-		.nowait = nonblock || inline_only,
-		.inlined = inline_only,
-		.uarg = u64_to_user_ptr(addr),
-	};
+	struct mq_ioc ioc __uninitialized;
 	int err;
 
+	mq_ioc_init(&ioc, cmd->file->private_data, u64_to_user_ptr(addr));
+	ioc.nowait = nonblock || inline_only;
+	ioc.inlined = inline_only;
 	err = mq_ioc_begin(&ioc, cmd->cmd_op);
 	if (!err && inline_only && mq_uring_syncs(&ioc, cmd->cmd_op))
 		return -ERESTARTNOINTR;
 	err = err ?: mq_ioc_run(&ioc);
+	/*
+	 * A sender of a topic waits for its turn, and at one of many queues: in a
+	 * worker thread.
+	 */
+	if (err == -EAGAIN && inline_only && ioc.f->q->topic)
+		return -ERESTARTNOINTR;
 	if (err != -EAGAIN || nonblock || !inline_only ||
 	    !mq_uring_waits(&ioc, cmd->cmd_op))
 		return err;

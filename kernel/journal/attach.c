@@ -3,11 +3,11 @@
  * Attaching a journal: its file is opened and read, and a new epoch begins in a
  * fresh segment. What is behind the end of the old one can never join it.
  */
-#include <linux/bits.h>
 #include <linux/build_bug.h>
 #include <linux/ktime.h>
 #include <linux/mm.h>
 #include <linux/random.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/uuid.h>
@@ -20,8 +20,9 @@
 #include "journal/replay.h"
 #include "journal/writer.h"
 
-/* Bytes that are read at a time. */
-#define MQ_ATTACH_READ	BIT(20)
+/* Bytes that are read at a time: to where the scan wants them, or by way of a page. */
+#define MQ_ATTACH_READ	SZ_4M
+#define MQ_ATTACH_PAGE	SZ_64K
 
 /* Return how much of the places messages may fill: three quarters. */
 static u64 mq_attach_fill(u64 bytes)
@@ -29,22 +30,37 @@ static u64 mq_attach_fill(u64 bytes)
 	return bytes - bytes / 4;
 }
 
-/* Read for the scan, which may want bytes that do not begin at a unit. */
+/* Read some bytes into mq_attach.page, in whole units, and copy them. */
+static int mq_attach_read_part(struct mq_attach *a, u64 at, void *to, u32 size)
+{
+	int err = mq_medium_read(&a->j->medium, at, a->page,
+				 ALIGN(size, MQ_J_UNIT_MAX));
+
+	if (!err)
+		memcpy(to, a->page, size);
+	return err;
+}
+
+/*
+ * Read for the scan. A segment, which fills pages, is read to where it is wanted.
+ * What is not of whole units, or does not lie in pages of its own, is copied.
+ */
 static int mq_attach_read(void *context, u64 at, void *to, u32 size)
 {
 	struct mq_attach *a = context;
+	bool whole = IS_ALIGNED(size, MQ_J_UNIT_MAX) && PAGE_ALIGNED(to);
+	u32 most = whole ? MQ_ATTACH_READ : MQ_ATTACH_PAGE;
 
 	while (size) {
-		u32 n = min_t(u32, size, MQ_ATTACH_READ);
-		u32 whole = ALIGN(n, MQ_J_UNIT_MAX);
+		u32 n = min(size, most);
 		int err;
 
 		if (fatal_signal_pending(current))
 			return -EINTR;
-		err = mq_medium_read(&a->j->medium, at, a->page, whole);
+		err = whole ? mq_medium_read(&a->j->medium, at, to, n) :
+			      mq_attach_read_part(a, at, to, n);
 		if (err)
 			return err;
-		memcpy(to, a->page, n);
 		at += n;
 		to += n;
 		size -= n;
@@ -100,8 +116,13 @@ static int mq_attach_shape(struct mq_attach *a, const char **why)
 {
 	struct mq_journal *j = a->j;
 	u64 places;
+	int err;
 
-	j->shape = a->log.shape;
+	err = mq_journal_identify(j, &a->log.shape);
+	if (err) {
+		*why = "a journal with its uuid is attached: it is that one, or a copy of it";
+		return err;
+	}
 	if (j->shape.unit < j->medium.unit) {
 		*why = "its units are smaller than the device can write";
 		return -EINVAL;
@@ -150,11 +171,11 @@ static int mq_attach_file(struct mq_attach *a, const char *name,
 
 	*why = "there is no memory";
 	memset(a, 0, sizeof(*a));
-	j = kzalloc(sizeof(*j), GFP_KERNEL_ACCOUNT);
-	a->page = kvmalloc(MQ_ATTACH_READ, GFP_KERNEL_ACCOUNT);
-	a->j = j;
-	if (!j || !a->page)
+	a->page = kvmalloc(MQ_ATTACH_PAGE, GFP_KERNEL_ACCOUNT);
+	j = a->page ? kzalloc(sizeof(*j), GFP_KERNEL_ACCOUNT) : NULL;
+	if (!j)
 		return -ENOMEM;
+	a->j = j;
 	strscpy(j->name, name, sizeof(j->name));
 	j->target = target;
 	kref_init(&j->refs);
@@ -350,7 +371,10 @@ int mq_attach_target(struct mq_attach *a, const struct mq_journal *from,
 
 /*
  * End the last segment of a stream with a last block of its own epoch, where the
- * crash or the orderly end left it. What the crash tore lies behind that.
+ * crash or the orderly end left it. That is written over what the crash tore. If the
+ * power fails again, only some sectors of the last block may be on the disk, and they
+ * must not be those that the torn block lacks, often zeros: it would become valid, and
+ * what recovery has found would change. So the rest of the last block is random.
  */
 static int mq_attach_end_stream(struct mq_attach *a, u32 stream)
 {
@@ -364,7 +388,8 @@ static int mq_attach_end_stream(struct mq_attach *a, u32 stream)
 	/* The writer always leaves room for the last block. */
 	if (tail->end.offset + unit > j->shape.segment_size)
 		return -EUCLEAN;
-	memset(b, 0, unit);
+	memset(b, 0, sizeof(*b));
+	get_random_bytes(b + 1, unit - sizeof(*b));
 	b->size = cpu_to_le32(unit);
 	b->used = cpu_to_le32(sizeof(*b));
 	b->sequence = cpu_to_le64(tail->end.sequence);
@@ -404,19 +429,36 @@ static int mq_attach_end_streams(struct mq_attach *a)
 }
 
 /*
+ * Note what is known of the segments. Those without a record, as a crash leaves them
+ * while a journal is attached, are not in the map of the next header. So a machine
+ * that crashes each time does not use up all places.
+ */
+static void mq_attach_known(struct mq_attach *a)
+{
+	struct mq_journal *j = a->j;
+	u32 i;
+
+	for (i = 0; i < j->shape.count; i++) {
+		struct mq_segment *g = &j->segments[i];
+
+		g->stale = a->log.segments[i].stale;
+		if (g->state != MQ_SEGMENT_CLOSED || a->log.segments[i].records)
+			continue;
+		g->state = MQ_SEGMENT_LEFT;
+		j->left++;
+	}
+}
+
+/*
  * Begin a new epoch: end the segments of the one before, and open another. The
  * thread is there, for mq_writer_run(). @serial is the first that no object has.
  */
 int mq_attach_begin(struct mq_attach *a, u64 serial)
 {
-	struct mq_journal *j = a->j;
-	u32 i;
-
-	j->serial = serial;
-	for (i = 0; i < j->shape.count; i++)
-		j->segments[i].stale = a->log.segments[i].stale;
-	return mq_writer_start(j) ?: mq_attach_end_streams(a) ?:
-	       mq_log_begin(j);
+	a->j->serial = serial;
+	mq_attach_known(a);
+	return mq_writer_start(a->j) ?: mq_attach_end_streams(a) ?:
+	       mq_log_begin(a->j);
 }
 
 /* Close what was needed to attach. The journal stays, unless @a has it still. */

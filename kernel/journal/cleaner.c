@@ -157,19 +157,81 @@ static void *mq_clean_copy(struct mq_cleaning *c, const struct mq_j_record *r)
 	return to;
 }
 
-static int mq_clean_message(struct mq_cleaning *c, const struct mq_j_message *m)
+/* Return a copy of a message, or NULL: it is gone, or not this record has it. */
+static struct mq_durable *mq_clean_alive(const struct mq_cleaning *c,
+					 const struct mq_j_state *s)
 {
-	const struct mq_j_state *s = (const void *)(m + 1);
 	struct mq_durable *d = mq_objects_find(c->j, le64_to_cpu(s->serial));
 	const struct mq_where *at = d ? &d->at[c->j->side] : NULL;
-	void *to;
 
-	if (!at || at->segment != c->position || !at->size)
+	return at && at->segment == c->position && at->size ? d : NULL;
+}
+
+/* Return the bytes of a copy in the record of its message. */
+static u32 mq_clean_copy_size(const struct mq_j_copy *copy)
+{
+	return ALIGN(sizeof(*copy->s) + copy->origin.size + copy->note.size, 8);
+}
+
+/*
+ * Write the copies of a message that are alive to @to, and note that they are there.
+ * The first one counts the rest of the record, of @size bytes without the copies.
+ */
+static void mq_clean_copies(struct mq_cleaning *c, const struct mq_j_message *m,
+			    u8 *to, u32 size)
+{
+	u32 position = c->j->streams[MQ_J_COLD].position;
+	struct mq_j_copies all;
+	struct mq_j_copy copy;
+
+	mq_j_copies_begin(m, &all);
+	while (mq_j_copies_next(&all, &copy)) {
+		struct mq_durable *d = mq_clean_alive(c, copy.s);
+		u32 step = mq_clean_copy_size(&copy);
+
+		if (!d)
+			continue;
+		memcpy(to, copy.s, step);
+		to += step;
+		mq_objects_body(c->j, d, position, step + size);
+		size = 0;
+	}
+}
+
+/*
+ * Copy a message, with those of its copies that are alive. The others must not be
+ * copied: that they are gone is written only as long as this segment is there.
+ */
+static int mq_clean_message(struct mq_cleaning *c, const struct mq_j_message *m)
+{
+	u32 before = le32_to_cpu(m->copies_size), n = 0, size = 0, rest;
+	const u8 *from = (const u8 *)(m + 1) + before;
+	struct mq_j_message *to;
+	struct mq_j_record head;
+	struct mq_j_copies all;
+	struct mq_j_copy copy;
+
+	mq_j_copies_begin(m, &all);
+	while (mq_j_copies_next(&all, &copy)) {
+		if (!mq_clean_alive(c, copy.s))
+			continue;
+		size += mq_clean_copy_size(&copy);
+		n++;
+	}
+	if (!n)
 		return 0;
-	to = mq_clean_copy(c, &m->r);
+	rest = le32_to_cpu(m->r.size) - sizeof(*m) - before;
+	to = mq_log_add(c->j, MQ_J_COLD, sizeof(*m) + size + rest, MQ_J_MESSAGE);
 	if (IS_ERR(to))
 		return PTR_ERR(to);
-	mq_objects_body(c->j, d, c->j->streams[MQ_J_COLD].position, at->size);
+	head = to->r;
+	*to = *m;
+	to->r = head;
+	to->copies = cpu_to_le16(n);
+	to->copies_size = cpu_to_le32(size);
+	memcpy((u8 *)(to + 1) + size, from, rest);
+	mq_clean_copies(c, m, (u8 *)(to + 1), ALIGN(sizeof(*m) + size + rest, 8) - size);
+	c->j->cleaned += sizeof(*m) + size + rest;
 	return 0;
 }
 

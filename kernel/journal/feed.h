@@ -19,29 +19,41 @@ struct mq_feed;
 struct mq_journal;
 struct mq_msg;
 struct mq_seen;
+struct mq_subscription;
 struct mq_text;
 
 /**
  * struct mq_change - a message that has to be written, as its queue sees it
  * @d: the message
  * @seq: number of the change
+ * @fresh: the record that it has with its other copies says all of it
  * @m: its bytes
  * @chunk: where they lie, with a reference
  * @sender: who sent it
  * @s: its state, but for the serials and the version
  * @origin: name of the queue where it died, with a reference, or NULL
  * @note: with a reference, or NULL
+ * @topic: the topic that it was sent to: see struct mq_detail; with a reference, or
+ *	NULL
  */
 struct mq_change {
 	struct mq_durable	*d;
 	u64			seq;
+	bool			fresh;
 	const struct mq_msg	*m;
 	struct mq_chunk		*chunk;
 	struct mq_sender	sender;
 	struct mq_j_state	s;
 	struct mq_text		*origin;
 	struct mq_text		*note;
+	struct mq_text		*topic;
 };
+
+/*
+ * The number of the change of a message that has come from another queue. Such changes
+ * come before all others, and a group has all of them.
+ */
+#define MQ_SEQ_ARRIVED	1
 
 /* The most changes, or de-duplication ids, that are taken at a time. */
 #define MQ_CHANGES	64
@@ -58,8 +70,12 @@ struct mq_dedup_change {
 	u8			bytes[DEVMQ_KEY_MAX];
 };
 
-/* The most bytes of what a queue is: MQ_J_QUEUE with name and options. */
-#define MQ_DEFINITION_MAX	4096
+/*
+ * The most bytes of what a queue is: MQ_J_QUEUE with name and options, and of these
+ * those that are for the bindings.
+ */
+#define MQ_DEFINITION_MAX	65536
+#define MQ_DEFINITION_BINDINGS	(MQ_DEFINITION_MAX - 4096)
 
 /**
  * struct mq_ceilings - ids and deliveries that may have been used
@@ -140,6 +156,7 @@ enum {
 	MQ_FEED_DEFINE,		/* what the queue is */
 	MQ_FEED_CEILINGS,	/* its ceilings, whatever they were before */
 	MQ_FEED_ENDS,		/* the queue was removed */
+	MQ_FEED_AWAITED,	/* its changes: a caller waits for them */
 };
 
 /**
@@ -190,13 +207,21 @@ struct mq_feed_where {
  * @dedups: de-duplication ids that have to be written: struct mq_seen
  * @quiet: the messages are being put into the queue, as the journal has them
  * @detached: the journal has been detached
+ * @subscribed: bindings from topics in the journal, or NULL (changed under
+ *	mq_registry_lock, too)
+ * @replaced: of a topic: messages that are gone. Others, with changes up to the
+ *	mq_durable.seq that each has, may have taken their places
  *
  * Of the thread of the journal:
  * @written: changes up to this number are written, and on stable storage when
  *	the group is
  * @confirmed: up to this one they are (read by all)
  * @last: the last change that belongs to the group
+ * @replaces: taken from @replaced, the oldest first: they wait until what replaces
+ *	them is written
+ * @replaces_last: the newest of these, if there is any
  * @ends: the queue was removed, and its end belongs to the group
+ * @awaited: a caller waits for changes that the group may have
  * @serial: number of the queue in the journal
  * @by_serial: link in mq_scratch.feeds
  * @version: of the last record of what the queue is
@@ -230,11 +255,16 @@ struct mq_feed {
 	struct list_head		dedups;
 	bool				quiet;
 	bool				detached;
+	struct mq_subscription		*subscribed;
+	struct llist_head		replaced;
 
 	u64				written;
 	u64				confirmed;
 	u64				last;
+	struct llist_node		*replaces;
+	struct llist_node		*replaces_last;
 	bool				ends;
+	bool				awaited;
 	u64				serial;
 	struct hlist_node		by_serial;
 	u32				version;

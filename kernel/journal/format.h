@@ -139,7 +139,7 @@ struct mq_j_segment {
  * @head_crc: CRC-32C of this header with 0 in the places of both checksums, with
  *	the same seed: a payload may look like a block, but does not have this
  * @size: bytes of the block, in whole units
- * @used: bytes of this header and of the records
+ * @used: bytes of this header and of the records; what follows means nothing
  * @offset: of the block in the segment
  * @sequence: of the segment
  * @flags: MQ_J_BLOCK_LAST or 0
@@ -206,10 +206,13 @@ struct mq_j_record {
  * @mode: permissions of its node
  * @name_size: bytes of the name
  * @options_size: bytes of the options
- * @reserved: 0
+ * @bindings_size: bytes of the bindings
  *
  * The name follows, and the options that differ from their defaults, as words
- * "NAME=VALUE" with spaces between them.
+ * "NAME=VALUE" with spaces between them. If there are bindings, they follow from
+ * the next multiple of 8 on, each a struct mq_j_binding.
+ *
+ * A topic is a queue with the option type=topic.
  */
 struct mq_j_queue {
 	struct mq_j_record r;
@@ -220,7 +223,24 @@ struct mq_j_queue {
 	__le32	mode;
 	__le16	name_size;
 	__le16	options_size;
-	__u8	reserved[4];
+	__le32	bindings_size;
+};
+
+/**
+ * struct mq_j_binding - a binding that leads to a queue
+ * @topic: serial of the topic that it leads from; of no interest without that
+ * @id: number of the binding in the topic
+ * @filter_size: bytes of the filter
+ * @reserved: 0
+ *
+ * The words of the filter follow, each ended by a zero byte, and zeros up to a
+ * multiple of 8.
+ */
+struct mq_j_binding {
+	__le64	topic;
+	__le64	id;
+	__le16	filter_size;
+	__u8	reserved[6];
 };
 
 /**
@@ -300,12 +320,14 @@ struct mq_j_state_record {
  * @key_size: bytes of the key
  * @headers_size: bytes of the headers
  * @copies: in how many queues it is
- * @reserved: 0
+ * @topic_size: of a message of a topic: 8 bytes of its id there, and those of the
+ *	topic's name; else 0
  * @copies_size: bytes of all copies
- * @reserved2: 0
+ * @reserved: 0
  *
  * The copies follow: for each a struct mq_j_state with what follows it, padded
- * to a multiple of 8. Then the key, the headers and the payload.
+ * to a multiple of 8. Then the key, the headers, the id in the topic with the
+ * topic's name, and the payload.
  */
 struct mq_j_message {
 	struct mq_j_record r;
@@ -317,9 +339,9 @@ struct mq_j_message {
 	__le16	key_size;
 	__le16	headers_size;
 	__le16	copies;
-	__u8	reserved[2];
+	__le16	topic_size;
 	__le32	copies_size;
-	__u8	reserved2[4];
+	__u8	reserved[4];
 };
 
 /*

@@ -8,6 +8,7 @@
 #include <linux/list.h>
 #include <linux/llist.h>
 #include <linux/spinlock.h>
+#include <linux/timer.h>
 #include <linux/types.h>
 #include <linux/wait.h>
 #include <linux/devmq.h>
@@ -141,22 +142,30 @@ struct mq_scratch {
  * @unflushed: something was written since the last flush
  * @marked: a block after the last flush says how far it went
  * @flush_ns: mean time of a flush
- * @released: how many callers the last flush released
+ * @expected: how many callers may wait for the next group soon: those whom the last
+ *	one released, and those who waited already then
  * @backlog: the last group had no room for all changes
  * @whole: the last group had all that was changed before it began
+ * @renewed: the first group is over, and with it mq_log_renew()
  * @next: what is written goes to this file as well, to which the journal is moved
  *
  * Shared:
  * @lock: protects the members up to @move
  * @begun: number of the group that was begun last
- * @waiting: callers that wait for a group, by its parity
+ * @waiting: callers that wait for a group, by its parity; 0 from the moment on
+ *	when it releases them
+ * @uncounted: the last group that did so, by its parity (read without lock)
  * @feeds: of all its queues
  * @queues: how many these are
  * @move: it is being moved to another file (read by the thread without lock)
  * @done: number of the last group that is on stable storage (read without lock)
  * @confirmed: callers that wait for a group, by its parity
  * @work: the thread waits here for something to do
+ * @wanted: how many callers it waits for
+ * @delay: wakes it journal_delay_ms after the first change that waits
+ * @due: that time is over
  * @waiters: callers that wait
+ * @wants_all: those of them who wait for the changes of all queues
  * @hungry: feeds that have changes
  * @ended: messages that are gone
  * @orphans: messages whose journal is being detached
@@ -214,21 +223,27 @@ struct mq_journal {
 	bool			unflushed;
 	bool			marked;
 	u64			flush_ns;
-	u32			released;
+	u32			expected;
 	bool			backlog;
 	bool			whole;
+	bool			renewed;
 	struct mq_journal	*next;
 
 	spinlock_t		lock;	/* the members up to @move */
 	u64			begun;
 	u32			waiting[2];
+	u64			uncounted[2];
 	struct list_head	feeds;
 	u32			queues;
 	struct mq_move		*move;
 	u64			done;
 	wait_queue_head_t	confirmed[2];
 	wait_queue_head_t	work;
+	u32			wanted;
+	struct timer_list	delay;
+	bool			due;
 	atomic_t		waiters;
+	atomic_t		wants_all;
 	struct llist_head	hungry;
 	struct llist_head	ended;
 	struct llist_head	orphans;

@@ -8,6 +8,7 @@
 #include <linux/string.h>
 
 #include "base/base.h"
+#include "base/compat.h"
 #include "journal/journal.h"
 #include "journal/list.h"
 #include "journal/objects.h"
@@ -42,6 +43,7 @@ static void mq_journal_free(struct kref *refs)
 {
 	struct mq_journal *j = container_of(refs, struct mq_journal, refs);
 
+	mq_timer_stop(&j->delay);
 	mq_journal_close(j);
 	kfree(j);
 }
@@ -116,6 +118,27 @@ int mq_journal_enlist(struct mq_journal *j)
 	return err;
 }
 
+/*
+ * Let a journal have the shape that its file says. A loop device over the file of
+ * another journal, or a copy of that file, has the same uuid, and would write over
+ * that journal or have its messages twice. Return 0 or EBUSY: another one has it.
+ */
+int mq_journal_identify(struct mq_journal *j, const struct mq_j_shape *shape)
+{
+	struct mq_journal *other;
+	int err = 0;
+
+	spin_lock(&mq_journals_lock);
+	list_for_each_entry(other, &mq_journals, link)
+		if (other != j && !memcmp(other->shape.uuid, shape->uuid,
+					  sizeof(shape->uuid)))
+			err = -EBUSY;
+	if (!err)
+		j->shape = *shape;
+	spin_unlock(&mq_journals_lock);
+	return err;
+}
+
 /* Let queues be made in a journal, or do so no longer. */
 void mq_journal_set_ready(struct mq_journal *j, bool ready)
 {
@@ -132,8 +155,8 @@ void mq_journal_swap(struct mq_journal *j, struct mq_journal *to)
 	spin_lock(&j->lock);
 	spin_lock(&mq_journals_lock);
 	swap(j->medium, to->medium);
-	spin_unlock(&mq_journals_lock);
 	swap(j->shape, to->shape);
+	spin_unlock(&mq_journals_lock);
 	swap(j->epoch, to->epoch);
 	swap(j->epochs, to->epochs);
 	swap(j->seed, to->seed);

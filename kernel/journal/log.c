@@ -289,6 +289,19 @@ int mq_log_begin(struct mq_journal *j)
 }
 
 /*
+ * Go on with another segment before this one is full, if places are short: each attach
+ * takes one, and what is cleaned can only be used when a header is without it. So the
+ * next attach finds as many as this one did.
+ */
+int mq_log_renew(struct mq_journal *j)
+{
+	/* The streams need one each. */
+	if (j->places > MQ_LOG_RESERVE || j->places < MQ_J_STREAMS)
+		return 0;
+	return mq_log_next(j, MQ_J_HOT);
+}
+
+/*
  * Return whether the open segment has room for a record of @size bytes, in the
  * block that was begun or else in another one, and for the last block.
  */

@@ -19,6 +19,7 @@ int mq_log_settle(struct mq_journal *j);
 int mq_log_mark(struct mq_journal *j);
 int mq_log_super(struct mq_journal *j, u64 features);
 int mq_log_begin(struct mq_journal *j);
+int mq_log_renew(struct mq_journal *j);
 u32 mq_log_record_max(const struct mq_j_shape *shape);
 bool mq_log_is_needed(const struct mq_segment *s);
 

@@ -21,8 +21,8 @@
 #include "journal/format.h"
 #include "journal/medium.h"
 
-/* The most pages in one read or write. */
-#define MQ_MEDIUM_PAGES	256
+/* The most pages in one read or write: 4 MB, where they are not larger. */
+#define MQ_MEDIUM_PAGES	1024
 
 /* Say why the file cannot be a journal. Return @err. */
 static int mq_medium_refuse(const char **why, int err, const char *what)

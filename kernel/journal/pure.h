@@ -30,7 +30,12 @@ static inline void *mq_j_alloc(size_t size)
 	return size <= SZ_1M ? kvmalloc(size, gfp) : __vmalloc(size, gfp);
 }
 
-#define mq_j_free(p)			kvfree(p)
+/* Most objects have nothing to free, and kvfree() looks where that lies. */
+static inline void mq_j_free(const void *p)
+{
+	if (p)
+		kvfree(p);
+}
 
 #else
 

@@ -7,14 +7,17 @@
  */
 #include <linux/cred.h>
 #include <linux/string.h>
+#include <linux/wait.h>
 
 #include "base/base.h"
 #include "journal/cleaner.h"
 #include "journal/log.h"
 #include "journal/objects.h"
 #include "journal/put.h"
+#include "journal/record.h"
 #include "memory/chunk.h"
 #include "memory/durable.h"
+#include "memory/spread.h"
 #include "memory/text.h"
 
 /* Return the bytes of a state with what follows it, and the padding. */
@@ -37,19 +40,37 @@ static void mq_put_state(struct mq_change *c, struct mq_j_state *to)
 		memcpy(at + c->s.origin_size, c->note->text, c->note->size);
 }
 
-/* Write a whole message. */
-static int mq_put_message(struct mq_journal *j, struct mq_change *c)
+/* Write the id of a message in its topic, and the name of that. */
+static void mq_put_topic(u8 *at, const struct mq_text *topic)
+{
+	u64 id;
+	__le64 to;
+
+	memcpy(&id, topic->text, sizeof(id));
+	to = cpu_to_le64(id);
+	memcpy(at, &to, sizeof(to));
+	memcpy(at + sizeof(to), topic->text + sizeof(id), topic->size - sizeof(id));
+}
+
+/*
+ * Write a message from the topic @from, if any, but for its copies, of @size bytes in
+ * all. Return the record, or an ERR_PTR.
+ */
+static struct mq_j_message *mq_put_body(struct mq_journal *j,
+					const struct mq_change *c,
+					const struct mq_text *from, u32 copies,
+					u32 size)
 {
 	const struct mq_msg *m = c->m;
-	u32 copies = mq_put_state_size(c);
 	u32 meta = m->key_size + m->headers_size, payload = mq_msg_size(m);
+	u32 topic = from ? from->size : 0;
 	struct mq_j_message *r;
 	u8 *at;
 
-	r = mq_log_add(j, MQ_J_HOT, sizeof(*r) + copies + meta + payload,
+	r = mq_log_add(j, MQ_J_HOT, sizeof(*r) + size + meta + topic + payload,
 		       MQ_J_MESSAGE);
 	if (IS_ERR(r))
-		return PTR_ERR(r);
+		return r;
 	r->time_ns = cpu_to_le64(m->time_ns);
 	r->uid = cpu_to_le32(from_kuid(&init_user_ns, c->sender.uid));
 	r->gid = cpu_to_le32(from_kgid(&init_user_ns, c->sender.gid));
@@ -57,17 +78,99 @@ static int mq_put_message(struct mq_journal *j, struct mq_change *c)
 	r->payload_size = cpu_to_le32(payload);
 	r->key_size = cpu_to_le16(m->key_size);
 	r->headers_size = cpu_to_le16(m->headers_size);
-	r->copies = cpu_to_le16(1);
-	r->copies_size = cpu_to_le32(copies);
-	at = (u8 *)(r + 1);
-	mq_put_state(c, (struct mq_j_state *)at);
-	at += copies;
+	r->copies = cpu_to_le16(copies);
+	r->topic_size = cpu_to_le16(topic);
+	r->copies_size = cpu_to_le32(size);
+	at = (u8 *)(r + 1) + size;
 	memcpy(at, m + 1, meta);
-	memcpy(at + meta, (const u8 *)m + mq_msg_offset(m), payload);
+	at += meta;
+	if (topic)
+		mq_put_topic(at, from);
+	memcpy(at + topic, mq_msg_payload(m), payload);
+	return r;
+}
+
+/* Write a whole message. */
+static int mq_put_message(struct mq_journal *j, struct mq_change *c)
+{
+	struct mq_j_message *r = mq_put_body(j, c, c->topic, 1,
+					     mq_put_state_size(c));
+
+	if (IS_ERR(r))
+		return PTR_ERR(r);
+	mq_put_state(c, (struct mq_j_state *)(r + 1));
 	mq_objects_body(j, c->d, j->streams[MQ_J_HOT].position,
 			ALIGN(le32_to_cpu(r->r.size), 8));
 	mq_objects_add(j, c->d);
 	return 0;
+}
+
+/* Fill in the state of a copy as it came to its queue, in the record of all copies. */
+static void mq_put_spread_copy(struct mq_journal *j, const struct mq_spread_copy *c,
+			       struct mq_j_state *to)
+{
+	mq_feed_add(j, c->feed);
+	c->d->serial = c->d->serial ?: mq_objects_serial(j);
+	c->d->version = 1;
+	to->serial = cpu_to_le64(c->d->serial);
+	to->queue = cpu_to_le64(c->feed->serial);
+	to->id = cpu_to_le64(c->id);
+	to->due_ns = cpu_to_le64(c->due_ns);
+	to->expires_ns = cpu_to_le64(c->expires_ns);
+	to->version = cpu_to_le32(1);
+	to->state = c->state;
+	to->priority = c->priority;
+}
+
+/*
+ * Write a message with all of its copies that are not gone. Of the bytes of the record
+ * the first copy counts all but those of the other states.
+ */
+static int mq_put_copies(struct mq_journal *j, const struct mq_change *c,
+			 const struct mq_spread *s)
+{
+	u32 position, i, n = 0, each = sizeof(struct mq_j_state), size;
+	struct mq_j_message *r;
+	struct mq_j_state *to;
+
+	for (i = 0; i < s->count; i++)
+		n += !!s->copies[i].d;
+	/* The change may be of what a topic retains, which tells of none. */
+	r = mq_put_body(j, c, s->topic, n, n * each);
+	if (IS_ERR(r))
+		return PTR_ERR(r);
+	to = (struct mq_j_state *)(r + 1);
+	position = j->streams[MQ_J_HOT].position;
+	size = ALIGN(le32_to_cpu(r->r.size), 8) - (n - 1) * each;
+	for (i = 0; i < s->count; i++) {
+		if (!s->copies[i].d)
+			continue;
+		mq_put_spread_copy(j, &s->copies[i], to++);
+		mq_objects_body(j, s->copies[i].d, position, size);
+		mq_objects_add(j, s->copies[i].d);
+		size = each;
+	}
+	return 0;
+}
+
+/*
+ * Write a message of a topic that is in several queues of the journal, which has none of
+ * its copies yet. Wait until all are in their queues: who puts them there does nothing
+ * else, and waits for nothing.
+ */
+static int mq_put_spread(struct mq_journal *j, const struct mq_change *c)
+{
+	struct mq_spread *s = c->d->spread;
+	int err;
+
+	/* Who sees that they are sees the copies: mq_feed_spread(). */
+	wait_event(j->moved, smp_load_acquire(&s->complete));
+	if (!s->copies)
+		return 0;
+	mq_spread_begin(s);
+	err = mq_put_copies(j, c, s);
+	mq_spread_end(s);
+	return err;
 }
 
 /* Write a new state of a message that the journal has. */
@@ -87,9 +190,9 @@ static int mq_put_new_state(struct mq_journal *j, struct mq_change *c)
 /* Write a message to a file: all of it, unless the file has that. */
 static int mq_put_to(struct mq_journal *j, struct mq_change *c)
 {
-	if (c->d->at[j->side].size)
-		return mq_put_new_state(j, c);
-	return mq_put_message(j, c);
+	if (!c->d->at[j->side].size)
+		return mq_put_message(j, c);
+	return c->fresh ? 0 : mq_put_new_state(j, c);
 }
 
 static void mq_put_begin(struct mq_journal *j, struct mq_feed *f,
@@ -108,16 +211,20 @@ static void mq_put_end(struct mq_change *c)
 	mq_chunk_put(c->chunk, MQ_CHUNK_ONE);
 	mq_text_put(c->origin);
 	mq_text_put(c->note);
+	mq_text_put(c->topic);
 }
 
 /* Write a change, and give back what it holds. */
 int mq_put_change(struct mq_journal *j, struct mq_feed *f,
 		  struct mq_change *c)
 {
-	int err;
+	int err = READ_ONCE(j->error) ? -EIO : 0;
 
+	/* A file to which the journal is moved gets each copy by itself. */
+	if (!err && unlikely(c->d->spread) && !c->d->at[j->side].size)
+		err = mq_put_spread(j, c);
 	mq_put_begin(j, f, c, c->d->version + 1);
-	err = READ_ONCE(j->error) ? -EIO : mq_put_to(j, c);
+	err = err ?: mq_put_to(j, c);
 	if (j->next)
 		mq_put_to(j->next, c);
 	/* Not before: to make room, the record that was the newest may be copied. */
@@ -184,8 +291,7 @@ static struct mq_j_queue *mq_put_definition(struct mq_journal *j,
 
 	memset(q, 0, sizeof(*q));
 	f->ops->define(f, q);
-	q->r.size = cpu_to_le32(sizeof(*q) + le16_to_cpu(q->name_size) +
-				le16_to_cpu(q->options_size));
+	q->r.size = cpu_to_le32(mq_j_queue_size(q));
 	q->r.type = MQ_J_QUEUE;
 	q->serial = cpu_to_le64(f->serial);
 	q->version = cpu_to_le32(version);

@@ -36,28 +36,69 @@ static bool mq_j_state_is_valid(const struct mq_j_state *s, u32 room)
 	case DEVMQ_STATE_DELAYED:
 	case DEVMQ_STATE_DEFERRED:
 	case DEVMQ_STATE_DEAD:
+	case DEVMQ_STATE_RETAINED:
 		return true;
 	default:
 		return false;
 	}
 }
 
+static u32 mq_j_binding_size(const struct mq_j_binding *b)
+{
+	return ALIGN((u32)sizeof(*b) + le16_to_cpu(b->filter_size), 8);
+}
+
+static bool mq_j_bindings_are_valid(const u8 *at, u32 room)
+{
+	while (room) {
+		const struct mq_j_binding *b = (const void *)at;
+
+		if (room < sizeof(*b) || room < mq_j_binding_size(b) ||
+		    !mq_j_is_number(b->topic) || !mq_j_is_number(b->id))
+			return false;
+		at += mq_j_binding_size(b);
+		room -= mq_j_binding_size(b);
+	}
+	return true;
+}
+
+/* Return the bytes of what a queue is, up to its bindings. */
+static u32 mq_j_queue_head(const struct mq_j_queue *q)
+{
+	u32 size = (u32)sizeof(*q) + le16_to_cpu(q->name_size) +
+		   le16_to_cpu(q->options_size);
+
+	return q->bindings_size ? ALIGN(size, 8) : size;
+}
+
+/* Return the bytes of the record of what a queue is, from its parts. */
+u32 mq_j_queue_size(const struct mq_j_queue *q)
+{
+	return mq_j_queue_head(q) + le32_to_cpu(q->bindings_size);
+}
+
 static bool mq_j_queue_is_valid(const struct mq_j_queue *q, u32 size)
 {
-	u32 name = le16_to_cpu(q->name_size);
+	u32 name = le16_to_cpu(q->name_size), head = mq_j_queue_head(q);
 
 	return mq_j_is_number(q->serial) && name && name <= DEVMQ_NAME_MAX &&
-	       size == sizeof(*q) + name + le16_to_cpu(q->options_size);
+	       head <= size && size - head == le32_to_cpu(q->bindings_size) &&
+	       mq_j_bindings_are_valid((const u8 *)q + head, size - head);
 }
 
 static bool mq_j_message_is_valid(const struct mq_j_message *m, u32 size)
 {
 	u32 copies = le16_to_cpu(m->copies), room = le32_to_cpu(m->copies_size);
 	const u8 *at = (const u8 *)(m + 1);
+	u32 topic = le16_to_cpu(m->topic_size);
 	u64 sum = sizeof(*m) + (u64)room + le16_to_cpu(m->key_size) +
-		  le16_to_cpu(m->headers_size) + le32_to_cpu(m->payload_size);
+		  le16_to_cpu(m->headers_size) + topic +
+		  le32_to_cpu(m->payload_size);
 
 	if (sum != size || !copies || !IS_ALIGNED(room, 8))
+		return false;
+	if (topic && (topic <= sizeof(u64) ||
+		      topic > sizeof(u64) + DEVMQ_NAME_MAX))
 		return false;
 	for (; copies; copies--) {
 		const struct mq_j_state *s = (const void *)at;
@@ -192,6 +233,25 @@ bool mq_j_copies_next(struct mq_j_copies *all, struct mq_j_copy *copy)
 	return true;
 }
 
+/* Begin to go through the bindings that lead to a queue. */
+void mq_j_bindings_begin(const struct mq_j_queue *q, struct mq_j_bytes *left)
+{
+	left->at = (const u8 *)q + mq_j_queue_head(q);
+	left->size = le32_to_cpu(q->bindings_size);
+}
+
+/* Return the next binding, or NULL: there is no further one. */
+const struct mq_j_binding *mq_j_bindings_next(struct mq_j_bytes *left)
+{
+	const struct mq_j_binding *b = left->at;
+
+	if (!left->size)
+		return NULL;
+	left->at = (const u8 *)left->at + mq_j_binding_size(b);
+	left->size -= mq_j_binding_size(b);
+	return b;
+}
+
 void mq_j_message_parts(const struct mq_j_message *m, struct mq_j_bytes *key,
 			struct mq_j_bytes *headers, struct mq_j_bytes *payload)
 {
@@ -199,8 +259,17 @@ void mq_j_message_parts(const struct mq_j_message *m, struct mq_j_bytes *key,
 	key->size = le16_to_cpu(m->key_size);
 	headers->at = (const u8 *)key->at + key->size;
 	headers->size = le16_to_cpu(m->headers_size);
-	payload->at = (const u8 *)headers->at + headers->size;
+	payload->at = (const u8 *)headers->at + headers->size +
+		      le16_to_cpu(m->topic_size);
 	payload->size = le32_to_cpu(m->payload_size);
+}
+
+/* The id of a message in its topic, and the topic's name; no bytes: it has none. */
+void mq_j_message_topic(const struct mq_j_message *m, struct mq_j_bytes *topic)
+{
+	topic->at = (const u8 *)(m + 1) + le32_to_cpu(m->copies_size) +
+		    le16_to_cpu(m->key_size) + le16_to_cpu(m->headers_size);
+	topic->size = le16_to_cpu(m->topic_size);
 }
 
 /* Return how many messages an end is of. */

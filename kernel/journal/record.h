@@ -47,11 +47,15 @@ bool mq_j_record_is_valid(const struct mq_j_record *r);
 
 void mq_j_queue_parts(const struct mq_j_queue *q, struct mq_j_bytes *name,
 		      struct mq_j_bytes *options);
+u32 mq_j_queue_size(const struct mq_j_queue *q);
+void mq_j_bindings_begin(const struct mq_j_queue *q, struct mq_j_bytes *left);
+const struct mq_j_binding *mq_j_bindings_next(struct mq_j_bytes *left);
 void mq_j_state_parts(const struct mq_j_state *s, struct mq_j_copy *copy);
 void mq_j_copies_begin(const struct mq_j_message *m, struct mq_j_copies *all);
 bool mq_j_copies_next(struct mq_j_copies *all, struct mq_j_copy *copy);
 void mq_j_message_parts(const struct mq_j_message *m, struct mq_j_bytes *key,
 			struct mq_j_bytes *headers, struct mq_j_bytes *payload);
+void mq_j_message_topic(const struct mq_j_message *m, struct mq_j_bytes *topic);
 u32 mq_j_end_count(const struct mq_j_end *e);
 void mq_j_dedup_id(const struct mq_j_dedup *d, struct mq_j_bytes *id);
 

@@ -18,7 +18,7 @@ enum mq_j_kinds { MQ_J_UNKNOWN, MQ_J_IS_QUEUE, MQ_J_IS_MESSAGE };
 
 /**
  * struct mq_j_object - a queue or a message
- * @serial: its number; 0: this place of the table is free
+ * @serial: its number
  * @queue: a message: serial of its queue, as its newest state says
  * @message: what mq_j_ops.message made
  * @pending: a message that was not read yet: a copy of its newest state
@@ -29,23 +29,29 @@ enum mq_j_kinds { MQ_J_UNKNOWN, MQ_J_IS_QUEUE, MQ_J_IS_MESSAGE };
  * @ceiling: a queue: the highest version of a ceiling that was read
  * @place: a message with a @pending state: where that was read
  * @version: the highest that was read
- * @kind: what it is
+ * @kind: what it is, enum mq_j_kinds: says which of the members above it has
  * @ended: it is gone
  * @whole: a message: a segment has all of it
  */
 struct mq_j_object {
 	u64			serial;
-	u64			queue;
-	void			*message;
-	struct mq_j_state	*pending;
-	struct mq_j_queue	*record;
-	void			*made;
-	u64			next_id;
-	u64			delivered;
-	u64			ceiling;
-	u32			place;
+	union {
+		struct {
+			u64			queue;
+			void			*message;
+			struct mq_j_state	*pending;
+			u32			place;
+		};
+		struct {
+			struct mq_j_queue	*record;
+			void			*made;
+			u64			next_id;
+			u64			delivered;
+			u64			ceiling;
+		};
+	};
 	u32			version;
-	enum mq_j_kinds		kind;
+	u8			kind;
 	bool			ended;
 	bool			whole;
 };
@@ -60,14 +66,32 @@ struct mq_j_dedup_copy {
 	struct mq_j_dedup	d;
 };
 
+/* How many objects are allocated together: they take 64 KB. */
+#define MQ_J_OBJECTS	(((64 << 10) - 16) / sizeof(struct mq_j_object))
+
+/**
+ * struct mq_j_objects - some objects, in the order in which they were read of
+ * @next: the next ones
+ * @count: how many there are in @all
+ * @all: they
+ */
+struct mq_j_objects {
+	struct mq_j_objects	*next;
+	u32			count;
+	struct mq_j_object	all[MQ_J_OBJECTS];
+};
+
 /**
  * struct mq_j_table - all objects of a journal
  * @log: the journal
  * @ops: who is told
  * @context: see @ops
- * @objects: the objects, each at its hash or behind it
- * @size: how many have room in @objects, a power of two
+ * @first: the objects; NULL: there are none
+ * @last: the last of these, which may have room for others
+ * @index: where the objects are, each at its hash or behind it
+ * @size: how many have room in @index, a power of two
  * @count: how many there are
+ * @queue: the queue of the message that was told of last, or NULL
  * @serial: the first serial that no object has
  * @dedups: de-duplication ids
  */
@@ -75,9 +99,12 @@ struct mq_j_table {
 	struct mq_j_log		*log;
 	const struct mq_j_ops	*ops;
 	void			*context;
-	struct mq_j_object	*objects;
+	struct mq_j_objects	*first;
+	struct mq_j_objects	*last;
+	struct mq_j_object	**index;
 	u64			size;
 	u64			count;
+	struct mq_j_object	*queue;
 	u64			serial;
 	struct mq_j_dedup_copy	*dedups;
 };
@@ -87,35 +114,60 @@ static u64 mq_j_hash(u64 serial)
 	return serial * 0x9e3779b97f4a7c15ULL >> 20;
 }
 
-static struct mq_j_object *mq_j_object_at(struct mq_j_object *objects, u64 size,
+/* Return the place in an index where an object is, or a free one for it. */
+static struct mq_j_object **mq_j_index_at(struct mq_j_object **index, u64 size,
 					  u64 serial)
 {
 	u64 i = mq_j_hash(serial);
 
 	for (;; i++) {
-		struct mq_j_object *o = &objects[i & (size - 1)];
+		struct mq_j_object **o = &index[i & (size - 1)];
 
-		if (!o->serial || o->serial == serial)
+		if (!*o || (*o)->serial == serial)
 			return o;
 	}
 }
 
-/* Double the table. */
-static int mq_j_table_grow(struct mq_j_table *t)
+/* Double the index. */
+static int mq_j_index_grow(struct mq_j_table *t)
 {
-	u64 i, size = t->size ? 2 * t->size : 1024;
-	struct mq_j_object *objects = mq_j_alloc(size * sizeof(*objects));
+	u64 size = t->size ? 2 * t->size : 1024;
+	struct mq_j_object **index = mq_j_alloc(size * sizeof(*index));
+	struct mq_j_objects *some;
+	u32 i;
 
-	if (!objects)
+	if (!index)
 		return -ENOMEM;
-	for (i = 0; i < t->size; i++)
-		if (t->objects[i].serial)
-			*mq_j_object_at(objects, size, t->objects[i].serial) =
-				t->objects[i];
-	mq_j_free(t->objects);
-	t->objects = objects;
+	for (some = t->first; some; some = some->next)
+		for (i = 0; i < some->count; i++)
+			*mq_j_index_at(index, size, some->all[i].serial) =
+				&some->all[i];
+	mq_j_free(t->index);
+	t->index = index;
 	t->size = size;
 	return 0;
+}
+
+/* Return a new object, or NULL. */
+static struct mq_j_object *mq_j_object_new(struct mq_j_table *t, u64 serial)
+{
+	struct mq_j_objects *some = t->last;
+	struct mq_j_object *o;
+
+	if (!some || some->count == MQ_J_OBJECTS) {
+		some = mq_j_alloc(sizeof(*some));
+		if (!some)
+			return NULL;
+		if (t->last)
+			t->last->next = some;
+		else
+			t->first = some;
+		t->last = some;
+	}
+	o = &some->all[some->count++];
+	o->serial = serial;
+	t->count++;
+	return o;
 }
 
 /*
@@ -125,15 +177,16 @@ static int mq_j_table_grow(struct mq_j_table *t)
 static int mq_j_object(struct mq_j_table *t, u64 serial, enum mq_j_kinds kind,
 		       struct mq_j_object **to)
 {
-	struct mq_j_object *o;
+	struct mq_j_object **at, *o;
 
-	if (4 * t->count >= 3 * t->size && mq_j_table_grow(t))
+	if (2 * t->count >= t->size && mq_j_index_grow(t))
 		return -ENOMEM;
-	o = mq_j_object_at(t->objects, t->size, serial);
-	if (!o->serial) {
-		o->serial = serial;
-		t->count++;
-	}
+	at = mq_j_index_at(t->index, t->size, serial);
+	if (!*at)
+		*at = mq_j_object_new(t, serial);
+	o = *at;
+	if (!o)
+		return -ENOMEM;
 	if (t->serial <= serial)
 		t->serial = serial + 1;
 	if (!o->kind)
@@ -145,12 +198,7 @@ static int mq_j_object(struct mq_j_table *t, u64 serial, enum mq_j_kinds kind,
 /* Return an object, or NULL if nothing was read of it. */
 static struct mq_j_object *mq_j_object_find(struct mq_j_table *t, u64 serial)
 {
-	struct mq_j_object *o;
-
-	if (!t->size)
-		return NULL;
-	o = mq_j_object_at(t->objects, t->size, serial);
-	return o->serial ? o : NULL;
+	return t->size ? *mq_j_index_at(t->index, t->size, serial) : NULL;
 }
 
 static void *mq_j_copy_of(const void *data, u32 size)
@@ -165,13 +213,16 @@ static void *mq_j_copy_of(const void *data, u32 size)
 /* Free what an object has: it is gone, or the replay failed. */
 static void mq_j_object_clear(struct mq_j_table *t, struct mq_j_object *o)
 {
-	if (o->message)
-		t->ops->drop(t->context, o->message);
-	mq_j_free(o->pending);
-	mq_j_free(o->record);
-	o->message = NULL;
-	o->pending = NULL;
-	o->record = NULL;
+	if (o->kind == MQ_J_IS_MESSAGE) {
+		if (o->message)
+			t->ops->drop(t->context, o->message);
+		mq_j_free(o->pending);
+		o->message = NULL;
+		o->pending = NULL;
+	} else if (o->kind == MQ_J_IS_QUEUE) {
+		mq_j_free(o->record);
+		o->record = NULL;
+	}
 }
 
 static int mq_j_object_end(struct mq_j_table *t, u64 serial)
@@ -354,13 +405,19 @@ static int mq_j_read_block(struct mq_j_table *t, const struct mq_j_block *b,
 {
 	const struct mq_j_record *r;
 	u32 offset = 0;
+	bool is_message;
 	int err = 0;
 
 	while (!err && (r = mq_j_record_next(b, &offset))) {
-		if (!mq_j_record_is_valid(r))
+		is_message = r->type == MQ_J_MESSAGE;
+		if (is_message != messages)
+			continue;
+		if (!mq_j_record_is_valid(r)) {
 			err = -EUCLEAN;
-		else if ((r->type == MQ_J_MESSAGE) == messages)
+		} else {
+			t->log->segments[position].records++;
 			err = mq_j_read_record(t, r);
+		}
 	}
 	if (err == -EUCLEAN || (!err && offset != le32_to_cpu(b->used)))
 		err = mq_j_damaged(t->log, "a record is not valid", position,
@@ -409,61 +466,69 @@ static int mq_j_read_segments(struct mq_j_table *t)
 	return err;
 }
 
-/* Tell of the queues. */
-static int mq_j_tell_queues(struct mq_j_table *t, struct mq_j_totals *totals)
+/* Tell of a queue. */
+static int mq_j_tell_queue(struct mq_j_table *t, struct mq_j_object *o,
+			   struct mq_j_totals *totals)
 {
-	u64 i;
-
-	for (i = 0; i < t->size; i++) {
-		struct mq_j_object *o = &t->objects[i];
-
-		if (!o->record)
-			continue;
-		o->made = t->ops->queue(t->context, o->record, o->next_id,
-					o->delivered);
-		if (!o->made)
-			return -ENOMEM;
-		totals->queues++;
-	}
+	if (o->kind != MQ_J_IS_QUEUE || !o->record)
+		return 0;
+	o->made = t->ops->queue(t->context, o->record, o->next_id, o->delivered);
+	if (!o->made)
+		return -ENOMEM;
+	totals->queues++;
 	return 0;
 }
 
 /* Return what mq_j_ops.queue made of a queue; NULL: it was removed. */
 static int mq_j_queue_of(struct mq_j_table *t, u64 serial, void **queue)
 {
-	struct mq_j_object *o = mq_j_object_find(t, serial);
+	struct mq_j_object *o = t->queue;
 
+	if (!o || o->serial != serial)
+		o = mq_j_object_find(t, serial);
+	t->queue = o;
 	if (!o || o->kind == MQ_J_IS_MESSAGE || (!o->ended && !o->made))
 		return -EUCLEAN;
 	*queue = o->ended ? NULL : o->made;
 	return 0;
 }
 
-static int mq_j_tell_messages(struct mq_j_table *t, struct mq_j_totals *totals)
+/* Tell of a message. */
+static int mq_j_tell_message(struct mq_j_table *t, struct mq_j_object *o,
+			     struct mq_j_totals *totals)
 {
 	void *queue, *message;
-	int err = 0;
-	u64 i;
+	int err;
 
-	for (i = 0; i < t->size && !err; i++) {
-		struct mq_j_object *o = &t->objects[i];
-
-		if (!o->message)
-			continue;
-		err = mq_j_queue_of(t, o->queue, &queue);
-		if (err) {
-			t->log->fault.what = "the queue of a message is missing";
-			break;
-		}
-		message = o->message;
-		o->message = NULL;
-		if (!queue) {
-			t->ops->drop(t->context, message);
-			continue;
-		}
-		err = t->ops->place(t->context, queue, message);
-		totals->messages++;
+	if (o->kind != MQ_J_IS_MESSAGE || !o->message)
+		return 0;
+	message = o->message;
+	err = mq_j_queue_of(t, o->queue, &queue);
+	if (err) {
+		t->log->fault.what = "the queue of a message is missing";
+		return err;
 	}
+	o->message = NULL;
+	if (!queue) {
+		t->ops->drop(t->context, message);
+		return 0;
+	}
+	totals->messages++;
+	return t->ops->place(t->context, queue, message);
+}
+
+/* Tell of all queues, or of all messages. */
+static int mq_j_tell(struct mq_j_table *t, struct mq_j_totals *totals,
+		     int (*tell)(struct mq_j_table *t, struct mq_j_object *o,
+				 struct mq_j_totals *totals))
+{
+	struct mq_j_objects *some;
+	int err = 0;
+	u32 i;
+
+	for (some = t->first; some; some = some->next)
+		for (i = 0; i < some->count && !err; i++)
+			err = tell(t, &some->all[i], totals);
 	return err;
 }
 
@@ -491,12 +556,17 @@ static int mq_j_tell_dedups(struct mq_j_table *t, struct mq_j_totals *totals,
 
 static void mq_j_table_free(struct mq_j_table *t)
 {
+	struct mq_j_objects *some;
 	struct mq_j_dedup_copy *c;
-	u64 i;
+	u32 i;
 
-	for (i = 0; i < t->size; i++)
-		mq_j_object_clear(t, &t->objects[i]);
-	mq_j_free(t->objects);
+	while ((some = t->first)) {
+		t->first = some->next;
+		for (i = 0; i < some->count; i++)
+			mq_j_object_clear(t, &some->all[i]);
+		mq_j_free(some);
+	}
+	mq_j_free(t->index);
 	while ((c = t->dedups)) {
 		t->dedups = c->next;
 		mq_j_free(c);
@@ -523,8 +593,8 @@ int mq_j_replay(struct mq_j_log *log, const struct mq_j_ops *ops, void *context,
 	memset(totals, 0, sizeof(*totals));
 	t.serial = log->serial;
 	err = mq_j_read_segments(&t);
-	err = err ?: mq_j_tell_queues(&t, totals);
-	err = err ?: mq_j_tell_messages(&t, totals);
+	err = err ?: mq_j_tell(&t, totals, mq_j_tell_queue);
+	err = err ?: mq_j_tell(&t, totals, mq_j_tell_message);
 	err = err ?: mq_j_tell_dedups(&t, totals, false);
 	err = err ?: mq_j_tell_dedups(&t, totals, true);
 	totals->serial = t.serial;

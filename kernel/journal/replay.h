@@ -15,8 +15,9 @@
  * @queue: there is this queue; no id below @next_id may be given to a message,
  *	and messages with an id below @delivered may have been delivered. Return
  *	the queue, or NULL: there is no memory
- * @place: put a message into its queue. All of a queue come one after the other,
- *	in no order. Takes the message. Return 0 or an errno
+ * @place: put a message into its queue. The messages come in the order in which
+ *	they were read, which is that of sending in each segment of a journal that no
+ *	cleaner has been through. Takes the message. Return 0 or an errno
  * @dedup: a de-duplication id that the queue has to remember, maybe told twice;
  *	or, after all of these, without the id: forget that of the message
  *

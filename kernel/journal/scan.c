@@ -83,8 +83,26 @@ static void mq_j_mark_take(struct mq_j_log *log, const struct mq_j_mark *marks)
 }
 
 /*
- * Read all headers. The newest stays in @newest; return -EUCLEAN if there is
- * none, as each journal is made with one.
+ * Return the number of a segment that its first block, @b, has, whether or not
+ * the segment has a header, or the block belongs to this journal; 0: it has none.
+ * Where that block would begin nothing but first blocks is ever written, so the
+ * number there is one that a writer gave.
+ */
+static u64 mq_j_first_sequence(const struct mq_j_log *log,
+			       const struct mq_j_block *b)
+{
+	u64 sequence = le64_to_cpu(b->sequence);
+
+	return b->magic == cpu_to_le32(MQ_J_MAGIC_BLOCK) &&
+	       le32_to_cpu(b->offset) == mq_j_header_size(&log->shape) &&
+	       sequence < MQ_J_NUMBER_MAX ? sequence : 0;
+}
+
+/*
+ * Read all headers, and what the first block behind each says: in one go, as a
+ * read of so little takes the time that the disk needs for any. The newest header
+ * stays in @newest; return -EUCLEAN if there is none, as each journal is made with
+ * one.
  */
 static int mq_j_headers_read(struct mq_j_log *log, struct mq_j_segment *newest)
 {
@@ -96,9 +114,10 @@ static int mq_j_headers_read(struct mq_j_log *log, struct mq_j_segment *newest)
 		struct mq_j_segment_info *s = &log->segments[position];
 
 		err = mq_j_read(log, mq_j_segment_at(&log->shape, position), h,
-				size);
+				size + log->shape.unit);
 		if (err)
 			return err;
+		s->first = mq_j_first_sequence(log, (void *)log->buffer + size);
 		if (!mq_j_segment_is_valid(h, &log->shape, position))
 			continue;
 		s->sequence = le64_to_cpu(h->sequence);
@@ -116,46 +135,17 @@ static int mq_j_headers_read(struct mq_j_log *log, struct mq_j_segment *newest)
 	       mq_j_damaged(log, "no segment has a valid header", 0, 0);
 }
 
-/*
- * Read the number of a segment from its first block, whether or not the segment
- * has a header, or the block belongs to this journal. Where that block would
- * begin nothing but first blocks is ever written, so the number there is one
- * that a writer gave. Set @sequence to 0 if there is none.
- */
-static int mq_j_first_block(struct mq_j_log *log, u32 position, u8 *buffer,
-			    u64 *sequence)
-{
-	u32 size = mq_j_header_size(&log->shape);
-	const struct mq_j_block *b = (const void *)buffer;
-	int err;
-
-	err = mq_j_read(log, mq_j_segment_at(&log->shape, position) + size,
-			buffer, log->shape.unit);
-	*sequence = le64_to_cpu(b->sequence);
-	if (err || b->magic != cpu_to_le32(MQ_J_MAGIC_BLOCK) ||
-	    le32_to_cpu(b->offset) != size || *sequence >= MQ_J_NUMBER_MAX)
-		*sequence = 0;
-	return err;
-}
-
 /* Look for a segment that lost its header, and is newer than all that have one. */
 static int mq_j_headless_find(struct mq_j_log *log)
 {
-	u64 sequence;
 	u32 position;
-	int err;
 
 	for (position = 0; position < log->shape.count; position++) {
 		struct mq_j_segment_info *s = &log->segments[position];
 
-		if (s->sequence)
+		if (s->sequence || s->first <= log->sequence)
 			continue;
-		err = mq_j_first_block(log, position, log->buffer, &sequence);
-		if (err)
-			return err;
-		if (sequence <= log->sequence)
-			continue;
-		s->sequence = sequence;
+		s->sequence = s->first;
 		return mq_j_damaged(log, "a segment has no valid header",
 				    position, 0);
 	}
@@ -174,14 +164,16 @@ static int mq_j_headless_find(struct mq_j_log *log)
  */
 int mq_j_sequence_find(struct mq_j_log *log, u64 *highest)
 {
+	u32 position, header = mq_j_header_size(&log->shape);
 	u8 *buffer = mq_j_alloc(log->shape.unit);
 	u64 sequence;
-	u32 position;
 	int err = buffer ? 0 : -ENOMEM;
 
 	*highest = log->sequence;
 	for (position = 0; position < log->shape.count && !err; position++) {
-		err = mq_j_first_block(log, position, buffer, &sequence);
+		err = mq_j_read(log, mq_j_segment_at(&log->shape, position) + header,
+				buffer, log->shape.unit);
+		sequence = err ? 0 : mq_j_first_sequence(log, (void *)buffer);
 		if (sequence > *highest)
 			*highest = sequence;
 	}
@@ -210,11 +202,19 @@ static int mq_j_map_apply(struct mq_j_log *log, const struct mq_j_segment *newes
 	return 0;
 }
 
-/* Read a segment into the buffer. */
+/* Read a segment into the buffer, unless it is there already. */
 static int mq_j_segment_read(struct mq_j_log *log, u32 position)
 {
-	return mq_j_read(log, mq_j_segment_at(&log->shape, position),
-			 log->buffer, log->shape.segment_size);
+	int err;
+
+	if (log->held == position + 1)
+		return 0;
+	log->held = 0;
+	err = mq_j_read(log, mq_j_segment_at(&log->shape, position), log->buffer,
+			log->shape.segment_size);
+	if (!err)
+		log->held = position + 1;
+	return err;
 }
 
 /* Return the block at an offset of the segment in the buffer, if it is valid. */

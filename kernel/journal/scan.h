@@ -33,18 +33,22 @@ struct mq_j_fault {
 /**
  * struct mq_j_segment_info - a segment
  * @sequence: its number; 0: nothing that is needed is at this place
+ * @first: the number that its first block has; 0: none
  * @epochs: of its header
  * @seed: of its checksums
  * @stream: enum mq_j_streams
+ * @records: how many the replay has read in it
  * @stale: it has a message that a newer segment has, too: the crash came before
  *	the writer could leave it out of the map. It has to be left out before
  *	any other: the end of such a message names the newer segment
  */
 struct mq_j_segment_info {
 	u64	sequence;
+	u64	first;
 	u64	epochs;
 	u32	seed;
 	u32	stream;
+	u32	records;
 	bool	stale;
 };
 
@@ -74,6 +78,7 @@ struct mq_j_tail {
  * @fault: what is wrong, if a function returned -EUCLEAN
  * @position: of the segment that was loaded last
  * @reading: its sequence
+ * @held: position of the segment in @buffer, plus 1; 0: none is there
  * @buffer: a segment
  * @segments: for each place
  */
@@ -88,6 +93,7 @@ struct mq_j_log {
 	struct mq_j_fault		fault;
 	u32				position;
 	u64				reading;
+	u32				held;
 	u8				*buffer;
 	struct mq_j_segment_info	*segments;
 };

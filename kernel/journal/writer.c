@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The thread that writes a journal, and those that wait for it.
+ * The thread that writes a journal. notice.c has those that have changes for it, or
+ * wait for it.
  *
  * What changes is written in groups. A group takes the changes of all queues of
  * the journal, adds their records to the log, writes these and flushes. All who
@@ -10,8 +11,9 @@
  *
  * The thread begins a group at once if somebody waits for it, except that it
  * gives those whom the last group released a moment to come again, or else there
- * would be two half groups in turn. If nobody waits, it lets changes gather for
- * journal_delay_ms.
+ * would be two half groups in turn. If nobody waits, changes gather for
+ * journal_delay_ms: the first one sets a timer, and none of them wakes the thread.
+ * Of those who wait, only the last one that the thread gives a moment to wakes it.
  *
  * The first error is final. A flush that succeeds after one that failed proves
  * nothing, as the kernel may have thrown away what it could not write.
@@ -19,167 +21,34 @@
 #include <linux/freezer.h>
 #include <linux/kthread.h>
 #include <linux/ktime.h>
-#include <linux/moduleparam.h>
 #include <linux/sched.h>
 #include <linux/sched/mm.h>
 #include <linux/wait.h>
 
 #include "base/base.h"
+#include "base/compat.h"
 #include "journal/cleaner.h"
 #include "journal/jtrace.h"
 #include "journal/log.h"
 #include "journal/move.h"
+#include "journal/notice.h"
 #include "journal/objects.h"
 #include "journal/put.h"
 #include "journal/writer.h"
 #include "memory/durable.h"
+#include "memory/spread.h"
 
 /* The most bytes that a group takes from one queue, while others have some. */
 #define MQ_GROUP_BYTES	(512 << 10)
+
+/* The same of a queue for whose changes nobody waits, while others wait for theirs. */
+#define MQ_BESIDE_BYTES	(64 << 10)
 
 /* When nothing happens for so long, a mark says how far the last flush went. */
 #define MQ_MARK_AFTER	(HZ / 2)
 
 /* The share of a new measurement in the mean time of a flush: a quarter. */
 #define MQ_FLUSH_SHIFT	2
-
-static unsigned int mq_journal_delay_ms = 10;
-module_param_named(journal_delay_ms, mq_journal_delay_ms, uint, 0644);
-MODULE_PARM_DESC(journal_delay_ms,
-		 "milliseconds after which a change is written to its journal, if nobody asks for it sooner");
-
-/* -- those that have changes or wait ---------------------------------------- */
-
-/* Let the thread take the changes of a queue. */
-void mq_feed_say(struct mq_feed *f)
-{
-	struct mq_journal *j = f->journal;
-
-	if (test_and_set_bit(MQ_FEED_HUNGRY, &f->flags))
-		return;
-	llist_add(&f->hungry, &j->hungry);
-	wake_up(&j->work);
-}
-
-/* Let the thread write what the queue is. */
-void mq_feed_define(struct mq_feed *f)
-{
-	set_bit(MQ_FEED_DEFINE, &f->flags);
-	mq_feed_say(f);
-}
-
-/* A message that the journal may have is gone. Takes the message. */
-void mq_feed_ended(struct mq_journal *j, struct mq_durable *d)
-{
-	if (llist_add(&d->ended, &j->ended))
-		wake_up(&j->work);
-}
-
-/*
- * A message leaves a queue for another one. A group waits until those have
- * arrived that left before it began: their senders may wait for it.
- */
-void mq_feed_moves(struct mq_journal *j, struct mq_durable *d)
-{
-	spin_lock(&j->lock);
-	d->moving = j->begun & 1;
-	atomic_inc(&j->moving[d->moving]);
-	spin_unlock(&j->lock);
-}
-
-/*
- * A message that counts in mq_journal.moving[@moving] has arrived, or is gone.
- * Its change has been put down already.
- */
-void mq_feed_moved(struct mq_journal *j, u8 moving)
-{
-	if (atomic_dec_and_test(&j->moving[moving]))
-		wake_up(&j->moved);
-}
-
-/*
- * A message leaves a queue with a change that was not written yet: its sender may
- * wait for a group that has taken the changes of the queue where it arrives
- * already. So no group is confirmed until the message was written.
- */
-void mq_feed_owes(struct mq_journal *j, struct mq_durable *d)
-{
-	if (d->owed)
-		return;
-	d->owed = true;
-	atomic_inc(&j->owed);
-}
-
-/* A message is part of the group under way, or it is gone. */
-void mq_feed_pays(struct mq_journal *j, struct mq_durable *d)
-{
-	if (!d->owed)
-		return;
-	d->owed = false;
-	atomic_dec(&j->owed);
-}
-
-void mq_feed_join(struct mq_journal *j, struct mq_feed *f)
-{
-	spin_lock(&j->lock);
-	list_add_tail(&f->link, &j->feeds);
-	j->queues++;
-	spin_unlock(&j->lock);
-}
-
-/* The queue is no longer part of its journal. */
-void mq_feed_leave(struct mq_feed *f)
-{
-	struct mq_journal *j = f->journal;
-
-	spin_lock(&j->lock);
-	list_del_init(&f->link);
-	j->queues--;
-	spin_unlock(&j->lock);
-}
-
-/* Return whether a group and the changes up to @seq are on stable storage. */
-static bool mq_journal_has(const struct mq_journal *j, const struct mq_feed *f,
-			   u64 seq, u64 group)
-{
-	return READ_ONCE(j->done) >= group &&
-	       (!f || READ_ONCE(f->confirmed) >= seq);
-}
-
-/**
- * mq_journal_confirm - wait until changes are on stable storage
- * @j: the journal
- * @f: the feed of the queue, or NULL
- * @seq: number of the last of its changes that the caller wants
- *
- * All that was put down before the call is confirmed: ends of messages, and
- * what queues are, too.
- *
- * Return: 0, EINTR if the caller is being killed, or EIO: the journal failed.
- */
-int mq_journal_confirm(struct mq_journal *j, struct mq_feed *f, u64 seq)
-{
-	u64 group;
-	int err;
-
-	spin_lock(&j->lock);
-	group = j->begun + 1;
-	j->waiting[group & 1]++;
-	spin_unlock(&j->lock);
-	atomic_inc(&j->waiters);
-	wake_up(&j->work);
-	err = wait_event_state(j->confirmed[group & 1],
-			       mq_journal_has(j, f, seq, group) ||
-			       READ_ONCE(j->error),
-			       (TASK_KILLABLE | TASK_FREEZABLE));
-	atomic_dec(&j->waiters);
-	spin_lock(&j->lock);
-	j->waiting[group & 1]--;
-	spin_unlock(&j->lock);
-	if (mq_journal_has(j, f, seq, group))
-		return 0;
-	return err ? -EINTR : -EIO;
-}
 
 /* -- groups ----------------------------------------------------------------- */
 
@@ -230,23 +99,36 @@ static int mq_group_queue_end(struct mq_journal *j, struct mq_feed *f)
 }
 
 /*
+ * Return how many bytes a group may take from a queue. One that floods the journal must
+ * not hold up those who wait for others.
+ */
+static u64 mq_group_most(const struct mq_journal *j, const struct mq_feed *f)
+{
+	if (atomic_read(&j->wants_all))
+		return U64_MAX;
+	return f->awaited || (!j->expected && !atomic_read(&j->waiters)) ?
+	       MQ_GROUP_BYTES : MQ_BESIDE_BYTES;
+}
+
+/*
  * Write the changes of a queue, as many as a group may have of it. Return 0, 1
  * if there are more, or an error.
  */
 static int mq_group_changes(struct mq_journal *j, struct mq_feed *f)
 {
-	u64 begin = j->added;
+	u64 begin = j->added, most = mq_group_most(j, f);
+	struct mq_change *c = j->scratch->changes;
 	int err = 0;
 	u32 i, n;
 
 	do {
-		n = f->ops->take(f, j->scratch->changes, f->last);
+		n = f->ops->take(f, c, f->last);
 		for (i = 0; i < n; i++) {
-			f->written = max(f->written, j->scratch->changes[i].seq);
-			err = mq_put_change(j, f, &j->scratch->changes[i]) ?: err;
+			f->written = max(f->written, c[i].seq);
+			err = mq_put_change(j, f, &c[i]) ?: err;
 		}
-		if (n == MQ_CHANGES && j->added - begin > MQ_GROUP_BYTES &&
-		    !mq_move_is_last(j->move))
+		if (n == MQ_CHANGES && j->added - begin > most &&
+		    c[n - 1].seq != MQ_SEQ_ARRIVED && !mq_move_is_last(j->move))
 			return err ?: 1;
 		cond_resched();
 	} while (n == MQ_CHANGES);
@@ -298,6 +180,43 @@ static int mq_group_feed(struct mq_journal *j, struct mq_feed *f)
 	return err ?: ret;
 }
 
+/* Take what was replaced in a topic. Its changes up to now are of the group, or older. */
+static void mq_group_take_replaced(struct mq_feed *f)
+{
+	struct llist_node *newest = llist_del_all(&f->replaced), *oldest;
+
+	if (!newest)
+		return;
+	oldest = llist_reverse_order(newest);
+	if (f->replaces)
+		f->replaces_last->next = oldest;
+	else
+		f->replaces = oldest;
+	f->replaces_last = newest;
+}
+
+/*
+ * Write the ends of messages that others have replaced, as far as these are written, or
+ * of all. A record of all copies that comes only now does without what was retained.
+ */
+static int mq_group_replaced(struct mq_journal *j, struct mq_feed *f, bool all)
+{
+	struct llist_node *list = f->replaces, **at = &list;
+
+	while (*at) {
+		struct mq_durable *d = llist_entry(*at, struct mq_durable, ended);
+
+		if (!all && d->seq > f->written)
+			break;
+		if (d->spread)
+			mq_spread_leave(d->spread, d->copy);
+		at = &(*at)->next;
+	}
+	f->replaces = *at;
+	*at = NULL;
+	return mq_group_ends(j, list);
+}
+
 /* Take all queues that have changes. */
 static void mq_group_take(struct mq_journal *j, struct list_head *feeds)
 {
@@ -307,9 +226,11 @@ static void mq_group_take(struct mq_journal *j, struct list_head *feeds)
 		clear_bit(MQ_FEED_HUNGRY, &f->flags);
 		/* Changes that come from now on make it hungry again. */
 		smp_mb__after_atomic();
+		f->awaited = test_and_clear_bit(MQ_FEED_AWAITED, &f->flags);
 		f->last = READ_ONCE(f->seq);
 		mq_feed_add(j, f);
 		f->ends = test_bit(MQ_FEED_ENDS, &f->flags);
+		mq_group_take_replaced(f);
 		list_add(&f->taken, feeds);
 	}
 }
@@ -331,6 +252,8 @@ static int mq_group_add(struct mq_journal *j, struct list_head *feeds, bool *who
 	list_for_each_entry(f, feeds, taken) {
 		ret = mq_group_feed(j, f);
 		if (ret > 0) {
+			if (f->awaited)
+				set_bit(MQ_FEED_AWAITED, &f->flags);
 			mq_feed_say(f);
 			j->backlog = true;
 		}
@@ -349,6 +272,8 @@ static int mq_group_add(struct mq_journal *j, struct list_head *feeds, bool *who
 	ret = mq_group_ends(j, llist_del_all(&j->ended));
 	err = err ?: ret;
 	list_for_each_entry(f, feeds, taken) {
+		ret = mq_group_replaced(j, f, f->ends);
+		err = err ?: ret;
 		ret = mq_group_dedups(j, f);
 		err = err ?: ret;
 	}
@@ -472,6 +397,8 @@ static u64 mq_group_begin(struct mq_journal *j)
 {
 	u64 group;
 
+	/* The delay of what comes after this has not begun. */
+	WRITE_ONCE(j->due, false);
 	spin_lock(&j->lock);
 	group = ++j->begun;
 	spin_unlock(&j->lock);
@@ -500,7 +427,12 @@ static int mq_group_flush(struct mq_journal *j, u64 group)
 /* Release those who wait for the group. */
 static void mq_group_release(struct mq_journal *j, u64 group, bool backlog)
 {
-	j->released = READ_ONCE(j->waiting[group & 1]);
+	spin_lock(&j->lock);
+	j->expected = j->waiting[0] + j->waiting[1];
+	/* But those of a group before that was not confirmed are counted with others. */
+	j->waiting[group & 1] = 0;
+	WRITE_ONCE(j->uncounted[group & 1], group);
+	spin_unlock(&j->lock);
 	/* Who sees that it is done sees mq_feed.confirmed, too. */
 	smp_store_release(&j->done, group);
 	wake_up_all(&j->confirmed[group & 1]);
@@ -520,6 +452,7 @@ static void mq_group_drop(struct mq_journal *j, struct list_head *feeds)
 
 	list_for_each_entry_safe(f, next, feeds, taken) {
 		list_del(&f->taken);
+		mq_group_replaced(j, f, true);
 		if (!f->ends)
 			continue;
 		if (!list_empty(&f->link)) {
@@ -529,6 +462,19 @@ static void mq_group_drop(struct mq_journal *j, struct list_head *feeds)
 		}
 		mq_group_let_go(f);
 	}
+}
+
+/*
+ * The first group has what all queues are, so that the cleaner knows them. Who attaches
+ * the journal waits for this.
+ */
+static void mq_group_renew(struct mq_journal *j)
+{
+	int err = mq_log_renew(j);
+
+	j->renewed = true;
+	if (err)
+		mq_journal_fail(j, err, "it cannot be cleaned");
 }
 
 static void mq_group_write(struct mq_journal *j)
@@ -552,6 +498,8 @@ static void mq_group_write(struct mq_journal *j)
 		return;
 	}
 	mq_group_tell(j, &feeds);
+	if (!j->renewed)
+		mq_group_renew(j);
 	if (whole)
 		mq_group_release(j, group, backlog);
 	else
@@ -576,49 +524,49 @@ static u32 mq_writer_awaited(const struct mq_journal *j)
 static bool mq_writer_is_urged(const struct mq_journal *j)
 {
 	return mq_writer_awaited(j) || j->held || READ_ONCE(j->tell_failed) ||
-	       READ_ONCE(j->stop) || READ_ONCE(j->move);
+	       READ_ONCE(j->stop) || READ_ONCE(j->move) || j->backlog;
+}
+
+static bool mq_writer_has_changes(const struct mq_journal *j)
+{
+	return !llist_empty(&j->hungry) || !llist_empty(&j->ended);
 }
 
 static bool mq_writer_has_work(const struct mq_journal *j)
 {
-	return !llist_empty(&j->hungry) || !llist_empty(&j->ended) ||
-	       mq_writer_is_urged(j);
+	return mq_writer_is_urged(j) ||
+	       (READ_ONCE(j->due) && mq_writer_has_changes(j));
 }
 
 /*
  * Give those whom the last group released a moment to come again: half the mean
- * time of a flush at most. One alone need not wait for itself.
+ * time of a flush at most. If others wait already, groups of halves in turn would
+ * stay so without that; and if there is more of what nobody waits for, they would
+ * have to wait for a group with that and then for theirs.
  */
 static void mq_writer_gather(struct mq_journal *j)
 {
 	ktime_t most = ns_to_ktime(j->flush_ns / 2);
 
-	if (j->released > 1)
-		wait_event_interruptible_hrtimeout(j->work,
-						   mq_writer_awaited(j) >=
-						   j->released, most);
+	WRITE_ONCE(j->wanted, j->expected);
+	wait_event_interruptible_hrtimeout(j->work, mq_writer_awaited(j) >=
+					   j->expected, most);
 }
 
-static unsigned long mq_writer_delay(void)
-{
-	return msecs_to_jiffies(READ_ONCE(mq_journal_delay_ms));
-}
-
-/* Wait for something to do, and for more to come. Return whether there is any. */
+/* Wait for something to do. Return false if nothing has happened for a while. */
 static bool mq_writer_wait(struct mq_journal *j)
 {
-	long left = wait_event_freezable_timeout(j->work, mq_writer_has_work(j),
-						 j->marked ? MAX_SCHEDULE_TIMEOUT :
-							     MQ_MARK_AFTER);
+	long left;
 
-	if (!left)
-		return false;
-	if (mq_writer_awaited(j))
+	WRITE_ONCE(j->wanted, 1);
+	do {
+		left = wait_event_freezable_timeout(j->work, mq_writer_has_work(j),
+						    j->marked ? MAX_SCHEDULE_TIMEOUT :
+								MQ_MARK_AFTER);
+	} while (!left && mq_writer_has_changes(j));
+	if (left > 0)
 		mq_writer_gather(j);
-	else
-		wait_event_freezable_timeout(j->work, mq_writer_is_urged(j),
-					     mq_writer_delay());
-	return true;
+	return left;
 }
 
 /* Go on with a move to another file. */
@@ -710,6 +658,7 @@ void mq_writer_init(struct mq_journal *j)
 	init_llist_head(&j->hungry);
 	init_llist_head(&j->ended);
 	init_waitqueue_head(&j->work);
+	timer_setup(&j->delay, mq_feed_delay_over, 0);
 	init_waitqueue_head(&j->moved);
 	for (i = 0; i < 2; i++)
 		init_waitqueue_head(&j->confirmed[i]);
@@ -741,6 +690,7 @@ void mq_writer_stop(struct mq_journal *j)
 	wake_up(&j->work);
 	kthread_stop(j->thread);
 	j->thread = NULL;
+	mq_timer_stop(&j->delay);
 	/* Nothing can be confirmed any more. */
 	if (!j->error)
 		WRITE_ONCE(j->error, -ESHUTDOWN);

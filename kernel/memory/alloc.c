@@ -15,8 +15,10 @@
 #include "memory/group.h"
 #include "memory/keep.h"
 #include "memory/layout.h"
+#include "memory/lot.h"
 #include "memory/message.h"
 #include "memory/payer.h"
+#include "memory/refill.h"
 #include "memory/seen.h"
 #include "memory/supply.h"
 #include "memory/text.h"
@@ -24,26 +26,25 @@
 static struct kmem_cache *mq_detail_cache;
 
 /* Return how many bytes are allocated before an entry of this kind. */
-static u32 mq_kind_bytes(struct mq_kind kind)
+u32 mq_kind_bytes(struct mq_kind kind)
 {
 	return (kind.detail ? sizeof(struct mq_detail) : 0) +
 	       (kind.ordered ? offsetof(struct mq_ordered, e) : 0);
 }
 
 /* Return the kind of an entry. */
-static struct mq_kind mq_kind_of(const struct mq_entry *e)
+struct mq_kind mq_kind_of(const struct mq_entry *e)
 {
 	return (struct mq_kind){ .detail = e->own_detail, .ordered = e->ordered };
 }
 
 /*
- * Give an entry that was allocated for a queue with a journal its mq_durable.
- * Return the entry, or an ERR_PTR.
+ * Give an entry that was allocated for a queue with a journal its mq_durable, @d, which
+ * may be an ERR_PTR. Return the entry, or else that.
  */
-static struct mq_entry *mq_entry_add_durable(struct mq_entry *e)
+static struct mq_entry *mq_entry_add_durable(struct mq_entry *e,
+					     struct mq_durable *d)
 {
-	struct mq_durable *d = mq_durable_new(mq_chunk_of(e)->payer);
-
 	if (IS_ERR(d)) {
 		mq_entry_free(e);
 		return ERR_CAST(d);
@@ -54,10 +55,11 @@ static struct mq_entry *mq_entry_add_durable(struct mq_entry *e)
 }
 
 /* Return @e with all that its kind needs, or an ERR_PTR. */
-static struct mq_entry *mq_entry_complete(struct mq_entry *e,
-					  struct mq_kind kind)
+struct mq_entry *mq_entry_complete(struct mq_entry *e, struct mq_kind kind)
 {
-	return unlikely(kind.durable) ? mq_entry_add_durable(e) : e;
+	if (likely(!kind.durable))
+		return e;
+	return mq_entry_add_durable(e, mq_durable_new(mq_chunk_of(e)->payer));
 }
 
 static void mq_detail_init(struct mq_detail *detail, struct mq_entry *e)
@@ -66,32 +68,123 @@ static void mq_detail_init(struct mq_detail *detail, struct mq_entry *e)
 	mq_msg(e)->detail = detail;
 }
 
-/* Initialize what was allocated before an entry. */
+/*
+ * As mq_detail_init(), but for @timer, which is not used before mq_entry.timed is
+ * set: that takes less time.
+ */
+static __always_inline void mq_detail_init_early(struct mq_detail *detail,
+						 struct mq_entry *e)
+{
+	memset_startat(detail, 0, when);
+	detail->e = e;
+	e->own_detail = true;
+	mq_msg(e)->detail = detail;
+}
+
+/* Make an entry the last member of a struct mq_ordered, which begins before it. */
+void mq_entry_order(struct mq_entry *e)
+{
+	memset(container_of(e, struct mq_ordered, e), 0,
+	       offsetof(struct mq_ordered, e));
+	e->ordered = true;
+}
+
+/*
+ * Give an entry the detail that lies before it, and the delay that its record, which
+ * lies where its message is, asks for.
+ */
+void mq_entry_delay(struct mq_entry *e)
+{
+	struct mq_detail *detail = (void *)e - sizeof(*detail);
+
+	mq_detail_init_early(detail, e);
+	detail->when = mq_msg(e)->no_delay;
+	mq_msg(e)->no_delay = 0;
+}
+
+/*
+ * Give entries that lie one below the other, from the one of @detail on, what their
+ * messages need in a queue with a journal. Return the last of their details.
+ */
+static struct mq_detail *mq_durables_give(struct mq_durables *all, u32 n,
+					  struct mq_detail *detail)
+{
+	struct mq_durable *d = all->d, *end = d + n;
+
+	for (;;) {
+		mq_detail_init_early(detail, (void *)(detail + 1));
+		detail->durable = d;
+		d->detail = detail;
+		d->together = true;
+		d->all = all;
+		if (++d == end)
+			return detail;
+		detail = (void *)detail - sizeof(struct mq_entry) - sizeof(*detail);
+	}
+}
+
+/* Take back what mq_entries_add_durable() gave to the entries above @detail. */
+static void mq_durables_take_back(struct mq_chunk *c, struct mq_detail *detail)
+{
+	void *end = (void *)c + c->top;
+
+	while ((void *)detail < end) {
+		mq_durable_free(detail->durable);
+		detail = (void *)(detail + 1) + sizeof(struct mq_entry);
+	}
+}
+
+/**
+ * mq_entries_add_durable - prepare new messages for a queue with a journal
+ * @c: the claimed chunk, below whose last entry there are the new ones, each with
+ *	the memory for its detail before it
+ * @n: how many there are
+ *
+ * Return: false if there is no memory. Then the entries are as before.
+ */
+bool mq_entries_add_durable(struct mq_chunk *c, u32 n)
+{
+	struct mq_detail *detail = (void *)c + c->top;
+
+	while (n) {
+		u32 some = min_t(u32, n, MQ_DURABLES);
+		struct mq_durables *all = mq_durables_new(c->payer, some);
+
+		if (!all) {
+			mq_durables_take_back(c, detail);
+			return false;
+		}
+		detail = (void *)detail - sizeof(struct mq_entry) - sizeof(*detail);
+		detail = mq_durables_give(all, some, detail);
+		n -= some;
+	}
+	return true;
+}
+
+/* Initialize what was allocated before an entry, which has no flags yet. */
 static void mq_kind_init(struct mq_entry *e, struct mq_kind kind)
 {
-	struct mq_ordered *x = container_of(e, struct mq_ordered, e);
-
-	e->ordered = kind.ordered;
 	e->own_detail = kind.detail;
 	if (kind.ordered)
-		memset(x, 0, offsetof(struct mq_ordered, e));
+		mq_entry_order(e);
 	if (kind.detail)
 		mq_detail_init((void *)e - mq_kind_bytes(kind), e);
 }
 
 /* Initialize an entry and its message, and zero the padding of the message. */
-static void mq_entry_init(struct mq_entry *e, const struct mq_sizes *sizes,
-			  struct mq_kind kind)
+void mq_entry_init(struct mq_entry *e, const struct mq_sizes *sizes,
+		   struct mq_kind kind)
 {
-	u32 meta = sizes->key_size + sizes->headers_size;
+	u32 meta = sizes->extra_size + sizes->key_size + sizes->headers_size;
 	struct mq_msg *m = mq_msg(e);
 
 	mq_msg_init(m, 0);
 	m->size = mq_payload_offset(meta) + sizes->size;
+	m->extra_size = sizes->extra_size;
 	m->key_size = sizes->key_size;
 	m->headers_size = sizes->headers_size;
 	if (unlikely(meta & 7))
-		memset(mq_entry_data(e) + meta, 0, ALIGN(meta, 8) - meta);
+		memset((void *)(m + 1) + meta, 0, ALIGN(meta, 8) - meta);
 	if (unlikely(m->size & 7))
 		mq_entry_pad(e);
 	if (unlikely(kind.detail || kind.ordered))
@@ -99,9 +192,10 @@ static void mq_entry_init(struct mq_entry *e, const struct mq_sizes *sizes,
 }
 
 /* Return the size of a message with its padding. */
-static u32 mq_sizes_step(const struct mq_sizes *s)
+u32 mq_sizes_step(const struct mq_sizes *s)
 {
-	return mq_payload_offset(s->key_size + s->headers_size) + ALIGN(s->size, 8);
+	return mq_payload_offset(s->extra_size + s->key_size + s->headers_size) +
+	       ALIGN(s->size, 8);
 }
 
 /* Allocate an entry in a chunk of its own. The caller is its sender. */
@@ -121,28 +215,45 @@ static struct mq_entry *mq_entry_alloc_alone(const struct mq_sizes *sizes,
 	return mq_entry_complete(e, kind);
 }
 
-/**
- * mq_entry_restore - allocate an entry in a chunk of its own for a message that
- *	a journal has
- * @p: who pays for it
- * @sizes: the sizes of the parts of the message
- * @kind: what to allocate with the entry
- * @sender: who sent it
- *
- * Return: the entry, or ERR_PTR(-ENOMEM) or ERR_PTR(-EDQUOT).
- */
-struct mq_entry *mq_entry_restore(struct mq_payer *p, const struct mq_sizes *sizes,
-				  struct mq_kind kind,
-				  const struct mq_sender *sender)
+/* mq_entry_restore() with one refill. */
+static struct mq_entry *mq_entry_refill(struct mq_refill *r,
+					const struct mq_sizes *sizes,
+					const struct mq_sender *sender)
 {
-	struct mq_entry *e = mq_chunk_alone(p, mq_kind_bytes(kind),
-					    mq_sizes_step(sizes));
+	struct mq_kind kind = { .detail = true };
+	struct mq_entry *e;
 
+	e = mq_refill_take(r, sender, mq_kind_bytes(kind), mq_sizes_step(sizes));
 	if (IS_ERR(e))
 		return e;
 	mq_entry_init(e, sizes, kind);
-	mq_chunk_of(e)->first = *sender;
-	return mq_entry_complete(e, kind);
+	return mq_entry_add_durable(e, mq_refill_durable(r));
+}
+
+/**
+ * mq_entry_restore - allocate an entry for a message that a journal has
+ * @all: the refills
+ * @queue: serial of the queue where it seems to be; may turn out to be another
+ * @sizes: the sizes of the parts of the message
+ * @sender: who sent it
+ *
+ * mq_chunk_adopt() has to be called when its queue is known.
+ *
+ * Return: the entry, or ERR_PTR(-ENOMEM) or ERR_PTR(-EDQUOT).
+ */
+struct mq_entry *mq_entry_restore(struct mq_refills *all, u64 queue,
+				  const struct mq_sizes *sizes,
+				  const struct mq_sender *sender)
+{
+	struct mq_refill *r = mq_refill_find(all, queue, sender);
+	struct mq_entry *e;
+
+	if (!r)
+		return ERR_PTR(-ENOMEM);
+	e = mq_entry_refill(r, sizes, sender);
+	if (unlikely(e == ERR_PTR(-EDQUOT)) && mq_refills_close(all))
+		e = mq_entry_refill(r, sizes, sender);
+	return e;
 }
 
 /**
@@ -174,42 +285,37 @@ struct mq_entry *mq_entry_alloc(struct mq_supply *s, struct mq_chunk **c,
 	return mq_entry_complete(e, kind);
 }
 
-/* Allocate an entry for a message of @size bytes without key and headers. */
-struct mq_entry *mq_entry_new(struct mq_supply *s, u32 size, struct mq_kind kind)
+/*
+ * As mq_entry_alloc(), for a message whose payload its copies are to share
+ * (mq_entry_share): so it must not lie in one chunk with others.
+ */
+struct mq_entry *mq_entry_alloc_shared(struct mq_supply *s, struct mq_chunk **c,
+				       const struct mq_sizes *sizes,
+				       struct mq_kind kind)
 {
-	struct mq_chunk *c = mq_chunk_claim(s);
-	struct mq_sizes sizes = { .size = size };
-	struct mq_entry *e = mq_entry_alloc(s, &c, &sizes, kind, false);
+	struct mq_entry *e;
 
-	mq_chunk_unclaim(s, c);
-	return e;
+	e = mq_supply_take_apart(s, c, mq_kind_bytes(kind), mq_sizes_step(sizes));
+	if (IS_ERR(e))
+		return e;
+	mq_entry_init(e, sizes, kind);
+	return mq_entry_complete(e, kind);
 }
 
 /*
- * Copy the message and the sender of @old to memory that the same payer pays.
+ * Allocate an entry for a message of @size bytes without key and headers. @shared:
+ * as mq_entry_alloc_shared().
  */
-static struct mq_entry *mq_entry_clone(const struct mq_entry *old,
-				       struct mq_kind kind,
-				       struct mq_entry *(*alloc)(struct mq_payer *p,
-								 u32 front,
-								 u32 size))
+struct mq_entry *mq_entry_new(struct mq_supply *s, u32 size, struct mq_kind kind,
+			      bool shared)
 {
-	const struct mq_msg *from = mq_msg(old);
-	struct mq_sizes sizes = {
-		.size = mq_msg_size(from),
-		.key_size = from->key_size,
-		.headers_size = from->headers_size,
-	};
+	struct mq_chunk *c = mq_chunk_claim(s);
+	struct mq_sizes sizes = { .size = size };
 	struct mq_entry *e;
 
-	e = alloc(mq_chunk_of(old)->payer, mq_kind_bytes(kind),
-		  mq_sizes_step(&sizes));
-	if (IS_ERR(e))
-		return e;
-	mq_entry_init(e, &sizes, kind);
-	memcpy(mq_entry_data(e), from + 1, from->size - sizeof(*from));
-	mq_msg(e)->time_ns = from->time_ns;
-	mq_chunk_of(e)->first = *mq_sender_of(old);
+	e = shared ? mq_entry_alloc_shared(s, &c, &sizes, kind) :
+		     mq_entry_alloc(s, &c, &sizes, kind, false);
+	mq_chunk_unclaim(s, c);
 	return e;
 }
 
@@ -235,6 +341,28 @@ void mq_entry_resize(struct mq_entry *e, u32 size)
 void mq_entry_set_sender(struct mq_entry *e)
 {
 	mq_sender_set_current(&mq_chunk_of(e)->first);
+}
+
+/* The mq_durable of a detail, if it has one, follows it. */
+void mq_durable_follow(struct mq_detail *detail)
+{
+	if (detail->durable)
+		detail->durable->detail = detail;
+}
+
+/*
+ * Move what the journal knows of a message to a copy of its entry. Both have a
+ * detail if the queue has a journal.
+ */
+void mq_entry_move_durable(struct mq_entry *e, struct mq_entry *old)
+{
+	struct mq_detail *from = mq_msg(old)->detail, *m = mq_msg(e)->detail;
+
+	if (!from || !m || from == m || !from->durable)
+		return;
+	m->durable = from->durable;
+	from->durable = NULL;
+	mq_durable_follow(m);
 }
 
 /**
@@ -265,141 +393,6 @@ int mq_entry_grow(struct mq_entry **e, u32 before, u32 room)
 	mq_msg_set_size(mq_msg(old), before);
 	mq_chunk_put(mq_chunk_of(old), mq_entry_refs(old));
 	return 0;
-}
-
-/**
- * mq_entry_copy - copy an entry for another queue
- * @old: the entry; the caller holds a reference to its chunk
- * @kind: the kind of entries of the other queue
- *
- * The copy has the same message and sender. This does not check the bounds of
- * the other queue.
- *
- * Return: the copy, or ERR_PTR(-ENOMEM) or ERR_PTR(-EDQUOT).
- */
-struct mq_entry *mq_entry_copy(const struct mq_entry *old, struct mq_kind kind)
-{
-	struct mq_entry *e;
-
-	kind.detail = kind.detail || old->own_detail;
-	/* That of the old entry moves to the copy: mq_entry_move_durable(). */
-	kind.durable = false;
-	e = mq_entry_clone(old, kind, mq_chunk_alone);
-	if (!IS_ERR(e) && kind.detail)
-		mq_msg(e)->detail->expires = MQ_NEVER;
-	return e;
-}
-
-/**
- * mq_entry_move_times - move the state and the times of an entry to its copy
- * @e: the copy, from mq_entry_copy()
- * @old: the entry, which is in hand and has left its state
- */
-void mq_entry_move_times(struct mq_entry *e, struct mq_entry *old)
-{
-	struct mq_detail *from = mq_msg(old)->detail, *m = mq_msg(e)->detail;
-
-	mq_msg(e)->state = mq_msg(old)->state;
-	e->fresh = old->fresh;
-	e->clock = old->clock;
-	if (!from)
-		return;
-	if (m) {
-		m->when = from->when;
-		m->expires = from->expires;
-		return;
-	}
-	mq_msg(old)->detail = NULL;
-	mq_msg(e)->detail = from;
-	from->e = e;
-}
-
-/* The mq_durable of a detail, if it has one, follows it. */
-static void mq_durable_follow(struct mq_detail *detail)
-{
-	if (detail->durable)
-		detail->durable->detail = detail;
-}
-
-/*
- * Move what the journal knows of a message to a copy of its entry. Both have a
- * detail if the queue has a journal.
- */
-void mq_entry_move_durable(struct mq_entry *e, struct mq_entry *old)
-{
-	struct mq_detail *from = mq_msg(old)->detail, *m = mq_msg(e)->detail;
-
-	if (!from || !m || from == m || !from->durable)
-		return;
-	m->durable = from->durable;
-	from->durable = NULL;
-	mq_durable_follow(m);
-}
-
-/* Copy the state of @old to @e, which takes its place, and move the detail. */
-static void mq_entry_inherit(struct mq_entry *e, struct mq_entry *old)
-{
-	struct mq_msg *m = mq_msg(e), *from = mq_msg(old);
-
-	m->id = from->id;
-	m->attempt = from->attempt;
-	m->failures = from->failures;
-	m->priority = from->priority;
-	m->state = from->state;
-	m->failure = from->failure;
-	m->target = from->target;
-	m->since = from->since;
-	e->leaving = old->leaving;
-	if (m->detail) {
-		*m->detail = *from->detail;
-		m->detail->e = e;
-		mq_durable_follow(m->detail);
-	} else if (from->detail) {
-		m->detail = from->detail;
-		m->detail->e = e;
-	}
-}
-
-/**
- * mq_entry_move_alone - move an entry to a chunk of its own
- * @old: the entry, which is in hand and has left its state, its clock and the
- *	order of its queue
- *
- * Return: the new entry. @old, if it has a chunk of its own already, or if
- * there is no memory.
- */
-struct mq_entry *mq_entry_move_alone(struct mq_entry *old)
-{
-	struct mq_entry *e;
-
-	if (mq_chunk_of(old)->order == MQ_LARGE)
-		return old;
-	/*
-	 * Of the same kind, so that mq_entry_inherit() finds room for a detail.
-	 */
-	e = mq_entry_clone(old, mq_kind_of(old), mq_chunk_alone);
-	if (IS_ERR(e))
-		return old;
-	mq_entry_inherit(e, old);
-	if (old->ordered)
-		mq_groups_free(old);
-	mq_chunk_put(mq_chunk_of(old), mq_entry_refs(old));
-	return e;
-}
-
-/*
- * Copy an entry to a chunk of its own, so that the chunk of @old can be freed
- * after mq_replace_locked(). Return: the copy or an ERR_PTR.
- */
-struct mq_entry *mq_entry_clone_alone(const struct mq_entry *old)
-{
-	return mq_entry_clone(old, mq_kind_of(old), mq_chunk_alone_for_move);
-}
-
-/* Free an entry from mq_entry_clone_alone() that was not used. */
-void mq_entry_free_clone(struct mq_entry *e)
-{
-	mq_chunk_put(mq_chunk_of(e), mq_entry_refs(e));
 }
 
 /**
@@ -438,15 +431,38 @@ struct mq_detail *mq_detail_of(struct mq_entry *e)
 			       mq_msg(e)->detail;
 }
 
-/* Attach *@from to an entry that is in hand or whose mq_queue.lock is held. */
+/*
+ * Attach *@from to an entry that is in hand or whose mq_queue.lock is held. An entry
+ * that has given up its own detail gets that instead.
+ */
 void mq_detail_add(struct mq_entry *e, struct mq_detail **from)
 {
 	struct mq_detail *detail = *from;
 
-	*from = NULL;
+	if (e->own_detail)
+		detail = mq_detail_of(e);
+	else
+		*from = NULL;
 	mq_detail_init(detail, e);
 	detail->when = MQ_NEVER;
 	detail->expires = MQ_NEVER;
+}
+
+/*
+ * Let the message be a plain one, if it has a detail of its own that says nothing any
+ * more, as after a delay. The memory stays where it is: if a detail is needed
+ * later, mq_detail_add() uses it again.
+ */
+void mq_detail_give_up(struct mq_entry *e)
+{
+	struct mq_detail *m = mq_msg(e)->detail;
+
+	if (!e->own_detail || m->expires != MQ_NEVER || m->origin || m->note ||
+	    m->durable || m->topic || m->forgiven || m->reason ||
+	    m->is_newest || m->is_dead_letter)
+		return;
+	m->when = MQ_NEVER;
+	mq_msg(e)->detail = NULL;
 }
 
 /* Free what only few entries have. Kept out of the code for common entries. */
@@ -463,6 +479,7 @@ static noinline void mq_entry_free_rare(struct mq_entry *e)
 		return;
 	mq_text_put(detail->origin);
 	mq_text_put(detail->note);
+	mq_text_put(detail->topic);
 	mq_durable_free(detail->durable);
 	if (!e->own_detail)
 		mq_detail_free(detail);

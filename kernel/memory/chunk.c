@@ -61,8 +61,13 @@ static void mq_chunk_reset(struct mq_chunk *c)
 
 static void mq_chunk_free(struct mq_chunk *c)
 {
+	struct mq_chunk *lender = c->lender;
+
 	if (c->order == MQ_LARGE || !mq_pool_put(c))
 		mq_chunk_give_back(c);
+	/* A lender has none itself, so this goes no deeper. */
+	if (unlikely(lender))
+		mq_chunk_put(lender, MQ_CHUNK_ONE);
 }
 
 /* Mark a chunk as sparse, and queue work if its store has enough waste. */
@@ -99,18 +104,24 @@ void mq_chunk_low(struct mq_chunk *c, u64 left, u64 put, u32 low)
 }
 
 /*
- * Retire a chunk: its open file puts no more messages into it. One reference
- * stays besides those of its messages, for mq_chunk_low() to drop.
+ * No more messages are put into a chunk. One reference stays besides those of its
+ * messages, for mq_chunk_low() to drop.
  */
+void mq_chunk_close(struct mq_chunk *c)
+{
+	if (c->order != MQ_LARGE)
+		mq_chunk_charge_down(c, c->size +
+				     mq_chunk_reserve(c->given / MQ_CHUNK_ONE));
+	mq_chunk_put(c, MQ_CHUNK_BIAS - c->given - MQ_CHUNK_ONE);
+}
+
+/* Close a chunk that an open file kept. */
 void mq_chunk_retire(struct mq_chunk *c)
 {
 	if (!c)
 		return;
 	mq_kept_add(-(long)c->size);
-	if (c->order != MQ_LARGE)
-		mq_chunk_charge_down(c, c->size +
-				     mq_chunk_reserve(c->given / MQ_CHUNK_ONE));
-	mq_chunk_put(c, MQ_CHUNK_BIAS - c->given - MQ_CHUNK_ONE);
+	mq_chunk_close(c);
 }
 
 void mq_chunk_init(struct mq_chunk *c, u32 size, u16 order)
@@ -120,6 +131,7 @@ void mq_chunk_init(struct mq_chunk *c, u32 size, u16 order)
 	c->low = order == MQ_LARGE ? 1 : size / MQ_CHUNK_LOW;
 	c->sparse = false;
 	c->store = NULL;
+	c->lender = NULL;
 	c->used = MQ_CHUNK_START;
 	c->top = size;
 	c->given = 0;
@@ -148,6 +160,42 @@ struct mq_chunk *mq_pages_alloc(struct mq_payer *p, u16 order)
 	c->payer = p;
 	c->charged = charged;
 	return c;
+}
+
+/*
+ * Open a chunk of 2^@order pages that no open file keeps, for mq_chunk_close(). Return:
+ * the chunk, or NULL.
+ */
+struct mq_chunk *mq_chunk_open(struct mq_payer *p, u16 order)
+{
+	struct mq_chunk *c = mq_pages_alloc(p, order);
+
+	if (!c)
+		return NULL;
+	mq_chunk_init(c, PAGE_SIZE << order, order);
+	atomic64_set(&c->refs, MQ_CHUNK_BIAS);
+	return c;
+}
+
+/**
+ * mq_chunk_adopt - make a chunk that was filled without a store part of one
+ * @c: a closed chunk with at least one message, of which no other thread knows
+ * @store: the store of the queue to which one of its messages goes
+ *
+ * Return: false if the chunk is part of another store.
+ */
+bool mq_chunk_adopt(struct mq_chunk *c, struct mq_store *store)
+{
+	if (c->order == MQ_LARGE || c->store == store)
+		return true;
+	if (c->store)
+		return false;
+	store->ops->get(store);
+	c->store = store;
+	/* Most of its messages may have been freed already. */
+	if ((u32)atomic64_read(&c->refs) < c->low)
+		mq_chunk_mark_sparse(c);
+	return true;
 }
 
 /**
@@ -253,6 +301,16 @@ struct mq_entry *mq_chunk_alone(struct mq_payer *p, u32 front, u32 size)
 struct mq_entry *mq_chunk_alone_for_move(struct mq_payer *p, u32 front, u32 size)
 {
 	return mq_chunk_alloc_one(p, front, size, MQ_MOVES);
+}
+
+/*
+ * The message of @c, from mq_chunk_alone(), shares the payload of one in @lender.
+ * No other thread may know of @c yet.
+ */
+void mq_chunk_borrow(struct mq_chunk *c, struct mq_chunk *lender)
+{
+	mq_chunk_get(lender);
+	c->lender = lender;
 }
 
 /*

@@ -21,15 +21,19 @@ struct mq_store;
 void mq_sender_set_current(struct mq_sender *s);
 struct mq_sender *mq_chunk_sender(struct mq_chunk *c);
 void mq_chunk_low(struct mq_chunk *c, u64 left, u64 put, u32 low);
+void mq_chunk_close(struct mq_chunk *c);
 void mq_chunk_retire(struct mq_chunk *c);
 void mq_chunk_init(struct mq_chunk *c, u32 size, u16 order);
 struct mq_chunk *mq_pages_alloc(struct mq_payer *p, u16 order);
+struct mq_chunk *mq_chunk_open(struct mq_payer *p, u16 order);
+bool mq_chunk_adopt(struct mq_chunk *c, struct mq_store *store);
 bool mq_chunk_reuse(struct mq_chunk *c, u32 size);
 struct mq_entry *mq_chunk_take_all(struct mq_chunk *c, u32 front, u32 size);
 struct mq_chunk *mq_chunk_large(struct mq_payer *p, u32 size,
 				enum mq_budget what);
 struct mq_entry *mq_chunk_alone(struct mq_payer *p, u32 front, u32 size);
 struct mq_entry *mq_chunk_alone_for_move(struct mq_payer *p, u32 front, u32 size);
+void mq_chunk_borrow(struct mq_chunk *c, struct mq_chunk *lender);
 void mq_chunk_resize(struct mq_chunk *c, u32 size);
 
 /* Return true if the caller sent the last message that was put into @c. */

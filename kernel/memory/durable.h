@@ -3,12 +3,16 @@
 #ifndef MQ_MEMORY_DURABLE_H
 #define MQ_MEMORY_DURABLE_H
 
+#include <linux/atomic.h>
 #include <linux/list.h>
 #include <linux/llist.h>
+#include <linux/sizes.h>
 #include <linux/types.h>
 
 struct mq_detail;
+struct mq_durables;
 struct mq_payer;
+struct mq_spread;
 
 /**
  * struct mq_where - where a file of the journal has a message
@@ -28,9 +32,9 @@ struct mq_where {
 /**
  * struct mq_durable - a message of a queue that has a journal
  * @dirty: link in mq_feed.dirty, while a change has to be written
- * @ended: link in mq_journal.ended, when the message is gone
+ * @ended: link in mq_journal.ended or mq_feed.replaced, when the message is gone
  * @seq: place in the order in which the changes of its queue are written; 0: it
- *	is not in mq_feed.dirty
+ *	is not in mq_feed.dirty. In mq_feed.replaced: that of the last change before
  * @detail: of the message, which has a pointer to this; NULL: the message is
  *	gone
  * @taken: the journal may have a record of the message, so its end has to be
@@ -39,17 +43,24 @@ struct mq_where {
  *	mq_journal.moving that counts it
  * @owed: it left a queue before the change that it had there was written, and it
  *	counts in mq_journal.owed until that is
+ * @together: it was allocated together with others
+ * @fresh: the record of @spread has its state: nothing has changed since
  * @payer: who is charged for this
+ * @all: those with which it was allocated
  * @hash: link in mq_journal.objects
  * @serial: number of the message in the journal; 0: none yet
  * @at: where it is, by mq_journal.side: the second is used while the journal is
  *	moved to another file
  * @version: of its newest state
  * @live: bytes that count in mq_journal.live
- * @texts: those of them that are for the note and the origin
+ * @texts: those of them that are for the note, the origin and the topic
+ * @copy: its place in @spread
+ * @spread: a topic put it into several queues, and this knows the other copies; or
+ *	NULL
  *
- * mq_queue.lock protects the members up to @owed, and @live. The others after
- * @payer belong to the thread of the journal.
+ * mq_queue.lock protects the members up to @owed, @live and @fresh. @together, @payer,
+ * @all, @copy and @spread do not change. The others belong to the thread of the
+ * journal.
  */
 struct mq_durable {
 	union {
@@ -60,19 +71,45 @@ struct mq_durable {
 	struct mq_detail	*detail;
 	bool			taken;
 	u8			moving;
-	bool			owed;
+	bool			owed : 1;
+	bool			fresh : 1;
+	bool			together;
 	u32			live;
-	u32			texts;
-	struct mq_payer		*payer;
+	u16			texts;
+	u16			copy;
+	u32			version;
+	union {
+		struct mq_payer		*payer;
+		struct mq_durables	*all;
+	};
 
 	struct hlist_node	hash;
 	u64			serial;
 	struct mq_where		at[2];
-	u32			version;
+	struct mq_spread	*spread;
 };
+
+/**
+ * struct mq_durables - the memory of several struct mq_durable
+ * @left: how many of them are in use
+ * @bytes: bytes that are charged
+ * @payer: who is charged for them
+ * @d: they, of which the journal may use one for longer than the others
+ */
+struct mq_durables {
+	atomic_t		left;
+	u32			bytes;
+	struct mq_payer		*payer;
+	struct mq_durable	d[];
+};
+
+/* The most that are allocated together. One that is left keeps the memory of all. */
+#define MQ_DURABLES	((SZ_4K - sizeof(struct mq_durables)) / sizeof(struct mq_durable))
 
 unsigned long mq_durable_cost(void);
 struct mq_durable *mq_durable_new(struct mq_payer *p);
 void mq_durable_free(struct mq_durable *d);
+struct mq_durables *mq_durables_new(struct mq_payer *p, u32 n);
+void mq_durables_put(struct mq_durables *all, u32 n);
 
 #endif /* MQ_MEMORY_DURABLE_H */

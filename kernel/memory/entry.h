@@ -18,7 +18,8 @@ struct mq_text;
 
 /**
  * struct mq_detail - the fields that only some entries need
- * @timer: node in the tree of a clock, if mq_entry.timed is set
+ * @timer: node in the tree of a clock, if mq_entry.timed is set, or in that of the
+ *	keys that a topic retains, if @is_newest is
  * @e: the entry
  * @when: the key in the tree of the clock, in nanoseconds. In flight: when the
  *	lease ends, or MQ_NEVER. Before the message is in a queue: the delay
@@ -30,10 +31,14 @@ struct mq_text;
  * @origin_id: id of the message in that queue
  * @note: note of the last failure or of the reject, or NULL
  * @durable: what the journal of the queue has to know, or NULL
+ * @topic: the topic that the message was sent to: its id there, 8 bytes, and the
+ *	topic's name; NULL: it was sent to a queue, or tells that itself, by an extra
+ *	block. All queues that got the message share it
  * @forgiven: how many failures do not count towards max_deliveries in this
  *	queue
  * @reason: why the message died: enum devmq_reason, or the reason that a
  *	consumer gave
+ * @is_newest: the message is in mq_retained.keys, by @timer
  * @is_dead_letter: the message came to this queue as dead, and counts in
  *	mq_queue.dead_letters
  *
@@ -51,8 +56,10 @@ struct mq_detail {
 	u64		origin_id;
 	struct mq_text	*note;
 	struct mq_durable *durable;
+	struct mq_text	*topic;
 	u32		forgiven;
 	u16		reason;
+	bool		is_newest;
 	bool		is_dead_letter;
 } __aligned(8);
 
@@ -108,7 +115,8 @@ union mq_place {
  * @leaving: in mq_queue.unlinked, on the way to a dead-letter queue
  * @ordered: the entry is the last member of a struct mq_ordered
  * @deferred: in flight: the message was deferred before it was handed out
- * @own_detail: mq_msg.detail was allocated with the entry and lies before it
+ * @own_detail: mq_msg.detail was allocated with the entry and lies before it; or that
+ *	is NULL, and the memory there is for the next one (mq_detail_give_up)
  * @hold: in flight: enum mq_holds
  *
  * mq_queue.lock protects all of this. While an entry in flight is in hand
@@ -155,8 +163,8 @@ static_assert(!(sizeof(struct mq_entry) % 8) && !(sizeof(struct mq_detail) % 8))
  * @waits: in mq_group.waiting, because another message of the key comes first
  * @begun: the message is the one of its key that may be delivered
  *	(mq_group.out), and was delivered since
- * @joined: @key and @fair are groups of the queue. Until then, they were made
- *	for this entry, and belong to it
+ * @joined: @key and @fair are groups of the queue, and count the entry as a member.
+ *	Until then, they were made for this entry, and belong to it
  * @e: the entry
  */
 struct mq_ordered {
@@ -184,11 +192,13 @@ static inline u32 mq_entry_size(const struct mq_entry *e)
 	return mq_msg_size(mq_msg(e));
 }
 
+/* Return the key, which the headers follow. */
 static inline u8 *mq_entry_data(const struct mq_entry *e)
 {
-	return (u8 *)(mq_msg(e) + 1);
+	return (u8 *)(mq_msg(e) + 1) + mq_msg(e)->extra_size;
 }
 
+/* Return where the payload of a new message goes. */
 static inline u8 *mq_entry_payload(const struct mq_entry *e)
 {
 	return (u8 *)mq_msg(e) + mq_msg_offset(mq_msg(e));
@@ -210,13 +220,13 @@ static inline void mq_entry_pad(struct mq_entry *e)
 static inline bool mq_entry_copy_from_user(struct mq_entry *e, const void __user *from,
 					   size_t size)
 {
-	return !_copy_from_user(mq_entry_data(e), from, size);
+	return !_copy_from_user(mq_msg(e) + 1, from, size);
 }
 
 static inline size_t mq_entry_copy_to_user(void __user *to, const struct mq_entry *e,
 					   u32 at, size_t size)
 {
-	return size - _copy_to_user(to, mq_entry_payload(e) + at, size);
+	return size - _copy_to_user(to, mq_msg_payload(mq_msg(e)) + at, size);
 }
 
 /* Return the name of the queue that the message came from as dead, or NULL. */

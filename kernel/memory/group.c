@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Allocate and free groups for order=key and fairness. A sender allocates one
- * for the key and one for the sender of each message, and is charged for them.
- * For each key and each sender, the queue keeps the first group that arrives,
- * and frees the others (order.c).
+ * Allocate and free groups for order=key and fairness. A sender allocates the groups
+ * that its messages need and the queue has not got, and is charged for them. For
+ * each key and each sender, the queue keeps the first group that arrives, and frees
+ * the others (order.c).
  */
 #include <linux/err.h>
-#include <linux/jhash.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
@@ -43,7 +42,7 @@ struct mq_group *mq_group_alloc(struct mq_payer *p, const void *bytes, u16 size,
 	g->size = size;
 	g->level = level;
 	memcpy(g->bytes, bytes, size);
-	g->hash = jhash(bytes, size, level);
+	g->hash = mq_group_hash(bytes, size, level);
 	g->waiting = RB_ROOT_CACHED;
 	return g;
 }

@@ -3,6 +3,8 @@
 #ifndef MQ_GROUP_H
 #define MQ_GROUP_H
 
+#include <linux/jhash.h>
+
 #include "memory/entry.h"
 
 /**
@@ -39,6 +41,11 @@ struct mq_group {
 };
 
 #define MQ_ALL_LEVELS	U16_MAX
+
+static inline u32 mq_group_hash(const void *bytes, u16 size, u16 level)
+{
+	return jhash(bytes, size, level);
+}
 
 static inline struct mq_ordered *mq_ordered_of(struct mq_entry *e)
 {

@@ -58,6 +58,8 @@ struct mq_sender {
  * @payer: the payer (invariant)
  * @store: the store whose waste the chunk counts in when it is sparse, with a
  *	reference to its queue; NULL: it never counts as sparse
+ * @lender: the chunk with the payload that the only message of this one shares,
+ *	with a reference; or NULL. It is an MQ_LARGE chunk, and has no lender itself
  *
  * Consecutive messages lie behind each other, so that they can be copied in one
  * piece. This is why their entries lie elsewhere. If the sender changes, the
@@ -78,6 +80,7 @@ struct mq_chunk {
 	bool			sparse;
 	struct mq_payer		*payer;
 	struct mq_store		*store;
+	struct mq_chunk		*lender;
 };
 
 /* One message, or one reader's reference, in mq_chunk.refs; bytes lie below. */
@@ -91,6 +94,9 @@ struct mq_chunk {
  * after all others of its chunk have left keeps no more memory than this.
  */
 #define MQ_CHUNK_MAX	SZ_64K
+
+/* The largest chunk for messages of up to a quarter of this size. */
+#define MQ_CHUNK_SMALL	SZ_16K
 
 /* Offset of the first message in a chunk. */
 #define MQ_CHUNK_START	ALIGN(sizeof(struct mq_chunk), 8)

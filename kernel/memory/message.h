@@ -4,6 +4,7 @@
 #define MQ_MESSAGE_H
 
 #include <linux/align.h>
+#include <linux/bits.h>
 #include <linux/build_bug.h>
 #include <linux/compiler.h>
 #include <linux/stddef.h>
@@ -18,7 +19,7 @@ struct mq_seen;
 /**
  * struct mq_msg - a message, stored as the record that its receiver gets
  * @size: size of the record in bytes, without the padding at its end
- * @flags: always 0
+ * @flags: MQ_MSG_BORROWS, or 0; 0 in a record for user space
  * @id: id of the message in its queue
  * @time_ns: when the message was sent, CLOCK_REALTIME
  * @holder: the open file that has the delivery; NULL while a RECV copies the
@@ -40,7 +41,7 @@ struct mq_seen;
  * @state: enum devmq_state; 0: in no queue, or the mark of a cursor
  * @failure: enum devmq_failure, how the last failed delivery failed
  * @reserved: always 0
- * @extra_size: always 0
+ * @extra_size: size of the extra block in bytes, or 0
  * @key_size: size of the key in bytes
  * @dedup_size: always 0
  * @headers_size: size of the headers in bytes
@@ -60,11 +61,16 @@ struct mq_seen;
  * fields for other things; mq_msg_present() fills them in when the message is
  * handed out as a record.
  *
+ * A copy of a topic's message may begin with an extra block, as its record does
+ * (struct devmq_extra), which tells of the topic and nothing else.
+ *
  * The key and the headers follow, padded with zeros to a multiple of 8 bytes,
- * then the payload, padded in the same way. While the message is in a queue,
- * these bytes, the sizes and @time_ns do not change. They also stay where they
- * are as long as anybody holds a reference to the chunk. The other fields are
- * protected like the entry.
+ * then the payload, padded in the same way. With MQ_MSG_BORROWS, the message
+ * shares the payload of another one, and a pointer to that is in its place; @size
+ * counts the payload all the same. While the message is in a queue, these bytes,
+ * the sizes and @time_ns do not change. They also stay where they are, a shared
+ * payload included, as long as anybody holds a reference to the chunk. The other
+ * fields are protected like the entry.
  */
 struct mq_msg {
 	u32	size;
@@ -104,6 +110,9 @@ struct mq_msg {
 	};
 };
 
+/* In mq_msg.flags: the payload is that of another message. */
+#define MQ_MSG_BORROWS	BIT(0)
+
 #define MQ_SAME_PLACE(member, as)					\
 	static_assert(offsetof(struct mq_msg, member) ==		\
 		      offsetof(struct devmq_record, as))
@@ -129,14 +138,16 @@ static_assert(sizeof(struct mq_msg) == sizeof(struct devmq_record));
  * @size: bytes of payload
  * @key_size: bytes of the key
  * @headers_size: bytes of the headers
+ * @extra_size: bytes of the extra block
  */
 struct mq_sizes {
 	u32	size;
 	u16	key_size;
 	u16	headers_size;
+	u16	extra_size;
 };
 
-/* Return the offset of the payload behind @meta bytes of key and headers. */
+/* Return the offset of the payload behind @meta bytes of extra block, key and headers. */
 static inline u32 mq_payload_offset(u32 meta)
 {
 	return sizeof(struct mq_msg) + ALIGN(meta, 8);
@@ -145,7 +156,7 @@ static inline u32 mq_payload_offset(u32 meta)
 /* Return the offset of the payload from the beginning of the message. */
 static inline u32 mq_msg_offset(const struct mq_msg *m)
 {
-	return mq_payload_offset(m->key_size + m->headers_size);
+	return mq_payload_offset(m->extra_size + m->key_size + m->headers_size);
 }
 
 /* Return the size of the payload in bytes. */
@@ -154,7 +165,27 @@ static inline u32 mq_msg_size(const struct mq_msg *m)
 	return m->size - mq_msg_offset(m);
 }
 
-/* Return the size of the message with its padding. */
+/* Return true if the message shares the payload of another one. */
+static inline bool mq_msg_borrows(const struct mq_msg *m)
+{
+	return m->flags & MQ_MSG_BORROWS;
+}
+
+/* Return the payload, wherever it is. Whoever reads one gets it here. */
+static inline const u8 *mq_msg_payload(const struct mq_msg *m)
+{
+	const void *at = (const void *)m + mq_msg_offset(m);
+
+	return likely(!mq_msg_borrows(m)) ? at : *(const u8 *const *)at;
+}
+
+/* Return the extra block that lies in the message, or NULL. */
+static inline struct devmq_extra *mq_msg_extra(const struct mq_msg *m)
+{
+	return unlikely(m->extra_size) ? (void *)(m + 1) : NULL;
+}
+
+/* Return the size of the record with its padding. */
 static inline u64 mq_msg_padded_size(const struct mq_msg *m)
 {
 	return ALIGN((u64)m->size, 8);
@@ -169,7 +200,7 @@ static inline u64 mq_msg_bytes(const struct mq_msg *m)
 		return m->size - sizeof(*m);
 	barrier();	/* do not compute the rest for a plain message */
 	meta = m->key_size + m->headers_size;
-	return (u64)m->size - mq_payload_offset(meta) + meta;
+	return (u64)m->size - mq_msg_offset(m) + meta;
 }
 
 /* Initialize a message of @size bytes of payload that is in no queue yet. */

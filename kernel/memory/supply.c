@@ -19,6 +19,8 @@
  *     queue. They stay for long, and would keep the rest of a chunk from reuse.
  *   - Large messages. The next large message uses the same chunk again, if it
  *     is empty by then.
+ *   - Messages to a topic whose payload its copies share (alloc.c). They are
+ *     handled as large messages are.
  *
  * So an open file keeps some memory without messages until it is closed or the
  * shrinker takes it back (keep.c). Retired chunks that are empty go to a pool,
@@ -41,9 +43,6 @@
 #include "memory/payer.h"
 #include "memory/pool.h"
 #include "memory/supply.h"
-
-/* The largest chunk for messages of up to a quarter of this size. */
-#define MQ_CHUNK_SMALL	SZ_16K
 
 /* How many messages are stored alone before a file's first chunk of pages. */
 #define MQ_ALONE_MAX	8
@@ -194,13 +193,17 @@ struct mq_chunk *mq_supply_next_chunk(struct mq_supply *s, struct mq_chunk *c, u
 	return c;
 }
 
-/* Take memory from the claimed chunk, the next one, or a separate one. */
+/*
+ * Take memory from the claimed chunk, the next one, or a separate one, which it has
+ * to be for a message that is to lie @apart.
+ */
 static struct mq_entry *mq_chunk_find(struct mq_supply *s, struct mq_payer *p,
-				      struct mq_chunk **c, u32 front, u32 size)
+				      struct mq_chunk **c, u32 front, u32 size,
+				      bool apart)
 {
 	u32 all = front + sizeof(struct mq_entry) + size;
 
-	if (all > MQ_CHUNK_MAX / 4 && all < MQ_LARGE_MAX)
+	if ((apart || all > MQ_CHUNK_MAX / 4) && all < MQ_LARGE_MAX)
 		return mq_chunk_again_large(s, p, front, size);
 	if (*c == MQ_CHUNK_CLAIMED || all > MQ_CHUNK_MAX / 4)
 		return mq_chunk_alone(p, front, size);
@@ -220,16 +223,16 @@ static struct mq_entry *mq_chunk_find(struct mq_supply *s, struct mq_payer *p,
 /* mq_supply_take() if the claimed chunk cannot be used as it is. */
 static noinline struct mq_entry *mq_chunk_slow(struct mq_supply *s,
 					       struct mq_chunk **c, u32 front,
-					       u32 size)
+					       u32 size, bool apart)
 {
 	struct mq_payer *p = mq_file_payer(s);
 	struct mq_entry *e;
 
 	if (!p)
 		return ERR_PTR(-ENOMEM);
-	e = mq_chunk_find(s, p, c, front, size);
+	e = mq_chunk_find(s, p, c, front, size, apart);
 	if (unlikely(e == ERR_PTR(-EDQUOT)) && mq_reclaim(s, p, c))
-		e = mq_chunk_find(s, p, c, front, size);
+		e = mq_chunk_find(s, p, c, front, size, apart);
 	mq_payer_put(p);
 	return e;
 }
@@ -253,5 +256,12 @@ struct mq_entry *mq_supply_take(struct mq_supply *s, struct mq_chunk **c,
 		   mq_chunk_sender_is_current(chunk) &&
 		   mq_chunk_has(chunk, front + sizeof(struct mq_entry) + size)))
 		return mq_chunk_take(chunk, front, size);
-	return mq_chunk_slow(s, c, front, size);
+	return mq_chunk_slow(s, c, front, size, false);
+}
+
+/* As mq_supply_take(), but the message gets a chunk of its own, as large ones do. */
+struct mq_entry *mq_supply_take_apart(struct mq_supply *s, struct mq_chunk **c,
+				      u32 front, u32 size)
+{
+	return mq_chunk_slow(s, c, front, size, true);
 }

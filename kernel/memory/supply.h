@@ -15,6 +15,8 @@ struct mq_chunk *mq_chunk_claim(struct mq_supply *s);
 void mq_chunk_unclaim(struct mq_supply *s, struct mq_chunk *c);
 struct mq_entry *mq_supply_take(struct mq_supply *s, struct mq_chunk **c,
 				u32 front, u32 size);
+struct mq_entry *mq_supply_take_apart(struct mq_supply *s, struct mq_chunk **c,
+				      u32 front, u32 size);
 struct mq_chunk *mq_supply_next_chunk(struct mq_supply *s, struct mq_chunk *c,
 				      u32 size);
 

@@ -44,7 +44,7 @@ static int mq_overflow_drop_locked(struct mq_queue *q, struct mq_entry *e)
  */
 static bool mq_overflow_detail(struct mq_queue *q, struct mq_entry *e)
 {
-	if (!mq_msg(e)->detail && q->spare_detail)
+	if (!mq_msg(e)->detail && (e->own_detail || q->spare_detail))
 		mq_detail_add(e, &q->spare_detail);
 	return mq_msg(e)->detail;
 }
@@ -150,7 +150,7 @@ static int mq_overflow(struct mq_queue *q, u64 messages, u64 bytes)
  * room there if the overflow option says so. Return 0, EIO, EMSGSIZE, or an
  * error of mq_overflow().
  */
-static int mq_persist_room_locked(struct mq_queue *q, u64 bytes)
+int mq_persist_room_locked(struct mq_queue *q, u64 bytes)
 {
 	unsigned int n;
 	int err;
@@ -276,11 +276,20 @@ void mq_queue_unreserve(struct mq_queue *q, const struct mq_msg *msg)
 	mq_unlock(q);
 }
 
+/* Return the time of the instant by CLOCK_BOOTTIME, which is read when it is needed. */
+static u64 mq_instant_boot(struct mq_instant *now)
+{
+	if (!now->boot)
+		now->boot = mq_now(MQ_BOOTTIME);
+	return now->boot;
+}
+
 /*
  * Start the delay and the time to live of a new entry, as its sender or else
  * the queue set them.
  */
-static void mq_times_begin(struct mq_queue *q, struct mq_entry *e)
+static void mq_times_begin(struct mq_queue *q, struct mq_entry *e,
+			   struct mq_instant *now)
 {
 	struct mq_detail *m = mq_msg(e)->detail;
 	u64 ttl = m->expires ?: READ_ONCE(q->opt.ttl_ms) * NSEC_PER_MSEC;
@@ -291,25 +300,33 @@ static void mq_times_begin(struct mq_queue *q, struct mq_entry *e)
 	if (at ? m->when > mq_now(MQ_REALTIME) : delay) {
 		e->fresh = true;
 		mq_delay_locked(q, e, e->clock,
-				at ? m->when : mq_later(mq_now(MQ_BOOTTIME), delay));
+				at ? m->when : mq_later(mq_instant_boot(now), delay));
 		return;
 	}
 	e->clock = MQ_BOOTTIME;
 	if (ttl && ttl != MQ_NEVER)
-		m->expires = mq_later(mq_now(MQ_BOOTTIME), ttl);
+		m->expires = mq_later(mq_instant_boot(now), ttl);
 	mq_ready_locked(q, e);
 }
 
-/* Add a message at @now (CLOCK_REALTIME), and give it its id. */
-void mq_queue_add_locked(struct mq_queue *q, struct mq_entry *e, u64 now)
+/* Give an entry its time and its id. */
+static void mq_entry_number(struct mq_queue *q, struct mq_entry *e,
+			    const struct mq_instant *now)
+{
+	mq_msg(e)->time_ns = now->real;
+	mq_msg(e)->id = q->next_id++;
+	mq_msg(e)->holder = NULL;
+	list_add_tail(&e->all, &q->all);
+}
+
+/* Add a message @now, and give it its id. */
+void mq_queue_add_locked(struct mq_queue *q, struct mq_entry *e,
+			 struct mq_instant *now)
 {
 	struct mq_seen *seen = mq_msg(e)->seen;
 
 	lockdep_assert_held(&q->lock);
-	mq_msg(e)->time_ns = now;
-	mq_msg(e)->id = q->next_id++;
-	mq_msg(e)->holder = NULL;
-	list_add_tail(&e->all, &q->all);
+	mq_entry_number(q, e, now);
 	mq_count(&q->stored, 1);
 	mq_count(&q->stat.bytes, mq_msg_bytes(mq_msg(e)));
 	q->stat.sent++;
@@ -321,7 +338,7 @@ void mq_queue_add_locked(struct mq_queue *q, struct mq_entry *e, u64 now)
 	if (unlikely(q->order))
 		mq_order_join_locked(q, e);
 	if (unlikely(mq_msg(e)->detail))
-		mq_times_begin(q, e);
+		mq_times_begin(q, e, now);
 	else
 		mq_ready_locked(q, e);
 }
@@ -329,27 +346,33 @@ void mq_queue_add_locked(struct mq_queue *q, struct mq_entry *e, u64 now)
 /**
  * mq_queue_can_add_batch_locked - check whether a batch can be added as a whole
  * @q: the queue
- * @b: the batch, of plain messages
+ * @b: the batch, whose messages are plain, or all of them have a delay alone
  *
  * Return: true if each message would become ready behind the others of its
- * level, there is room for all of them, the options require no other check, and
- * sending is not traced.
+ * level, now or after its delay, there is room for all of them, here and in the
+ * journal, the options require no other check, and sending is not traced.
  */
 bool mq_queue_can_add_batch_locked(struct mq_queue *q, const struct mq_batch *b)
 {
 	lockdep_assert_held(&q->lock);
-	return q->plain && mq_queue_fits(q, b->count, b->bytes) &&
-	       !trace_mq_send_enabled();
+	return q->runs && mq_queue_fits(q, b->count, b->bytes) &&
+	       !trace_mq_send_enabled() &&
+	       (likely(!q->feed.journal) ||
+		mq_heard_admits_batch_locked(q, b->count, b->bytes));
 }
 
-/* Add a batch at @now after mq_queue_can_add_batch_locked() returned true. */
-void mq_queue_add_batch_locked(struct mq_queue *q, struct mq_batch *b, u64 now)
+/*
+ * Give the messages of a batch their ids, and link them into mq_queue.all. @run: the
+ * queue has a journal.
+ */
+static __always_inline void mq_batch_link_locked(struct mq_queue *q,
+						 struct mq_batch *b, u64 now,
+						 struct mq_persist_run *run)
 {
 	struct list_head *last = q->all.prev;
 	u64 id = q->next_id, since = mq_ticks();
 	struct mq_entry *e;
 
-	lockdep_assert_held(&q->lock);
 	list_for_each_entry(e, &b->list, list) {
 		struct mq_msg *m = mq_msg(e);
 
@@ -360,15 +383,55 @@ void mq_queue_add_batch_locked(struct mq_queue *q, struct mq_batch *b, u64 now)
 		last->next = &e->all;
 		e->all.prev = last;
 		last = &e->all;
+		if (run)
+			mq_persist_run_add_locked(run, q->feed.journal, m);
 	}
 	last->next = &q->all;
 	q->all.prev = last;
-	mq_ready_append(&q->ready, &b->list);
 	q->next_id = id;
+}
+
+static noinline void mq_batch_link_durable_locked(struct mq_queue *q,
+						  struct mq_batch *b, u64 now)
+{
+	struct mq_persist_run run;
+
+	mq_persist_run_begin_locked(q, &run);
+	mq_batch_link_locked(q, b, now, &run);
+	mq_persist_run_end_locked(q, &run);
+}
+
+static noinline void mq_batch_link_delayed_locked(struct mq_queue *q,
+						  struct mq_batch *b,
+						  struct mq_instant *now)
+{
+	struct mq_entry *e, *next;
+
+	list_for_each_entry_safe(e, next, &b->list, list) {
+		mq_entry_number(q, e, now);
+		mq_times_begin(q, e, now);
+	}
+	INIT_LIST_HEAD(&b->list);
+}
+
+/* Add a batch @now after mq_queue_can_add_batch_locked() returned true. */
+void mq_queue_add_batch_locked(struct mq_queue *q, struct mq_batch *b,
+			       struct mq_instant *now)
+{
+	lockdep_assert_held(&q->lock);
 	mq_count(&q->stored, b->count);
 	q->stat.sent += b->count;
-	mq_count(&q->stat.ready, b->count);
 	mq_count(&q->stat.bytes, b->bytes);
+	if (unlikely(b->delayed)) {
+		mq_batch_link_delayed_locked(q, b, now);
+		return;
+	}
+	if (unlikely(q->feed.journal))
+		mq_batch_link_durable_locked(q, b, now->real);
+	else
+		mq_batch_link_locked(q, b, now->real, NULL);
+	mq_ready_append(&q->ready, &b->list);
+	mq_count(&q->stat.ready, b->count);
 	q->ready_bytes += b->bytes;
 	q->became_ready += b->count;
 }
@@ -381,11 +444,11 @@ u64 mq_queue_droppable(struct mq_queue *q)
 {
 	u64 bytes;
 
-	spin_lock(&q->lock);
+	mq_lock_current(q);
 	bytes = (q->stat.ready - q->ready.dead_letter_count) *
 		(sizeof(struct mq_entry) + sizeof(struct mq_msg)) +
 		q->ready_bytes - q->ready.dead_letter_bytes;
-	spin_unlock(&q->lock);
+	mq_unlock(q);
 	return bytes;
 }
 

@@ -20,6 +20,12 @@ static u64 mq_subtract(u64 a, u64 b)
 void mq_queue_update_room_locked(struct mq_queue *q)
 {
 	lockdep_assert_held(&q->lock);
+	/* What a topic retains is trimmed, and takes no room from senders. */
+	if (q->topic) {
+		WRITE_ONCE(q->room_messages, q->feed.full ? 0 : S64_MAX);
+		WRITE_ONCE(q->room_bytes, S64_MAX);
+		return;
+	}
 	WRITE_ONCE(q->room_messages, q->feed.full ? 0 :
 		   mq_subtract(q->opt.max_messages + q->dead_letters,
 			       q->reserved));
@@ -35,18 +41,25 @@ void mq_queue_update_room_locked(struct mq_queue *q)
  * Decides whether the short ways for plain messages may be used
  * (mq_queue.plain): a plain message that is added becomes ready behind all
  * others of its level, and the first ready message may be taken, without any
- * other check.
+ * other check. With a journal only the former is so (mq_queue.runs), and only if
+ * the journal is asked. With an order, messages come in runs and are added one by
+ * one (mq_queue.run_size).
  */
 void mq_queue_update_plain_locked(struct mq_queue *q)
 {
 	const struct mq_options *o = &q->opt;
+	bool runs;
 
 	lockdep_assert_held(&q->lock);
-	q->plain = !q->gone && !q->order &&
-		   o->paused == MQ_PAUSED_NONE && !o->single_active &&
-		   o->overflow != MQ_OVERFLOW_DROP_HEAD && !mq_queue_times(q);
-	WRITE_ONCE(q->plain_size,
-		   q->plain ? min(o->max_message_size, o->max_bytes) : 0);
+	runs = !q->gone && !q->topic && o->paused == MQ_PAUSED_NONE &&
+	       !o->single_active && o->overflow != MQ_OVERFLOW_DROP_HEAD &&
+	       !o->ttl_ms && !o->delay_ms;
+	q->plain = runs && !q->order && !mq_queue_times(q);
+	q->runs = q->plain || (runs && !q->order && q->feed.journal);
+	runs = q->runs || (runs && !mq_queue_times(q));
+	WRITE_ONCE(q->run_size, !runs ? 0 :
+		   min3(o->max_message_size, o->max_bytes, mq_persist_most(q)));
+	WRITE_ONCE(q->plain_size, q->plain ? q->run_size : 0);
 	mq_queue_update_room_locked(q);
 }
 

@@ -16,7 +16,8 @@
 void mq_check_locked(struct mq_queue *q)
 {
 	const struct devmq_stat *s = &q->stat;
-	u64 here = s->ready + s->in_flight + s->delayed + s->deferred + s->dead;
+	u64 here = s->ready + s->in_flight + s->delayed + s->deferred + s->dead +
+		   s->retained;
 
 	lockdep_assert_held(&q->lock);
 	WARN_ONCE(q->stored != here, "%s: %llu messages are stored, not %llu\n",
@@ -26,6 +27,12 @@ void mq_check_locked(struct mq_queue *q)
 	/* Messages of a removed queue are freed without being counted. */
 	if (q->gone)
 		return;
+	if (q->topic) {
+		WARN_ONCE(here != s->retained || s->sent != s->routed + s->unrouted,
+			  "%s: it routed other messages than were sent\n",
+			  q->name);
+		return;
+	}
 	WARN_ONCE(s->sent != here + s->acked + s->expired + s->dead_lettered +
 			     s->dropped + s->purged,
 		  "%s: the ends of its messages are not those that were sent\n",

@@ -6,8 +6,19 @@
  * the machine is suspended and never steps. A message that is sent with an
  * absolute time waits for that time of CLOCK_REALTIME, even if the clock is set
  * meanwhile. For each of the two clocks, a queue has a tree of the entries that
- * wait for it, ordered by time, and one hrtimer that is set for the first of
- * them. The interrupt of that timer only queues mq_queue.work (due.c).
+ * wait for it, ordered by time, and one hrtimer, whose interrupt only queues
+ * mq_queue.work (due.c).
+ *
+ * Neighbours in mq_queue.all that wait for the same time share a node in the tree:
+ * only the first of them, the leader, is in the tree, and the others follow it. So a
+ * batch of messages with one delay costs one insertion. If an entry stops waiting,
+ * the entry that follows it becomes a leader, in its place if it was one.
+ *
+ * The hrtimer is set for the first entry in the tree at which something happens that
+ * does not depend on a caller: a lease or a time to live ends. A delay that ends
+ * only makes a message ready, and every call that takes the lock finds that out
+ * (due.c). So a timer is set for it only if somebody waits for a message: by the
+ * sender, if it finds a waiter, or by the waiter (mq_timers_ask).
  */
 #include <linux/ktime.h>
 #include <linux/notifier.h>
@@ -17,6 +28,7 @@
 #include "base/base.h"
 #include "memory/entry.h"
 #include "queue/clock.h"
+#include "queue/ids.h"
 #include "queue/queue.h"
 
 static struct workqueue_struct *mq_workqueue;
@@ -75,7 +87,7 @@ void mq_clock_arm(struct mq_clock *c, u64 when)
 {
 	if (when >= c->armed)
 		return;
-	c->armed = when;
+	WRITE_ONCE(c->armed, when);
 	hrtimer_start(&c->timer, ns_to_ktime(when), HRTIMER_MODE_ABS);
 }
 
@@ -94,6 +106,75 @@ static void mq_clocks_tune(struct mq_queue *q)
 	WRITE_ONCE(q->timed, timed);
 }
 
+/* Return true if the hrtimers are set for a later time than the first one. */
+static bool mq_clock_unset(const struct mq_clock *c)
+{
+	return READ_ONCE(c->next) < READ_ONCE(c->armed);
+}
+
+/*
+ * Have the timers set, for a caller that is about to wait for a message and is in
+ * mq_gate.readers. The queue's work does that, as it needs the lock.
+ *
+ * A sender sets the first time, and then looks for waiters (mq_timer_set_locked).
+ * The caller got in line before it looks here. Each has a full barrier between its
+ * two steps, so one of them sees the other.
+ */
+void mq_timers_ask(struct mq_queue *q)
+{
+	if (unlikely(mq_clock_unset(&q->clocks[MQ_BOOTTIME]) ||
+		     mq_clock_unset(&q->clocks[MQ_REALTIME])) &&
+	    !READ_ONCE(q->gone))
+		mq_queue_work_start(q);
+}
+
+/* Return true if the queue has to do something at the end of the entry's wait. */
+static bool mq_timer_is_needed(struct mq_queue *q, const struct mq_entry *e)
+{
+	if (mq_msg(e)->state != DEVMQ_STATE_DELAYED ||
+	    mq_msg(e)->detail->expires != MQ_NEVER)
+		return true;
+	smp_mb();	/* see mq_timers_ask() */
+	return waitqueue_active(&q->gate.readers);
+}
+
+static bool mq_timer_is_follower(const struct mq_entry *e)
+{
+	return e->timed && RB_EMPTY_NODE(&mq_msg(e)->detail->timer);
+}
+
+/* Return the entry that follows @e, or NULL. */
+static struct mq_entry *mq_timer_follower(struct mq_queue *q, struct mq_entry *e)
+{
+	struct mq_entry *next = list_next_entry(e, all);
+
+	return &next->all != &q->all && mq_timer_is_follower(next) ? next : NULL;
+}
+
+/* Return true if the entry before @e waits for the same time. */
+static bool mq_timer_can_follow(struct mq_queue *q, struct mq_entry *e)
+{
+	const struct mq_entry *before = list_prev_entry(e, all);
+
+	return &before->all != &q->all && before->timed &&
+	       before->clock == e->clock &&
+	       mq_msg(before)->detail->when == mq_msg(e)->detail->when;
+}
+
+/* Add a leader to the tree. New entries usually wait longer than the others. */
+static void mq_timer_lead(struct mq_clock *c, struct mq_entry *e)
+{
+	mq_tree_add(&mq_msg(e)->detail->timer, &c->tree, mq_timer_less);
+}
+
+/* Let @e not follow the entry before it any more, as another comes between them. */
+void mq_timer_part_locked(struct mq_queue *q, struct mq_entry *e)
+{
+	lockdep_assert_held(&q->lock);
+	if (unlikely(mq_timer_is_follower(e)))
+		mq_timer_lead(&q->clocks[e->clock], e);
+}
+
 /*
  * Make an entry wait until @when. The entry has an mq_detail and does not wait
  * for a time yet.
@@ -110,12 +191,16 @@ void mq_timer_set_locked(struct mq_queue *q, struct mq_entry *e,
 		return;
 	e->clock = clock;
 	e->timed = true;
-	rb_add_cached(&mq_msg(e)->detail->timer, &c->tree, mq_timer_less);
+	if (mq_timer_can_follow(q, e))
+		RB_CLEAR_NODE(&mq_msg(e)->detail->timer);
+	else
+		mq_timer_lead(c, e);
 	if (when < c->next) {
 		WRITE_ONCE(c->next, when);
 		WRITE_ONCE(q->timed, true);
-		mq_clock_arm(c, when);
 	}
+	if (when < c->armed && mq_timer_is_needed(q, e))
+		mq_clock_arm(c, when);
 }
 
 /*
@@ -124,11 +209,21 @@ void mq_timer_set_locked(struct mq_queue *q, struct mq_entry *e,
  */
 void mq_timer_clear_locked(struct mq_queue *q, struct mq_entry *e)
 {
+	struct mq_entry *next = mq_timer_follower(q, e);
+	struct rb_node *node = &mq_msg(e)->detail->timer;
 	struct mq_clock *c = &q->clocks[e->clock];
+	bool follows = mq_timer_is_follower(e);
 
 	lockdep_assert_held(&q->lock);
-	rb_erase_cached(&mq_msg(e)->detail->timer, &c->tree);
 	e->timed = false;
+	if (next && follows)
+		mq_timer_lead(c, next);
+	else if (next)
+		rb_replace_node_cached(node, &mq_msg(next)->detail->timer,
+				       &c->tree);
+	if (next || follows)
+		return;
+	rb_erase_cached(node, &c->tree);
 	if (mq_msg(e)->detail->when != c->next)
 		return;
 	mq_clock_next(c);
@@ -143,9 +238,12 @@ void mq_timer_replace_locked(struct mq_queue *q, struct mq_entry *old,
 			     struct mq_entry *e)
 {
 	lockdep_assert_held(&q->lock);
-	rb_replace_node_cached(&mq_msg(old)->detail->timer,
-			       &mq_msg(e)->detail->timer,
-			       &q->clocks[old->clock].tree);
+	if (mq_timer_is_follower(old))
+		RB_CLEAR_NODE(&mq_msg(e)->detail->timer);
+	else
+		rb_replace_node_cached(&mq_msg(old)->detail->timer,
+				       &mq_msg(e)->detail->timer,
+				       &q->clocks[old->clock].tree);
 }
 
 static bool mq_clock_due(const struct mq_queue *q, enum mq_clocks clock)

@@ -22,6 +22,8 @@ u64 mq_now(enum mq_clocks clock);
 u64 mq_later(u64 now, u64 ns);
 struct mq_detail *mq_timer_first(const struct mq_clock *c);
 void mq_clock_arm(struct mq_clock *c, u64 when);
+void mq_timers_ask(struct mq_queue *q);
+void mq_timer_part_locked(struct mq_queue *q, struct mq_entry *e);
 void mq_timer_set_locked(struct mq_queue *q, struct mq_entry *e,
 			 enum mq_clocks clock, u64 when);
 void mq_timer_clear_locked(struct mq_queue *q, struct mq_entry *e);

@@ -34,7 +34,7 @@ int mq_queue_close(struct mq_queue *q, bool force)
 	int err = 0;
 
 	mq_lock(q);
-	if ((!force && q->stored) || !mq_places_close(q, force))
+	if ((!force && (q->stored || q->promised)) || !mq_places_close(q, force))
 		err = -ENOTEMPTY;
 	else
 		mq_queue_mark_removed_locked(q);

@@ -21,6 +21,7 @@
 #include "base/base.h"
 #include "memory/alloc.h"
 #include "memory/chunk.h"
+#include "memory/copy.h"
 #include "memory/durable.h"
 #include "memory/entry.h"
 #include "memory/layout.h"
@@ -32,6 +33,7 @@
 #include "queue/order.h"
 #include "queue/queue.h"
 #include "queue/ready.h"
+#include "queue/retain.h"
 #include "queue/walk.h"
 
 /* Waste up to this is never worth a pass of the queue's work. */
@@ -111,13 +113,18 @@ static void mq_replace_detail(struct mq_queue *q, struct mq_entry *old,
 {
 	struct mq_detail *detail = mq_msg(old)->detail;
 
-	if (old->own_detail) {
+	if (old->own_detail && !detail) {
+		own->when = MQ_NEVER;
+		own->expires = MQ_NEVER;
+	} else if (old->own_detail) {
 		*own = *detail;
 		if (own->durable)
 			own->durable->detail = own;
 		mq_msg(e)->detail = own;
 		if (old->timed)
 			mq_timer_replace_locked(q, old, e);
+		if (unlikely(detail->is_newest))
+			mq_retain_replace_locked(q, detail, own);
 	}
 	if (detail)
 		mq_msg(e)->detail->e = e;

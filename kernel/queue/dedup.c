@@ -12,7 +12,7 @@
 
 #include "base/base.h"
 #include "journal/journal.h"
-#include "journal/writer.h"
+#include "journal/notice.h"
 #include "memory/seen.h"
 #include "queue/clock.h"
 #include "queue/dedup.h"

@@ -162,7 +162,7 @@ void mq_delivery_lease(struct mq_file *f, struct mq_entry *e)
 
 	if (likely(!READ_ONCE(f->lease_ns) || mq_msg(e)->detail))
 		return;
-	detail = mq_detail_alloc();
+	detail = e->own_detail ? NULL : mq_detail_alloc();
 	/* PEEK may read the entry at the same time. */
 	spin_lock(&f->q->lock);
 	mq_detail_add(e, &detail);
@@ -508,7 +508,7 @@ bool mq_delivery_prepare_locked(struct mq_queue *q, struct mq_entry *e, u32 acti
 	lockdep_assert_held(&q->lock);
 	if (likely(mq_msg(e)->detail || !mq_action_needs_detail(q, e, action)))
 		return true;
-	if (!*detail)
+	if (!*detail && !e->own_detail)
 		return false;
 	mq_detail_add(e, detail);
 	return true;

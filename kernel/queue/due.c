@@ -15,6 +15,8 @@
  *     SETTLE does not settle a delivery whose lease has expired.
  *   - A caller that finds no message or no room while something is due tries
  *     again. Each attempt does a portion.
+ *   - A message whose delay has ended counts as ready since then
+ *     (mq_delay_end_locked). No timer may be set for it: see clock.c.
  */
 #include <linux/ktime.h>
 #include <linux/devmq.h>
@@ -26,20 +28,24 @@
 #include "queue/delivery.h"
 #include "queue/due.h"
 #include "queue/queue.h"
+#include "queue/retain.h"
 #include "queue/state.h"
 
-/* Do what is due for one entry: the time that it waited for has come. */
-static void mq_due_do_one(struct mq_queue *q, struct mq_entry *e)
+/* Do what is due for one entry: it is @now, and the time that it waited for has come. */
+static void mq_due_do_one(struct mq_queue *q, struct mq_entry *e, u64 now)
 {
 	switch (mq_msg(e)->state) {
 	case DEVMQ_STATE_IN_FLIGHT:
 		mq_lease_expire_locked(q, e);
 		break;
 	case DEVMQ_STATE_DELAYED:
-		mq_delay_end_locked(q, e);
+		mq_delay_end_locked(q, e, now);
 		break;
 	case DEVMQ_STATE_DEAD:
 		mq_dead_expire_locked(q, e);
+		break;
+	case DEVMQ_STATE_RETAINED:
+		mq_retain_bury_locked(q, e);
 		break;
 	default:
 		mq_expire_locked(q, e);
@@ -59,7 +65,7 @@ bool mq_due_do_locked(struct mq_queue *q)
 		while (c->next != MQ_NEVER && c->next <= now) {
 			if (n++ == MQ_PORTION)
 				return true;
-			mq_due_do_one(q, mq_timer_first(c)->e);
+			mq_due_do_one(q, mq_timer_first(c)->e, now);
 		}
 	}
 	return false;
@@ -89,7 +95,8 @@ void mq_timers_arm_locked(struct mq_queue *q)
 		idle = mq_idle_end(q);
 	mq_clock_arm(&c[MQ_REALTIME], c[MQ_REALTIME].next);
 	mq_clock_arm(&c[MQ_BOOTTIME],
-		     min3(c[MQ_BOOTTIME].next, idle, mq_dedup_next(q)));
+		     min(min3(c[MQ_BOOTTIME].next, idle, mq_dedup_next(q)),
+			 mq_retain_next(q)));
 }
 
 /* Start to measure how long the queue is idle, from now on. */

@@ -8,7 +8,7 @@
 
 #include "base/base.h"
 #include "journal/journal.h"
-#include "journal/writer.h"
+#include "journal/notice.h"
 #include "queue/bounds.h"
 #include "queue/close.h"
 #include "queue/heard.h"
@@ -44,10 +44,45 @@ int mq_heard_admit_locked(struct mq_queue *q, u64 bytes)
 	lockdep_assert_held(&q->lock);
 	if (READ_ONCE(j->error))
 		return -EIO;
-	if (unlikely(q->next_id >= q->feed.safe.next_id))
+	if (unlikely(q->next_id + q->promised >= q->feed.safe.next_id))
 		return -EAGAIN;
 	if (unlikely(!mq_journal_fits(j, mq_persist_cost(j, bytes))))
 		return -ENOSPC;
+	mq_heard_look_locked(q);
+	return 0;
+}
+
+/*
+ * Check whether the journal takes @n messages of @bytes in all. If not, it may take
+ * some of them.
+ */
+bool mq_heard_admits_batch_locked(struct mq_queue *q, u32 n, u64 bytes)
+{
+	struct mq_journal *j = q->feed.journal;
+
+	lockdep_assert_held(&q->lock);
+	return !READ_ONCE(j->error) &&
+	       q->next_id + q->promised + n <= q->feed.safe.next_id &&
+	       mq_persist_has_room(j, n, bytes);
+}
+
+/*
+ * Check whether the journal of a topic takes what @n messages need that are sent to
+ * it: their ids, and room for @kept of them, of @bytes in all, which the topic
+ * retains. Return 0, EIO, or EAGAIN: not now.
+ */
+int mq_heard_admit_topic_locked(struct mq_queue *q, u32 n, u32 kept, u64 bytes)
+{
+	struct mq_journal *j = q->feed.journal;
+
+	lockdep_assert_held(&q->lock);
+	if (READ_ONCE(j->error))
+		return -EIO;
+	if (q->next_id + n > q->feed.safe.next_id ||
+	    (kept && !mq_persist_has_room(j, kept, bytes))) {
+		mq_heard_full_locked(q);
+		return -EAGAIN;
+	}
 	mq_heard_look_locked(q);
 	return 0;
 }

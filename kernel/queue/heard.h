@@ -10,6 +10,8 @@ struct mq_feed;
 struct mq_queue;
 
 int mq_heard_admit_locked(struct mq_queue *q, u64 bytes);
+bool mq_heard_admits_batch_locked(struct mq_queue *q, u32 n, u64 bytes);
+int mq_heard_admit_topic_locked(struct mq_queue *q, u32 n, u32 kept, u64 bytes);
 void mq_heard_full_locked(struct mq_queue *q);
 void mq_heard_raise(struct mq_feed *f, const struct mq_ceilings *c);
 void mq_heard_room(struct mq_feed *f);

@@ -18,7 +18,7 @@ static bool mq_ids_less(struct rb_node *a, const struct rb_node *b)
 
 void mq_ids_insert(struct rb_root_cached *root, struct mq_entry *e)
 {
-	rb_add_cached(&e->node, root, mq_ids_less);
+	mq_tree_add(&e->node, root, mq_ids_less);
 }
 
 struct mq_entry *mq_ids_first(struct rb_root_cached *root)

@@ -9,6 +9,7 @@
 
 #include "base/base.h"
 #include "memory/alloc.h"
+#include "memory/copy.h"
 #include "memory/entry.h"
 #include "memory/message.h"
 #include "queue/alone.h"

@@ -13,6 +13,7 @@
 #include "queue/openfile.h"
 #include "queue/options.h"
 #include "queue/order.h"
+#include "queue/position.h"
 #include "queue/queue.h"
 #include "wait/gate.h"
 #include "wait/wake.h"
@@ -71,10 +72,17 @@ bool mq_can_receive(const struct mq_file *f, bool partial)
 
 	if (READ_ONCE(q->gone))
 		return true;
+	if (unlikely(q->topic))
+		return mq_retain_can_read(f);
 	if (partial && (READ_ONCE(f->partial) || READ_ONCE(f->lost)))
 		return true;
-	return !mq_paused(q, MQ_PAUSED_RECEIVE) && mq_has_credit(f) &&
-	       (mq_deliverable(q) || mq_at_eof(q));
+	if (mq_paused(q, MQ_PAUSED_RECEIVE) || !mq_has_credit(f))
+		return false;
+	if (mq_deliverable(q) || mq_at_eof(q))
+		return true;
+	/* The caller may be about to wait for what is delayed. */
+	mq_timers_ask(f->q);
+	return false;
 }
 
 /* Return true if a send of @bytes would return without sleeping. */

@@ -18,7 +18,9 @@
 #include "wait/gate.h"
 
 struct mm_struct;
+struct mq_fanout;
 struct mq_owner;
+struct mq_text;
 
 /**
  * enum mq_no_credit - why a consumer may hold no other delivery
@@ -49,6 +51,8 @@ enum mq_no_credit { MQ_HOLDS_ALONE = BIT(0), MQ_NEXT_IS_ALONE = BIT(1) };
  * @plain: a consumer with ack=auto, no lease, and no reason in @no_credit: see
  *	mq_file_update_plain_locked() (mq_queue.lock)
  * @no_credit: mask of enum mq_no_credit (mq_queue.lock, read without it)
+ * @holds: the same with ack=manual: it holds what it receives, without a lease, if
+ *	it has credit (mq_queue.lock)
  * @pid: process that last received with the file, or else opened it, in the
  *	initial pid namespace (mq_queue.lock)
  * @rx: serialises read(2), so that a message that is read in parts goes to one
@@ -76,6 +80,15 @@ enum mq_no_credit { MQ_HOLDS_ALONE = BIT(0), MQ_NEXT_IS_ALONE = BIT(1) };
  * @stand: threads, commands and pollers that wait with the file
  * @cursor: where the last PEEK stopped (mq_queue.lock, and bit 0 of @looking)
  * @looking: bit 0: a PEEK is using @cursor (atomic)
+ * @position: of a topic: id of the next message to read (@rx and mq_queue.lock,
+ *	read without them)
+ * @position_done: how many bytes of that message were read (as @position)
+ * @buried: the last tombstone that went before the file had its position, or was
+ *	told of it (as @position)
+ * @fanout: of a producer of a topic, what its next publication uses, or NULL
+ *	(atomic)
+ * @full: the name of the queue for whose room a sender of a topic waits, or NULL
+ *	(mq_queue.lock)
  * @supply: memory that messages sent with the file are cut from, and its payer
  * @tx: serialises the writers of a queue with framing=line
  * @tx_waits: the thread that holds @tx waits for room (@tx, read without it)
@@ -99,6 +112,7 @@ struct mq_file {
 	bool			sync;
 	bool			plain;
 	u8			no_credit;
+	bool			holds;
 	u32			pid;
 
 	struct mutex		rx;	/* serialises read(2) */
@@ -120,6 +134,11 @@ struct mq_file {
 	struct mq_cursor	cursor;
 	unsigned long		looking;
 
+	u64			position;
+	u32			position_done;
+	u64			buried;
+	struct mq_fanout	*fanout;
+	struct mq_text		*full;
 	struct mq_supply	supply;
 
 	struct mutex		tx;	/* serialises framing=line */
@@ -134,13 +153,15 @@ struct mq_file {
 
 /*
  * Set mq_file.plain, which says that a read(2) of a plain message needs no
- * check of the file, only of the queue.
+ * check of the file, only of the queue; and mq_file.holds.
  */
 static inline void mq_file_update_plain_locked(struct mq_file *f)
 {
+	bool plain = f->roles & FMODE_READ && !f->lease_ns && !f->no_credit;
+
 	lockdep_assert_held(&f->q->lock);
-	f->plain = f->roles & FMODE_READ && f->ack == DEVMQ_ACK_AUTO &&
-		   !f->lease_ns && !f->no_credit;
+	f->plain = plain && f->ack == DEVMQ_ACK_AUTO;
+	f->holds = plain && f->ack == DEVMQ_ACK_MANUAL;
 }
 
 #endif /* MQ_QUEUE_OPENFILE_H */

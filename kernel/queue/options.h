@@ -26,9 +26,13 @@ struct mq_options {
 	u64	dedup_window_ms;
 	u64	expires_ms;
 	u64	dead_ttl_ms;
+	u64	retain_bytes;
+	u64	retain_ms;
+	u64	tombstone_ms;
 	u32	max_messages;
 	u32	max_deliveries;
 	u32	max_dead;
+	u32	retain_messages;
 	u32	dedup_max;
 	u32	uid;
 	u32	gid;
@@ -48,7 +52,12 @@ struct mq_options {
 	u8	single_active;
 	u8	paused;
 	u8	auto_delete;
-	char	dead_letter[DEVMQ_NAME_MAX + 1];
+	u8	on_unrouted;
+	u8	compact;
+	union {
+		char	dead_letter[DEVMQ_NAME_MAX + 1];	/* of a queue */
+		char	alternate[DEVMQ_NAME_MAX + 1];		/* of a topic */
+	};
 	char	journal[DEVMQ_NAME_MAX + 1];
 };
 
@@ -57,9 +66,11 @@ enum {
 	MQ_OVERFLOW_DEAD_LETTER
 };
 
-enum { MQ_TYPE_QUEUE };
+enum { MQ_TYPE_QUEUE, MQ_TYPE_TOPIC };
+enum { MQ_COMPACT_NONE, MQ_COMPACT_KEY };
 enum { MQ_FRAMING_RECORD, MQ_FRAMING_LINE };
 enum { MQ_EOF_NEVER, MQ_EOF_EMPTY, MQ_EOF_HANGUP };
+enum { MQ_UNROUTED_DROP, MQ_UNROUTED_REFUSE };
 enum { MQ_EXPIRY_DROP, MQ_EXPIRY_DEAD };
 enum { MQ_ORDER_FIFO, MQ_ORDER_KEY };
 enum { MQ_FAIRNESS_NONE, MQ_FAIRNESS_KEY, MQ_FAIRNESS_UID };

@@ -37,6 +37,7 @@
 #include "memory/entry.h"
 #include "memory/group.h"
 #include "memory/layout.h"
+#include "queue/ids.h"
 #include "queue/options.h"
 #include "queue/order.h"
 #include "queue/queue.h"
@@ -89,45 +90,105 @@ static bool mq_waiting_less(struct rb_node *a, const struct rb_node *b)
 			 &rb_entry(b, struct mq_ordered, node)->e);
 }
 
-static int mq_group_compare(const struct mq_group *a, const struct mq_group *b)
-{
-	if (a->hash != b->hash)
-		return a->hash < b->hash ? -1 : 1;
-	if (a->level != b->level)
-		return a->level < b->level ? -1 : 1;
-	if (a->size != b->size)
-		return a->size < b->size ? -1 : 1;
-	return memcmp(a->bytes, b->bytes, a->size);
-}
+/**
+ * struct mq_group_name - what a group is found by
+ * @bytes: the key, or the uid of the sender
+ * @hash: mq_group_hash() of all the rest
+ * @size: size of @bytes, 0: no group is needed
+ * @level: as in struct mq_group
+ * @uid: @bytes may point here
+ */
+struct mq_group_name {
+	const void	*bytes;
+	u32		hash;
+	u16		size;
+	u16		level;
+	uid_t		uid;
+};
 
-static int mq_group_order(const void *key, const struct rb_node *node)
+static __always_inline int mq_group_order(const void *key,
+					  const struct rb_node *node)
 {
-	return mq_group_compare(key, rb_entry(node, struct mq_group, node));
+	const struct mq_group *g = rb_entry(node, struct mq_group, node);
+	const struct mq_group_name *n = key;
+
+	if (likely(n->hash != g->hash))
+		return n->hash < g->hash ? -1 : 1;
+	if (n->level != g->level)
+		return n->level < g->level ? -1 : 1;
+	if (n->size != g->size)
+		return n->size < g->size ? -1 : 1;
+	return memcmp(n->bytes, g->bytes, n->size);
 }
 
 static bool mq_group_less(struct rb_node *a, const struct rb_node *b)
 {
-	return mq_group_compare(rb_entry(a, struct mq_group, node),
-				rb_entry(b, struct mq_group, node)) < 0;
+	const struct mq_group *g = rb_entry(a, struct mq_group, node);
+	struct mq_group_name name = {
+		.bytes = g->bytes,
+		.hash = g->hash,
+		.size = g->size,
+		.level = g->level,
+	};
+
+	return mq_group_order(&name, b) < 0;
+}
+
+/* Fill in the name of the group of an entry's key. */
+static void mq_name_key(const struct mq_queue *q, const struct mq_entry *e,
+			struct mq_group_name *n)
+{
+	n->size = q->opt.order == MQ_ORDER_KEY ? mq_msg(e)->key_size : 0;
+	if (!n->size)
+		return;
+	n->bytes = mq_entry_data(e);
+	n->level = MQ_ALL_LEVELS;
+	n->hash = mq_group_hash(n->bytes, n->size, n->level);
 }
 
 /*
- * Return the group of the queue that equals @g. That is @g itself if the queue
- * has none yet; otherwise @g is freed later.
+ * Fill in the name of the group with which an entry takes turns. Return: false if
+ * there is no fairness. A message without a key has a group, too.
  */
-static struct mq_group *mq_group_join(struct mq_order *o, struct mq_group *g)
+static bool mq_name_fair(const struct mq_queue *q, const struct mq_entry *e,
+			 struct mq_group_name *n)
 {
-	struct rb_node *node;
-
-	node = rb_find(g, &o->groups, mq_group_order);
-	if (node) {
-		list_add(&g->old, &o->old);
-		g = rb_entry(node, struct mq_group, node);
-	} else {
-		rb_add(&g->node, &o->groups, mq_group_less);
+	if (q->opt.fairness == MQ_FAIRNESS_NONE)
+		return false;
+	n->bytes = mq_entry_data(e);
+	n->size = mq_msg(e)->key_size;
+	n->level = mq_msg(e)->priority;
+	if (q->opt.fairness == MQ_FAIRNESS_UID) {
+		n->uid = __kuid_val(mq_sender_of(e)->uid);
+		n->bytes = &n->uid;
+		n->size = sizeof(n->uid);
 	}
+	n->hash = mq_group_hash(n->bytes, n->size, n->level);
+	return true;
+}
+
+/* Return the group of the queue with this name, or else @spare. */
+static struct mq_group *mq_group_find(struct mq_order *o,
+				      const struct mq_group_name *n,
+				      struct mq_group *spare)
+{
+	struct rb_node *node = rb_find(n, &o->groups, mq_group_order);
+
+	return node ? rb_entry(node, struct mq_group, node) : spare;
+}
+
+/*
+ * Make an entry a member of @g, from mq_group_find() with @spare, which belongs to the
+ * entry. If @g is another one, @spare is freed later.
+ */
+static void mq_group_join(struct mq_order *o, struct mq_group *g,
+			  struct mq_group *spare)
+{
+	if (g == spare)
+		rb_add(&g->node, &o->groups, mq_group_less);
+	else if (spare)
+		list_add(&spare->old, &o->old);
 	g->members++;
-	return g;
 }
 
 static void mq_group_leave(struct mq_order *o, struct mq_group *g)
@@ -166,6 +227,12 @@ static u64 *mq_turn_now(struct mq_order *o, unsigned int level)
 	return level ? &READ_ONCE(o->above)[level - 1] : &o->now;
 }
 
+/* Return true if the turns of a level are counted: see mq_turns_prepare(). */
+static bool mq_turn_is_known(struct mq_order *o, unsigned int level)
+{
+	return !level || READ_ONCE(o->above);
+}
+
 /*
  * Allocate the turns of the levels above the lowest, before a message is sent
  * to @level. Return: 0 or ENOMEM.
@@ -199,29 +266,23 @@ int mq_order_prepare(struct mq_queue *q, struct mq_entry *e)
 {
 	struct mq_payer *payer = mq_chunk_of(e)->payer;
 	struct mq_ordered *x = mq_ordered_of(e);
-	const void *bytes = mq_entry_data(e);
-	u16 size = mq_msg(e)->key_size;
+	struct mq_group_name name;
 	struct mq_group *g;
-	uid_t uid;
 
 	if (likely(!q->order))
 		return 0;
-	if (q->opt.order == MQ_ORDER_KEY && size && !x->key) {
-		g = mq_group_alloc(payer, bytes, size, MQ_ALL_LEVELS);
+	mq_name_key(q, e, &name);
+	if (name.size && !x->key) {
+		g = mq_group_alloc(payer, name.bytes, name.size, name.level);
 		if (IS_ERR(g))
 			return PTR_ERR(g);
 		x->key = g;
 	}
-	if (q->opt.fairness == MQ_FAIRNESS_NONE)
+	if (!mq_name_fair(q, e, &name))
 		return 0;
 	if (mq_turns_prepare(q, mq_msg(e)->priority))
 		return -ENOMEM;
-	if (q->opt.fairness == MQ_FAIRNESS_UID) {
-		uid = __kuid_val(mq_sender_of(e)->uid);
-		bytes = &uid;
-		size = sizeof(uid);
-	}
-	g = mq_group_alloc(payer, bytes, size, mq_msg(e)->priority);
+	g = mq_group_alloc(payer, name.bytes, name.size, name.level);
 	if (IS_ERR(g))
 		return PTR_ERR(g);
 	mq_group_free(x->fair);
@@ -229,17 +290,94 @@ int mq_order_prepare(struct mq_queue *q, struct mq_entry *e)
 	return 0;
 }
 
-/* Make an entry that is added to the queue a member of its groups. */
-void mq_order_join_locked(struct mq_queue *q, struct mq_entry *e)
+/*
+ * Make an entry that is to be added to the queue a member of its groups, unless it is
+ * one. Return: false if the queue does not have both, and neither has the entry.
+ */
+bool mq_order_join_locked(struct mq_queue *q, struct mq_entry *e)
 {
+	struct mq_group *key = NULL, *fair = NULL;
 	struct mq_ordered *x = mq_ordered_of(e);
+	struct mq_group_name name;
 
 	lockdep_assert_held(&q->lock);
-	if (x->key)
-		x->key = mq_group_join(q->order, x->key);
-	if (x->fair)
-		x->fair = mq_group_join(q->order, x->fair);
+	if (x->joined)
+		return true;
+	mq_name_key(q, e, &name);
+	if (name.size) {
+		key = mq_group_find(q->order, &name, x->key);
+		if (!key)
+			return false;
+	}
+	if (mq_name_fair(q, e, &name)) {
+		fair = mq_group_find(q->order, &name, x->fair);
+		if (!fair || !mq_turn_is_known(q->order, name.level))
+			return false;
+	}
+	if (key)
+		mq_group_join(q->order, key, x->key);
+	if (fair)
+		mq_group_join(q->order, fair, x->fair);
+	x->key = key;
+	x->fair = fair;
 	x->joined = true;
+	return true;
+}
+
+/* Join the entries of a batch. Return: the first that lacks a group, or NULL. */
+static struct mq_entry *mq_order_join_all(struct mq_queue *q,
+					  struct list_head *list)
+{
+	struct mq_entry *e, *lacks = NULL;
+
+	spin_lock(&q->lock);
+	list_for_each_entry(e, list, list)
+		if (!mq_order_join_locked(q, e) && !lacks)
+			lacks = e;
+	spin_unlock(&q->lock);
+	return lacks;
+}
+
+/**
+ * mq_order_enter - make new messages members of their groups before they are added
+ * @q: the queue, which has an order
+ * @list: their entries, 1024 at most, linked by mq_entry.list
+ * @err: gets ENOMEM or EDQUOT where there is no memory
+ *
+ * The groups that the queue has are found first, so that only others are allocated.
+ * Those of the entries stay as long as they are members. The caller adds the entries,
+ * or has those that it did not add leave: mq_order_retreat_locked().
+ *
+ * Return: NULL; or the first entry for which there is no memory. Those before it are
+ * members.
+ */
+struct mq_entry *mq_order_enter(struct mq_queue *q, struct list_head *list, int *err)
+{
+	struct mq_entry *e;
+
+	while ((e = mq_order_join_all(q, list))) {
+		list_for_each_entry_from(e, list, list) {
+			*err = mq_ordered_of(e)->joined ? 0 :
+			       mq_order_prepare(q, e);
+			if (*err)
+				return e;
+		}
+	}
+	return NULL;
+}
+
+/* Let entries that were not added leave their groups. */
+void mq_order_retreat_locked(struct mq_queue *q, struct list_head *list)
+{
+	struct mq_entry *e;
+
+	lockdep_assert_held(&q->lock);
+	list_for_each_entry(e, list, list) {
+		if (!mq_ordered_of(e)->joined)
+			continue;
+		mq_order_leave_locked(q, e);
+		mq_ordered_of(e)->joined = false;
+	}
 }
 
 /* Remove an entry that leaves the queue from its groups. */
@@ -273,7 +411,7 @@ static void mq_add_eligible(struct mq_queue *q, struct mq_ordered *x)
 	}
 	if (x->fair)
 		x->fair->eligible++;
-	rb_add_cached(&x->node, &o->turns, mq_ordered_less);
+	mq_tree_add(&x->node, &o->turns, mq_ordered_less);
 	x->eligible = true;
 	mq_count(&o->count, 1);
 	q->became_ready++;
@@ -281,7 +419,7 @@ static void mq_add_eligible(struct mq_queue *q, struct mq_ordered *x)
 
 static void mq_add_waiting(struct mq_ordered *x)
 {
-	rb_add_cached(&x->node, &x->key->waiting, mq_waiting_less);
+	mq_tree_add(&x->node, &x->key->waiting, mq_waiting_less);
 	x->waits = true;
 }
 

@@ -12,7 +12,9 @@ struct mq_queue;
 void mq_order_replace_locked(struct mq_queue *q, struct mq_entry *old,
 			     struct mq_entry *e);
 int mq_order_prepare(struct mq_queue *q, struct mq_entry *e);
-void mq_order_join_locked(struct mq_queue *q, struct mq_entry *e);
+bool mq_order_join_locked(struct mq_queue *q, struct mq_entry *e);
+struct mq_entry *mq_order_enter(struct mq_queue *q, struct list_head *list, int *err);
+void mq_order_retreat_locked(struct mq_queue *q, struct list_head *list);
 void mq_order_leave_locked(struct mq_queue *q, struct mq_entry *e);
 void mq_order_ready_locked(struct mq_queue *q, struct mq_entry *e);
 void mq_order_unready_locked(struct mq_queue *q, struct mq_entry *e);

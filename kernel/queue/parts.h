@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Structures that are embedded in a queue or in an open file. Each is
- * maintained by one file: places.c, clock.c, dedup.c, ages.c, held.c, walk.c.
+ * maintained by one file: places.c, clock.c, dedup.c, retain.c, ages.c, held.c,
+ * walk.c.
  */
 #ifndef MQ_QUEUE_PARTS_H
 #define MQ_QUEUE_PARTS_H
@@ -37,9 +38,11 @@ enum mq_clocks { MQ_BOOTTIME, MQ_REALTIME, MQ_CLOCKS };
 /**
  * struct mq_clock - the entries of a queue that wait for a time of one clock
  * @timer: queues mq_queue.work when something is due
- * @tree: the waiting entries, ordered by time
+ * @tree: the waiting entries, ordered by time; not those that follow another one
  * @next: the first time in @tree, or MQ_NEVER (mq_queue.lock, read without it)
- * @armed: the time that @timer is set for, or MQ_NEVER; never later than @next
+ * @armed: the time that @timer is set for, or MQ_NEVER; never later than the first
+ *	time in @tree, except for that of a delay while nobody waits for a message
+ *	(mq_queue.lock, read without it)
  */
 struct mq_clock {
 	struct hrtimer		timer;
@@ -63,6 +66,20 @@ struct mq_dedup {
 	u64			count;
 	struct list_head	old;
 	unsigned int		forgotten;
+};
+
+/**
+ * struct mq_retained - which messages a topic retains: those in mq_queue.aside
+ * @last: id of the newest one, 0: there is none (mq_queue.lock, read without it)
+ * @gone: messages up to this id are not retained, or not any more (as @last)
+ * @buried: id of the last tombstone whose time was over (as @last)
+ * @keys: with compact=key: the details of the newest messages of all keys, by key
+ */
+struct mq_retained {
+	u64		last;
+	u64		gone;
+	u64		buried;
+	struct rb_root	keys;
 };
 
 #define MQ_AGES		32

@@ -19,13 +19,14 @@
 
 #include "base/base.h"
 #include "journal/journal.h"
-#include "journal/writer.h"
+#include "journal/notice.h"
 #include "memory/alloc.h"
 #include "memory/chunk.h"
 #include "memory/durable.h"
 #include "memory/entry.h"
 #include "memory/message.h"
 #include "memory/seen.h"
+#include "memory/spread.h"
 #include "memory/text.h"
 #include "queue/clock.h"
 #include "queue/dedup.h"
@@ -59,7 +60,7 @@ void mq_persist_init(struct mq_queue *q)
 	INIT_LIST_HEAD(&q->feed.dedups);
 	q->feed.ahead = MQ_AHEAD_MIN;
 	q->feed.raised_at = jiffies - MQ_AHEAD_SOON;
-	q->feed.seq = 1;
+	q->feed.seq = MQ_SEQ_ARRIVED;
 }
 
 /* Return the bytes of a message's record. */
@@ -81,13 +82,33 @@ u64 mq_persist_cost(const struct mq_journal *j, u64 bytes)
 	       MQ_JOURNAL_BESIDE;
 }
 
+/* The most bytes of texts in the record of a message: note, origin and topic. */
+#define MQ_PERSIST_TEXTS	(DEVMQ_NOTE_MAX + 2 * DEVMQ_NAME_MAX + 2 * sizeof(u64))
+
 /* Return whether a message of @bytes fits into a segment of the journal. */
 bool mq_persist_fits(const struct mq_queue *q, u64 bytes)
 {
+	return bytes <= mq_persist_most(q);
+}
+
+/* Return the most bytes of a message that fits into a segment of the journal. */
+u64 mq_persist_most(const struct mq_queue *q)
+{
 	const struct mq_journal *j = q->feed.journal;
 
-	return likely(!j) ||
-	       mq_persist_bytes(bytes) <= READ_ONCE(j->record_max);
+	return likely(!j) ? U64_MAX :
+			    READ_ONCE(j->record_max) - mq_persist_bytes(0) -
+			    MQ_PERSIST_TEXTS;
+}
+
+/*
+ * Return whether the journal has room for @n messages of @bytes in all, whichever
+ * of them are large.
+ */
+bool mq_persist_has_room(const struct mq_journal *j, u32 n, u64 bytes)
+{
+	return mq_journal_fits(j, 2 * (bytes + n * mq_persist_bytes(0)) +
+				  n * MQ_JOURNAL_BESIDE);
 }
 
 /* Count a message that was sent here, and its de-duplication id. */
@@ -111,12 +132,16 @@ void mq_persist_hold_locked(struct mq_queue *q, u64 from, u64 to)
 		atomic64_add(mq_persist_cost(j, to), &j->live);
 }
 
-/* Count the note and the origin of a message, which each of its states has. */
+/*
+ * Count the note and the origin of a message, which each of its states has, and its
+ * topic.
+ */
 static void mq_persist_texts(struct mq_queue *q, struct mq_durable *d)
 {
 	const struct mq_detail *detail = d->detail;
 	u32 texts = 2 * ((detail->note ? detail->note->size : 0) +
-			 (detail->origin ? detail->origin->size : 0));
+			 (detail->origin ? detail->origin->size : 0)) +
+		    (detail->topic ? detail->topic->size : 0);
 
 	if (likely(texts == d->texts))
 		return;
@@ -132,11 +157,98 @@ void mq_persist_changed_locked(struct mq_queue *q, struct mq_entry *e)
 
 	lockdep_assert_held(&q->lock);
 	mq_persist_texts(q, d);
+	d->fresh = false;
 	if (d->seq || q->gone || q->feed.quiet)
 		return;
 	d->seq = ++q->feed.seq;
 	list_add_tail(&d->dirty, &q->feed.dirty);
 	mq_feed_say(&q->feed);
+}
+
+/* Convert a time of CLOCK_BOOTTIME to one of CLOCK_REALTIME, MQ_NEVER to 0. */
+u64 mq_persist_time(u64 boot_ns)
+{
+	if (boot_ns == MQ_NEVER)
+		return 0;
+	return boot_ns - mq_now(MQ_BOOTTIME) + mq_now(MQ_REALTIME);
+}
+
+/* Fill in the times of a message. */
+static void mq_persist_times(const struct mq_entry *e,
+			     const struct mq_detail *detail,
+			     struct mq_j_state *s)
+{
+	u64 due = 0, expires = mq_persist_time(detail->expires);
+
+	if (s->state == DEVMQ_STATE_DELAYED) {
+		due = e->clock == MQ_REALTIME ? detail->when :
+						mq_persist_time(detail->when);
+		/* The time to live begins when the first delay ends. */
+		if (e->fresh && detail->expires != MQ_NEVER)
+			expires = mq_later(due, detail->expires);
+	}
+	s->due_ns = cpu_to_le64(due);
+	s->expires_ns = cpu_to_le64(expires);
+}
+
+/*
+ * A message of a topic was linked. If it is in other queues of the journal as well,
+ * note how it came here, for the record that it has with them.
+ */
+void mq_persist_linked_locked(struct mq_queue *q, struct mq_entry *e)
+{
+	const struct mq_detail *detail = mq_msg(e)->detail;
+	struct mq_durable *d = detail->durable;
+	struct mq_spread_copy copy = {
+		.d = d,
+		.feed = &q->feed,
+		.id = mq_msg(e)->id,
+		.state = mq_msg(e)->state,
+		.priority = mq_msg(e)->priority,
+	};
+	struct mq_j_state s = { .state = copy.state };
+
+	lockdep_assert_held(&q->lock);
+	if (!d->spread)
+		return;
+	mq_persist_times(e, detail, &s);
+	copy.due_ns = le64_to_cpu(s.due_ns);
+	copy.expires_ns = le64_to_cpu(s.expires_ns);
+	mq_spread_link(d->spread, d->copy, &copy);
+	d->fresh = true;
+}
+
+/* Return whether a message of @bytes fits into a segment with all of its copies. */
+bool mq_persist_fits_copies(const struct mq_journal *j, u64 bytes, u32 copies)
+{
+	u64 size = mq_persist_bytes(bytes) + MQ_PERSIST_TEXTS +
+		   (copies - 1) * sizeof(struct mq_j_state);
+
+	return copies <= U16_MAX && size <= READ_ONCE(j->record_max);
+}
+
+/* Begin to add messages that are sent together. */
+void mq_persist_run_begin_locked(struct mq_queue *q, struct mq_persist_run *run)
+{
+	lockdep_assert_held(&q->lock);
+	*run = (struct mq_persist_run){
+		.last = q->feed.dirty.prev,
+		.seq = q->feed.seq,
+		.cost = mq_persist_cost(q->feed.journal, 0),
+	};
+}
+
+/* All are added: let the journal write them. It is told once. */
+void mq_persist_run_end_locked(struct mq_queue *q, struct mq_persist_run *run)
+{
+	struct mq_feed *f = &q->feed;
+
+	lockdep_assert_held(&q->lock);
+	run->last->next = &f->dirty;
+	f->dirty.prev = run->last;
+	WRITE_ONCE(f->seq, run->seq);
+	atomic64_add(run->live, &f->journal->live);
+	mq_feed_say(f);
 }
 
 static void mq_persist_clean(struct mq_durable *d)
@@ -145,6 +257,34 @@ static void mq_persist_clean(struct mq_durable *d)
 		return;
 	list_del(&d->dirty);
 	d->seq = 0;
+}
+
+/*
+ * Return whether the journal has a record of a message that is gone, or may have one.
+ * What a topic retained stays in the record of all copies.
+ */
+static bool mq_persist_is_known(const struct mq_queue *q, struct mq_durable *d)
+{
+	return d->taken ||
+	       (unlikely(d->spread) &&
+		(q->topic || !mq_spread_leave(d->spread, d->copy)));
+}
+
+/*
+ * A message that a topic retained is gone before it was written: what came last is
+ * written in its turn. Who waits for the message must not find neither after a crash.
+ */
+static void mq_persist_replace(struct mq_feed *f, struct mq_durable *d)
+{
+	struct mq_durable *last;
+
+	if (!d->seq)
+		return;
+	last = list_last_entry(&f->dirty, struct mq_durable, dirty);
+	if (last == d)
+		return;
+	list_move(&last->dirty, &d->dirty);
+	last->seq = d->seq;
 }
 
 /*
@@ -158,10 +298,12 @@ static void mq_persist_end(struct mq_queue *q, struct mq_detail *detail)
 	struct mq_journal *j = q->feed.journal;
 	bool owed;
 
+	if (q->topic)
+		mq_persist_replace(&q->feed, d);
 	mq_persist_clean(d);
 	atomic64_sub(d->live, &j->live);
 	d->live = 0;
-	if (!d->taken || q->feed.detached) {
+	if (!mq_persist_is_known(q, d) || q->feed.detached) {
 		mq_feed_pays(j, d);
 		return;
 	}
@@ -170,6 +312,11 @@ static void mq_persist_end(struct mq_queue *q, struct mq_detail *detail)
 	if (q->feed.detaching) {
 		mq_feed_pays(j, d);
 		llist_add(&d->ended, &j->orphans);
+		return;
+	}
+	/* A message never leaves a topic for another queue, so it owes nothing. */
+	if (q->topic) {
+		mq_feed_replaced(&q->feed, d);
 		return;
 	}
 	owed = d->owed;
@@ -245,7 +392,8 @@ void mq_persist_arrived_locked(struct mq_queue *q, struct mq_entry *e)
 	struct mq_durable *d = mq_msg(e)->detail->durable;
 
 	mq_persist_clean(d);
-	d->seq = 1;
+	d->fresh = false;
+	d->seq = MQ_SEQ_ARRIVED;
 	list_add(&d->dirty, &q->feed.dirty);
 	mq_feed_say(&q->feed);
 	mq_feed_moved(q->feed.journal, d->moving);
@@ -384,6 +532,14 @@ bool mq_persist_ceilings(struct mq_feed *f, struct mq_ceilings *c)
 	return ids || deliveries;
 }
 
+/* Have the ceiling of ids raised in time, after a topic has given some. */
+void mq_persist_ids_locked(struct mq_queue *q)
+{
+	lockdep_assert_held(&q->lock);
+	if (q->next_id + MQ_IDS_AHEAD / 2 > q->feed.safe.next_id)
+		mq_feed_say(&q->feed);
+}
+
 /* Return how the journal of a queue is, in a word. */
 const char *mq_persist_word(const struct mq_queue *q)
 {
@@ -401,21 +557,15 @@ const char *mq_persist_word(const struct mq_queue *q)
 
 /* -- what the journal takes -------------------------------------------------- */
 
-/* Convert a time of CLOCK_BOOTTIME to one of CLOCK_REALTIME, MQ_NEVER to 0. */
-u64 mq_persist_time(u64 boot_ns)
-{
-	if (boot_ns == MQ_NEVER)
-		return 0;
-	return boot_ns - mq_now(MQ_BOOTTIME) + mq_now(MQ_REALTIME);
-}
-
 /* The other way round. A time that is over stays one. */
 u64 mq_persist_boot_time(u64 real_ns)
 {
-	u64 now = mq_now(MQ_REALTIME), boot = mq_now(MQ_BOOTTIME);
+	u64 now, boot;
 
 	if (!real_ns)
 		return MQ_NEVER;
+	now = mq_now(MQ_REALTIME);
+	boot = mq_now(MQ_BOOTTIME);
 	if (real_ns >= now)
 		return mq_later(boot, real_ns - now);
 	return now - real_ns < boot ? boot - (now - real_ns) : 1;
@@ -431,24 +581,6 @@ static u8 mq_persist_state(const struct mq_entry *e)
 	return e->deferred ? DEVMQ_STATE_DEFERRED : DEVMQ_STATE_READY;
 }
 
-/* Fill in the times of a message. */
-static void mq_persist_times(const struct mq_entry *e,
-			     const struct mq_detail *detail,
-			     struct mq_j_state *s)
-{
-	u64 due = 0, expires = mq_persist_time(detail->expires);
-
-	if (s->state == DEVMQ_STATE_DELAYED) {
-		due = e->clock == MQ_REALTIME ? detail->when :
-						mq_persist_time(detail->when);
-		/* The time to live begins when the first delay ends. */
-		if (e->fresh && detail->expires != MQ_NEVER)
-			expires = mq_later(due, detail->expires);
-	}
-	s->due_ns = cpu_to_le64(due);
-	s->expires_ns = cpu_to_le64(expires);
-}
-
 /* Describe a message as it is now. */
 static void mq_persist_describe(struct mq_durable *d, struct mq_change *c)
 {
@@ -458,12 +590,14 @@ static void mq_persist_describe(struct mq_durable *d, struct mq_change *c)
 
 	c->d = d;
 	c->seq = d->seq;
+	c->fresh = d->fresh;
 	c->m = m;
 	c->chunk = mq_chunk_of(e);
 	mq_chunk_get(c->chunk);
 	c->sender = *mq_sender_of(e);
 	c->origin = mq_text_get(detail->origin);
 	c->note = mq_text_get(detail->note);
+	c->topic = mq_text_get(detail->topic);
 	c->s = (struct mq_j_state){
 		.id = cpu_to_le64(m->id),
 		.origin_id = cpu_to_le64(detail->origin_id),
@@ -492,6 +626,7 @@ u32 mq_persist_take(struct mq_feed *f, struct mq_change *c, u64 last)
 		mq_persist_clean(d);
 		mq_feed_pays(f->journal, d);
 		d->taken = true;
+		d->fresh = false;
 	}
 	spin_unlock(&q->lock);
 	return n;
@@ -619,8 +754,9 @@ bool mq_persist_remembers(struct mq_feed *f, u64 id)
 /* -- calls that wait --------------------------------------------------------- */
 
 /*
- * Wait until all that was done in the queue before is on stable storage. Return
- * 0, EIO or EINTR; 0 at once if the queue has no journal.
+ * Wait until all that was done in the queue before is on stable storage; of a topic
+ * also what it has put into queues of its journal. Return 0, EIO or EINTR; 0 at
+ * once if the queue has no journal.
  */
 int mq_persist_confirm(struct mq_queue *q)
 {
@@ -628,6 +764,8 @@ int mq_persist_confirm(struct mq_queue *q)
 
 	if (!f->journal)
 		return 0;
+	if (q->topic)
+		return mq_journal_confirm_all(f->journal);
 	return mq_journal_confirm(f->journal, f, READ_ONCE(f->seq));
 }
 

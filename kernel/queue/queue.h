@@ -16,6 +16,7 @@
 #include "journal/feed.h"
 #include "memory/alloc.h"
 #include "memory/chunk.h"
+#include "memory/copy.h"
 #include "memory/entry.h"
 #include "memory/shortage.h"
 #include "queue/options.h"
@@ -26,6 +27,7 @@
 struct mq_file;
 struct mq_order;
 struct mq_text;
+struct mq_topic;
 
 /**
  * struct mq_queue - a queue
@@ -38,6 +40,8 @@ struct mq_text;
  * @opt: the options (written under @lock, read without it)
  * @plain_size: maximum size of a message that can be sent as plain, 0: none can
  *	(written under @lock, read without it)
+ * @run_size: the same of one that can be sent in a run (call/batch_send.c). That of a
+ *	queue with a journal or an order is not 0, though none is plain there
  * @room_messages: upper limit of @stored for senders: see
  *	mq_queue_update_room_locked() (written under @lock, read without it)
  * @room_bytes: upper limit of the stored bytes for senders (as @room_messages)
@@ -57,6 +61,8 @@ struct mq_text;
  * @sources: queues whose dead-letter queue this is (mq_registry_lock, read
  *	without it)
  * @source: link in @sources of @dead_letter (mq_registry_lock)
+ * @topic: what makes a topic of it, or NULL if it is a queue (invariant)
+ * @feeds: what leads here from topics: struct mq_outlet (mq_registry_lock)
  * @order: state of order=key and fairness, or NULL if the queue has neither
  *	(invariant)
  * @places: places for messages that come from other queues
@@ -64,6 +70,8 @@ struct mq_text;
  * @gone: the queue was removed; no message enters or leaves it
  * @plain: the options need no check of a plain message: see
  *	mq_queue_update_plain_locked()
+ * @runs: messages that could be plain but for the journal may be added as a batch:
+ *	see mq_queue_can_add_batch_locked()
  * @timed: an entry waits for a time (read without @lock)
  * @exclusive: the only consumer was opened with O_EXCL (read without @lock)
  * @freed: room was freed since the lock was taken
@@ -88,9 +96,12 @@ struct mq_text;
  * @reserved: places that are reserved for unfinished lines and for messages
  *	that are being moved here
  * @reserved_bytes: bytes of these
- * @aside: delayed, deferred and dead messages, by id
+ * @promised: how many of the places in @reserved are promised to messages of
+ *	topics: see promise.c
+ * @aside: delayed, deferred, dead and retained messages, by id
  * @clocks: entries that wait for a time of each clock
  * @hold_ages: since when the deliveries that consumers hold have been in flight
+ * @retained: which messages a topic retains
  * @idle_since: when @users became 0 or expires_ms changed, CLOCK_BOOTTIME
  * @dedup: de-duplication ids that the queue remembers
  * @next_id: id of the next message
@@ -119,6 +130,7 @@ struct mq_queue {
 	struct mq_options	opt;
 
 	u64			plain_size;
+	u64			run_size;
 	u64			room_messages;
 	u64			room_bytes;
 	struct mq_gate		gate;
@@ -132,12 +144,15 @@ struct mq_queue {
 	struct mq_queue		*dead_letter;
 	struct hlist_head	sources;
 	struct hlist_node	source;
+	struct mq_topic		*topic;
+	struct hlist_head	feeds;
 	struct mq_order		*order;
 	struct mq_places	places;
 
 	spinlock_t		lock ____cacheline_aligned_in_smp;
 	bool			gone;
 	bool			plain;
+	bool			runs;
 	bool			timed;
 	bool			exclusive;
 	bool			freed;
@@ -155,9 +170,13 @@ struct mq_queue {
 	u64			dead_letter_bytes;
 	u64			reserved;
 	u64			reserved_bytes;
+	u32			promised;
 	struct rb_root_cached	aside;
 	struct mq_clock		clocks[MQ_CLOCKS];
-	struct mq_ages		hold_ages;
+	union {
+		struct mq_ages		hold_ages;	/* of a queue */
+		struct mq_retained	retained;	/* of a topic */
+	};
 	u64			idle_since;
 	struct mq_dedup		dedup;
 	u64			next_id;
@@ -176,15 +195,22 @@ struct mq_queue {
 /*
  * Return true if messages of this queue are likely to need an mq_detail: a time
  * is set for them, they may be moved to a dead-letter queue, or the queue has a
- * journal, whose messages all have one. Messages that
- * are sent from now on get one at once. A message that fails and waits for its
- * next attempt gets its mq_detail then.
+ * journal, whose messages all have one, or it is a topic that compacts what it
+ * retains. Messages that are sent from now on get one at once. A message that
+ * fails and waits for its next attempt gets its mq_detail then.
  */
 static inline bool mq_queue_times(const struct mq_queue *q)
 {
 	return READ_ONCE(q->opt.ttl_ms) || READ_ONCE(q->opt.delay_ms) ||
 	       READ_ONCE(q->opt.lease_ms) || READ_ONCE(q->dead_letter) ||
+	       READ_ONCE(q->opt.compact) ||
 	       q->feed.journal;
+}
+
+/* Return true if a payload of @size bytes that is sent to @q is for copies to share. */
+static inline bool mq_shares(const struct mq_queue *q, u32 size)
+{
+	return unlikely(q->topic) && size > MQ_SHARED_OVER;
 }
 
 /* Return what messages that are sent to a queue need besides their entry. */

@@ -10,6 +10,7 @@
 #include "queue/order.h"
 #include "queue/queue.h"
 #include "queue/ready.h"
+#include "queue/retain.h"
 #include "queue/stat.h"
 #include "wait/side.h"
 
@@ -26,12 +27,15 @@ int mq_queue_stat(struct mq_queue *q, struct devmq_stat *s)
 	mq_lock_current(q);
 	gone = q->gone;
 	*s = q->stat;
+	if (q->topic)
+		mq_retain_stat_locked(q, s);
 	e = q->order ? mq_order_first(q) : mq_ready_first(&q->ready);
 	if (e)
 		s->oldest_ms = div_u64(mq_ticks_age(mq_msg(e)->since),
 				       NSEC_PER_MSEC);
-	s->oldest_in_flight_ms = div_u64(mq_ages_oldest(&q->hold_ages),
-					 NSEC_PER_MSEC);
+	if (!q->topic)
+		s->oldest_in_flight_ms = div_u64(mq_ages_oldest(&q->hold_ages),
+						 NSEC_PER_MSEC);
 	mq_unlock(q);
 	mq_wait_stat(&q->gate.tx, &s->waiting_senders, &s->sender_wait_ms);
 	mq_wait_stat(&q->gate.rx, &s->waiting_receivers, &s->receiver_wait_ms);

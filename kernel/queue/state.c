@@ -28,6 +28,7 @@
 #include <linux/devmq.h>
 
 #include "base/base.h"
+#include "memory/alloc.h"
 #include "memory/entry.h"
 #include "memory/message.h"
 #include "memory/text.h"
@@ -55,6 +56,8 @@ static u64 *mq_state_counter(struct mq_queue *q, u8 state)
 		return &q->stat.delayed;
 	case DEVMQ_STATE_DEFERRED:
 		return &q->stat.deferred;
+	case DEVMQ_STATE_RETAINED:
+		return &q->stat.retained;
 	default:
 		return &q->stat.dead;
 	}
@@ -232,10 +235,20 @@ void mq_delay_locked(struct mq_queue *q, struct mq_entry *e,
 	trace_mq_delay(q, e);
 }
 
-/* End a delay. If it was the first, the time to live of the message begins. */
-void mq_delay_end_locked(struct mq_queue *q, struct mq_entry *e)
+/* How many jiffies a delay that ended at @when has been over @now. */
+static u64 mq_ticks_late(u64 when, u64 now)
+{
+	return now - when < TICK_NSEC ? 0 : nsecs_to_jiffies64(now - when);
+}
+
+/*
+ * End a delay: it is @now, by the clock that the message waited for. If it was the
+ * first delay, the time to live of the message begins.
+ */
+void mq_delay_end_locked(struct mq_queue *q, struct mq_entry *e, u64 now)
 {
 	struct mq_detail *m = mq_msg(e)->detail;
+	u64 late = mq_ticks_late(m->when, now);
 	u64 due = e->clock == MQ_BOOTTIME ? m->when : mq_now(MQ_BOOTTIME);
 
 	mq_state_leave_locked(q, e);
@@ -245,6 +258,11 @@ void mq_delay_end_locked(struct mq_queue *q, struct mq_entry *e)
 	}
 	trace_mq_due(q, e);
 	mq_ready_again_locked(q, e);
+	if (mq_msg(e)->state != DEVMQ_STATE_READY)
+		return;
+	mq_msg(e)->since -= late;
+	if (!mq_queue_times(q))
+		mq_detail_give_up(e);
 }
 
 /**

@@ -9,6 +9,7 @@
 
 #include "memory/entry.h"
 #include "memory/message.h"
+#include "queue/clock.h"
 #include "queue/ids.h"
 #include "queue/queue.h"
 #include "queue/walk.h"
@@ -34,6 +35,8 @@ void mq_cursor_unlink_locked(struct mq_queue *q, struct mq_cursor *c)
 static void mq_cursor_link(struct mq_queue *q, struct mq_cursor *c,
 			   struct list_head *at)
 {
+	if (at != &q->all)
+		mq_timer_part_locked(q, list_entry(at, struct mq_entry, all));
 	list_add_tail(&c->mark.all, at);
 	q->cursors++;
 }
@@ -150,7 +153,8 @@ static struct mq_entry *mq_walk_aside(struct mq_queue *q, u32 states,
 
 #define MQ_ASIDE	(DEVMQ_STATE_MASK(DEVMQ_STATE_DELAYED) | \
 			 DEVMQ_STATE_MASK(DEVMQ_STATE_DEFERRED) | \
-			 DEVMQ_STATE_MASK(DEVMQ_STATE_DEAD))
+			 DEVMQ_STATE_MASK(DEVMQ_STATE_DEAD) | \
+			 DEVMQ_STATE_MASK(DEVMQ_STATE_RETAINED))
 
 /**
  * mq_walk_locked - find the message with the smallest id above @after

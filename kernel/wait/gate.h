@@ -15,6 +15,7 @@
 #include "wait/side.h"
 
 struct mq_gate;
+struct mq_patience;
 struct mq_stand;
 
 /**
@@ -130,12 +131,16 @@ struct mq_stand {
  * @called: the writer was woken, and other waiters rely on it to try
  * @ticket: the writer's place in the wait list, 0: none yet
  * @memory: the same for waits for memory
+ * @hurries: it must not even sleep for a mutex that others hold for a moment
+ * @patience: what a sender of a topic notes besides, or NULL
  */
 struct mq_turn {
 	struct mq_wait		wait;
 	bool			called;
 	u64			ticket;
 	struct mq_memory_turn	memory;
+	bool			hurries;
+	struct mq_patience	*patience;
 };
 
 /* Set in the key of a wake-up that is for all waiters. */

@@ -211,7 +211,7 @@ static int mq_sleep_for_room(struct mq_writer *x, struct mq_waiters *line,
 	do {
 		mq_answer_room(g, &x->w.woken);
 		err = mq_waiters_sleep(line, &x->w, may_go);
-	} while (!err && !may_go(&x->w));
+	} while (!err && !x->w.timeout && !may_go(&x->w));
 	turn->called = x->w.woken;
 	turn->ticket = x->w.ticket;
 	return err;
@@ -237,6 +237,28 @@ int mq_wait_room(struct mq_gate *g, u64 payload, u64 meta,
 	struct mq_writer x = { .gate = g, .payload = payload, .meta = meta };
 
 	mq_waiter_init_thread(&x.w, payload + meta);
+	return mq_sleep_for_room(&x, &g->room, mq_writer_may_go, turn);
+}
+
+/**
+ * mq_wait_room_for - as mq_wait_room(), but for a while
+ * @g: as there
+ * @payload: as there
+ * @meta: as there
+ * @turn: as there
+ * @timeout: how long, in jiffies, more than 0
+ *
+ * This also ends at any other wake-up, with or without room.
+ *
+ * Return: as mq_wait_room().
+ */
+int mq_wait_room_for(struct mq_gate *g, u64 payload, u64 meta,
+		     struct mq_turn *turn, unsigned long timeout)
+{
+	struct mq_writer x = { .gate = g, .payload = payload, .meta = meta };
+
+	mq_waiter_init_thread(&x.w, payload + meta);
+	x.w.timeout = timeout;
 	return mq_sleep_for_room(&x, &g->room, mq_writer_may_go, turn);
 }
 

@@ -6,6 +6,25 @@
  * read(2) receives one. This header holds what plain files cannot say: the
  * record layout, which carries a message with its metadata, and the ioctls.
  *
+ * A topic is a device of the same kind (type=topic). What is sent to it goes to
+ * the queues that are bound to it, to all whose filters take it or to none. See
+ * struct devmq_bind. It may retain what was sent to it (the options
+ * retain_messages, retain_bytes and retain_ms, of which one is not 0, or
+ * compact=key).
+ *
+ * A topic that retains messages is read with read(2), which takes nothing away.
+ * Each open file has a position, the id of the next message that it reads: at
+ * first that of the oldest one there is. lseek(2) moves it: SEEK_SET to an id, of
+ * which 0 stands for the oldest, SEEK_END behind the newest, SEEK_DATA to the next
+ * id from there on that is retained (ENXIO: there is none); EINVAL: beyond the
+ * end. The rest of a message that was read in part comes with the next read. A
+ * reader that was overtaken, as messages from its position on are not retained any
+ * more, gets EPIPE once, and goes on with the oldest; poll says EPOLLERR and
+ * EPOLLPRI then. So it is if a tombstone, a message with a key and no payload that
+ * compact=key keeps for tombstone_ms, has gone before it was read. Messages that were
+ * purged or compacted from between others are stepped over.
+ * pread(2) is ESPIPE, and offsets of io_uring have no effect.
+ *
  * Rules that hold for every ioctl here
  *
  *  - The argument is a pointer to a structure that begins with its own size
@@ -32,17 +51,22 @@
  *  poll for output on, even if that call fails, but for a malformed argument, a
  *  read or write of no bytes, or a buffer that cannot be used. To look
  *  (DEVMQ_IOC_STAT, DEVMQ_IOC_PEEK, DEVMQ_IOC_PURGE, DEVMQ_IOC_REDRIVE,
- *  DEVMQ_IOC_REVOKE, FIONREAD) or to settle makes it neither. Roles are what
- *  O_EXCL and the options single_active and eof=hangup go by.
+ *  DEVMQ_IOC_REVOKE, DEVMQ_IOC_BINDINGS, FIONREAD), to settle or to bind makes it
+ *  neither. Roles are what O_EXCL and the options single_active and eof=hangup go
+ *  by.
  *
  * Errors
  *
  *  ENOTTY      the command is not one of these
  *  EINVAL      a value, flag or reserved member is not allowed; a structure
  *              is smaller than its first version; a record is malformed, or its
- *              payload is empty and the queue's allow_empty is 0
+ *              payload is empty and the queue's allow_empty is 0; the command
+ *              is for a queue and this is a topic, or the other way round; read(2)
+ *              of a topic that retains nothing; binding: a filter is malformed,
+ *              or the queue would refuse what the topic takes
  *  E2BIG       a structure is larger than known, and its unknown tail is set;
- *              more settlements than DEVMQ_SETTLE_MAX
+ *              more settlements than DEVMQ_SETTLE_MAX; binding: the filter, or
+ *              what it would cost to match it, is too large
  *  EFAULT      a pointer does not lead to memory that can be used
  *  EBADF       the descriptor is not open for reading (receiving, settling,
  *              peeking, purging) or for writing (sending)
@@ -57,7 +81,9 @@
  *              next record is larger than the buffer (the member "need" then
  *              says how much it takes)
  *  ENOSPC      the queue, or its journal, is full, and the queue's overflow
- *              option says not to wait
+ *              option says not to wait; of a topic, so it is with one of the
+ *              queues that are to get the message; binding: the topic has
+ *              DEVMQ_BINDINGS_MAX bindings
  *  EDQUOT      the messages of all queues, or those of the caller, take as much
  *              memory as they may (max_total_bytes, max_user_bytes) and the
  *              queue's overflow option says not to wait; or there is none for
@@ -66,8 +92,14 @@
  *  EIO         the queue's journal has failed: nothing can be sent, and what was
  *              sent or settled before may not be on stable storage
  *  ENOMEM      the kernel, or the caller's memory cgroup, has no memory
- *  ENOENT      receiving by id: no message with that id is deferred
+ *  ENOENT      receiving by id: no message with that id is deferred; sending to a
+ *              topic with on_unrouted=refuse: nobody takes the message;
+ *              unbinding: there is no such binding
+ *  EEXIST      binding: there is such a binding already
  *  ENODEV      the queue has been removed
+ *  EPIPE       read(2) of a topic: messages that the open file had not read, or
+ *              the rest of one, are not retained any more. The next read goes on
+ *              with the oldest one
  *  ESTALE      a settlement names no delivery that this open file holds (any
  *              more: a lease may have run out); read(2): so it was with a
  *              message that was half read
@@ -78,9 +110,11 @@
  *  ESRCH       a holder is named, and the caller sees none of their process ids
  *  ECANCELED   io_uring: it was told to end, and nothing has happened
  *  EOPNOTSUPP  io_uring: a command that does not come this way
- *  ELOOP       a chain of dead-letter queues would close on itself
+ *  ELOOP       a chain of topics, alternates and dead-letter queues would close on
+ *              itself, or topics would feed topics more than DEVMQ_TOPICS_DEEP deep
  *  EXDEV       messages are to go to a queue that is not in the same journal
- *  EPERM, EACCES come from open(2): the node's mode decides who may do what
+ *  EPERM       binding: the caller does not own both nodes
+ *  EPERM and EACCES also come from open(2): the node's mode decides who may do what
  */
 #ifndef _UAPI_LINUX_DEVMQ_H
 #define _UAPI_LINUX_DEVMQ_H
@@ -107,6 +141,20 @@
 #define DEVMQ_NOTE_MAX		256
 /** DEVMQ_PRIORITIES_MAX - most levels of priority that a queue can have. */
 #define DEVMQ_PRIORITIES_MAX	256
+/** DEVMQ_BINDINGS_MAX - most bindings that one topic has. */
+#define DEVMQ_BINDINGS_MAX	65536
+/** DEVMQ_FILTER_MAX - most bytes of a filter, the zero bytes counted. */
+#define DEVMQ_FILTER_MAX	4096
+/** DEVMQ_FILTER_TERMS - most terms of a filter: one key, and 16 headers. */
+#define DEVMQ_FILTER_TERMS	17
+/** DEVMQ_PATTERN_WORDS - most words of a filter's pattern for keys. */
+#define DEVMQ_PATTERN_WORDS	16
+/** DEVMQ_PATTERN_MANY - most of these words that are '#'. */
+#define DEVMQ_PATTERN_MANY	2
+/** DEVMQ_TOPICS_DEEP - most topics that stand one behind the other. */
+#define DEVMQ_TOPICS_DEEP	8
+/** DEVMQ_TOPICS_MAX - most topics that one message passes through. */
+#define DEVMQ_TOPICS_MAX	64
 /** DEVMQ_FOREVER - a deadline that never comes. */
 #define DEVMQ_FOREVER		(~0ULL)
 
@@ -119,6 +167,7 @@
  *	its id
  * @DEVMQ_STATE_DEAD: set aside after too many failures, a reject or an expiry,
  *	until its owner redrives or purges it
+ * @DEVMQ_STATE_RETAINED: in a topic, which keeps it for readers
  *
  * Where an ioctl takes several states, it takes a mask of
  * DEVMQ_STATE_MASK(state).
@@ -129,6 +178,7 @@ enum devmq_state {
 	DEVMQ_STATE_DELAYED	= 3,
 	DEVMQ_STATE_DEFERRED	= 4,
 	DEVMQ_STATE_DEAD	= 5,
+	DEVMQ_STATE_RETAINED	= 6,
 };
 
 #define DEVMQ_STATE_MASK(state)	(1U << (state))
@@ -260,13 +310,17 @@ struct devmq_record {
  * @origin_size: bytes of the name of the queue that it came from as dead
  * @note_size: bytes of the note that came with the last failure, a retry's, or
  *	that it was rejected with
- * @reserved: zero
+ * @topic_size: bytes of the name of the topic that it was sent to; zero if it
+ *	was sent to a queue
+ * @topic_id: its number in that topic; zero if it was sent to a queue
  *
- * The origin's name (no NUL) and the note follow at once, and extra_size counts
- * them. It stands directly behind the record's header, in all that
- * DEVMQ_IOC_PEEK shows, and where DEVMQ_IOC_RECV gives a message that has been
- * dead or has a note. Further members may follow in later versions, before the
- * name, so go by extra_size - origin_size - note_size.
+ * The names of the topic and of the origin (no NUL) and the note follow at once,
+ * in this order, and extra_size counts them. It stands directly behind the
+ * record's header, in all that DEVMQ_IOC_PEEK shows, and where DEVMQ_IOC_RECV
+ * gives a message that was sent to a topic, has been dead or has a note. Further
+ * members may follow in later versions, before the names, so go by the end: the
+ * note is the last note_size bytes of the extra_size, the origin's name stands
+ * before it, and the topic's name before that.
  */
 struct devmq_extra {
 	__aligned_u64	since_ns;
@@ -278,7 +332,8 @@ struct devmq_extra {
 	__u16		reason;
 	__u16		origin_size;
 	__u16		note_size;
-	__u16		reserved;
+	__u16		topic_size;
+	__aligned_u64	topic_id;
 };
 
 /**
@@ -312,14 +367,20 @@ struct devmq_header {
  * has a journal. Without one it says nothing.
  */
 #define DEVMQ_SEND_SYNC		0x1
+/*
+ * There is no record, but a bare payload, which becomes one message without key,
+ * headers and times, of the lowest priority.
+ */
+#define DEVMQ_SEND_PAYLOAD	0x2
 
 /**
  * struct devmq_send - argument of DEVMQ_IOC_SEND
  * @size: sizeof(struct devmq_send)
- * @flags: zero, or DEVMQ_SEND_SYNC
- * @records: address of the first record
+ * @flags: zero, or DEVMQ_SEND_SYNC and DEVMQ_SEND_PAYLOAD
+ * @records: address of the first record; with DEVMQ_SEND_PAYLOAD of the payload
  * @records_size: bytes of all the records, the padding between them counted.
- *	What the last record leaves over (less than 8 bytes) is allowed
+ *	What the last record leaves over (less than 8 bytes) is allowed. With
+ *	DEVMQ_SEND_PAYLOAD the bytes of the payload
  * @count: out: how many records were taken, in order from the first
  * @result: must be zero; out: zero, or DEVMQ_SENT_DUP
  * @first_id: out: id of the first one taken; the others follow without a gap
@@ -337,11 +398,26 @@ struct devmq_header {
  * taken alone: @count is 1, @result is DEVMQ_SENT_DUP, and both ids are that of
  * the message which was stored in its place.
  *
+ * DEVMQ_SEND_PAYLOAD sends one message, as a record with nothing but this payload
+ * would, and takes the least time. A queue with framing=line does not look for
+ * lines in it, as write(2) does.
+ *
  * DEVMQ_SEND_SYNC: the call succeeds when the journal has confirmed what was
  * taken. If it fails with EIO or EINTR after records were taken, the members
  * marked "out" are written, and the records are in the queue, unconfirmed: a
  * later fsync(2) may confirm them, and sending them again would double them. A
  * descriptor that was opened with O_DSYNC or O_SYNC does so without the flag.
+ *
+ * To a topic: each record goes to all queues whose filters take it, or, if there
+ * is no room in one of them, to none. The ids are those of the topic, which sees
+ * its messages in the same order as each of its queues does. Waits for a queue
+ * that is full or paused and has overflow=block, holding no room elsewhere, and
+ * shows that queue in /proc/PID/fdinfo/FD ("mq-full:"). A record that nobody takes
+ * is refused with ENOENT if the topic, or one that it passes, has
+ * on_unrouted=refuse. A priority that a queue does not have counts as its highest
+ * one. A queue in which the record is a duplicate does not store it; the other
+ * queues do, and @result is zero. Of a batch may be taken less than there is room
+ * for, if many queues get each record.
  */
 struct devmq_send {
 	__u32		size;
@@ -369,6 +445,10 @@ struct devmq_send {
  * @count: out: how many records there are
  * @used: out: bytes that they take, padding included
  * @need: out: zero; with EMSGSIZE: the bytes that the next record takes
+ * @ack_first_id: zero, or the first of the deliveries to acknowledge before
+ *	anything is received
+ * @ack_last_id: the last of them, not below the first; zero if that is
+ * @acked: out: how many deliveries were acknowledged
  *
  * Needs a descriptor open for reading. Takes messages in order, as many as
  * are ready and fit, at most DEVMQ_BATCH_MAX. With ack=auto they are settled once
@@ -380,6 +460,15 @@ struct devmq_send {
  * read(2) has begun on this descriptor stays with read(2). On EMSGSIZE the
  * structure is written (need); an EFAULT in a record behind the first ends the
  * batch, and that message stays in place.
+ *
+ * A consumer that works on one message after the other acknowledges the last one
+ * and receives the next one by the same call: @ack_first_id and @ack_last_id are a
+ * range as in struct devmq_settlement, which DEVMQ_IOC_SETTLE would acknowledge.
+ * That comes first, and does not wait. What of it this open file does not hold (any
+ * more) is no error: @acked says how many deliveries it held. Then the call receives.
+ * If that fails, what was acknowledged stays so: if @acked is not zero, the structure
+ * is written whatever the error, and a signal ends the call with EINTR, as it must
+ * not be restarted. So it is when an io_uring command is cancelled.
  */
 struct devmq_recv {
 	__u32		size;
@@ -392,6 +481,9 @@ struct devmq_recv {
 	__u32		count;
 	__aligned_u64	used;
 	__aligned_u64	need;
+	__aligned_u64	ack_first_id;
+	__aligned_u64	ack_last_id;
+	__aligned_u64	acked;
 };
 
 /**
@@ -616,11 +708,20 @@ struct devmq_consumer {
  * @waiting_receivers: how many wait for a message
  * @sender_wait_ms: for how many milliseconds the first of the senders has
  * @receiver_wait_ms: for how many the first of the receivers has
+ * @routed: a topic: messages that a binding or the alternate took
+ * @unrouted: a topic: messages that nobody took
+ * @bindings: a topic: how many it has; a queue: how many feed it
+ * @retained: a topic: messages that it retains; @bytes is of these
+ * @trimmed: a topic: messages that it retained and does not any more
+ * @first_id: a topic: id of the oldest message that it retains; zero: none
+ * @last_id: a topic: id of the newest message that it retains; zero: none
  *
  * No time here is moved by a step of the machine's clock, and all go on while it
  * sleeps. Works on any descriptor of the queue. At every instant sent = ready +
  * in_flight + delayed + deferred + dead + acked + expired + dead_lettered +
- * dropped + purged.
+ * dropped + purged. Of a topic: sent = routed + unrouted, where sent also counts
+ * what came from other topics; and retained + trimmed is what it ever retained.
+ * What is not for topics is zero.
  */
 struct devmq_stat {
 	__u32		size;
@@ -650,6 +751,13 @@ struct devmq_stat {
 	__aligned_u64	waiting_receivers;
 	__aligned_u64	sender_wait_ms;
 	__aligned_u64	receiver_wait_ms;
+	__aligned_u64	routed;
+	__aligned_u64	unrouted;
+	__aligned_u64	bindings;
+	__aligned_u64	retained;
+	__aligned_u64	trimmed;
+	__aligned_u64	first_id;
+	__aligned_u64	last_id;
 };
 
 /**
@@ -777,6 +885,117 @@ struct devmq_revoke {
 	__aligned_u64	busy;
 };
 
+/**
+ * struct devmq_bind - argument of DEVMQ_IOC_BIND and DEVMQ_IOC_UNBIND
+ * @size: sizeof(struct devmq_bind)
+ * @flags: must be zero
+ * @queue_fd: any descriptor of the queue, or of the other topic, that the topic
+ *	is to feed
+ * @filter_size: bytes of the filter; zero: everything is taken
+ * @filter: address of the filter; zero if @filter_size is
+ * @id: out: BIND: number of the binding in the topic, from 1, never used twice;
+ *	UNBIND: how many bindings are gone
+ *
+ * A filter is a sequence of terms, each ended by a zero byte, and takes what all
+ * of them take:
+ *
+ *   key=PATTERN        the key, as words between dots: in the pattern "*" stands
+ *                      for one word, and "#" for any number of words, also none. An
+ *                      empty key has no words. Once in a filter
+ *   header.NAME=VALUE  the message has a header of this name and value. Of several
+ *                      terms with the same NAME one is enough
+ *
+ * One more term, which is no part of the filter, may say with what the binding
+ * begins. Without it that is what is sent from now on:
+ *
+ *   start=earliest     with the oldest message that the topic retains
+ *   start=id:N         with the one with this id, 1 or larger, or that comes next
+ *   start=time:T       with the first that was sent T seconds after 1970 began, or
+ *                      later
+ *   start=latest       with what is sent from now on
+ *
+ * Until the queue has caught up with what is sent, it holds no sender off: it gets
+ * what is retained as it has room, whatever its overflow, and its own delay_ms and
+ * ttl_ms hold. What the topic trims meanwhile is missed. Such a binding is the only
+ * one between a topic and a queue when it begins, and until the queue has caught up:
+ * else EBUSY, as the queue would get messages twice. By way of another topic it could
+ * still do so. A topic cannot catch up: EINVAL, as for an id that has not come yet.
+ *
+ * Several bindings of the same two take what any of them takes, once; so it is if
+ * a message gets to a queue through several topics. The order of terms does not
+ * matter, and a term that is given twice counts once.
+ *
+ * UNBIND with a filter takes the binding away that has exactly these terms,
+ * without a filter all bindings between the two.
+ *
+ * For a descriptor of the topic, open for writing. The caller must own both nodes
+ * or have CAP_FOWNER: EPERM. Who may write to the control node has its commands
+ * bind and unbind for the same. EINVAL: @queue_fd is no queue or topic, a term is
+ * malformed, or the queue's max_message_size, max_bytes or allow_empty is less than
+ * the topic's: it would refuse what the topic takes. While it is bound, these cannot
+ * be set to less: EBUSY. EXDEV: the topic is in a journal, and the other is in another
+ * one, or is a topic in none. If both are in the same one, the call returns when what
+ * it did is on stable storage there. EIO: it is done, but the journal has failed.
+ */
+struct devmq_bind {
+	__u32		size;
+	__u32		flags;
+	__s32		queue_fd;
+	__u32		filter_size;
+	__aligned_u64	filter;
+	__aligned_u64	id;
+};
+
+/**
+ * struct devmq_binding - a binding, as DEVMQ_IOC_BINDINGS shows it
+ * @size: bytes of this structure and of the filter behind it, without the padding.
+ *	The next binding begins at the next multiple of 8
+ * @filter_size: bytes of the filter, the last of @size; zero: everything is taken
+ * @id: number of the binding in the topic
+ * @taken: messages that came to the queue by it, or to the other topic. One that
+ *	several bindings take to the same counts in one of them
+ * @missed: ids that the topic trimmed before a binding that began earlier came to
+ *	them, whether or not the filter would have taken these messages
+ * @queue: name of the queue or topic that it feeds
+ *
+ * Further members may follow in later versions, before the filter.
+ */
+struct devmq_binding {
+	__u32		size;
+	__u32		filter_size;
+	__aligned_u64	id;
+	__aligned_u64	taken;
+	__aligned_u64	missed;
+	char		queue[DEVMQ_NAME_MAX + 1];
+};
+
+/**
+ * struct devmq_bindings - argument of DEVMQ_IOC_BINDINGS
+ * @size: sizeof(struct devmq_bindings)
+ * @flags: must be zero
+ * @buffer: where the bindings go
+ * @buffer_size: bytes there
+ * @after_id: show bindings with a larger number; zero: from the first
+ * @max_count: show at most so many; zero: as many as fit
+ * @count: out: how many bindings there are; zero: there are no more
+ * @used: out: bytes that they take, padding included
+ * @need: out: zero; with EMSGSIZE: the bytes that the next binding takes
+ *
+ * Works on any descriptor of the topic. Bindings come in the order of their
+ * numbers; to go on, pass the last number as @after_id.
+ */
+struct devmq_bindings {
+	__u32		size;
+	__u32		flags;
+	__aligned_u64	buffer;
+	__aligned_u64	buffer_size;
+	__aligned_u64	after_id;
+	__u32		max_count;
+	__u32		count;
+	__aligned_u64	used;
+	__aligned_u64	need;
+};
+
 /* Detach although queues of the journal are open; they are closed. */
 #define DEVMQ_JOURNAL_FORCE	0x1
 
@@ -800,8 +1019,8 @@ struct devmq_revoke {
  * the control node says why in one line.
  *
  * EEXIST: a journal of that name is attached, or a queue of the journal has the
- * name of another queue. EBUSY: the file is attached already, or a device is in
- * use. EUCLEAN: the journal is damaged. ENOTBLK: neither a regular file nor a
+ * name of another queue. EBUSY: the file is attached already, or a copy of it, or a
+ * device is in use. EUCLEAN: the journal is damaged. ENOTBLK: neither a regular file nor a
  * block device. EBADF: the descriptor is not open for reading and writing.
  * ETXTBSY: a swap file. EOPNOTSUPP: the file system cannot, or a newer module
  * wrote the journal. ENODATA: no journal, or a move to it was not completed.
@@ -964,6 +1183,9 @@ struct devmq_journal_list {
 #define DEVMQ_IOC_JOURNAL_DETACH _IO(DEVMQ_IOC_MAGIC, 0x51)
 #define DEVMQ_IOC_JOURNAL_LIST	_IO(DEVMQ_IOC_MAGIC, 0x52)
 #define DEVMQ_IOC_JOURNAL_MOVE	_IO(DEVMQ_IOC_MAGIC, 0x53)
+#define DEVMQ_IOC_BIND		_IO(DEVMQ_IOC_MAGIC, 0x60)
+#define DEVMQ_IOC_UNBIND	_IO(DEVMQ_IOC_MAGIC, 0x61)
+#define DEVMQ_IOC_BINDINGS	_IO(DEVMQ_IOC_MAGIC, 0x62)
 
 /**
  * struct devmq_uring_cmd - SEND, RECV and SETTLE from io_uring
@@ -995,6 +1217,7 @@ struct devmq_journal_list {
  *  - On an older kernel, without IOSQE_ASYNC, it does not wait: EAGAIN. Link
  *    it to an IORING_OP_POLL_ADD, or use IORING_OP_READ and IORING_OP_WRITE,
  *    which wait by themselves.
+ *  - A SEND to a topic that has to wait goes to a worker thread by itself.
  *  - With IOSQE_ASYNC it waits in a worker thread of the ring, on any kernel.
  *    IORING_OP_ASYNC_CANCEL and IORING_OP_LINK_TIMEOUT end that (EINTR, or
  *    ECANCELED before it began).

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Whether a topic retains messages, and what a reader's position says, as far as that
+ * can be read without the lock.
+ */
+#include <linux/compiler.h>
+
+#include "queue/openfile.h"
+#include "queue/options.h"
+#include "queue/position.h"
+#include "queue/queue.h"
+
+/* Return true if a topic retains what is sent to it. */
+bool mq_retains(const struct mq_queue *q)
+{
+	return READ_ONCE(q->opt.retain_messages) ||
+	       READ_ONCE(q->opt.retain_bytes) || READ_ONCE(q->opt.retain_ms) ||
+	       READ_ONCE(q->opt.compact);
+}
+
+/* Return true if there are, or will be, messages to read. */
+bool mq_retain_active(const struct mq_queue *q)
+{
+	return READ_ONCE(q->retained.last) || mq_retains(q);
+}
+
+/* Return true if messages that a reader has not read are not retained any more. */
+bool mq_retain_passed(const struct mq_file *f)
+{
+	const struct mq_retained *r = &f->q->retained;
+	u64 position = READ_ONCE(f->position), buried = READ_ONCE(r->buried);
+
+	return position <= READ_ONCE(r->gone) ||
+	       unlikely(buried > READ_ONCE(f->buried) && position <= buried);
+}
+
+/* Return true if a read would return without sleeping. This is a hint. */
+bool mq_retain_can_read(const struct mq_file *f)
+{
+	const struct mq_queue *q = f->q;
+	u64 last = READ_ONCE(q->retained.last);
+
+	if (READ_ONCE(q->gone) || !mq_retain_active(q))
+		return true;
+	return !(READ_ONCE(q->opt.paused) & MQ_PAUSED_RECEIVE) &&
+	       (last >= READ_ONCE(f->position) || mq_retain_passed(f) ||
+		READ_ONCE(f->position_done));
+}

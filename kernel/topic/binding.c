@@ -1,0 +1,650 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Topics, and their bindings to queues and to other topics. mq_registry_lock
+ * serialises all changes. What searches and senders see changes under the turn
+ * of the topic, in a step that cannot fail.
+ *
+ * A binding holds a reference to its target for as long as a search may find it:
+ * until a grace period after it was unbound.
+ */
+#include <linux/err.h>
+#include <linux/rcupdate.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/workqueue.h>
+#include <linux/devmq.h>
+
+#include "base/waiters.h"
+#include "memory/budget.h"
+#include "memory/payer.h"
+#include "queue/lock.h"
+#include "queue/names.h"
+#include "queue/options.h"
+#include "queue/persist.h"
+#include "queue/queue.h"
+#include "queue/subscribe.h"
+#include "topic/binding.h"
+#include "topic/catchup.h"
+#include "topic/filter.h"
+#include "topic/graph.h"
+#include "topic/index.h"
+#include "topic/topic.h"
+
+/* Frees bindings and topics. */
+static struct workqueue_struct *mq_topics_work;
+
+/*
+ * How many bindings were ever taken away. A sender that waits looks whether its
+ * message still goes where it waits.
+ */
+static atomic64_t mq_unbound = ATOMIC64_INIT(0);
+
+u64 mq_binding_changes(void)
+{
+	return atomic64_read(&mq_unbound);
+}
+
+static void mq_topic_free_work(struct work_struct *work)
+{
+	struct mq_topic *t = container_of(work, struct mq_topic, work);
+
+	mq_index_free(t->index);
+	xa_destroy(&t->bindings);
+	mutex_destroy(&t->turn);
+	kfree(t);
+}
+
+/* Make a topic of a new queue. Return 0 or ENOMEM. */
+int mq_topic_new(struct mq_queue *q)
+{
+	struct mq_topic *t = kzalloc(sizeof(*t), GFP_KERNEL_ACCOUNT);
+
+	if (!t)
+		return -ENOMEM;
+	t->index = mq_index_alloc();
+	if (!t->index) {
+		kfree(t);
+		return -ENOMEM;
+	}
+	t->q = q;
+	mutex_init(&t->turn);
+	xa_init_flags(&t->bindings, XA_FLAGS_ACCOUNT);
+	INIT_LIST_HEAD(&t->outlets);
+	INIT_WORK(&t->work, mq_topic_free_work);
+	t->next_id = 1;
+	t->deep = 1;
+	/* Each queue takes the priorities that it has. */
+	q->opt.priorities = DEVMQ_PRIORITIES_MAX;
+	q->topic = t;
+	return 0;
+}
+
+/* Free what makes a topic of a queue, later: the caller may hold a lock. */
+void mq_topic_free(struct mq_queue *q)
+{
+	if (q->topic)
+		queue_work(mq_topics_work, &q->topic->work);
+}
+
+/* Return true if a queue with options @o takes all that a topic with @t takes. */
+static bool mq_takes_all(const struct mq_options *o, const struct mq_options *t)
+{
+	return o->max_message_size >= t->max_message_size &&
+	       o->max_bytes >= t->max_bytes && o->allow_empty >= t->allow_empty;
+}
+
+/*
+ * Return true if each queue that is bound would take all that its topic takes, if
+ * @q, one of the two, had the options @opt.
+ */
+bool mq_bound_limits_ok(struct mq_queue *q, const struct mq_options *opt)
+{
+	struct mq_outlet *o;
+
+	lockdep_assert_held(&mq_registry_lock);
+	hlist_for_each_entry(o, &q->feeds, feed)
+		if (!mq_takes_all(opt, &o->topic->q->opt))
+			return false;
+	if (!q->topic)
+		return true;
+	list_for_each_entry(o, &q->topic->outlets, link) {
+		if (!mq_takes_all(&o->target->opt, opt))
+			return false;
+		cond_resched();
+	}
+	return true;
+}
+
+/*
+ * Return true if the journal of a topic keeps what leads from there to @target: it is
+ * in the same journal.
+ */
+static bool mq_is_kept(const struct mq_queue *q, const struct mq_queue *target)
+{
+	return unlikely(q->feed.journal) &&
+	       q->feed.journal == target->feed.journal;
+}
+
+/*
+ * Return 0 if a topic may lead to @target, else an error, and say why.
+ *
+ * What leads from a topic in a journal has to be in that, too, or else be a queue in
+ * memory: this is gone when its binding is. The alternate is an option of the topic,
+ * so it has to be in the journal.
+ */
+static int mq_may_bind(const struct mq_queue *q, const struct mq_queue *target,
+		       bool alternate, const char **why)
+{
+	const struct mq_options *o = &target->opt, *t = &q->opt;
+
+	*why = NULL;
+	if (READ_ONCE(q->gone) || READ_ONCE(target->gone))
+		return -ENODEV;
+	if (q->feed.journal && q->feed.journal != target->feed.journal &&
+	    (target->feed.journal || target->topic || alternate)) {
+		*why = "it is not in the topic's journal";
+		return -EXDEV;
+	}
+	if (o->max_message_size < t->max_message_size)
+		*why = "its max_message_size is less than the topic's";
+	else if (o->max_bytes < t->max_bytes)
+		*why = "its max_bytes is less than the topic's";
+	else if (o->allow_empty < t->allow_empty)
+		*why = "it has not allow_empty=1, as the topic has";
+	return *why ? -EINVAL : 0;
+}
+
+/* -- making and freeing bindings ------------------------------------------- */
+
+static void mq_binding_free(struct mq_binding *b)
+{
+	mq_uncharge(b->payer, MQ_MESSAGES, b->charged);
+	mq_payer_put(b->payer);
+	kfree(b);
+}
+
+static void mq_binding_free_work(struct work_struct *work)
+{
+	struct mq_binding *b = container_of(to_rcu_work(work), struct mq_binding,
+					    work);
+
+	mq_queue_put(mq_bound_queue(&b->bound));
+	mq_binding_free(b);
+}
+
+/* Make a binding that is bound to nothing yet, at the caller's expense. */
+static struct mq_binding *mq_binding_new(size_t cost)
+{
+	struct mq_binding *b = kzalloc(sizeof(*b), GFP_KERNEL_ACCOUNT);
+
+	if (!b)
+		return ERR_PTR(-ENOMEM);
+	b->payer = mq_payer_get();
+	if (!b->payer) {
+		kfree(b);
+		return ERR_PTR(-ENOMEM);
+	}
+	cost += mq_kmalloc_bytes(sizeof(*b)) +
+		mq_kmalloc_bytes(sizeof(struct mq_outlet));
+	if (!mq_charge(b->payer, MQ_MESSAGES, cost)) {
+		mq_payer_put(b->payer);
+		kfree(b);
+		return ERR_PTR(-EDQUOT);
+	}
+	b->charged = cost;
+	INIT_LIST_HEAD(&b->link);
+	INIT_RCU_WORK(&b->work, mq_binding_free_work);
+	return b;
+}
+
+/* Count a binding in both queues, or with -1 no longer. */
+static void mq_binding_count(const struct mq_binding *b, int by)
+{
+	struct mq_queue *q = b->outlet->topic->q, *target = b->outlet->target;
+
+	if (!b->id)
+		return;
+	spin_lock(&q->lock);
+	q->stat.bindings += by;
+	spin_unlock(&q->lock);
+	/* What feeds a topic is counted where it comes from. */
+	if (target->topic)
+		return;
+	spin_lock(&target->lock);
+	target->stat.bindings += by;
+	spin_unlock(&target->lock);
+}
+
+/* A binding, or the alternate, leads to the target of an outlet from now on. */
+static void mq_binding_join(struct mq_binding *b, struct mq_outlet *o)
+{
+	get_device(&o->target->dev);
+	b->outlet = o;
+	b->bound.target = o->target;
+	list_add_tail(&b->link, &o->bindings);
+}
+
+/*
+ * A binding, or the alternate, which no sender uses any more, is gone. Senders
+ * that wait for its target look where their messages go now.
+ */
+static void mq_binding_leave(struct mq_binding *b)
+{
+	struct mq_outlet *o = b->outlet;
+
+	list_del(&b->link);
+	atomic64_inc(&mq_unbound);
+	mq_waiters_wake_all(&o->target->gate.room);
+	mq_outlet_put(o);
+	queue_rcu_work(mq_topics_work, &b->work);
+}
+
+/* -- binding --------------------------------------------------------------- */
+
+/* Return the bytes that a binding takes besides its own. */
+static size_t mq_binding_cost(const struct mq_filter *f, const struct mq_start *s,
+			      bool kept)
+{
+	return mq_index_cost(f) +
+	       (kept ? mq_subscription_cost(f->text_size) : 0) +
+	       (s->kind == MQ_START_LATEST ? 0 : mq_catchup_cost(f));
+}
+
+static void mq_turn_take(struct mq_topic *t)
+{
+	mutex_lock_nested(&t->turn, SINGLE_DEPTH_NESTING);
+}
+
+/* Let the journal keep a binding, if its topic and its target are in one. */
+static int mq_binding_keep(struct mq_binding *b, const struct mq_start *s,
+			   const char **why)
+{
+	struct mq_queue *q = b->outlet->topic->q, *target = b->outlet->target;
+	const struct mq_filter *f = mq_bound_filter(&b->bound);
+	int err;
+
+	if (!mq_is_kept(q, target))
+		return 0;
+	err = mq_subscribe(target, q, b->id, f->text, f->text_size,
+			   s->kind == MQ_START_LATEST);
+	if (err == -ENOSPC)
+		*why = "the journal keeps no more bindings of it";
+	return err;
+}
+
+/* Give a binding its number, @id or, if that is 0, the next one, and have it kept. */
+static int mq_binding_number(struct mq_binding *b, const struct mq_start *s, u64 id,
+			     const char **why)
+{
+	struct mq_topic *t = b->outlet->topic;
+	int err;
+
+	b->id = id ?: t->next_id;
+	err = xa_insert(&t->bindings, b->id, b, GFP_KERNEL);
+	if (err)
+		return err;
+	err = mq_binding_keep(b, s, why);
+	if (err)
+		xa_erase(&t->bindings, b->id);
+	else
+		t->next_id = max(t->next_id, b->id + 1);
+	return err;
+}
+
+/* Add a binding to the index of its topic. */
+static int mq_binding_add(struct mq_binding *b, struct mq_filter *f,
+			  const struct mq_start *s, u64 id, const char **why)
+{
+	struct mq_topic *t = b->outlet->topic;
+	struct mq_rule *r;
+	int err;
+
+	r = mq_index_prepare(t->index, f, b->outlet->target, why);
+	if (IS_ERR(r))
+		return PTR_ERR(r);
+	b->bound.rule = r;
+	err = mq_binding_number(b, s, id, why);
+	if (err) {
+		mq_index_cancel(t->index, r);
+		return err;
+	}
+	/* One that begins earlier adds itself when it is level. */
+	if (s->kind == MQ_START_LATEST) {
+		mq_turn_take(t);
+		mq_index_add(t->index, r, &b->bound);
+		mutex_unlock(&t->turn);
+	}
+	mq_binding_count(b, 1);
+	return 0;
+}
+
+/*
+ * Return 0 if a binding may begin with what is retained, or an error: it has to be
+ * the only one between the two, or the queue could get a message twice.
+ */
+static int mq_may_start(struct mq_queue *q, struct mq_queue *target,
+			const struct mq_start *s, const char **why)
+{
+	struct mq_outlet *o = mq_outlet_find(q->topic, target);
+	struct mq_binding *b;
+
+	if (s->kind != MQ_START_LATEST) {
+		if (o) {
+			*why = "it is bound already, so it cannot start earlier";
+			return -EBUSY;
+		}
+		if (target->topic) {
+			*why = "it is a topic, which starts with what is sent now";
+			return -EINVAL;
+		}
+		return mq_catchup_check(q, s, why);
+	}
+	if (!o)
+		return 0;
+	b = list_first_entry(&o->bindings, struct mq_binding, link);
+	if (!b->catchup)
+		return 0;
+	*why = "it catches up with what the topic retains, by another binding";
+	return -EBUSY;
+}
+
+/**
+ * mq_bind - bind a queue to a topic
+ * @q: the topic
+ * @target: the queue, or the other topic
+ * @f: the filter, which this takes over, also if it fails
+ * @s: with what the binding begins
+ * @id: the number of the binding; 0: gets the next one
+ * @why: gets what is wrong, in words, or NULL
+ *
+ * If both are in a journal, so is the binding: mq_bind_confirm() waits for that.
+ *
+ * Return: 0, EINVAL, ENODEV, EXDEV, ELOOP, E2BIG, ENOSPC, EEXIST, EBUSY, EDQUOT
+ * or ENOMEM.
+ */
+int mq_bind(struct mq_queue *q, struct mq_queue *target, struct mq_filter *f,
+	    const struct mq_start *s, u64 *id, const char **why)
+{
+	struct mq_catchup *c = NULL;
+	struct mq_binding *b;
+	struct mq_outlet *o;
+	int err;
+
+	lockdep_assert_held(&mq_registry_lock);
+	err = mq_may_bind(q, target, false, why) ?:
+	      mq_may_start(q, target, s, why);
+	if (err)
+		goto out_filter;
+	b = mq_binding_new(mq_binding_cost(f, s, mq_is_kept(q, target)));
+	err = PTR_ERR_OR_ZERO(b);
+	if (err)
+		goto out_filter;
+	if (s->kind != MQ_START_LATEST) {
+		c = mq_catchup_new(f, target);
+		err = PTR_ERR_OR_ZERO(c);
+		if (err)
+			goto out_binding;
+	}
+	o = mq_outlet_get(q->topic, target, why);
+	err = PTR_ERR_OR_ZERO(o);
+	if (err)
+		goto out_catchup;
+	mq_binding_join(b, o);
+	err = mq_binding_add(b, f, s, *id, why);
+	if (err) {
+		list_del(&b->link);
+		mq_outlet_put(o);
+		mq_queue_put(target);
+		f = NULL;
+		goto out_catchup;
+	}
+	*id = b->id;
+	if (c)
+		mq_catchup_start(c, b, s);
+	return 0;
+
+out_catchup:
+	if (c)
+		mq_catchup_free(c);
+out_binding:
+	mq_binding_free(b);
+out_filter:
+	mq_filter_free(f);
+	return err;
+}
+
+/**
+ * mq_bind_confirm - after binding or unbinding, wait until that is on stable storage
+ * @q: the topic
+ * @target: the queue, or the other topic
+ *
+ * Return: 0, EIO or EINTR.
+ */
+int mq_bind_confirm(struct mq_queue *q, struct mq_queue *target)
+{
+	return mq_is_kept(q, target) ? mq_persist_confirm(target) : 0;
+}
+
+/* Take the turn of a topic, until mq_topic_changed(): nothing is sent to it. */
+void mq_topic_hold(struct mq_topic *t)
+{
+	mq_turn_take(t);
+}
+
+/* What a topic does has changed: senders that have begun begin again. */
+void mq_topic_changed(struct mq_topic *t)
+{
+	WRITE_ONCE(t->changes, t->changes + 1);
+	mutex_unlock(&t->turn);
+}
+
+/* Make @b the alternate of a topic, or with NULL nothing. */
+static void mq_alternate_replace(struct mq_topic *t, struct mq_binding *b)
+{
+	mq_turn_take(t);
+	rcu_assign_pointer(t->alternate, b);
+	WRITE_ONCE(t->changes, t->changes + 1);
+	mutex_unlock(&t->turn);
+	spin_lock(&t->q->lock);
+	/* The journal keeps the option of a topic that is detached with it. */
+	if (!t->q->feed.detaching)
+		strscpy(t->q->opt.alternate, b ? b->outlet->target->name : "",
+			sizeof(t->q->opt.alternate));
+	spin_unlock(&t->q->lock);
+}
+
+/* Take a binding away. */
+static void mq_binding_remove(struct mq_binding *b)
+{
+	struct mq_topic *t = b->outlet->topic;
+
+	if (!b->id) {
+		mq_alternate_replace(t, NULL);
+		if (!READ_ONCE(t->q->gone))
+			mq_persist_defined(t->q);
+	} else if (b->catchup) {
+		mq_catchup_stop(b);
+		mq_index_cancel(t->index, b->bound.rule);
+		xa_erase(&t->bindings, b->id);
+	} else {
+		mq_turn_take(t);
+		mq_index_remove(t->index, &b->bound);
+		mutex_unlock(&t->turn);
+		mq_index_tidy(t->index);
+		xa_erase(&t->bindings, b->id);
+	}
+	if (b->id && mq_is_kept(t->q, b->outlet->target))
+		mq_unsubscribe(b->outlet->target, t->q, b->id);
+	mq_binding_count(b, -1);
+	mq_binding_leave(b);
+}
+
+/* Take all bindings of an outlet away, and with @all the alternate, too. */
+static u64 mq_outlet_clear(struct mq_outlet *o, bool all)
+{
+	struct mq_binding *b, *next;
+	bool last = false;
+	u64 n = 0;
+
+	list_for_each_entry_safe(b, next, &o->bindings, link) {
+		if (!b->id && !all)
+			continue;
+		/* The outlet goes with its last binding. */
+		last = list_is_singular(&o->bindings);
+		mq_binding_remove(b);
+		n++;
+		if (last)
+			break;
+		cond_resched();
+	}
+	return n;
+}
+
+/*
+ * Return the binding of an outlet that is not level yet, if there is one and it has
+ * the filter @f.
+ */
+static struct mq_binding *mq_outlet_catching_up(struct mq_outlet *o,
+						const struct mq_filter *f)
+{
+	struct mq_binding *b = list_first_entry(&o->bindings, struct mq_binding,
+						link);
+	const struct mq_filter *own;
+
+	if (!b->catchup)
+		return NULL;
+	own = mq_bound_filter(&b->bound);
+	return own->text_size == f->text_size &&
+	       !memcmp(own->text, f->text, f->text_size) ? b : NULL;
+}
+
+/**
+ * mq_unbind - take bindings between a topic and a queue away
+ * @q: the topic
+ * @target: the queue, or the other topic
+ * @f: the filter of the binding; NULL: all bindings between the two
+ * @count: gets how many are gone
+ *
+ * Return: 0, or ENOENT: there is none.
+ */
+int mq_unbind(struct mq_queue *q, struct mq_queue *target,
+	      const struct mq_filter *f, u64 *count)
+{
+	struct mq_binding *early;
+	struct mq_outlet *o;
+	struct mq_bound *b;
+
+	lockdep_assert_held(&mq_registry_lock);
+	*count = 0;
+	o = mq_outlet_find(q->topic, target);
+	if (!o)
+		return -ENOENT;
+	if (!f) {
+		*count = mq_outlet_clear(o, false);
+		return *count ? 0 : -ENOENT;
+	}
+	early = mq_outlet_catching_up(o, f);
+	b = mq_index_find(q->topic->index, f, target);
+	if (!b && !early)
+		return -ENOENT;
+	mq_binding_remove(early ?: container_of(b, struct mq_binding, bound));
+	*count = 1;
+	return 0;
+}
+
+/**
+ * mq_set_alternate - set what takes the messages of a topic that no binding takes
+ * @q: the topic
+ * @target: a queue or another topic; NULL: nothing
+ * @why: gets what is wrong, in words, or NULL
+ *
+ * Return: as mq_bind().
+ */
+int mq_set_alternate(struct mq_queue *q, struct mq_queue *target,
+		     const char **why)
+{
+	struct mq_topic *t = q->topic;
+	struct mq_binding *b = NULL, *before;
+	const struct mq_start latest = {};
+	struct mq_outlet *o;
+	int err;
+
+	lockdep_assert_held(&mq_registry_lock);
+	before = rcu_dereference_protected(t->alternate, true);
+	if (target) {
+		err = mq_may_bind(q, target, true, why) ?:
+		      mq_may_start(q, target, &latest, why);
+		if (err)
+			return err;
+		b = mq_binding_new(0);
+		if (IS_ERR(b))
+			return PTR_ERR(b);
+		o = mq_outlet_get(t, target, why);
+		if (IS_ERR(o)) {
+			mq_binding_free(b);
+			return PTR_ERR(o);
+		}
+		mq_binding_join(b, o);
+	}
+	mq_alternate_replace(t, b);
+	if (before)
+		mq_binding_leave(before);
+	return 0;
+}
+
+/* Return true if a queue is the alternate of a topic. */
+bool mq_is_alternate(const struct mq_queue *q)
+{
+	struct mq_binding *b;
+	struct mq_outlet *o;
+
+	lockdep_assert_held(&mq_registry_lock);
+	hlist_for_each_entry(o, &q->feeds, feed) {
+		b = rcu_dereference_protected(o->topic->alternate, true);
+		if (b && b->outlet == o)
+			return true;
+	}
+	return false;
+}
+
+/* A queue or topic that was closed is removed: unbind all that leads from and to it. */
+void mq_unbind_all(struct mq_queue *q)
+{
+	struct hlist_node *next;
+	struct mq_outlet *o, *after;
+
+	lockdep_assert_held(&mq_registry_lock);
+	hlist_for_each_entry_safe(o, next, &q->feeds, feed)
+		mq_outlet_clear(o, true);
+	if (!q->topic)
+		return;
+	list_for_each_entry_safe(o, after, &q->topic->outlets, link)
+		mq_outlet_clear(o, true);
+}
+
+int __init mq_topics_init(void)
+{
+	int err = mq_catchup_init();
+
+	if (err)
+		return err;
+	mq_topics_work = alloc_workqueue("devmq-topics", WQ_UNBOUND, 0);
+	if (mq_topics_work)
+		return 0;
+	mq_catchup_exit();
+	return -ENOMEM;
+}
+
+/* Wait until all bindings are freed. None is made any more. */
+void mq_topics_drain(void)
+{
+	mq_catchup_exit();
+	rcu_barrier();
+	flush_workqueue(mq_topics_work);
+}
+
+/* The same for topics, when nothing has a reference to one any more. */
+void mq_topics_exit(void)
+{
+	destroy_workqueue(mq_topics_work);
+}

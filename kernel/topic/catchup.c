@@ -1,0 +1,521 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A binding with start= begins with messages that its topic retains. Until it is
+ * level it is not in the topic's index: senders do not know of it, and do not wait
+ * for its queue. A work item copies the messages that its filter takes, a portion
+ * at a time, as the queue has room. If it has none, the work stands in the line of
+ * those who wait for room there.
+ *
+ * When it has copied all there is, it copies what came meanwhile, less than a
+ * portion, under the turn of the topic, and adds the binding to the index in the
+ * same hold: what was sent before that was copied, and what is sent afterwards
+ * finds the binding. This is the one place where messages are copied under a turn;
+ * it happens once, or again if the queue has no room then.
+ *
+ * mq_registry_lock protects all but what only the work uses. Who holds it may wait
+ * for the work, so the work only tries to take it.
+ */
+#include <linux/err.h>
+#include <linux/jiffies.h>
+#include <linux/kstrtox.h>
+#include <linux/ktime.h>
+#include <linux/mutex.h>
+#include <linux/rcupdate.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/workqueue.h>
+#include <linux/devmq.h>
+
+#include "base/base.h"
+#include "base/waiters.h"
+#include "memory/alloc.h"
+#include "memory/chunk.h"
+#include "memory/cost.h"
+#include "memory/entry.h"
+#include "memory/layout.h"
+#include "memory/message.h"
+#include "queue/admit.h"
+#include "queue/bounds.h"
+#include "queue/heard.h"
+#include "queue/ids.h"
+#include "queue/lock.h"
+#include "queue/look.h"
+#include "queue/names.h"
+#include "queue/options.h"
+#include "queue/persist.h"
+#include "queue/queue.h"
+#include "queue/retain.h"
+#include "queue/subscribe.h"
+#include "topic/catchup.h"
+#include "topic/copies.h"
+#include "topic/filter.h"
+#include "topic/index.h"
+#include "topic/match.h"
+#include "topic/topic.h"
+
+/* How long to wait for memory, or for a lock that others hold for a moment. */
+#define MQ_CATCHUP_MEMORY	(HZ / 10 + 1)
+#define MQ_CATCHUP_LOCK		1
+
+/**
+ * struct mq_catchup - a binding that is not level yet
+ * @b: the binding (mq_registry_lock, and the work)
+ * @target: its queue (invariant)
+ * @index: an index of its filter alone, to match messages (invariant)
+ * @bound: the binding there
+ * @found: what a search of it found (the work)
+ * @position: id of the next message (the work)
+ * @buried: the last tombstone that went, as far as it was counted (the work)
+ * @from: messages that were sent before this are passed by, until one is not,
+ *	CLOCK_REALTIME (the work)
+ * @work: copies messages
+ * @waiter: in the line of the queue, while there is no room
+ * @bytes: bytes of the message for which there was none (the work)
+ * @stop: the binding is taken away
+ */
+struct mq_catchup {
+	struct mq_binding	*b;
+	struct mq_queue		*target;
+	struct mq_index		*index;
+	struct mq_bound		bound;
+	struct mq_matches	found;
+	u64			position;
+	u64			buried;
+	u64			from;
+	struct delayed_work	work;
+	struct mq_waiter	waiter;
+	u64			bytes;
+	bool			stop;
+};
+
+static struct workqueue_struct *mq_catchup_work;
+
+static void mq_catchup_later(struct mq_catchup *c, unsigned long delay)
+{
+	mod_delayed_work(mq_catchup_work, &c->work, delay);
+}
+
+/* -- start= ---------------------------------------------------------------- */
+
+#define MQ_START	"start="
+
+bool mq_start_is(const char *word)
+{
+	return !strncmp(word, MQ_START, strlen(MQ_START));
+}
+
+/* Parse digits up to @end, or to the end of the text. */
+static int mq_start_number(const char *text, u64 *v)
+{
+	if (!*text || strspn(text, "0123456789") < strlen(text))
+		return -EINVAL;
+	return kstrtou64(text, 10, v);
+}
+
+/**
+ * mq_start_parse - parse a word that mq_start_is() knows
+ * @word: start=earliest, latest, id:N, or time:T in seconds
+ * @s: gets what it says
+ *
+ * Return: 0, EINVAL or ERANGE.
+ */
+int mq_start_parse(const char *word, struct mq_start *s)
+{
+	const char *at = word + strlen(MQ_START);
+	int err = 0;
+
+	*s = (struct mq_start){ .given = true };
+	if (!strcmp(at, "earliest")) {
+		s->kind = MQ_START_EARLIEST;
+	} else if (!strncmp(at, "id:", 3)) {
+		s->kind = MQ_START_ID;
+		err = mq_start_number(at + 3, &s->at);
+	} else if (!strncmp(at, "time:", 5)) {
+		s->kind = MQ_START_TIME;
+		err = mq_start_number(at + 5, &s->at);
+		if (!err && s->at > KTIME_MAX / NSEC_PER_SEC)
+			err = -ERANGE;
+		s->at *= NSEC_PER_SEC;
+	} else if (strcmp(at, "latest")) {
+		err = -EINVAL;
+	}
+	return err;
+}
+
+/* -- making and freeing ---------------------------------------------------- */
+
+/* Put the filter in the index, alone. */
+static int mq_catchup_index(struct mq_catchup *c, const struct mq_filter *f)
+{
+	struct mq_filter *own = mq_filter_of_text(f->text, f->text_size);
+	const char *what;
+	struct mq_rule *r;
+
+	if (IS_ERR(own))
+		return PTR_ERR(own);
+	r = mq_index_prepare(c->index, own, c->target, &what);
+	if (IS_ERR(r))
+		return PTR_ERR(r);
+	c->bound.target = c->target;
+	mq_index_add(c->index, r, &c->bound);
+	return 0;
+}
+
+/* Return about how many bytes it takes. */
+size_t mq_catchup_cost(const struct mq_filter *f)
+{
+	return mq_kmalloc_bytes(sizeof(struct mq_catchup)) + PAGE_SIZE +
+	       mq_index_cost(f);
+}
+
+static void mq_catchup_run(struct work_struct *work);
+
+/*
+ * Called with mq_waiters.lock held, when there is room. Others are woken besides,
+ * as the work answers nobody.
+ */
+static bool mq_catchup_wake(struct mq_waiter *w)
+{
+	mq_catchup_later(container_of(w, struct mq_catchup, waiter), 0);
+	return false;
+}
+
+/**
+ * mq_catchup_new - make what a binding needs that begins with what is retained
+ * @f: its filter
+ * @target: its queue
+ *
+ * Return: that, for mq_catchup_start() or mq_catchup_free(); or an ERR_PTR.
+ */
+struct mq_catchup *mq_catchup_new(const struct mq_filter *f,
+				  struct mq_queue *target)
+{
+	struct mq_catchup *c = kzalloc(sizeof(*c), GFP_KERNEL_ACCOUNT);
+	int err = -ENOMEM;
+
+	if (!c)
+		return ERR_PTR(err);
+	c->target = target;
+	INIT_DELAYED_WORK(&c->work, mq_catchup_run);
+	mq_waiter_init(&c->waiter, 0, mq_catchup_wake);
+	c->index = mq_index_alloc();
+	if (c->index)
+		err = mq_catchup_index(c, f);
+	if (!err)
+		return c;
+	mq_catchup_free(c);
+	return ERR_PTR(err);
+}
+
+void mq_catchup_free(struct mq_catchup *c)
+{
+	if (c->index) {
+		if (c->bound.rule)
+			mq_index_remove(c->index, &c->bound);
+		mq_index_tidy(c->index);
+		mq_index_free(c->index);
+	}
+	mq_matches_free(&c->found);
+	kfree(c);
+}
+
+/**
+ * mq_catchup_check - ask whether a binding may begin so
+ * @q: the topic
+ * @s: with what it is to begin
+ * @why: gets what is wrong, in words
+ *
+ * Return: 0 or EINVAL.
+ */
+int mq_catchup_check(const struct mq_queue *q, const struct mq_start *s,
+		     const char **why)
+{
+	if (s->kind != MQ_START_ID ||
+	    (s->at && s->at <= READ_ONCE(q->next_id)))
+		return 0;
+	*why = "the topic has not come to that id";
+	return -EINVAL;
+}
+
+/* A new binding begins with what is retained. */
+void mq_catchup_start(struct mq_catchup *c, struct mq_binding *b,
+		      const struct mq_start *s)
+{
+	struct mq_queue *q = b->outlet->topic->q;
+
+	c->b = b;
+	b->catchup = c;
+	mq_lock(q);
+	c->position = mq_retain_oldest_locked(q);
+	c->buried = q->retained.buried;
+	mq_unlock(q);
+	if (s->kind == MQ_START_ID)
+		c->position = s->at;
+	else if (s->kind == MQ_START_TIME)
+		c->from = s->at;
+	mq_catchup_later(c, 0);
+}
+
+/* A binding that is not level is taken away. Nothing is copied any more. */
+void mq_catchup_stop(struct mq_binding *b)
+{
+	struct mq_catchup *c = b->catchup;
+
+	b->catchup = NULL;
+	WRITE_ONCE(c->stop, true);
+	cancel_delayed_work_sync(&c->work);
+	/* The work may have joined the line, and been queued from there. */
+	mq_waiters_del(&c->target->gate.room, &c->waiter);
+	cancel_delayed_work_sync(&c->work);
+	mq_catchup_free(c);
+}
+
+/* -- copying --------------------------------------------------------------- */
+
+/*
+ * Find the next message, with a reference to its chunk, and its id. What was
+ * trimmed before it came to that is missed. Return NULL if the binding is level.
+ */
+static struct mq_entry *mq_catchup_next(struct mq_catchup *c, u64 *id)
+{
+	struct mq_queue *q = c->b->outlet->topic->q;
+	u64 gone, missed = 0;
+	struct mq_entry *e;
+
+	mq_lock(q);
+	gone = q->retained.gone;
+	if (unlikely(c->position <= gone)) {
+		missed = gone + 1 - c->position;
+		c->position = gone + 1;
+	}
+	if (unlikely(c->buried != q->retained.buried)) {
+		c->buried = q->retained.buried;
+		missed += c->position <= c->buried;
+	}
+	e = mq_ids_after(&q->aside, c->position - 1);
+	if (e) {
+		*id = mq_msg(e)->id;
+		mq_chunk_get(mq_chunk_of(e));
+	} else {
+		/* The last ones may have been purged. */
+		c->position = q->next_id;
+	}
+	mq_unlock(q);
+	if (unlikely(missed))
+		WRITE_ONCE(c->b->missed, c->b->missed + missed);
+	return e;
+}
+
+/* Return 1 if the filter takes a message, 0 if not, or ENOMEM. */
+static int mq_catchup_takes(struct mq_catchup *c, const struct mq_entry *e)
+{
+	const struct mq_msg *msg = mq_msg(e);
+	struct mq_matched m = {
+		.key = mq_entry_data(e),
+		.headers = mq_entry_data(e) + msg->key_size,
+		.key_size = msg->key_size,
+		.headers_size = msg->headers_size,
+	};
+	int ret;
+
+	if (msg->time_ns < c->from)
+		return 0;
+	/* The clock may have been set back since then. */
+	c->from = 0;
+	for (;;) {
+		mq_matches_begin(&c->found);
+		rcu_read_lock();
+		ret = mq_match(c->index, &m, &c->found);
+		rcu_read_unlock();
+		if (likely(ret != -ENOSPC))
+			return ret;
+		ret = mq_matches_grow(&c->found);
+		if (ret)
+			return ret;
+	}
+}
+
+/* Return 0 if there is room for a message, EAGAIN or ENODEV. */
+static int mq_catchup_room_locked(struct mq_catchup *c, u64 bytes)
+{
+	struct mq_queue *q = c->target;
+
+	c->bytes = bytes;
+	if (q->gone)
+		return -ENODEV;
+	if (mq_paused(q, MQ_PAUSED_SEND) || !mq_queue_fits(q, 1, bytes))
+		return -EAGAIN;
+	if (likely(!q->feed.journal) || !mq_heard_admit_locked(q, bytes))
+		return 0;
+	/* A journal that has failed may be moved. */
+	mq_heard_full_locked(q);
+	return -EAGAIN;
+}
+
+/* Put a copy of a message in the queue. Return 0 or an error. */
+static int mq_catchup_put(struct mq_catchup *c, const struct mq_entry *e, u64 id)
+{
+	struct mq_queue *q = c->target;
+	struct mq_instant sent = { .real = mq_msg(e)->time_ns };
+	u64 bytes = mq_msg_bytes(mq_msg(e));
+	struct mq_entry *copy;
+	int err;
+
+	if (unlikely(!mq_persist_fits(q, bytes))) {
+		WRITE_ONCE(c->b->missed, c->b->missed + 1);
+		return 0;
+	}
+	mq_lock(q);
+	err = mq_catchup_room_locked(c, bytes);
+	mq_unlock(q);
+	if (err)
+		return err;
+	copy = mq_copy_retained(q, e, c->b->outlet->topic->q, id);
+	if (IS_ERR(copy))
+		return PTR_ERR(copy);
+	mq_lock(q);
+	err = mq_catchup_room_locked(c, bytes);
+	if (!err)
+		mq_queue_add_locked(q, copy, &sent);
+	mq_unlock(q);
+	if (err)
+		mq_entry_free(copy);
+	else
+		WRITE_ONCE(c->b->taken, c->b->taken + 1);
+	return err;
+}
+
+/*
+ * Copy a portion. Return 0: the binding was level; EBUSY: there is more; EAGAIN:
+ * there is no room; or ENODEV, ENOMEM or EDQUOT.
+ */
+static int mq_catchup_portion(struct mq_catchup *c)
+{
+	struct mq_entry *e;
+	unsigned int n;
+	int ret;
+	u64 id;
+
+	for (n = 0; n < MQ_PORTION; n++) {
+		/* Who takes the binding away waits, with mq_registry_lock. */
+		if (READ_ONCE(c->stop))
+			return -ENODEV;
+		e = mq_catchup_next(c, &id);
+		if (!e)
+			return 0;
+		ret = mq_catchup_takes(c, e);
+		if (ret > 0)
+			ret = mq_catchup_put(c, e, id);
+		mq_chunk_put(mq_chunk_of(e), MQ_CHUNK_ONE);
+		if (ret < 0)
+			return ret;
+		c->position = id + 1;
+		cond_resched();
+	}
+	return -EBUSY;
+}
+
+/* Return true if less than a portion is left. */
+static bool mq_catchup_is_near(const struct mq_catchup *c)
+{
+	return READ_ONCE(c->b->outlet->topic->q->next_id) - c->position <
+	       MQ_PORTION;
+}
+
+/* -- the seam -------------------------------------------------------------- */
+
+/*
+ * Copy the rest, and add the binding to the index. The caller holds
+ * mq_registry_lock. Return as mq_catchup_portion(); after 0 the binding is live.
+ */
+static int mq_catchup_close_up(struct mq_catchup *c)
+{
+	struct mq_binding *b = c->b;
+	struct mq_topic *t = b->outlet->topic;
+	int ret;
+
+	mutex_lock_nested(&t->turn, SINGLE_DEPTH_NESTING);
+	ret = mq_catchup_is_near(c) ? mq_catchup_portion(c) : -EBUSY;
+	if (!ret) {
+		mq_index_add(t->index, b->bound.rule, &b->bound);
+		b->catchup = NULL;
+	}
+	mutex_unlock(&t->turn);
+	if (!ret && unlikely(t->q->feed.journal) && c->target->feed.journal)
+		mq_subscription_level(c->target, t->q, b->id);
+	return ret;
+}
+
+/* Copy a portion, or the rest. Return as mq_catchup_portion(), or EINTR. */
+static int mq_catchup_step(struct mq_catchup *c)
+{
+	int ret = mq_catchup_portion(c);
+
+	/* Nobody waits for that. Under the turn, only what came meanwhile is left. */
+	if (ret || !mq_catchup_is_near(c))
+		return ret ?: -EBUSY;
+	/* Who holds this lock may wait for this work. */
+	if (!mutex_trylock(&mq_registry_lock))
+		return -EINTR;
+	ret = READ_ONCE(c->stop) ? -ENODEV : mq_catchup_close_up(c);
+	mutex_unlock(&mq_registry_lock);
+	return ret;
+}
+
+/* There is no room: stand in line, and look once more. */
+static void mq_catchup_wait(struct mq_catchup *c)
+{
+	struct mq_queue *q = c->target;
+	int err;
+
+	c->waiter.need = c->bytes;
+	mq_waiters_add(&q->gate.room, &c->waiter);
+	mq_lock(q);
+	err = mq_catchup_room_locked(c, c->bytes);
+	mq_unlock(q);
+	if (!err)
+		mq_catchup_later(c, 0);
+}
+
+static void mq_catchup_run(struct work_struct *work)
+{
+	struct mq_catchup *c = container_of(to_delayed_work(work),
+					    struct mq_catchup, work);
+
+	if (READ_ONCE(c->stop))
+		return;
+	mq_waiters_del(&c->target->gate.room, &c->waiter);
+	switch (mq_catchup_step(c)) {
+	case 0:
+		/* Whoever made room may have queued it once more. */
+		cancel_delayed_work(&c->work);
+		mq_catchup_free(c);
+		break;
+	case -EBUSY:
+		mq_catchup_later(c, 0);
+		break;
+	case -EINTR:
+		mq_catchup_later(c, MQ_CATCHUP_LOCK);
+		break;
+	case -EAGAIN:
+		mq_catchup_wait(c);
+		break;
+	case -ENODEV:
+		/* The queue is being removed, and the binding with it. */
+		break;
+	default:
+		mq_catchup_later(c, MQ_CATCHUP_MEMORY);
+	}
+}
+
+int __init mq_catchup_init(void)
+{
+	mq_catchup_work = alloc_workqueue("devmq-catchup", WQ_UNBOUND, 0);
+	return mq_catchup_work ? 0 : -ENOMEM;
+}
+
+/* No binding is left, and so no work. */
+void mq_catchup_exit(void)
+{
+	destroy_workqueue(mq_catchup_work);
+}

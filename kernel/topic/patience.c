@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A sender of a topic that waits. It stands in the line of the one queue for
+ * whose room it failed, as the senders of that queue do, and holds no room
+ * anywhere. When there is room, it tries all of its queues again, and may then
+ * fail for another one.
+ *
+ * So one that needs room in two queues at the same time could lose for ever to
+ * those that need it in one. After MQ_ROUNDS attempts it may therefore keep the
+ * places that it was promised while it waits for the others, for MQ_KEEP_MS. Only
+ * one sender of all does so at a time, so no two keep places from each other. Then
+ * it gives them back, and begins anew.
+ *
+ * A change of bindings may mean that a sender waits for a queue to which its
+ * message no longer goes. Those who wait for that queue are told; but the change
+ * may have been at another topic on the way there. So a sender looks for itself
+ * every MQ_LOOK_MS.
+ */
+#include <linux/err.h>
+#include <linux/jiffies.h>
+#include <linux/slab.h>
+#include <linux/devmq.h>
+
+#include "memory/text.h"
+#include "queue/lock.h"
+#include "queue/look.h"
+#include "queue/openfile.h"
+#include "queue/options.h"
+#include "queue/promise.h"
+#include "queue/queue.h"
+#include "queue/state.h"
+#include "topic/binding.h"
+#include "topic/patience.h"
+#include "wait/gate.h"
+#include "wait/sleep.h"
+
+/* After how many attempts a sender may keep places, and for how long. */
+#define MQ_ROUNDS	3
+#define MQ_KEEP_MS	50
+
+/* How often a sender looks whether its message still goes where it waits. */
+#define MQ_LOOK_MS	250
+
+/* The most places that a sender keeps. One that needs more keeps none. */
+#define MQ_KEPT_MAX	64
+
+/* Bit 0: a sender keeps places, or may do so. */
+static unsigned long mq_keeper;
+
+/**
+ * struct mq_kept - a place that a sender keeps
+ * @q: the queue, with a reference
+ * @bytes: bytes that are reserved there, with a place for one message
+ */
+struct mq_kept {
+	struct mq_queue	*q;
+	u64		bytes;
+};
+
+/**
+ * struct mq_patience - a sender between two attempts
+ * @full: the queue for whose room the last attempt failed, with a reference; NULL:
+ *	it failed for something else
+ * @line: the queue in whose line it stood last, with a reference, or NULL
+ * @changes: mq_binding_changes() before it
+ * @cost: about how much memory the message and its copies need
+ * @rounds: how many attempts have failed for room
+ * @first: it is the one that may keep places
+ * @until: when it gives them back, in jiffies
+ * @kept_count: number of places that it keeps
+ * @kept: these
+ */
+struct mq_patience {
+	struct mq_queue	*full;
+	struct mq_queue	*line;
+	u64		changes;
+	u64		cost;
+	unsigned int	rounds;
+	bool		first;
+	unsigned long	until;
+	u32		kept_count;
+	struct mq_kept	kept[MQ_KEPT_MAX];
+};
+
+static void mq_replace_queue(struct mq_queue **at, struct mq_queue *q)
+{
+	struct mq_queue *before = *at;
+
+	if (q)
+		get_device(&q->dev);
+	*at = q;
+	if (before)
+		mq_queue_put(before);
+}
+
+/* Give all places back that are kept. */
+static void mq_patience_yield(struct mq_patience *p)
+{
+	u32 i;
+
+	for (i = 0; i < p->kept_count; i++) {
+		struct mq_queue *q = p->kept[i].q;
+
+		mq_lock(q);
+		mq_promise_drop_locked(q, p->kept[i].bytes);
+		mq_freed_locked(q, 0, 0);
+		mq_unlock(q);
+		mq_queue_put(q);
+	}
+	p->kept_count = 0;
+	p->rounds = 0;
+	if (p->first)
+		clear_bit_unlock(0, &mq_keeper);
+	p->first = false;
+}
+
+/**
+ * mq_patience_begin - note why an attempt failed
+ * @turn: the sender's turn
+ * @full: the queue for whose room it failed, or NULL
+ * @cost: about how much memory it needs
+ * @changes: mq_binding_changes() before the attempt
+ *
+ * If it failed for memory, for room in a journal, or because the topic is paused, the
+ * sender may have to wait for long, and keeps no places meanwhile.
+ *
+ * Return: 0 or ENOMEM.
+ */
+int mq_patience_begin(struct mq_turn *turn, struct mq_queue *full, u64 cost,
+		      u64 changes)
+{
+	struct mq_patience *p = turn->patience;
+
+	if (!p)
+		p = kzalloc(sizeof(*p), GFP_KERNEL_ACCOUNT);
+	if (!p)
+		return -ENOMEM;
+	turn->patience = p;
+	mq_replace_queue(&p->full, full);
+	p->changes = changes;
+	p->cost = cost;
+	if (full && likely(!READ_ONCE(full->feed.full)))
+		p->rounds++;
+	else
+		mq_patience_yield(p);
+	return 0;
+}
+
+/* Return true if the last attempt failed for room in a queue. */
+bool mq_patience_waits(const struct mq_turn *turn)
+{
+	return turn->patience && turn->patience->full;
+}
+
+/* Return about how much memory the last attempt needed, or 0. */
+u64 mq_patience_cost(const struct mq_turn *turn)
+{
+	return turn->patience ? turn->patience->cost : 0;
+}
+
+/* Return the gate in whose line the sender stood last; @own if it is that. */
+struct mq_gate *mq_patience_gate(const struct mq_turn *turn, struct mq_gate *own)
+{
+	const struct mq_patience *p = turn->patience;
+
+	return p && p->line ? &p->line->gate : own;
+}
+
+/* Show in fdinfo which queue the sender waits for, or with NULL that it does not. */
+static void mq_patience_show(struct mq_file *f, struct mq_text *name)
+{
+	struct mq_text *before;
+
+	spin_lock(&f->q->lock);
+	before = f->full;
+	f->full = mq_text_get(name);
+	spin_unlock(&f->q->lock);
+	mq_text_put(before);
+}
+
+/* Return how long to wait until there is something else to do, in jiffies. */
+static unsigned long mq_patience_timeout(const struct mq_patience *p)
+{
+	unsigned long look = msecs_to_jiffies(MQ_LOOK_MS);
+
+	if (!p->first || time_after_eq(jiffies, p->until))
+		return look;
+	return min(look, p->until - jiffies);
+}
+
+/**
+ * mq_patience_wait - wait for room in the queue for which the last attempt failed
+ * @f: the producer
+ * @payload: bytes of the first message's payload
+ * @meta: bytes of its key and headers
+ * @turn: the sender's turn
+ *
+ * Return: 0, try again; or ERESTARTSYS.
+ */
+int mq_patience_wait(struct mq_file *f, u64 payload, u64 meta,
+		     struct mq_turn *turn)
+{
+	struct mq_patience *p = turn->patience;
+	struct mq_queue *q = p->full;
+	int err;
+
+	mq_replace_queue(&p->line, q);
+	mq_patience_show(f, q->origin);
+	do {
+		err = mq_wait_room_for(&q->gate, payload, meta, turn,
+				       mq_patience_timeout(p));
+		if (p->first && time_after_eq(jiffies, p->until))
+			mq_patience_yield(p);
+	} while (!err && !mq_can_send(q, payload + meta) &&
+		 p->changes == mq_binding_changes() && !READ_ONCE(f->q->gone));
+	mq_patience_show(f, NULL);
+	/* The next attempt may fail for something else. */
+	mq_replace_queue(&p->full, NULL);
+	return err;
+}
+
+/**
+ * mq_patience_keeps - ask whether a sender may keep the places that it gets
+ * @turn: the sender's turn
+ * @queues: how many queues it needs
+ *
+ * Return: true if so; it calls mq_patience_keep() for each.
+ */
+bool mq_patience_keeps(struct mq_turn *turn, u32 queues)
+{
+	struct mq_patience *p = turn->patience;
+
+	if (!p || p->rounds < MQ_ROUNDS || queues > MQ_KEPT_MAX)
+		return false;
+	if (!p->first) {
+		if (test_and_set_bit_lock(0, &mq_keeper))
+			return false;
+		p->first = true;
+		p->until = jiffies + msecs_to_jiffies(MQ_KEEP_MS);
+	}
+	return p->kept_count + queues <= MQ_KEPT_MAX;
+}
+
+/* Keep a place that was promised, with @bytes. */
+void mq_patience_keep(struct mq_turn *turn, struct mq_queue *q, u64 bytes)
+{
+	struct mq_patience *p = turn->patience;
+
+	get_device(&q->dev);
+	p->kept[p->kept_count++] = (struct mq_kept){ .q = q, .bytes = bytes };
+}
+
+/*
+ * Return true if a place is kept in a queue, and do not keep it any more. The
+ * caller holds the lock of the queue, and gives the place back.
+ */
+bool mq_patience_kept(struct mq_turn *turn, struct mq_queue *q, u64 *bytes)
+{
+	struct mq_patience *p = turn->patience;
+	u32 i;
+
+	if (likely(!p))
+		return false;
+	for (i = 0; i < p->kept_count; i++) {
+		if (p->kept[i].q != q)
+			continue;
+		*bytes = p->kept[i].bytes;
+		p->kept[i] = p->kept[--p->kept_count];
+		/* The publication has another reference. */
+		mq_queue_put(q);
+		return true;
+	}
+	return false;
+}
+
+/* A message went: the next one of the same call begins anew. */
+void mq_patience_went(struct mq_turn *turn)
+{
+	if (unlikely(turn->patience))
+		mq_patience_yield(turn->patience);
+}
+
+/* The sender stands in the line of no queue any more, but in that of the topic. */
+void mq_patience_leave(struct mq_turn *turn)
+{
+	if (turn->patience)
+		mq_replace_queue(&turn->patience->line, NULL);
+}
+
+/* The sender does not wait any more. */
+void mq_patience_end(struct mq_turn *turn)
+{
+	struct mq_patience *p = turn->patience;
+
+	if (!p)
+		return;
+	turn->patience = NULL;
+	mq_patience_yield(p);
+	mq_replace_queue(&p->full, NULL);
+	mq_replace_queue(&p->line, NULL);
+	kfree(p);
+}
