@@ -187,6 +187,13 @@ LMQ_EXPORT int devmq_batch_add_msg(struct devmq_batch *batch,
 	return 0;
 }
 
+/* Zero the padding from @p to @end, less than 8 bytes and often none. */
+static void lmq_zero(unsigned char *p, const unsigned char *end)
+{
+	while (p != end)
+		*p++ = 0;
+}
+
 /*
  * In the metadata of the last record, replace the @old bytes at @pos by @size bytes,
  * and move what follows. *@gap gets the address of the new bytes, which the caller
@@ -212,13 +219,14 @@ static int lmq_batch_splice(struct devmq_batch *b, size_t pos, size_t old,
 	/* Move first what would be overwritten. */
 	if (to > from)
 		memmove(p + to, p + from, payload);
-	memmove(p + pos + size, p + pos + old, rest);
+	if (rest)
+		memmove(p + pos + size, p + pos + old, rest);
 	if (to < from)
 		memmove(p + to, p + from, payload);
-	memset(p + pos + size + rest, 0, to - pos - size - rest);
+	lmq_zero(p + pos + size + rest, p + to);
 	r->size = to + payload;
 	b->end = b->last + DEVMQ_RECORD_STEP(r->size);
-	memset(p + r->size, 0, b->end - b->last - r->size);
+	lmq_zero(p + r->size, p + (b->end - b->last));
 	*gap = p + pos;
 	return 0;
 }

@@ -39,6 +39,11 @@ static int lmq_fail_errno(int err, char *reason, size_t size,
 	return lmq_fail(err, reason, size, "%s: %s", what, strerror(-err));
 }
 
+int lmq_control_fail(int err, char *reason, size_t size, const char *why)
+{
+	return lmq_fail(err, reason, size, "%s", why);
+}
+
 int lmq_control_name(const char *name, const char *whose, char *reason,
 		     size_t size)
 {

@@ -12,6 +12,9 @@
 int lmq_control_name(const char *name, const char *whose, char *reason,
 		     size_t size);
 
+/* Store a reason, if the caller wants it. Returns the error. */
+int lmq_control_fail(int err, char *reason, size_t size, const char *why);
+
 /*
  * ioctl(2) on the control node: 0 or a negative errno. The reason is stored, and is
  * empty on success.

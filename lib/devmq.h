@@ -208,7 +208,8 @@ int devmq_check_name(const char *name);
  * -EAGAIN (it would sleep, and the queue was opened with DEVMQ_OPEN_NONBLOCK),
  * -ENOSPC (the queue is full, and its overflow option does not wait), -EDQUOT (the
  * same, if memory is used up), -EMSGSIZE (too large for this queue), -EINTR, -ENODEV,
- * -EBADF (not open for writing), -ENOMEM or -EIO (the queue's journal has failed).
+ * -EBADF (not open for writing), -ENOMEM, -EIO (the queue's journal has failed) or
+ * -ENOENT (it is a topic with on_unrouted=refuse, and nobody takes the message).
  * With DEVMQ_OPEN_SYNC, @id is written after -EIO and -EINTR if the message is in
  * the queue, unconfirmed; otherwise it is left alone on failure.
  */
@@ -494,6 +495,28 @@ int devmq_recv(struct devmq_queue *queue, struct devmq_buffer *buffer,
 	       unsigned int max, int timeout_ms);
 
 /**
+ * devmq_ack_recv() - acknowledge all messages in a buffer, and receive the next ones
+ * @queue: a queue opened for receiving, with DEVMQ_ACK_MANUAL
+ * @buffer: holds what was received last, or nothing; gets the next messages
+ * @max: as for devmq_recv()
+ * @timeout_ms: as for devmq_recv()
+ * @acked: gets how many were acknowledged; or NULL
+ *
+ * For a consumer that works on one batch after the other: mostly one system call,
+ * where devmq_ack_buffer() and devmq_recv() take two. First all messages in the buffer
+ * are acknowledged, which does not wait. Those that this handle does not hold any more,
+ * as their lease has ended, are passed over: @acked is less than
+ * devmq_buffer_count() then. What was acknowledged stays so if nothing can be received
+ * after that: @acked is set whatever is returned, and the buffer is empty then. A
+ * handle that was opened with DEVMQ_OPEN_SYNC waits for the journal in between; if that
+ * fails nothing is received, and the buffer stays as it was.
+ *
+ * Return: as devmq_recv(); -EIO from the journal.
+ */
+int devmq_ack_recv(struct devmq_queue *queue, struct devmq_buffer *buffer,
+		   unsigned int max, int timeout_ms, uint64_t *acked);
+
+/**
  * devmq_enable_wake() - let devmq_wake() end devmq_recv() of this handle
  * @queue: open for reading
  *
@@ -700,6 +723,19 @@ const char *devmq_msg_origin(const struct devmq_msg *msg, size_t *size);
 
 /** devmq_msg_origin_id() - its id there, or zero */
 uint64_t devmq_msg_origin_id(const struct devmq_msg *msg);
+
+/**
+ * devmq_msg_topic() - name of the topic that a message was sent to
+ * @msg: a message, shown by devmq_peek() or received
+ * @size: where its size goes, or NULL
+ *
+ * Return: its first byte (no NUL behind it), or NULL and a size of zero if it
+ * was sent to a queue.
+ */
+const char *devmq_msg_topic(const struct devmq_msg *msg, size_t *size);
+
+/** devmq_msg_topic_id() - its id there, or zero */
+uint64_t devmq_msg_topic_id(const struct devmq_msg *msg);
 
 /**
  * struct devmq_header_view - one header inside a message
@@ -1363,9 +1399,9 @@ int devmq_check_node(const char *name);
 
 /**
  * devmq_option_table() - which options this kernel module has
- * @table: where the text goes: one line an option with name, type, default,
- *	bounds, "live" or "fixed", and a description. The caller frees it with
- *	free(3)
+ * @table: where the text goes: one line an option with name, kind, default,
+ *	bounds, "live" or "fixed", what it is for ("queue", "topic" or "both"), and a
+ *	description. The caller frees it with free(3)
  *
  * Return: 0, -ENOENT (the module is not loaded), -ENOTTY (/dev/mq/control is not
  * the module's), -EACCES or -ENOMEM.
@@ -1408,6 +1444,151 @@ int devmq_set_option(const char *name, const char *option, const char *value);
  * Return: how many there are, -ENOENT (the module is not loaded), -ENOMEM.
  */
 int devmq_list(char ***names);
+
+/* ------------------------------------------------------------------ */
+/* Topics: what is sent to one goes to the queues that are bound to it */
+
+/*
+ * A filter is an array of terms that ends with NULL: "key=PATTERN" and
+ * "header.NAME=VALUE", as struct devmq_bind describes them. A binding takes what all
+ * terms take. An array without terms, or NULL in its place, takes everything. For a
+ * new binding, a term "start=earliest", "start=id:N" or "start=time:T" says with what
+ * of the messages that the topic retains it begins.
+ *
+ * A topic is created by devmq_create() with the option type=topic, opened by
+ * devmq_open() and sent to as a queue is. See devmq-topics(7).
+ */
+
+/**
+ * devmq_bind() - bind a queue to a topic, by the control node
+ * @topic: the topic's name
+ * @queue: name of the queue, or of the topic, that it is to feed
+ * @filter: what the binding takes. No blanks can be in a term here; with
+ *	devmq_bind_queue() they can
+ * @reason: as for devmq_create()
+ * @reason_size: bytes there
+ *
+ * Return: 0, -EEXIST (there is such a binding), -ENOENT (no such topic or queue, or
+ * the module is not loaded), -ELOOP (messages would go round in a circle, or pass too
+ * many topics one behind the other), -E2BIG (the filter is too large or costs too much,
+ * or a message would pass too many topics), -ENOSPC (the topic has DEVMQ_BINDINGS_MAX
+ * bindings), -EXDEV (the topic is in a journal, and the other is neither there nor a queue
+ * in memory), -EIO (it is done, but the journal has failed), -EBUSY (it is bound already, and would
+ * get messages twice with start=), -EINVAL (the filter, a name; it is no topic; or the queue would refuse what the topic takes), -EDQUOT or -ENOMEM; or as
+ * devmq_create(), of the control node and the names.
+ */
+int devmq_bind(const char *topic, const char *queue,
+	       const char *const *filter, char *reason, size_t reason_size);
+
+/**
+ * devmq_unbind() - take bindings away, by the control node
+ * @topic: the topic's name
+ * @queue: the queue's name
+ * @filter: the binding that has exactly these terms, in any order; without terms:
+ *	all bindings between the two
+ * @reason: as for devmq_create()
+ * @reason_size: bytes there
+ *
+ * What the queue has got stays there.
+ *
+ * Return: 0, -ENOENT (no such binding, topic or queue), or as devmq_bind().
+ */
+int devmq_unbind(const char *topic, const char *queue,
+		 const char *const *filter, char *reason, size_t reason_size);
+
+/**
+ * devmq_bind_queue() - bind a queue to a topic, by the owner of both
+ * @topic: open for writing
+ * @queue: the queue, or the other topic, open in any way
+ * @filter: what the binding takes
+ * @id: where the number of the binding goes, or NULL
+ *
+ * Needs no permission for the control node.
+ *
+ * Return: 0, -EPERM (the caller does not own both nodes), -EBADF, -ENODEV (one of the
+ * two was removed), -ENOTTY (the module knows no topics), or as devmq_bind().
+ */
+int devmq_bind_queue(struct devmq_queue *topic,
+		     const struct devmq_queue *queue,
+		     const char *const *filter, uint64_t *id);
+
+/**
+ * devmq_unbind_queue() - take bindings away, by the owner of both
+ * @topic: open for writing
+ * @queue: the queue, or the other topic, open in any way
+ * @filter: as for devmq_unbind()
+ * @gone: where the number of bindings that are gone goes, or NULL
+ *
+ * Return: 0, -ENOENT (there is no such binding), or as devmq_bind_queue().
+ */
+int devmq_unbind_queue(struct devmq_queue *topic,
+		       const struct devmq_queue *queue,
+		       const char *const *filter, uint64_t *gone);
+
+/** struct devmq_bindings_list - the bindings of a topic, as they were listed */
+struct devmq_bindings_list;
+
+/**
+ * struct devmq_binding_view - a binding in a list
+ * @id: number of the binding in its topic
+ * @taken: messages that it took
+ * @missed: zero
+ * @queue: name of the queue or topic that it feeds
+ * @filter: its terms, and NULL behind the last
+ *
+ * Later versions may have more members.
+ */
+struct devmq_binding_view {
+	uint64_t		id;
+	uint64_t		taken;
+	uint64_t		missed;
+	const char		*queue;
+	const char *const	*filter;
+};
+
+/**
+ * devmq_bindings() - list the bindings of a topic
+ * @topic: open in any way
+ * @list: where the list goes; the caller frees it with devmq_bindings_free()
+ *
+ * They come in the order in which they were made. Of those that come or go
+ * meanwhile some may be in the list.
+ *
+ * Return: how many there are, -EINVAL (it is a queue), -ENOTTY (the module knows no
+ * topics), -ENODEV, -ENOMEM or -EBADMSG.
+ */
+int devmq_bindings(struct devmq_queue *topic,
+		   struct devmq_bindings_list **list);
+
+/**
+ * devmq_bindings_next() - the next binding of a list
+ * @list: the list
+ * @binding: where the address of the binding goes, which is valid until the next call
+ *
+ * Return: false at the end of the list.
+ */
+bool devmq_bindings_next(struct devmq_bindings_list *list,
+			 const struct devmq_binding_view **binding);
+
+/**
+ * devmq_bindings_rewind() - go to the beginning of a list
+ * @list: the list
+ */
+void devmq_bindings_rewind(struct devmq_bindings_list *list);
+
+/**
+ * devmq_bindings_free() - free a list
+ * @list: the list, or NULL
+ */
+void devmq_bindings_free(struct devmq_bindings_list *list);
+
+/**
+ * devmq_is_topic() - is this a topic?
+ * @queue: a queue or a topic, open in any way
+ *
+ * Return: 1 if it is a topic, 0 if it is a queue, -ENODEV.
+ */
+int devmq_is_topic(const struct devmq_queue *queue);
 
 /* ------------------------------------------------------------------ */
 /* Journals: need permission for /dev/mq/control, as above            */

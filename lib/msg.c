@@ -168,6 +168,22 @@ LMQ_EXPORT uint64_t devmq_msg_origin_id(const struct devmq_msg *msg)
 	return lmq_extra(devmq_msg_record(msg)).origin_id;
 }
 
+LMQ_EXPORT const char *devmq_msg_topic(const struct devmq_msg *msg,
+				       size_t *size)
+{
+	const struct devmq_record *r = devmq_msg_record(msg);
+	struct devmq_extra extra = lmq_extra(r);
+
+	return lmq_extra_part(r, extra.topic_size,
+			      (size_t)extra.origin_size + extra.note_size,
+			      size);
+}
+
+LMQ_EXPORT uint64_t devmq_msg_topic_id(const struct devmq_msg *msg)
+{
+	return lmq_extra(devmq_msg_record(msg)).topic_id;
+}
+
 LMQ_EXPORT uint64_t devmq_msg_due_ns(const struct devmq_msg *msg)
 {
 	return lmq_extra(devmq_msg_record(msg)).due_ns;

@@ -3,7 +3,7 @@
 #include "record.h"
 
 /* Bytes of the members that every version of struct devmq_extra has. */
-#define LMQ_EXTRA_FIRST	(offsetof(struct devmq_extra, reserved) + 2)
+#define LMQ_EXTRA_FIRST	(offsetof(struct devmq_extra, topic_id))
 
 bool lmq_header_get(const char **p, size_t space,
 		    struct devmq_header_view *view)
@@ -25,9 +25,9 @@ bool lmq_header_get(const char **p, size_t space,
 }
 
 /*
- * Later kernels may have more members, so the origin and the note, which stand
- * behind the members, are found from the end of the block. Their sizes are members
- * of the first version; a block that is shorter has neither.
+ * Later kernels may have more members, so the topic, the origin and the note, which
+ * stand behind the members, are found from the end of the block. Their sizes are members
+ * of the first version; a block that is shorter has none of them.
  */
 struct devmq_extra lmq_extra(const struct devmq_record *r)
 {
@@ -36,18 +36,20 @@ struct devmq_extra lmq_extra(const struct devmq_record *r)
 
 	if (members >= LMQ_EXTRA_FIRST) {
 		memcpy(&extra, r + 1, LMQ_EXTRA_FIRST);
-		members -= (size_t)extra.origin_size + extra.note_size;
+		members -= (size_t)extra.topic_size + extra.origin_size +
+			   extra.note_size;
 	}
 	memcpy(&extra, r + 1, members < sizeof(extra) ?
 	       members : sizeof(extra));
 	if (r->extra_size < LMQ_EXTRA_FIRST) {
+		extra.topic_size = 0;
 		extra.origin_size = 0;
 		extra.note_size = 0;
 	}
 	return extra;
 }
 
-/* Do the origin and the note fit behind the members of the first version? */
+/* Do the topic, the origin and the note fit behind the members of the first version? */
 static bool lmq_extra_ok(const struct devmq_record *r)
 {
 	struct devmq_extra extra;
@@ -55,7 +57,7 @@ static bool lmq_extra_ok(const struct devmq_record *r)
 	if (r->extra_size < LMQ_EXTRA_FIRST)
 		return true;
 	memcpy(&extra, r + 1, LMQ_EXTRA_FIRST);
-	return (size_t)extra.origin_size + extra.note_size <=
+	return (size_t)extra.topic_size + extra.origin_size + extra.note_size <=
 	       r->extra_size - LMQ_EXTRA_FIRST;
 }
 

@@ -1,27 +1,28 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Sending: one message, and batches in as many calls as that takes. */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "batch.h"
 #include "queue.h"
 
-/* Messages up to this size are built on the stack. */
-#define LMQ_SMALL	1024
+/* Larger messages cannot be: neither a record's size nor its step may overflow. */
+#define LMQ_PAYLOAD_MAX	(UINT32_MAX - sizeof(struct devmq_record) - 7)
 
 /*
  * After -EIO and -EINTR, records may be in the queue that its journal has not
  * confirmed: then the result counts them. After other errors it counts none.
  */
-static int lmq_send_records(struct devmq_queue *queue, const void *records,
-			    size_t size, struct devmq_send *result)
+static int lmq_send_bytes(struct devmq_queue *queue, const void *from,
+			  size_t size, unsigned int flags,
+			  struct devmq_send *result)
 {
 	int err;
 
 	memset(result, 0, sizeof(*result));
 	result->size = sizeof(*result);
-	result->records = (uintptr_t)records;
+	result->flags = flags;
+	result->records = (uintptr_t)from;
 	result->records_size = size;
 	err = lmq_ioctl(queue, DEVMQ_IOC_SEND, result);
 	if (err && err != -EIO && err != -EINTR)
@@ -32,30 +33,12 @@ static int lmq_send_records(struct devmq_queue *queue, const void *records,
 LMQ_EXPORT int devmq_send(struct devmq_queue *queue, const void *payload,
 			  size_t size, uint64_t *id)
 {
-	union {
-		struct devmq_record record;
-		unsigned char bytes[LMQ_SMALL];
-	} small;
-	struct devmq_record *r = &small.record;
 	struct devmq_send result;
-	size_t all;
 	int err;
 
-	if (size > UINT32_MAX - sizeof(*r) - 7)
+	if (size > LMQ_PAYLOAD_MAX)
 		return -EMSGSIZE;
-	all = sizeof(*r) + size;
-	if (all > sizeof(small)) {
-		r = malloc(all);
-		if (!r)
-			return -ENOMEM;
-	}
-	memset(r, 0, sizeof(*r));
-	r->size = all;
-	if (size)
-		memcpy(r + 1, payload, size);
-	err = lmq_send_records(queue, r, all, &result);
-	if (r != &small.record)
-		free(r);
+	err = lmq_send_bytes(queue, payload, size, DEVMQ_SEND_PAYLOAD, &result);
 	if (id && (!err || result.count))
 		*id = result.first_id;
 	return err;
@@ -69,8 +52,8 @@ LMQ_EXPORT int devmq_send_some(struct devmq_queue *queue,
 	int err = 0;
 
 	if (batch->count)
-		err = lmq_send_records(queue, batch->data + batch->start,
-				       devmq_batch_bytes(batch), &result);
+		err = lmq_send_bytes(queue, batch->data + batch->start,
+				     devmq_batch_bytes(batch), 0, &result);
 	/* The kernel takes at least one message, or returns an error. */
 	if ((!err && batch->count && !result.count) ||
 	    result.count > batch->count) {

@@ -181,18 +181,21 @@ TEST_F(queue, options_are_read_and_set)
 
 TEST_F(queue, the_option_table_is_there)
 {
-	char *table = NULL, *line, *rest, word[64], value[64];
+	char *table = NULL, *line, *rest, word[64], type[64], value[64];
 	int lines = 0;
 
 	ASSERT_EQ(0, devmq_option_table(&table));
 	for (line = strtok_r(table, "\n", &rest); line;
 	     line = strtok_r(NULL, "\n", &rest)) {
-		ASSERT_EQ(1, sscanf(line, "%63s", word));
+		ASSERT_EQ(2, sscanf(line, "%63s %*s %*s %*s %*s %63s", word,
+				    type));
+		lines++;
+		if (!strcmp(type, "topic"))
+			continue;
 		EXPECT_LT(0, devmq_get_option(self->name, word, value,
 					      sizeof(value))) {
 			TH_LOG("%s", word);
 		}
-		lines++;
 	}
 	EXPECT_LT(10, lines);
 	free(table);

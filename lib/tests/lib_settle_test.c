@@ -40,6 +40,49 @@ TEST_F(queue, ack_and_release_settle)
 	EXPECT_EQ(3, devmq_msg_id(self->msg));
 }
 
+TEST_F(queue, one_call_acknowledges_and_receives_the_next)
+{
+	uint64_t acked = 99;
+	int i;
+
+	ASSERT_EQ(0, send_numbers(self->out, 9));
+	ASSERT_EQ(0, devmq_set_ack(self->in, DEVMQ_ACK_MANUAL, 0));
+	for (i = 1; i <= 5; i++) {
+		ASSERT_EQ(1, devmq_ack_recv(self->in, self->buffer, 1, 0, &acked));
+		EXPECT_EQ(i == 1 ? 0 : 1, acked);
+		ASSERT_EQ(1, devmq_buffer_next(self->buffer, &self->msg));
+		EXPECT_EQ(i, devmq_msg_id(self->msg));
+		EXPECT_EQ(i - 1, COUNTER(self->in, acked));
+		EXPECT_EQ(1, COUNTER(self->in, in_flight));
+	}
+	ASSERT_EQ(4, devmq_ack_recv(self->in, self->buffer, 0, 0, NULL));
+	/* Two that are settled already leave two, which are no range. */
+	EXPECT_EQ(0, devmq_ack(self->in, 7));
+	EXPECT_EQ(0, devmq_ack(self->in, 9));
+	EXPECT_EQ(-EAGAIN, devmq_ack_recv(self->in, self->buffer, 0, 0, &acked));
+	EXPECT_EQ(2, acked);
+	EXPECT_EQ(0, devmq_buffer_count(self->buffer));
+	EXPECT_EQ(9, COUNTER(self->in, acked));
+	EXPECT_EQ(0, COUNTER(self->in, in_flight));
+}
+
+TEST_F(queue, handle_that_can_be_woken_acknowledges_and_receives)
+{
+	uint64_t acked = 99;
+
+	ASSERT_EQ(0, send_numbers(self->out, 2));
+	ASSERT_EQ(0, devmq_set_ack(self->in, DEVMQ_ACK_MANUAL, 0));
+	ASSERT_EQ(0, devmq_enable_wake(self->in));
+	ASSERT_EQ(1, devmq_ack_recv(self->in, self->buffer, 1, 0, &acked));
+	EXPECT_EQ(0, acked);
+	ASSERT_EQ(0, devmq_wake(self->in));
+	EXPECT_EQ(-ECANCELED, devmq_ack_recv(self->in, self->buffer, 1, -1,
+					     &acked));
+	EXPECT_EQ(1, acked);
+	ASSERT_EQ(1, devmq_ack_recv(self->in, self->buffer, 1, -1, &acked));
+	EXPECT_EQ(0, acked);
+}
+
 TEST_F(queue, closing_gives_back_and_counts_a_failure)
 {
 	struct devmq_queue *q;

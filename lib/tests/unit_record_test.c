@@ -580,16 +580,17 @@ TEST_F(batch, the_extra_block_may_be_of_any_size)
 	}
 }
 
-/* The block has the sizes of origin and note, but ends too early. */
-TEST_F(batch, a_block_that_is_cut_short_has_no_origin_and_no_note)
+/* The block has the sizes of topic, origin and note, but ends too early. */
+TEST_F(batch, a_block_that_is_cut_short_has_no_names_and_no_note)
 {
 	struct {
 		struct devmq_record r;
 		struct devmq_extra x;
-	} m = { .x = { .origin_size = 0xffff, .note_size = 0xffff } };
+	} m = { .x = { .origin_size = 0xffff, .note_size = 0xffff,
+		       .topic_size = 0xffff, .topic_id = 5 } };
 	size_t size, n;
 
-	for (size = 0; size < sizeof(m.x); size++) {
+	for (size = 0; size < offsetof(struct devmq_extra, topic_id); size++) {
 		m.r.extra_size = size;
 		m.r.size = DEVMQ_RECORD_PAYLOAD(&m.r);
 		self->buffer = load(&m, m.r.size, 1);
@@ -598,9 +599,37 @@ TEST_F(batch, a_block_that_is_cut_short_has_no_origin_and_no_note)
 		EXPECT_EQ(0, n);
 		EXPECT_EQ(NULL, devmq_msg_note(self->msg, &n));
 		EXPECT_EQ(0, n);
+		EXPECT_EQ(NULL, devmq_msg_topic(self->msg, &n));
+		EXPECT_EQ(0, n);
+		EXPECT_EQ(0, devmq_msg_topic_id(self->msg));
 		devmq_buffer_free(self->buffer);
 		self->buffer = NULL;
 	}
+}
+
+/* A module without topics gives a shorter block, and zero in place of the size. */
+TEST_F(batch, a_block_of_an_older_module_has_no_topic)
+{
+	struct {
+		struct devmq_record r;
+		char extra[sizeof(struct devmq_extra)];
+	} m = { .r = { .state = DEVMQ_STATE_DEAD } };
+	struct devmq_extra x = { .origin_id = 13, .origin_size = 6 };
+	size_t old = offsetof(struct devmq_extra, topic_id), size;
+	const void *p;
+
+	memcpy(m.extra, &x, old);
+	memcpy(m.extra + old, "orders", 6);
+	m.r.extra_size = old + 6;
+	m.r.size = DEVMQ_RECORD_PAYLOAD(&m.r);
+	self->buffer = load(&m, m.r.size, 1);
+	ASSERT_EQ(1, devmq_buffer_next(self->buffer, &self->msg));
+	p = devmq_msg_origin(self->msg, &size);
+	EXPECT_TRUE(is(p, size, "orders"));
+	EXPECT_EQ(13, devmq_msg_origin_id(self->msg));
+	EXPECT_EQ(NULL, devmq_msg_topic(self->msg, &size));
+	EXPECT_EQ(0, size);
+	EXPECT_EQ(0, devmq_msg_topic_id(self->msg));
 }
 
 struct dead_record {
@@ -616,12 +645,13 @@ static struct dead_record dead_record(size_t growth)
 		.r = { .id = 7, .attempt = 3, .key_size = 3,
 		       .state = DEVMQ_STATE_DEAD },
 		.x = { .due_ns = 11, .expires_ns = 12, .origin_id = 13,
-		       .reason = 300, .origin_size = 6, .note_size = 4 },
+		       .reason = 300, .origin_size = 6, .note_size = 4,
+		       .topic_size = 5, .topic_id = 14 },
 	};
 
 	memset(m.more, 0xff, growth);
-	memcpy(m.more + growth, "ordersnotekeypay", 16);
-	m.r.extra_size = sizeof(m.x) + growth + 10;
+	memcpy(m.more + growth, "salesordersnotekeypay", 21);
+	m.r.extra_size = sizeof(m.x) + growth + 15;
 	m.r.size = DEVMQ_RECORD_PAYLOAD(&m.r) + 3;
 	return m;
 }
@@ -636,6 +666,9 @@ TEST_F(batch, what_is_said_of_the_dead_is_found_behind_any_block)
 		m = dead_record(growth);
 		self->buffer = load(&m, m.r.size, 1);
 		ASSERT_EQ(1, devmq_buffer_next(self->buffer, &self->msg));
+		p = devmq_msg_topic(self->msg, &size);
+		EXPECT_TRUE(is(p, size, "sales"));
+		EXPECT_EQ(14, devmq_msg_topic_id(self->msg));
 		p = devmq_msg_origin(self->msg, &size);
 		EXPECT_TRUE(is(p, size, "orders"));
 		p = devmq_msg_note(self->msg, &size);
@@ -655,6 +688,9 @@ TEST_F(batch, what_is_said_of_the_dead_is_found_behind_any_block)
 	ASSERT_EQ(1, devmq_buffer_next(self->buffer, &self->msg));
 	EXPECT_EQ(NULL, devmq_msg_origin(self->msg, &size));
 	EXPECT_EQ(0, size);
+	EXPECT_EQ(NULL, devmq_msg_topic(self->msg, &size));
+	EXPECT_EQ(0, size);
+	EXPECT_EQ(0, devmq_msg_topic_id(self->msg));
 	EXPECT_EQ(NULL, devmq_msg_note(self->msg, NULL));
 	EXPECT_EQ(0, devmq_msg_reason(self->msg));
 	EXPECT_EQ(0, devmq_msg_origin_id(self->msg));
@@ -667,11 +703,15 @@ TEST_F(batch, names_and_notes_that_reach_into_the_block_are_refused)
 	struct dead_record m;
 	unsigned int i;
 
-	for (i = 0; i < 3; i++) {
+	for (i = 0; i < 4; i++) {
 		m = dead_record(0);
 		switch (i) {
 		case 0:
-			m.x.origin_size = 7;
+			/* The last member, which older modules do not have, and more. */
+			m.x.origin_size += sizeof(m.x.topic_id) + 1;
+			break;
+		case 3:
+			m.x.topic_size = UINT16_MAX;
 			break;
 		case 1:
 			m.x.note_size = UINT16_MAX;

@@ -129,7 +129,10 @@ static inline uint64_t touch(const struct devmq_msg *msg)
 	p = (const void *)devmq_msg_origin(msg, &size);
 	for (i = 0; i < size; i++)
 		sum += p[i];
-	sum += devmq_msg_origin_id(msg) + devmq_msg_reason(msg) +
+	p = (const void *)devmq_msg_topic(msg, &size);
+	for (i = 0; i < size; i++)
+		sum += p[i];
+	sum += devmq_msg_topic_id(msg) + devmq_msg_origin_id(msg) + devmq_msg_reason(msg) +
 	       devmq_msg_due_ns(msg) + devmq_msg_expires_ns(msg);
 	if (devmq_msg_holder(msg, &pid, &since))
 		sum += pid + since;
