@@ -251,7 +251,7 @@ unsigned int value_states(struct args *args)
 		state = parse_state(word, size);
 		if (!state)
 			bad_value(args, -EINVAL, "a state: ready, in-flight, "
-				  "delayed, deferred or dead");
+				  "delayed, deferred, dead or retained");
 		states |= state;
 		if (!word[size])
 			return states;

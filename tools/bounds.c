@@ -54,7 +54,11 @@ int complain_full(const char *name, const char *what)
 	uint64_t bytes = number_of(name, "max_bytes");
 
 	if (is_paused(name))
-		return complain(name, 0, "%s: the queue is paused", what);
+		return complain(name, 0, "%s: the %s is paused", what,
+				is_topic(name) ? "topic" : "queue");
+	if (is_topic(name))
+		return complain(name, 0, "%s: a queue that takes it is full or "
+				"paused", what);
 	if (messages && stored(name) >= messages)
 		return complain(name, 0, "%s: the queue is full (max_messages "
 				"is %" PRIu64 ")", what, messages);
@@ -69,9 +73,12 @@ int complain_too_large(const char *name, const char *what, uint64_t size)
 
 	if (size > most)
 		return complain(name, 0, "%s: the message has %" PRIu64
-				" bytes, and the queue takes %" PRIu64
-				" (max_message_size)", what, size, most);
+				" bytes, and the %s takes %" PRIu64
+				" (max_message_size)", what, size,
+				is_topic(name) ? "topic" : "queue", most);
 	return complain(name, 0, "%s: with its key and headers the message is "
-			"larger than all that the queue stores (max_bytes is %"
-			PRIu64 ")", what, number_of(name, "max_bytes"));
+			"larger than all that the %s %s (max_bytes is %" PRIu64 ")",
+			what, is_topic(name) ? "topic" : "queue",
+			is_topic(name) ? "takes" : "stores",
+			number_of(name, "max_bytes"));
 }

@@ -182,6 +182,11 @@ static void set_metadata(const struct devmq_msg *msg)
 		set_bytes("DEVMQ_ORIGIN", bytes, size);
 		set_number("DEVMQ_ORIGIN_ID", devmq_msg_origin_id(msg));
 	}
+	bytes = devmq_msg_topic(msg, &size);
+	if (bytes) {
+		set_bytes("DEVMQ_TOPIC", bytes, size);
+		set_number("DEVMQ_TOPIC_ID", devmq_msg_topic_id(msg));
+	}
 	while (devmq_msg_next_header(msg, &cursor, &header))
 		set_header(&header);
 }
@@ -213,7 +218,7 @@ static void set_environment(const char *queue, struct devmq_buffer *buffer,
 	static const char *const names[] = {
 		"DEVMQ_ID", "DEVMQ_ATTEMPT", "DEVMQ_FAILURES", "DEVMQ_UID",
 		"DEVMQ_KEY", "DEVMQ_REASON", "DEVMQ_NOTE", "DEVMQ_ORIGIN",
-		"DEVMQ_ORIGIN_ID", "DEVMQ_IDS", "DEVMQ_COUNT",
+		"DEVMQ_ORIGIN_ID", "DEVMQ_TOPIC", "DEVMQ_TOPIC_ID", "DEVMQ_IDS", "DEVMQ_COUNT",
 	};
 	const struct devmq_msg *msg;
 	size_t i;

@@ -7,9 +7,11 @@
 
 #include "args.h"
 #include "assignment.h"
+#include "binding.h"
 #include "complain.h"
 #include "conf.h"
 #include "facts.h"
+#include "filter.h"
 #include "journal_report.h"
 #include "journal_use.h"
 #include "options.h"
@@ -188,6 +190,139 @@ static int apply_queue(const struct creation *want, bool dry)
 	return apply_options(want, dry);
 }
 
+/* -- bindings ------------------------------------------------------------------ */
+
+/* The bindings of a topic, those that the lines want, and those that are. */
+struct bound {
+	const struct conf		*conf;
+	const char			*topic;
+	struct devmq_bindings_list	*list;		/* NULL: there are none */
+};
+
+static bool is_bound(const struct bound *b, const struct conf_binding *line)
+{
+	const struct devmq_binding_view *v;
+
+	if (!b->list)
+		return false;
+	devmq_bindings_rewind(b->list);
+	while (devmq_bindings_next(b->list, &v)) {
+		if (!strcmp(v->queue, line->queue) &&
+		    filter_same(v->filter, line->filter))
+			return true;
+	}
+	return false;
+}
+
+static int apply_binding(const struct bound *b, const struct conf_binding *line,
+			 bool dry)
+{
+	const struct wanted want = {
+		.topic = line->topic, .queue = line->queue, .filter = line->filter,
+	};
+	char why[BINDING_REASON_MAX] = "";
+	const char *const *word;
+	int err;
+
+	if (is_bound(b, line))
+		return STATUS_DONE;
+	err = dry ? 0 : binding_make(&want, false, why);
+	if (err)
+		return binding_complain(&want, false, err, why);
+	printf("bind %s %s", line->topic, line->queue);
+	for (word = line->filter; *word; word++)
+		printf(" %s", *word);
+	putchar('\n');
+	return STATUS_DONE;
+}
+
+/*
+ * Whether lines bind these two, and none of them by this filter: then the binding differs
+ * from what the lines say. Others are none of their business.
+ */
+static bool is_other(const struct bound *b, const struct devmq_binding_view *v)
+{
+	bool same_two = false;
+	int i;
+
+	for (i = 0; i < b->conf->binding_count; i++) {
+		const struct conf_binding *line = &b->conf->bindings[i];
+
+		if (strcmp(line->topic, b->topic) != 0 ||
+		    strcmp(line->queue, v->queue) != 0)
+			continue;
+		if (filter_same(line->filter, v->filter))
+			return false;
+		same_two = true;
+	}
+	return same_two;
+}
+
+static int complain_other(const struct bound *b)
+{
+	const struct devmq_binding_view *v;
+	int status = STATUS_DONE;
+	char *filter;
+
+	if (!b->list)
+		return status;
+	devmq_bindings_rewind(b->list);
+	while (devmq_bindings_next(b->list, &v)) {
+		if (!is_other(b, v))
+			continue;
+		filter = filter_text(v->filter);
+		complain(b->topic, 0, "%s is bound %s%s as well, which no line says",
+			 v->queue, filter && *filter ? "by " : "without a filter",
+			 filter ? filter : "");
+		free(filter);
+		status = STATUS_EXISTS;
+	}
+	return status;
+}
+
+/* Make the bindings of a topic as the lines say. */
+static int apply_topic(const struct conf *conf, const char *topic, bool dry)
+{
+	struct bound b = { .conf = conf, .topic = topic };
+	int i, bad, status = STATUS_DONE;
+	int n = binding_list(topic, &b.list);
+
+	if (n == -ENOTDIR)
+		return complain(topic, 0, "cannot bind: it is a queue, not a topic");
+	if (n < 0 && (n != -ENOENT || !creation_loaded()))
+		return complain_open(topic, n);
+	for (i = 0; i < conf->binding_count; i++) {
+		const struct conf_binding *line = &conf->bindings[i];
+
+		if (strcmp(line->topic, topic) != 0)
+			continue;
+		bad = apply_binding(&b, line, dry);
+		status = status ? status : bad;
+	}
+	bad = complain_other(&b);
+	devmq_bindings_free(b.list);
+	return status ? status : bad;
+}
+
+static int apply_bindings(const struct conf *conf, bool dry)
+{
+	int i, j, bad, status = STATUS_DONE;
+
+	for (i = 0; i < conf->binding_count; i++) {
+		for (j = 0; strcmp(conf->bindings[j].topic,
+				   conf->bindings[i].topic) != 0; j++)
+			;
+		/* Once for each topic. */
+		if (j < i)
+			continue;
+		bad = apply_topic(conf, conf->bindings[i].topic, dry);
+		status = status ? status : bad;
+	}
+	return status;
+}
+
+/* ------------------------------------------------------------------------------ */
+
 static int apply(const struct conf *conf, bool dry)
 {
 	int i, bad, status = STATUS_DONE;
@@ -198,7 +333,8 @@ static int apply(const struct conf *conf, bool dry)
 		bad = apply_queue(&conf->queues[i].want, dry);
 		status = status ? status : bad;
 	}
-	return status;
+	bad = apply_bindings(conf, dry);
+	return status ? status : bad;
 }
 
 static int run_apply(struct args *args)
@@ -230,21 +366,23 @@ const struct command cmd_apply = {
 	.name = "apply",
 	.run = run_apply,
 	.synopsis = "[-n] [FILE]...",
-	.summary = "Attach journals and create queues as files say",
+	.summary = "Attach journals, create and bind queues as files say",
 	.text =
 "The files, /etc/devmq.d/*.conf unless others are given, have lines \"journal NAME\n"
-"FILE\" and \"create NAME [option=value]...\", see devmq.d(5). First the journals\n"
-"that are not attached are. Then, in the order of the lines, queues that are\n"
-"missing are created, and of those that exist the options given are changed\n"
-"where they differ. Options that are not given, and queues that are in no file,\n"
-"are left alone. What is done is printed, a line each; so if all is as it should\n"
-"be, nothing is done and nothing printed.\n"
+"FILE\", \"create NAME [option=value]...\" and \"bind TOPIC QUEUE [filter]...\", see\n"
+"devmq.d(5). First the journals that are not attached are. Then, in the order of\n"
+"the lines, queues and topics that are missing are created, and of those that\n"
+"exist the options given are changed where they differ. At last bindings that\n"
+"are missing are made. Options that are not given, and queues that are in no\n"
+"file, are left alone. What is done is printed, a line each; so if all is as it\n"
+"should be, nothing is done and nothing printed.\n"
 "\n"
 "If a line is not understood, nothing is done, and the exit status is 2, or 5 for\n"
 "an option. If something fails, the rest is done nevertheless, and the exit\n"
 "status is that of the first failure: 4 if an option differs that is fixed when a\n"
-"queue is created, or another journal has the name; 5 if an option cannot have\n"
-"the value; 7 if a journal is damaged.\n"
+"queue is created, another journal has the name, or a queue in a line \"bind\" has\n"
+"another binding to the same topic; 5 if an option cannot have the value; 7 if a\n"
+"journal is damaged.\n"
 "\n"
 "With --dry-run, what is in a journal that is not attached yet counts as missing.",
 	.opts = apply_opts,

@@ -16,6 +16,7 @@
 #include "complain.h"
 #include "format.h"
 #include "input.h"
+#include "look.h"
 #include "message.h"
 #include "output.h"
 
@@ -117,7 +118,7 @@ static int call(const struct call *c, const char *text)
 	err = devmq_open(&queue, c->name, DEVMQ_OPEN_WRITE);
 	if (err)
 		return complain_open(c->name, err);
-	err = devmq_open(&replies, c->replies, DEVMQ_OPEN_READ);
+	err = open_queue(&replies, c->replies, DEVMQ_OPEN_READ);
 	if (err) {
 		status = complain_open(c->replies, err);
 	} else {

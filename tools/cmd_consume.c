@@ -21,6 +21,7 @@
 #include "consume.h"
 #include "format.h"
 #include "lease.h"
+#include "look.h"
 #include "outcome.h"
 #include "reap.h"
 #include "sync.h"
@@ -310,7 +311,7 @@ static int consume_from(struct consume *c)
 {
 	int err;
 
-	err = devmq_open(&c->queue, c->name,
+	err = open_queue(&c->queue, c->name,
 			 DEVMQ_OPEN_READ | DEVMQ_OPEN_NONBLOCK);
 	if (err)
 		return complain_open(c->name, err);

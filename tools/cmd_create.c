@@ -134,8 +134,11 @@ const struct command cmd_create = {
 	.name = "create",
 	.run = run_create,
 	.synopsis = "[OPTION]... NAME [option=value]...",
-	.summary = "Create a queue",
+	.summary = "Create a queue or a topic",
 	.text =
+"With type=topic it is a topic: what is sent to it goes to the queues that are\n"
+"bound to it, see \"mqctl help bind\".\n"
+"\n"
 "\"mqctl options\" shows all options with their bounds and defaults. Sizes\n"
 "(max_bytes, max_message_size) may end in K, M or G, durations (options that\n"
 "end in _ms) in ms, s, m, h or d, with a fraction if need be; a duration\n"
@@ -199,12 +202,13 @@ const struct command cmd_rm = {
 	.name = "rm",
 	.run = run_rm,
 	.synopsis = "[-f] NAME...",
-	.summary = "Remove queues",
+	.summary = "Remove queues and topics",
 	.text =
 "A queue that still stores messages is removed with -f only. Programs that have\n"
 "it open get an error from then on. With -f it is no error if there is no such\n"
 "queue. If one of several cannot be removed, the others are removed\n"
-"nevertheless, and the exit status is 1.",
+"nevertheless, and the exit status is 1. The bindings of what is removed go with\n"
+"it.",
 	.opts = rm_opts,
 	.operands = { COMPLETES_QUEUE },
 	.min = 1,

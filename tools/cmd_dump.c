@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Writing down the journals and queues that there are, as apply reads them: dump. */
+/* Writing down the journals, queues and topics that there are, as apply reads them: dump. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,14 +7,17 @@
 
 #include "args.h"
 #include "assignment.h"
+#include "binding.h"
 #include "columns.h"
 #include "complain.h"
 #include "conf.h"
 #include "facts.h"
+#include "filter.h"
 #include "journal_names.h"
 #include "journal_report.h"
 #include "journal_use.h"
 #include "options.h"
+#include "output.h"
 
 /* -- journals ------------------------------------------------------------------ */
 
@@ -69,11 +72,12 @@ static int dump_journals(void)
 	return status;
 }
 
-/* -- queues -------------------------------------------------------------------- */
+/* -- queues and topics --------------------------------------------------------- */
 
 struct dump {
 	char		**names;	/* all queues */
 	bool		*done;		/* whether they have been printed */
+	bool		*temporary;	/* or are temporary, and were left out */
 	int		count;
 	char		*options;	/* as option_text() has them */
 	size_t		size;
@@ -108,12 +112,15 @@ static bool is_temporary(const char *name, char why[COLUMN_VALUE_MAX])
 static int print_options(const struct dump *d, const char *name, FILE *out)
 {
 	char value[COLUMN_VALUE_MAX], *text = malloc(d->size), *p = text;
+	bool topic = is_topic(name);
 	struct option_row row;
 	int err = text ? 0 : -ENOMEM;
 
 	if (text)
 		memcpy(text, d->options, d->size);
 	while (!err && option_next(&p, &row)) {
+		if (!option_is_for(&row, topic))
+			continue;
 		err = option_value(name, row.name, value);
 		if (!err && !is_default(&row, value))
 			fprintf(out, " %s=%s", row.name, value);
@@ -146,17 +153,28 @@ static int compare_names(const void *a, const void *b)
 
 static int dump_queue(struct dump *d, int i);
 
-/* A dead-letter queue has to be there before the queues whose dead go to it. */
-static int dump_target(struct dump *d, const char *name)
+/* Find a queue or a topic: its index, or -1. */
+static int find_queue(const struct dump *d, const char *name)
 {
-	char target[COLUMN_VALUE_MAX], *key = target;
-	char **found;
+	char **found = bsearch(&name, d->names, (size_t)d->count,
+			       sizeof(*d->names), compare_names);
 
-	if (option_value(name, "dead_letter", target))
+	return found ? (int)(found - d->names) : -1;
+}
+
+/*
+ * A dead-letter queue has to be there before the queues whose dead go to it, and so has
+ * what takes the messages that no binding of a topic takes.
+ */
+static int dump_target(struct dump *d, const char *name, const char *option)
+{
+	char target[COLUMN_VALUE_MAX];
+	int i;
+
+	if (option_value(name, option, target))
 		return STATUS_DONE;
-	found = bsearch(&key, d->names, (size_t)d->count, sizeof(*d->names),
-			compare_names);
-	return found ? dump_queue(d, (int)(found - d->names)) : STATUS_DONE;
+	i = find_queue(d, target);
+	return i >= 0 ? dump_queue(d, i) : STATUS_DONE;
 }
 
 static int dump_queue(struct dump *d, int i)
@@ -168,14 +186,66 @@ static int dump_queue(struct dump *d, int i)
 	if (d->done[i])
 		return STATUS_DONE;
 	d->done[i] = true;
-	status = dump_target(d, name);
-	if (is_temporary(name, why)) {
+	status = dump_target(d, name, "dead_letter");
+	bad = dump_target(d, name, "alternate");
+	status = status ? status : bad;
+	d->temporary[i] = is_temporary(name, why);
+	if (d->temporary[i]) {
 		printf("# %s is temporary: %s\n", name, why);
 		return status;
 	}
 	bad = print_queue(d, name);
 	return status ? status : bad;
 }
+
+/* -- bindings ------------------------------------------------------------------ */
+
+static bool is_dumped(const struct dump *d, const char *name)
+{
+	int i = find_queue(d, name);
+
+	return i >= 0 && !d->temporary[i];
+}
+
+static int print_binding(const struct dump *d, const char *topic,
+			 const struct devmq_binding_view *b)
+{
+	char *filter = filter_text(b->filter);
+
+	if (!filter)
+		return complain(topic, -ENOMEM, "cannot list its bindings");
+	if (!filter_is_plain(b->filter))
+		printf("# A line cannot have this filter, which has blanks in it:\n#");
+	else if (!is_dumped(d, b->queue) || !is_dumped(d, topic))
+		putchar('#');
+	printf("bind %s %s%s", topic, b->queue, *filter ? " " : "");
+	print_bytes(filter, strlen(filter));
+	putchar('\n');
+	free(filter);
+	return STATUS_DONE;
+}
+
+/* Print the bindings of a topic, unless it has been removed meanwhile. */
+static int dump_bindings(const struct dump *d, const char *topic)
+{
+	const struct devmq_binding_view *b;
+	struct devmq_bindings_list *list;
+	int status = STATUS_DONE, err;
+
+	if (!is_topic(topic))
+		return STATUS_DONE;
+	err = binding_list(topic, &list);
+	if (err == -ENOENT || err == -ENODEV)
+		return STATUS_DONE;
+	if (err < 0)
+		return complain(topic, err, "cannot list its bindings");
+	while (!status && devmq_bindings_next(list, &b))
+		status = print_binding(d, topic, b);
+	devmq_bindings_free(list);
+	return status;
+}
+
+/* ------------------------------------------------------------------------------ */
 
 static int dump_queues(void)
 {
@@ -187,8 +257,9 @@ static int dump_queues(void)
 					    "");
 	qsort(d.names, (size_t)d.count, sizeof(*d.names), compare_names);
 	d.done = calloc((size_t)d.count + 1, sizeof(*d.done));
+	d.temporary = calloc((size_t)d.count + 1, sizeof(*d.temporary));
 	d.options = option_text();
-	if (!d.done || !d.options)
+	if (!d.done || !d.temporary || !d.options)
 		status = complain(NULL, -ENOMEM, "dump");
 	else
 		d.size = strlen(d.options) + 1;
@@ -196,7 +267,12 @@ static int dump_queues(void)
 		bad = dump_queue(&d, i);
 		status = status ? status : bad;
 	}
+	for (i = 0; d.size && i < d.count; i++) {
+		bad = dump_bindings(&d, d.names[i]);
+		status = status ? status : bad;
+	}
 	free(d.options);
+	free(d.temporary);
 	free(d.done);
 	free(d.names);
 	return status;
@@ -219,13 +295,15 @@ const struct command cmd_dump = {
 	.name = "dump",
 	.run = run_dump,
 	.synopsis = "[OPTION]...",
-	.summary = "Write down the queues that there are, as apply reads them",
+	.summary = "Write down what queues and topics there are, as apply reads it",
 	.text =
-"The output has a line for each journal that is attached and for each queue, with\n"
-"the options that differ from the defaults, and a dead-letter queue before the\n"
-"queues whose dead go to it. The module does not know the paths of journals:\n"
-"where no file in /etc/devmq.d has one, its line is a comment, to be completed.\n"
-"Queues that go away by themselves (auto_delete, expires_ms) are a comment only.",
+"The output has a line for each journal that is attached and for each queue and\n"
+"topic, with the options that differ from the defaults, and a dead-letter queue\n"
+"before the queues whose dead go to it; then a line for each binding. The module\n"
+"does not know the paths of journals: where no file in /etc/devmq.d has one, its\n"
+"line is a comment, to be completed. Queues that go away by themselves\n"
+"(auto_delete, expires_ms) are a comment only, with their bindings, and so is a\n"
+"binding whose filter has blanks in it.",
 	.opts = dump_opts,
 	.operands = { COMPLETES_NOTHING },
 	.min = 0,

@@ -61,14 +61,14 @@ static void print_shape(const struct info *info)
 	       (uint64_t)info->contents->totals.messages);
 }
 
-#define COLUMNS	8
+#define COLUMNS	9
 
 static const char *const headings[COLUMNS] = {
-	"NAME", "READY", "DELAYED", "DEFERRED", "DEAD", "BYTES", "OWNER",
-	"OPTIONS",
+	"NAME", "READY", "DELAYED", "DEFERRED", "DEAD", "RETAINED", "BYTES",
+	"OWNER", "OPTIONS",
 };
 
-static const bool left[COLUMNS] = { [0] = true, [6] = true, [7] = true };
+static const bool left[COLUMNS] = { [0] = true, [7] = true, [8] = true };
 
 /* Add the row of a queue; @options has room for those of any. */
 static int add_row(struct table *table, const struct journal_queue *q, bool raw,
@@ -76,13 +76,13 @@ static int add_row(struct table *table, const struct journal_queue *q, bool raw,
 {
 	static const unsigned int states[] = {
 		DEVMQ_STATE_READY, DEVMQ_STATE_DELAYED, DEVMQ_STATE_DEFERRED,
-		DEVMQ_STATE_DEAD,
+		DEVMQ_STATE_DEAD, DEVMQ_STATE_RETAINED,
 	};
 	char number[ARRAY_SIZE(states)][UNITS_TEXT_MAX], bytes[UNITS_TEXT_MAX];
 	struct mq_j_bytes name, options;
 	char owner[UNITS_TEXT_MAX];
 	const char *cells[COLUMNS] = {
-		q->name, number[0], number[1], number[2], number[3], bytes,
+		q->name, number[0], number[1], number[2], number[3], number[4], bytes,
 		owner, options_text,
 	};
 	size_t i;
@@ -134,6 +134,7 @@ static struct json_object *json_queue(const struct journal_queue *q)
 	json_add_number(object, "delayed", q->states[DEVMQ_STATE_DELAYED]);
 	json_add_number(object, "deferred", q->states[DEVMQ_STATE_DEFERRED]);
 	json_add_number(object, "dead", q->states[DEVMQ_STATE_DEAD]);
+	json_add_number(object, "retained", q->states[DEVMQ_STATE_RETAINED]);
 	json_add_number(object, "bytes", q->bytes);
 	json_add_number(object, "dedup_ids", q->dedups);
 	json_add_number(object, "serial", le64_to_cpu(q->record->serial));

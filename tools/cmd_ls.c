@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/types.h>
 
 #include "args.h"
 #include "columns.h"
@@ -14,11 +14,12 @@
 #include "facts.h"
 #include "json.h"
 #include "text.h"
+#include "tree.h"
 #include "units.h"
 #include "watch.h"
 
 #define DEFAULT_COLUMNS \
-	"name,ready,in_flight,delayed,deferred,dead,bytes,consumers," \
+	"name,type,ready,in_flight,delayed,deferred,dead,bytes,consumers," \
 	"producers,oldest_ms,node"
 #define COLUMNS_MAX	64
 /* Columns to sort by, which are not shown. */
@@ -26,6 +27,7 @@
 
 #define OPT_SORT	(OPT_LONG + 0)
 #define OPT_TOTAL	(OPT_LONG + 1)
+#define OPT_TREE	(OPT_LONG + 2)
 
 /* What ls shows, and how. The cells of a row follow those of the row before. */
 struct listing {
@@ -35,6 +37,8 @@ struct listing {
 	const struct column	*sort;		/* NULL: by name */
 	bool			reverse;
 	bool			total;
+	bool			tree;
+	bool			chosen;		/* what the tree does not have */
 	bool			json;
 	bool			raw;
 	bool			no_headings;
@@ -109,20 +113,6 @@ static void make_readable(const struct column *column,
 	strcpy(value, text);
 }
 
-/* The inode of a queue's file in sysfs; 0 if there is no such file. */
-static ino_t find_file(const char *name, const char *file)
-{
-	struct stat st;
-	ino_t number;
-	char *path;
-
-	if (asprintf(&path, "/sys/class/mq/%s/%s", name, file) < 0)
-		return 0;
-	number = stat(path, &st) ? 0 : st.st_ino;
-	free(path);
-	return number;
-}
-
 /*
  * Does the queue lack this column, as its module does not have it? The file "dev"
  * is the last one that a queue gets and the first one that it loses. So while that
@@ -130,10 +120,10 @@ static ino_t find_file(const char *name, const char *file)
  */
 static bool lacks(const char *name, const struct column *column)
 {
-	ino_t before = find_file(name, "dev");
-	bool there = find_file(name, column->name);
+	ino_t before = facts_file(name, "dev");
+	bool there = facts_file(name, column->name);
 
-	return before && !there && find_file(name, "dev") == before;
+	return before && !there && facts_file(name, "dev") == before;
 }
 
 static char (*row_of(const struct listing *l, size_t row))[COLUMN_VALUE_MAX]
@@ -379,6 +369,9 @@ static int list_queues(void *arg)
 	char **names;
 	int n, status;
 
+	if (listing->tree)
+		return tree_show(listing->patterns, listing->json,
+				 !listing->no_headings);
 	n = devmq_list(&names);
 	if (n == -ENOENT)
 		return complain(NULL, 0, "cannot list queues: "
@@ -402,6 +395,8 @@ static void add_hidden(struct listing *l)
 
 static void ls_option(struct args *args, struct listing *l, int code)
 {
+	l->chosen = l->chosen || code == 'o' || code == 'r' ||
+		    code == OPT_SORT || code == OPT_TOTAL;
 	switch (code) {
 	case 'o':
 		choose_columns(args, l, args->value);
@@ -417,6 +412,9 @@ static void ls_option(struct args *args, struct listing *l, int code)
 		break;
 	case OPT_TOTAL:
 		l->total = true;
+		break;
+	case OPT_TREE:
+		l->tree = true;
 		break;
 	default:
 		l->json = true;
@@ -434,6 +432,9 @@ static int run_ls(struct args *args)
 		if (!watch_option(args, code, &repeat))
 			ls_option(args, &listing, code);
 	}
+	if (listing.tree && listing.chosen)
+		usage(args, "--tree has columns of its own, and goes with neither "
+		      "--output, --raw, --sort nor --total");
 	listing.patterns = args->operands;
 	repeat.dense = listing.json;
 	add_hidden(&listing);
@@ -444,6 +445,8 @@ static const struct opt ls_opts[] = {
 	{ OPT_SORT, "sort", "COL",
 	  "sort by this column; with '-' before it from the largest down" },
 	{ OPT_TOTAL, "total", NULL, "a line with the sums at the end" },
+	{ OPT_TREE, "tree", NULL,
+	  "topics, and below each what is bound to it, with the filters" },
 	OPTS_WATCH,
 	{ 'o', "output", "COL,COL...", "show these columns, in this order" },
 	{ 'n', "noheadings", NULL, "no line of headings" },
@@ -456,17 +459,23 @@ const struct command cmd_ls = {
 	.name = "ls",
 	.run = run_ls,
 	.synopsis = "[OPTION]... [PATTERN...]",
-	.summary = "List queues",
+	.summary = "List queues and topics",
 	.text =
 "All queues, or those whose names match a shell's PATTERN such as 'job*', sorted\n"
-"by name unless --sort is given. Without --output the columns are name, ready,\n"
-"in_flight, delayed, deferred, dead, bytes, consumers, producers, oldest_ms\n"
-"and node. Sizes and durations are rounded down to be short, unless --raw or\n"
-"--json is given. JSON has all queues in the array \"queues\", with columns by\n"
-"their names and numbers as numbers. It is no error if there is no queue.\n"
+"by name unless --sort is given. Without --output the columns are name, type,\n"
+"ready, in_flight, delayed, deferred, dead, bytes, consumers, producers,\n"
+"oldest_ms and node. Sizes and durations are rounded down to be short, unless\n"
+"--raw or --json is given. JSON has all queues in the array \"queues\", with\n"
+"columns by their names and numbers as numbers; topics have columns of their own.\n"
+"It is no error if there is no queue.\n"
 "\n"
 "--total adds up the counters of the queues shown; of ages it shows the largest.\n"
 "In JSON it is the object \"total\". With --watch, JSON is an object a line.\n"
+"\n"
+"--tree shows topics, and below each the queues and topics that it feeds: how\n"
+"many messages each binding took, and its filter. What several bindings of the\n"
+"same two take counts in one of them. JSON has the topics in the array \"topics\",\n"
+"each with its alternate and the array \"bindings\".\n"
 "\n"
 "If the node of a queue is not ok, nobody can use the queue: its device file is\n"
 "missing, or another file is in its place (wrong), which keeps what is written\n"

@@ -83,7 +83,7 @@ static int move(struct move *m)
 {
 	int err, status;
 
-	err = devmq_open(&m->target, m->to, DEVMQ_OPEN_WRITE);
+	err = open_queue(&m->target, m->to, DEVMQ_OPEN_WRITE);
 	if (err)
 		return complain_open(m->to, err);
 	err = open_to_look(&m->queue, m->name);

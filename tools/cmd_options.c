@@ -43,8 +43,10 @@ static void show_option(const struct option_row *row)
 			printf("%s%s", min, !bounds ? "" :
 			       strchr(bounds, '|') ? ", " : " or ");
 	}
-	printf("%s\n    %s\n", !strcmp(row->live, "live") ?
-	       "; can be changed" : "; fixed", row->help);
+	printf("%s%s\n    %s\n", !strcmp(row->live, "live") ?
+	       "; can be changed" : "; fixed", !strcmp(row->types, "topic") ?
+	       "; topics only" : !strcmp(row->types, "both") ?
+	       "; topics as well" : "", row->help);
 }
 
 /* Is the option among the operands? Those that are become NULL. */
@@ -104,10 +106,11 @@ const struct command cmd_options = {
 	.summary = "Show the options that a queue can have",
 	.text =
 "Shows all options, or those given: the default, as create and set take it, the\n"
-"values that the option can have, whether set can change it, and what it is for.\n"
-"The options are those of the module, if it is loaded and you may read\n"
-"/dev/mq/control, else those of the version that mqctl was built with. The exit\n"
-"status is 5 if there is no option of a name given.",
+"values that the option can have, whether set can change it, whether topics have\n"
+"it (as well, or only they), and what it is for. The options are those of the\n"
+"module, if it is loaded and you may read /dev/mq/control, else those of the\n"
+"version that mqctl was built with. The exit status is 5 if there is no option of\n"
+"a name given.",
 	.opts = options_opts,
 	.operands = { COMPLETES_OPTION_NAME },
 	.min = 0,

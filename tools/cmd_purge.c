@@ -70,7 +70,7 @@ static int run_purge(struct args *args)
 	if (p.revoke.holder && p.select.states != FLYING)
 		usage(args, "--holder goes with --state=in-flight only");
 	name = operand_queue(args, 0);
-	err = open_to_look(&p.queue, name);
+	err = open_to_browse(&p.queue, name);
 	if (err)
 		return complain_open(name, err);
 	err = purge(&p);
@@ -85,7 +85,7 @@ static int run_purge(struct args *args)
 static const struct opt purge_opts[] = {
 	OPT_ID_RANGE,
 	{ OPT_STATE, "state", "STATE,...",
-	  "only these: ready, in-flight, delayed, deferred, dead" },
+	  "only these: ready, in-flight, delayed, deferred, dead, retained" },
 	{ OPT_HOLDER, "holder", "PID",
 	  "with --state=in-flight: only what this process has received" },
 	OPTS_SELECT,

@@ -162,7 +162,7 @@ static int receive_from(struct reader *r)
 
 	/* If the reader has gone, write(2) is to fail, so that nothing is lost. */
 	signal(SIGPIPE, SIG_IGN);
-	err = devmq_open(&r->queue, r->name, DEVMQ_OPEN_READ);
+	err = open_queue(&r->queue, r->name, DEVMQ_OPEN_READ);
 	if (err)
 		return complain_open(r->name, err);
 	err = devmq_set_ack(r->queue, DEVMQ_ACK_MANUAL, 0);
@@ -311,7 +311,7 @@ static int run_peek(struct args *args)
 			reader.follow = true;
 	}
 	reader.name = operand_queue(args, 0);
-	err = open_to_look(&reader.queue, reader.name);
+	err = open_to_browse(&reader.queue, reader.name);
 	if (err)
 		return complain_open(reader.name, err);
 	err = devmq_buffer_new(&reader.buffer, 0);
@@ -327,7 +327,7 @@ static int run_peek(struct args *args)
 static const struct opt peek_opts[] = {
 	{ 'n', "number", "N", "show at most N messages (default 0: all)" },
 	{ OPT_STATE, "state", "STATE,...",
-	  "only these: ready, in-flight, delayed, deferred, dead" },
+	  "only these: ready, in-flight, delayed, deferred, dead, retained" },
 	OPT_ID_RANGE,
 	OPTS_SELECT,
 	{ 'f', "follow", NULL, "go on with messages that come, until interrupted" },
@@ -351,8 +351,9 @@ const struct command cmd_peek = {
 "priority and key, who holds it and since when, when it is due (delayed: it\n"
 "becomes ready; in flight: its lease ends) and when it expires; and, if it is or\n"
 "was dead: the reason (failures, rejected, expired, overflow, or the number that\n"
-"a consumer gave), the note, and its origin as QUEUE/ID. What does not apply\n"
-"is left out. Times are UTC. --json has the same and more.\n"
+"a consumer gave), the note, and its origin as QUEUE/ID; and the topic that it\n"
+"was sent to, as TOPIC/ID. What does not apply is left out. Times are UTC. --json\n"
+"has the same and more.\n"
 "\n"
 "--follow also shows messages that come later, in the order of ids. It looks for\n"
 "them ten times a second, so it may miss a message that a consumer receives at\n"

@@ -73,7 +73,7 @@ static int run_redrive(struct args *args)
 	if (args->count > 1)
 		r.to = operand_queue(args, 1);
 	if (r.to) {
-		err = devmq_open(&r.target, r.to, DEVMQ_OPEN_WRITE);
+		err = open_queue(&r.target, r.to, DEVMQ_OPEN_WRITE);
 		if (err)
 			return complain_open(r.to, err);
 	}

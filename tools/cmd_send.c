@@ -100,6 +100,9 @@ static int complain_send(const struct sender *s, int err, size_t size)
 		return complain_full(s->name, "cannot send");
 	if (err == -EMSGSIZE)
 		return complain_too_large(s->name, "cannot send", size);
+	if (err == -ENOENT)
+		return complain(s->name, 0, "cannot send: nobody takes it, and "
+				"on_unrouted=refuse");
 	if (err == -EINVAL && s->priority)
 		return complain(s->name, 0, "cannot send: the queue has no "
 				"priority %u (priorities)", s->priority);
@@ -373,6 +376,9 @@ const struct command cmd_send = {
 "If the queue is full or paused, send waits, unless --nonblock or the queue's\n"
 "overflow option says otherwise. A message is refused if it asks for something\n"
 "that the queue does not have (--priority, --sync).\n"
+"\n"
+"If NAME is a topic, the message goes to all queues that are bound to it and take\n"
+"it, or, while one of them is full, to none. The id is that in the topic.\n"
 "\n"
 "Without --delay and --at, the queue's option delay_ms applies, and without\n"
 "--ttl its option ttl_ms. TIME is in seconds since 1970, or in UTC as\n"

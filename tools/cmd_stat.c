@@ -176,7 +176,7 @@ const struct command cmd_stat = {
 	.name = "stat",
 	.run = run_stat,
 	.synopsis = "[OPTION]... [NAME]",
-	.summary = "Show options and counters of a queue, or the memory of all",
+	.summary = "Show options and counters of a queue or topic, or all memory",
 	.text =
 "One a line, its name and its value, numbers in full. The counters are one\n"
 "consistent snapshot if you may open the queue for reading and writing, else\n"

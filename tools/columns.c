@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What can be known of a queue: its name, its node, its options and its counters.
+ * What can be known of a queue or a topic: its name, its node, its options and its
+ * counters.
  */
 #include <stddef.h>
 #include <string.h>
@@ -9,11 +10,13 @@
 
 #include "columns.h"
 
-#define COUNTER(member)	offsetof(struct devmq_stat, member)
+#define COUNTER(member)	offsetof(struct devmq_stat, member), false
+#define TOPICS(member)	offsetof(struct devmq_stat, member), true
+#define NO_COUNTER	0, false
 
 const struct column columns[] = {
-	{ "name", "NAME", KIND_TEXT, 0, "name of the queue" },
-	{ "node", "NODE", KIND_TEXT, 0,
+	{ "name", "NAME", KIND_TEXT, NO_COUNTER, "its name" },
+	{ "node", "NODE", KIND_TEXT, NO_COUNTER,
 	  "its device file: ok, missing, or wrong (another file)" },
 
 	/* The options, which options.awk takes from the kernel's table. */
@@ -71,7 +74,21 @@ const struct column columns[] = {
 	{ "receiver_wait_ms", "RECEIVER-WAIT", KIND_MS,
 	  COUNTER(receiver_wait_ms),
 	  "how long the first of these receivers has waited" },
-	{ NULL, NULL, KIND_TEXT, 0, NULL },
+	{ "routed", "ROUTED", KIND_NUMBER, TOPICS(routed),
+	  "messages that a binding or the alternate took" },
+	{ "unrouted", "UNROUTED", KIND_NUMBER, TOPICS(unrouted),
+	  "messages that nobody took" },
+	{ "bindings", "BINDINGS", KIND_NUMBER, TOPICS(bindings),
+	  "how many bindings there are" },
+	{ "retained", "RETAINED", KIND_NUMBER, TOPICS(retained),
+	  "messages that a topic retains" },
+	{ "trimmed", "TRIMMED", KIND_NUMBER, TOPICS(trimmed),
+	  "messages that it retained, and does not any more" },
+	{ "first_id", "FIRST-ID", KIND_NUMBER, TOPICS(first_id),
+	  "id of the oldest that it retains" },
+	{ "last_id", "LAST-ID", KIND_NUMBER, TOPICS(last_id),
+	  "id of the newest that it retains" },
+	{ NULL, NULL, KIND_TEXT, NO_COUNTER, NULL },
 };
 
 const struct column *find_column(const char *name)

@@ -3,6 +3,8 @@
 #ifndef MQCTL_COLUMNS_H
 #define MQCTL_COLUMNS_H
 
+#include <stdbool.h>
+
 enum column_kind {
 	KIND_TEXT,
 	KIND_NUMBER,
@@ -12,13 +14,15 @@ enum column_kind {
 
 /*
  * A counter is a member of struct devmq_stat, at that offset; for an option and for
- * the name the offset is zero. ls has the heading.
+ * the name the offset is zero. ls has the heading. No queue has a counter that is for
+ * topics only.
  */
 struct column {
 	const char		*name;
 	const char		*heading;
 	enum column_kind	kind;
 	unsigned short		counter;
+	bool			topics_only;
 	const char		*help;
 };
 

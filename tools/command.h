@@ -32,6 +32,8 @@ struct opt {
 enum completes {
 	COMPLETES_NOTHING,	/* or nothing that mqctl knows of */
 	COMPLETES_QUEUE,
+	COMPLETES_TOPIC,
+	COMPLETES_FILTER,	/* of a binding */
 	COMPLETES_OPTION,	/* option=value of a queue */
 	COMPLETES_OPTION_NAME,
 	COMPLETES_COLUMN,
@@ -76,6 +78,7 @@ extern const struct command cmd_create, cmd_rm, cmd_ls, cmd_stat, cmd_get,
 			    cmd_journal_create, cmd_journal_attach,
 			    cmd_journal_detach, cmd_journal_move, cmd_journal_ls,
 			    cmd_journal_info,
-			    cmd_journal_check, cmd_apply, cmd_dump;
+			    cmd_journal_check, cmd_apply, cmd_dump,
+			    cmd_bind, cmd_unbind;
 
 #endif /* MQCTL_COMMAND_H */

@@ -14,6 +14,8 @@
 const struct command *const commands[] = {
 	&cmd_create,
 	&cmd_rm,
+	&cmd_bind,
+	&cmd_unbind,
 	&cmd_ls,
 	&cmd_stat,
 	&cmd_get,

@@ -67,6 +67,9 @@ int complain_open(const char *name, int error)
 	if (error == -ENOTTY)
 		return complain(name, 0, "cannot open: /dev/mq/%s is another "
 				"file, not a queue", name);
+	if (error == -EISDIR)
+		return complain(name, 0, "it is a topic: its messages are in the "
+				"queues that are bound to it");
 	if (error == -ENOENT && devmq_check_node(name) == -ENXIO)
 		return complain(name, 0, "cannot open: the queue is there, but "
 				"/dev/mq/%s is missing", name);

@@ -16,6 +16,7 @@
 #include "columns.h"
 #include "commands.h"
 #include "complete.h"
+#include "facts.h"
 #include "mqctl.h"
 #include "names.h"
 #include "options.h"
@@ -56,6 +57,26 @@ static void offer_queues(const char *prefix, const char *word)
 	for (name = names; *name; name++)
 		offer(prefix, *name, "", word, NULL);
 	free(names);
+}
+
+static void offer_topics(const char *prefix, const char *word)
+{
+	char **names, **name;
+
+	if (devmq_list(&names) < 0)
+		return;
+	for (name = names; *name; name++) {
+		if (is_topic(*name))
+			offer(prefix, *name, "", word, NULL);
+	}
+	free(names);
+}
+
+/* The words that a filter begins with. */
+static void offer_filters(const char *word)
+{
+	offer("", "key=", "", word, "a pattern of dot-separated words, with * and #");
+	offer("", "header.", "", word, "NAME=VALUE, a header of the message");
 }
 
 /* The commands; of a group, its first word, once. */
@@ -191,6 +212,12 @@ static void offer_kind(enum completes kind, const char *prefix,
 	switch (kind) {
 	case COMPLETES_QUEUE:
 		offer_queues(prefix, word);
+		break;
+	case COMPLETES_TOPIC:
+		offer_topics(prefix, word);
+		break;
+	case COMPLETES_FILTER:
+		offer_filters(word);
 		break;
 	case COMPLETES_OPTION:
 		offer_options(word, "=");

@@ -9,6 +9,7 @@
 #include "assignment.h"
 #include "complain.h"
 #include "conf.h"
+#include "filter.h"
 #include "options.h"
 #include "text.h"
 
@@ -233,12 +234,84 @@ static int add_queue(struct conf *conf, struct conf_queue *q, char *line)
 	return STATUS_DONE;
 }
 
+/* -- bindings ------------------------------------------------------------------ */
+
+static void free_binding(struct conf_binding *b)
+{
+	free(b->filter);
+	free(b->where);
+	free(b->text);
+}
+
+/* Read the filter, which is the rest of the line. */
+static int add_filter(struct conf_binding *b, char *line)
+{
+	char why[FILTER_WHY_MAX], *word;
+	int status = STATUS_DONE;
+	size_t count = 0;
+
+	b->filter = checked(calloc(1, sizeof(*b->filter)));
+	while (!status && (word = next_word(&line))) {
+		if (!filter_check(word, why)) {
+			complain(b->where, 0, "%s", why);
+			status = STATUS_USAGE;
+		}
+		b->filter = checked(reallocarray(b->filter, count + 2,
+						 sizeof(*b->filter)));
+		b->filter[count++] = word;
+		b->filter[count] = NULL;
+	}
+	return status;
+}
+
+static int check_binding(const struct conf *conf, const struct conf_binding *b)
+{
+	int i;
+
+	for (i = 0; i < conf->binding_count; i++) {
+		const struct conf_binding *other = &conf->bindings[i];
+
+		if (strcmp(other->topic, b->topic) != 0 ||
+		    strcmp(other->queue, b->queue) != 0 ||
+		    !filter_same(other->filter, b->filter))
+			continue;
+		complain(b->where, 0, "this binding of %s to %s is in %s already",
+			 b->queue, b->topic, other->where);
+		return STATUS_USAGE;
+	}
+	return STATUS_DONE;
+}
+
+static int add_binding(struct conf *conf, struct conf_binding *b, char *line)
+{
+	int status;
+
+	b->topic = next_word(&line);
+	status = check_name(b->where, b->topic, "a topic's");
+	if (!status) {
+		b->queue = next_word(&line);
+		status = check_name(b->where, b->queue, "a queue's");
+	}
+	status = status ? status : add_filter(b, line);
+	status = status ? status : check_binding(conf, b);
+	if (status) {
+		free_binding(b);
+		return status;
+	}
+	conf->bindings = checked(reallocarray(conf->bindings,
+					      (size_t)conf->binding_count + 1,
+					      sizeof(*b)));
+	conf->bindings[conf->binding_count++] = *b;
+	return STATUS_DONE;
+}
+
 /* -- lines and files ------------------------------------------------------------ */
 
 static int add_line(struct conf *conf, const char *where, const char *line)
 {
 	struct conf_journal j = { .name = NULL };
 	struct conf_queue q = { .text = NULL };
+	struct conf_binding b = { .text = NULL };
 	char *text = checked(strdup(line)), *rest = text;
 	char *verb = next_word(&rest);
 
@@ -252,9 +325,15 @@ static int add_line(struct conf *conf, const char *where, const char *line)
 		q.where = checked(strdup(where));
 		return add_queue(conf, &q, rest);
 	}
+	if (verb && !strcmp(verb, "bind")) {
+		b.text = text;
+		b.where = checked(strdup(where));
+		return add_binding(conf, &b, rest);
+	}
 	if (verb && *verb != '#')
-		complain(where, 0, "'%s': a line is journal NAME FILE or create "
-			 "NAME [option=value]...", verb);
+		complain(where, 0, "'%s': a line is journal NAME FILE, create "
+			 "NAME [option=value]... or bind TOPIC QUEUE [filter]...",
+			 verb);
 	else
 		verb = NULL;
 	free(text);
@@ -345,6 +424,9 @@ void conf_free(struct conf *conf)
 		free_journal(&conf->journals[i]);
 	for (i = 0; i < conf->queue_count; i++)
 		free_queue(&conf->queues[i]);
+	for (i = 0; i < conf->binding_count; i++)
+		free_binding(&conf->bindings[i]);
 	free(conf->journals);
 	free(conf->queues);
+	free(conf->bindings);
 }

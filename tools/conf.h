@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Files that say which journals and queues there should be: devmq.d(5). */
+/* Files that say which journals, queues and topics there should be: devmq.d(5). */
 #ifndef MQCTL_CONF_H
 #define MQCTL_CONF_H
 
@@ -23,11 +23,22 @@ struct conf_queue {
 	struct creation	want;
 };
 
+/* The line "bind TOPIC QUEUE [filter]...". */
+struct conf_binding {
+	char		*where;
+	char		*text;
+	char		*topic;
+	char		*queue;
+	const char	**filter;	/* its words, and NULL behind the last */
+};
+
 struct conf {
 	struct conf_journal	*journals;
 	struct conf_queue	*queues;
+	struct conf_binding	*bindings;
 	int			journal_count;
 	int			queue_count;
+	int			binding_count;
 };
 
 /*

@@ -100,7 +100,9 @@ static int print_roff_queue_options(void)
 		print_roff(row.bounds);
 		fputs("\\fR (", stdout);
 		print_roff(row.def);
-		puts(!strcmp(row.live, "live") ? ")" : ", fixed)");
+		printf("%s%s)\n", !strcmp(row.live, "live") ? "" : ", fixed",
+		       !strcmp(row.types, "topic") ? ", topics only" :
+		       !strcmp(row.types, "both") ? ", topics as well" : "");
 		print_roff_sentence(row.help);
 	}
 	free(text);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -50,6 +51,8 @@ int facts_get(struct facts *facts, const char *name)
 	struct devmq_queue *queue;
 	int err;
 
+	int topic;
+
 	*facts = (struct facts) { .name = name };
 	/*
 	 * To open a queue to look costs half of what reading a single file of
@@ -60,7 +63,9 @@ int facts_get(struct facts *facts, const char *name)
 		/* A symbolic link may lead to another queue. */
 		err = strcmp(devmq_name(queue), name) ? -ENOTTY :
 		      devmq_stat(queue, &facts->stat, sizeof(facts->stat));
-		facts->has_stat = !err;
+		topic = err ? err : devmq_is_topic(queue);
+		facts->has_stat = topic >= 0;
+		facts->is_topic = topic > 0;
 		devmq_close(queue);
 		if (!err)
 			return 0;
@@ -70,11 +75,44 @@ int facts_get(struct facts *facts, const char *name)
 	return err < 0 ? err : 0;
 }
 
-int facts_value(const struct facts *facts, const struct column *column,
-		char value[COLUMN_VALUE_MAX])
+ino_t facts_file(const char *name, const char *file)
+{
+	struct stat st;
+	ino_t number;
+	char *path;
+
+	if (asprintf(&path, "/sys/class/mq/%s/%s", name, file) < 0)
+		return 0;
+	number = stat(path, &st) ? 0 : st.st_ino;
+	free(path);
+	return number;
+}
+
+bool is_topic(const char *name)
+{
+	char value[COLUMN_VALUE_MAX];
+
+	return devmq_get_option(name, "type", value, sizeof(value)) > 0 &&
+	       !strcmp(value, "topic");
+}
+
+/* A counter, from the snapshot. A topic has those that it has a file of. */
+static int counter_value(const struct facts *facts, const struct column *column,
+			 char value[COLUMN_VALUE_MAX])
 {
 	uint64_t number;
 
+	if (facts->is_topic && !facts_file(facts->name, column->name))
+		return -ENOENT;
+	memcpy(&number, (const char *)&facts->stat + column->counter,
+	       sizeof(number));
+	snprintf(value, COLUMN_VALUE_MAX, "%" PRIu64, number);
+	return 0;
+}
+
+int facts_value(const struct facts *facts, const struct column *column,
+		char value[COLUMN_VALUE_MAX])
+{
 	if (!strcmp(column->name, "name")) {
 		snprintf(value, COLUMN_VALUE_MAX, "%s", facts->name);
 		return 0;
@@ -84,11 +122,13 @@ int facts_value(const struct facts *facts, const struct column *column,
 			 facts->node == -ENOTTY ? "wrong" : "missing");
 		return 0;
 	}
-	if (column->counter && facts->has_stat) {
-		memcpy(&number, (const char *)&facts->stat + column->counter,
-		       sizeof(number));
-		snprintf(value, COLUMN_VALUE_MAX, "%" PRIu64, number);
+	if (facts->has_stat && !strcmp(column->name, "type")) {
+		strcpy(value, facts->is_topic ? "topic" : "queue");
 		return 0;
 	}
+	if (facts->has_stat && !facts->is_topic && column->topics_only)
+		return -ENOENT;
+	if (facts->has_stat && column->counter)
+		return counter_value(facts, column, value);
 	return option_value(facts->name, column->name, value);
 }

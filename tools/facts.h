@@ -4,6 +4,7 @@
 #define MQCTL_FACTS_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include <devmq.h>
 
@@ -19,13 +20,14 @@ int option_value(const char *name, const char *option,
 		 char value[COLUMN_VALUE_MAX]);
 
 /*
- * A queue: its counters, if it could be opened to read them, and what
- * devmq_check_node() says of its device file.
+ * A queue or a topic: its counters, and which of the two it is, if it could be opened to
+ * read them; and what devmq_check_node() says of its device file.
  */
 struct facts {
 	const char		*name;
 	int			node;
 	bool			has_stat;
+	bool			is_topic;
 	struct devmq_stat	stat;
 };
 
@@ -36,8 +38,17 @@ struct facts {
  */
 int facts_get(struct facts *facts, const char *name);
 
-/* The column's value as the module writes it; or a negative errno. */
+/*
+ * The column's value as the module writes it; or a negative errno, -ENOENT if it has no
+ * such option or counter.
+ */
 int facts_value(const struct facts *facts, const struct column *column,
 		char value[COLUMN_VALUE_MAX]);
+
+/* Is this a topic? Needs no permission; false if there is no such topic. */
+bool is_topic(const char *name);
+
+/* The inode of a file that sysfs has for a queue; 0 if there is none. */
+ino_t facts_file(const char *name, const char *file);
 
 #endif /* MQCTL_FACTS_H */

@@ -11,6 +11,18 @@ bool journal_copy_omits(const struct journal_queue *q,
 	       journal_salvage_made_up(s, le64_to_cpu(q->record->serial));
 }
 
+u64 journal_copy_dedups(const struct journal_contents *c,
+			const struct journal_salvage *s)
+{
+	u64 dedups = c->totals.dedups;
+	size_t i;
+
+	for (i = 0; i < c->count; i++)
+		if (journal_copy_omits(c->queues[i], s))
+			dedups -= c->queues[i]->dedups;
+	return dedups;
+}
+
 static bool something_is_lost(const struct journal_contents *c,
 			      const struct journal_salvage *s)
 {
@@ -28,16 +40,17 @@ static bool something_is_lost(const struct journal_contents *c,
 
 static int write_queue(struct journal_writer *w, const struct journal_queue *q)
 {
+	struct mq_j_bytes name, options, bindings;
+	struct mq_j_queue head = *q->record, *to;
 	const struct mq_j_queue *from = q->record;
 	u32 name_size = (u32)strlen(q->name);
-	struct mq_j_bytes name, options;
-	struct mq_j_queue *to;
 	void *record;
 	int err;
 
 	mq_j_queue_parts(from, &name, &options);
-	err = journal_writer_add(w, sizeof(*to) + name_size + options.size,
-				 MQ_J_QUEUE, &record);
+	mq_j_bindings_begin(from, &bindings);
+	head.name_size = cpu_to_le16((u16)name_size);
+	err = journal_writer_add(w, mq_j_queue_size(&head), MQ_J_QUEUE, &record);
 	if (err)
 		return err;
 	to = record;
@@ -48,8 +61,11 @@ static int write_queue(struct journal_writer *w, const struct journal_queue *q)
 	to->mode = from->mode;
 	to->name_size = cpu_to_le16((u16)name_size);
 	to->options_size = from->options_size;
+	to->bindings_size = from->bindings_size;
 	memcpy(to + 1, q->name, name_size);
 	memcpy((u8 *)(to + 1) + name_size, options.at, options.size);
+	memcpy((u8 *)to + mq_j_queue_size(to) - bindings.size, bindings.at,
+	       bindings.size);
 	return 0;
 }
 
@@ -91,7 +107,9 @@ static int write_body(struct journal_writer *w, const struct journal_body *body)
 	for (copy = body->copies; copy; copy = copy->next, copies++)
 		copies_size += copy->size;
 	mq_j_message_parts(from, &key, &headers, &payload);
-	rest = (u64)key.size + headers.size + payload.size;
+	/* With what it tells of its topic, between the headers and the payload. */
+	rest = (u64)key.size + headers.size + le16_to_cpu(from->topic_size) +
+	       payload.size;
 	err = journal_writer_add(w, sizeof(*to) + copies_size + rest,
 				 MQ_J_MESSAGE, &record);
 	if (err)
@@ -105,6 +123,7 @@ static int write_body(struct journal_writer *w, const struct journal_body *body)
 	to->key_size = from->key_size;
 	to->headers_size = from->headers_size;
 	to->copies = cpu_to_le16((u16)copies);
+	to->topic_size = from->topic_size;
 	to->copies_size = cpu_to_le32(copies_size);
 	at = (u8 *)(to + 1);
 	for (copy = body->copies; copy; copy = copy->next) {

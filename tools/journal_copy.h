@@ -16,8 +16,15 @@
 int journal_copy(struct journal_writer *w, const struct journal_contents *c,
 		 const struct journal_salvage *s);
 
-/* Whether a queue is to be left out: it was made up, and has no messages. */
+/*
+ * Whether a queue is to be left out: it was made up, and has no messages. Nobody knows
+ * its name, so the de-duplication ids that it remembers are of no use either.
+ */
 bool journal_copy_omits(const struct journal_queue *q,
+			const struct journal_salvage *s);
+
+/* How many de-duplication ids the queues have that are not left out. */
+u64 journal_copy_dedups(const struct journal_contents *c,
 			const struct journal_salvage *s);
 
 #endif /* MQCTL_JOURNAL_COPY_H */

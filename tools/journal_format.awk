@@ -9,6 +9,7 @@ function quoted(text)
 {
 	gsub(/\\/, "\\\\", text)
 	gsub(/"/, "\\\"", text)
+	gsub(/\n/, "\\n", text)
 	return "\"" text "\""
 }
 

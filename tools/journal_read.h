@@ -28,7 +28,7 @@ struct journal_queue {
 	char			name[DEVMQ_NAME_MAX + 1];
 	u64			next_id;
 	u64			delivered;
-	u64			states[DEVMQ_STATE_DEAD + 1];
+	u64			states[DEVMQ_STATE_RETAINED + 1];
 	u64			bytes;		/* of payload, keys and headers */
 	u64			dedups;
 };

@@ -38,10 +38,11 @@ static void print_time(const char *name, uint64_t ns)
 	printf(" %s=%s", name, text);
 }
 
-static void print_death(const struct devmq_msg *msg)
+/* Why it is dead, and where it came from. */
+static void print_past(const struct devmq_msg *msg)
 {
 	unsigned int why = devmq_msg_reason(msg);
-	const char *origin;
+	const char *origin, *topic;
 	const void *note;
 	size_t size;
 
@@ -56,6 +57,10 @@ static void print_death(const struct devmq_msg *msg)
 	if (origin)
 		printf(" origin=%.*s/%" PRIu64, (int)size, origin,
 		       devmq_msg_origin_id(msg));
+	topic = devmq_msg_topic(msg, &size);
+	if (topic)
+		printf(" topic=%.*s/%" PRIu64, (int)size, topic,
+		       devmq_msg_topic_id(msg));
 }
 
 static void print_line(const struct devmq_msg *msg)
@@ -85,7 +90,7 @@ static void print_line(const struct devmq_msg *msg)
 	}
 	print_time("due", devmq_msg_due_ns(msg));
 	print_time("expires", devmq_msg_expires_ns(msg));
-	print_death(msg);
+	print_past(msg);
 	printf(" size=%zu\n", devmq_msg_full_size(msg));
 }
 

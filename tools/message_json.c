@@ -56,7 +56,7 @@ static void add_headers(struct json_object *object,
 	}
 }
 
-/* When it will change by itself, and why it is or was dead. */
+/* When it will change by itself, why it is or was dead, and where it came from. */
 static void add_extra(struct json_object *object, const struct devmq_msg *msg)
 {
 	unsigned int why = devmq_msg_reason(msg);
@@ -74,6 +74,9 @@ static void add_extra(struct json_object *object, const struct devmq_msg *msg)
 	bytes = devmq_msg_origin(msg, &size);
 	json_add_bytes_if(object, "origin", bytes, size);
 	json_add_if(object, "origin_id", devmq_msg_origin_id(msg));
+	bytes = devmq_msg_topic(msg, &size);
+	json_add_bytes_if(object, "topic", bytes, size);
+	json_add_if(object, "topic_id", devmq_msg_topic_id(msg));
 }
 
 struct json_object *json_message(const struct devmq_msg *msg)

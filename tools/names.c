@@ -16,6 +16,7 @@ const char *state_name(unsigned int state)
 		[DEVMQ_STATE_DELAYED]	= "delayed",
 		[DEVMQ_STATE_DEFERRED]	= "deferred",
 		[DEVMQ_STATE_DEAD]	= "dead",
+		[DEVMQ_STATE_RETAINED]	= "retained",
 	};
 
 	return state < ARRAY_SIZE(names) ? names[state] : NULL;

@@ -10,6 +10,7 @@
 what == "table" && /^#define MQ_(MS_MAX|NO_QUEUE)/ { print }
 what == "table" && /^enum \{/, /\};/ { print }
 what == "table" && /^enum mq_option_kind/, /^};/ { print }
+what == "table" && /^enum mq_option_for .*};$/ { print }
 what == "table" && /^struct mq_option \{/, /^};/ { print }
 what == "table" && /^static const char \* const mq_/, /\};/ { print }
 what == "table" && /^const struct mq_option mq_option_table/, /^};/ {
@@ -42,5 +43,5 @@ what == "columns" && /^\t\t\.help = / {
 	       kind == "MQ_DURATION" ? "KIND_MS" : \
 	       kind == "MQ_NUMBER" || kind == "MQ_CREATOR" ? "KIND_NUMBER" : \
 	       "KIND_TEXT"
-	printf "\t{ \"%s\", \"%s\", %s, 0, %s },\n", name, heading, type, help
+	printf "\t{ \"%s\", \"%s\", %s, NO_COUNTER, %s },\n", name, heading, type, help
 }

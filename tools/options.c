@@ -78,6 +78,21 @@ char *option_text(void)
 	return devmq_option_table(&text) ? option_text_built_in() : text;
 }
 
+/* Cut the word that says what the option is for off the help, if it is there. */
+static void take_types(struct option_row *row)
+{
+	static char queue[] = "queue";
+	static const char *const words[] = { "queue", "topic", "both" };
+	size_t i, size = strcspn(row->help, " ");
+
+	row->types = queue;
+	for (i = 0; i < ARRAY_SIZE(words); i++) {
+		if (size == strlen(words[i]) &&
+		    !memcmp(row->help, words[i], size) && row->help[size])
+			row->types = strsep(&row->help, " ");
+	}
+}
+
 bool option_next(char **text, struct option_row *row)
 {
 	char **word[] = {
@@ -93,7 +108,14 @@ bool option_next(char **text, struct option_row *row)
 		if (!row->help)
 			return false;
 	}
+	take_types(row);
 	return true;
+}
+
+bool option_is_for(const struct option_row *row, bool topic)
+{
+	return !strcmp(row->types, "both") ||
+	       !strcmp(row->types, topic ? "topic" : "queue");
 }
 
 bool option_find(const char *name, size_t name_size, char **text,

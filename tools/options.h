@@ -11,7 +11,8 @@
 /*
  * An option, as the module describes it when its control node is read: sizes are in
  * bytes and durations in milliseconds; bounds are MIN..MAX, or words with '|'
- * between them.
+ * between them. An option is for queues, for topics or for both; a module that does not
+ * say so has none for topics.
  */
 struct option_row {
 	char	*name;
@@ -19,6 +20,7 @@ struct option_row {
 	char	*def;
 	char	*bounds;
 	char	*live;		/* "live" or "fixed" */
+	char	*types;		/* "queue", "topic" or "both" */
 	char	*help;
 };
 
@@ -43,6 +45,9 @@ bool option_next(char **text, struct option_row *row);
  */
 bool option_find(const char *name, size_t name_size, char **text,
 		 struct option_row *row);
+
+/* Whether topics, or queues, have the option. */
+bool option_is_for(const struct option_row *row, bool topic);
 
 /* Try all options as a guess. */
 void option_guess(struct guess *guess);

@@ -20,6 +20,12 @@ int setting_complain(const char *name, const char *option, int error,
 	if (error == -ENOENT &&
 	    devmq_get_option(name, "type", value, sizeof(value)) < 0)
 		return complain_open(name, error);
+	if (error == -ENOENT && find_column(option)) {
+		complain(name, 0, "%s %s: a %s has no such %s", what, option,
+			 value, find_column(option)->counter ? "counter" :
+			 "option");
+		return STATUS_OPTION;
+	}
 	if (error == -ENOENT) {
 		const struct column *c;
 
@@ -39,11 +45,26 @@ static const char *why_not(const char *name, const char *option,
 {
 	char old[COLUMN_VALUE_MAX];
 
+	bool alternate = !strcmp(option, "alternate");
+
 	if (error == -ELOOP)
-		return "the dead would go round in a circle";
-	if (error == -ENOENT && !strcmp(option, "dead_letter") &&
+		return alternate ? "messages would go round in a circle, or through "
+				   "too many topics" :
+				   "the dead would go round in a circle";
+	if (error == -ENOENT && (alternate || !strcmp(option, "dead_letter")) &&
 	    devmq_get_option(name, option, old, sizeof(old)) > 0)
 		return "no such queue";
+	if (error == -EBUSY && (!strcmp(option, "allow_empty") ||
+				!strcmp(option, "max_message_size") ||
+				!strcmp(option, "max_bytes")))
+		return "a topic feeds it, and it would refuse what that takes";
+	if (error == -E2BIG && alternate)
+		return "a message would pass too many topics";
+	if (error == -EXDEV && alternate)
+		return "it is not in the topic's journal";
+	if (error == -EINVAL && alternate && !devmq_check_name(value))
+		return "it would refuse what the topic takes (max_message_size, "
+		       "max_bytes, allow_empty)";
 	if (error != -EINVAL)
 		return NULL;
 	if (!strcmp(option, "overflow") && !strcmp(value, "dead-letter"))
@@ -51,8 +72,8 @@ static const char *why_not(const char *name, const char *option,
 	if (!strcmp(option, "dead_letter") && !strcmp(value, "none"))
 		return "overflow=dead-letter needs one";
 	if (!strcmp(option, "dead_letter") && !devmq_check_name(value))
-		return "it has order=key or fairness, so it cannot take "
-		       "the dead";
+		return is_topic(value) ? "it is a topic, and the dead go to a queue" :
+		       "it has order=key or fairness, so it cannot take the dead";
 	return NULL;
 }
 

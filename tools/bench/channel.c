@@ -15,9 +15,11 @@ static const struct {
 	const char	*reason;
 } needs[] = {
 	{ KIND_ACK,	 CAN_ACK,      "it has no acknowledgement" },
+	{ KIND_NEXT,	 CAN_NEXT,     "it has no call that does both" },
 	{ KIND_PRIORITY, CAN_PRIORITY, "it has no priorities" },
 	{ KIND_KEY,	 CAN_KEY,      "it has no order by key" },
 	{ KIND_DELAY,	 CAN_DELAY,    "it has no delay" },
+	{ KIND_TOPIC,	 CAN_TOPIC,    "it has no topics" },
 };
 
 const char *why_not(const struct peer *peer, const struct setup *setup)

@@ -5,6 +5,7 @@
  * subtracted. Where instructions are counted, they are what is seen.
  */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -100,11 +101,13 @@ static int exchange(struct channel *c, size_t count)
  * struct cost - one measurement
  * @lag: messages that stay in the queue in the meantime
  * @others: how many other queues there are, with a message in each
+ * @sends: only the sends count
  */
 struct cost {
 	struct setup	setup;
 	size_t		lag;
 	size_t		others;
+	bool		sends;
 };
 
 static size_t room_for(const struct setup *setup, size_t lag)
@@ -150,6 +153,30 @@ static int measure(struct channel *c, size_t count, unsigned int rounds,
 	return err;
 }
 
+/* As measure(), of the sends alone: the queue is emptied in between. */
+static int measure_sends(struct channel *c, size_t count, unsigned int rounds,
+			 double *each)
+{
+	unsigned int batch = c->setup.batch, i;
+	uint64_t took, start;
+	size_t left;
+	int err;
+
+	err = exchange(c, count);
+	for (i = 0; i < rounds && !err; i++) {
+		took = 0;
+		for (left = count; left && !err; left -= batch) {
+			start = now_ns();
+			err = c->peer->send_batch(c, batch);
+			took += now_ns() - start;
+			if (!err)
+				err = receive(c, batch);
+		}
+		each[i] = (double)took / (double)count;
+	}
+	return err;
+}
+
 static void report(struct json_object *o, const struct channel *c,
 		   size_t count, unsigned int rounds, double *each)
 {
@@ -164,16 +191,17 @@ static void report(struct json_object *o, const struct channel *c,
 	result_text(o, "config", c->config);
 }
 
-static int run_in(struct channel *c, const struct plan *plan, size_t lag,
-		  struct json_object *o)
+static int run_in(struct channel *c, const struct plan *plan,
+		  const struct cost *cost, struct json_object *o)
 {
 	size_t count = round_count(plan, &c->setup);
 	double each[ROUNDS_MAX];
 	int err;
 
-	err = channel_fill(c, lag);
+	err = channel_fill(c, cost->lag);
 	if (!err)
-		err = measure(c, count, plan->rounds, each);
+		err = (cost->sends ? measure_sends : measure)(c, count,
+							      plan->rounds, each);
 	if (!err)
 		report(o, c, count, plan->rounds, each);
 	return err;
@@ -207,7 +235,7 @@ static void run_cost(const struct plan *plan, const struct load *load,
 	}
 	err = channel_open(&c, peer, &cost->setup);
 	if (!err) {
-		err = run_in(&c, plan, cost->lag, o);
+		err = run_in(&c, plan, cost, o);
 		channel_close(&c);
 	}
 	if (err)
@@ -245,6 +273,7 @@ void run_batch(const struct plan *plan, const struct load *load,
 		struct cost cost = {
 			.setup.size = plan->size,
 			.setup.batch = (unsigned int)*batch,
+			.sends = !strcmp(load->name, "send"),
 		};
 
 		run_cost(plan, load, peer, &cost);
@@ -255,6 +284,8 @@ static enum kind kind_of(const struct load *load)
 {
 	if (!strcmp(load->name, "ack"))
 		return KIND_ACK;
+	if (!strcmp(load->name, "next"))
+		return KIND_NEXT;
 	if (!strcmp(load->name, "priority"))
 		return KIND_PRIORITY;
 	if (!strcmp(load->name, "key"))
@@ -274,7 +305,7 @@ void run_kind(const struct plan *plan, const struct load *load,
 			.setup.size = plan->size,
 			.setup.batch = (unsigned int)*batch,
 			.setup.kind = kind,
-			.lag = kind == KIND_ACK ? 0 : KIND_LAG,
+			.lag = kind <= KIND_NEXT ? 0 : KIND_LAG,
 		};
 
 		/* A peer without batches sends and receives one message a call. */

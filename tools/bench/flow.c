@@ -3,157 +3,20 @@
  * Processes: some send, some receive, and they wait for each other.
  */
 #include <errno.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "bench.h"
 #include "channel.h"
+#include "crowd.h"
 #include "flow.h"
 #include "result.h"
 #include "stat.h"
 
 #define ROOM		1024
-#define SEATS_MAX	128
 /* Messages of a trial, to find out how many a round is to have. */
 #define TRIAL		1000
 #define TRIAL_SERVER	100
-/* A process that waits for longer is ended by the kernel. */
-#define STUCK_SECONDS	120
-
-/**
- * struct seat - shared memory where a child process writes its result
- * @done_ns: when it was done
- * @err: why it failed, or zero
- */
-struct seat {
-	uint64_t	done_ns;
-	int		err;
-};
-
-/**
- * struct crowd - the processes of one round
- * @gate: closed when all may begin
- * @ready: a byte from each process that is ready
- */
-struct crowd {
-	struct seat	*seats;
-	pid_t		pids[SEATS_MAX];
-	unsigned int	count;
-	int		gate[2];
-	int		ready[2];
-};
-
-typedef int (*work_fn)(struct channel *c, struct channel *back, size_t count);
-
-static int crowd_open(struct crowd *crowd)
-{
-	memset(crowd, 0, sizeof(*crowd));
-	crowd->seats = mmap(NULL, SEATS_MAX * sizeof(*crowd->seats),
-			    PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-			    -1, 0);
-	if (crowd->seats == MAP_FAILED)
-		return -ENOMEM;
-	if (pipe(crowd->gate))
-		return -errno;
-	return pipe(crowd->ready) ? -errno : 0;
-}
-
-static void crowd_close(struct crowd *crowd)
-{
-	munmap(crowd->seats, SEATS_MAX * sizeof(*crowd->seats));
-	close(crowd->gate[0]);
-	close(crowd->ready[0]);
-	close(crowd->ready[1]);
-}
-
-static int join(struct channel *c)
-{
-	return c && c->peer->join ? c->peer->join(c) : 0;
-}
-
-/* In the child: connect, wait for the others, do the work. */
-static void sit(struct crowd *crowd, struct seat *seat, work_fn work,
-		struct channel *c, struct channel *back, size_t count)
-{
-	char byte = 0;
-
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	signal(SIGALRM, SIG_DFL);
-	alarm(STUCK_SECONDS);
-	close(crowd->gate[1]);
-	seat->err = join(c);
-	if (!seat->err)
-		seat->err = join(back);
-	if (write(crowd->ready[1], &byte, 1) != 1 ||
-	    read(crowd->gate[0], &byte, 1))
-		seat->err = -EPIPE;
-	if (!seat->err)
-		seat->err = work(c, back, count);
-	seat->done_ns = now_ns();
-	_exit(seat->err ? 1 : 0);
-}
-
-static int crowd_add(struct crowd *crowd, work_fn work, struct channel *c,
-		     struct channel *back, size_t count)
-{
-	unsigned int n = crowd->count;
-	pid_t pid = fork();
-
-	if (pid < 0)
-		return -errno;
-	if (!pid)
-		sit(crowd, &crowd->seats[n], work, c, back, count);
-	crowd->pids[n] = pid;
-	crowd->count++;
-	return 0;
-}
-
-/* Wait until all are ready or have failed, and let them begin. Returns when. */
-static uint64_t crowd_start(struct crowd *crowd)
-{
-	unsigned int i;
-	uint64_t start;
-	char byte;
-
-	for (i = 0; i < crowd->count; i++) {
-		if (read(crowd->ready[0], &byte, 1) != 1)
-			break;
-	}
-	start = now_ns();
-	close(crowd->gate[1]);
-	return start;
-}
-
-/* Wait for some of them. *@end is when the last was done. If one fails, kill all. */
-static int crowd_wait(struct crowd *crowd, unsigned int from, unsigned int to,
-		      uint64_t *end)
-{
-	unsigned int i, k;
-	int status, err = 0;
-
-	for (i = from; i < to; i++) {
-		if (waitpid(crowd->pids[i], &status, 0) < 0)
-			return -errno;
-		crowd->pids[i] = 0;
-		if (crowd->seats[i].done_ns > *end)
-			*end = crowd->seats[i].done_ns;
-		if (!status || err)
-			continue;
-		err = crowd->seats[i].err ? crowd->seats[i].err : -ETIMEDOUT;
-		for (k = 0; k < crowd->count; k++) {
-			if (crowd->pids[k])
-				kill(crowd->pids[k], SIGKILL);
-		}
-	}
-	return err;
-}
 
 /* ------------------------------------------------------------ streams */
 
@@ -313,7 +176,9 @@ static int run_flow(struct channel *c, const struct plan *plan,
 	result_number(o, "rate", middle);
 	result_number(o, "rate_min", rate[0]);
 	result_number(o, "rate_max", rate[plan->rounds - 1]);
-	result_number(o, "cpu_ns", median(cpu, plan->rounds));
+	/* What a server used is a part of it. */
+	if (c->peer->server_cpu || !(c->peer->can & MUST_ACK))
+		result_number(o, "cpu_ns", median(cpu, plan->rounds));
 	json_object_object_add(o, "acked", json_object_new_boolean(acks(c)));
 	result_text(o, "config", c->config);
 	return 0;

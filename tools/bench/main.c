@@ -18,6 +18,7 @@
 #include "loads.h"
 #include "peers.h"
 #include "plot.h"
+#include "raw.h"
 #include "readme.h"
 #include "result.h"
 #include "server.h"
@@ -36,12 +37,16 @@ static const char usage[] =
 "  -b, --batch=N,...         messages a call (1,4,16,64,256)\n"
 "  -d, --depth=N,...         messages stored meanwhile (10,1000,100000)\n"
 "  -q, --queues=N,...        other queues meanwhile (1,100,1000)\n"
+"  -f, --fanout=N,...        subscriptions of a topic (1,8,64)\n"
 "  -j, --procs=N             what N is in 1-N (4)\n"
 "  -n, --count=N             messages a round (as many as suit the workload)\n"
 "  -r, --rounds=N            rounds, of which the median counts (5)\n"
 "  -t, --time=DURATION       how long a round of processes takes (500ms)\n"
 "      --redis=SOCKET        where a redis-server listens; measure it, too\n"
+"      --rabbitmq=HOST:PORT  where a RabbitMQ listens; measure it, too\n"
 "      --beanstalkd=SOCKET   where a beanstalkd listens; measure it, too\n"
+"      --journal=NAME[:FILE] an attached journal; measure its queues, too\n"
+"      --raw=FILE            written over beside what is confirmed\n"
 "      --json=FILE           write the results there, - for standard output\n"
 "      --read=FILE           show results that were written before\n"
 "      --readme              a short table of them, as in the README\n"
@@ -54,6 +59,9 @@ static const char usage[] =
 enum {
 	OPT_REDIS = 256,
 	OPT_BEANSTALKD,
+	OPT_JOURNAL,
+	OPT_RAW,
+	OPT_RABBITMQ,
 	OPT_JSON,
 	OPT_READ,
 	OPT_README,
@@ -67,12 +75,16 @@ static const struct option options[] = {
 	{ "batch",	required_argument, NULL, 'b' },
 	{ "depth",	required_argument, NULL, 'd' },
 	{ "queues",	required_argument, NULL, 'q' },
+	{ "fanout",	required_argument, NULL, 'f' },
 	{ "procs",	required_argument, NULL, 'j' },
 	{ "count",	required_argument, NULL, 'n' },
 	{ "rounds",	required_argument, NULL, 'r' },
 	{ "time",	required_argument, NULL, 't' },
 	{ "redis",	required_argument, NULL, OPT_REDIS },
 	{ "beanstalkd",	required_argument, NULL, OPT_BEANSTALKD },
+	{ "journal",	required_argument, NULL, OPT_JOURNAL },
+	{ "raw",	required_argument, NULL, OPT_RAW },
+	{ "rabbitmq",	required_argument, NULL, OPT_RABBITMQ },
 	{ "json",	required_argument, NULL, OPT_JSON },
 	{ "read",	required_argument, NULL, OPT_READ },
 	{ "readme",	no_argument,	   NULL, OPT_README },
@@ -189,6 +201,18 @@ static uint64_t duration(const char *option, const char *text)
 	return ns;
 }
 
+/* The peer takes it apart; only see that it can. */
+static const char *address(const char *option, const char *text)
+{
+	const char *port = strrchr(text, ':');
+	uint64_t n;
+
+	if (!port || port == text || strchr(text, ':') != port ||
+	    parse_number(port + 1, 65535, &n) || !n)
+		die(2, "--%s: '%s' is not HOST:PORT", option, text);
+	return text;
+}
+
 static void add_report(struct request *r, const char *path,
 		       struct json_object *report)
 {
@@ -266,6 +290,9 @@ static bool take_value(struct request *r, int option, char *value)
 	case 'q':
 		number_list("queues", value, 100000, false, plan->queues);
 		return true;
+	case 'f':
+		number_list("fanout", value, 100, false, plan->subscriptions);
+		return true;
 	case 'j':
 		plan->procs = (unsigned int)one_number("procs", value, 60,
 						       false);
@@ -295,6 +322,16 @@ static void take_option(struct request *r, int option, char *value)
 		break;
 	case OPT_BEANSTALKD:
 		beanstalkd_socket = value;
+		break;
+	case OPT_JOURNAL:
+		journal_name = strsep(&value, ":");
+		journal_file = value;
+		break;
+	case OPT_RAW:
+		raw_file = value;
+		break;
+	case OPT_RABBITMQ:
+		rabbitmq_address = address("rabbitmq", value);
 		break;
 	case OPT_JSON:
 		r->json = value;
@@ -327,7 +364,7 @@ static void parse(struct request *r, int argc, char **argv)
 	int option;
 
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":p:w:s:b:d:q:j:n:r:t:lhV",
+	while ((option = getopt_long(argc, argv, ":p:w:s:b:d:q:f:j:n:r:t:lhV",
 				     options, NULL)) != -1) {
 		if (option == ':')
 			die(2, "%s needs a value (see mqbench --help)",
@@ -344,13 +381,17 @@ static void parse(struct request *r, int argc, char **argv)
 		die(2, "--readme and --plot are for --read");
 }
 
-/* Of the peers on request, those whose server was named. */
+/* Of the peers on request, those whose server or journal was named. */
 static bool wanted(const struct peer *peer)
 {
 	if (peer == &peer_redis)
 		return redis_socket;
+	if (peer == &peer_rabbitmq)
+		return rabbitmq_address;
 	if (peer == &peer_beanstalkd)
 		return beanstalkd_socket;
+	if (peer == &peer_durable)
+		return journal_name;
 	return !(peer->can & ON_REQUEST);
 }
 
@@ -392,6 +433,8 @@ static struct json_object *plan_json(const struct plan *plan)
 	json_object_object_add(o, "batches", list_json(plan->batches));
 	json_object_object_add(o, "depths", list_json(plan->depths));
 	json_object_object_add(o, "queues", list_json(plan->queues));
+	json_object_object_add(o, "subscriptions",
+			       list_json(plan->subscriptions));
 	result_number(o, "count", (double)plan->count);
 	result_number(o, "rounds", plan->rounds);
 	result_number(o, "time_ns", (double)plan->time_ns);
@@ -479,6 +522,7 @@ int main(int argc, char **argv)
 			.batches = { 1, 4, 16, 64, 256 },
 			.depths = { 10, 1000, 100000 },
 			.queues = { 1, 100, 1000 },
+			.subscriptions = { 1, 8, 64 },
 			.rounds = 5,
 			.time_ns = 500000000,
 			.procs = 4,

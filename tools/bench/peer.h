@@ -11,9 +11,11 @@
 enum kind {
 	KIND_PLAIN,
 	KIND_ACK,		/* the receiver acknowledges them */
+	KIND_NEXT,		/* the same, by the call that receives the next */
 	KIND_PRIORITY,		/* PRIORITIES levels in turn */
 	KIND_KEY,		/* KEYS keys in turn, in order for each */
 	KIND_DELAY,		/* ready DELAY_NS after sending */
+	KIND_TOPIC,		/* not received: goes to the topic's subscriptions */
 };
 
 #define PRIORITIES	10
@@ -32,7 +34,12 @@ enum kind {
 #define CAN_DELAY	(1U << 5)
 #define CAN_KEEP	(1U << 6)	/* stores what is sent, in the kernel */
 #define MUST_ACK	(1U << 7)	/* has no other way to receive */
+#define CAN_CONFIRM	(1U << 9)	/* a send may return when it is on a disk */
 #define ON_REQUEST	(1U << 8)	/* not measured unless asked for */
+#define CAN_TOPIC	(1U << 10)	/* has topics, which queues subscribe to */
+#define CAN_NEXT	(1U << 11)	/* acknowledges and receives by one call */
+
+struct channel;
 
 /**
  * struct setup - what a channel must be able to do
@@ -40,12 +47,16 @@ enum kind {
  * @depth: messages that it must have room for
  * @batch: messages a call; zero for the calls that take one
  * @kind: what is done to the messages
+ * @sync: a send returns when its messages are on stable storage
+ * @topic: the topic that the queue subscribes to, or NULL
  */
 struct setup {
 	size_t		size;
 	size_t		depth;
 	unsigned int	batch;
 	enum kind	kind;
+	bool		sync;
+	const struct channel *topic;
 };
 
 struct peer;
@@ -94,11 +105,15 @@ struct channel {
  * @unmake: undo @make or @idle, in the process that called it
  * @join: in a child process: open connections of its own, which end with the
  *	process; NULL: it uses those that it inherited
+ * @leave: close what @make or @join opened, so that nothing is lost that was sent;
+ *	NULL: the end of the process does that
  * @send: send @out
  * @recv: receive into @in; sleeps while there is nothing
  * @send_batch: send @out @count times
  * @recv_batch: receive one to @max messages, and return how many
  * @ack: acknowledge the messages that the last call received
+ * @used: bytes of memory that the peer itself counts for its messages; NULL: it does
+ *	not tell
  * @server_cpu: nanoseconds of processor time that a server has used, or NULL
  *
  * Functions that return an int return zero, or what is said above, or a negative
@@ -117,17 +132,19 @@ struct peer {
 	int		(*idle)(struct channel *c);
 	void		(*unmake)(struct channel *c);
 	int		(*join)(struct channel *c);
+	int		(*leave)(struct channel *c);
 	int		(*send)(struct channel *c);
 	int		(*recv)(struct channel *c);
 	int		(*send_batch)(struct channel *c, unsigned int count);
 	int		(*recv_batch)(struct channel *c, unsigned int max);
 	int		(*ack)(struct channel *c);
+	int		(*used)(struct channel *c, uint64_t *bytes);
 	uint64_t	(*server_cpu)(void);
 };
 
-extern const struct peer peer_devmq, peer_libdevmq, peer_uring, peer_pipe,
+extern const struct peer peer_devmq, peer_libdevmq, peer_durable, peer_uring, peer_pipe,
 	peer_packet, peer_sysv, peer_posix, peer_seqpacket, peer_dgram, peer_null,
-	peer_redis, peer_beanstalkd, peer_wfcqueue;
+	peer_redis, peer_rabbitmq, peer_beanstalkd, peer_wfcqueue;
 
 /* Is every message acknowledged? */
 static inline bool acks(const struct channel *c)

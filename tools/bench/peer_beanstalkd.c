@@ -327,7 +327,7 @@ static uint64_t bean_cpu(void)
 const struct peer peer_beanstalkd = {
 	.name = "beanstalkd",
 	.what = "beanstalkd: put, reserve, delete; batches sent together",
-	.can = CAN_SHARE | CAN_BATCH | CAN_ACK | MUST_ACK | ON_REQUEST,
+	.can = CAN_CONFIRM | CAN_SHARE | CAN_BATCH | CAN_ACK | MUST_ACK | ON_REQUEST,
 	.max_size = 1 << 20,
 	.size_reason = "a job is at most 1 MiB",
 	.missing = bean_missing,

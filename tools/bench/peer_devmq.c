@@ -4,6 +4,7 @@
  * priorities, keys and delays are the library's in both.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 
 #include "channel.h"
 #include "peer.h"
+#include "server.h"
 
 /* At most so many bytes of a message's metadata count in max_bytes. */
 #define DEVMQ_META	64
@@ -30,6 +32,11 @@ static const char *devmq_missing(void)
 	if (access("/dev/mq/control", F_OK))
 		return "the devmq module is not loaded";
 	return NULL;
+}
+
+static const char *durable_missing(void)
+{
+	return journal_name ? devmq_missing() : "no journal was named (--journal)";
 }
 
 static void devmq_drop(struct mq_state *s)
@@ -51,8 +58,9 @@ static int devmq_attach(struct channel *c, struct mq_state *s)
 	size_t count = c->setup.batch ? c->setup.batch : 1;
 	int err;
 
-	err = devmq_open(&s->tx, s->name, DEVMQ_OPEN_WRITE);
-	if (!err)
+	err = devmq_open(&s->tx, s->name, DEVMQ_OPEN_WRITE |
+			 (c->setup.sync ? DEVMQ_OPEN_SYNC : 0));
+	if (!err && c->setup.kind != KIND_TOPIC)
 		err = devmq_open(&s->rx, s->name, DEVMQ_OPEN_READ);
 	if (!err)
 		err = devmq_batch_new(&s->batch);
@@ -61,7 +69,7 @@ static int devmq_attach(struct channel *c, struct mq_state *s)
 	if (err)
 		return err;
 	c->tx = devmq_fd(s->tx);
-	c->rx = devmq_fd(s->rx);
+	c->rx = s->rx ? devmq_fd(s->rx) : -1;
 	return 0;
 }
 
@@ -69,6 +77,7 @@ static const char *devmq_extra(enum kind kind)
 {
 	switch (kind) {
 	case KIND_ACK:
+	case KIND_NEXT:
 		return " ack=manual";
 	case KIND_PRIORITY:
 		return " priorities=10";
@@ -81,29 +90,58 @@ static const char *devmq_extra(enum kind kind)
 
 _Static_assert(PRIORITIES == 10, "devmq_extra() says so");
 
+static void devmq_options(const struct channel *c, char *options, size_t size)
+{
+	size_t depth = c->setup.depth, bytes = depth * (c->setup.size + DEVMQ_META);
+
+	if (c->setup.kind == KIND_TOPIC)
+		snprintf(options, size,
+			 "type=topic max_bytes=%zu max_message_size=%zu",
+			 bytes, c->setup.size);
+	else
+		snprintf(options, size,
+			 "max_messages=%zu max_bytes=%zu max_message_size=%zu%s%s%s",
+			 depth, bytes, c->setup.size,
+			 devmq_extra(c->setup.kind),
+			 c->peer == &peer_durable ? " journal=" : "",
+			 c->peer == &peer_durable ? journal_name : "");
+}
+
+/* Let the queue subscribe to the topic, if there is one. */
+static int devmq_subscribe(struct channel *c, char *reason, size_t size)
+{
+	const struct mq_state *s = c->state, *topic;
+
+	if (!c->setup.topic)
+		return 0;
+	topic = c->setup.topic->state;
+	return devmq_bind(topic->name, s->name, NULL, reason, size);
+}
+
 /* Make a queue, and do not open it. */
 static int devmq_idle(struct channel *c)
 {
 	struct mq_state *s = calloc(1, sizeof(*s));
-	size_t depth = c->setup.depth;
-	char options[128], reason[160];
+	char options[160], reason[160];
 	int err;
 
 	if (!s)
 		return -ENOMEM;
 	snprintf(s->name, sizeof(s->name), "%s", fresh_name());
-	snprintf(options, sizeof(options),
-		 "max_messages=%zu max_bytes=%zu max_message_size=%zu%s",
-		 depth, depth * (c->setup.size + DEVMQ_META), c->setup.size,
-		 devmq_extra(c->setup.kind));
+	c->state = s;
+	devmq_options(c, options, sizeof(options));
 	err = devmq_create(s->name, options, reason, sizeof(reason));
+	if (!err) {
+		err = devmq_subscribe(c, reason, sizeof(reason));
+		if (err)
+			devmq_remove(s->name, true, NULL, 0);
+	}
 	if (err) {
 		fprintf(stderr, "mqbench: devmq: %s\n", reason);
 		free(s);
 		return err;
 	}
 	snprintf(c->config, sizeof(c->config), "%s", options);
-	c->state = s;
 	return 0;
 }
 
@@ -135,6 +173,16 @@ static int devmq_join(struct channel *c)
 
 	devmq_drop(s);
 	return devmq_attach(c, s);
+}
+
+/* Wait until all is on stable storage, and close the queue. */
+static int durable_leave(struct channel *c)
+{
+	struct mq_state *s = c->state;
+	int err = devmq_sync(s->tx);
+
+	devmq_drop(s);
+	return err;
 }
 
 static int devmq_write(struct channel *c)
@@ -197,12 +245,14 @@ static int devmq_mark(struct channel *c, struct devmq_batch *batch)
 static int devmq_send_many(struct channel *c, unsigned int count)
 {
 	struct mq_state *s = c->state;
-	bool plain = c->setup.kind <= KIND_ACK;
+	bool plain = c->setup.kind <= KIND_NEXT || c->setup.kind == KIND_TOPIC;
 	struct devmq_batch *batch = s->batch;
 	const unsigned char *out = c->out;
 	size_t size = c->setup.size;
 	int err;
 
+	if (plain && count == 1)
+		return devmq_send(s->tx, out, size, NULL);
 	while (count--) {
 		err = devmq_batch_add(batch, out, size);
 		if (err)
@@ -227,7 +277,9 @@ static int devmq_recv_many(struct channel *c, unsigned int max)
 	unsigned int stops = 0;
 	int n;
 
-	n = devmq_recv(s->rx, buffer, max, -1);
+	n = c->setup.kind == KIND_NEXT ?
+	    devmq_ack_recv(s->rx, buffer, max, -1, NULL) :
+	    devmq_recv(s->rx, buffer, max, -1);
 	if (n <= 0)
 		return n ? n : -EPROTO;
 	while (devmq_buffer_next(buffer, &msg) > 0) {
@@ -247,11 +299,25 @@ static int devmq_ack_last(struct channel *c)
 	return devmq_ack_buffer(s->rx, s->buffer, NULL);
 }
 
+/* All that messages take, of all queues. */
+static int devmq_used(struct channel *c, uint64_t *bytes)
+{
+	FILE *f = fopen("/sys/module/devmq/parameters/used_bytes", "re");
+	int n;
+
+	(void)c;
+	if (!f)
+		return -errno;
+	n = fscanf(f, "%" SCNu64, bytes);
+	fclose(f);
+	return n == 1 ? 0 : -EPROTO;
+}
+
 const struct peer peer_devmq = {
 	.name = "devmq",
 	.what = "a devmq queue: write and read; batches through libdevmq",
-	.can = CAN_SHARE | CAN_BATCH | CAN_ACK | CAN_PRIORITY | CAN_KEY |
-	       CAN_DELAY | CAN_KEEP,
+	.can = CAN_SHARE | CAN_BATCH | CAN_ACK | CAN_NEXT | CAN_PRIORITY |
+	       CAN_KEY | CAN_DELAY | CAN_KEEP | CAN_TOPIC,
 	.max_size = 256 << 20,
 	.size_reason = "a message is at most 256 MiB",
 	.missing = devmq_missing,
@@ -264,6 +330,7 @@ const struct peer peer_devmq = {
 	.send_batch = devmq_send_many,
 	.recv_batch = devmq_recv_many,
 	.ack = devmq_ack_last,
+	.used = devmq_used,
 };
 
 const struct peer peer_libdevmq = {
@@ -279,4 +346,24 @@ const struct peer peer_libdevmq = {
 	.join = devmq_join,
 	.send = devmq_send_one,
 	.recv = devmq_recv_one,
+};
+
+const struct peer peer_durable = {
+	.name = "durable",
+	.what = "a devmq queue in the journal that --journal names",
+	.can = CAN_CONFIRM | CAN_SHARE | CAN_BATCH | CAN_ACK | CAN_PRIORITY | CAN_KEY |
+	       CAN_DELAY | CAN_KEEP | ON_REQUEST,
+	.max_size = 128 << 10,
+	.size_reason = "a journal's segment may have no room for it",
+	.missing = durable_missing,
+	.make = devmq_make,
+	.idle = devmq_idle,
+	.unmake = devmq_unmake,
+	.join = devmq_join,
+	.leave = durable_leave,
+	.send = devmq_write,
+	.recv = devmq_read,
+	.send_batch = devmq_send_many,
+	.recv_batch = devmq_recv_many,
+	.ack = devmq_ack_last,
 };

@@ -21,6 +21,7 @@
 
 struct redis_state {
 	char		key[48];
+	char		group[48];
 	char		consumer[16];
 	redisContext	*tx;
 	redisContext	*rx;
@@ -77,7 +78,7 @@ static void redis_unmake(struct channel *c)
 {
 	struct redis_state *s = c->state;
 
-	if (s->tx && !s->tx->err)
+	if (s->tx && !s->tx->err && !c->setup.topic)
 		redis_done(redisCommand(s->tx, "DEL %s", s->key));
 	redis_disconnect(s);
 	free(s->ack);
@@ -85,26 +86,38 @@ static void redis_unmake(struct channel *c)
 	free(s);
 }
 
+/* A topic is a stream, and its subscriptions are groups; else each has both. */
+static void redis_names(struct channel *c)
+{
+	struct redis_state *s = c->state;
+	const struct redis_state *topic = c->setup.topic ?
+					  c->setup.topic->state : NULL;
+
+	snprintf(s->group, sizeof(s->group), "%s", fresh_name());
+	snprintf(s->key, sizeof(s->key), "%s", topic ? topic->key : s->group);
+	snprintf(c->config, sizeof(c->config), "a stream, one consumer group%s",
+		 topic ? " a subscription" : "");
+}
+
 static int redis_make(struct channel *c)
 {
 	struct redis_state *s = calloc(1, sizeof(*s));
 	size_t words = 3 + (c->setup.batch ? c->setup.batch : 1);
-	static const char make[] = "XGROUP CREATE %s g $ MKSTREAM";
+	static const char make[] = "XGROUP CREATE %s %s $ MKSTREAM";
 	int err = -ENOMEM;
 
 	if (!s)
 		return err;
 	c->state = s;
-	snprintf(s->key, sizeof(s->key), "%s", fresh_name());
+	redis_names(c);
 	s->ack = calloc(words, sizeof(*s->ack));
 	s->ack_size = calloc(words, sizeof(*s->ack_size));
 	if (s->ack && s->ack_size)
 		err = redis_connect(c);
-	if (!err)
-		err = redis_done(redisCommand(s->tx, make, s->key));
+	if (!err && c->setup.kind != KIND_TOPIC)
+		err = redis_done(redisCommand(s->tx, make, s->key, s->group));
 	if (err)
 		redis_unmake(c);
-	snprintf(c->config, sizeof(c->config), "a stream, one consumer group");
 	return err;
 }
 
@@ -166,10 +179,10 @@ static int redis_recv_many(struct channel *c, unsigned int max)
 {
 	struct redis_state *s = c->state;
 	char count[12];
-	const char *word[] = { "XREADGROUP", "GROUP", "g", s->consumer, "COUNT",
+	const char *word[] = { "XREADGROUP", "GROUP", s->group, s->consumer, "COUNT",
 			       count, "BLOCK", "0", "STREAMS", s->key, ">" };
-	size_t size[] = { 10, 5, 1, strlen(s->consumer), 5, 0, 5, 1, 7,
-			  strlen(s->key), 1 };
+	size_t size[] = { 10, 5, strlen(s->group), strlen(s->consumer), 5, 0,
+			  5, 1, 7, strlen(s->key), 1 };
 
 	size[5] = (size_t)snprintf(count, sizeof(count), "%u", max);
 	freeReplyObject(s->received);
@@ -200,14 +213,30 @@ static int redis_ack(struct channel *c)
 	s->ack_size[0] = 4;
 	s->ack[1] = s->key;
 	s->ack_size[1] = strlen(s->key);
-	s->ack[2] = "g";
-	s->ack_size[2] = 1;
+	s->ack[2] = s->group;
+	s->ack_size[2] = strlen(s->group);
 	reply = redisCommandArgv(s->rx, (int)(3 + s->messages), s->ack,
 				 s->ack_size);
 	if (reply && reply->type == REDIS_REPLY_INTEGER &&
 	    reply->integer != (long long)s->messages)
 		err = -ESTALE;
 	return redis_done(reply) ? -EIO : err;
+}
+
+/* What the server counts for its data; its program is not in it. */
+static int redis_used(struct channel *c, uint64_t *bytes)
+{
+	static const char line[] = "\nused_memory_dataset:";
+	struct redis_state *s = c->state;
+	redisReply *reply = redisCommand(s->tx, "INFO memory");
+	const char *at = NULL;
+
+	if (reply && reply->type == REDIS_REPLY_STRING)
+		at = strstr(reply->str, line);
+	if (at)
+		*bytes = strtoull(at + strlen(line), NULL, 10);
+	freeReplyObject(reply);
+	return at ? 0 : -EPROTO;
 }
 
 static uint64_t redis_cpu(void)
@@ -227,7 +256,8 @@ static const char *redis_missing(void)
 const struct peer peer_redis = {
 	.name = "redis",
 	.what = "Redis Streams: XADD, XREADGROUP, XACK; batches pipelined",
-	.can = CAN_SHARE | CAN_BATCH | CAN_ACK | MUST_ACK | ON_REQUEST,
+	.can = CAN_CONFIRM | CAN_SHARE | CAN_BATCH | CAN_ACK | MUST_ACK | ON_REQUEST |
+	       CAN_TOPIC,
 	.max_size = 512 << 20,
 	.size_reason = "a value is at most 512 MiB",
 	.missing = redis_missing,
@@ -240,6 +270,7 @@ const struct peer peer_redis = {
 	.send_batch = redis_send_many,
 	.recv_batch = redis_recv_many,
 	.ack = redis_ack,
+	.used = redis_used,
 	.server_cpu = redis_cpu,
 #endif
 };

@@ -7,6 +7,7 @@
 const struct peer *const peers[] = {
 	&peer_devmq,
 	&peer_libdevmq,
+	&peer_durable,
 	&peer_uring,
 	&peer_pipe,
 	&peer_packet,
@@ -16,6 +17,7 @@ const struct peer *const peers[] = {
 	&peer_dgram,
 	&peer_null,
 	&peer_redis,
+	&peer_rabbitmq,
 	&peer_beanstalkd,
 	&peer_wfcqueue,
 	NULL,

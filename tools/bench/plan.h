@@ -13,10 +13,11 @@
 /**
  * struct plan - what the command line asks for
  * @size: bytes of a message where the workload does not vary it
- * @sizes: for the workloads that do; a zero ends this list and the next three
+ * @sizes: for the workloads that do; a zero ends this list and the next four
  * @batches: messages a call
  * @depths: messages that are stored in the meantime
  * @queues: how many other queues there are
+ * @subscriptions: how many queues subscribe to a topic
  * @count: messages a round; zero: the workload chooses
  * @rounds: how often each is measured; the median counts
  * @time_ns: how long a round of several processes takes, if there is no @count
@@ -30,6 +31,7 @@ struct plan {
 	size_t			batches[LIST_MAX + 1];
 	size_t			depths[LIST_MAX + 1];
 	size_t			queues[LIST_MAX + 1];
+	size_t			subscriptions[LIST_MAX + 1];
 	size_t			count;
 	unsigned int		rounds;
 	uint64_t		time_ns;

@@ -8,9 +8,11 @@
 static const char *const kind_names[] = {
 	[KIND_PLAIN] = "plain",
 	[KIND_ACK] = "ack",
+	[KIND_NEXT] = "next",
 	[KIND_PRIORITY] = "priority",
 	[KIND_KEY] = "key",
 	[KIND_DELAY] = "delay",
+	[KIND_TOPIC] = "topic",
 };
 
 bool anything_failed;

@@ -5,6 +5,8 @@
 #include "server.h"
 
 const char *redis_socket, *beanstalkd_socket;
+const char *journal_name, *journal_file;
+const char *rabbitmq_address;
 
 int server_pid(int fd)
 {

@@ -41,8 +41,13 @@ static const struct view views[] = {
 	  "the same by size in bytes; ", true, " a message" },
 	{ "batch", "batch", { "ns" },
 	  "send and receive by messages a call; ", true, " a message" },
+	{ "send", "batch", { "ns" },
+	  "send alone by messages a call; ", true, " a message" },
 	{ "ack", "batch", { "ns" },
 	  "with acknowledgement by messages a call; ", true, " a message" },
+	{ "next", "batch", { "ns" },
+	  "with acknowledgement by the next call, by messages a call; ", true,
+	  " a message" },
 	{ "priority", "batch", { "ns" },
 	  "priorities in turn by messages a call; ", true, " a message" },
 	{ "key", "batch", { "ns" },
@@ -63,11 +68,37 @@ static const struct view views[] = {
 	  "the same; ", true, " of processor time a message" },
 	{ "pingpong", NULL, { "p50", "p99", "p999" },
 	  "there and back between two processes; ", true, "" },
+	{ "confirm", "shape", { "rate" },
+	  "confirmed messages a second, by producers", false, "" },
+	{ "confirm", "shape", { "raw_percent" },
+	  "the same; percent of what raw groups of as many reach", false, "" },
+	{ "fair", NULL, { "alone_ns", "busy_ns", "beside_ns", "percent" },
+	  "a confirm alone, and beside a flood in memory and in its journal; ",
+	  true, "" },
+	{ "cleaner", NULL, { "alone_rate", "beside_rate", "percent" },
+	  "confirmed batches beside what stays; messages a second", false, "" },
+	{ "recovery", NULL, { "attach_ns", "read_ns", "percent" },
+	  "to attach a journal, and to read its file; ", true, ", and percent" },
+	{ "fanout", "shape", { "ns" },
+	  "send, receive, acknowledge; ", true, " a message and subscription" },
+	{ "fanout", "shape", { "send_ns" },
+	  "the send of these; ", true, " a message and subscription" },
+	{ "fanstream", "shape", { "rate" },
+	  "a process for each; messages a second, of all subscriptions", false,
+	  "" },
+	{ "fanmemory", "shape", { "bytes" },
+	  "memory that is stored; bytes a message and subscription", false, "" },
+	{ "route", "bindings", { "ns" },
+	  "by bindings, of which one takes it; ", true, " a send" },
 };
 
-/* A table while it is put together; a cell is negative where there is none. */
+/*
+ * A table while it is put together; a cell is negative where there is none. Rows of
+ * a group are shown together, and compared with its first one.
+ */
 struct table {
 	char	rows[ROWS_MAX][LABEL_MAX];
+	size_t	groups[ROWS_MAX];
 	char	columns[COLUMNS_MAX][LABEL_MAX];
 	size_t	row_count;
 	size_t	column_count;
@@ -92,12 +123,32 @@ static size_t place(char labels[][LABEL_MAX], size_t *count, size_t max,
 	return (*count)++;
 }
 
+/* How a message gets to several queues; sizes and batches are groups. */
+static size_t way_row_of(struct table *t, struct json_object *o)
+{
+	double batch = member_number(o, "batch"), size = member_number(o, "size");
+	const char *way = member_text(o, "way");
+	char label[LABEL_MAX], by[16] = "";
+	size_t row;
+
+	if (batch > 1)
+		snprintf(by, sizeof(by), " x%.0f", batch);
+	snprintf(label, sizeof(label), "%s%s%s %.0f%s", member_text(o, "peer"),
+		 *way && strcmp(way, "topic") ? " " : "",
+		 strcmp(way, "topic") ? way : "", size, by);
+	row = place(t->rows, &t->row_count, ROWS_MAX, label);
+	t->groups[row] = (size_t)size * 2048 + (size_t)(batch > 1 ? batch : 0);
+	return row;
+}
+
 static size_t row_of(struct table *t, const struct view *view,
 		     struct json_object *o)
 {
 	double batch = member_number(o, "batch");
 	char label[LABEL_MAX];
 
+	if (*member_text(o, "way"))
+		return way_row_of(t, o);
 	if (batch > 1 && (!view->axis || strcmp(view->axis, "batch")) &&
 	    strcmp(view->load, "memory"))
 		snprintf(label, sizeof(label), "%s x%.0f",
@@ -159,6 +210,13 @@ static const char *head_of(const char *figure)
 		{ "create_ns", "to make" },
 		{ "remove_ns", "to remove" },
 		{ "p999", "p99.9" },
+		{ "alone_ns", "alone" },
+		{ "busy_ns", "memory" },
+		{ "beside_ns", "journal" },
+		{ "alone_rate", "alone" },
+		{ "beside_rate", "beside" },
+		{ "attach_ns", "to attach" },
+		{ "read_ns", "to read" },
 	};
 	size_t i;
 
@@ -211,14 +269,39 @@ static bool shown(const struct table *t, size_t row)
 	return false;
 }
 
-/* The figure of the first row that is shown. */
-static double first_of(const struct table *t, size_t column)
+/* The figure of the first row of the group that is shown. */
+static double first_of(const struct table *t, size_t group, size_t column)
 {
 	size_t row = 0;
 
-	while (row + 1 < t->row_count && !shown(t, row))
+	while (row + 1 < t->row_count &&
+	       (t->groups[row] != group || !shown(t, row)))
 		row++;
 	return t->cells[row][column];
+}
+
+/* Is it the first row of its group? */
+static bool begins(const struct table *t, size_t row)
+{
+	size_t i;
+
+	for (i = 0; i < row; i++) {
+		if (t->groups[i] == t->groups[row])
+			return false;
+	}
+	return true;
+}
+
+/* As wide as the widest label. */
+static int label_width(const struct table *t)
+{
+	size_t width = 15, i;
+
+	for (i = 0; i < t->row_count; i++) {
+		if (strlen(t->rows[i]) > width)
+			width = strlen(t->rows[i]);
+	}
+	return (int)width;
 }
 
 static void print_row(const struct table *t, size_t row)
@@ -226,9 +309,9 @@ static void print_row(const struct table *t, size_t row)
 	double first, n;
 	size_t i;
 
-	printf("  %-15s", t->rows[row]);
+	printf("  %-*s", label_width(t), t->rows[row]);
 	for (i = 0; i < t->column_count; i++) {
-		first = first_of(t, i);
+		first = first_of(t, t->groups[row], i);
 		n = t->cells[row][i];
 		print_number(n);
 		if (n >= 0 && first > 0)
@@ -242,16 +325,18 @@ static void print_row(const struct table *t, size_t row)
 static void print_table(const struct table *t, const struct view *view,
 			const char *unit)
 {
-	size_t i;
+	size_t i, k;
 
-	printf("\n%s: %s%s%s\n  %-15s", view->load, view->before,
-	       view->timed ? unit : "", view->behind, "");
+	printf("\n%s: %s%s%s\n  %-*s", view->load, view->before,
+	       view->timed ? unit : "", view->behind, label_width(t), "");
 	for (i = 0; i < t->column_count; i++)
 		printf(" %9s %4s", t->columns[i], "");
 	putchar('\n');
 	for (i = 0; i < t->row_count; i++) {
-		if (shown(t, i))
-			print_row(t, i);
+		for (k = i; begins(t, i) && k < t->row_count; k++) {
+			if (t->groups[k] == t->groups[i] && shown(t, k))
+				print_row(t, k);
+		}
 	}
 	for (i = 0; i < t->note_count; i++)
 		printf("  - %s\n", t->notes[i]);

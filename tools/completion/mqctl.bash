@@ -25,7 +25,7 @@ _mqctl()
 		COMPREPLY+=("${line#"$prefix"}")
 		# to be continued
 		case $line in
-		*= | *,* | --state=* | --output=*)
+		*= | *,* | header. | --state=* | --output=*)
 			compopt -o nospace 2>/dev/null ;;
 		esac
 	done < <("${words[@]:0:1}" --complete "${words[@]:1}" 2>/dev/null)

@@ -19,7 +19,7 @@ measure()
 	local load=$1 results figures reasons
 
 	shift
-	mq -p all -w "$load" -n 16 -r 2 -s 64,4096 -b 1,8 -d 10 -q 3 -j 2 \
+	mq -p all -w "$load" -n 16 -r 2 -s 64,4096 -b 1,8 -d 10 -q 3 -j 2 -f 1,3 \
 		"$@" --json=-
 	expect 0 -
 	cp "$T/out" "$T/json"
@@ -27,7 +27,7 @@ measure()
 		/results/0/peer devmq /plan/procs 2 \
 		/system/kernel "$(uname -r)"
 	results=$(grep -c '"workload":' "$T/json")
-	figures=$(grep -cE '"(ns|rate|bytes|p50)":' "$T/json")
+	figures=$(grep -cE '"(ns|rate|bytes|p50|percent)":' "$T/json")
 	reasons=$(grep -c '"reason":' "$T/json")
 	[ "$results" = $((figures + reasons)) ] ||
 		fail "$load: $results results, $figures with figures," \
@@ -43,7 +43,7 @@ took_part()
 
 	for peer; do
 		awk -v peer="\"$peer\"," '/"peer":/ { it = $2 == peer }
-			it && /"(ns|rate|bytes|p50)":/ { found = 1 }
+			it && /"(ns|rate|bytes|p50|percent)":/ { found = 1 }
 			END { exit !found }' "$T/json" ||
 			fail "$peer took no part"
 	done
@@ -59,6 +59,12 @@ test_sizes()
 {
 	measure sizes
 	took_part "${kernel_peers[@]}" libdevmq null
+}
+
+test_send()
+{
+	measure send
+	took_part devmq seqpacket dgram
 }
 
 test_batch()
@@ -84,6 +90,12 @@ test_uring()
 test_ack()
 {
 	measure ack
+	took_part devmq
+}
+
+test_next()
+{
+	measure next
 	took_part devmq
 }
 
@@ -149,6 +161,58 @@ test_idle()
 		took_part "${kernel_peers[@]}"
 }
 
+# shaped WORKLOAD WAY SHAPE: is there such a result of devmq, with figures?
+shaped()
+{
+	awk -v load="\"$1\"," -v way="\"$2\"," -v shape="\"$3\"," '
+		/"workload":/ { it = $2 == load; a = b = 0 }
+		/"peer":/ { it = it && $2 == "\"devmq\"," }
+		/"shape":/ { a = $2 == shape }
+		/"way":/ { sub(/^ *"way": /, ""); b = $0 == way }
+		it && a && b && /"(ns|rate|bytes)":/ { found = 1 }
+		END { exit !found }' "$T/json" || fail "no devmq, $2, $3"
+}
+
+test_fanout()
+{
+	local load way
+
+	for load in fanout fanstream fanmemory; do
+		measure "$load"
+		took_part devmq posix
+		for way in topic "by hand"; do
+			shaped "$load" "$way" 1-1
+			shaped "$load" "$way" 1-3
+		done
+		! grep -q '"shape": "1-8"' "$T/json" || fail "not asked for"
+	done
+}
+
+# A message takes at least its bytes in each queue that stores one of its own.
+test_memory_of_a_fanout()
+{
+	mq -p devmq -w fanmemory -f 4 -s 4096 -n 64 --json=-
+	expect 0 -
+	expect_json /results/0/way topic /results/1/way "by hand" \
+		/results/0/bytes_of "the peer" /results/1/subscriptions 4
+	awk '/"bytes":/ { n++; if (n == 2 && $2 < 4096) less = 1 }
+		END { exit less || n != 2 }' "$T/out" ||
+		fail "$(grep '"bytes":' "$T/out")"
+}
+
+# One row for each kind of patterns, and one for the dearest there can be.
+test_route()
+{
+	measure route
+	took_part devmq
+	grep -q '"way": "queue alone"' "$T/json" || fail "no queue alone"
+	awk '/"way":/ { hostile = /hostile/ }
+		hostile && /"bindings":/ && $2 + 0 > 64 { many = 1 }
+		hostile && /"ns":/ { figure = 1 }
+		END { exit !many || !figure }' "$T/json" ||
+		fail "no hostile patterns"
+}
+
 test_configuration_is_told()
 {
 	mq -p pipe,sysv,posix,seqpacket -w pair -n 16 -r 1 --json=-
@@ -170,12 +234,28 @@ test_a_server_that_is_not_there()
 
 test_nothing_is_left_behind()
 {
-	mq -w pair,others -q 5 -n 16 -r 1
+	mq -w pair,others,fanout,route -q 5 -n 16 -r 1
 	expect 0 -
 	for queue in /sys/class/mq/mqbench.*; do
 		[ ! -e "$queue" ] || fail "$queue"
 	done
 	[ "$(wc -l </proc/sysvipc/msg)" = 1 ] || fail "$(cat /proc/sysvipc/msg)"
+}
+
+# Durable queues, in a journal in memory. The last one: what a journal gives back
+# later would be in the figures of memory.
+test_confirm()
+{
+	local load
+
+	type -P mqctl >/dev/null || skip "no mqctl"
+	mqctl journal create "$T/j" --size=16M >/dev/null &&
+		mqctl journal attach "$T/j" bench || fail "no journal"
+	for load in send confirm fair recovery; do
+		measure "$load" --journal="bench:$T/j" -n 128
+		took_part durable
+	done
+	mqctl journal detach bench || fail "the journal is in use"
 }
 
 run_tests "$@"

@@ -10,9 +10,9 @@ MQCTL=${MQBENCH:-mqbench} SAYS=mqbench
 . "$(dirname "$0")/ktap.sh"
 
 peers="devmq libdevmq uring pipe packet sysv posix seqpacket dgram null redis
-	beanstalkd wfcqueue"
-workloads="pair sizes batch ack priority key delay depth others memory idle
-	stream pingpong"
+	rabbitmq beanstalkd wfcqueue"
+workloads="pair sizes batch ack next priority key delay depth others memory idle
+	stream pingpong fanout fanstream fanmemory route"
 
 test_help()
 {
@@ -43,6 +43,9 @@ test_list()
 	grep -q 'not now: no --redis=SOCKET' "$T/out" ||
 		grep -q 'not now: not built in: there was no libhiredis' \
 			"$T/out" || fail "says nothing of redis"
+	grep -q 'not now: no --rabbitmq=HOST:PORT' "$T/out" ||
+		grep -q 'not now: not built in: there was no librabbitmq' \
+			"$T/out" || fail "says nothing of rabbitmq"
 }
 
 test_wrong_options()
@@ -72,12 +75,12 @@ test_wrong_values()
 	local bad option
 
 	for bad in '' x -1 1.5 '1,'; do
-		for option in batch depth queues procs count rounds; do
+		for option in batch depth queues fanout procs count rounds; do
 			mq "--$option=$bad"
 			expect 2 '' "--$option: '*' is not a number"
 		done
 	done
-	for option in batch depth queues procs count rounds; do
+	for option in batch depth queues fanout procs count rounds; do
 		mq "--$option=0"
 		expect 2 '' "--$option: 0 is out of range (1 to *)"
 		mq "--$option=99999999999"
@@ -91,6 +94,13 @@ test_wrong_values()
 	expect 2 '' '--batch: 1025 is out of range (1 to 1024)'
 	mq --batch=1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17
 	expect 2 '' '--batch: more than 16 values'
+	mq --fanout=8,101
+	expect 2 '' '--fanout: 101 is out of range (1 to 100)'
+	for bad in '' localhost :5672 localhost: localhost:0 localhost:65536 \
+		localhost:amqp ::1:5672; do
+		mq --rabbitmq="$bad"
+		expect 2 '' "--rabbitmq: '$bad' is not HOST:PORT"
+	done
 	mq --time=5
 	expect 2 '' "--time: '5' is not a duration such as 500ms or 2s"
 	mq --time=2h
@@ -131,6 +141,46 @@ test_read()
 	mq --read="$T/one" --plot
 	expect 0 -
 	grep -q '^set terminal svg' "$T/out" || fail "no program"
+}
+
+# way PEER WAY SIZE BATCH SHAPE NS: print a result of a fan-out.
+way()
+{
+	cat <<-END
+	, { "workload": "fanout", "peer": "$1", "way": "$2", "size": $3,
+	    "batch": $4, "shape": "$5", "ns": $6, "send_ns": 7 }
+	END
+}
+
+# Rows are compared with the first one of the same size and batch, and stand with it.
+test_read_fanout()
+{
+	{
+		echo '{ "schema": 1, "system": { "clock": "icount" }, "plan": {},'
+		echo '"results": ['
+		{
+			way devmq topic 64 1 1-8 1000
+			way devmq "by hand" 64 1 1-8 1500
+			way devmq topic 64 64 1-8 100
+			way redis topic 64 1 1-8 20000
+			way redis topic 64 64 1-8 4000
+		} | sed '1s/^,//'
+		echo '] }'
+	} >"$T/one"
+	mq --read="$T/one"
+	expect 0 -
+	sed -n '/^fanout: send, receive/,/^$/p' "$T/out" |
+		sed 's/^ *//; s/  */ /g; s/ $//' >"$T/table"
+	diff - "$T/table" <<-'END' || fail "the table"
+	fanout: send, receive, acknowledge; instructions a message and subscription
+	1-8
+	devmq 64 1000 1.00
+	devmq by hand 64 1500 1.50
+	redis 64 20000 20.0
+	devmq 64 x64 100 1.00
+	redis 64 x64 4000 40.0
+
+	END
 }
 
 test_read_what_is_no_report()

@@ -211,7 +211,7 @@ test_info_shows_queues()
 	mq journal info "$T/j"
 	expect 0 -
 	grep -qx 'messages 270' "$T/out" || fail "$(cat "$T/out")"
-	grep -Eq '^orders +160 +0 +0 +80 +[0-9.K]+ +1000:0:0640 +max_messages=5000 overflow=reject$' \
+	grep -Eq '^orders +160 +0 +0 +80 +0 +[0-9.K]+ +1000:0:0640 +max_messages=5000 overflow=reject$' \
 		"$T/out" || fail "$(cat "$T/out")"
 	grep -Eq '^empty +0 .* -$' "$T/out" || fail "$(cat "$T/out")"
 	mq journal info -J "$T/j"

@@ -137,10 +137,12 @@ value() { read -r value 2>/dev/null <"/sys/class/mq/$1/$2"; }
 
 counters_add_up()
 {
-	local name value sum=0
+	local name value sum=0 parts="ready in_flight delayed deferred dead acked
+		expired dead_lettered dropped purged"
 
-	for name in ready in_flight delayed deferred dead acked expired \
-		    dead_lettered dropped purged; do
+	value "$1" type
+	[ "$value" != topic ] || parts="routed unrouted"
+	for name in $parts; do
 		value "$1" $name || return 1
 		sum=$((sum + value))
 	done

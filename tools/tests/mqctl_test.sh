@@ -290,12 +290,12 @@ test_ls()
 	send "$P.b" world
 	mq ls
 	expect 0 -
-	expect_same 'NAME READY IN-FLIGHT DELAYED DEFERRED DEAD BYTES '\
+	expect_same 'NAME TYPE READY IN-FLIGHT DELAYED DEFERRED DEAD BYTES '\
 'CONSUMERS PRODUCERS OLDEST NODE' "$(head -n 1 "$T/out" | tr -s ' ')"
 	expect_same "$P.a $P.b $P.c" "$(mine | cut -d ' ' -f 1 | tr '\n' ' ' |
 		sed 's/ $//')"
-	expect_same "$P.b 2 0 0 0 0 10 0 0 ok" "$(mine | grep "^$P.b" |
-		cut -d ' ' -f 1-9,11)"
+	expect_same "$P.b queue 2 0 0 0 0 10 0 0 ok" "$(mine | grep "^$P.b" |
+		cut -d ' ' -f 1-10,12)"
 }
 
 test_ls_marks_a_queue_without_its_node()

@@ -7,7 +7,7 @@
 . "$(dirname "$0")/ktap.sh"
 
 commands="create rm ls stat get set send recv consume peek purge redrive settle
-	release reject move call reply extend apply dump options help"
+	release reject move call reply extend apply dump options help bind unbind"
 
 test_help()
 {
@@ -40,8 +40,6 @@ test_no_command()
 	expect 2 '' "no command 'frobnicate' (see mqctl --help)"
 	mq --frobnicate
 	expect 2 '' "no option '--frobnicate' (see mqctl --help)"
-	mq bind orders
-	expect 2 '' "no command 'bind' *"
 	mq help frobnicate
 	expect 2 '' "no command 'frobnicate' (see mqctl --help)"
 }
@@ -90,9 +88,9 @@ test_options()
 		grep -q "^$option=" "$T/out" || fail "no $option"
 	done
 	grep -A 1 '^max_bytes=64M$' "$T/out" |
-		grep -qx '    1 to 1024G; can be changed' || fail "bounds"
+		grep -qx '    1 to 1024G; can be changed; topics as well' || fail "bounds"
 	mq options overflow mode overflow
-	expect 0 $'mode=0600\n    0000 to 0777; fixed\n    permissions of the '\
+	expect 0 $'mode=0600\n    0000 to 0777; fixed; topics as well\n    permissions of the '\
 $'node\noverflow=block\n    block, reject, drop-head or dead-letter; can be '\
 $'changed\n    what a send does when the queue is full'
 	mq options eof frobnicate
@@ -394,7 +392,7 @@ test_lines_for_apply_are_checked()
 	mq apply "$T/conf"
 	expect 0
 	conf '# nothing is removed' 'remove a'
-	bad 2 2 "'remove': a line is journal NAME FILE or create NAME *"
+	bad 2 2 "'remove': a line is journal NAME FILE, create NAME *"
 	conf create
 	bad 2 1 "a queue's name is missing"
 	for name in a/b . control none "$long" 'ä'; do
@@ -429,6 +427,31 @@ test_lines_for_apply_are_checked()
 	bad 2 1 'the line has a zero byte'
 }
 
+test_lines_of_bindings_are_checked()
+{
+	conf bind
+	bad 2 1 "a topic's name is missing"
+	conf 'bind t'
+	bad 2 1 "a queue's name is missing"
+	conf 'bind t/u q'
+	bad 2 1 "'t/u' is not a topic's name (*"
+	conf 'bind t none'
+	bad 2 1 "'none' is not a queue's name (*"
+	conf 'bind t q key'
+	bad 2 1 "'key' is neither key=PATTERN nor header.NAME=VALUE"
+	conf 'bind t q header.=x'
+	bad 2 1 "'header.=x' is neither *"
+	conf 'bind t q header.x'
+	bad 2 1 "'header.x' is neither *"
+	conf $'bind t q key=a\r'
+	bad 2 1 "* has a line's end in it"
+	conf 'bind t q key=a header.x=1' 'bind t q key=a' 'bind t q' \
+		'bind t q header.x=1  key=a'
+	bad 2 4 "this binding of q to t is in $T/conf:1 already"
+	conf 'bind t q' 'bind t q'
+	bad 2 2 "this binding of q to t is in $T/conf:1 already"
+}
+
 test_names_for_apply_come_once()
 {
 	conf 'create a' 'journal a /var/a b' 'create b' 'create a eof=never'
@@ -458,6 +481,30 @@ test_dump_takes_nothing()
 	expect 2 '' "dump: too many operands: 'a' *"
 	mq apply --dry=x
 	expect 2 '' 'apply: --dry-run takes no value *'
+}
+
+test_bind_usage()
+{
+	local c
+
+	for c in bind unbind; do
+		mq $c t
+		expect 2 '' "$c: too few operands: *"
+		mq $c t 'a b'
+		expect 2 '' "$c: 'a b' is not a queue's name *"
+		mq $c none q
+		expect 2 '' "$c: 'none' is not a queue's name *"
+		mq $c t q topic=x
+		expect 2 '' "$c: 'topic=x' is neither key=PATTERN nor header.NAME=VALUE *"
+		mq $c t q key
+		expect 2 '' "$c: 'key' is neither *"
+		mq $c t q $'key=a\nremove x'
+		expect 2 '' "$c: * has a line's end in it *"
+	done
+	mq ls --tree --sort=name
+	expect 2 '' 'ls: --tree has columns of its own, *'
+	mq ls -r --tree
+	expect 2 '' 'ls: --tree has columns of its own, *'
 }
 
 test_settle_usage()
@@ -517,7 +564,8 @@ test_completion_of_queue_options()
 {
 	expect_same 'max_bytes= max_dead= max_deliveries= max_message_size= '\
 'max_messages= ' "$(offers create q ma)"
-	expect_same 'retry_backoff= retry_max_ms= retry_ms= ' \
+	expect_same 'retain_bytes= retain_messages= retain_ms= retry_backoff= '\
+'retry_max_ms= retry_ms= ' \
 		"$(offers set q ret)"
 	expect_same 'eof= ' "$(offers set q eo)"
 	expect_same 'eof=empty eof=hangup eof=never ' "$(offers set q eof=)"
@@ -528,6 +576,12 @@ test_completion_of_queue_options()
 	expect_same '' "$(offers create q nosuch=)"
 	expect_same 'in_flight ' "$(offers get q in)"
 	expect_same 'overflow ' "$(offers options ov)"
+}
+
+test_completion_of_filters()
+{
+	expect_same 'header. key= ' "$(offers bind t q '')"
+	expect_same 'key= ' "$(offers unbind t q header.x=1 k)"
 }
 
 test_completion_of_values()
