@@ -8,6 +8,7 @@
 #                   these; TESTS=quick: a few that meet most of it)
 #   make check-debug      the same with a debug kernel
 #   make check-boot       a machine with systemd: queues after a power cut, as root
+#   make check-pressure   a journal in a machine that has no memory left
 #   make crash      what power cuts leave of a journal, at N points (300): two minutes
 #   make fuzz-journal     any bytes are read as a journal, for SECONDS (600), with clang
 #   make check-releases   demo and quick tests on other releases of Debian
@@ -106,6 +107,9 @@ check-debug: path
 check-boot: path
 	@selftests/tick selftests/boot
 
+check-pressure: path
+	@selftests/tick selftests/pressure
+
 check-releases: path
 	@selftests/tick selftests/releases
 
@@ -138,4 +142,4 @@ clean:
 	@$(MAKE) -C selftests clean
 
 .PHONY: all help path deps module lib tools demo shell check bench crash fuzz-journal check-debug check-boot \
-	check-releases gates headers install uninstall clean
+	check-pressure check-releases gates headers install uninstall clean

@@ -25,11 +25,11 @@
 #include "helpers/record.h"
 #include "helpers/settle.h"
 #include "helpers/thread.h"
+#include "helpers/used.h"
 
 #define MEBI		(1 << 20)
 #define TOTAL		(64 * MEBI)
 #define USER_BYTES	"/sys/module/devmq/parameters/max_user_bytes"
-#define USED_BYTES	"/sys/module/devmq/parameters/used_bytes"
 #define UNPRIVILEGED	"/proc/sys/vm/unprivileged_userfaultfd"
 
 /*
@@ -100,14 +100,6 @@ static long long available_at_rest(void)
 		mq_sleep_ms(100);
 	}
 	return now;
-}
-
-/* The memory that the module accounts for, or -1 if it does not say. */
-static long long used(void)
-{
-	char text[64];
-
-	return mq_read_file(USED_BYTES, text, sizeof(text)) ? -1 : atoll(text);
 }
 
 /* Debug kernels keep freed memory for a while, and pad allocations. */
@@ -223,7 +215,7 @@ static long long attack_watch(FIXTURE_DATA(attack) *self)
 	EXPECT_TRUE(mq_wait_until((fall = self->before -		\
 				   available_at_rest()) < NOISE)) {	\
 		TH_LOG("%lld KiB still used, %lld KiB accounted",	\
-		       fall / 1024, used() / 1024);			\
+		       fall / 1024, mq_used() / 1024);			\
 	}								\
 } while (0)
 
@@ -724,6 +716,54 @@ TEST_F(attack, writers_that_wait_for_memory_hold_none)
 	EXPECT_EQ(0, self->report->error);
 	EXPECT_LE(0, fall);
 	EXPECT_GE(8 * MEBI + 2 * NOISE, fall);
+}
+
+/* -- what a search for the bindings of a topic needs ------------------------- */
+
+#define SENDING_FILES	400
+
+/* Each open file sends one message with as many headers as there can be. */
+static void route_many_headers(FIXTURE_DATA(attack) *self, int fd)
+{
+	static char headers[DEVMQ_HEADERS_MAX];
+	struct report *report = self->report;
+	struct mq_batch batch = {};
+	struct devmq_send send;
+	size_t size = 0;
+	char name[16];
+	int i;
+
+	for (i = 0; size + sizeof(name) < sizeof(headers); i++) {
+		snprintf(name, sizeof(name), "%x", i);
+		size += mq_header_put(headers + size, name, "", 0);
+	}
+	mq_batch_add_full(&batch, "key", 3, headers, size, "x", 1);
+	for (i = 0; i < SENDING_FILES; i++) {
+		fd = mq_open(&self->queue, O_WRONLY | O_NONBLOCK);
+		if (fd < 0) {
+			if (!report->error)
+				report->error = fd;
+			break;
+		}
+		noted(report, mq_send(fd, batch.data, batch.size, &send));
+	}
+	mq_batch_free(&batch);
+}
+
+TEST_F(attack, open_files_of_a_topic_keep_little_of_what_a_search_needs)
+{
+	struct mq_queue queue;
+
+	REQUIRE_MEASURE();
+	CREATE(&queue, "overflow=drop-head");
+	ASSERT_EQ(0, mq_sysfs_set(&queue, "max_messages", "1"));
+	mq_name(&self->queue);
+	ASSERT_EQ(0, mq_control("create %s type=topic mode=0666",
+				self->queue.name));
+	ASSERT_EQ(0, mq_control("bind %s %s", self->queue.name, queue.name));
+	ASSERT_EQ(0, mq_control("bind %s %s header.none=1", self->queue.name,
+				queue.name));
+	EXPECT_BOUNDED(route_many_headers);
 }
 
 TEST_HARNESS_MAIN

@@ -254,6 +254,56 @@ TEST_F(cgroup, batch_over_its_limit_gets_enomem_and_lives)
 	EXPECT_EQ(0, group_event(self->group, "oom_kill"));
 }
 
+/* A topic with two queues, in the place of self->queue: self->fd sends to it. */
+#define BOUND_TO_A_TOPIC(q) do {						\
+	int i;									\
+										\
+	close(self->fd);							\
+	mq_name(&self->queue);							\
+	ASSERT_EQ(0, mq_control("create %s type=topic", self->queue.name));	\
+	for (i = 0; i < 2; i++) {						\
+		ASSERT_EQ(0, mq_create(&(q)[i], "max_bytes=1G"));		\
+		ASSERT_EQ(0, mq_control("bind %s %s", self->queue.name,		\
+					(q)[i].name));				\
+	}									\
+	self->fd = mq_open(&self->queue, O_WRONLY | O_NONBLOCK);		\
+	ASSERT_LE(0, self->fd);							\
+} while (0)
+
+TEST_F(cgroup, payload_of_a_topic_is_charged_once_to_its_sender)
+{
+	long long before, full;
+	struct mq_queue q[2];
+
+	BOUND_TO_A_TOPIC(q);
+	EXPECT_EQ(0, in_group(self, send_many, 1, 1000));
+	before = group_number(self->group, "memory.current");
+	ASSERT_LE(0, before);
+	EXPECT_EQ(0, in_group(self, send_many, 16, MEBI));
+	full = group_number(self->group, "memory.current");
+	EXPECT_LE(before + 16 * MEBI, full);
+	EXPECT_GE(before + 24 * MEBI, full);
+	EXPECT_EQ(17, mq_stat_of(&q[0], ready));
+	EXPECT_EQ(17, mq_stat_of(&q[1], ready));
+}
+
+TEST_F(cgroup, topic_over_the_limit_of_its_sender_stores_nothing)
+{
+	struct mq_queue q[2];
+	long long sent;
+
+	BOUND_TO_A_TOPIC(q);
+	ASSERT_EQ(0, group_write(self->group, "memory.max", "16M"));
+	group_write(self->group, "memory.swap.max", "0");
+	EXPECT_EQ(ENOMEM, in_group(self, send_many, 100, MEBI));
+	sent = mq_stat_of(&self->queue, sent);
+	/* Copied, they would be half as many at the most. */
+	EXPECT_LT(8, sent);
+	EXPECT_EQ(sent, mq_stat_of(&q[0], ready));
+	EXPECT_EQ(sent, mq_stat_of(&q[1], ready));
+	EXPECT_EQ(0, group_event(self->group, "oom_kill"));
+}
+
 TEST_F(cgroup, large_message_over_the_limit_gets_enomem_and_lives)
 {
 	ASSERT_EQ(0, group_write(self->group, "memory.max", "16M"));

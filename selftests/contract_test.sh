@@ -53,10 +53,10 @@ test_control_reads_as_the_option_table() {
 }
 
 test_every_option_of_the_table_is_in_sysfs() {
-	local name
+	local name type
 	create
-	cat $control | while read -r name _; do
-		[ -e "$class/$queue/$name" ] || exit 1
+	cat $control | while read -r name _ _ _ _ type _; do
+		[ "$type" = topic ] || [ -e "$class/$queue/$name" ] || exit 1
 	done || fail "an option is not in sysfs"
 }
 
@@ -174,6 +174,42 @@ test_tee_sends_to_several() {
 	equal "$(seq 1 20)" "$(in_time cat "/dev/mq/$queue")"
 	equal "$(seq 1 20)" "$(in_time cat "/dev/mq/$queue.2")"
 	echo "remove $queue.2 force" >$control
+}
+
+test_topic_sends_to_several() {
+	local two="$queue.1 $queue.2" one
+	echo "create $queue type=topic" >$control
+	for one in $two; do
+		echo "create $one eof=empty framing=line" >$control
+		echo "bind $queue $one" >$control
+	done
+	seq 1 20 | while read -r one; do echo "$one"; done >"/dev/mq/$queue"
+	for one in $two; do
+		equal "$(seq 1 20)" "$(in_time cat "/dev/mq/$one")"
+	done
+	echo "unbind $queue $queue.2" >$control
+	echo more >"/dev/mq/$queue"
+	equal more "$(head -n1 "/dev/mq/$queue.1")"
+	equal '' "$(in_time cat "/dev/mq/$queue.2")"
+	equal 21 "$(value routed)"
+	echo "remove $queue.1 force" >$control
+	echo "remove $queue.2 force" >$control
+	echo lost >"/dev/mq/$queue"
+	equal 1 "$(value unrouted)"
+}
+
+test_topic_says_why_it_does_not_bind() {
+	local reason
+	echo "create $queue type=topic" >$control
+	exec 3<>$control
+	echo "bind $queue nosuch" >&3 2>/dev/null && fail "bound"
+	reason=$(cat <&3)
+	case $reason in
+	*nosuch*) ;;
+	*) fail "reason: $reason" ;;
+	esac
+	(head -n1 "/dev/mq/$queue") 2>/dev/null && fail "a topic was read"
+	:
 }
 
 test_sed_is_a_stage_between_two_queues() {

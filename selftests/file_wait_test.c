@@ -135,17 +135,13 @@ TEST_F(file, signal_with_sa_restart_lets_a_waiting_read_go_on)
 {
 	struct mq_call call;
 	char data[8] = {};
-	long switches;
 	int fd = mq_open(&self->queue, O_RDONLY);
 
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(0, mq_catch_signal(SA_RESTART));
 	ASSERT_EQ(0, mq_read_start(&call, fd, data, sizeof(data)));
 	ASSERT_TRUE(mq_call_sleeps(&call));
-	switches = mq_switches(getpid(), call.tid);
-	ASSERT_EQ(0, pthread_kill(call.thread, SIGUSR1));
-	ASSERT_TRUE(mq_wait_until(mq_switches(getpid(), call.tid) > switches));
-	ASSERT_TRUE(mq_call_sleeps(&call));
+	ASSERT_TRUE(mq_call_outlasts(&call, SIGUSR1));
 	ASSERT_EQ(3, mq_put(self->fd, "now"));
 	EXPECT_EQ(3, mq_call_result(&call));
 	EXPECT_STREQ("now", data);
@@ -173,7 +169,6 @@ TEST_F(file, signal_ends_a_waiting_write_with_eintr_and_nothing_sent)
 TEST_F(file, signal_with_sa_restart_lets_a_waiting_write_go_on)
 {
 	struct mq_call call;
-	long switches;
 	int fd;
 
 	MQ_REOPEN_QUEUE("max_messages=1");
@@ -183,10 +178,7 @@ TEST_F(file, signal_with_sa_restart_lets_a_waiting_write_go_on)
 	ASSERT_EQ(1, mq_put(fd, "a"));
 	ASSERT_EQ(0, mq_write_start(&call, fd, "b", 1));
 	ASSERT_TRUE(mq_call_sleeps(&call));
-	switches = mq_switches(getpid(), call.tid);
-	ASSERT_EQ(0, pthread_kill(call.thread, SIGUSR1));
-	ASSERT_TRUE(mq_wait_until(mq_switches(getpid(), call.tid) > switches));
-	ASSERT_TRUE(mq_call_sleeps(&call));
+	ASSERT_TRUE(mq_call_outlasts(&call, SIGUSR1));
 	EXPECT_EQ(0, mq_get(self->fd, "a"));
 	EXPECT_EQ(1, mq_call_result(&call));
 	EXPECT_EQ(0, mq_get(self->fd, "b"));

@@ -4,13 +4,12 @@
  * queue takes about as long beside ten objects as beside ten thousand. And
  * every long call ends when its process is killed.
  *
- * The tests measure the slowest call of a bystander while another thread works
- * on the queue, and take the best of several tries, as the machine may be busy.
- * Few and many objects are measured in the same run: if a hold of the lock
- * grows with the number of objects, the two differ by far more than the slack.
- * If the slack is exceeded, the bystander is measured again for as long, beside
- * a thread that uses the queue in short calls: delays in that run are caused by
- * the machine, and are allowed for.
+ * The clock of the machine counts instructions (vm/run -i), so a time depends
+ * only on what was executed. There is one CPU, and the bystander has real-time
+ * priority: it gets the CPU as soon as the kernel can be preempted. Its call is
+ * measured from the instant at which it was to wake, so the slowest call has the
+ * longest time that the kernel spent on the work of another without a break, with
+ * a lock or without.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -19,282 +18,11 @@
 #include <sys/wait.h>
 
 #include "mq_test.h"
+#include "fixtures/hold.h"
 #include "helpers/look.h"
 #include "helpers/record.h"
 #include "helpers/ring.h"
 #include "helpers/settle.h"
-
-#define FEW	10
-#define MANY	10000
-/* The machine may be busy: one good try of these is enough. */
-#define TRIES	12
-
-/* How much longer a call beside many may take than ten calls beside few. */
-#define SLACK_NS	(40 * MQ_MS)
-/*
- * A call that waits for portions, and not for the whole operation, takes a
- * smaller part of its time than this.
- */
-#define SHARE		3
-/* How long a killed process may take to exit. */
-#define DEATH_NS	(4 * MQ_SECOND)
-
-FIXTURE(hold) {
-	struct mq_queue queue;
-	int fd;			/* O_RDWR, O_NONBLOCK */
-	int epoll;
-	int *fds;		/* open files, at most 2 * MANY */
-	int count;
-};
-
-FIXTURE_SETUP(hold)
-{
-	struct rlimit limit = { 2 * MANY + 64, 2 * MANY + 64 };
-
-	MQ_REQUIRE();
-	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &limit));
-	self->fd = -1;
-	self->epoll = -1;
-	self->count = 0;
-	self->fds = calloc(2 * MANY, sizeof(*self->fds));
-	ASSERT_NE(NULL, self->fds);
-}
-
-static void close_all(FIXTURE_DATA(hold) *self)
-{
-	while (self->count)
-		close(self->fds[--self->count]);
-	if (self->epoll >= 0)
-		close(self->epoll);
-	if (self->fd >= 0)
-		close(self->fd);
-	self->epoll = -1;
-	self->fd = -1;
-}
-
-FIXTURE_TEARDOWN(hold)
-{
-	close_all(self);
-	free(self->fds);
-	EXPECT_EQ(0, mq_cleanup());
-}
-
-/* Remove the queue of the last try, and create one with these options. */
-static int begin(FIXTURE_DATA(hold) *self, const char *options)
-{
-	int error;
-
-	close_all(self);
-	error = mq_cleanup() ?: mq_create(&self->queue,
-					  "max_messages=1000000 %s", options);
-	if (error)
-		return error;
-	self->fd = mq_open(&self->queue, O_RDWR | O_NONBLOCK);
-	return self->fd < 0 ? self->fd : 0;
-}
-
-/* Open the queue @n times more. */
-static int open_many(FIXTURE_DATA(hold) *self, int n, int flags)
-{
-	int fd;
-
-	while (n--) {
-		fd = mq_open(&self->queue, flags | O_NONBLOCK);
-		if (fd < 0)
-			return fd;
-		self->fds[self->count++] = fd;
-	}
-	return 0;
-}
-
-/*
- * Open the queue @n times, and poll each file with epoll, which needs no
- * threads.
- */
-static int poll_many(FIXTURE_DATA(hold) *self, int n, uint32_t events)
-{
-	struct epoll_event event = { .events = events };
-	int i, error;
-
-	error = open_many(self, n, O_RDWR);
-	if (error)
-		return error;
-	self->epoll = epoll_create1(EPOLL_CLOEXEC);
-	for (i = self->count - n; i < self->count; i++)
-		if (epoll_ctl(self->epoll, EPOLL_CTL_ADD, self->fds[i], &event))
-			return -errno;
-	return 0;
-}
-
-/* Receive and hold @n messages. */
-static int hold_many(int fd, int n)
-{
-	static char buffer[1 << 20];
-	struct devmq_recv recv;
-	int error;
-
-	while (n > 0) {
-		mq_recv_init(&recv, buffer, sizeof(buffer));
-		recv.max_count = n;
-		error = mq_ioctl(fd, DEVMQ_IOC_RECV, &recv);
-		if (error)
-			return error;
-		if (!recv.count)
-			return -ENODATA;
-		n -= recv.count;
-	}
-	return 0;
-}
-
-/* -- the bystander --------------------------------------------------------- */
-
-struct bystander {
-	const struct mq_queue *queue;
-	pthread_t thread;
-	bool looks;
-	int stop;
-	int error;
-	uint64_t from_ns;	/* only calls that begin later count */
-	uint64_t worst_ns;
-	uint64_t calls;
-};
-
-/* Open the queue, send, read the counters if @looks, and close; repeat. */
-static void *bystander_thread(void *argument)
-{
-	struct bystander *b = argument;
-	struct devmq_stat stat;
-	uint64_t from, took;
-	int fd, error;
-
-	while (!__atomic_load_n(&b->stop, __ATOMIC_RELAXED)) {
-		from = mq_now_ns();
-		fd = mq_open(b->queue, O_WRONLY | O_NONBLOCK);
-		error = fd < 0 ? fd : mq_put(fd, "x");
-		if (error == 1)
-			error = b->looks ? mq_stat_fd(fd, &stat) : 0;
-		if (fd >= 0)
-			close(fd);
-		took = mq_now_ns() - from;
-		if (error)
-			b->error = error;
-		if (took > b->worst_ns)
-			b->worst_ns = took;
-		__atomic_fetch_add(&b->calls, 1, __ATOMIC_RELEASE);
-	}
-	return NULL;
-}
-
-static int bystander_begin(struct bystander *b, const struct mq_queue *queue,
-			   bool looks)
-{
-	memset(b, 0, sizeof(*b));
-	b->queue = queue;
-	b->looks = looks;
-	if (pthread_create(&b->thread, NULL, bystander_thread, b))
-		return -EAGAIN;
-	return mq_wait_until(__atomic_load_n(&b->calls, __ATOMIC_ACQUIRE) > 10) ?
-	       0 : -ETIMEDOUT;
-}
-
-static int bystander_end(struct bystander *b)
-{
-	__atomic_store_n(&b->stop, 1, __ATOMIC_RELAXED);
-	pthread_join(b->thread, NULL);
-	return b->error;
-}
-
-/* How much slower a call may be than the slowest beside short calls. */
-#define NOISE_RATIO	4
-
-/*
- * The slowest call of @other was measured in a run of @took_ns. Return by how
- * much it exceeds what the machine does to any call, which is measured in
- * another run of that length, beside a thread that uses @fd in short calls: a
- * busy machine may also stop a thread that has the lock of a queue.
- */
-static uint64_t beyond_noise(const struct bystander *other,
-			     void *(*bystander)(void *), int fd,
-			     uint64_t took_ns)
-{
-	struct bystander b = { .queue = other->queue, .looks = other->looks };
-	uint64_t end = mq_now_ns() + took_ns;
-	struct devmq_stat stat;
-
-	if (pthread_create(&b.thread, NULL, bystander, &b))
-		return other->worst_ns;
-	while (mq_now_ns() < end)
-		mq_stat_fd(fd, &stat);
-	bystander_end(&b);
-	return other->worst_ns > NOISE_RATIO * b.worst_ns ?
-	       other->worst_ns - NOISE_RATIO * b.worst_ns : 0;
-}
-
-/*
- * An attack: prepare @n objects, then run an operation on them. Reading the
- * counters first does all that is due, so a bystander does it only if @looks.
- */
-struct attack {
-	const char *options;
-	bool looks;
-	int (*prepare)(FIXTURE_DATA(hold) *self, int n);
-	int (*run)(FIXTURE_DATA(hold) *self, int n);
-};
-
-/*
- * Measure the slowest call beside @n objects: the best of @tries tries, or the
- * first one that takes no more than @enough_ns.
- */
-static int worst(FIXTURE_DATA(hold) *self, const struct attack *attack, int n,
-		 int tries, uint64_t enough_ns, uint64_t *worst_ns)
-{
-	struct bystander b;
-	uint64_t from, took;
-	int try, error;
-
-	*worst_ns = UINT64_MAX;
-	for (try = 0; try < tries && *worst_ns > enough_ns; try++) {
-		error = begin(self, attack->options) ?: attack->prepare(self, n);
-		if (error)
-			return error;
-		error = bystander_begin(&b, &self->queue, attack->looks);
-		if (error)
-			return error;
-		from = mq_now_ns();
-		error = attack->run(self, n);
-		took = mq_now_ns() - from;
-		error = bystander_end(&b) ?: error;
-		if (error)
-			return error;
-		/* A slow machine takes long for each portion, and for all. */
-		if (enough_ns && b.worst_ns > enough_ns &&
-		    b.worst_ns < took / SHARE)
-			b.worst_ns = enough_ns;
-		if (enough_ns && b.worst_ns > enough_ns)
-			b.worst_ns = beyond_noise(&b, bystander_thread, self->fd,
-						  took);
-		if (b.worst_ns < *worst_ns)
-			*worst_ns = b.worst_ns;
-	}
-	return 0;
-}
-
-/* Expect that many objects slow others down little more than few. */
-#define EXPECT_BOUNDED(attack, many)					\
-	EXPECT_BOUNDED_BY(attack, many, SLACK_NS)
-
-#define EXPECT_BOUNDED_BY(attack, many, slack_ns) do {			\
-	uint64_t __few = 0, __many = 0, __most;				\
-									\
-	ASSERT_EQ(0, worst(self, attack, FEW, 3, 0, &__few));		\
-	__most = 10 * __few +						\
-		 (slack_ns) * (mq_is_debug_kernel() ? 10 : 1);		\
-	ASSERT_EQ(0, worst(self, attack, many, TRIES, __most, &__many)); \
-	TH_LOG("slowest bystander call: %llu us beside %d, %llu us " \
-	       "beside %d", (unsigned long long)__few / 1000, FEW,	\
-	       (unsigned long long)__many / 1000, many);		\
-	EXPECT_LE(__many, __most);					\
-} while (0)
 
 /* -- waking ---------------------------------------------------------------- */
 
@@ -314,7 +42,7 @@ static int write_option(FIXTURE_DATA(hold) *self, int n)
 TEST_F(hold, option_that_changes_wakes_each_poller_once)
 {
 	static const struct attack attack = {
-		"", true, poll_in_and_out, write_option,
+		"", send_and_look, poll_in_and_out, write_option,
 	};
 
 	EXPECT_BOUNDED(&attack, MANY);
@@ -343,15 +71,11 @@ static int let_leases_end(FIXTURE_DATA(hold) *self, int n)
 TEST_F(hold, leases_that_end_together_wake_their_consumer_once)
 {
 	static const struct attack attack = {
-		"ack=manual lease_ms=3600000", false,
+		"ack=manual lease_ms=3600000", send_one,
 		lease_many, let_leases_end,
 	};
 
-	/*
-	 * Each portion wakes the 2000 pollers once. The lock is not held, but
-	 * the bystander shares the CPUs with that work, hence the larger slack.
-	 */
-	EXPECT_BOUNDED_BY(&attack, 2 * MANY, 1000 * MQ_MS);
+	EXPECT_BOUNDED(&attack, 2 * MANY);
 }
 
 /* Finding the next active consumer must not walk through all open files. */
@@ -376,10 +100,18 @@ static int close_consumers(FIXTURE_DATA(hold) *self, int n)
 TEST_F(hold, next_active_consumer_is_at_hand)
 {
 	static const struct attack attack = {
-		"single_active=1", true, open_consumers, close_consumers,
+		"single_active=1", send_and_look,
+		open_consumers, close_consumers,
 	};
+	uint64_t call, few, many;
 
-	EXPECT_BOUNDED(&attack, MANY);
+	ASSERT_EQ(0, worst(self, &attack, FEW, &call, &few));
+	ASSERT_EQ(0, worst(self, &attack, MANY, &call, &many));
+	TH_LOG("200 consumers closed in %llu us beside %d, %llu us beside %d",
+	       (unsigned long long)few / 1000, FEW,
+	       (unsigned long long)many / 1000, MANY);
+	EXPECT_GE(2 * few, many);
+	EXPECT_GE(SLACK_NS, call);
 }
 
 /* -- time ------------------------------------------------------------------ */
@@ -405,70 +137,26 @@ static int delay_many(FIXTURE_DATA(hold) *self, int n, uint64_t at)
 	return error;
 }
 
-static void *opener_thread(void *argument)
-{
-	struct bystander *b = argument;
-	uint64_t from, took;
-	int fd;
-
-	while (!__atomic_load_n(&b->stop, __ATOMIC_RELAXED)) {
-		from = mq_now_ns();
-		fd = mq_open(b->queue, O_WRONLY);
-		if (fd < 0) {
-			b->error = fd;
-			continue;
-		}
-		close(fd);
-		took = mq_now_ns() - from;
-		if (from >= b->from_ns && took > b->worst_ns)
-			b->worst_ns = took;
-	}
-	return NULL;
-}
-
 /* An open must not wait until all that is due is done. */
 TEST_F(hold, who_does_not_look_does_not_wait_for_what_is_due)
 {
-	uint64_t most_ns = SLACK_NS * (mq_is_debug_kernel() ? 10 : 1);
-	uint64_t ahead = 4 * MQ_SECOND, now, at, best_ns = UINT64_MAX;
+	uint64_t at, now, from;
 	struct bystander b;
-	int try;
 
-	for (try = 0; try < TRIES && best_ns > most_ns; try++) {
-		ASSERT_EQ(0, begin(self, ""));
-		at = mq_clock_ns(CLOCK_REALTIME) + ahead;
-		ASSERT_EQ(0, delay_many(self, 10 * MANY, at));
-		now = mq_clock_ns(CLOCK_REALTIME);
-		/* If sending them took too long, try again with more time. */
-		if (now + 50 * MQ_MS >= at) {
-			ahead *= 2;
-			continue;
-		}
-		memset(&b, 0, sizeof(b));
-		b.queue = &self->queue;
-		/*
-		 * Count only calls around the due time: the machine may be busy
-		 * before.
-		 */
-		b.from_ns = mq_now_ns() + at - now - 2 * MQ_MS;
-		while (mq_clock_ns(CLOCK_REALTIME) < at - 20 * MQ_MS)
-			mq_sleep_ms(5);
-		ASSERT_EQ(0, pthread_create(&b.thread, NULL, opener_thread,
-					    &b));
-		while (mq_clock_ns(CLOCK_REALTIME) < at + 60 * MQ_MS)
-			mq_sleep_ms(5);
-		ASSERT_EQ(0, bystander_end(&b));
-		/* The counters show that all of it is done. */
-		EXPECT_EQ(0, mq_stat_of(&self->queue, delayed));
-		EXPECT_EQ(10 * MANY, mq_stat_of(&self->queue, ready));
-		if (b.worst_ns > most_ns)
-			b.worst_ns = beyond_noise(&b, opener_thread, self->fd,
-						  80 * MQ_MS);
-		if (b.worst_ns < best_ns)
-			best_ns = b.worst_ns;
-	}
-	TH_LOG("slowest open: %llu us", (unsigned long long)best_ns / 1000);
-	EXPECT_GE(most_ns, best_ns);
+	ASSERT_EQ(0, begin(self, ""));
+	at = mq_clock_ns(CLOCK_REALTIME) + MQ_SECOND;
+	ASSERT_EQ(0, delay_many(self, 10 * MANY, at));
+	now = mq_clock_ns(CLOCK_REALTIME);
+	ASSERT_LT(now, at);
+	from = mq_now_ns() + at - now - MQ_MS;
+	ASSERT_EQ(0, bystander_begin(&b, &self->queue, open_and_close, from));
+	sleep_until(from + 100 * MQ_MS);
+	/* The timer has done all of it, before anybody looks. */
+	ASSERT_EQ(0, bystander_end(&b));
+	EXPECT_EQ(0, mq_stat_of(&self->queue, delayed));
+	EXPECT_EQ(10 * MANY, mq_stat_of(&self->queue, ready));
+	TH_LOG("slowest open: %llu us", (unsigned long long)b.worst_ns / 1000);
+	EXPECT_GE(SLACK_NS, b.worst_ns);
 }
 
 /* -- walks ----------------------------------------------------------------- */
@@ -494,31 +182,13 @@ static int reap(FIXTURE_DATA(hold) *self, int n)
 	return done == (n + 399) / 400 ? 0 : -EBADMSG;
 }
 
-/*
- * In one hold of the lock, a purge would make other calls wait for all of it.
- */
 TEST_F(hold, purge_passes_few_messages_at_a_time)
 {
-	uint64_t from, took = 0;
-	struct bystander b;
-	bool parts = false;
-	int try;
+	static const struct attack attack = {
+		"ack=manual", send_and_look, sow, reap,
+	};
 
-	for (try = 0; try < 20 && !parts; try++) {
-		ASSERT_EQ(0, begin(self, "ack=manual"));
-		ASSERT_EQ(0, sow(self, 10 * MANY));
-		ASSERT_EQ(0, bystander_begin(&b, &self->queue, true));
-		from = mq_now_ns();
-		ASSERT_EQ(0, reap(self, 10 * MANY));
-		took = mq_now_ns() - from;
-		ASSERT_EQ(0, bystander_end(&b));
-		parts = beyond_noise(&b, bystander_thread, self->fd, took) <
-			took / 2;
-	}
-	TH_LOG("slowest bystander call: %llu us, the purge: %llu us",
-	       (unsigned long long)b.worst_ns / 1000,
-	       (unsigned long long)took / 1000);
-	EXPECT_TRUE(parts);
+	EXPECT_BOUNDED(&attack, 50 * MANY);
 }
 
 /* Many messages, of which single ones are purged, from the middle on. */
@@ -539,39 +209,37 @@ static int purge_one_by_one(FIXTURE_DATA(hold) *self, int n)
 
 TEST_F(hold, message_is_looked_for_in_portions)
 {
-	static const struct attack attack = { "", true, fill, purge_one_by_one };
+	static const struct attack attack = { "", send_and_look, fill, purge_one_by_one };
 
-	EXPECT_BOUNDED(&attack, 10 * MANY);
+	EXPECT_BOUNDED(&attack, 50 * MANY);
 }
 
 /* A message is found fast from the near end, and from the last one found. */
 TEST_F(hold, single_messages_are_found_from_where_that_is_near)
 {
-	uint64_t from, near_ns = 0, far_ns = UINT64_MAX;
-	int i, try;
+	uint64_t from, near_ns, far_ns;
+	int i;
 
-	for (try = 0; try < 5 && far_ns > 20 * near_ns + MQ_SECOND; try++) {
-		ASSERT_EQ(0, begin(self, ""));
-		ASSERT_EQ(0, mq_fill_fast(self->fd, 500000));
-		from = mq_now_ns();
-		for (i = 1; i <= 500; i++)
-			ASSERT_EQ(1, mq_purge(self->fd, i, i));
-		near_ns = mq_now_ns() - from;
-		/* The first of these is far from both ends. */
-		from = mq_now_ns();
-		for (i = 1; i <= 500; i++)
-			ASSERT_EQ(1, mq_purge(self->fd, 250000 + i, 250000 + i));
-		for (i = 1; i <= 500; i++)
-			ASSERT_EQ(1, mq_purge(self->fd, 500001 - i, 500001 - i));
-		far_ns = mq_now_ns() - from;
-	}
+	ASSERT_EQ(0, begin(self, ""));
+	ASSERT_EQ(0, mq_fill_fast(self->fd, 500000));
+	from = mq_now_ns();
+	for (i = 1; i <= 500; i++)
+		ASSERT_EQ(1, mq_purge(self->fd, i, i));
+	near_ns = mq_now_ns() - from;
+	/* The first of these is far from both ends. */
+	from = mq_now_ns();
+	for (i = 1; i <= 500; i++)
+		ASSERT_EQ(1, mq_purge(self->fd, 250000 + i, 250000 + i));
+	for (i = 1; i <= 500; i++)
+		ASSERT_EQ(1, mq_purge(self->fd, 500001 - i, 500001 - i));
+	far_ns = mq_now_ns() - from;
 	TH_LOG("500 at the beginning in %llu us, 1000 elsewhere in %llu us",
 	       (unsigned long long)near_ns / 1000,
 	       (unsigned long long)far_ns / 1000);
 	/*
 	 * Walks from the beginning would pass hundreds of millions of messages.
 	 */
-	EXPECT_LE(far_ns, 20 * near_ns + MQ_SECOND);
+	EXPECT_GE(20 * near_ns, far_ns);
 }
 
 /* -- many ids -------------------------------------------------------------- */
@@ -610,7 +278,7 @@ static int forget(FIXTURE_DATA(hold) *self, int n)
 TEST_F(hold, ids_are_forgotten_in_portions)
 {
 	static const struct attack attack = {
-		"dedup_window_ms=3600000 dedup_max=1000000", true,
+		"dedup_window_ms=3600000 dedup_max=1000000", send_and_look,
 		remember, forget,
 	};
 
@@ -659,7 +327,7 @@ static int look_past_cursors(FIXTURE_DATA(hold) *self, int n)
 TEST_F(hold, places_of_others_are_passed_few_at_a_time)
 {
 	static const struct attack attack = {
-		"", true, leave_cursors, look_past_cursors,
+		"", send_and_look, leave_cursors, look_past_cursors,
 	};
 
 	EXPECT_BOUNDED(&attack, MANY);
@@ -690,7 +358,7 @@ static int settle_keys(FIXTURE_DATA(hold) *self, int n)
 TEST_F(hold, keys_take_turns_in_portions)
 {
 	static const struct attack attack = {
-		"order=key fairness=key ack=manual", true,
+		"order=key fairness=key ack=manual", send_and_look,
 		fill_keys, settle_keys,
 	};
 
@@ -716,7 +384,7 @@ static int hold_all(FIXTURE_DATA(hold) *self, int n)
 TEST_F(hold, revoking_settles_few_at_a_time)
 {
 	static const struct attack attack = {
-		"ack=manual", true, hold_all, revoke_all,
+		"ack=manual", send_and_look, hold_all, revoke_all,
 	};
 
 	EXPECT_BOUNDED(&attack, 10 * MANY);
@@ -762,7 +430,7 @@ static int take_alone(FIXTURE_DATA(hold) *self, int n)
 TEST_F(hold, consumers_that_waited_for_one_to_be_taken_are_told_in_portions)
 {
 	static const struct attack attack = {
-		"ack=manual max_deliveries=2 retry_ms=0", true,
+		"ack=manual max_deliveries=2 retry_ms=0", send_and_look,
 		meet_many, take_alone,
 	};
 
@@ -812,7 +480,7 @@ static long long killed_ns(FIXTURE_DATA(hold) *self,
 									\
 	ASSERT_LE(0, __ns);						\
 	TH_LOG("exited after %lld ms", __ns / 1000000);			\
-	EXPECT_GE(DEATH_NS * (mq_is_debug_kernel() ? 5 : 1), __ns);		\
+	EXPECT_GE(DEATH_NS, __ns);					\
 } while (0)
 
 /* Settle as often as one call allows: each time, extend all deliveries. */
@@ -926,73 +594,30 @@ static pid_t holder(FIXTURE_DATA(hold) *self, int n)
 	return child;
 }
 
-/*
- * Open another queue, receive a message without settling it, and close; repeat.
- */
-static void *receiver_thread(void *argument)
-{
-	struct bystander *b = argument;
-	uint64_t from, took;
-	char buffer[256];
-	struct devmq_recv recv;
-	int fd, error;
-
-	while (!__atomic_load_n(&b->stop, __ATOMIC_RELAXED)) {
-		from = mq_now_ns();
-		fd = mq_open(b->queue, O_RDONLY | O_NONBLOCK);
-		error = fd < 0 ? fd : mq_recv(fd, buffer, sizeof(buffer), &recv);
-		if (!error && recv.count != 1)
-			error = -ENODATA;
-		if (fd >= 0)
-			close(fd);
-		took = mq_now_ns() - from;
-		if (error)
-			b->error = error;
-		if (took > b->worst_ns)
-			b->worst_ns = took;
-		__atomic_fetch_add(&b->calls, 1, __ATOMIC_RELEASE);
-	}
-	return NULL;
-}
-
 TEST_F(hold, consumer_that_dies_with_much_keeps_nobody_waiting)
 {
-	uint64_t most_ns = SLACK_NS * (mq_is_debug_kernel() ? 10 : 1);
-	uint64_t from, best_ns = UINT64_MAX;
 	struct mq_queue other;
 	struct bystander b;
-	int try, fd, status;
+	int fd, status;
 	pid_t child;
 
-	for (try = 0; try < TRIES && best_ns > most_ns; try++) {
-		ASSERT_EQ(0, begin(self, "ack=manual max_deliveries=0"));
-		ASSERT_EQ(0, mq_fill_fast(self->fd, 300000));
-		child = holder(self, 300000);
-		ASSERT_LT(0, child);
-		ASSERT_EQ(0, mq_create(&other, "ack=manual max_deliveries=0"));
-		fd = mq_open(&other, O_WRONLY);
-		ASSERT_LE(0, fd);
-		ASSERT_EQ(1, mq_put(fd, "x"));
-		memset(&b, 0, sizeof(b));
-		b.queue = &other;
-		ASSERT_EQ(0, pthread_create(&b.thread, NULL, receiver_thread,
-					    &b));
-		from = mq_now_ns();
-		EXPECT_EQ(0, kill(child, SIGKILL));
-		EXPECT_EQ(child, waitpid(child, &status, 0));
-		from = mq_now_ns() - from;
-		EXPECT_EQ(0, bystander_end(&b));
-		EXPECT_EQ(300000, mq_stat_of(&self->queue, ready));
-		if (b.worst_ns > most_ns)
-			b.worst_ns = beyond_noise(&b, receiver_thread, fd,
-						  from);
-		close(fd);
-		if (b.worst_ns < best_ns)
-			best_ns = b.worst_ns;
-	}
+	ASSERT_EQ(0, begin(self, "ack=manual max_deliveries=0"));
+	ASSERT_EQ(0, mq_fill_fast(self->fd, 300000));
+	child = holder(self, 300000);
+	ASSERT_LT(0, child);
+	ASSERT_EQ(0, mq_create(&other, "ack=manual max_deliveries=0"));
+	fd = mq_open(&other, O_WRONLY);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(1, mq_put(fd, "x"));
+	ASSERT_EQ(0, bystander_begin(&b, &other, receive_and_close, 0));
+	EXPECT_EQ(0, kill(child, SIGKILL));
+	EXPECT_EQ(child, waitpid(child, &status, 0));
+	EXPECT_EQ(0, bystander_end(&b));
+	EXPECT_EQ(300000, mq_stat_of(&self->queue, ready));
+	close(fd);
 	TH_LOG("slowest bystander receive: %llu us",
-	       (unsigned long long)best_ns / 1000);
-	EXPECT_GE(most_ns, best_ns);
+	       (unsigned long long)b.worst_ns / 1000);
+	EXPECT_GE(SLACK_NS, b.worst_ns);
 }
 
 TEST_HARNESS_MAIN

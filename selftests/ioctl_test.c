@@ -48,6 +48,8 @@ FIXTURE_VARIANT(ioctl) {
 	__u32 known_flags;
 	bool reading, writing, looking;	/* allowed access modes */
 	bool setting;			/* DEVMQ_CONSUMER_SET is given */
+	bool bare;			/* DEVMQ_SEND_PAYLOAD is given */
+	bool one;			/* @max_count is 1 */
 	struct {
 		size_t offset, size;
 	} reserved[4];			/* must be zero */
@@ -63,7 +65,19 @@ FIXTURE_VARIANT(ioctl) {
 FIXTURE_VARIANT_ADD(ioctl, send)
 {
 	.command = DEVMQ_IOC_SEND, .size = sizeof(struct devmq_send),
-	.known_flags = DEVMQ_SEND_SYNC, .writing = true,
+	.known_flags = DEVMQ_SEND_SYNC | DEVMQ_SEND_PAYLOAD, .writing = true,
+	.reserved = { MEMBER(devmq_send, result) },
+	.out = {
+		MEMBER(devmq_send, count), MEMBER(devmq_send, first_id),
+		MEMBER(devmq_send, last_id),
+	},
+};
+
+FIXTURE_VARIANT_ADD(ioctl, send_payload)
+{
+	.command = DEVMQ_IOC_SEND, .size = sizeof(struct devmq_send),
+	.known_flags = DEVMQ_SEND_SYNC | DEVMQ_SEND_PAYLOAD, .writing = true,
+	.bare = true,
 	.reserved = { MEMBER(devmq_send, result) },
 	.out = {
 		MEMBER(devmq_send, count), MEMBER(devmq_send, first_id),
@@ -74,10 +88,23 @@ FIXTURE_VARIANT_ADD(ioctl, send)
 FIXTURE_VARIANT_ADD(ioctl, recv)
 {
 	.command = DEVMQ_IOC_RECV, .size = sizeof(struct devmq_recv),
+	.first_size = offsetof(struct devmq_recv, ack_first_id),
 	.reading = true,
 	.out = {
 		MEMBER(devmq_recv, count), MEMBER(devmq_recv, used),
-		MEMBER(devmq_recv, need),
+		MEMBER(devmq_recv, need), MEMBER(devmq_recv, acked),
+	},
+};
+
+/* One message, which goes the quick way. */
+FIXTURE_VARIANT_ADD(ioctl, recv_one)
+{
+	.command = DEVMQ_IOC_RECV, .size = sizeof(struct devmq_recv),
+	.first_size = offsetof(struct devmq_recv, ack_first_id),
+	.reading = true, .one = true,
+	.out = {
+		MEMBER(devmq_recv, count), MEMBER(devmq_recv, used),
+		MEMBER(devmq_recv, need), MEMBER(devmq_recv, acked),
 	},
 };
 
@@ -176,6 +203,7 @@ FIXTURE_VARIANT_ADD(ioctl, stat)
 		MEMBER(devmq_stat, dedup_forgotten),
 		MEMBER(devmq_stat, oldest_in_flight_ms),
 		MEMBER(devmq_stat, receiver_wait_ms),
+		MEMBER(devmq_stat, bindings),
 	},
 };
 
@@ -207,8 +235,10 @@ FIXTURE_SETUP(ioctl)
 	case DEVMQ_IOC_SEND:
 		argument->send.records = (uintptr_t)self->batch.data;
 		argument->send.records_size = self->batch.size;
+		argument->send.flags = variant->bare ? DEVMQ_SEND_PAYLOAD : 0;
 		break;
 	case DEVMQ_IOC_RECV:
+		argument->recv.max_count = variant->one;
 		argument->recv.buffer = (uintptr_t)self->buffer;
 		argument->recv.buffer_size = sizeof(self->buffer);
 		break;
@@ -322,6 +352,8 @@ TEST_F(ioctl, any_size_since_the_first_version_works)
 		memset(self->argument.bytes + first, 0, size - first);
 		memset(self->argument.bytes + size, MQ_POISON, 64);
 		self->argument.size = size;
+		if (variant->command == DEVMQ_IOC_RECV)
+			ASSERT_EQ(0, mq_fill(self->fd, 1));
 		ASSERT_EQ(0, mq_ioctl(self->fd, variant->command,
 				      &self->argument));
 		EXPECT_EQ(size, self->argument.size);
@@ -571,6 +603,7 @@ TEST_F(command, numbers_that_are_not_in_the_header_are_enotty)
 		DEVMQ_IOC_SEND, DEVMQ_IOC_RECV, DEVMQ_IOC_SETTLE,
 		DEVMQ_IOC_CONSUMER, DEVMQ_IOC_PEEK, DEVMQ_IOC_PURGE,
 		DEVMQ_IOC_REDRIVE, DEVMQ_IOC_REVOKE, DEVMQ_IOC_STAT,
+		DEVMQ_IOC_BIND, DEVMQ_IOC_UNBIND, DEVMQ_IOC_BINDINGS,
 	};
 	static union argument argument;
 	unsigned int number, i;
@@ -619,17 +652,21 @@ TEST_F(command, structures_are_laid_out_the_same_everywhere)
 	EXPECT_EQ(60, offsetof(struct devmq_record, priority));
 	EXPECT_EQ(64, offsetof(struct devmq_record, extra_size));
 	EXPECT_EQ(70, offsetof(struct devmq_record, headers_size));
-	EXPECT_EQ(48, sizeof(struct devmq_extra));
+	EXPECT_EQ(56, sizeof(struct devmq_extra));
 	EXPECT_EQ(32, offsetof(struct devmq_extra, origin_id));
 	EXPECT_EQ(40, offsetof(struct devmq_extra, reason));
 	EXPECT_EQ(4, sizeof(struct devmq_header));
 	EXPECT_EQ(48, sizeof(struct devmq_send));
-	EXPECT_EQ(64, sizeof(struct devmq_recv));
+	EXPECT_EQ(88, sizeof(struct devmq_recv));
+	EXPECT_EQ(64, offsetof(struct devmq_recv, ack_first_id));
 	EXPECT_EQ(56, sizeof(struct devmq_settlement));
 	EXPECT_EQ(32, sizeof(struct devmq_settle));
 	EXPECT_EQ(72, sizeof(struct devmq_peek));
 	EXPECT_EQ(48, sizeof(struct devmq_consumer));
-	EXPECT_EQ(208, sizeof(struct devmq_stat));
+	EXPECT_EQ(264, sizeof(struct devmq_stat));
+	EXPECT_EQ(32, sizeof(struct devmq_bind));
+	EXPECT_EQ(96, sizeof(struct devmq_binding));
+	EXPECT_EQ(56, sizeof(struct devmq_bindings));
 	EXPECT_EQ(48, sizeof(struct devmq_purge));
 	EXPECT_EQ(56, sizeof(struct devmq_redrive));
 	EXPECT_EQ(24, offsetof(struct devmq_redrive, target_fd));
@@ -646,7 +683,7 @@ TEST_F(command, states_that_do_not_exist_are_einval)
 
 	for (bit = 0; bit < 32; bit++) {
 		bool known = bit >= DEVMQ_STATE_READY &&
-			     bit <= DEVMQ_STATE_DEAD;
+			     bit <= DEVMQ_STATE_RETAINED;
 
 		mq_peek_init(&peek, buffer, sizeof(buffer));
 		peek.states = 1U << bit;

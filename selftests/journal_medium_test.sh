@@ -1,76 +1,212 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Journals on a file system and on a block device: what keeps them busy, freezes,
-# and errors of the disk.
+# Where a journal may be: file systems and block devices, what each of them keeps
+# after an orderly end and after a crash, what keeps them busy, and what is refused.
 
-# shellcheck source=tap.sh
-. "$(dirname "$0")/tap.sh"
+# shellcheck source=journal_disk.sh
+. "$(dirname "$0")/journal_disk.sh"
 
-MQCTL=${MQCTL:-mqctl}
-T=$(mktemp -d)
-trap 'cleanup; rm -rf "$T"' EXIT
+# -- what comes back ---------------------------------------------------------------
 
-state() { cat "$class/$queue/journal_state"; }
-state_is() { [ "$(state)" = "$1" ]; }
-
-# Send with O_DSYNC: it ends when the journal has confirmed the message.
-send_sync() {
-	printf '%s' "$1" | dd of="/dev/mq/$queue" oflag=dsync conv=notrunc,nocreat \
-		status=none
+# Send and receive, and leave two, three and a large message that are confirmed, and
+# four, which need not be.
+use() {
+	local n=0 word
+	for word in one two three; do
+		n=$((n + 1))
+		equal $n "$("$MQCTL" send --sync "$queue" "$word")"
+	done
+	equal one "$("$MQCTL" recv --sync "$queue")"
+	head -c 100000 /dev/urandom >"$T/large"
+	"$MQCTL" send --sync "$queue" <"$T/large" >/dev/null || fail "send a large one"
+	"$MQCTL" send "$queue" four >/dev/null || fail "send"
 }
 
-cleanup() {
-	fsfreeze --unfreeze "$T/fs" 2>/dev/null
-	[ ! -e "$class/$queue" ] || echo "remove $queue force" >$control
-	"$MQCTL" journal detach "j$$" --force 2>/dev/null
-	umount "$T/fs" 2>/dev/null
-	[ ! -e "$T/loop" ] || losetup -d "$(cat "$T/loop")" 2>/dev/null
-	rm -f "$T/disk" "$T/loop"
+# Check what use() left, after a crash or (1) an orderly end.
+used() {
+	equal two "$("$MQCTL" recv "$queue")"
+	equal three "$("$MQCTL" recv "$queue")"
+	"$MQCTL" recv --raw "$queue" >"$T/received" || fail "the large one is not there"
+	cmp "$T/large" "$T/received" || fail "the large one has other bytes"
+	if [ "${1:-}" ] || [ "$(value ready)" = 1 ]; then
+		equal four "$("$MQCTL" recv "$queue")"
+	fi
+	equal 0 "$(value ready)"
 }
 
-# Make $disk, a block device of $1 MiB.
-disk() {
-	dd if=/dev/zero of="$T/disk" bs=1M count="$1" status=none
-	disk=$(losetup -f) && [ -b "$disk" ] && losetup "$disk" "$T/disk" ||
-		skip "no loop device"
-	echo "$disk" >"$T/loop"
+orderly_end_on() {
+	trap cleanup EXIT
+	mounted "$1"
+	use
+	"$MQCTL" journal detach "$journal" || fail "detach"
+	"$MQCTL" journal check "$T/fs/j" >"$T/said" || fail "check: $(cat "$T/said")"
+	[ "$1" = tmpfs ] || {
+		umount "$T/fs" || fail "umount"
+		mount_fs "$1" "$disk"
+	}
+	attach "$T/fs/j"
+	used 1
 }
 
-# Mount the disk, by whichever driver the kernel has for what mke2fs makes.
-mount_disk() {
-	mount -t ext4 "$disk" "$T/fs" 2>/dev/null ||
-		mount -t ext2 "$disk" "$T/fs" 2>/dev/null
+# Go on with a copy of the disk as it is, with all that the file system keeps in
+# memory lost.
+crash_on() {
+	trap cleanup EXIT
+	mounted "$1"
+	use
+	if [ "$1" = tmpfs ]; then
+		cp "$T/fs/j" "$T/copy"
+	else
+		cp --sparse=always "$T/disk" "$T/copy"
+	fi
+	"$MQCTL" journal detach "$journal" --force || fail "detach"
+	if [ "$1" = tmpfs ]; then
+		cp "$T/copy" "$T/fs/j"
+	else
+		umount "$T/fs" || fail "umount"
+		loop_of "$T/copy"
+		mount_fs "$1" "$disk"
+	fi
+	attach "$T/fs/j"
+	used
 }
 
-# Attach a journal on a file system as j$$, with a queue in it.
-mounted() {
-	disk 24
-	mke2fs "$disk" >/dev/null 2>&1 || fail "mke2fs"
+test_orderly_end_on_ext4() { orderly_end_on ext4; }
+test_orderly_end_on_xfs() { orderly_end_on xfs; }
+test_orderly_end_on_btrfs() { orderly_end_on btrfs; }
+test_orderly_end_on_tmpfs() { orderly_end_on tmpfs; }
+test_crash_on_ext4() { crash_on ext4; }
+test_crash_on_xfs() { crash_on xfs; }
+test_crash_on_btrfs() { crash_on btrfs; }
+test_crash_on_tmpfs() { crash_on tmpfs; }
+
+test_block_device_is_a_journal() {
+	trap cleanup EXIT
+	disk 8
+	"$MQCTL" journal create "$disk" --force || fail "create"
+	attach "$disk"
+	echo "create $queue journal=$journal" >$control
+	use
+	refused "$disk" 'mounted or in use'
 	mkdir -p "$T/fs"
-	mount_disk || skip "no file system for it in this kernel"
-	"$MQCTL" journal create "$T/fs/j" --size=8M || fail "create"
-	"$MQCTL" journal attach "$T/fs/j" "j$$" >/dev/null || fail "attach"
-	echo "create $queue journal=j$$" >$control
+	mount "$disk" "$T/fs" 2>/dev/null && fail "it was mounted"
+	cp "$T/disk" "$T/copy"
+	"$MQCTL" journal detach "$journal" || fail "detach"
+	"$MQCTL" journal check "$disk" >"$T/said" || fail "check: $(cat "$T/said")"
+	attach "$disk"
+	used 1
+	"$MQCTL" journal detach "$journal" || fail "detach"
+	loop_of "$T/copy"
+	attach "$disk"
+	used
 }
+
+# -- what is busy --------------------------------------------------------------------
 
 test_file_system_is_busy_until_the_journal_is_detached() {
 	trap cleanup EXIT
-	mounted
+	mounted ext4
 	send_sync one || fail "send"
 	umount "$T/fs" 2>/dev/null && fail "it was unmounted"
 	mount -o remount,ro "$T/fs" 2>/dev/null && fail "it is read-only now"
-	"$MQCTL" journal detach "j$$" || fail "detach"
+	"$MQCTL" journal detach "$journal" || fail "detach"
 	umount "$T/fs" || fail "umount"
-	mount_disk && "$MQCTL" journal attach "$T/fs/j" "j$$" >/dev/null ||
-		fail "attach again"
+	mount_fs ext4 "$disk"
+	attach "$T/fs/j"
 	equal one "$("$MQCTL" recv "$queue")"
 }
 
-test_frozen_file_system_makes_senders_wait() {
+test_mounted_or_claimed_device_is_refused() {
+	trap cleanup EXIT
+	mounted ext4
+	"$MQCTL" journal detach "$journal" || fail "detach"
+	refused "$disk" 'mounted or in use'
+	umount "$T/fs"
+	map_disk
+	refused "$disk" 'mounted or in use'
+}
+
+test_device_that_is_swapped_to_is_refused() {
+	trap cleanup EXIT
+	disk 8
+	mkswap "$disk" >/dev/null 2>&1 && swapon "$disk" 2>/dev/null ||
+		skip "no swap in this kernel"
+	echo "$disk" >"$T/swap"
+	refused "$disk" 'mounted or in use'
+}
+
+test_swap_file_is_refused() {
+	trap cleanup EXIT
+	disk 24
+	make_fs ext4 "$disk"
+	mount_fs ext4 "$disk"
+	"$MQCTL" journal create "$T/fs/j" --size=8M || fail "create"
+	mkswap "$T/fs/j" >/dev/null 2>&1 && swapon "$T/fs/j" 2>/dev/null ||
+		skip "no swap in this kernel"
+	echo "$T/fs/j" >"$T/swap"
+	refused "$T/fs/j" 'swap file\|Text file busy'
+}
+
+# The file of an attached journal, by other ways than the name of that file.
+test_file_that_is_attached_is_refused_by_any_way() {
+	trap cleanup EXIT
+	mounted ext4
+	send_sync one || fail "send"
+	ln "$T/fs/j" "$T/fs/hard"
+	ln -s "$T/fs/j" "$T/soft"
+	mkdir "$T/again"
+	mount --bind "$T/fs" "$T/again" || fail "mount"
+	refused "$T/fs/hard" 'attached already'
+	refused "$T/soft" 'attached already'
+	refused "$T/again/j" 'attached already'
+	loop_of "$T/fs/j"
+	refused "$disk" 'a journal with its uuid is attached'
+	cp "$T/fs/j" "$T/copy"
+	refused "$T/copy" 'a journal with its uuid is attached'
+	# None of these did any harm.
+	send_sync two || fail "send"
+	equal one "$("$MQCTL" recv "$queue")"
+}
+
+holes_on() {
+	trap cleanup EXIT
+	disk "$(megabytes_of "$1")"
+	make_fs "$1" "$disk"
+	mount_fs "$1" "$disk"
+	"$MQCTL" journal create "$T/fs/j" --size=8M || fail "create"
+	cp --reflink=never --sparse=always "$T/fs/j" "$T/fs/sparse"
+	refused "$T/fs/sparse" 'it has holes'
+	# Nothing of the file was changed, and the whole one is good.
+	attach "$T/fs/j"
+}
+
+test_file_with_holes_on_ext4_is_refused() { holes_on ext4; }
+test_file_with_holes_on_xfs_is_refused() { holes_on xfs; }
+test_file_with_holes_on_btrfs_is_refused() { holes_on btrfs; }
+
+test_file_system_that_is_read_only_is_refused() {
+	trap cleanup EXIT
+	mounted ext4
+	"$MQCTL" journal detach "$journal" || fail "detach"
+	mount -o remount,ro "$T/fs" || fail "remount"
+	refused "$T/fs/j" 'Read-only file system'
+}
+
+test_what_is_no_file_is_refused() {
+	trap cleanup EXIT
+	mkfifo "$T/pipe"
+	refused "$T/pipe" 'neither a regular file nor a block device'
+	refused /dev/zero 'neither a regular file nor a block device'
+	refused "$T" 'Is a directory'
+}
+
+# -- frozen file systems -----------------------------------------------------------
+
+frozen_on() {
 	local pid
 	trap cleanup EXIT
-	mounted
+	mounted "$1"
 	send_sync one || fail "send"
 	fsfreeze --freeze "$T/fs" || skip "fsfreeze does not work here"
 	send_sync two &
@@ -85,10 +221,14 @@ test_frozen_file_system_makes_senders_wait() {
 	equal 3 "$(value ready)"
 }
 
+test_frozen_ext4_makes_senders_wait() { frozen_on ext4; }
+test_frozen_xfs_makes_senders_wait() { frozen_on xfs; }
+test_frozen_btrfs_makes_senders_wait() { frozen_on btrfs; }
+
 test_sender_that_waits_for_a_frozen_file_system_can_be_killed() {
 	local pid
 	trap cleanup EXIT
-	mounted
+	mounted ext4
 	fsfreeze --freeze "$T/fs" || skip "fsfreeze does not work here"
 	printf two >"$T/two"
 	dd of="/dev/mq/$queue" oflag=dsync conv=notrunc,nocreat status=none \
@@ -100,59 +240,6 @@ test_sender_that_waits_for_a_frozen_file_system_can_be_killed() {
 	equal 143 $?
 	fsfreeze --unfreeze "$T/fs"
 	eventually state_is ok || fail "$(state)"
-}
-
-test_block_device_is_a_journal() {
-	trap cleanup EXIT
-	disk 8
-	"$MQCTL" journal create "$disk" --force || fail "create"
-	"$MQCTL" journal attach "$disk" "j$$" >/dev/null || fail "attach"
-	echo "create $queue journal=j$$" >$control
-	send_sync one || fail "send"
-	"$MQCTL" journal attach "$disk" other 2>/dev/null && fail "attached twice"
-	mkdir -p "$T/fs"
-	mount "$disk" "$T/fs" 2>/dev/null && fail "it was mounted"
-	"$MQCTL" journal detach "j$$" || fail "detach"
-	"$MQCTL" journal check "$disk" || fail "check"
-	"$MQCTL" journal attach "$disk" "j$$" >/dev/null || fail "attach again"
-	equal one "$("$MQCTL" recv "$queue")"
-}
-
-test_mounted_device_is_refused() {
-	trap cleanup EXIT
-	mounted
-	"$MQCTL" journal detach "j$$" || fail "detach"
-	"$MQCTL" journal attach "$disk" "j$$" 2>"$T/said" && fail "attached"
-	grep -q 'mounted or in use' "$T/said" || fail "$(cat "$T/said")"
-}
-
-# A write that fails is final, also when the disk works again.
-test_error_of_the_disk_is_final() {
-	local faults=/sys/kernel/debug/fail_make_request
-	trap cleanup EXIT
-	mount -t debugfs none /sys/kernel/debug 2>/dev/null
-	[ -e $faults ] || skip "no fault injection in this kernel"
-	disk 8
-	"$MQCTL" journal create "$disk" --force || fail "create"
-	"$MQCTL" journal attach "$disk" "j$$" >/dev/null || fail "attach"
-	echo "create $queue journal=j$$" >$control
-	send_sync one || fail "send"
-	echo 1 >"/sys/block/${disk##*/}/make-it-fail"
-	echo 0 >$faults/verbose
-	echo 100 >$faults/probability
-	echo -1 >$faults/times
-	send_sync two 2>/dev/null && fail "it was confirmed"
-	echo 0 >$faults/probability
-	echo 0 >"/sys/block/${disk##*/}/make-it-fail"
-	equal failed "$(state)"
-	send_sync three 2>/dev/null && fail "it was taken after an error"
-	# Consumers go on with what is in memory.
-	equal one "$("$MQCTL" recv "$queue")"
-	"$MQCTL" journal detach "j$$" 2>/dev/null && fail "detached in order"
-	"$MQCTL" journal detach "j$$" --force || fail "detach"
-	"$MQCTL" journal attach "$disk" "j$$" >/dev/null || fail "attach again"
-	equal ok "$(state)"
-	equal one "$("$MQCTL" recv "$queue")"
 }
 
 run_tests

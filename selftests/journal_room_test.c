@@ -108,6 +108,7 @@ TEST_F(journal, cleaner_keeps_what_is_needed)
 		for (k = 1; k <= 5; k++) {
 			char byte;
 
+			ASSERT_TRUE(mq_poll_wait(self->fd, POLLIN) & POLLIN);
 			ASSERT_EQ(1, mq_read(self->fd, &byte, 1));
 			ASSERT_LE(0, mq_read(self->fd, data, sizeof(data)));
 			ASSERT_EQ(1, mq_ack(self->fd, 5 * i + k));
@@ -235,6 +236,8 @@ TEST_F(journal, forgotten_ids_do_not_fill_the_journal)
 		ASSERT_EQ(0, mq_send(self->fd, batch.data, batch.size, &send));
 		ASSERT_EQ(0, send.result);
 		mq_batch_free(&batch);
+		/* The journal says first how often a message may be handed out. */
+		ASSERT_TRUE(mq_poll_wait(self->fd, POLLIN) & POLLIN);
 		ASSERT_EQ(1, mq_read(self->fd, byte, sizeof(byte)));
 		if (!(i % 100))
 			ASSERT_EQ(0, fsync(self->fd));
@@ -308,6 +311,60 @@ TEST_F(journal, name_that_is_taken_is_refused_and_nothing_changes)
 TEST_F(journal, queue_in_a_journal_that_is_not_there_is_refused)
 {
 	EXPECT_EQ(-ENOTCONN, mq_create(&self->queue, "journal=nosuch"));
+}
+
+/* Each attach begins a segment: there are fewer of them than rounds. */
+#define ROUNDS	40
+
+TEST_F(journal, attaching_again_and_again_takes_no_room)
+{
+	unsigned int i;
+
+	KEEP(&self->queue, "");
+	OPEN(O_RDWR | O_NONBLOCK);
+	ASSERT_EQ(0, mq_fill(self->fd, 3));
+	for (i = 0; i < ROUNDS; i++)
+		AGAIN();
+	ASSERT_EQ(0, journal_info(&self->j, &self->info));
+	EXPECT_GT(ROUNDS, self->info.segments);
+	EXPECT_LE(3, self->info.free_segments);
+	EXPECT_EQ(0, mq_get(self->fd, "m1"));
+	EXPECT_EQ(0, mq_get(self->fd, "m2"));
+	EXPECT_EQ(0, mq_get(self->fd, "m3"));
+}
+
+TEST_F(journal, crash_after_each_attach_takes_no_room)
+{
+	unsigned int i;
+
+	KEEP(&self->queue, "");
+	OPEN(O_RDWR | O_NONBLOCK);
+	ASSERT_EQ(0, mq_fill(self->fd, 3));
+	ASSERT_EQ(0, fsync(self->fd));
+	for (i = 0; i < ROUNDS; i++)
+		CRASH();
+	ASSERT_EQ(0, journal_info(&self->j, &self->info));
+	EXPECT_LE(3, self->info.free_segments);
+	EXPECT_EQ(0, mq_get(self->fd, "m1"));
+	EXPECT_EQ(2, mq_stat_of(&self->queue, ready));
+}
+
+TEST_F(journal, full_journal_can_be_attached_again_and_again)
+{
+	unsigned int i;
+	int n;
+
+	KEEP(&self->queue, "overflow=reject");
+	OPEN(O_RDWR | O_NONBLOCK);
+	n = fill_up(self->fd, 60000);
+	EXPECT_LT(20, n);
+	/* There are eight places that messages may not fill. */
+	for (i = 0; i < 12; i++)
+		AGAIN();
+	EXPECT_EQ(n, mq_stat_of(&self->queue, ready));
+	ASSERT_EQ(n, mq_purge(self->fd, 0, 0));
+	ASSERT_EQ(0, fsync(self->fd));
+	EXPECT_TRUE(mq_wait_until(mq_put(self->fd, "x") == 1));
 }
 
 /* -- detaching ------------------------------------------------------------------- */

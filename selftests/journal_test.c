@@ -415,6 +415,68 @@ TEST_F(journal, crash_after_crash)
 	}
 }
 
+/* What a journal is written in, and what each such block begins with. */
+#define UNIT		4096
+#define SECTOR		512
+#define BLOCK_MAGIC	"dmqB"
+
+/* Read the last block of a file. Return where it is, 0: there is none. */
+static off_t last_block(const char *path, char *block)
+{
+	char unit[UNIT];
+	off_t at, last = 0;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	for (at = 0; pread(fd, unit, UNIT, at) == UNIT; at += UNIT)
+		if (!memcmp(unit, BLOCK_MAGIC, strlen(BLOCK_MAGIC))) {
+			memcpy(block, unit, UNIT);
+			last = at;
+		}
+	close(fd);
+	return last;
+}
+
+static int overwrite(const char *path, const void *data, size_t size, off_t at)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	ssize_t n = pwrite(fd, data, size, at);
+
+	close(fd);
+	return n == (ssize_t)size ? 0 : -EIO;
+}
+
+/*
+ * A crash has torn the last block: one sector is missing, which would be zeros. The next
+ * attach writes the end of the segment over the block, and another crash may leave any
+ * sectors of that.
+ */
+TEST_F(journal, what_ends_a_segment_cannot_complete_a_torn_block)
+{
+	char torn[UNIT], end[UNIT], junk[SECTOR];
+	off_t at;
+	int i;
+
+	KEEP(&self->queue, "");
+	OPEN(O_RDWR | O_SYNC | O_NONBLOCK);
+	ASSERT_EQ(1, mq_put(self->fd, "x"));
+	ASSERT_EQ(0, journal_image(&self->j));
+	at = last_block(self->j.copy, torn);
+	ASSERT_NE(0, at);
+	memset(junk, MQ_POISON, sizeof(junk));
+	ASSERT_NE(0, memcmp(torn + UNIT - SECTOR, junk, SECTOR));
+	ASSERT_EQ(0, overwrite(self->j.copy, junk, SECTOR, at + UNIT - SECTOR));
+	CLOSE();
+	ASSERT_EQ(0, journal_go_on(&self->j));
+	int fd = open(self->j.path, O_RDONLY | O_CLOEXEC);
+
+	EXPECT_EQ(UNIT, pread(fd, end, UNIT, at));
+	close(fd);
+	EXPECT_EQ(0, memcmp(end, BLOCK_MAGIC, strlen(BLOCK_MAGIC)));
+	for (i = 0; i < UNIT; i += SECTOR)
+		EXPECT_NE(0, memcmp(end + i, torn + i, SECTOR))
+			TH_LOG("sector %d is as in the torn block", i / SECTOR);
+}
+
 /* -- de-duplication ---------------------------------------------------------------- */
 
 static int duplicate(int fd, const char *id)

@@ -16,9 +16,8 @@
 #include "helpers/settle.h"
 #include "helpers/sleep.h"
 #include "helpers/thread.h"
+#include "helpers/used.h"
 
-#define USED_BYTES	"/sys/module/devmq/parameters/used_bytes"
-#define USED_BY		"/sys/module/devmq/parameters/used_by"
 #define USER_BYTES	"/sys/module/devmq/parameters/max_user_bytes"
 #define MEBI		(1LL << 20)
 
@@ -44,28 +43,6 @@ static long long number_in(const char *path)
 	return error ? error : atoll(text);
 }
 
-static long long used(void)
-{
-	return number_in(USED_BYTES);
-}
-
-/* The bytes that are charged to a user. */
-static long long used_by(uid_t uid)
-{
-	char text[4096], *line, *rest = text;
-
-	if (mq_read_file(USED_BY, text, sizeof(text)))
-		return -EIO;
-	while ((line = strsep(&rest, "\n"))) {
-		unsigned int who;
-		long long bytes;
-
-		if (sscanf(line, "%u %lld", &who, &bytes) == 2 && who == uid)
-			return bytes;
-	}
-	return 0;
-}
-
 FIXTURE_TEARDOWN(memory)
 {
 	EXPECT_EQ(0, mq_write_file(MQ_TOTAL_BYTES, self->total));
@@ -74,8 +51,8 @@ FIXTURE_TEARDOWN(memory)
 	close(self->fd);
 	EXPECT_EQ(0, mq_cleanup());
 	/* Everything that was charged has been uncharged. */
-	EXPECT_TRUE(mq_wait_until(!used())) {
-		TH_LOG("%lld bytes are still charged", used());
+	EXPECT_TRUE(mq_wait_until(!mq_used())) {
+		TH_LOG("%lld bytes are still charged", mq_used());
 	}
 }
 
@@ -165,8 +142,8 @@ static long long take_small(int fd)
 }
 
 /* Expect that little more memory is used than the small messages need. */
-#define IS_COMPACT() EXPECT_TRUE(mq_wait_until(used() < 3 * MEBI)) {	\
-	TH_LOG("%lld bytes are used", used());				\
+#define IS_COMPACT() EXPECT_TRUE(mq_wait_until(mq_used() < 3 * MEBI)) {	\
+	TH_LOG("%lld bytes are used", mq_used());				\
 }
 
 /* Receive and acknowledge all small messages, in order. */
@@ -488,12 +465,12 @@ TEST_F(memory, a_user_has_half_and_no_more)
 	ASSERT_EQ(0, mq_write_file(MQ_TOTAL_BYTES, "8M"));
 	ASSERT_EQ(4 * MEBI, number_in(USER_BYTES));
 	EXPECT_EQ(-EDQUOT, nobody_sends(&self->queue, false, 1000));
-	EXPECT_LT(3 * MEBI, used_by(MQ_NOBODY));
-	EXPECT_GE(4 * MEBI, used_by(MQ_NOBODY));
-	EXPECT_GE(used(), used_by(MQ_NOBODY));
+	EXPECT_LT(3 * MEBI, mq_used_by(MQ_NOBODY));
+	EXPECT_GE(4 * MEBI, mq_used_by(MQ_NOBODY));
+	EXPECT_GE(mq_used(), mq_used_by(MQ_NOBODY));
 	/* The rest of the memory is left for others. */
 	EXPECT_EQ(1000000, mq_write(self->fd, calloc(1, 1000000), 1000000));
-	EXPECT_LT(1000000, used_by(0));
+	EXPECT_LT(1000000, mq_used_by(0));
 }
 
 TEST_F(memory, user_without_room_waits_or_is_told)
@@ -515,9 +492,9 @@ TEST_F(memory, whoever_may_exceed_limits_has_all)
 	while (mq_write(self->fd, data, sizeof(data)) == sizeof(data))
 		;
 	EXPECT_EQ(-EDQUOT, mq_write(self->fd, data, sizeof(data)));
-	EXPECT_LT(7 * MEBI, used_by(0));
+	EXPECT_LT(7 * MEBI, mq_used_by(0));
 	/* The slack is for the memory of open files. */
-	EXPECT_GE(8 * MEBI + (128 << 10), used());
+	EXPECT_GE(8 * MEBI + (128 << 10), mq_used());
 }
 
 TEST_F(memory, bound_of_a_user_follows_that_of_all_until_it_is_set)
@@ -699,7 +676,7 @@ TEST_F(memory, user_who_waits_goes_on_when_that_user_has_memory_again)
 		_exit(0);
 	}
 	ASSERT_TRUE(mq_wait_asleep(child, child, SYS_write));
-	EXPECT_GE(256 * 1024, used_by(MQ_NOBODY));
+	EXPECT_GE(256 * 1024, mq_used_by(MQ_NOBODY));
 	/*
 	 * Each acknowledgment frees memory of that user, whose writer
 	 * continues.
@@ -747,16 +724,16 @@ TEST_F(memory, open_files_count)
 	int fds[100], i;
 
 	CREATE("");
-	before = used();
+	before = mq_used_settled();
 	for (i = 0; i < 100; i++) {
 		fds[i] = mq_open(&self->queue, O_RDONLY);
 		ASSERT_LE(0, fds[i]);
 	}
-	EXPECT_LE(before + 100 * 512, used());
-	EXPECT_GE(before + 100 * 2048, used());
+	EXPECT_LE(before + 100 * 512, mq_used());
+	EXPECT_GE(before + 100 * 2048, mq_used());
 	for (i = 0; i < 100; i++)
 		close(fds[i]);
-	EXPECT_EQ(before, used());
+	EXPECT_EQ(before, mq_used());
 }
 
 TEST_F(memory, user_has_no_more_open_files_than_memory)
@@ -765,7 +742,7 @@ TEST_F(memory, user_has_no_more_open_files_than_memory)
 	ASSERT_EQ(0, mq_write_file(MQ_TOTAL_BYTES, "4M"));
 	EXPECT_EQ(-EDQUOT, nobody_opens(&self->queue));
 	/* The child has exited, so its open files are not charged any more. */
-	EXPECT_EQ(0, used_by(MQ_NOBODY));
+	EXPECT_EQ(0, mq_used_by(MQ_NOBODY));
 	EXPECT_EQ(-EDQUOT, nobody_opens(&self->queue));
 }
 
@@ -803,7 +780,7 @@ TEST_F(memory, open_files_of_one_user_leave_some_to_another)
 		pause();
 	}
 	ASSERT_EQ(1, read(pipes[0], &byte, 1));
-	EXPECT_LE(64 * 1024, used_by(MQ_NOBODY));
+	EXPECT_LE(64 * 1024, mq_used_by(MQ_NOBODY));
 	EXPECT_EQ(-EDQUOT, nobody_opens(&self->queue));
 	EXPECT_EQ(0, opens_as(&self->queue, MQ_NOBODY - 1));
 	ASSERT_EQ(0, kill(child, SIGKILL));
@@ -877,7 +854,7 @@ TEST_F(memory, keys_and_ids_count)
 	CREATE("order=key fairness=key dedup_window_ms=3600000");
 	for (i = 0; i < 1000; i++)
 		ASSERT_LT(0, MQ_SEND(self->fd, .text = "x"));
-	plain = used();
+	plain = mq_used();
 	for (i = 0; i < 1000; i++) {
 		snprintf(key, sizeof(key), "%0200u", i);
 		snprintf(id, sizeof(id), "%0200u", i);
@@ -887,12 +864,12 @@ TEST_F(memory, keys_and_ids_count)
 	/*
 	 * A copy of the key in the message, two groups, and the remembered id.
 	 */
-	EXPECT_LT(plain + 1000 * 4 * 200, used());
+	EXPECT_LT(plain + 1000 * 4 * 200, mq_used());
 	/* The ids stay remembered after the messages are acknowledged. */
 	for (i = 0; i < 2000; i++)
 		ASSERT_EQ(1, mq_read(self->fd, key, sizeof(key)));
 	ASSERT_EQ(2000, mq_settle(self->fd, 1, UINT64_MAX, DEVMQ_ACTION_ACK));
-	EXPECT_LT(1000 * 200, used());
+	EXPECT_LT(1000 * 200, mq_used());
 }
 
 TEST_F(memory, notes_count)
@@ -904,7 +881,7 @@ TEST_F(memory, notes_count)
 	CREATE("");
 	memset(note, 'n', DEVMQ_NOTE_MAX);
 	ASSERT_EQ(0, mq_fill_fast(self->fd, 1000));
-	before = used();
+	before = mq_used_settled();
 	for (i = 0; i < 1000; i++) {
 		char data[64];
 
@@ -912,7 +889,7 @@ TEST_F(memory, notes_count)
 		ASSERT_EQ(1, mq_reject_with(self->fd, mq_last_id(self->fd), 0,
 					    note));
 	}
-	EXPECT_LT(before + 1000 * DEVMQ_NOTE_MAX, used());
+	EXPECT_LT(before + 1000 * DEVMQ_NOTE_MAX, mq_used());
 	EXPECT_EQ(1000, mq_purge(self->fd, 0, 0));
 }
 
@@ -925,18 +902,18 @@ TEST_F(memory, note_of_a_retry_counts_until_the_next_takes_its_place)
 	CREATE("max_deliveries=0");
 	memset(note, 'n', DEVMQ_NOTE_MAX);
 	ASSERT_EQ(0, mq_fill_fast(self->fd, 1));
-	before = used();
+	before = mq_used_settled();
 	for (i = 0; i < 100; i++) {
 		ASSERT_LT(0, mq_read(self->fd, data, sizeof(data)));
 		ASSERT_EQ(1, mq_retry_with(self->fd, 1, 1, note));
 		if (!i)
-			with_one = used();
+			with_one = mq_used();
 	}
 	EXPECT_LE(before + DEVMQ_NOTE_MAX, with_one);
-	EXPECT_EQ(with_one, used());
+	EXPECT_EQ(with_one, mq_used());
 	ASSERT_LT(0, mq_read(self->fd, data, sizeof(data)));
 	ASSERT_EQ(1, mq_retry(self->fd, 1, 1));
-	EXPECT_EQ(before, used());
+	EXPECT_EQ(before, mq_used());
 }
 
 TEST_F(memory, note_without_memory_for_it_changes_nothing)

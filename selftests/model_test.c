@@ -69,6 +69,7 @@ static struct world *world_new(void)
 	}
 	for (i = 0; w && i < MODEL_QUEUES; i++) {
 		mq_name(&w->queue[i]);
+		w->name_size[i] = strlen(w->queue[i].name);
 		w->look[i] = -1;
 		for (j = 0; j < MODEL_FILES; j++)
 			w->fd[i][j] = -1;
@@ -252,6 +253,34 @@ TEST_F(model, everything)
 				  PROFILE_everything));
 }
 
+TEST_F(model, topics)
+{
+	EXPECT_EQ(0, play_profile(_metadata, self->world,
+				  PROFILE_topics));
+}
+
+#define JOURNAL_DELAY	"/sys/module/devmq/parameters/journal_delay_ms"
+
+/*
+ * Queues in a journal, which writes nothing that nobody asks for: so most crashes
+ * lose something.
+ */
+TEST_F(model, durable)
+{
+	struct world *w = self->world;
+	char delay[32];
+
+	ASSERT_EQ(0, mq_read_file(JOURNAL_DELAY, delay, sizeof(delay)));
+	ASSERT_EQ(0, journal_make(&w->journal, 2816 << 10));
+	ASSERT_EQ(0, journal_attach(&w->journal));
+	ASSERT_EQ(0, mq_write_file(JOURNAL_DELAY, "3600000"));
+	EXPECT_EQ(0, play_profile(_metadata, w, PROFILE_durable));
+	EXPECT_EQ(0, mq_write_file(JOURNAL_DELAY, delay));
+	world_reset(w);
+	EXPECT_EQ(0, journal_detach_name(w->journal.name, DEVMQ_JOURNAL_FORCE));
+	journal_unlink(&w->journal);
+}
+
 /*
  * Find a sequence that shows the mutation, and shrink it.  Returns its
  * operations, 0 if none is found.
@@ -259,7 +288,11 @@ TEST_F(model, everything)
 static unsigned int find_mutation(struct world *w, enum model_mutation mutation)
 {
 	unsigned int profile = mutation == MUTATION_TTL_FOR_EVER ?
-			       PROFILE_time : PROFILE_dead_letter_queue;
+			       PROFILE_time :
+			       mutation >= MUTATION_STAR_IS_MANY ?
+			       PROFILE_topics :
+			       mutation >= MUTATION_LOSE_CONFIRMED ?
+			       PROFILE_durable : PROFILE_dead_letter_queue;
 	static struct sequence s;
 	unsigned int at, tries;
 
@@ -295,13 +328,16 @@ TEST(model_agrees_with_itself)
 {
 	struct world *w = world_new();
 	static struct sequence s;
+	enum verdict verdict;
 	unsigned int at, i;
 
 	ASSERT_TRUE(w);
 	w->use_twin = true;
 	for (i = 0; i < PROFILES; i++) {
 		draw_sequence(&s, new_seed(i));
-		EXPECT_EQ(AGREED, play_at_pace(w, &s, PEEK_ALWAYS, &at));
+		verdict = play_at_pace(w, &s, PEEK_ALWAYS, &at);
+		EXPECT_EQ(AGREED, verdict)
+			print_failure(w, &s, at);
 	}
 	world_free(w);
 }

@@ -211,7 +211,7 @@ FIXTURE_VARIANT_ADD(option, type)
 {
 	.name = "type", .initial = "queue",
 	.good = { { "queue", "queue" } },
-	.invalid = { "topic", "Queue", "0", "queue,", "que", "queues" },
+	.invalid = { "topics", "Queue", "0", "queue,", "que", "queues" },
 };
 
 FIXTURE_VARIANT_ADD(option, mode)

@@ -79,7 +79,10 @@ TEST_F(control, reason_names_the_offending_word)
 		const char *word, *command;
 	} cases[] = {
 		{ -EINVAL, "frobnicate", "frobnicate %s" },
-		{ -EINVAL, "bind", "bind %s other" },
+		{ -EINVAL, "bound", "bound %s other" },
+		{ -ENOENT, "other", "bind other %s" },
+		{ -ENOENT, "other", "unbind other %s key=a" },
+		{ -EINVAL, "kee=a", "bind other %s kee=a" },
 		{ -EINVAL, "a/b", "create a/b" },
 		{ -EINVAL, "..", "create .." },
 		{ -EINVAL, "retain_ms", "create %s retain_ms=5" },
@@ -91,7 +94,10 @@ TEST_F(control, reason_names_the_offending_word)
 		{ -EINVAL, "overflow", "create %s overflow=sometimes" },
 		{ -EINVAL, "sometimes", "create %s overflow=sometimes" },
 		{ -EINVAL, "framing", "create %s ack=auto framing=xml" },
-		{ -EINVAL, "topic", "create %s type=topic" },
+		{ -ENOTCONN, "journal", "create %s type=topic journal=j" },
+		{ -EINVAL, "ttl_ms", "create %s ttl_ms=5 type=topic" },
+		{ -EINVAL, "alternate", "create %s alternate=other" },
+		{ -ENOENT, "alternate", "create %s type=topic alternate=other" },
 		{ -EINVAL, "max_messages", "create %s max_messages=many" },
 		{ -ERANGE, "max_messages", "create %s max_messages=0" },
 		{ -ERANGE, "prefetch", "create %s prefetch=65536" },
@@ -244,14 +250,26 @@ TEST_F(control, fresh_descriptor_reads_the_option_table)
 		"dead_ttl_ms", "retry_ms", "retry_backoff", "retry_max_ms", "delay_ms",
 		"ttl_ms", "priorities", "order",
 		"fairness", "dedup_window_ms", "dedup_max", "single_active",
-		"paused", "auto_delete", "expires_ms",
+		"paused", "auto_delete", "expires_ms", "alternate",
+		"on_unrouted", "retain_messages", "retain_bytes", "retain_ms",
+		"compact", "tombstone_ms",
+	};
+	static const char * const both[] = {
+		"type", "mode", "uid", "gid", "max_bytes", "max_message_size",
+		"framing", "allow_empty", "journal", "paused", "auto_delete",
+		"expires_ms",
+	};
+	static const char * const topics[] = {
+		"alternate", "on_unrouted", "retain_messages", "retain_bytes",
+		"retain_ms", "compact", "tombstone_ms",
 	};
 	static const char * const fixed[] = {
 		"type", "mode", "uid", "gid", "framing", "priorities", "order",
 		"fairness", "journal",
 	};
-	char text[16384], *line, *rest, *next, *word[5];
+	char text[16384], *line, *rest, *next, *word[6];
 	unsigned int i, j, found[ARRAY_SIZE(names)] = {};
+	const char *what;
 	bool is_live;
 	char byte;
 
@@ -265,7 +283,7 @@ TEST_F(control, fresh_descriptor_reads_the_option_table)
 		if (*line == '#')
 			continue;
 		rest = line;
-		for (i = 0; i < 5; i++) {
+		for (i = 0; i < 6; i++) {
 			word[i] = strtok_r(rest, " \t", &rest);
 			ASSERT_NE(NULL, word[i]) {
 				TH_LOG("line too short at word %u", i);
@@ -283,9 +301,17 @@ TEST_F(control, fresh_descriptor_reads_the_option_table)
 			is_live &= strcmp(word[0], fixed[j]) != 0;
 		/*
 		 * A line has the name, type, default, bounds, live or fixed,
-		 * description.
+		 * queue, topic or both, description.
 		 */
 		EXPECT_STREQ(is_live ? "live" : "fixed", word[4]) {
+			TH_LOG("option %s", word[0]);
+		}
+		what = "queue";
+		for (j = 0; j < ARRAY_SIZE(both); j++)
+			what = strcmp(word[0], both[j]) ? what : "both";
+		for (j = 0; j < ARRAY_SIZE(topics); j++)
+			what = strcmp(word[0], topics[j]) ? what : "topic";
+		EXPECT_STREQ(what, word[5]) {
 			TH_LOG("option %s", word[0]);
 		}
 		EXPECT_LT(3, strlen(rest)) {

@@ -777,7 +777,6 @@ TEST_F(recv, restarted_wait_keeps_its_deadline)
 TEST_F(recv, restarted_wait_gets_its_message)
 {
 	struct mq_call call;
-	long switches;
 	int fd = mq_open(&self->queue, O_RDONLY);
 
 	ASSERT_LE(0, fd);
@@ -785,10 +784,7 @@ TEST_F(recv, restarted_wait_gets_its_message)
 	recv_until(&self->recv, self->buffer, DEVMQ_FOREVER);
 	ASSERT_EQ(0, mq_ioctl_start(&call, fd, DEVMQ_IOC_RECV, &self->recv));
 	ASSERT_TRUE(mq_call_sleeps(&call));
-	switches = mq_switches(getpid(), call.tid);
-	ASSERT_EQ(0, pthread_kill(call.thread, SIGUSR1));
-	ASSERT_TRUE(mq_wait_until(mq_switches(getpid(), call.tid) > switches));
-	ASSERT_TRUE(mq_call_sleeps(&call));
+	ASSERT_TRUE(mq_call_outlasts(&call, SIGUSR1));
 	ASSERT_EQ(0, mq_fill(self->fd, 1));
 	EXPECT_EQ(0, mq_call_result(&call));
 	EXPECT_EQ(1, self->recv.count);

@@ -231,6 +231,50 @@ TEST_F(send, headers_that_are_not_well_formed_are_einval)
 	EXPECT_EQ(0, mq_stat_of(&self->queue, sent));
 }
 
+/*
+ * The first messages of a file lie alone. Those after them come in runs, in which
+ * records are checked where they lie.
+ */
+TEST_F(send, record_behind_others_is_checked_as_well)
+{
+	static const char good[] = "\1\0\1\0ab", bad[] = "\1\0\1\0=b";
+	static const struct {
+		const char *headers;
+		size_t headers_size, payload_size;
+		int error;
+	} records[] = {
+		{ good, 6, 8, 0 },		/* as large as it may be */
+		{ good, 6, 9, -EMSGSIZE },
+		{ good, 5, 8, -EINVAL },	/* the value ends behind the headers */
+		{ good, 3, 8, -EINVAL },
+		{ bad, 6, 8, -EINVAL },
+		{ good, 6, 0, -EINVAL },
+	};
+	unsigned int i;
+
+	MQ_REOPEN_QUEUE("max_message_size=8");
+	for (i = 0; i < 20; i++)
+		ASSERT_EQ(i + 1, mq_send_one(self->fd, "x", 1));
+	for (i = 0; i < ARRAY_SIZE(records); i++) {
+		mq_batch_free(&self->batch);
+		mq_batch_add_full(&self->batch, "key", 3, good, 6, "12345678", 8);
+		mq_batch_add_full(&self->batch, "k", 1, records[i].headers,
+				  records[i].headers_size, "123456789",
+				  records[i].payload_size);
+		ASSERT_EQ(0, SEND());
+		EXPECT_EQ(records[i].error ? 1 : 2, self->send.count) {
+			TH_LOG("record %u", i);
+		}
+		mq_batch_free(&self->batch);
+		mq_batch_add_full(&self->batch, "k", 1, records[i].headers,
+				  records[i].headers_size, "123456789",
+				  records[i].payload_size);
+		EXPECT_EQ(records[i].error, SEND()) {
+			TH_LOG("record %u", i);
+		}
+	}
+}
+
 TEST_F(send, second_header_is_looked_at_as_well)
 {
 	char headers[64];

@@ -204,6 +204,88 @@ TEST_F(time, delayed_message_wakes_poll_and_epoll)
 	close(epoll);
 }
 
+/* Nobody waits when the message is sent, so no timer is set for it then. */
+TEST_F(time, reader_that_begins_to_wait_later_gets_a_delayed_message)
+{
+	int fd = mq_open(&self->queue, O_RDONLY);
+	struct mq_call call;
+	char data[8] = {};
+
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(1, MQ_SEND(self->fd, .text = "x", .delay_ns = 300 * MQ_MS));
+	ASSERT_EQ(0, mq_read_start(&call, fd, data, sizeof(data)));
+	EXPECT_EQ(1, mq_call_result(&call));
+	EXPECT_STREQ("x", data);
+	close(fd);
+}
+
+/* A poller for edges does not look again once the first message is gone. */
+TEST_F(time, poller_that_found_another_message_hears_of_a_delayed_one)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
+	int epoll = epoll_create1(EPOLL_CLOEXEC);
+
+	ASSERT_EQ(1, MQ_SEND(self->fd, .text = "later", .delay_ns = 500 * MQ_MS));
+	ASSERT_EQ(1, mq_put(self->fd, "y"));
+	ASSERT_EQ(0, epoll_ctl(epoll, EPOLL_CTL_ADD, self->fd, &event));
+	ASSERT_EQ(1, epoll_wait(epoll, &event, 1, MQ_PATIENCE_MS));
+	ASSERT_EQ(0, mq_get(self->fd, "y"));
+	EXPECT_EQ(1, epoll_wait(epoll, &event, 1, MQ_PATIENCE_MS));
+	EXPECT_EQ(0, mq_get(self->fd, "later"));
+	close(epoll);
+}
+
+TEST_F(time, message_is_ready_since_its_delay_ended)
+{
+	ASSERT_EQ(1, MQ_SEND(self->fd, .text = "x", .delay_ns = 10 * MQ_MS));
+	/* Nobody looks meanwhile. */
+	mq_sleep_ms(300);
+	EXPECT_LE(200, mq_stat_of(&self->queue, oldest_ms));
+}
+
+/* Messages of a batch with one delay share a timer: each may leave at any time. */
+TEST_F(time, batch_with_one_delay_becomes_ready_without_what_has_left)
+{
+	static const uint64_t left[] = { 2, 3, 4, 6, 7, 8 };
+	struct mq_batch batch = {};
+	struct devmq_send send;
+	unsigned int i;
+
+	for (i = 1; i <= 9; i++)
+		mq_batch_add_message(&batch, &(struct mq_message) {
+			.text = "x", .delay_ns = 900 * MQ_MS,
+		});
+	ASSERT_EQ(0, mq_send(self->fd, batch.data, batch.size, &send));
+	ASSERT_EQ(9, send.count);
+	EXPECT_EQ(1, mq_purge(self->fd, 1, 1));
+	EXPECT_EQ(1, mq_purge(self->fd, 5, 5));
+	/* The place of a walk may lie between two of them. */
+	ASSERT_EQ(0, mq_look_id(&self->queue, 7, &self->look));
+	EXPECT_EQ(1, mq_purge(self->fd, 9, 9));
+	EXPECT_TRUE(READY(ARRAY_SIZE(left)));
+	for (i = 0; i < ARRAY_SIZE(left); i++) {
+		ASSERT_EQ(0, mq_get(self->fd, "x"));
+		ASSERT_EQ(1, mq_ack(self->fd, left[i]));
+	}
+	MQ_STAT(&self->queue);
+	EXPECT_EQ(0, self->stat.delayed + self->stat.ready);
+	mq_batch_free(&batch);
+}
+
+/* After its delay, a message is like any other: it can be retried, and die. */
+TEST_F(time, message_that_was_delayed_can_be_retried_and_rejected)
+{
+	ASSERT_EQ(1, MQ_SEND(self->fd, .text = "x", .delay_ns = 1));
+	ASSERT_EQ(0, mq_get(self->fd, "x"));
+	ASSERT_EQ(1, mq_retry(self->fd, 1, 0));
+	EXPECT_TRUE(READY(1));
+	ASSERT_EQ(0, mq_get(self->fd, "x"));
+	ASSERT_EQ(1, mq_reject(self->fd, 1));
+	ASSERT_EQ(0, mq_look_id(&self->queue, 1, &self->look));
+	EXPECT_EQ(DEVMQ_STATE_DEAD, self->look.record.state);
+	EXPECT_EQ(DEVMQ_REASON_REJECTED, self->look.extra.reason);
+}
+
 TEST_F(time, earlier_message_is_not_held_up_by_a_later_one)
 {
 	int fd = mq_open(&self->queue, O_RDONLY);

@@ -210,7 +210,7 @@ TEST_F(command, bad_arguments)
 		  sizeof(struct devmq_send) },
 		{ DEVMQ_IOC_RECV, sizeof(struct devmq_recv),
 		  offsetof(struct devmq_recv, flags),
-		  sizeof(struct devmq_recv) },
+		  offsetof(struct devmq_recv, ack_first_id) },
 		{ DEVMQ_IOC_SETTLE, sizeof(struct devmq_settle),
 		  offsetof(struct devmq_settle, flags),
 		  sizeof(struct devmq_settle) },

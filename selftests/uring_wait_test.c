@@ -78,6 +78,54 @@ TEST_F(parked, recv_is_acknowledged_by_hand)
 	EXPECT_EQ(1, mq_ack(self->fd, 1));
 }
 
+/* Queue a RECV that acknowledges message @id first. */
+static void ring_ack_recv(FIXTURE_DATA(parked) *self, __u64 id, __u64 deadline)
+{
+	ring_recv(&self->ring, self->fd, &self->receipts[0], 1, 1);
+	self->receipts[0].recv.ack_first_id = id;
+	self->receipts[0].recv.ack_last_id = id;
+	self->receipts[0].recv.deadline_ns = deadline;
+}
+
+TEST_F(parked, recv_acknowledges_before_it_waits)
+{
+	ASSERT_EQ(0, mq_consumer_set(self->fd, DEVMQ_ACK_MANUAL, 0));
+	ASSERT_EQ(0, mq_fill(self->other, 1));
+	ASSERT_EQ(0, mq_get(self->fd, "m1"));
+	ring_ack_recv(self, 1, DEVMQ_FOREVER);
+	PARK(self->fd, 1);
+	EXPECT_EQ(1, mq_stat_of(&self->queue, acked));
+	EXPECT_EQ(0, mq_held(self->fd));
+	ASSERT_EQ(1, mq_put(self->other, "a"));
+	COMPLETES(0, 1);
+	EXPECT_TRUE(received(&self->receipts[0], "a"));
+	EXPECT_EQ(1, self->receipts[0].recv.acked);
+	EXPECT_EQ(1, mq_held(self->fd));
+	EXPECT_EQ(1, mq_stat_of(&self->queue, acked));
+}
+
+TEST_F(parked, recv_that_is_cancelled_or_late_has_acknowledged)
+{
+	ASSERT_EQ(0, mq_consumer_set(self->fd, DEVMQ_ACK_MANUAL, 0));
+	ASSERT_EQ(0, mq_fill(self->other, 2));
+	ASSERT_EQ(0, mq_get(self->fd, "m1"));
+	ASSERT_EQ(0, mq_get(self->fd, "m2"));
+	ring_ack_recv(self, 1, DEVMQ_FOREVER);
+	PARK(self->fd, 1);
+	ring_withdraw(&self->ring, self->fd, 1, 2);
+	ASSERT_LE(0, ring_submit(&self->ring));
+	COMPLETES(0, 2);
+	COMPLETES(-ECANCELED, 1);
+	EXPECT_EQ(1, self->receipts[0].recv.acked);
+	EXPECT_EQ(1, mq_held(self->fd));
+	ring_ack_recv(self, 2, mq_now_ns() + 20000000);
+	ASSERT_LE(0, ring_submit(&self->ring));
+	COMPLETES(-ETIMEDOUT, 1);
+	EXPECT_EQ(1, self->receipts[0].recv.acked);
+	EXPECT_EQ(0, mq_held(self->fd));
+	EXPECT_EQ(2, mq_stat_of(&self->queue, acked));
+}
+
 TEST_F(parked, recv_waits_until_its_deadline)
 {
 	uint64_t until = mq_now_ns() + 50 * MQ_MS;
@@ -121,6 +169,25 @@ TEST_F(parked, send_waits_for_room)
 	EXPECT_EQ(2, self->send.last_id);
 	EXPECT_EQ(0, mq_get(self->other, "b"));
 	EXPECT_EQ(0, workers());
+}
+
+TEST_F(parked, send_of_a_payload_waits_for_room)
+{
+	struct devmq_send *send = &self->send;
+
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "max_messages", "1"));
+	ASSERT_EQ(0, mq_fill(self->other, 1));
+	ring_send(&self->ring, self->fd, send, &self->batch, 1);
+	send->flags = DEVMQ_SEND_PAYLOAD;
+	send->records = (uintptr_t)"late";
+	send->records_size = 4;
+	PARK(self->fd, 1);
+	ASSERT_EQ(0, mq_get(self->other, "m1"));
+	COMPLETES(0, 1);
+	EXPECT_EQ(1, send->count);
+	EXPECT_EQ(2, send->first_id);
+	EXPECT_EQ(2, send->last_id);
+	EXPECT_EQ(0, mq_get(self->other, "late"));
 }
 
 TEST_F(parked, send_is_passed_over_until_there_is_enough_room)

@@ -11,6 +11,7 @@
 #include <linux/devmq.h>
 
 #include "attached.h"
+#include "bodies.h"
 #include "crash.h"
 #include "journal/record.h"
 #include "journal_read.h"
@@ -58,15 +59,37 @@ static void copy_line(struct lines *l, const struct journal_contents *c,
 	for (i = 0; i < c->count; i++)
 		if (c->queues[i]->record->serial == s->queue)
 			name = c->queues[i]->name;
-	if (le32_to_cpu(m->payload_size) >= sizeof(p))
-		memcpy(&p, (const uint8_t *)(m + 1) + le32_to_cpu(m->copies_size) +
-		       le16_to_cpu(m->key_size) + le16_to_cpu(m->headers_size),
-		       sizeof(p));
+	/* What a topic has too much of goes when it is attached. */
+	if (s->state == DEVMQ_STATE_RETAINED)
+		return;
+	body_identify(m, &p);
 	snprintf(text, sizeof(text), CRASH_LINE, name,
 		 (unsigned long long)le64_to_cpu(s->id), crash_state(&p, s->state), s->priority,
 		 le32_to_cpu(s->failures), le16_to_cpu(s->reason), p.producer,
 		 p.number, le32_to_cpu(m->payload_size));
 	line_add(l, text);
+}
+
+static void binding_lines(struct lines *l, const struct journal_contents *c,
+			  const struct journal_queue *q)
+{
+	const struct mq_j_binding *b;
+	struct mq_j_bytes left;
+	char text[192];
+	size_t i;
+
+	mq_j_bindings_begin(q->record, &left);
+	while ((b = mq_j_bindings_next(&left)))
+		for (i = 0; i < c->count; i++) {
+			if (c->queues[i]->record->serial != b->topic)
+				continue;
+			snprintf(text, sizeof(text), CRASH_BINDING,
+				 c->queues[i]->name, q->name,
+				 (unsigned long long)le64_to_cpu(b->id),
+				 le16_to_cpu(b->filter_size),
+				 (const char *)(b + 1));
+			line_add(l, text);
+		}
 }
 
 /* Read a journal. Returns 0, or -1 with what is wrong in @why. */
@@ -77,6 +100,7 @@ static int journal_lines(const struct mq_j_source *source, struct lines *l,
 	const struct journal_body *body;
 	const struct journal_copy *copy;
 	struct mq_j_log log;
+	size_t i;
 	int err;
 
 	l->count = 0;
@@ -87,6 +111,8 @@ static int journal_lines(const struct mq_j_source *source, struct lines *l,
 	for (body = c.bodies; !err && body; body = body->next)
 		for (copy = body->copies; copy; copy = copy->next)
 			copy_line(l, &c, body, copy);
+	for (i = 0; !err && i < c.count; i++)
+		binding_lines(l, &c, c.queues[i]);
 	lines_sort(l);
 	journal_contents_free(&c);
 	mq_j_log_close(&log);
@@ -188,11 +214,11 @@ static uint64_t judge_one(FILE *f, const char *directory, unsigned int number)
 	if (writes_read(&w, path))
 		return 1;
 	for (i = 0; i < w.count; i++) {
-		disk_judge(&d, i, false);
+		disk_judge(&d, i, KEEP_NONE);
 		if (w.all[i].kind == WRITE_FLUSH || w.all[i].at < d.told)
 			disk_step(&d, &w.all[i]);
 	}
-	disk_judge(&d, i, false);
+	disk_judge(&d, i, KEEP_NONE);
 	printf("# state %u: %zu messages, %zu writes and flushes, %llu states, %llu failures\n",
 	       number, before.count, w.count, (unsigned long long)d.states,
 	       (unsigned long long)d.failures);

@@ -12,6 +12,7 @@
 #ifndef MQ_CRASH_H
 #define MQ_CRASH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -34,12 +35,30 @@ enum crash_queues {
 	QUEUE_KEY,		/* order=key */
 	QUEUE_OLD,		/* its messages stay long */
 	QUEUE_AGAIN,		/* is removed and created again and again */
+	QUEUE_REST,		/* the alternate of QUEUE_EVENTS */
+	QUEUE_LOST,		/* the dead letters of QUEUE_ALL */
+	QUEUE_ALL,		/* bound to QUEUE_EVENTS twice */
+	QUEUE_SOME,		/* bound to QUEUE_EVENTS */
+	QUEUE_LATE,		/* bound to it and unbound again and again */
+	QUEUE_NOW,		/* bound to QUEUE_STATE */
+	QUEUE_EVENTS,		/* a topic that retains the newest messages */
+	QUEUE_STATE,		/* a topic that retains the newest of each key */
+	QUEUE_EARLY,		/* again and again begins with what QUEUE_EVENTS retains */
 	QUEUES
 };
 
 static const char *const crash_names[QUEUES] = {
-	"dead", "main", "dedup", "key", "old", "again"
+	"dead", "main", "dedup", "key", "old", "again", "rest", "lost", "all",
+	"some", "late", "now", "events", "state", "early"
 };
+
+/* How many messages QUEUE_EVENTS retains. */
+#define CRASH_RETAINED	60
+
+/* The filters by which QUEUE_LATE is bound. */
+#define CRASH_FILTERS	2
+
+static const char *const crash_filters[CRASH_FILTERS] = { "key=a.*", "key=*.y" };
 
 enum crash_events {
 	TOLD_READY = 1,		/* the queues are there */
@@ -56,6 +75,10 @@ enum crash_events {
 	TOLD_SYNCED,		/* fsync() of a file of @queue was successful */
 	TOLD_DUPLICATE,		/* was a duplicate: @id has it */
 	TOLD_WRONG,		/* the program has seen something wrong: @id says what */
+	TOLD_BIND,		/* QUEUE_LATE is about to be bound by filter @number */
+	TOLD_BOUND,		/* likewise: was, confirmed */
+	TOLD_UNBIND,		/* likewise: is about to be unbound */
+	TOLD_UNBOUND,		/* likewise: was, confirmed */
 	TOLD_EVENTS
 };
 
@@ -69,7 +92,7 @@ enum crash_events {
  * @number: of its messages, the first that this is about
  * @count: of messages
  * @incarnation: of the queue
- * @pad: 0
+ * @asked: TOLD_SENT: how many messages were to be sent, of which @count were
  * @id: of the first message in the queue
  */
 struct crash_event {
@@ -81,7 +104,7 @@ struct crash_event {
 	uint32_t	number;
 	uint32_t	count;
 	uint32_t	incarnation;
-	uint32_t	pad;
+	uint32_t	asked;
 	uint64_t	id;
 };
 
@@ -115,6 +138,11 @@ static inline uint64_t crash_mix(uint64_t x)
 	return x ^ x >> 31;
 }
 
+static inline bool crash_is_topic(unsigned int queue)
+{
+	return queue == QUEUE_EVENTS || queue == QUEUE_STATE;
+}
+
 /* A number that depends on the message, and on @what is asked. */
 static inline uint64_t crash_dice(const struct crash_payload *p, uint64_t what)
 {
@@ -122,10 +150,18 @@ static inline uint64_t crash_dice(const struct crash_payload *p, uint64_t what)
 			 what);
 }
 
+/* No payload, and a key. What messages begin with is in a header then. */
+static inline bool crash_is_tombstone(const struct crash_payload *p)
+{
+	return p->queue == QUEUE_STATE && crash_dice(p, 7) % 6 == 0;
+}
+
 static inline uint32_t crash_size(const struct crash_payload *p)
 {
 	uint64_t dice = crash_dice(p, 1);
 
+	if (crash_is_tombstone(p))
+		return 0;
 	return sizeof(*p) + (dice % 24 ? dice / 24 % 2000 :
 			     dice / 24 % (CRASH_PAYLOAD - 32));
 }
@@ -136,7 +172,8 @@ static inline uint32_t crash_fill(const struct crash_payload *p, uint8_t *to)
 	uint32_t i, size = crash_size(p);
 	uint64_t word = crash_dice(p, 2);
 
-	memcpy(to, p, sizeof(*p));
+	if (size)
+		memcpy(to, p, sizeof(*p));
 	for (i = sizeof(*p); i < size; i++) {
 		if (i % 8 == 0)
 			word = crash_mix(word);
@@ -145,11 +182,56 @@ static inline uint32_t crash_fill(const struct crash_payload *p, uint8_t *to)
 	return size;
 }
 
+#define CRASH_HEADER	"self"
+
+/* Its headers. Returns their bytes. */
+static inline uint32_t crash_headers(const struct crash_payload *p, uint8_t *to)
+{
+	const struct devmq_header h = {
+		.name_size = strlen(CRASH_HEADER), .value_size = sizeof(*p),
+	};
+
+	if (!crash_is_tombstone(p))
+		return 0;
+	memcpy(to, &h, sizeof(h));
+	memcpy(to + sizeof(h), CRASH_HEADER, h.name_size);
+	memcpy(to + sizeof(h) + h.name_size, p, sizeof(*p));
+	return sizeof(h) + h.name_size + sizeof(*p);
+}
+
+/* What a message with these headers and this payload begins with. */
+static inline bool crash_identify(const void *headers, size_t headers_size,
+				  const void *payload, size_t payload_size,
+				  struct crash_payload *p)
+{
+	if (payload_size >= sizeof(*p))
+		memcpy(p, payload, sizeof(*p));
+	else if (!payload_size && headers_size >= sizeof(*p))
+		memcpy(p, (const uint8_t *)headers + headers_size - sizeof(*p),
+		       sizeof(*p));
+	else
+		return false;
+	return true;
+}
+
+/* The words of a key of QUEUE_EVENTS. */
+static inline char crash_word(const struct crash_payload *p, unsigned int word)
+{
+	uint64_t dice = crash_dice(p, 3);
+
+	return word ? "xy"[dice % 2] : "abc"[dice / 2 % 3];
+}
+
 /* Its key. Returns its bytes. */
 static inline uint32_t crash_key(const struct crash_payload *p, char *to)
 {
 	uint64_t dice = crash_dice(p, 3);
 
+	if (p->queue == QUEUE_EVENTS)
+		return snprintf(to, CRASH_KEY, "%c.%c", crash_word(p, 0),
+				crash_word(p, 1));
+	if (p->queue == QUEUE_STATE)
+		return snprintf(to, CRASH_KEY, "key-%u", (unsigned int)(dice % 20));
 	if (p->queue != QUEUE_KEY && dice % 4)
 		return 0;
 	return snprintf(to, CRASH_KEY, "key-%u", (unsigned int)(dice / 4 % 7));
@@ -175,7 +257,8 @@ static inline uint64_t crash_delay(const struct crash_payload *p)
 
 static inline uint64_t crash_ttl(const struct crash_payload *p)
 {
-	return crash_dice(p, 6) % 8 ? 0 : 2 * CRASH_HOUR;
+	return crash_is_topic(p->queue) || crash_dice(p, 6) % 8 ?
+	       0 : 2 * CRASH_HOUR;
 }
 
 /* What it is rejected with. */
@@ -202,5 +285,8 @@ static inline unsigned int crash_state(const struct crash_payload *p,
  * number, bytes.
  */
 #define CRASH_LINE	"%s id %llu state %u priority %u failures %u reason %u message %u.%u bytes %u"
+
+/* A binding in words: topic, queue, number, filter, which has one word at most. */
+#define CRASH_BINDING	"binding %s %s %llu %.*s"
 
 #endif /* MQ_CRASH_H */

@@ -3,8 +3,9 @@
  * judge LOG POINTS [SEED [DIR SAMPLES]]: go through the log of a disk's writes, and
  * judge what the power could have left of the disk at this many points. Many of
  * them are just before a flush, where most can be lost, or torn, above all where that
- * is the header of a segment. With a directory,
- * so many of the states are left there as images, and those that are wrong.
+ * is the header of a segment. With a directory, so many of the states are left there as
+ * images, and those that are wrong. A quarter of the former are ones that what attaching
+ * writes could complete, at points of their own.
  *
  * judge --attached FILE DIR COUNT: see attached.h.
  */
@@ -14,6 +15,7 @@
 #include "attached.h"
 #include "states.h"
 #include "verify.h"
+#include "verify_topics.h"
 #include "writes.h"
 
 #define DISK_MAX	(64 << 20)
@@ -177,7 +179,24 @@ static void report(const struct writes *w, unsigned long points)
 	       (unsigned long long)t->messages,
 	       (unsigned long long)t->required, (unsigned long long)t->ended,
 	       (unsigned long long)t->dedups);
+	printf("# topics: looked at %llu copies; %llu had to be there, %llu of them as another copy was; %llu retained messages, %llu bindings\n",
+	       (unsigned long long)topics_totals.copies,
+	       (unsigned long long)topics_totals.required,
+	       (unsigned long long)topics_totals.half,
+	       (unsigned long long)topics_totals.kept,
+	       (unsigned long long)topics_totals.bindings);
 	disk_report(&disk);
+}
+
+/* How many samples of states without their zeros there are to be, and are. */
+static unsigned long others, kept_others;
+
+/* Return whether such a state is to be kept here: they are spread over the log. */
+static bool keeps_others(const struct writes *w, size_t point)
+{
+	return kept_others < others && model.ready &&
+	       point > kept_others * (w->count / (others + 1)) &&
+	       disk_lacks_zeros(&disk);
 }
 
 static int judge(const struct writes *w, unsigned long points)
@@ -186,12 +205,16 @@ static int judge(const struct writes *w, unsigned long points)
 	bool *chosen;
 	size_t i;
 
-	apart = disk.samples ? points / disk.samples : 0;
+	others = (disk.samples + 3) / 4;
+	apart = disk.samples > others ? points / (disk.samples - others) : 0;
 	chosen = choose(w, points);
 	for (i = 0; i < w->count; i++) {
-		if (chosen[i]) {
+		if (keeps_others(w, i)) {
+			disk_judge(&disk, i, KEEP_OTHERS);
+			kept_others++;
+		} else if (chosen[i]) {
 			disk_judge(&disk, i, apart && model.ready &&
-				   done % apart == apart - 1);
+				   done % apart == apart - 1 ? KEEP_ANY : KEEP_NONE);
 			done++;
 		}
 		check_place(&w->all[i], i);
@@ -201,8 +224,8 @@ static int judge(const struct writes *w, unsigned long points)
 			*model.fault = '\0';
 		}
 	}
-	disk_judge(&disk, i, false);
-	report(w, done + 1);
+	disk_judge(&disk, i, KEEP_NONE);
+	report(w, done + kept_others + 1);
 	return disk.failures ? 1 : 0;
 }
 

@@ -152,12 +152,23 @@ static void told_settle(struct model *m, const struct crash_event *e)
 	if (e->queue == QUEUE_MAIN && (e->action == DEVMQ_ACTION_RETRY ||
 				       e->action == DEVMQ_ACTION_REJECT))
 		k->dies = true;
-	if (e->action == DEVMQ_ACTION_REJECT)
+	if (e->action == DEVMQ_ACTION_REJECT) {
 		k->redriven = false;
+		k->rejecting = e->id;
+	}
 	/* That undoes the delivery. */
 	if (e->action == DEVMQ_ACTION_RELEASE)
 		k->taken = false;
 	may_go(m, k);
+}
+
+/*
+ * Return whether a settlement says anything of the message as it is now. Since then it
+ * may have been redriven, with another id, and rejected again.
+ */
+static bool is_of_this_life(const struct known *k, const struct crash_event *e)
+{
+	return !k->redriven && (!k->rejecting || k->rejecting == e->id);
 }
 
 /* What was sent or settled is confirmed. */
@@ -166,6 +177,10 @@ static void confirm(struct model *m, const struct crash_event *e)
 	struct known *k;
 	uint32_t i;
 
+	if (topics_concern(e)) {
+		topics_confirm(&m->topics, e);
+		return;
+	}
 	if (e->what == TOLD_SENT) {
 		for (i = 0; i < e->count; i++)
 			known_of(m, e->producer, e->number + i)->confirmed = true;
@@ -178,10 +193,10 @@ static void confirm(struct model *m, const struct crash_event *e)
 		k->ended = true;
 		break;
 	case DEVMQ_ACTION_REJECT:
-		k->rejected = !k->redriven;
+		k->rejected |= is_of_this_life(k, e);
 		break;
 	case DEVMQ_ACTION_RETRY:
-		k->retries += !k->redriven;
+		k->retries += is_of_this_life(k, e);
 		break;
 	}
 }
@@ -205,11 +220,44 @@ static void told_synced(struct model *m, uint32_t worker, unsigned int queue)
 	}
 }
 
+/* An id that was told is not used again. */
+static void told_topic_id(struct model *m, const struct crash_event *e)
+{
+	uint64_t id = e->what == TOLD_SENT ? e->id + e->count - 1 : e->id;
+	struct known_queue *q = &m->queues[e->queue];
+
+	if ((e->what == TOLD_TAKEN || (e->what == TOLD_SENT && e->count)) &&
+	    q->top_id < id)
+		q->top_id = id;
+}
+
+/* An event that concerns a topic, or one of its queues. */
+static void take_topic(struct model *m, uint32_t worker, const struct crash_event *e)
+{
+	const char *fault = topics_told(&m->topics, e);
+
+	if (fault)
+		wrong(m, e, fault);
+	told_topic_id(m, e);
+	if (e->what == TOLD_SYNCED)
+		told_synced(m, worker, e->queue);
+	if (e->what != TOLD_SENT && e->what != TOLD_SETTLED)
+		return;
+	if (e->sync)
+		confirm(m, e);
+	else
+		pending_add(m, worker, e);
+}
+
 static void take(struct model *m, uint32_t worker, const struct crash_event *e)
 {
 	struct known_queue *q = &m->queues[e->queue];
 
 	m->counts[e->what]++;
+	if (topics_concern(e)) {
+		take_topic(m, worker, e);
+		return;
+	}
 	switch (e->what) {
 	case TOLD_READY:
 		m->ready = true;

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "crash.h"
+#include "topics.h"
 
 /**
  * struct known - a message
@@ -26,6 +27,7 @@
  * @dies: it may have died, so that it is elsewhere or dead
  * @rejected: a reject was confirmed, and it was not redriven since
  * @redriven: it may have been since its death
+ * @rejecting: its id when the newest reject was begun; 0: none was
  * @again: it may have been redriven, and so have another id
  * @retries: confirmed ones
  * @found: mark of the last state that has it
@@ -44,6 +46,7 @@ struct known {
 	bool		rejected;
 	bool		redriven;
 	bool		again;
+	uint64_t	rejecting;
 	uint32_t	retries;
 	uint64_t	found;
 };
@@ -74,6 +77,7 @@ struct known_pending {
 struct model {
 	struct known_producer	producers[MODEL_PRODUCERS];
 	struct known_queue	queues[QUEUES];
+	struct known_topics	topics;
 	struct known_pending	*pending;
 	size_t			pendings;
 	bool			ready;

@@ -6,6 +6,13 @@
  * flush. Of what was written since, the disk may have any part. Several states are
  * made at each point: with nothing of it, with all, without each single write or
  * with it alone, with random ones, and with random sectors.
+ *
+ * Two more are a pair. In one only those sectors are missing that are all zeros; in the
+ * other only these are there. When a journal is attached that the first has torn, the
+ * second shows whether what is written then could complete it. That needs a block of
+ * one unit, over which the last block of the segment is written, with nothing behind its
+ * first sector, where that has nothing either, and old bytes in its place:
+ * disk_lacks_zeros().
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -83,11 +90,12 @@ void disk_report(const struct disk *d)
 
 /* -- states ------------------------------------------------------------------- */
 
-enum modes { NONE, ALL, WITHOUT, ALONE, SOME, SECTORS, MODES };
+enum modes { NONE, ALL, WITHOUT, ALONE, SOME, SECTORS, ZEROS, OTHERS, MODES };
 
 static const char *const mode_names[MODES] = {
 	"nothing of", "all of", "all but one of", "one of", "some of",
-	"some sectors of"
+	"some sectors of", "the sectors of zeros of",
+	"all but the sectors of zeros of"
 };
 
 static int state_read(void *context, u64 at, void *to, u32 size)
@@ -121,9 +129,32 @@ static void put(uint8_t *to, const struct write *w, uint32_t from, uint32_t size
 		memset(to + w->at + from, 0, size);
 }
 
+static bool is_zero(const struct write *w, uint32_t from)
+{
+	static const uint8_t zeros[SECTOR];
+
+	return !w->data || !memcmp(w->data + from, zeros, SECTOR);
+}
+
+/* Put some sectors of a write on the disk; of random ones half, or @most. */
+static void put_sectors(struct disk *d, const struct write *w, enum modes mode,
+			bool most)
+{
+	bool chosen;
+	uint32_t at;
+
+	for (at = 0; at < w->size; at += SECTOR) {
+		if (mode == SECTORS)
+			chosen = dice(most ? 8 : 2);
+		else
+			chosen = mode == (is_zero(w, at) ? ZEROS : OTHERS);
+		if (chosen)
+			put(d->state, w, at, SECTOR);
+	}
+}
+
 static void state_make(struct disk *d, enum modes mode, size_t which)
 {
-	uint32_t at;
 	size_t i;
 
 	for (i = 0; i < d->count; i++) {
@@ -132,9 +163,8 @@ static void state_make(struct disk *d, enum modes mode, size_t which)
 		if (mode == ALL || (mode == WITHOUT && i != which) ||
 		    (mode == ALONE && i == which) || (mode == SOME && dice(2)))
 			put(d->state, w, 0, w->size);
-		for (at = 0; mode == SECTORS && at < w->size; at += SECTOR)
-			if (dice(which ? 8 : 2))
-				put(d->state, w, at, SECTOR);
+		if (mode == SECTORS || mode == ZEROS || mode == OTHERS)
+			put_sectors(d, w, mode, which);
 	}
 }
 
@@ -169,12 +199,63 @@ static void judge(struct disk *d, size_t point, enum modes mode, size_t which,
 	state_undo(d);
 }
 
-void disk_judge(struct disk *d, size_t point, bool keep)
+/* Return true if a state of this mode is made where @n writes were not flushed. */
+static bool is_made(enum modes mode, size_t n)
 {
-	enum modes kept = keep ? dice(MODES) : MODES;
+	switch (mode) {
+	case NONE:
+		return true;
+	case WITHOUT:
+		return n > 1;
+	case ALONE:
+	case SOME:
+		return n > 2;
+	default:
+		return n;
+	}
+}
+
+static bool has_messages(const struct mq_j_block *b)
+{
+	const struct mq_j_record *r;
+	u32 offset = 0;
+
+	while ((r = mq_j_record_next(b, &offset)))
+		if (r->type == MQ_J_MESSAGE || r->type == MQ_J_END)
+			return true;
+	return false;
+}
+
+bool disk_lacks_zeros(const struct disk *d)
+{
+	const struct write *w = d->count ? d->since[0] : NULL;
+	const struct mq_j_block *b = w ? (const void *)w->data : NULL;
+	bool differs = false;
+	uint32_t at;
+
+	if (!b || w->size < MQ_J_UNIT_MAX ||
+	    b->magic != cpu_to_le32(MQ_J_MAGIC_BLOCK) ||
+	    le32_to_cpu(b->size) != MQ_J_UNIT_MAX || !has_messages(b))
+		return false;
+	for (at = SECTOR; at < MQ_J_UNIT_MAX; at += SECTOR) {
+		if (!is_zero(w, at))
+			return false;
+		differs |= memcmp(d->flushed + w->at + at, w->data + at, SECTOR);
+	}
+	return differs;
+}
+
+void disk_judge(struct disk *d, size_t point, enum keeps keep)
+{
+	enum modes kept = keep == KEEP_OTHERS ? OTHERS : MODES;
 	size_t i, n = d->count;
 
-	judge(d, point, NONE, 0, kept == NONE || (!n && keep));
+	if (keep == KEEP_ANY) {
+		do
+			kept = dice(MODES);
+		while (!is_made(kept, n));
+	}
+	judge(d, point, NONE, 0, kept == NONE);
 	if (!n)
 		return;
 	judge(d, point, ALL, 0, kept == ALL);
@@ -190,6 +271,8 @@ void disk_judge(struct disk *d, size_t point, bool keep)
 		judge(d, point, SOME, 0, kept == SOME && !i);
 	for (i = 0; i < RANDOM; i++)
 		judge(d, point, SECTORS, i, kept == SECTORS && !i);
+	judge(d, point, ZEROS, 0, kept == ZEROS);
+	judge(d, point, OTHERS, 0, kept == OTHERS);
 }
 
 /* -- the log ------------------------------------------------------------------ */

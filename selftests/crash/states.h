@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "journal/record.h"
 #include "journal/scan.h"
 #include "writes.h"
 
@@ -52,11 +53,20 @@ void disk_make(struct disk *d, uint64_t size, uint64_t told);
 /* Carry out a write to the journal, or a flush. */
 void disk_step(struct disk *d, const struct write *w);
 
+/* Which state of a point to leave as an image: that without the sectors of zeros? */
+enum keeps { KEEP_NONE, KEEP_ANY, KEEP_OTHERS };
+
 /*
- * Judge the states that are possible before write number @point. With @keep, leave
- * one of them as an image.
+ * Judge the states that are possible before write number @point, and leave one of them
+ * as an image.
  */
-void disk_judge(struct disk *d, size_t point, bool keep);
+void disk_judge(struct disk *d, size_t point, enum keeps keep);
+
+/*
+ * Return whether a block with messages, or ends of some, would be torn if its sectors of
+ * zeros were missing, and completed by those of a last block that is written over it.
+ */
+bool disk_lacks_zeros(const struct disk *d);
 
 /* Count something that is wrong, and show it if it is the first of its kind. */
 bool disk_failed(struct disk *d, size_t point, const char *how, const char *why);

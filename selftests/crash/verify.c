@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "bodies.h"
 #include "journal/record.h"
+#include "verdict.h"
 #include "verify.h"
+#include "verify_topics.h"
 
 struct verify_totals verify_totals;
 
@@ -25,26 +27,11 @@ struct look {
 	const struct journal_queue *queues[QUEUES];
 	struct place *places;
 	size_t count;
-	char *why;
-	size_t size;
-	bool failed;
+	struct verdict *verdict;
 };
 
-static void __attribute__((format(printf, 2, 3)))
-fail(struct look *l, const char *format, ...)
-{
-	va_list args;
-
-	if (l->failed)
-		return;
-	l->failed = true;
-	va_start(args, format);
-	vsnprintf(l->why, l->size, format, args);
-	va_end(args);
-}
-
 #define FAIL(p, text, ...)						\
-	fail(l, "message %u.%u of queue %s: " text, (p)->producer,	\
+	fail(l->verdict, "message %u.%u of queue %s: " text, (p)->producer,	\
 	     (p)->number, crash_names[(p)->queue], ##__VA_ARGS__)
 
 /* -- queues ------------------------------------------------------------------- */
@@ -58,7 +45,7 @@ static void look_queues(struct look *l)
 			if (!strcmp(l->c.queues[i]->name, crash_names[k]))
 				break;
 		if (k == QUEUES)
-			fail(l, "there is a queue %s", l->c.queues[i]->name);
+			fail(l->verdict, "there is a queue %s", l->c.queues[i]->name);
 		else
 			l->queues[k] = l->c.queues[i];
 	}
@@ -66,13 +53,13 @@ static void look_queues(struct look *l)
 		const struct known_queue *q = &l->m->queues[k];
 
 		if (l->queues[k] && q->create <= q->removed)
-			fail(l, "queue %s is there, and was removed",
+			fail(l->verdict, "queue %s is there, and was removed",
 			     crash_names[k]);
 		if (!l->queues[k] && q->created > q->remove)
-			fail(l, "queue %s is not there", crash_names[k]);
+			fail(l->verdict, "queue %s is not there", crash_names[k]);
 		if (l->queues[k] && q->created == q->create &&
 		    l->queues[k]->next_id <= q->top_id)
-			fail(l, "queue %s would give the id %llu again, as it begins at %llu",
+			fail(l->verdict, "queue %s would give the id %llu again, as it begins at %llu",
 			     crash_names[k], (unsigned long long)q->top_id,
 			     (unsigned long long)l->queues[k]->next_id);
 	}
@@ -94,28 +81,6 @@ static bool is_near(uint64_t time, uint64_t expected)
 {
 	return time + 10 * CRASH_SECOND > expected &&
 	       expected + 10 * CRASH_SECOND > time;
-}
-
-/* Whether it is as it was sent. */
-static void look_body(struct look *l, const struct crash_payload *p,
-		      const struct mq_j_message *m, const uint8_t *parts)
-{
-	static uint8_t payload[CRASH_PAYLOAD];
-	uint32_t size = crash_fill(p, payload), key_size;
-	char key[CRASH_KEY];
-
-	key_size = crash_key(p, key);
-	if (le16_to_cpu(m->key_size) != key_size ||
-	    memcmp(parts, key, key_size))
-		FAIL(p, "it has another key");
-	parts += key_size + le16_to_cpu(m->headers_size);
-	if (le16_to_cpu(m->headers_size))
-		FAIL(p, "it has headers");
-	if (le32_to_cpu(m->payload_size) != size ||
-	    memcmp(parts, payload, size))
-		FAIL(p, "it is not whole");
-	if (!m->time_ns || m->uid || m->gid || !m->pid)
-		FAIL(p, "its sender or its time is missing");
 }
 
 static void look_state(struct look *l, const struct crash_payload *p,
@@ -166,26 +131,24 @@ static void look_copy(struct look *l, const struct journal_body *body,
 		      const struct journal_copy *copy)
 {
 	const struct mq_j_message *m = body->record;
-	const uint8_t *parts = (const uint8_t *)(m + 1) +
-			       le32_to_cpu(m->copies_size);
-	const uint8_t *data = parts + le16_to_cpu(m->key_size) +
-			      le16_to_cpu(m->headers_size);
 	const struct journal_queue *q;
+	const char *fault;
 	struct crash_payload p;
 	struct mq_j_copy c;
 	struct known *k;
 
-	if (le32_to_cpu(m->payload_size) < sizeof(p)) {
-		fail(l, "there is a message of %u bytes", le32_to_cpu(m->payload_size));
+	if (!body_identify(m, &p)) {
+		fail(l->verdict, "there is a message of %u bytes", le32_to_cpu(m->payload_size));
 		return;
 	}
-	memcpy(&p, data, sizeof(p));
+	if (crash_is_topic(p.queue))
+		return;
 	k = p.queue < QUEUES ? model_find(l->m, p.producer, p.number) : NULL;
 	mq_j_state_parts(copy->state, &c);
 	q = queue_of(l, le64_to_cpu(c.s->queue));
 	if (!k || !k->begun || k->queue != p.queue ||
 	    k->incarnation != p.incarnation || !q) {
-		fail(l, "there is a message that nobody sent: %u.%u", p.producer,
+		fail(l->verdict, "there is a message that nobody sent: %u.%u", p.producer,
 		     p.number);
 		return;
 	}
@@ -197,7 +160,9 @@ static void look_copy(struct look *l, const struct journal_body *body,
 	if (p.queue == QUEUE_AGAIN &&
 	    p.incarnation <= l->m->queues[p.queue].removed)
 		FAIL(&p, "its queue was removed, and it is back");
-	look_body(l, &p, m, parts);
+	fault = body_fault(m, &p);
+	if (fault)
+		FAIL(&p, "%s", fault);
 	look_state(l, &p, k, m, &c, q);
 	l->places[l->count++] = (struct place){
 		q, le64_to_cpu(c.s->id), p.producer, p.number,
@@ -227,12 +192,12 @@ static void look_order(struct look *l)
 		if (!i || p->q != p[-1].q)
 			memset(last, 0, sizeof(last));
 		else if (p->id == p[-1].id)
-			fail(l, "two messages of queue %s have the id %llu",
+			fail(l->verdict, "two messages of queue %s have the id %llu",
 			     p->q->name, (unsigned long long)p->id);
 		if (!p->own)
 			continue;
 		if (last[p->producer] > p->number)
-			fail(l, "message %u.%u of queue %s comes behind %u.%u",
+			fail(l->verdict, "message %u.%u of queue %s comes behind %u.%u",
 			     p->producer, p->number, p->q->name, p->producer,
 			     last[p->producer]);
 		last[p->producer] = p->number;
@@ -274,7 +239,7 @@ static void look_missing(struct look *l)
 				continue;
 			verify_totals.required++;
 			if (k->found != mark)
-				fail(l, "message %u.%u of queue %s, id %llu, was confirmed, and is missing",
+				fail(l->verdict, "message %u.%u of queue %s, id %llu, was confirmed, and is missing",
 				     i, n, crash_names[k->queue],
 				     (unsigned long long)k->id);
 		}
@@ -302,7 +267,7 @@ static void look_dedups(struct look *l)
 		    model_find(l->m, p.producer, p.number) : NULL;
 		p.queue = QUEUE_DEDUP;
 		if (!k || !k->begun || k->queue != QUEUE_DEDUP) {
-			fail(l, "there is a de-duplication id '%s'", text);
+			fail(l->verdict, "there is a de-duplication id '%s'", text);
 			continue;
 		}
 		if (k->id && k->id != le64_to_cpu(d->record->id))
@@ -319,7 +284,7 @@ static void look_dedups(struct look *l)
 
 			if (k->queue == QUEUE_DEDUP && k->confirmed &&
 			    k->found != again)
-				fail(l, "message %u.%u was confirmed, and its de-duplication id is missing",
+				fail(l->verdict, "message %u.%u was confirmed, and its de-duplication id is missing",
 				     i, n);
 		}
 }
@@ -327,7 +292,8 @@ static void look_dedups(struct look *l)
 int verify(struct model *m, const struct mq_j_source *source, char *why,
 	   size_t size)
 {
-	struct look l = { .m = m, .c.keep = true, .why = why, .size = size };
+	struct verdict verdict = { .why = why, .size = size };
+	struct look l = { .m = m, .c.keep = true, .verdict = &verdict };
 	struct mq_j_log log;
 	int err;
 
@@ -336,21 +302,23 @@ int verify(struct model *m, const struct mq_j_source *source, char *why,
 	if (!m->ready && err == -EMEDIUMTYPE) {
 		/* It was being made. */
 	} else if (err) {
-		fail(&l, "it cannot be read: %s%s%s at byte %llu, segment %llu",
+		fail(&verdict, "it cannot be read: %s%s%s at byte %llu, segment %llu",
 		     strerror(-err), log.fault.what ? ": " : "",
 		     log.fault.what ?: "", (unsigned long long)log.fault.at,
 		     (unsigned long long)log.fault.sequence);
 	} else {
 		verify_totals.torn += log.tails[0].cut || log.tails[1].cut;
 		look_queues(&l);
-		if (!l.failed)
+		if (!verdict.failed)
 			look_messages(&l);
-		if (!l.failed)
+		if (!verdict.failed)
 			look_missing(&l);
-		if (!l.failed)
+		if (!verdict.failed)
 			look_dedups(&l);
+		if (!verdict.failed)
+			topics_verify(&m->topics, &l.c, m->ready, &verdict);
 	}
 	journal_contents_free(&l.c);
 	mq_j_log_close(&log);
-	return l.failed ? -1 : 0;
+	return verdict.failed ? -1 : 0;
 }

@@ -22,7 +22,7 @@
 
 #define JOURNAL		"j"
 #define BATCH		24
-#define WORKERS		12
+#define WORKERS		23
 
 /* -- telling ------------------------------------------------------------------ */
 
@@ -108,6 +108,9 @@ static int queue_open(unsigned int queue, int flags)
 	return fd;
 }
 
+#define TEXT(x)		#x
+#define STRING(x)	TEXT(x)
+
 static const char *options(unsigned int queue)
 {
 	switch (queue) {
@@ -119,6 +122,14 @@ static const char *options(unsigned int queue)
 		return "dedup_window_ms=3600000 dedup_max=100000 max_messages=200";
 	case QUEUE_KEY:
 		return "order=key max_messages=200";
+	case QUEUE_ALL:
+		return "dead_letter=lost max_deliveries=3 retry_ms=1 max_messages=150";
+	case QUEUE_NOW:
+		return "allow_empty=1 max_messages=150";
+	case QUEUE_EVENTS:
+		return "retain_messages=" STRING(CRASH_RETAINED) " alternate=rest";
+	case QUEUE_STATE:
+		return "compact=key allow_empty=1";
 	default:
 		return "max_messages=200";
 	}
@@ -129,8 +140,10 @@ static void queue_create(unsigned int queue, uint32_t incarnation)
 	int error;
 
 	TELL(.what = TOLD_CREATE, .queue = queue, .incarnation = incarnation);
-	error = mq_control("create %s journal=%s ack=manual %s",
-			   crash_names[queue], JOURNAL, options(queue));
+	error = mq_control("create %s journal=%s %s %s",
+			   crash_names[queue], JOURNAL,
+			   crash_is_topic(queue) ? "type=topic" : "ack=manual",
+			   options(queue));
 	if (error)
 		WRONG(queue, error);
 	TELL(.what = TOLD_CREATED, .queue = queue, .incarnation = incarnation);
@@ -154,16 +167,18 @@ static struct mq_batch batch;
 
 static void batch_add(const struct crash_payload *p)
 {
-	static uint8_t payload[CRASH_PAYLOAD];
-	char key[CRASH_KEY], dedup[CRASH_KEY];
-	uint32_t size = crash_fill(p, payload);
+	static uint8_t payload[CRASH_PAYLOAD], beside[CRASH_PAYLOAD];
+	uint32_t size = crash_fill(p, payload), dedup, headers;
 	struct devmq_record *r;
+	char key[CRASH_KEY];
 
-	/* The de-duplication id takes the place of the headers. */
-	r = mq_batch_add_full(&batch, key, crash_key(p, key), dedup,
-			      crash_dedup(p, dedup), payload, size);
-	r->dedup_size = r->headers_size;
-	r->headers_size = 0;
+	/* The de-duplication id stands where the headers would begin. */
+	dedup = crash_dedup(p, (char *)beside);
+	headers = crash_headers(p, beside + dedup);
+	r = mq_batch_add_full(&batch, key, crash_key(p, key), beside,
+			      dedup + headers, payload, size);
+	r->dedup_size = dedup;
+	r->headers_size = headers;
 	r->priority = crash_priority(p);
 	r->delay_ns = crash_delay(p);
 	r->ttl_ns = crash_ttl(p);
@@ -209,12 +224,13 @@ static uint32_t send_some(int fd, const struct crash_payload *p, uint32_t count)
 	send.flags = dice(4) ? DEVMQ_SEND_SYNC : 0;
 	error = mq_ioctl(fd, DEVMQ_IOC_SEND, &send);
 	if (error == -EAGAIN)
-		return 0;
-	if (error)
+		send.count = 0;
+	else if (error)
 		WRONG(p->queue, error);
 	TELL(.what = TOLD_SENT, .queue = p->queue, .producer = p->producer,
-	     .number = p->number, .count = send.count, .id = send.first_id,
-	     .incarnation = p->incarnation, .sync = !!send.flags);
+	     .number = p->number, .count = send.count, .asked = count,
+	     .id = send.first_id, .incarnation = p->incarnation,
+	     .sync = !!send.flags);
 	return send.count;
 }
 
@@ -266,7 +282,7 @@ static uint32_t choose_action(unsigned int queue)
 		return DEVMQ_ACTION_ACK;
 	if (n < 80)
 		return DEVMQ_ACTION_RELEASE;
-	if (n < 90 || queue != QUEUE_MAIN)
+	if (n < 90 || (queue != QUEUE_MAIN && queue != QUEUE_ALL))
 		return DEVMQ_ACTION_RETRY;
 	return DEVMQ_ACTION_REJECT;
 }
@@ -302,6 +318,13 @@ static void settlements_tell(unsigned int queue, uint32_t n, unsigned int what,
 	tell();
 }
 
+static bool record_identify(struct devmq_record *r, struct crash_payload *p)
+{
+	return crash_identify((char *)(r + 1) + r->extra_size + r->key_size,
+			      r->headers_size, mq_record_payload(r),
+			      mq_record_payload_size(r), p);
+}
+
 /*
  * Receive up to @max messages and settle them, or leave them in flight. Return
  * how many there were.
@@ -324,7 +347,8 @@ static uint32_t consume_some(int fd, unsigned int queue, uint32_t max)
 		WRONG(queue, error);
 	while (n < recv.count &&
 	       (r = mq_record_next(buffer, recv.used, r))) {
-		memcpy(&taken[n], mq_record_payload(r), sizeof(taken[n]));
+		if (!record_identify(r, &taken[n]))
+			WRONG(queue, -EBADMSG);
 		settlement_make(&settlements[n], notes[n], &taken[n], r->id,
 				choose_action(queue));
 		n++;
@@ -359,9 +383,9 @@ consume(unsigned int queue)
 }
 
 /* Dead letters: most get another attempt, some are done with. */
-static void __attribute__((noreturn)) bury(void)
+static void __attribute__((noreturn)) bury(unsigned int queue)
 {
-	int fd = queue_open(QUEUE_DEAD, O_RDWR);
+	int fd = queue_open(queue, O_RDWR);
 
 	for (;;) {
 		struct devmq_redrive redrive = { .size = sizeof(redrive) };
@@ -370,25 +394,35 @@ static void __attribute__((noreturn)) bury(void)
 
 		usleep(20000 + dice(100000));
 		if (dice(3)) {
-			TELL(.what = TOLD_REDRIVE, .queue = QUEUE_DEAD);
+			TELL(.what = TOLD_REDRIVE, .queue = queue);
 			error = mq_ioctl(fd, DEVMQ_IOC_REDRIVE, &redrive);
 			if (error)
-				WRONG(QUEUE_DEAD, error);
+				WRONG(queue, error);
 		} else {
-			TELL(.what = TOLD_SETTLE, .queue = QUEUE_DEAD,
+			TELL(.what = TOLD_SETTLE, .queue = queue,
 			     .action = DEVMQ_ACTION_PURGE);
 			error = mq_ioctl(fd, DEVMQ_IOC_PURGE, &purge);
 			if (error)
-				WRONG(QUEUE_DEAD, error);
+				WRONG(queue, error);
 		}
-		synced(fd, QUEUE_DEAD);
+		synced(fd, queue);
 	}
 }
 
-/* The incarnation of QUEUE_AGAIN, which the next phase needs. */
-static uint32_t *incarnation;
+/* The incarnations of queues, which the next phase needs. */
+static uint32_t *incarnations;
 
-/* Remove a queue, and create it again. */
+/* Remove a queue, and create it again. Return its incarnation. */
+static uint32_t queue_anew(unsigned int queue)
+{
+	uint32_t *incarnation = &incarnations[queue];
+
+	if (*incarnation)
+		queue_remove(queue, *incarnation);
+	queue_create(queue, ++*incarnation);
+	return *incarnation;
+}
+
 static void __attribute__((noreturn)) recreate(uint32_t producer)
 {
 	struct crash_payload p = {
@@ -397,11 +431,7 @@ static void __attribute__((noreturn)) recreate(uint32_t producer)
 	int fd, i;
 
 	for (;;) {
-		if (*incarnation)
-			queue_remove(QUEUE_AGAIN, *incarnation);
-		++*incarnation;
-		queue_create(QUEUE_AGAIN, *incarnation);
-		p.incarnation = *incarnation;
+		p.incarnation = queue_anew(QUEUE_AGAIN);
 		fd = queue_open(QUEUE_AGAIN, O_RDWR);
 		for (i = dice(8) ? dice(12) : dice(200); i > 0; i--) {
 			p.number += send_some(fd, &p, 1 + dice(6));
@@ -414,6 +444,104 @@ static void __attribute__((noreturn)) recreate(uint32_t producer)
 		}
 		close(fd);
 		usleep(dice(50000));
+	}
+}
+
+/* -- topics ------------------------------------------------------------------- */
+
+static void bind_command(const char *command, unsigned int queue, const char *filter)
+{
+	int error = mq_control("%s %s %s %s", command,
+			       crash_names[queue == QUEUE_NOW ? QUEUE_STATE :
+							       QUEUE_EVENTS],
+			       crash_names[queue], filter);
+
+	/* What a phase unbinds first may not have been bound. */
+	if (error && error != -ENOENT)
+		WRONG(queue, error);
+}
+
+/* The bindings that stay: see verify_topics.c. */
+static void bind_all(void)
+{
+	bind_command("bind", QUEUE_ALL, "key=a.#");
+	bind_command("bind", QUEUE_ALL, "key=b.#");
+	bind_command("bind", QUEUE_SOME, "key=*.x");
+	bind_command("bind", QUEUE_NOW, "");
+}
+
+/* A topic in the journal is bound to a queue in memory as well. */
+static void memory_queue(const char *command, const char *words)
+{
+	int error = mq_control("%s memory %s", command, words);
+
+	if (error)
+		die("a queue in memory", error);
+}
+
+/* That is gone with the journal. */
+static void bind_memory(void)
+{
+	int error = mq_control("bind %s memory key=a.#", crash_names[QUEUE_EVENTS]);
+
+	if (error)
+		die("binding a queue in memory", error);
+}
+
+static void bind_late(uint32_t filter, bool bind)
+{
+	TELL(.what = bind ? TOLD_BIND : TOLD_UNBIND, .queue = QUEUE_LATE,
+	     .number = filter);
+	bind_command(bind ? "bind" : "unbind", QUEUE_LATE, crash_filters[filter]);
+	TELL(.what = bind ? TOLD_BOUND : TOLD_UNBOUND, .queue = QUEUE_LATE,
+	     .number = filter);
+}
+
+static void __attribute__((noreturn)) rebind(void)
+{
+	bool bound[CRASH_FILTERS] = {};
+	uint32_t i;
+
+	for (i = 0; i < CRASH_FILTERS; i++)
+		bind_late(i, false);
+	for (;;) {
+		i = dice(CRASH_FILTERS);
+		bound[i] = !bound[i];
+		bind_late(i, bound[i]);
+		usleep(dice(100000));
+	}
+}
+
+/* Take all messages, of which nothing is told. */
+static void drain(int fd)
+{
+	static char buffer[BATCH * (CRASH_PAYLOAD + 512)];
+	struct devmq_recv recv;
+	int error;
+
+	mq_recv_init(&recv, buffer, sizeof(buffer));
+	recv.max_count = BATCH;
+	error = mq_ioctl(fd, DEVMQ_IOC_RECV, &recv);
+	if (!error)
+		error = mq_settle(fd, 1, UINT64_MAX, DEVMQ_ACTION_ACK);
+	if (error < 0 && error != -EAGAIN)
+		WRONG(QUEUE_EARLY, error);
+}
+
+/* Again and again, begin with what is retained. */
+static void __attribute__((noreturn)) catch_up(void)
+{
+	int fd, i;
+
+	for (;;) {
+		queue_anew(QUEUE_EARLY);
+		bind_command("bind", QUEUE_EARLY, "start=earliest key=a.#");
+		fd = queue_open(QUEUE_EARLY, O_RDWR);
+		for (i = dice(12); i > 0; i--) {
+			usleep(dice(50000));
+			drain(fd);
+		}
+		close(fd);
 	}
 }
 
@@ -443,9 +571,30 @@ static void work(uint32_t worker, uint32_t phase)
 	case 9:
 		consume(QUEUE_OLD);
 	case 10:
-		bury();
+		bury(QUEUE_DEAD);
 	case 11:
 		recreate(producer);
+	case 12:
+	case 13:
+		produce(QUEUE_EVENTS, producer);
+	case 14:
+		produce(QUEUE_STATE, producer);
+	case 15:
+		consume(QUEUE_ALL);
+	case 16:
+		consume(QUEUE_SOME);
+	case 17:
+		consume(QUEUE_LATE);
+	case 18:
+		consume(QUEUE_REST);
+	case 19:
+		consume(QUEUE_NOW);
+	case 20:
+		bury(QUEUE_LOST);
+	case 21:
+		rebind();
+	case 22:
+		catch_up();
 	}
 }
 
@@ -497,14 +646,47 @@ static void prepare(void)
 	int fd;
 
 	for (i = 0; i < QUEUES; i++)
-		if (i != QUEUE_AGAIN)
+		if (i != QUEUE_AGAIN && i != QUEUE_EARLY)
 			queue_create(i, 1);
+	bind_all();
 	fd = queue_open(QUEUE_OLD, O_WRONLY);
 	while (p.number < 120)
 		p.number += send_some(fd, &p, 1 + dice(BATCH));
 	synced(fd, QUEUE_OLD);
 	close(fd);
 	TELL(.what = TOLD_READY);
+}
+
+/* Where the first segment begins. */
+#define SEGMENTS	(64 << 10)
+
+/*
+ * Let unused places look as if they had been used before: a write that is torn there
+ * lacks zeros, too.
+ */
+static void make_old(void)
+{
+	int fd = open(disk, O_RDWR | O_CLOEXEC);
+	off_t at, end = lseek(fd, 0, SEEK_END) - CRASH_TOLD;
+	uint64_t page[4096 / sizeof(uint64_t)];
+	static const typeof(page) zeros;
+	unsigned int i;
+
+	for (at = SEGMENTS; at < end; at += sizeof(page)) {
+		if (pread(fd, page, sizeof(page), at) != sizeof(page))
+			break;
+		if (memcmp(page, zeros, sizeof(page)))
+			continue;
+		for (i = 0; i < sizeof(page) / sizeof(*page); i++)
+			page[i] = crash_mix(at + i);
+		if (pwrite(fd, page, sizeof(page), at) != sizeof(page))
+			break;
+	}
+	if (at < end || fsync(fd)) {
+		perror(disk);
+		exit(1);
+	}
+	close(fd);
 }
 
 static int work_run(char **argv)
@@ -515,22 +697,26 @@ static int work_run(char **argv)
 
 	disk = argv[0];
 	dice_state = crash_mix(atoll(argv[3]));
-	incarnation = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
-			   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	incarnations = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	snprintf(command, sizeof(command),
 		 "./mqctl journal create --force --size=%s %s >/dev/null",
 		 argv[4], disk);
 	run(command);
+	make_old();
 	attach();
 	tell_open(0);
 	prepare();
+	memory_queue("create", "overflow=drop-head max_messages=40");
 	for (i = 0; i < phases; i++) {
+		bind_memory();
 		phase(i, seconds);
 		run(i % 2 ? "./mqctl journal detach " JOURNAL " --force" :
 			    "./mqctl journal detach " JOURNAL);
 		if (i + 1 < phases)
 			attach();
 	}
+	memory_queue("remove", "force");
 	return 0;
 }
 
@@ -545,13 +731,48 @@ static void print_message(unsigned int journal, unsigned int queue,
 	struct crash_payload p = {};
 
 	memcpy(&extra, r + 1, sizeof(extra));
-	memcpy(&p, mq_record_payload(r), size < sizeof(p) ? size : sizeof(p));
+	record_identify(r, &p);
 	if (crash_size(&p) != size || crash_fill(&p, payload) != size ||
 	    memcmp(payload, mq_record_payload(r), size))
 		printf("%u: the next is not whole\n", journal);
 	printf("%u: " CRASH_LINE "\n", journal, crash_names[queue],
 	       (unsigned long long)r->id, crash_state(&p, r->state), r->priority, r->failures,
 	       extra.reason, p.producer, p.number, (unsigned int)size);
+}
+
+/* Open a queue without being a consumer. Return: -1: it is not there. */
+static int open_to_look(unsigned int queue)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/dev/mq/%s", crash_names[queue]);
+	return open(path, MQ_LOOK | O_CLOEXEC);
+}
+
+static void print_bindings(unsigned int journal, unsigned int topic)
+{
+	static char buffer[1 << 16];
+	struct devmq_bindings bindings = {
+		.size = sizeof(bindings), .buffer = (uintptr_t)buffer,
+		.buffer_size = sizeof(buffer),
+	};
+	int error, fd = open_to_look(topic);
+	const char *at = buffer;
+
+	if (fd < 0)
+		return;
+	error = mq_ioctl(fd, DEVMQ_IOC_BINDINGS, &bindings);
+	if (error)
+		die(crash_names[topic], error);
+	while (bindings.count--) {
+		const struct devmq_binding *b = (const void *)at;
+
+		printf("%u: " CRASH_BINDING "\n", journal, crash_names[topic],
+		       b->queue, (unsigned long long)b->id, (int)b->filter_size,
+		       at + b->size - b->filter_size);
+		at += DEVMQ_ALIGN(b->size);
+	}
+	close(fd);
 }
 
 static void print_queue(unsigned int journal, unsigned int queue)
@@ -561,18 +782,15 @@ static void print_queue(unsigned int journal, unsigned int queue)
 		.size = sizeof(peek), .buffer = (uintptr_t)buffer,
 		.buffer_size = sizeof(buffer), .payload_max = DEVMQ_FOREVER,
 	};
+	int error, fd = open_to_look(queue);
 	struct devmq_record *r = NULL;
-	char path[64];
-	int fd, error;
 
-	snprintf(path, sizeof(path), "/dev/mq/%s", crash_names[queue]);
-	fd = open(path, MQ_LOOK | O_CLOEXEC);
 	if (fd < 0)
 		return;
 	do {
 		error = mq_ioctl(fd, DEVMQ_IOC_PEEK, &peek);
 		if (error)
-			die(path, error);
+			die(crash_names[queue], error);
 		while ((r = mq_record_next(buffer, peek.used, r))) {
 			print_message(journal, queue, r);
 			peek.after_id = r->id;
@@ -591,7 +809,10 @@ static int work_attach(unsigned int count)
 		disk = path;
 		attach();
 		for (queue = 0; queue < QUEUES; queue++)
-			print_queue(i, queue);
+			if (crash_is_topic(queue))
+				print_bindings(i, queue);
+			else
+				print_queue(i, queue);
 		run("./mqctl journal detach " JOURNAL);
 	}
 	return 0;

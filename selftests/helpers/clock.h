@@ -13,6 +13,7 @@
 #define MQ_PATIENCE_MS	30000
 
 /* In nanoseconds. No test runs for as long as an hour. */
+#define MQ_US		1000ULL
 #define MQ_MS		1000000ULL
 #define MQ_SECOND	(1000 * MQ_MS)
 #define MQ_HOUR		(3600 * MQ_SECOND)

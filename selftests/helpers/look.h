@@ -67,6 +67,7 @@ static inline int mq_peek_id(const struct mq_queue *queue, uint64_t id,
 struct mq_look {
 	struct devmq_record record;
 	struct devmq_extra extra;	/* zero if the record has none */
+	char topic[DEVMQ_NAME_MAX + 1];
 	char origin[DEVMQ_NAME_MAX + 1];
 	char note[DEVMQ_NOTE_MAX + 1];
 	char key[DEVMQ_KEY_MAX + 1];
@@ -87,12 +88,15 @@ static inline int mq_look_at(struct devmq_record *record, struct mq_look *look)
 		memcpy(&look->extra, data, sizeof(look->extra));
 		if (look->extra.origin_size > DEVMQ_NAME_MAX ||
 		    look->extra.note_size > DEVMQ_NOTE_MAX ||
-		    look->extra.reserved ||
+		    look->extra.topic_size > DEVMQ_NAME_MAX ||
 		    record->extra_size < sizeof(look->extra) +
-		    look->extra.origin_size + look->extra.note_size)
+		    look->extra.topic_size + look->extra.origin_size +
+		    look->extra.note_size)
 			return -EBADMSG;
-		data += record->extra_size - look->extra.origin_size -
-			look->extra.note_size;
+		data += record->extra_size - look->extra.topic_size -
+			look->extra.origin_size - look->extra.note_size;
+		memcpy(look->topic, data, look->extra.topic_size);
+		data += look->extra.topic_size;
 		memcpy(look->origin, data, look->extra.origin_size);
 		memcpy(look->note, data + look->extra.origin_size,
 		       look->extra.note_size);

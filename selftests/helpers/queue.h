@@ -66,7 +66,7 @@ struct mq_queue {
 /*
  * The names of the queues that this process created: mq_cleanup() removes them.
  */
-#define MQ_NAMES	64
+#define MQ_NAMES	128
 static char mq_names[MQ_NAMES][DEVMQ_NAME_MAX + 1];
 static unsigned int mq_names_count;
 
@@ -77,9 +77,10 @@ static inline void mq_name(struct mq_queue *queue)
 
 	snprintf(queue->name, sizeof(queue->name), "t%d.%u", getpid(), count++);
 	snprintf(queue->path, sizeof(queue->path), "/dev/mq/%s", queue->name);
-	if (mq_names_count < MQ_NAMES)
-		memcpy(mq_names[mq_names_count++], queue->name,
-		       sizeof(queue->name));
+	/* Nobody would remove it. */
+	if (mq_names_count == MQ_NAMES)
+		abort();
+	memcpy(mq_names[mq_names_count++], queue->name, sizeof(queue->name));
 }
 
 /*
@@ -186,13 +187,14 @@ static inline int mq_stat(const struct mq_queue *queue, struct devmq_stat *stat)
 
 /*
  * Do the counters add up? They must count each message that was sent in exactly
- * one state.
+ * one state; those of a topic are routed or not.
  */
 static inline bool mq_conserved(const struct devmq_stat *stat)
 {
 	return stat->sent == stat->ready + stat->in_flight + stat->delayed +
 	       stat->deferred + stat->dead + stat->acked + stat->expired +
-	       stat->dead_lettered + stat->dropped + stat->purged;
+	       stat->dead_lettered + stat->dropped + stat->purged +
+	       stat->routed + stat->unrouted;
 }
 
 /*

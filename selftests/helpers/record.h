@@ -102,7 +102,27 @@ static inline int mq_send(int fd, const void *records, size_t size,
 	return mq_ioctl(fd, DEVMQ_IOC_SEND, send);
 }
 
-/* Send one payload by DEVMQ_IOC_SEND: its id, or a negative errno. */
+/* Send a bare payload by DEVMQ_IOC_SEND: its id, or a negative errno. */
+static inline long long mq_send_payload(int fd, const void *payload, size_t size)
+{
+	struct devmq_send send;
+	int error;
+
+	memset(&send, MQ_POISON, sizeof(send));
+	send.size = sizeof(send);
+	send.flags = DEVMQ_SEND_PAYLOAD;
+	send.records = (uintptr_t)payload;
+	send.records_size = size;
+	send.result = 0;
+	error = mq_ioctl(fd, DEVMQ_IOC_SEND, &send);
+	if (error)
+		return error;
+	if (send.count != 1 || send.first_id != send.last_id || send.result)
+		return -EBADMSG;
+	return send.first_id;
+}
+
+/* Send one payload as a record: its id, or a negative errno. */
 static inline long long mq_send_one(int fd, const void *payload, size_t size)
 {
 	struct mq_batch batch = {};
@@ -203,6 +223,8 @@ static inline void mq_recv_init(struct devmq_recv *recv, void *buffer,
 	recv->deadline_ns = 0;
 	recv->id = 0;
 	recv->max_count = 0;
+	recv->ack_first_id = 0;
+	recv->ack_last_id = 0;
 }
 
 /* Receive the ready messages, without waiting, into a poisoned buffer. */

@@ -82,6 +82,16 @@ static inline bool mq_call_sleeps(struct mq_call *call)
 	       !mq_call_done(call);
 }
 
+/* Signal a thread that sleeps in its call. Does it sleep in it again after that? */
+static inline bool mq_call_outlasts(struct mq_call *call, int signal)
+{
+	long switches = mq_switches(getpid(), call->tid);
+
+	return !pthread_kill(call->thread, signal) &&
+	       mq_wait_until(mq_switches(getpid(), call->tid) > switches) &&
+	       mq_call_sleeps(call);
+}
+
 /* Wait until the call ends: its result, or -ETIME if it does not end. */
 static inline long mq_call_result(struct mq_call *call)
 {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A block of the last segment of a stream is guarded if it ends at or before a mark
- * that stands elsewhere: in the newest header, or in another block of these
- * segments. A writer sets no mark in a block to the block itself, but who makes a
- * journal to do harm may.
+ * that stands elsewhere: in the newest header, in another block of these segments,
+ * or in the head of a block behind the end that a crash has torn. A writer sets no
+ * mark in a block to the block itself, but who makes a journal to do harm may.
  */
 #include "places.h"
 
@@ -90,6 +90,30 @@ static bool is_tail(const struct mq_j_log *log, u32 position)
 	       log->tails[MQ_J_COLD].end.sequence == sequence;
 }
 
+/* Whether the head of a block that was torn says that @place was flushed. */
+static bool is_marked_behind(const struct image *image, const struct mq_j_log *log,
+			     const struct mq_j_tail *tail,
+			     const struct mq_j_segment_info *s, u32 end)
+{
+	const struct mq_j_shape *shape = &log->shape;
+	const struct mq_j_segment_info *torn = &log->segments[tail->position];
+	u64 at = mq_j_segment_at(shape, tail->position);
+	u32 offset;
+
+	if (!tail->end.sequence || tail->closed)
+		return false;
+	for (offset = tail->end.offset; offset < shape->segment_size;
+	     offset += shape->unit) {
+		const struct mq_j_block *b = (const void *)(image->bytes + at + offset);
+
+		if (mq_j_head_is_valid(b, shape->segment_size - offset, torn->seed,
+				       torn->sequence, offset, shape->unit) &&
+		    covers(b->marks, s->stream, s->sequence, end))
+			return true;
+	}
+	return false;
+}
+
 /* Whether a mark that stands elsewhere says that a block was flushed. */
 static bool is_marked(const struct places *p, const struct image *image,
 		      const struct mq_j_log *log,
@@ -101,7 +125,9 @@ static bool is_marked(const struct places *p, const struct image *image,
 		  mq_j_segment_at(&log->shape, place->position);
 	size_t i;
 
-	if (covers(newest->marks, s->stream, s->sequence, end))
+	if (covers(newest->marks, s->stream, s->sequence, end) ||
+	    is_marked_behind(image, log, &log->tails[MQ_J_HOT], s, end) ||
+	    is_marked_behind(image, log, &log->tails[MQ_J_COLD], s, end))
 		return true;
 	for (i = 0; i < p->count; i++) {
 		const struct place *other = &p->all[i];

@@ -9,6 +9,7 @@
 #include "model/model.h"
 #include "model/order.h"
 #include "model/receive.h"
+#include "model/retain.h"
 #include "model/send.h"
 #include "model/states.h"
 
@@ -63,8 +64,12 @@ void call_purge(struct model *m, struct model_queue *q,
 			i++;
 			continue;
 		}
-		q->stat.purged++;
 		o->result++;
+		if (model_is_topic(c->queue)) {
+			drop_retained(q, e);
+			continue;
+		}
+		q->stat.purged++;
 		forget_dedup(q, e->id);
 		remove_entry(q, e);
 	}

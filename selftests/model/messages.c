@@ -75,6 +75,9 @@ struct usage usage_of(const struct model_queue *q, bool buried)
 	struct usage s = {};
 	unsigned int i;
 
+	/* What is promised is as good as there. */
+	if (!buried)
+		s = (struct usage) { q->promised, q->promised_bytes };
 	for (i = 0; i < q->count; i++) {
 		if (q->entry[i].buried != buried)
 			continue;

@@ -12,8 +12,10 @@
 #include "model/model.h"
 #include "model/queues.h"
 #include "model/receive.h"
+#include "model/retain.h"
 #include "model/send.h"
 #include "model/settle.h"
+#include "model/topics.h"
 
 void model_reset(struct model *m)
 {
@@ -68,10 +70,22 @@ void model_call(struct model *m, const struct model_call *c,
 		[CALL_OPTION] = call_option,
 		[CALL_REMOVE] = call_remove,
 		[CALL_CREATE] = call_create,
+		[CALL_BIND] = call_bind,
+		[CALL_UNBIND] = call_unbind,
+		[CALL_BINDINGS] = call_bindings,
+		[CALL_SEEK] = call_seek,
 	};
 
+	m->orders = 1;
+	m->moved = false;
 	if (calls[c->kind])
 		calls[c->kind](m, &m->queue[c->queue], c, o);
+	catch_up(m);
+}
+
+void model_append(struct model *m, int queue, const struct model_entry *e)
+{
+	append_entry(&m->queue[queue], e);
 }
 
 void model_stat(const struct model *m, int queue, struct devmq_stat *stat)
@@ -86,4 +100,10 @@ void model_stat(const struct model *m, int queue, struct devmq_stat *stat)
 	stat->deferred = count_state(q, DEVMQ_STATE_DEFERRED);
 	stat->dead = count_state(q, DEVMQ_STATE_DEAD);
 	stat->bytes = usage_of(q, false).bytes + usage_of(q, true).bytes;
+	stat->bindings = count_bindings(m, queue);
+	stat->retained = count_state(q, DEVMQ_STATE_RETAINED);
+	if (stat->retained) {
+		stat->first_id = q->entry[0].id;
+		stat->last_id = q->entry[q->count - 1].id;
+	}
 }

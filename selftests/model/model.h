@@ -19,58 +19,25 @@
 
 #include <linux/devmq.h>
 
-#define MODEL_QUEUES	3	/* the second and third take the dead */
+#include "model/options.h"
+
+#define MODEL_PLAIN	8	/* queues; each may take the dead of those before it */
+#define MODEL_TOPICS	4
+#define MODEL_QUEUES	(MODEL_PLAIN + MODEL_TOPICS)	/* both, topics last */
+#define MODEL_BINDINGS	48	/* of all topics */
 #define MODEL_FILES	5	/* of each queue */
 #define MODEL_BATCH	6	/* records of one SEND */
 #define MODEL_RANGES	3	/* settlements of one SETTLE */
-#define MODEL_KEYS	4
+#define MODEL_KEYS	9	/* see filter.c */
+#define MODEL_HEADERS	5	/* kinds of headers that a message can have */
+#define MODEL_PATTERNS	10
+#define MODEL_TERMS	4	/* that a filter can have for headers */
 #define MODEL_DEDUPS	6
 #define MODEL_USERS	3
 #define MODEL_GROUPS	(MODEL_KEYS + 1)	/* fairness: keys, or users */
 #define MODEL_LEVELS	5	/* of priority, at most */
 #define MODEL_SEEN	4096	/* messages that an outcome can show */
 #define MODEL_PAYLOAD	48	/* bytes of a payload, at most */
-
-/* The size of a message header in the tests. */
-#define MODEL_HEADER_SIZE	8
-
-/* -- options --------------------------------------------------------------- */
-
-enum model_option {
-	OPT_MAX_MESSAGES,
-	OPT_MAX_BYTES,
-	OPT_MAX_MESSAGE_SIZE,
-	OPT_OVERFLOW,
-	OPT_EOF,
-	OPT_ALLOW_EMPTY,
-	OPT_ACK,
-	OPT_PREFETCH,
-	OPT_LEASE_MS,
-	OPT_MAX_DELIVERIES,
-	OPT_MAX_DEAD,
-	OPT_DEAD_LETTER,	/* 0: none; else a queue's index + 1 */
-	OPT_ON_EXPIRY,
-	OPT_RETRY_MS,
-	OPT_RETRY_BACKOFF,
-	OPT_RETRY_MAX_MS,
-	OPT_DELAY_MS,
-	OPT_TTL_MS,
-	OPT_PRIORITIES,
-	OPT_ORDER,
-	OPT_FAIRNESS,
-	OPT_DEDUP_WINDOW_MS,
-	OPT_DEDUP_MAX,
-	OPT_SINGLE_ACTIVE,
-	OPT_PAUSED,
-	MODEL_OPTIONS
-};
-
-enum { OVERFLOW_BLOCK, OVERFLOW_REJECT, OVERFLOW_DROP_HEAD, OVERFLOW_DEAD };
-enum { EOF_NEVER, EOF_EMPTY, EOF_HANGUP };
-enum { EXPIRY_DROP, EXPIRY_DEAD };
-enum { ORDER_FIFO, ORDER_KEY };
-enum { FAIR_NONE, FAIR_KEY, FAIR_UID };
-enum { PAUSED_NONE, PAUSED_SEND, PAUSED_RECEIVE, PAUSED_BOTH };
 
 /* -- calls and outcomes ---------------------------------------------------- */
 
@@ -92,6 +59,13 @@ enum model_kind {
 	CALL_REMOVE,
 	CALL_CREATE,
 	CALL_STEP,		/* time passes */
+	CALL_SYNC,		/* fsync */
+	CALL_AGAIN,		/* the journal is detached, and attached again */
+	CALL_CRASH,		/* the same with what a crash leaves of it */
+	CALL_BIND,
+	CALL_UNBIND,
+	CALL_BINDINGS,
+	CALL_SEEK,
 	MODEL_KINDS
 };
 
@@ -101,7 +75,7 @@ struct model_record {
 	__u32	size;
 	int	key;		/* -1: none */
 	int	dedup;		/* -1: none */
-	bool	header;
+	int	header;		/* 0: none; else which */
 	__u32	priority;
 	bool	at;
 	__u64	delay;
@@ -117,6 +91,16 @@ struct model_range {
 	__u32	note_size;
 };
 
+/* What a binding takes, and with what it begins. */
+struct model_filter {
+	int		pattern;	/* -1: any key */
+	unsigned int	terms;		/* bits of those for headers */
+};
+
+enum model_start {
+	START_NONE, START_LATEST, START_EARLIEST, START_ID, START_PAST, START_FUTURE,
+};
+
 /* A call.  Which members it uses depends on its kind. */
 struct model_call {
 	enum model_kind	kind;
@@ -129,7 +113,7 @@ struct model_call {
 	struct model_record record[MODEL_BATCH];
 	struct model_range range[MODEL_RANGES];
 	__u64		size;		/* of a buffer */
-	__u32		name_size;	/* of a queue's name in a record */
+	const __u32	*name_size;	/* of the name of each queue in a record */
 	__u64		id;		/* RECV by id, PEEK after it */
 	__u64		first, last;	/* PURGE, REDRIVE */
 	__u64		age;		/* PURGE */
@@ -142,6 +126,12 @@ struct model_call {
 	enum model_option option;
 	__u64		value;
 	const __u64	*options;	/* CREATE: all of them */
+	bool		sync;		/* SEND, SETTLE: confirmed when it returns */
+	struct model_filter filter;
+	bool		any;		/* UNBIND: whatever the filter */
+	enum model_start start;		/* with @id */
+	long long	offset;		/* SEEK */
+	int		whence;
 };
 
 /* A message, as a record shows it. */
@@ -151,7 +141,7 @@ struct model_seen {
 	__u32	size;		/* of the payload */
 	__u32	shown;		/* bytes of it that are there */
 	int	key;
-	bool	header;
+	int	header;
 	int	user;
 	__u32	attempt;
 	__u32	failures;
@@ -159,6 +149,8 @@ struct model_seen {
 	__u32	priority;
 	__u32	state;
 	bool	extra;
+	int	topic;		/* index, -1: none */
+	__u64	topic_id;
 	__u32	reason;
 	int	origin;		/* queue's index, -1: none */
 	__u64	origin_id;
@@ -168,6 +160,15 @@ struct model_seen {
 	__u64	sent;		/* the times are CLOCK_BOOTTIME here */
 	__u64	due;
 	__u64	expires;
+};
+
+/* A binding, as BINDINGS shows it. */
+struct model_bound {
+	__u64			id;
+	int			target;
+	struct model_filter	filter;
+	__u64			taken, missed;
+	bool			taken_open, missed_open; /* not determined */
 };
 
 struct model_outcome {
@@ -182,6 +183,8 @@ struct model_outcome {
 		__u32		dead;
 		int		error;
 	}			range[MODEL_RANGES];
+	unsigned int		bindings;
+	struct model_bound	bound[MODEL_BINDINGS];
 	unsigned int		count;
 	struct model_seen	seen[MODEL_SEEN];
 };
@@ -194,7 +197,7 @@ struct model_entry {
 	__u32	size;
 	__u32	bytes;		/* that it counts */
 	int	key;
-	bool	header;
+	int	header;
 	int	user;
 	__u32	priority;
 	__u32	state;
@@ -218,6 +221,9 @@ struct model_entry {
 	bool	alone;		/* in flight: that gets nothing else */
 	bool	has_key;	/* order=key: others of its key wait for it */
 	__u64	turn;		/* fairness */
+	int	topic;		/* to which it was sent, -1: to a queue */
+	__u64	topic_id;
+	bool	newest;		/* of its key, in a topic that compacts */
 };
 
 struct model_file {
@@ -234,6 +240,8 @@ struct model_file {
 	__u32	partial_done;
 	bool	stale;		/* it was taken away by its lease */
 	__u64	wants;		/* bytes of the last send, if it did not fit */
+	__u64	position;	/* of a topic: id of the next message */
+	__u64	buried;		/* the last tombstone that had gone then */
 };
 
 struct model_dedup {
@@ -254,6 +262,10 @@ struct model_queue {
 	__u64			turn[MODEL_LEVELS];
 	__u64			turns[MODEL_LEVELS][MODEL_GROUPS];
 	struct devmq_stat	stat;	/* what is only counted up */
+	__u64			promised, promised_bytes; /* to a topic's messages */
+	__u64			gone;	/* a topic: up to this id all are gone */
+	__u64			buried;	/* the last tombstone that went */
+	__u64			next_binding;
 	unsigned int		dedups;
 	struct model_dedup	dedup[4096];
 };
@@ -267,7 +279,30 @@ enum model_mutation {
 	MUTATION_PURGE_FLYING,		/* a purge takes what is in flight */
 	MUTATION_TTL_FOR_EVER,		/* no message expires */
 	MUTATION_LOSE_ORIGIN,		/* the dead forget where they were */
+	MUTATION_LOSE_CONFIRMED,	/* a crash loses the first message */
+	MUTATION_INVENT,		/* a crash leaves one that nobody sent */
+	MUTATION_TWICE,			/* a crash leaves one in two queues */
+	MUTATION_UNMARKED,		/* after a crash nothing was delivered */
+	MUTATION_IDS_AGAIN,		/* after a crash ids are given again */
+	MUTATION_STAR_IS_MANY,		/* "*" takes several words */
+	MUTATION_SOME_NOT_ALL,		/* queues without room are left out */
+	MUTATION_EACH_WAY,		/* a message comes once for each way */
+	MUTATION_COUNT_UNROUTED,	/* the alternate's count as unrouted */
+	MUTATION_TRIM_LATE,		/* one message too many is retained */
+	MUTATION_NOT_OVERTAKEN,		/* readers learn nothing of gaps */
+	MUTATION_SEAM,			/* the last message before the seam is lost */
 	MUTATIONS
+};
+
+/* A binding. */
+struct model_binding {
+	int			topic;
+	struct model_bound	is;
+	bool			behind;	/* it catches up */
+	bool			waits;	/* its queue has no room for @bytes */
+	__u32			bytes;
+	__u64			position, buried;
+	enum model_start	start;
 };
 
 struct model {
@@ -276,14 +311,31 @@ struct model {
 	__u64			now;	/* CLOCK_BOOTTIME */
 	__u64			noticed; /* when the kernel notices expiry, 0: now */
 	__u64			joins;
+	/*
+	 * A call may leave open in which order queues are asked for room. @order is
+	 * the number of one; a call sets @orders if there are more than one, and
+	 * @moved if what they leave behind differs, too.
+	 */
+	unsigned int		order, orders;
+	bool			moved;
+	unsigned int		bindings;
+	struct model_binding	binding[MODEL_BINDINGS];
 	struct model_queue	queue[MODEL_QUEUES];
 };
+
+static inline bool model_is_topic(int queue)
+{
+	return queue >= MODEL_PLAIN;
+}
 
 void model_reset(struct model *m);
 void model_copy(struct model *to, const struct model *from);
 void model_call(struct model *m, const struct model_call *c,
 		struct model_outcome *o);
 void model_stat(const struct model *m, int queue, struct devmq_stat *stat);
+
+/* Add a copy of a message at the end of a queue, with the next id. */
+void model_append(struct model *m, int queue, const struct model_entry *e);
 
 /*
  * Time.  Nothing happens by itself before model_deadline(), or never if that is

@@ -11,7 +11,9 @@
 #include "model/messages.h"
 #include "model/model.h"
 #include "model/queues.h"
+#include "model/retain.h"
 #include "model/states.h"
+#include "model/topics.h"
 
 int become_consumer(struct model *m, struct model_queue *q,
 		    struct model_file *f)
@@ -46,6 +48,8 @@ void call_open(struct model *m, struct model_queue *q,
 	f->ack = q->option[OPT_ACK];
 	f->prefetch = q->option[OPT_PREFETCH];
 	f->lease = q->option[OPT_LEASE_MS] * MS;
+	if (model_is_topic(c->queue))
+		reader_begin(q, f);
 	if (c->mode == O_WRONLY)
 		become_producer(q, f);
 	if (c->mode == O_RDONLY)
@@ -95,6 +99,8 @@ static int check_dead_letter(const struct model *m, int queue, __u64 target)
 
 static int check_options(const struct model *m, int queue, const __u64 *option)
 {
+	if (option[OPT_ALTERNATE])
+		return check_alternate(m, queue, option[OPT_ALTERNATE] - 1);
 	if (option[OPT_OVERFLOW] == OVERFLOW_DEAD && !option[OPT_DEAD_LETTER])
 		return -EINVAL;
 	return check_dead_letter(m, queue, option[OPT_DEAD_LETTER]);
@@ -107,10 +113,30 @@ void call_option(struct model *m, struct model_queue *q,
 
 	memcpy(option, q->option, sizeof(option));
 	option[c->option] = c->value;
-	if (c->option == OPT_DEAD_LETTER || c->option == OPT_OVERFLOW)
+	switch (c->option) {
+	case OPT_DEAD_LETTER:
+	case OPT_OVERFLOW:
+	case OPT_ALTERNATE:
 		o->error = check_options(m, q - m->queue, option);
-	if (!o->error)
-		q->option[c->option] = c->value;
+		break;
+	case OPT_MAX_MESSAGE_SIZE:
+	case OPT_MAX_BYTES:
+	case OPT_ALLOW_EMPTY:
+		if (!limits_ok(m, q - m->queue, option))
+			o->error = -EBUSY;
+		break;
+	default:
+		break;
+	}
+	if (o->error)
+		return;
+	/* Those that wait for an option, or for a queue to which nothing leads now. */
+	look_again(m, c->queue);
+	if (c->option == OPT_ALTERNATE && q->option[OPT_ALTERNATE])
+		look_again(m, q->option[OPT_ALTERNATE] - 1);
+	q->option[c->option] = c->value;
+	if (model_is_topic(c->queue))
+		trim(m, q);
 }
 
 void drop_queue(struct model_queue *q)
@@ -128,7 +154,10 @@ void call_remove(struct model *m, struct model_queue *q,
 		o->error = -ENOENT;
 		return;
 	}
+	if (q->option[OPT_ALTERNATE])
+		look_again(m, q->option[OPT_ALTERNATE] - 1);
 	drop_queue(q);
+	unbind_all(m, c->queue);
 	m->life[c->queue]++;
 	for (i = 0; i < MODEL_QUEUES; i++)
 		if (m->queue[i].option[OPT_DEAD_LETTER] == c->queue + 1)

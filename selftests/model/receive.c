@@ -7,11 +7,13 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "model/filter.h"
 #include "model/messages.h"
 #include "model/model.h"
 #include "model/order.h"
 #include "model/queues.h"
 #include "model/receive.h"
+#include "model/retain.h"
 #include "model/send.h"
 #include "model/states.h"
 
@@ -31,7 +33,10 @@ static void show_entry(const struct model_entry *e, struct model_seen *s)
 		.failure = e->failure,
 		.priority = e->priority,
 		.state = e->state,
-		.extra = e->reason || e->origin >= 0 || e->note_size,
+		.extra = e->reason || e->origin >= 0 || e->note_size ||
+			 e->topic >= 0,
+		.topic = e->topic,
+		.topic_id = e->topic_id,
 		.reason = e->reason,
 		.origin = e->origin,
 		.origin_id = e->origin_id,
@@ -61,14 +66,15 @@ struct model_seen *add_seen(struct model_outcome *o,
 }
 
 /* The size of the record with everything in it. */
-static __u64 record_step(const struct model_seen *s, size_t name_size)
+static __u64 record_step(const struct model_seen *s, const __u32 *name_size)
 {
-	__u64 size = sizeof(struct devmq_record) + s->key + 1 +
-		     (s->header ? MODEL_HEADER_SIZE : 0);
+	__u64 size = sizeof(struct devmq_record) + key_size(s->key) +
+		     headers_size(s->header);
 
 	if (s->extra)
 		size += sizeof(struct devmq_extra) + s->note_size +
-			(s->origin >= 0 ? name_size : 0);
+			(s->origin >= 0 ? name_size[s->origin] : 0) +
+			(s->topic >= 0 ? name_size[s->topic] : 0);
 	return DEVMQ_ALIGN(DEVMQ_ALIGN(size) + s->shown);
 }
 
@@ -190,6 +196,10 @@ void call_read(struct model *m, struct model_queue *q,
 	struct model_entry *e = NULL;
 	__u32 i;
 
+	if (model_is_topic(c->queue)) {
+		topic_read(m, q, c, o);
+		return;
+	}
 	if (!c->size)
 		return;
 	o->error = become_consumer(m, q, f);
@@ -308,6 +318,10 @@ void call_poll(struct model *m, struct model_queue *q,
 	struct model_entry *e = NULL;
 	int error = -EAGAIN;
 
+	if (model_is_topic(c->queue)) {
+		topic_poll(m, q, c, o);
+		return;
+	}
 	if (f->writes)
 		become_producer(q, f);
 	if (f->reads && become_consumer(m, q, f))

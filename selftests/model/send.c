@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "model/filter.h"
 #include "model/limits.h"
 #include "model/messages.h"
 #include "model/model.h"
@@ -14,6 +15,7 @@
 #include "model/send.h"
 #include "model/states.h"
 #include "model/time.h"
+#include "model/topics.h"
 
 /*
  * The oldest ready message of the lowest priority that leaves room when it
@@ -34,23 +36,31 @@ static struct model_entry *oldest_of_lowest_priority(struct model_queue *q)
 	return worst;
 }
 
-static int make_room(struct model *m, struct model_queue *q, __u64 bytes)
+/* Would there be room if all ready messages went? */
+static bool can_make_room(const struct model_queue *q, __u64 bytes)
 {
-	bool drop = option_is(q, OPT_OVERFLOW, OVERFLOW_DROP_HEAD);
-	struct usage stay = {};
-	struct model_entry *e;
+	struct usage stay = {
+		.messages = q->promised, .bytes = q->promised_bytes,
+	};
 	unsigned int i;
 
-	if (!drop && !dead_letter_of(m, q))
-		return -ENOSPC;
 	for (i = 0; i < q->count; i++) {
-		e = &q->entry[i];
+		const struct model_entry *e = &q->entry[i];
+
 		if (e->state == DEVMQ_STATE_READY || e->buried)
 			continue;
 		stay.messages++;
 		stay.bytes += e->bytes;
 	}
-	if (!fits(q, &stay, bytes))
+	return fits(q, &stay, bytes);
+}
+
+int make_room(struct model *m, struct model_queue *q, __u64 bytes)
+{
+	bool drop = option_is(q, OPT_OVERFLOW, OVERFLOW_DROP_HEAD);
+	struct model_entry *e;
+
+	if ((!drop && !dead_letter_of(m, q)) || !can_make_room(q, bytes))
 		return -ENOSPC;
 	while (!has_room(q, bytes)) {
 		e = oldest_of_lowest_priority(q);
@@ -78,6 +88,14 @@ static int store(struct model *m, struct model_queue *q, __u64 bytes)
 	default:
 		return make_room(m, q, bytes);
 	}
+}
+
+int promise_room(struct model *m, struct model_queue *q, __u64 bytes)
+{
+	/* Nothing is dropped before all others have promised room, too. */
+	if (option_is(q, OPT_OVERFLOW, OVERFLOW_DROP_HEAD))
+		return can_make_room(q, bytes) ? 0 : -ENOSPC;
+	return store(m, q, bytes);
 }
 
 bool is_paused(const struct model_queue *q, int side)
@@ -150,7 +168,74 @@ static __u64 ttl_of(const struct model_queue *q, const struct model_record *r)
 
 static __u64 record_bytes(const struct model_record *r)
 {
-	return r->size + (r->key + 1) + (r->header ? MODEL_HEADER_SIZE : 0);
+	return r->size + key_size(r->key) + headers_size(r->header);
+}
+
+struct model_entry entry_of(const struct model *m, const struct model_queue *q,
+			    const struct model_record *r, int user)
+{
+	return (struct model_entry) {
+		.serial = r->serial,
+		.size = r->size,
+		.bytes = record_bytes(r),
+		.key = r->key,
+		.header = r->header,
+		.user = user,
+		.priority = r->priority,
+		.origin = -1,
+		.topic = -1,
+		.sent = m->now,
+		.due = ready_time(m, q, r),
+		.ttl = ttl_of(q, r),
+	};
+}
+
+int check_record(const struct model_queue *q, const struct model_record *r)
+{
+	if (r->priority >= q->option[OPT_PRIORITIES])
+		return -EINVAL;
+	if (!r->size && !q->option[OPT_ALLOW_EMPTY])
+		return -EINVAL;
+	if (r->size > q->option[OPT_MAX_MESSAGE_SIZE] ||
+	    record_bytes(r) > q->option[OPT_MAX_BYTES])
+		return -EMSGSIZE;
+	return 0;
+}
+
+bool is_duplicate(const struct model *m, const struct model_queue *q, int dedup)
+{
+	return q->option[OPT_DEDUP_WINDOW_MS] && find_dedup(m, q, dedup);
+}
+
+/* Put a message in the queue, which has room for it. */
+static struct model_entry *add_entry(struct model *m, struct model_queue *q,
+				     const struct model_entry *new, int dedup)
+{
+	struct model_entry *e = append_entry(q, new);
+
+	if (e->due)
+		e->state = DEVMQ_STATE_DELAYED;
+	else
+		make_ready(m, q, e);
+	if (dedup >= 0 && q->option[OPT_DEDUP_WINDOW_MS])
+		record_dedup(m, q, dedup, e->id);
+	return e;
+}
+
+void store_copy(struct model *m, struct model_queue *q,
+		const struct model_record *r, const struct model_entry *from,
+		int topic, __u64 id)
+{
+	struct model_entry new = *from;
+
+	new.due = ready_time(m, q, r);
+	new.ttl = ttl_of(q, r);
+	new.newest = false;
+	new.topic = topic;
+	new.topic_id = id;
+	if (new.priority >= q->option[OPT_PRIORITIES])
+		new.priority = q->option[OPT_PRIORITIES] - 1;
+	add_entry(m, q, &new, r->dedup);
 }
 
 /*
@@ -160,35 +245,16 @@ static __u64 record_bytes(const struct model_record *r)
 static int send_one(struct model *m, struct model_queue *q,
 		    const struct model_record *r, int user, __u64 *id)
 {
-	struct model_entry new = {
-		.serial = r->serial,
-		.size = r->size,
-		.bytes = record_bytes(r),
-		.key = r->key,
-		.header = r->header,
-		.user = user,
-		.priority = r->priority,
-		.origin = -1,
-		.sent = m->now,
-		.due = ready_time(m, q, r),
-		.ttl = ttl_of(q, r),
-	};
+	struct model_entry new = entry_of(m, q, r, user);
 	const struct model_dedup *first;
-	struct model_entry *e;
-	int error;
+	int error = check_record(q, r);
 
-	if (r->priority >= q->option[OPT_PRIORITIES])
-		return -EINVAL;
-	if (!r->size && !q->option[OPT_ALLOW_EMPTY])
-		return -EINVAL;
-	if (r->size > q->option[OPT_MAX_MESSAGE_SIZE] ||
-	    new.bytes > q->option[OPT_MAX_BYTES])
-		return -EMSGSIZE;
+	if (error)
+		return error;
 	if (is_paused(q, PAUSED_SEND))
 		return -EAGAIN;
-	first = q->option[OPT_DEDUP_WINDOW_MS] ?
-		find_dedup(m, q, r->dedup) : NULL;
-	if (first) {
+	if (is_duplicate(m, q, r->dedup)) {
+		first = find_dedup(m, q, r->dedup);
 		q->stat.deduplicated++;
 		*id = first->id;
 		return 1;
@@ -196,14 +262,7 @@ static int send_one(struct model *m, struct model_queue *q,
 	error = store(m, q, new.bytes);
 	if (error)
 		return error;
-	e = append_entry(q, &new);
-	if (e->due)
-		e->state = DEVMQ_STATE_DELAYED;
-	else
-		make_ready(m, q, e);
-	if (r->dedup >= 0 && q->option[OPT_DEDUP_WINDOW_MS])
-		record_dedup(m, q, r->dedup, e->id);
-	*id = e->id;
+	*id = add_entry(m, q, &new, r->dedup)->id;
 	return 0;
 }
 
@@ -217,12 +276,34 @@ static void note_wanted_room(struct model_file *f, const struct model_record *r,
 		f->wants = 0;
 }
 
+static void send_to_topic(struct model *m, const struct model_call *c,
+			  struct model_outcome *o)
+{
+	int sent = publish(m, c->queue, c);
+
+	if (sent < 0) {
+		o->error = sent;
+		return;
+	}
+	o->result = sent;
+	o->last = m->queue[c->queue].last_id;
+	o->first = o->last + 1 - sent;
+}
+
 void call_write(struct model *m, struct model_queue *q,
 		const struct model_call *c, struct model_outcome *o)
 {
 	__u64 id;
 
 	become_producer(q, &q->file[c->file]);
+	if (model_is_topic(c->queue)) {
+		send_to_topic(m, c, o);
+		o->first = 0;
+		o->last = 0;
+		if (!o->error)
+			o->result = c->record[0].size;
+		return;
+	}
 	o->error = send_one(m, q, &c->record[0], c->user, &id);
 	note_wanted_room(&q->file[c->file], &c->record[0], o->error);
 	if (!o->error)
@@ -237,6 +318,10 @@ void call_send(struct model *m, struct model_queue *q,
 	__u64 id;
 
 	become_producer(q, &q->file[c->file]);
+	if (model_is_topic(c->queue)) {
+		send_to_topic(m, c, o);
+		return;
+	}
 	for (i = 0; i < c->count; i++) {
 		error = send_one(m, q, &c->record[i], c->user, &id);
 		if (!i)

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "model/limits.h"
+#include "model/retain.h"
 #include "model/states.h"
 #include "model/time.h"
 
@@ -18,6 +19,8 @@ static __u64 entry_deadline(const struct model *m, const struct model_entry *e)
 		return e->lease ? e->lease : when;
 	case DEVMQ_STATE_DEAD:
 		return when;
+	case DEVMQ_STATE_RETAINED:
+		return e->due ? e->due : when;
 	case DEVMQ_STATE_DELAYED:
 		when = e->due;
 		break;
@@ -71,6 +74,8 @@ static void apply_event(struct model *m, struct model_queue *q,
 	if (e->state == DEVMQ_STATE_IN_FLIGHT) {
 		f->stale |= f->partial == e->id;
 		fail_delivery(m, q, e, DEVMQ_FAILURE_LEASE, NULL, 0);
+	} else if (e->state == DEVMQ_STATE_RETAINED) {
+		bury(q, e);
 	} else if (is_expired(m, e)) {
 		expire_entry(m, q, e);
 	} else {
@@ -99,6 +104,7 @@ void model_step(struct model *m, int queue, __u64 now, bool late)
 	m->now = entry_deadline(m, e);
 	m->noticed = late ? now : 0;
 	apply_event(m, &m->queue[queue], e);
+	catch_up(m);
 	m->noticed = 0;
 }
 

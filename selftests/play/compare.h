@@ -19,6 +19,9 @@ __u64 now_ns(const struct world *w);
 void sleep_until(struct world *w, __u64 when);
 void print_difference(const struct world *w);
 
+/* Is the message @a of the model the message @b of the kernel? */
+bool same_seen(const struct model_seen *a, const struct model_seen *b);
+
 /* Make w->call on both sides: are the outcomes the same? */
 bool compare_call(struct world *w, bool verbose);
 

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "play/dice.h"
 #include "play/draw.h"
@@ -12,6 +13,9 @@
 #include "play/pace.h"
 #include "play/profiles.h"
 #include "play/sequence.h"
+
+/* Keys of one word. */
+#define PLAIN_KEYS	4
 
 /* An open file with this access, or -1 if there is none. */
 static int draw_file(const struct model_queue *q, bool reads, bool writes,
@@ -89,20 +93,37 @@ static __u64 draw_duration(__u64 *dice)
 	}
 }
 
+/* Without words, four keys; with words, mostly those that have several. */
+static int draw_key(unsigned int with, __u64 *dice)
+{
+	if (!(with & WITH_KEY))
+		return -1;
+	if (!(with & WITH_WORDS) || chance(dice, 3))
+		return (int)roll(dice, PLAIN_KEYS + 1) - 1;
+	return PLAIN_KEYS + roll(dice, MODEL_KEYS - PLAIN_KEYS);
+}
+
+static int draw_header(unsigned int with, __u64 *dice)
+{
+	if (with & WITH_WORDS)
+		return roll(dice, MODEL_HEADERS);
+	return with & WITH_HEADER && chance(dice, 4);
+}
+
 static void draw_record(const struct model_queue *q, unsigned int with,
 			struct model_record *r, __u64 *dice)
 {
 	*r = (struct model_record) {
 		.serial = roll64(dice),
 		.size = chance(dice, 20) ? 0 : 4 + roll(dice, 40),
-		.key = with & WITH_KEY ? (int)roll(dice, MODEL_KEYS + 1) - 1 :
-					 -1,
+		.key = draw_key(with, dice),
 		.dedup = with & WITH_DEDUP && chance(dice, 2) ?
 			 (int)roll(dice, MODEL_DEDUPS) : -1,
-		.header = with & WITH_HEADER && chance(dice, 4),
+		.header = draw_header(with, dice),
 	};
 	if (with & WITH_PRIORITY)
-		r->priority = roll(dice, q->option[OPT_PRIORITIES] +
+		r->priority = with & WITH_WORDS ? roll(dice, MODEL_LEVELS) :
+			      roll(dice, q->option[OPT_PRIORITIES] +
 					 chance(dice, 50));
 	if (with & WITH_DELAY && chance(dice, 3)) {
 		r->delay = draw_duration(dice);
@@ -230,6 +251,7 @@ static bool draw_sending(const struct model_queue *q, const struct profile *p,
 		c->count += roll(dice, MODEL_BATCH);
 	for (i = 0; i < c->count; i++)
 		draw_record(q, p->with, &c->record[i], dice);
+	c->sync = p->durable && chance(dice, 4);
 	return c->file >= 0;
 }
 
@@ -261,28 +283,115 @@ static bool draw_consumer(const struct model_queue *q, const struct profile *p,
 	return c->file >= 0;
 }
 
-static bool draw_redrive(const struct model *m, const struct profile *p,
+static bool draw_redrive(const struct model *m, const struct sequence *s,
 			 struct model_call *c, __u64 *dice)
 {
 	const struct model_queue *target;
 
 	draw_ids(&m->queue[c->queue], c, dice);
 	c->set = chance(dice, 3);
-	c->target_queue = roll(dice, p->queues);
+	c->target_queue = roll(dice, s->queues);
 	target = &m->queue[c->target_queue];
 	c->target_file = draw_file(target, false, !chance(dice, 20), dice);
 	return !c->set || (target->exists && c->target_file >= 0);
 }
 
-static bool draw_option(const struct profile *p, struct model_call *c,
+static bool draw_option(const struct sequence *s, struct model_call *c,
 			__u64 *dice)
 {
-	c->option = roll(dice, MODEL_OPTIONS);
-	if (!(p->draws & 1U << c->option) || !options[c->option].live)
+	__u32 draws = model_is_topic(c->queue) ? s->profile->topic_draws :
+						 s->profile->draws;
+
+	do {
+		c->option = roll(dice, MODEL_OPTIONS);
+	} while (s->topics && !(draws & 1U << c->option));
+	if (!(draws & 1U << c->option) || !options[c->option].live ||
+	    !has_option(c->queue, c->option))
 		return false;
 	c->value = chance(dice, 3) ? options[c->option].usual :
 				     option_draw(c->option, dice);
 	return true;
+}
+
+/* -- topics ---------------------------------------------------------------- */
+
+static void draw_filter(struct model_filter *f, __u64 *dice)
+{
+	f->pattern = chance(dice, 3) ? -1 : (int)roll(dice, MODEL_PATTERNS);
+	f->terms = chance(dice, 3) ? roll(dice, 1U << MODEL_TERMS) : 0;
+}
+
+/*
+ * With what a binding begins. Of two that catch up to one queue, each may get the
+ * room that there is: so there is one.
+ */
+static void draw_start(const struct model *m, struct model_call *c, __u64 *dice)
+{
+	unsigned int i;
+
+	c->start = chance(dice, 2) ? START_NONE :
+		   (enum model_start)roll(dice, START_FUTURE + 1);
+	c->id = roll(dice, m->queue[c->queue].last_id + 3);
+	for (i = 0; i < m->bindings; i++)
+		if (m->binding[i].behind &&
+		    m->binding[i].is.target == c->target_queue &&
+		    m->binding[i].topic != c->queue)
+			c->start = START_NONE;
+}
+
+static bool draw_bind(const struct model *m, const struct sequence *s,
+		      struct model_call *c, __u64 *dice)
+{
+	c->target_queue = chance(dice, 4) ?
+			  MODEL_PLAIN + roll(dice, s->topics) :
+			  roll(dice, 1 + roll(dice, s->queues));
+	draw_filter(&c->filter, dice);
+	draw_start(m, c, dice);
+	c->set = chance(dice, 2);
+	return m->queue[c->target_queue].exists && m->bindings < MODEL_BINDINGS;
+}
+
+/* Mostly one that is there. */
+static bool draw_unbind(const struct model *m, const struct sequence *s,
+			struct model_call *c, __u64 *dice)
+{
+	const struct model_binding *b;
+
+	if (!draw_bind(m, s, c, dice))
+		return false;
+	c->start = START_NONE;
+	c->id = 0;
+	/* Without any term all are meant. */
+	c->any = chance(dice, 3) || (c->filter.pattern < 0 && !c->filter.terms);
+	if (!m->bindings || chance(dice, 8))
+		return true;
+	b = &m->binding[roll(dice, m->bindings)];
+	c->queue = b->topic;
+	c->target_queue = b->is.target;
+	c->filter = b->is.filter;
+	c->any |= c->filter.pattern < 0 && !c->filter.terms;
+	return true;
+}
+
+static bool draw_seek(const struct model_queue *q, struct model_call *c,
+		      __u64 *dice)
+{
+	static const int from[] = { SEEK_SET, SEEK_CUR, SEEK_END, SEEK_DATA };
+
+	c->file = draw_file(q, !chance(dice, 8), false, dice);
+	c->whence = from[roll(dice, 4)];
+	if (c->whence == SEEK_SET || c->whence == SEEK_DATA)
+		c->offset = roll(dice, q->last_id + 4);
+	else
+		c->offset = (int)roll(dice, 9) - 6;
+	return c->file >= 0;
+}
+
+/* A topic has messages in one state only. */
+static __u32 draw_topic_states(__u64 *dice)
+{
+	return chance(dice, 3) ? roll(dice, 64) << 1 :
+	       chance(dice, 2) ? DEVMQ_STATE_MASK(DEVMQ_STATE_RETAINED) : 0;
 }
 
 bool draw_call(const struct model *m, const struct sequence *s,
@@ -297,13 +406,15 @@ bool draw_call(const struct model *m, const struct sequence *s,
 	c->kind = op->kind;
 	c->queue = op->queue;
 	if (!q->exists && c->kind != CALL_CREATE && c->kind != CALL_REMOVE &&
-	    c->kind != CALL_STEP)
+	    c->kind != CALL_STEP && c->kind != CALL_AGAIN &&
+	    c->kind != CALL_CRASH)
 		return false;
 	switch (c->kind) {
 	case CALL_OPEN:
 		return draw_open(q, c, &dice);
 	case CALL_CLOSE:
 	case CALL_POLL:
+	case CALL_SYNC:
 		c->file = draw_file(q, false, false, &dice);
 		return c->file >= 0;
 	case CALL_WRITE:
@@ -312,7 +423,12 @@ bool draw_call(const struct model *m, const struct sequence *s,
 	case CALL_READ:
 	case CALL_RECV:
 	case CALL_RECV_ID:
-		return draw_receiving(q, c, &dice);
+		if (!draw_receiving(q, c, &dice))
+			return false;
+		/* More may come later, when the journal has a higher ceiling. */
+		if (p->durable)
+			c->count = 1;
+		return true;
 	case CALL_SETTLE:
 		c->file = draw_holder(q, &dice);
 		if (c->file < 0)
@@ -320,11 +436,19 @@ bool draw_call(const struct model *m, const struct sequence *s,
 		c->count = chance(&dice, 4) ? 1 + roll(&dice, MODEL_RANGES) : 1;
 		for (i = 0; i < c->count; i++)
 			draw_range(q, p, c->file, &c->range[i], &dice);
+		c->sync = p->durable && chance(&dice, 4);
 		return true;
 	case CALL_CONSUMER:
 		return draw_consumer(q, p, c, &dice);
+	case CALL_BIND:
+		return draw_bind(m, s, c, &dice);
+	case CALL_UNBIND:
+		return draw_unbind(m, s, c, &dice);
+	case CALL_SEEK:
+		return draw_seek(q, c, &dice);
 	case CALL_PEEK:
-		c->states = draw_states(&dice);
+		c->states = model_is_topic(c->queue) ?
+			    draw_topic_states(&dice) : draw_states(&dice);
 		c->id = chance(&dice, 2) ? 0 : roll(&dice, q->last_id + 2);
 		c->count = roll(&dice, 4);
 		c->payload_max = chance(&dice, 2) ? DEVMQ_FOREVER :
@@ -332,13 +456,14 @@ bool draw_call(const struct model *m, const struct sequence *s,
 		return true;
 	case CALL_PURGE:
 		draw_ids(q, c, &dice);
-		c->states = draw_states(&dice);
+		c->states = model_is_topic(c->queue) ?
+			    draw_topic_states(&dice) : draw_states(&dice);
 		c->age = chance(&dice, 4) ? LONG_MS * NSEC_PER_MSEC : 0;
 		return true;
 	case CALL_REDRIVE:
-		return draw_redrive(m, p, c, &dice);
+		return draw_redrive(m, s, c, &dice);
 	case CALL_OPTION:
-		return draw_option(p, c, &dice);
+		return draw_option(s, c, &dice);
 	case CALL_CREATE:
 		c->options = resolve_options(s->option[op->queue]);
 		return true;

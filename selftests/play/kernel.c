@@ -20,13 +20,58 @@
 #include "helpers/queue.h"
 #include "helpers/record.h"
 #include "helpers/settle.h"
+#include "model/filter.h"
+#include "play/bound.h"
 #include "play/kernel.h"
 #include "play/options.h"
 #include "play/world.h"
 
 const uid_t users[MODEL_USERS] = { 0, 1000, 1001 };
 
-/* A key or a de-duplication id: @number + 1 times the same letter. */
+static size_t put_key(char *where, int key)
+{
+	if (key < 0)
+		return 0;
+	memcpy(where, key_texts[key], strlen(key_texts[key]));
+	return strlen(key_texts[key]);
+}
+
+static int key_of(const char *text, size_t size)
+{
+	int i;
+
+	for (i = 0; size && i < MODEL_KEYS; i++)
+		if (size == strlen(key_texts[i]) &&
+		    !memcmp(text, key_texts[i], size))
+			return i;
+	return size ? 99 : -1;
+}
+
+static size_t put_headers(char *where, int header)
+{
+	size_t size = 0;
+	int i;
+
+	for (i = 0; i < MODEL_TERMS; i++)
+		if (header_kinds[header] & 1U << i)
+			size += mq_header_put(where + size, header_terms[i].name,
+					      header_terms[i].value,
+					      strlen(header_terms[i].value));
+	return size;
+}
+
+static int header_of(const char *headers, size_t size)
+{
+	char text[256];
+	int i;
+
+	for (i = 0; i < MODEL_HEADERS; i++)
+		if (put_headers(text, i) == size && !memcmp(text, headers, size))
+			return i;
+	return 99;
+}
+
+/* A de-duplication id: @number + 1 times the same letter. */
 static size_t put_letters(char *where, int number, char first)
 {
 	if (number < 0)
@@ -74,12 +119,11 @@ static size_t put_records(struct world *w, const struct model_call *c)
 		r = (struct devmq_record *)(w->buffer + size);
 		memset(r, 0, sizeof(*r));
 		data = (char *)(r + 1);
-		r->key_size = put_letters(data, from->key, 'a');
+		r->key_size = put_key(data, from->key);
 		data += r->key_size;
 		r->dedup_size = put_letters(data, from->dedup, 'p');
 		data += r->dedup_size;
-		if (from->header)
-			r->headers_size = mq_header_put(data, "n", "val", 3);
+		r->headers_size = put_headers(data, from->header);
 		r->priority = from->priority;
 		r->delay_ns = from->delay;
 		r->ttl_ns = from->ttl;
@@ -106,7 +150,7 @@ static __u64 to_boottime(const struct world *w, __u64 real)
 	return real ? real + w->real_to_boot : 0;
 }
 
-static int queue_of_name(const struct world *w, const char *name, size_t size)
+int queue_of_name(const struct world *w, const char *name, size_t size)
 {
 	int i;
 
@@ -122,12 +166,15 @@ static void read_extra(const struct world *w, struct devmq_record *r,
 		       struct model_seen *s)
 {
 	struct devmq_extra *x = (struct devmq_extra *)(r + 1);
-	char *name = (char *)(x + 1), *note = name + x->origin_size;
+	char *topic = (char *)(x + 1), *name = topic + x->topic_size;
+	char *note = name + x->origin_size;
 
 	s->size = x->payload_size;
 	s->due = to_boottime(w, x->due_ns);
 	s->expires = to_boottime(w, x->expires_ns);
 	s->reason = x->reason;
+	s->topic = queue_of_name(w, topic, x->topic_size);
+	s->topic_id = x->topic_id;
 	s->origin = queue_of_name(w, name, x->origin_size);
 	s->origin_id = x->origin_id;
 	s->note_size = x->note_size;
@@ -135,7 +182,8 @@ static void read_extra(const struct world *w, struct devmq_record *r,
 	s->held = x->since_ns || x->holder_pid;
 	if (s->held && x->holder_pid != getpid())
 		s->origin = 98;
-	if (r->extra_size != sizeof(*x) + x->origin_size + x->note_size)
+	if (r->extra_size != sizeof(*x) + x->topic_size + x->origin_size +
+			     x->note_size)
 		s->origin = 97;
 }
 
@@ -149,8 +197,8 @@ static void read_record(const struct world *w, struct devmq_record *r,
 		.id = r->id,
 		.size = mq_record_payload_size(r),
 		.shown = mq_record_payload_size(r),
-		.key = r->key_size - 1,
-		.header = r->headers_size,
+		.key = key_of(key, r->key_size),
+		.header = header_of(key + r->key_size, r->headers_size),
 		.user = -1,
 		.attempt = r->attempt,
 		.failures = r->failures,
@@ -159,13 +207,12 @@ static void read_record(const struct world *w, struct devmq_record *r,
 		.state = r->state,
 		.extra = r->extra_size,
 		.origin = -1,
+		.topic = -1,
 		.sent = to_boottime(w, r->time_ns),
 	};
 	for (i = 0; i < MODEL_USERS; i++)
 		if (r->uid == users[i])
 			s->user = i;
-	if (r->key_size && key[r->key_size - 1] != 'a' + s->key)
-		s->key = 99;
 	if (r->extra_size)
 		read_extra(w, r, s);
 	s->serial = serial_of(mq_record_payload(r), s->shown, s->size);
@@ -188,6 +235,7 @@ static void kernel_send(struct world *w, const struct model_call *c, int fd,
 		.size = sizeof(send),
 		.records = (uintptr_t)w->buffer,
 		.records_size = size,
+		.flags = c->sync ? DEVMQ_SEND_SYNC : 0,
 	};
 
 	become(users[c->user]);
@@ -237,6 +285,7 @@ static void kernel_settle(struct world *w, const struct model_call *c, int fd,
 		.size = sizeof(settle),
 		.settlements = (uintptr_t)settlement,
 		.count = c->count,
+		.flags = c->sync ? DEVMQ_SETTLE_SYNC : 0,
 	};
 	unsigned int i;
 
@@ -342,7 +391,7 @@ static void kernel_redrive(struct world *w, const struct model_call *c,
 void option_text(const struct world *w, enum model_option option, __u64 value,
 		 char *text, size_t size)
 {
-	if (option == OPT_DEAD_LETTER)
+	if (option == OPT_DEAD_LETTER || option == OPT_ALTERNATE)
 		snprintf(text, size, "%s",
 			 value ? w->queue[value - 1].name : "none");
 	else if (options[option].word[0])
@@ -360,8 +409,8 @@ static int kernel_option(struct world *w, const struct model_call *c)
 			    text);
 }
 
-void options_text(const struct world *w, const __u64 *option, char *text,
-		  size_t size)
+void options_text(const struct world *w, int queue, const __u64 *option,
+		  char *text, size_t size)
 {
 	char value[DEVMQ_NAME_MAX + 1];
 	size_t used = 0;
@@ -369,7 +418,8 @@ void options_text(const struct world *w, const __u64 *option, char *text,
 
 	*text = '\0';
 	for (i = 0; i < MODEL_OPTIONS; i++) {
-		if (option[i] == options[i].usual && !options[i].told)
+		if (!has_option(queue, i) ||
+		    (option[i] == options[i].usual && !options[i].told))
 			continue;
 		option_text(w, i, option[i], value, sizeof(value));
 		used += snprintf(text + used, size - used, " %s=%s",
@@ -383,8 +433,10 @@ static int kernel_create(struct world *w, const struct model_call *c)
 	char text[1024];
 	int error;
 
-	options_text(w, c->options, text, sizeof(text));
-	error = mq_control("create %s%s", queue->name, text);
+	options_text(w, c->queue, c->options, text, sizeof(text));
+	error = mq_control("create %s%s%s%s%s", queue->name,
+			   model_is_topic(c->queue) ? " type=topic" : "", text,
+			   w->journal.name[0] ? " journal=" : "", w->journal.name);
 	if (error)
 		return error;
 	w->look[c->queue] = mq_open(queue, MQ_LOOK);
@@ -475,6 +527,14 @@ static void kernel_call(struct world *w, const struct model_call *c,
 	case CALL_CREATE:
 		o->error = kernel_create(w, c);
 		break;
+	case CALL_SYNC:
+		o->error = fsync(*fd) ? -errno : 0;
+		break;
+	case CALL_SEEK:
+		o->result = lseek(*fd, c->offset, c->whence);
+		if (o->result < 0)
+			o->result = -errno;
+		break;
 	default:
 		break;
 	}
@@ -487,8 +547,14 @@ static void kernel_call(struct world *w, const struct model_call *c,
 
 void peer_call(struct world *w)
 {
-	if (w->use_twin)
+	if (w->use_twin) {
+		/* Any order will do, but the same each time. */
+		w->twin.order = w->call.record[0].serial;
 		model_call(&w->twin, &w->call, &w->got);
+		return;
+	}
+	if (is_bound_call(&w->call))
+		bound_call(w, &w->call, &w->got);
 	else
 		kernel_call(w, &w->call, &w->got);
 }

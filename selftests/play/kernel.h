@@ -14,8 +14,11 @@ void option_text(const struct world *w, enum model_option option, __u64 value,
 		 char *text, size_t size);
 
 /* The options that differ from the default, as words of a command. */
-void options_text(const struct world *w, const __u64 *option, char *text,
-		  size_t size);
+void options_text(const struct world *w, int queue, const __u64 *option,
+		  char *text, size_t size);
+
+/* The index of a queue, -1 without a name, 99 if it is none of these. */
+int queue_of_name(const struct world *w, const char *name, size_t size);
 
 void kernel_close_all(struct world *w, int queue);
 void peer_call(struct world *w);

@@ -11,18 +11,19 @@
 const struct option_info options[MODEL_OPTIONS] = {
 	[OPT_MAX_MESSAGES] = { "max_messages", true, .usual = 1048576,
 		.draws = 5, .draw = { 1, 3, 8, 20, 50 } },
-	[OPT_MAX_BYTES] = { "max_bytes", true, .usual = 64 << 20,
+	[OPT_MAX_BYTES] = { "max_bytes", true, FOR_BOTH, .usual = 64 << 20,
 		.draws = 4, .draw = { 60, 200, 500, 1000 } },
-	[OPT_MAX_MESSAGE_SIZE] = { "max_message_size", true, .usual = 1 << 20,
+	[OPT_MAX_MESSAGE_SIZE] = { "max_message_size", true, FOR_BOTH,
+		.usual = 1 << 20,
 		.draws = 2, .draw = { 20, 40 } },
-	[OPT_OVERFLOW] = { "overflow", true,
+	[OPT_OVERFLOW] = { "overflow", true, FOR_QUEUE,
 		{ "block", "reject", "drop-head", "dead-letter" },
 		.draws = 4, .draw = { 0, 1, 2, 3 } },
-	[OPT_EOF] = { "eof", true, { "never", "empty", "hangup" },
+	[OPT_EOF] = { "eof", true, FOR_QUEUE, { "never", "empty", "hangup" },
 		.draws = 3, .draw = { 0, 1, 2 } },
-	[OPT_ALLOW_EMPTY] = { "allow_empty", true,
+	[OPT_ALLOW_EMPTY] = { "allow_empty", true, FOR_BOTH,
 		.draws = 3, .draw = { 0, 1, 1 } },
-	[OPT_ACK] = { "ack", true, { "auto", "manual" },
+	[OPT_ACK] = { "ack", true, FOR_QUEUE, { "auto", "manual" },
 		.draws = 2, .draw = { 0, 1 } },
 	[OPT_PREFETCH] = { "prefetch", true,
 		.draws = 4, .draw = { 0, 1, 2, 5 } },
@@ -34,7 +35,7 @@ const struct option_info options[MODEL_OPTIONS] = {
 		.draws = 3, .draw = { 0, 1, 3 } },
 	[OPT_DEAD_LETTER] = { "dead_letter", true,
 		.draws = 4, .draw = { 0, 1, 2, 3 } },
-	[OPT_ON_EXPIRY] = { "on_expiry", true, { "drop", "dead" },
+	[OPT_ON_EXPIRY] = { "on_expiry", true, FOR_QUEUE, { "drop", "dead" },
 		.draws = 2, .draw = { 0, 1 } },
 	[OPT_RETRY_MS] = { "retry_ms", true, .told = true,
 		.draws = 3, .draw = { 0, LONG_MS, SHORT(1) } },
@@ -58,10 +59,29 @@ const struct option_info options[MODEL_OPTIONS] = {
 		.draws = 3, .draw = { 1, 2, 4 } },
 	[OPT_SINGLE_ACTIVE] = { "single_active", true,
 		.draws = 2, .draw = { 0, 1 } },
-	[OPT_PAUSED] = { "paused", true,
+	[OPT_PAUSED] = { "paused", true, FOR_BOTH,
 		{ "none", "send", "receive", "both" },
 		.draws = 7, .draw = { 0, 0, 0, 0, 1, 2, 3 } },
+	[OPT_ON_UNROUTED] = { "on_unrouted", true, FOR_TOPIC,
+		{ "drop", "refuse" }, .draws = 2, .draw = { 0, 1 } },
+	[OPT_ALTERNATE] = { "alternate", true, FOR_TOPIC,
+		.draws = 8, .draw = { 0, 1, 2, 3, 4, 9, 10, 11 } },
+	[OPT_RETAIN_MESSAGES] = { "retain_messages", true, FOR_TOPIC,
+		.draws = 4, .draw = { 1, 3, 10, 40 } },
+	[OPT_RETAIN_BYTES] = { "retain_bytes", true, FOR_TOPIC,
+		.draws = 3, .draw = { 50, 200, 1000 } },
+	[OPT_COMPACT] = { "compact", true, FOR_TOPIC, { "none", "key" },
+		.draws = 2, .draw = { 0, 1 } },
+	[OPT_TOMBSTONE_MS] = { "tombstone_ms", true, FOR_TOPIC,
+		.usual = LONG_MS, .told = true,
+		.draws = 2, .draw = { LONG_MS, SHORT(1) } },
 };
+
+bool has_option(int queue, enum model_option option)
+{
+	return options[option].what == FOR_BOTH ||
+	       (options[option].what == FOR_TOPIC) == model_is_topic(queue);
+}
 
 bool is_usual(const struct model_queue *q, enum model_option option)
 {
@@ -88,7 +108,12 @@ __u64 call_time_ns(void)
 	return short_ms * NSEC_PER_MSEC / SLOP_SHARE;
 }
 
+__u64 option_raw(enum model_option option, __u64 *dice)
+{
+	return options[option].draw[roll(dice, options[option].draws)];
+}
+
 __u64 option_draw(enum model_option option, __u64 *dice)
 {
-	return resolve_duration(options[option].draw[roll(dice, options[option].draws)]);
+	return resolve_duration(option_raw(option, dice));
 }

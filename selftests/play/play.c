@@ -4,7 +4,6 @@
  */
 #include <stdbool.h>
 #include <stdio.h>
-#include <string.h>
 #include <time.h>
 
 #include "helpers/clock.h"
@@ -13,6 +12,7 @@
 #include "play/compare.h"
 #include "play/dice.h"
 #include "play/draw.h"
+#include "play/durable.h"
 #include "play/kernel.h"
 #include "play/options.h"
 #include "play/orders.h"
@@ -49,6 +49,7 @@ void world_reset(struct world *w)
 	w->model.mutation = w->mutation;
 	model_reset(&w->twin);
 	model_reset(&w->before);
+	model_reset(&w->asked);
 	w->passing = false;
 	for (i = 0; !w->use_twin && i < MODEL_QUEUES; i++) {
 		kernel_close_all(w, i);
@@ -174,12 +175,13 @@ static __u64 operation_time(enum model_kind kind)
  */
 static void widen_dedup_times(struct world *w, __u64 start, __u64 end)
 {
-	struct model_queue *q = &w->model.queue[w->call.queue];
+	struct model_queue *q;
 	unsigned int i;
 
-	for (i = 0; i < q->dedups; i++)
-		if (q->dedup[i].sent >= start)
-			q->dedup[i].late = end - start;
+	for (q = w->model.queue; q < w->model.queue + MODEL_QUEUES; q++)
+		for (i = 0; i < q->dedups; i++)
+			if (q->dedup[i].sent >= start)
+				q->dedup[i].late = end - start;
 }
 
 /*
@@ -195,6 +197,45 @@ static enum verdict judge(const struct world *w, bool same, __u64 start)
 	return model_deadline(&w->model) <= end + GUARD_NS ||
 	       model_silent_end(&w->model, start, end + GUARD_NS) ?
 	       TOO_SLOW : DIFFERED;
+}
+
+/* Was all that had been done confirmed by this call? */
+static bool is_confirmed(const struct world *w)
+{
+	const struct model_call *c = &w->call;
+
+	return !w->want.error && (c->sync || c->kind == CALL_SYNC ||
+				  c->kind == CALL_CREATE);
+}
+
+/* Make the call, and compare what it did. */
+static bool play_call(struct world *w, const struct sequence *s, bool peek,
+		      int how)
+{
+	__u64 start = w->model.now;
+	bool same, confirmed;
+
+	if (w->call.kind == CALL_CRASH)
+		return durable_crash(w, how & PRINT);
+	if (w->call.kind == CALL_AGAIN)
+		return durable_again(w, how & PRINT);
+	same = compare_call(w, how & PRINT);
+	confirmed = is_confirmed(w);
+	widen_dedup_times(w, start, now_ns(w));
+	if (same && how & PRINT) {
+		printf("#    = ");
+		print_outcome(w, &w->call, &w->got);
+	}
+	peek = peek || s->profile->durable;
+	if (same || how & PRINT)
+		same &= compare_state(w, peek || is_short(w), how & PRINT);
+	if (same && s->profile->durable) {
+		if (confirmed)
+			durable_begin(w);
+		else
+			durable_note(w);
+	}
+	return same;
 }
 
 /* Play one operation.  w->call has the call that was made. */
@@ -216,7 +257,7 @@ static enum verdict play_op(struct world *w, const struct sequence *s,
 	start = w->model.now;
 	if (!draw_call(&w->model, s, op, &w->call))
 		return AGREED;
-	w->call.name_size = strlen(w->queue[0].name);
+	w->call.name_size = w->name_size;
 	if (how & PRINT) {
 		printf("# %3u ", i + 1);
 		print_call(w, &w->call);
@@ -224,14 +265,7 @@ static enum verdict play_op(struct world *w, const struct sequence *s,
 	}
 	w->calls++;
 	w->clock += w->is_late ? NSEC_PER_MSEC : 1000;
-	same = compare_call(w, how & PRINT);
-	widen_dedup_times(w, start, now_ns(w));
-	if (same && how & PRINT) {
-		printf("#    = ");
-		print_outcome(w, &w->call, &w->got);
-	}
-	if (same || how & PRINT)
-		same &= compare_state(w, peek || is_short(w), how & PRINT);
+	same = play_call(w, s, peek, how);
 	return judge(w, same, start);
 }
 
@@ -241,7 +275,10 @@ static bool play_begin(struct world *w, const struct sequence *s, int how)
 	int i;
 
 	world_reset(w);
-	for (i = s->profile->queues - 1; i >= 0; i--) {
+	for (i = MODEL_QUEUES - 1; i >= 0; i--) {
+		if (i >= MODEL_PLAIN + s->topics ||
+		    (i >= s->queues && i < MODEL_PLAIN))
+			continue;
 		w->call = (struct model_call) {
 			.kind = CALL_CREATE, .queue = i,
 			.options = resolve_options(s->option[i]),
@@ -266,6 +303,11 @@ static enum verdict play(struct world *w, const struct sequence *s, int how,
 	*at = 0;
 	if (!play_begin(w, s, how))
 		return DIFFERED;
+	if (s->profile->durable) {
+		/* What a crash of the twin leaves is the same again. */
+		w->dice = s->seed;
+		durable_begin(w);
+	}
 	for (; *at < s->count; ++*at) {
 		if (w->until_ms && mq_now_ms() > w->until_ms)
 			break;

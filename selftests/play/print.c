@@ -4,7 +4,9 @@
  */
 #include <fcntl.h>
 #include <stdio.h>
+#include <unistd.h>
 
+#include "play/bound.h"
 #include "play/kernel.h"
 #include "play/options.h"
 #include "play/pace.h"
@@ -14,7 +16,8 @@
 static const char * const kind_names[MODEL_KINDS] = {
 	"open", "close", "write", "send", "read", "recv", "recv-id", "settle",
 	"consumer", "poll", "peek", "purge", "redrive", "set", "remove",
-	"create", "step",
+	"create", "step", "sync", "again", "crash", "bind", "unbind", "bindings",
+	"seek",
 };
 
 static const char * const action_names[] = {
@@ -22,7 +25,7 @@ static const char * const action_names[] = {
 };
 
 static const char * const state_names[] = {
-	"?", "ready", "in-flight", "delayed", "deferred", "dead",
+	"?", "ready", "in-flight", "delayed", "deferred", "dead", "retained",
 };
 
 const struct counter counters[COUNTERS] = {
@@ -32,7 +35,14 @@ const struct counter counters[COUNTERS] = {
 	COUNTER(expired), COUNTER(dead_lettered), COUNTER(dropped),
 	COUNTER(purged), COUNTER(deduplicated), COUNTER(consumers),
 	COUNTER(producers), COUNTER(dead_refused), COUNTER(dedup_forgotten),
+	COUNTER(routed), COUNTER(unrouted), COUNTER(bindings), COUNTER(retained),
+	COUNTER(trimmed), COUNTER(first_id), COUNTER(last_id),
 };
+
+char queue_letter(int queue)
+{
+	return model_is_topic(queue) ? 'S' + queue - MODEL_PLAIN : 'A' + queue;
+}
 
 __u64 counter_of(const struct devmq_stat *stat, unsigned int i)
 {
@@ -57,7 +67,7 @@ static void print_record(const struct model_record *r)
 	if (r->dedup >= 0)
 		printf(" dedup=%d", r->dedup);
 	if (r->header)
-		printf(" header");
+		printf(" header=%d", r->header);
 	if (r->priority)
 		printf(" priority=%u", r->priority);
 	print_duration(r->at ? "at=now+" : "delay", r->delay);
@@ -84,7 +94,7 @@ void print_call(const struct world *w, const struct model_call *c)
 	unsigned int i;
 	char text[1024];
 
-	printf("%c.%s", 'A' + c->queue, kind_names[c->kind]);
+	printf("%c.%s", queue_letter(c->queue), kind_names[c->kind]);
 	switch (c->kind) {
 	case CALL_OPEN:
 		printf(" file %d for %s%s", c->file, modes[c->mode],
@@ -92,6 +102,7 @@ void print_call(const struct world *w, const struct model_call *c)
 		break;
 	case CALL_CLOSE:
 	case CALL_POLL:
+	case CALL_SYNC:
 		printf(" file %d", c->file);
 		break;
 	case CALL_WRITE:
@@ -134,20 +145,35 @@ void print_call(const struct world *w, const struct model_call *c)
 	case CALL_REDRIVE:
 		printf(" %llu..%llu", c->first, c->last);
 		if (c->set)
-			printf(" to %c by file %d", 'A' + c->target_queue,
+			printf(" to %c by file %d", queue_letter(c->target_queue),
 			       c->target_file);
+		break;
+	case CALL_BIND:
+	case CALL_UNBIND:
+		text[filter_text(c, ' ', text)] = '\0';
+		printf(" %c %s", queue_letter(c->target_queue),
+		       c->any ? "all" : text);
+		break;
+	case CALL_SEEK:
+		printf(" file %d, %s %lld", c->file,
+		       c->whence == SEEK_SET ? "to" :
+		       c->whence == SEEK_CUR ? "by" :
+		       c->whence == SEEK_END ? "to the end" : "to data from",
+		       c->offset);
 		break;
 	case CALL_OPTION:
 		option_text(w, c->option, c->value, text, sizeof(text));
 		printf(" %s=%s", options[c->option].name, text);
 		break;
 	case CALL_CREATE:
-		options_text(w, c->options, text, sizeof(text));
+		options_text(w, c->queue, c->options, text, sizeof(text));
 		printf("%s", text);
 		break;
 	default:
 		break;
 	}
+	if (c->sync)
+		printf(" sync");
 }
 
 static void print_time(const struct world *w, const char *what, __u64 time)
@@ -166,15 +192,17 @@ static void print_seen(const struct world *w, const struct model_seen *s)
 	if (s->key >= 0)
 		printf(" key=%d", s->key);
 	if (s->header)
-		printf(" header");
+		printf(" header=%d", s->header);
 	if (s->user)
 		printf(" user=%d", s->user);
 	printf(" %s attempt=%u failures=%u/%u priority=%u",
-	       state_names[s->state <= 5 ? s->state : 0], s->attempt,
+	       state_names[s->state <= 6 ? s->state : 0], s->attempt,
 	       s->failures, s->failure, s->priority);
 	if (s->extra)
 		printf(" reason=%u origin=%d:%llu note=%08x/%u", s->reason,
 		       s->origin, s->origin_id, s->note, s->note_size);
+	if (s->topic >= 0)
+		printf(" topic=%d:%llu", s->topic, s->topic_id);
 	if (s->held)
 		printf(" held");
 	print_time(w, "sent", s->sent);
@@ -203,6 +231,12 @@ void print_outcome(const struct world *w, const struct model_call *c,
 	for (i = 0; c->kind == CALL_READ && i < o->result && i < 8; i++)
 		printf(" %02x", o->data[i]);
 	printf("\n");
+	for (i = 0; i < o->bindings; i++)
+		printf("#          binding %llu to %c, filter %d %#x, taken %llu%s, missed %llu%s\n",
+		       o->bound[i].id, queue_letter(o->bound[i].target),
+		       o->bound[i].filter.pattern, o->bound[i].filter.terms,
+		       o->bound[i].taken, o->bound[i].taken_open ? "?" : "",
+		       o->bound[i].missed, o->bound[i].missed_open ? "?" : "");
 	for (i = 0; i < o->count; i++) {
 		printf("#          ");
 		print_seen(w, &o->seen[i]);

@@ -15,9 +15,12 @@ struct counter {
 	size_t		place;
 };
 
-#define COUNTERS	19
+#define COUNTERS	26
 
 extern const struct counter counters[COUNTERS];
+
+/* Queues are called A to H, topics S to V. */
+char queue_letter(int queue);
 
 __u64 counter_of(const struct devmq_stat *stat, unsigned int i);
 void print_call(const struct world *w, const struct model_call *c);

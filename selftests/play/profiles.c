@@ -15,7 +15,7 @@ const struct profile profiles[PROFILES] = {
 		.weight = { COMMON_WEIGHTS, [CALL_OPTION] = 1 },
 	},
 	[PROFILE_manual_ack] = {
-		.name = "manual_ack", .share = 6, .queues = 1,
+		.name = "manual_ack", .share = 4, .queues = 1,
 		.draws = CONSUMING | GATES,
 		.with = WITH_HEADER | WITH_LEASE,
 		.actions = ACTION(ACK) | ACTION(RELEASE) | ACTION(EXTEND),
@@ -23,7 +23,7 @@ const struct profile profiles[PROFILES] = {
 			    [CALL_CONSUMER] = 4, [CALL_OPTION] = 1 },
 	},
 	[PROFILE_failures_and_dead] = {
-		.name = "failures_and_dead", .share = 10, .queues = 1,
+		.name = "failures_and_dead", .share = 7, .queues = 1,
 		.draws = CONSUMING | FAILING,
 		.forced = OPTION(ACK), .value[OPT_ACK] = DEVMQ_ACK_MANUAL,
 		.actions = ~0,
@@ -32,7 +32,7 @@ const struct profile profiles[PROFILES] = {
 			    [CALL_RECV_ID] = 5, [CALL_REDRIVE] = 3 },
 	},
 	[PROFILE_dead_letter_queue] = {
-		.name = "dead_letter_queue", .share = 12, .queues = 3,
+		.name = "dead_letter_queue", .share = 8, .queues = 3,
 		.draws = CONSUMING | FAILING | BOUNDS | OPTION(DEAD_LETTER),
 		.forced = OPTION(ACK), .value[OPT_ACK] = DEVMQ_ACK_MANUAL,
 		.actions = ~0,
@@ -42,7 +42,7 @@ const struct profile profiles[PROFILES] = {
 			    [CALL_CREATE] = 3 },
 	},
 	[PROFILE_time] = {
-		.name = "time", .share = 10, .queues = 2,
+		.name = "time", .share = 8, .queues = 2,
 		.draws = TIMES | CONSUMING | FAILING | OPTION(DEAD_LETTER),
 		.with = WITH_DELAY | WITH_TTL | WITH_LEASE,
 		.actions = ~0,
@@ -52,7 +52,7 @@ const struct profile profiles[PROFILES] = {
 			    [CALL_STEP] = 1 },
 	},
 	[PROFILE_leases] = {
-		.name = "leases", .share = 6, .queues = 2,
+		.name = "leases", .share = 5, .queues = 2,
 		.draws = CONSUMING | FAILING | GATES | OPTION(DEAD_LETTER),
 		.forced = OPTION(LEASE_MS), .value[OPT_LEASE_MS] = SHORT(1),
 		.with = WITH_LEASE,
@@ -62,7 +62,7 @@ const struct profile profiles[PROFILES] = {
 			    [CALL_STEP] = 4 },
 	},
 	[PROFILE_retries] = {
-		.name = "retries", .share = 6, .queues = 2,
+		.name = "retries", .share = 5, .queues = 2,
 		.draws = FAILING | OPTION(RETRY_BACKOFF) |
 			 OPTION(RETRY_MAX_MS) | OPTION(TTL_MS) |
 			 OPTION(ON_EXPIRY) | OPTION(DEAD_LETTER),
@@ -74,7 +74,7 @@ const struct profile profiles[PROFILES] = {
 			    [CALL_REDRIVE] = 2, [CALL_STEP] = 4 },
 	},
 	[PROFILE_priorities] = {
-		.name = "priorities", .share = 7, .queues = 2,
+		.name = "priorities", .share = 5, .queues = 2,
 		.draws = CONSUMING | BOUNDS | OPTION(DEAD_LETTER) | FAILING,
 		.forced = OPTION(PRIORITIES),
 		.value[OPT_PRIORITIES] = MODEL_LEVELS,
@@ -83,7 +83,7 @@ const struct profile profiles[PROFILES] = {
 			    [CALL_RECV_ID] = 3, [CALL_REDRIVE] = 1 },
 	},
 	[PROFILE_keys] = {
-		.name = "keys", .share = 9, .queues = 2,
+		.name = "keys", .share = 6, .queues = 2,
 		.draws = CONSUMING | FAILING | OPTION(PRIORITIES) |
 			 OPTION(DEAD_LETTER) | OPTION(RETRY_MS),
 		.forced = OPTION(ORDER), .value[OPT_ORDER] = ORDER_KEY,
@@ -93,7 +93,7 @@ const struct profile profiles[PROFILES] = {
 			    [CALL_REDRIVE] = 2, [CALL_STEP] = 1 },
 	},
 	[PROFILE_fairness] = {
-		.name = "fairness", .share = 7, .queues = 2,
+		.name = "fairness", .share = 5, .queues = 2,
 		.draws = CONSUMING | FAILING | OPTION(PRIORITIES) |
 			 OPTION(ORDER) | OPTION(FAIRNESS) |
 			 OPTION(DEAD_LETTER),
@@ -102,26 +102,59 @@ const struct profile profiles[PROFILES] = {
 			    [CALL_RECV_ID] = 2, [CALL_REDRIVE] = 1 },
 	},
 	[PROFILE_dedup] = {
-		.name = "dedup", .share = 5, .queues = 1,
+		.name = "dedup", .share = 4, .queues = 1,
 		.draws = DEDUP | BOUNDS | OPTION(PAUSED),
 		.with = WITH_DEDUP, .actions = ~0,
 		.weight = { COMMON_WEIGHTS, [CALL_SETTLE] = 5,
 			    [CALL_OPTION] = 1, [CALL_STEP] = 1 },
 	},
 	[PROFILE_bounds] = {
-		.name = "bounds", .share = 5, .queues = 2,
+		.name = "bounds", .share = 4, .queues = 2,
 		.draws = BOUNDS | OPTION(DEAD_LETTER) | OPTION(PAUSED),
 		.with = WITH_KEY | WITH_HEADER, .actions = ~0,
 		.weight = { COMMON_WEIGHTS, [CALL_SETTLE] = 5,
 			    [CALL_OPTION] = 4 },
 	},
 	[PROFILE_everything] = {
-		.name = "everything", .share = 13, .queues = 3,
-		.draws = ~0, .with = ~0, .actions = ~0,
+		.name = "everything", .share = 8, .queues = 3,
+		.draws = ~0, .with = WITH_ALL, .actions = ~0,
 		.weight = { COMMON_WEIGHTS, [CALL_SETTLE] = 20,
 			    [CALL_CONSUMER] = 2, [CALL_OPTION] = 2,
 			    [CALL_RECV_ID] = 3, [CALL_REDRIVE] = 2,
 			    [CALL_REMOVE] = 1, [CALL_CREATE] = 3,
 			    [CALL_STEP] = 1 },
+	},
+	[PROFILE_durable] = {
+		.name = "durable", .share = 7, .queues = 3, .durable = true,
+		.draws = OPTION(ACK) | OPTION(PREFETCH) | OPTION(EOF) | FAILING |
+			 BOUNDS | OPTION(DEAD_LETTER) | OPTION(PRIORITIES) |
+			 OPTION(PAUSED),
+		.with = WITH_PRIORITY | WITH_KEY | WITH_USER | WITH_HEADER,
+		.actions = ~0,
+		.weight = { COMMON_WEIGHTS, [CALL_SETTLE] = 25,
+			    [CALL_OPTION] = 3, [CALL_RECV_ID] = 4,
+			    [CALL_REDRIVE] = 6, [CALL_REMOVE] = 1,
+			    [CALL_CREATE] = 3, [CALL_SYNC] = 4,
+			    [CALL_AGAIN] = 2, [CALL_CRASH] = 4 },
+	},
+	[PROFILE_topics] = {
+		.name = "topics", .share = 20, .queues = MODEL_PLAIN,
+		.topics = MODEL_TOPICS,
+		.draws = BOUNDS | DEDUP | OPTION(ACK) | OPTION(PRIORITIES) |
+			 OPTION(ORDER) | OPTION(TTL_MS) | OPTION(DELAY_MS) |
+			 OPTION(DEAD_LETTER) | OPTION(PAUSED) |
+			 OPTION(ALLOW_EMPTY) | FAILING,
+		.topic_draws = RETAINING | OPTION(MAX_BYTES) |
+			       OPTION(MAX_MESSAGE_SIZE) | OPTION(ALLOW_EMPTY) |
+			       OPTION(ON_UNROUTED) | OPTION(ALTERNATE) |
+			       OPTION(PAUSED),
+		.with = WITH_WORDS | WITH_KEY | WITH_HEADER | WITH_PRIORITY |
+			WITH_DEDUP | WITH_USER | WITH_DELAY | WITH_TTL,
+		.actions = ~0,
+		.weight = { COMMON_WEIGHTS, [CALL_SETTLE] = 6, [CALL_OPTION] = 6,
+			    [CALL_REDRIVE] = 1, [CALL_REMOVE] = 1,
+			    [CALL_CREATE] = 4, [CALL_BIND] = 12,
+			    [CALL_UNBIND] = 3, [CALL_BINDINGS] = 4,
+			    [CALL_SEEK] = 3 },
 	},
 };

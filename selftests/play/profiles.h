@@ -3,6 +3,8 @@
 #ifndef PLAY_PROFILES_H
 #define PLAY_PROFILES_H
 
+#include <stdbool.h>
+
 #include <linux/types.h>
 
 /* Features that messages and deliveries of a profile have. */
@@ -15,6 +17,7 @@
 #define WITH_HEADER	0x40
 #define WITH_LEASE	0x80	/* of deliveries */
 #define WITH_ALL	0xff
+#define WITH_WORDS	0x100	/* keys of several words, several headers */
 
 #define OPTION(name)	(1U << OPT_##name)
 #define ACTION(name)	(1U << DEVMQ_ACTION_##name)
@@ -28,28 +31,36 @@
 		 OPTION(RETRY_BACKOFF) | OPTION(RETRY_MAX_MS) |		\
 		 OPTION(DELAY_MS) | OPTION(TTL_MS))
 #define DEDUP	(OPTION(DEDUP_WINDOW_MS) | OPTION(DEDUP_MAX))
+#define RETAINING (OPTION(RETAIN_MESSAGES) | OPTION(RETAIN_BYTES) |	\
+		   OPTION(COMPACT) | OPTION(TOMBSTONE_MS))
 #define GATES	(OPTION(SINGLE_ACTIVE) | OPTION(PAUSED))
 
 /**
  * struct profile - what the sequences of a test are made of
  * @name: the test's
  * @share: of all operations, in percent
- * @queues: how many there are
- * @draws: options that may be other than usual
+ * @queues: how many there are, or with topics at most
+ * @topics: how many of these there are at most
+ * @draws: options of queues that may be other than usual
+ * @topic_draws: those of topics
  * @forced: those that always are as @value says
  * @with: what messages and deliveries have
  * @actions: settlements
+ * @durable: the queues are in a journal
  * @weight: how often each kind of operation comes
  */
 struct profile {
 	const char	*name;
 	unsigned int	share;
 	int		queues;
+	int		topics;
 	__u32		draws;
+	__u32		topic_draws;
 	__u32		forced;
 	__u64		value[MODEL_OPTIONS];
 	unsigned int	with;
 	unsigned int	actions;
+	bool		durable;
 	unsigned int	weight[MODEL_KINDS];
 };
 
@@ -72,6 +83,8 @@ enum {
 	PROFILE_dedup,
 	PROFILE_bounds,
 	PROFILE_everything,
+	PROFILE_durable,
+	PROFILE_topics,
 	PROFILES
 };
 

@@ -19,6 +19,7 @@ struct op {
 struct sequence {
 	__u64			seed;
 	const struct profile	*profile;
+	int			queues, topics;
 	__u64			option[MODEL_QUEUES][MODEL_OPTIONS];
 	unsigned int		count;
 	struct op		op[OPS_MAX];

@@ -59,15 +59,22 @@ static bool shrink_ops(struct world *w, struct sequence *s, __u64 end)
 	return better;
 }
 
+static bool exists_at_first(const struct sequence *s, int queue)
+{
+	return queue < s->queues || (queue >= MODEL_PLAIN &&
+				     queue < MODEL_PLAIN + s->topics);
+}
+
 static bool shrink_options(struct world *w, struct sequence *s, __u64 end)
 {
 	struct sequence try;
 	bool better = false;
 	int i, j;
 
-	for (i = 0; i < s->profile->queues; i++) {
+	for (i = 0; i < MODEL_QUEUES; i++) {
 		for (j = 0; j < MODEL_OPTIONS; j++) {
-			if (s->option[i][j] == options[j].usual)
+			if (s->option[i][j] == options[j].usual ||
+			    !has_option(i, j) || !exists_at_first(s, i))
 				continue;
 			try = *s;
 			try.option[i][j] = options[j].usual;

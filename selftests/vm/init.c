@@ -58,10 +58,13 @@
 #define MAX_EXPECTED	32
 #define MAX_STRINGS	1024
 
-/* Time limits of steps other than the payload, in seconds. */
-#define KILL_SECONDS	20
-#define MODULE_SECONDS	60
-#define SCAN_SECONDS	120
+/*
+ * Time limits of steps other than the payload, in seconds. They are for a machine that
+ * hangs, so they are long enough for one that gets a small part of a processor.
+ */
+#define KILL_SECONDS	120
+#define MODULE_SECONDS	600
+#define SCAN_SECONDS	900
 /* kmemleak reports nothing that is younger than five seconds. */
 #define KMEMLEAK_SECONDS 6
 

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* BIND, UNBIND and BINDINGS: calls made to the kernel. */
+#ifndef PLAY_BOUND_H
+#define PLAY_BOUND_H
+
+#include <stdbool.h>
+
+#include "model/model.h"
+#include "play/world.h"
+
+bool is_bound_call(const struct model_call *c);
+void bound_call(struct world *w, const struct model_call *c,
+		struct model_outcome *o);
+
+/*
+ * The filter of a call, and with what its binding begins: terms that each end with
+ * @end. Returns their size.
+ */
+size_t filter_text(const struct model_call *c, char end, char *text);
+
+#endif /* PLAY_BOUND_H */
