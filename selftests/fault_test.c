@@ -123,7 +123,7 @@ TEST_F(fault, recv)
 	struct devmq_recv recv;
 	int i, done;
 
-	SWEEP(3, ASSERT_EQ(0, mq_fill(self->fd, 3)),
+	SWEEP(2, ASSERT_EQ(0, mq_fill(self->fd, 3)),
 	      (mq_recv_init(&recv, self->buffer, sizeof(self->buffer)),
 	       mq_ioctl(self->fd, DEVMQ_IOC_RECV, &recv)), {
 		if (!result) {
@@ -152,7 +152,7 @@ TEST_F(fault, recv_that_fails_delivers_nothing)
 {
 	struct devmq_recv recv;
 
-	SWEEP(3, ASSERT_EQ(0, mq_fill(self->fd, 3)),
+	SWEEP(2, ASSERT_EQ(0, mq_fill(self->fd, 3)),
 	      (mq_recv_init(&recv, self->buffer, sizeof(self->buffer)),
 	       mq_ioctl(self->fd, DEVMQ_IOC_RECV, &recv)), {
 		if (result)
@@ -185,7 +185,7 @@ TEST_F(fault, recv_by_ring)
 	struct ring ring;
 
 	ASSERT_EQ(0, ring_open(&ring));
-	SWEEP(3, ({
+	SWEEP(2, ({
 		ASSERT_EQ(0, mq_fill(self->fd, 1));
 		recv_by_ring(self, &ring, self->fd, &recv);
 	      }), (submit_by_ring(&ring), ring_wait(&ring, NULL)), {
@@ -252,7 +252,7 @@ TEST_F(fault, recv_by_ring_that_is_woken)
 	int fd;
 
 	RING_THAT_WAITS(&ring, fd, &recv);
-	SWEEP(3, ({
+	SWEEP(2, ({
 		recv_by_ring(self, &ring, fd, &recv);
 		submit_by_ring(&ring);
 	      }), mq_put(self->fd, "a") == 1 ? ring_wait(&ring, NULL) : 1, {
@@ -315,7 +315,7 @@ TEST_F(fault, peek)
 
 	ASSERT_EQ(0, mq_fill(self->fd, 5));
 	ASSERT_EQ(2, mq_read(self->fd, self->buffer, 10));
-	SWEEP(3, mq_peek_init(&peek, self->buffer, sizeof(self->buffer)),
+	SWEEP(2, mq_peek_init(&peek, self->buffer, sizeof(self->buffer)),
 	      mq_ioctl(self->fd, DEVMQ_IOC_PEEK, &peek), {
 		EXPECT_TRUE(unchanged(self));
 		EXPECT_TRUE(refused(result) || (!result && peek.count >= 1 &&
@@ -516,7 +516,7 @@ TEST_F(fault, line_write_and_close)
 	looker = mq_open(&lines, MQ_LOOK);
 	ASSERT_LE(0, looker);
 	fd = mq_open(&lines, O_WRONLY);
-	SWEEP(3, NOTHING, mq_put(fd, "first\nsecond\nthird"), {
+	SWEEP(2, NOTHING, mq_put(fd, "first\nsecond\nthird"), {
 		static const long cuts[] = { -1, 6, 13, 18 };
 		int lines_taken = 0;
 
