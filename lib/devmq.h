@@ -1532,7 +1532,8 @@ struct devmq_bindings_list;
  * struct devmq_binding_view - a binding in a list
  * @id: number of the binding in its topic
  * @taken: messages that it took
- * @missed: zero
+ * @missed: messages that the topic trimmed before a binding with start= came to them
+ * @behind: zero, or how many ids a binding with start= is behind the topic's newest
  * @queue: name of the queue or topic that it feeds
  * @filter: its terms, and NULL behind the last
  *
@@ -1542,6 +1543,7 @@ struct devmq_binding_view {
 	uint64_t		id;
 	uint64_t		taken;
 	uint64_t		missed;
+	uint64_t		behind;
 	const char		*queue;
 	const char *const	*filter;
 };

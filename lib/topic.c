@@ -306,6 +306,7 @@ LMQ_EXPORT bool devmq_bindings_next(struct devmq_bindings_list *list,
 		.id = b->id,
 		.taken = b->taken,
 		.missed = b->missed,
+		.behind = b->behind,
 		.queue = b->queue,
 		.filter = list->terms,
 	};

@@ -665,7 +665,7 @@ TEST_F(command, structures_are_laid_out_the_same_everywhere)
 	EXPECT_EQ(48, sizeof(struct devmq_consumer));
 	EXPECT_EQ(264, sizeof(struct devmq_stat));
 	EXPECT_EQ(32, sizeof(struct devmq_bind));
-	EXPECT_EQ(96, sizeof(struct devmq_binding));
+	EXPECT_EQ(104, sizeof(struct devmq_binding));
 	EXPECT_EQ(56, sizeof(struct devmq_bindings));
 	EXPECT_EQ(48, sizeof(struct devmq_purge));
 	EXPECT_EQ(56, sizeof(struct devmq_redrive));

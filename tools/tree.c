@@ -137,20 +137,31 @@ static bool is_root(char **patterns, const struct node *node)
 
 /* -- as a table ---------------------------------------------------------------- */
 
+enum { COLUMN_NAME, COLUMN_TYPE, COLUMN_TAKEN, COLUMN_MISSED, COLUMN_BEHIND,
+       COLUMN_FILTER, COLUMNS };
+
+/* What binding @b leads to; NULL: nothing, or an alternate. */
 static int add_row(struct tree *t, int depth, const char *name,
-		   const char *taken, const char *filter)
+		   const struct devmq_binding_view *b, const char *filter)
 {
 	const struct node *node = find_node(t, name);
-	const char *cells[4];
+	const uint64_t counts[] = { b ? b->taken : 0, b ? b->missed : 0,
+				    b ? b->behind : 0 };
+	char texts[ARRAY_SIZE(counts)][24];
+	const char *cells[COLUMNS];
 	char *indented;
+	size_t i;
 	int err;
 
 	if (asprintf(&indented, "%*s%s", 2 * depth, "", name) < 0)
 		return -ENOMEM;
-	cells[0] = indented;
-	cells[1] = !node ? "-" : node->topic ? "topic" : "queue";
-	cells[2] = taken;
-	cells[3] = filter;
+	cells[COLUMN_NAME] = indented;
+	cells[COLUMN_TYPE] = !node ? "-" : node->topic ? "topic" : "queue";
+	for (i = 0; i < ARRAY_SIZE(counts); i++) {
+		snprintf(texts[i], sizeof(texts[i]), "%" PRIu64, counts[i]);
+		cells[COLUMN_TAKEN + i] = b ? texts[i] : "-";
+	}
+	cells[COLUMN_FILTER] = filter;
 	err = table_add(&t->table, cells);
 	free(indented);
 	return err;
@@ -160,10 +171,10 @@ static int add_below(struct tree *t, struct node *topic, int depth);
 
 /* A queue or a topic that a topic feeds, and what is below it. */
 static int add_target(struct tree *t, int depth, const char *name,
-		      const char *taken, const char *filter)
+		      const struct devmq_binding_view *b, const char *filter)
 {
 	struct node *node = find_node(t, name);
-	int err = add_row(t, depth, name, taken, filter);
+	int err = add_row(t, depth, name, b, filter);
 
 	return err || !node ? err : add_below(t, node, depth + 1);
 }
@@ -171,13 +182,12 @@ static int add_target(struct tree *t, int depth, const char *name,
 static int add_binding(struct tree *t, int depth,
 		       const struct devmq_binding_view *b)
 {
-	char *filter = filter_text(b->filter), taken[24];
+	char *filter = filter_text(b->filter);
 	int err;
 
 	if (!filter)
 		return -ENOMEM;
-	snprintf(taken, sizeof(taken), "%" PRIu64, b->taken);
-	err = add_target(t, depth, b->queue, taken, *filter ? filter : "-");
+	err = add_target(t, depth, b->queue, b, *filter ? filter : "-");
 	free(filter);
 	return err;
 }
@@ -192,20 +202,22 @@ static int add_below(struct tree *t, struct node *topic, int depth)
 		return 0;
 	if (topic->shown)
 		return topic->bindings || *topic->alternate ?
-		       add_row(t, depth, "(as above)", "-", "-") : 0;
+		       add_row(t, depth, "(as above)", NULL, "-") : 0;
 	topic->shown = true;
 	while (!err && topic->bindings &&
 	       devmq_bindings_next(topic->bindings, &b))
 		err = add_binding(t, depth, b);
 	if (!err && *topic->alternate)
-		err = add_target(t, depth, topic->alternate, "-", "(alternate)");
+		err = add_target(t, depth, topic->alternate, NULL, "(alternate)");
 	return err;
 }
 
 static int show_table(struct tree *t, char **patterns, bool headings)
 {
-	static const char *const names[] = { "NAME", "TYPE", "TAKEN", "FILTER" };
-	static const bool left[] = { true, true, false, true };
+	static const char *const names[COLUMNS] = {
+		"NAME", "TYPE", "TAKEN", "MISSED", "BEHIND", "FILTER"
+	};
+	static const bool left[COLUMNS] = { true, true, [COLUMN_FILTER] = true };
 	size_t i;
 	int err = 0;
 
@@ -214,7 +226,7 @@ static int show_table(struct tree *t, char **patterns, bool headings)
 	};
 	for (i = 0; !err && i < t->count; i++) {
 		if (is_root(patterns, &t->nodes[i]))
-			err = add_target(t, 0, t->nodes[i].name, "-", "-");
+			err = add_target(t, 0, t->nodes[i].name, NULL, "-");
 	}
 	if (err)
 		return complain(NULL, err, "cannot list queues");
@@ -233,6 +245,8 @@ static struct json_object *json_binding(const struct devmq_binding_view *b)
 	json_add_number(object, "id", b->id);
 	json_add_name(object, "queue", b->queue);
 	json_add_number(object, "taken", b->taken);
+	json_add_number(object, "missed", b->missed);
+	json_add_number(object, "behind", b->behind);
 	json_add(object, "filter", filter);
 	for (word = b->filter; *word; word++) {
 		if (json_object_array_add(filter,

@@ -181,6 +181,7 @@ static void mq_binding_show(struct devmq_binding *to, u32 size,
 	to->id = b->id;
 	to->taken = READ_ONCE(b->taken);
 	to->missed = READ_ONCE(b->missed);
+	to->behind = mq_catchup_behind(b);
 	strscpy(to->queue, b->outlet->target->name, sizeof(to->queue));
 	memcpy(to + 1, f->text, f->text_size);
 }

@@ -69,7 +69,7 @@ MQ_LAYOUT(devmq_revoke, 80);
 MQ_OFFSET(devmq_revoke, how, 16);
 MQ_LAYOUT(devmq_bind, 32);
 MQ_OFFSET(devmq_bind, filter, 16);
-MQ_LAYOUT(devmq_binding, 96);
+MQ_LAYOUT(devmq_binding, 104);
 MQ_LAYOUT(devmq_bindings, 56);
 MQ_OFFSET(devmq_bindings, count, 36);
 MQ_LAYOUT(devmq_uring_cmd, 16);

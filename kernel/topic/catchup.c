@@ -64,7 +64,7 @@
  * @index: an index of its filter alone, to match messages (invariant)
  * @bound: the binding there
  * @found: what a search of it found (the work)
- * @position: id of the next message (the work)
+ * @position: id of the next message (the work; read without it)
  * @buried: the last tombstone that went, as far as it was counted (the work)
  * @from: messages that were sent before this are passed by, until one is not,
  *	CLOCK_REALTIME (the work)
@@ -270,6 +270,22 @@ void mq_catchup_stop(struct mq_binding *b)
 	mq_catchup_free(c);
 }
 
+/*
+ * Return how many ids a binding is behind its topic: at least one until it is level.
+ * The caller holds mq_registry_lock.
+ */
+u64 mq_catchup_behind(const struct mq_binding *b)
+{
+	const struct mq_catchup *c = b->catchup;
+	u64 position, next;
+
+	if (!c)
+		return 0;
+	position = READ_ONCE(c->position);
+	next = READ_ONCE(b->outlet->topic->q->next_id);
+	return next > position ? next - position : 1;
+}
+
 /* -- copying --------------------------------------------------------------- */
 
 /*
@@ -286,7 +302,7 @@ static struct mq_entry *mq_catchup_next(struct mq_catchup *c, u64 *id)
 	gone = q->retained.gone;
 	if (unlikely(c->position <= gone)) {
 		missed = gone + 1 - c->position;
-		c->position = gone + 1;
+		WRITE_ONCE(c->position, gone + 1);
 	}
 	if (unlikely(c->buried != q->retained.buried)) {
 		c->buried = q->retained.buried;
@@ -298,7 +314,7 @@ static struct mq_entry *mq_catchup_next(struct mq_catchup *c, u64 *id)
 		mq_chunk_get(mq_chunk_of(e));
 	} else {
 		/* The last ones may have been purged. */
-		c->position = q->next_id;
+		WRITE_ONCE(c->position, q->next_id);
 	}
 	mq_unlock(q);
 	if (unlikely(missed))

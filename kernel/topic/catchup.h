@@ -44,6 +44,7 @@ int mq_catchup_check(const struct mq_queue *q, const struct mq_start *s,
 void mq_catchup_start(struct mq_catchup *c, struct mq_binding *b,
 		      const struct mq_start *s);
 void mq_catchup_stop(struct mq_binding *b);
+u64 mq_catchup_behind(const struct mq_binding *b);
 int mq_catchup_init(void);
 void mq_catchup_exit(void);
 

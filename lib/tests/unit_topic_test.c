@@ -171,7 +171,10 @@ static int has_bindings(unsigned long command, void *arg)
 	    a->flags || a->buffer % 8)
 		return -EINVAL;
 	while (id < topic_has && a->count < topic_gives) {
-		struct devmq_binding b = { .id = ++id, .taken = 2 * id };
+		struct devmq_binding b = {
+			.id = ++id, .taken = 2 * id, .missed = 3 * id,
+			.behind = 4 * id,
+		};
 		char text[64];
 		size_t step;
 
@@ -200,7 +203,8 @@ static bool is_binding(const struct devmq_binding_view *b, unsigned int id)
 	size_t size = filter_of(id, text), n = 0;
 
 	sprintf(name, "q.%u", id);
-	if (b->id != id || b->taken != 2 * id || b->missed ||
+	if (b->id != id || b->taken != 2 * id ||
+	    b->missed != 3 * id || b->behind != 4 * id ||
 	    strcmp(b->queue, name) != 0)
 		return false;
 	for (size_t at = 0; at < size; at += strlen(text + at) + 1) {

@@ -169,6 +169,7 @@ struct model_bound {
 	struct model_filter	filter;
 	__u64			taken, missed;
 	bool			taken_open, missed_open; /* not determined */
+	bool			behind;	/* it catches up */
 };
 
 struct model_outcome {
@@ -298,7 +299,6 @@ enum model_mutation {
 struct model_binding {
 	int			topic;
 	struct model_bound	is;
-	bool			behind;	/* it catches up */
 	bool			waits;	/* its queue has no room for @bytes */
 	__u32			bytes;
 	__u64			position, buried;

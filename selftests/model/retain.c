@@ -332,6 +332,6 @@ void catch_up(struct model *m)
 	unsigned int i;
 
 	for (i = 0; i < m->bindings; i++)
-		if (m->binding[i].behind && catch_up_binding(m, &m->binding[i]))
-			m->binding[i].behind = false;
+		if (m->binding[i].is.behind && catch_up_binding(m, &m->binding[i]))
+			m->binding[i].is.behind = false;
 }

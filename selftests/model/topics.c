@@ -49,7 +49,7 @@ static bool pass_topic(const struct model *m, struct route *r, int topic)
 	for (i = 0; i < m->bindings; i++) {
 		const struct model_binding *b = &m->binding[i];
 
-		if (b->topic != topic || b->behind ||
+		if (b->topic != topic || b->is.behind ||
 		    !takes(m, &b->is.filter, &r->entry))
 			continue;
 		any = true;
@@ -215,7 +215,7 @@ static void count_taken(struct model *m, const struct route *r, int target)
 	for (i = 0; i < m->bindings; i++) {
 		struct model_binding *b = &m->binding[i];
 
-		if (b->is.target != target || b->behind || !r->goes[b->topic] ||
+		if (b->is.target != target || b->is.behind || !r->goes[b->topic] ||
 		    !takes(m, &b->is.filter, &r->entry))
 			continue;
 		b->is.taken++;
@@ -384,7 +384,7 @@ static struct model_binding *behind_of(struct model *m, int topic, int target)
 	unsigned int i;
 
 	for (i = 0; i < m->bindings; i++)
-		if (m->binding[i].topic == topic && m->binding[i].behind &&
+		if (m->binding[i].topic == topic && m->binding[i].is.behind &&
 		    m->binding[i].is.target == target)
 			return &m->binding[i];
 	return NULL;
@@ -465,7 +465,7 @@ void call_bind(struct model *m, struct model_queue *q,
 		.is.id = ++q->next_binding,
 		.is.target = c->target_queue,
 		.is.filter = c->filter,
-		.behind = c->start > START_LATEST,
+		.is.behind = c->start > START_LATEST,
 		.position = id,
 		.buried = q->buried,
 		.start = c->start,
@@ -506,7 +506,7 @@ void call_bindings(struct model *m, struct model_queue *q,
 			continue;
 		o->bound[o->bindings] = m->binding[i].is;
 		/* One that waits for room counts what it missed when it goes on. */
-		o->bound[o->bindings++].missed_open |= m->binding[i].behind;
+		o->bound[o->bindings++].missed_open |= m->binding[i].is.behind;
 	}
 }
 

@@ -14,6 +14,7 @@
 #include "helpers/clock.h"
 #include "helpers/queue.h"
 #include "model/filter.h"
+#include "model/topics.h"
 #include "play/bound.h"
 #include "play/kernel.h"
 #include "play/world.h"
@@ -121,9 +122,26 @@ static void kernel_bindings(struct world *w, int queue, struct model_outcome *o)
 					    got->filter_size),
 			.taken = got->taken,
 			.missed = got->missed,
+			.behind = got->behind,
 		};
 		at += DEVMQ_ALIGN(got->size);
 	}
+}
+
+bool bindings_are_as_level(struct world *w, int queue)
+{
+	static struct model_outcome want, got;
+	unsigned int i;
+	bool same;
+
+	want.bindings = 0;
+	got.bindings = 0;
+	call_bindings(&w->model, &w->model.queue[queue], NULL, &want);
+	kernel_bindings(w, queue, &got);
+	same = got.bindings == want.bindings;
+	for (i = 0; i < want.bindings && same; i++)
+		same = got.bound[i].behind == want.bound[i].behind;
+	return same;
 }
 
 /* By the ioctl, on a descriptor that is neither a consumer nor a producer. */

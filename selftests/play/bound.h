@@ -8,6 +8,11 @@
 #include "model/model.h"
 #include "play/world.h"
 
+/*
+ * Whether those bindings of a topic are level that are so in the model. What others
+ * wait for is seen in no counter if their filters take nothing.
+ */
+bool bindings_are_as_level(struct world *w, int queue);
 bool is_bound_call(const struct model_call *c);
 void bound_call(struct world *w, const struct model_call *c,
 		struct model_outcome *o);

@@ -11,6 +11,7 @@
 #include "helpers/clock.h"
 #include "helpers/process.h"
 #include "helpers/queue.h"
+#include "play/bound.h"
 #include "play/compare.h"
 #include "play/dice.h"
 #include "play/kernel.h"
@@ -52,7 +53,8 @@ static bool same_bound(const struct model_bound *want,
 	       want->filter.pattern == got->filter.pattern &&
 	       want->filter.terms == got->filter.terms &&
 	       (want->taken_open || want->taken == got->taken) &&
-	       (want->missed_open || want->missed == got->missed);
+	       (want->missed_open || want->missed == got->missed) &&
+	       want->behind == got->behind;
 }
 
 static bool same_outcome(const struct model_outcome *a,
@@ -308,6 +310,9 @@ static void wait_for_topics(struct world *w, bool peek)
 		for (i = 0; i < MODEL_QUEUES && same; i++)
 			if (w->model.queue[i].exists)
 				same = compare_stat(w, i, false);
+		for (i = MODEL_PLAIN; i < MODEL_QUEUES && same; i++)
+			if (w->model.queue[i].exists)
+				same = bindings_are_as_level(w, i);
 		if (same && peek) {
 			observe_state(w);
 			same = state_matches(w, &w->model, false);

@@ -333,7 +333,7 @@ static void draw_start(const struct model *m, struct model_call *c, __u64 *dice)
 		   (enum model_start)roll(dice, START_FUTURE + 1);
 	c->id = roll(dice, m->queue[c->queue].last_id + 3);
 	for (i = 0; i < m->bindings; i++)
-		if (m->binding[i].behind &&
+		if (m->binding[i].is.behind &&
 		    m->binding[i].is.target == c->target_queue &&
 		    m->binding[i].topic != c->queue)
 			c->start = START_NONE;

@@ -232,11 +232,12 @@ void print_outcome(const struct world *w, const struct model_call *c,
 		printf(" %02x", o->data[i]);
 	printf("\n");
 	for (i = 0; i < o->bindings; i++)
-		printf("#          binding %llu to %c, filter %d %#x, taken %llu%s, missed %llu%s\n",
+		printf("#          binding %llu to %c, filter %d %#x, taken %llu%s, missed %llu%s%s\n",
 		       o->bound[i].id, queue_letter(o->bound[i].target),
 		       o->bound[i].filter.pattern, o->bound[i].filter.terms,
 		       o->bound[i].taken, o->bound[i].taken_open ? "?" : "",
-		       o->bound[i].missed, o->bound[i].missed_open ? "?" : "");
+		       o->bound[i].missed, o->bound[i].missed_open ? "?" : "",
+		       o->bound[i].behind ? ", behind" : "");
 	for (i = 0; i < o->count; i++) {
 		printf("#          ");
 		print_seen(w, &o->seen[i]);

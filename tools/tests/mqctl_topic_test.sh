@@ -413,15 +413,15 @@ test_tree()
 	took "$P.lost" two
 	mq ls --tree "$P.*"
 	expect 0 -
-	expect_same "NAME TYPE TAKEN FILTER" "$(head -n 1 "$T/out" | tr -s ' ')"
+	expect_same "NAME TYPE TAKEN MISSED BEHIND FILTER" "$(head -n 1 "$T/out" | tr -s ' ')"
 	mq ls --tree "$N"
 	expect 0 -
-	expect_same "$N topic - -
-  $P.a queue 2 -
-  $N.eu topic 2 key=eu.#
-    $P.b queue 1 key=eu.b
-    $P.lost queue - (alternate)
-  $P.b queue 0 key=b header.x=1" "$(tail -n +2 "$T/out" |
+	expect_same "$N topic - - - -
+  $P.a queue 2 0 0 -
+  $N.eu topic 2 0 0 key=eu.#
+    $P.b queue 1 0 0 key=eu.b
+    $P.lost queue - - - (alternate)
+  $P.b queue 0 0 0 key=b header.x=1" "$(tail -n +2 "$T/out" |
 		sed -E 's/([^ ]) +/\1 /g')"
 	# Without patterns, what a topic feeds is below it only.
 	mq ls --tree -n
@@ -430,6 +430,7 @@ test_tree()
 	mq ls --tree -J "$P.*"
 	expect_json /topics/0/name "$N" /topics/0/alternate null \
 		/topics/0/bindings/1/queue "$N.eu" /topics/0/bindings/1/taken 2 \
+		/topics/0/bindings/1/missed 0 /topics/0/bindings/1/behind 0 \
 		/topics/0/bindings/1/filter/0 'key=eu.#' \
 		/topics/0/bindings/2/filter/1 header.x=1 \
 		/topics/1/alternate "$P.lost" /topics/1/bindings/0/taken 1 \
@@ -457,7 +458,7 @@ $N.4 topic -
 $Q queue -
 $N.3 topic -
 $N.4 topic -
-(as above) -" "$(tree "$N.1" | cut -d ' ' -f 1,2,4)"
+(as above) -" "$(tree "$N.1" | cut -d ' ' -f 1,2,6)"
 }
 
 test_tree_without_permission()
@@ -602,7 +603,7 @@ test_removal_ends_bindings()
 	expect 0
 	mq ls --tree -n "$P.b"
 	expect 0 -
-	expect_same "$P.b queue - -" "$(tr -s ' ' <"$T/out")"
+	expect_same "$P.b queue - - - -" "$(tr -s ' ' <"$T/out")"
 }
 
 # A word that completion offers for the last of these words.

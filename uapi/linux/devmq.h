@@ -956,6 +956,8 @@ struct devmq_bind {
  *	several bindings take to the same counts in one of them
  * @missed: ids that the topic trimmed before a binding that began earlier came to
  *	them, whether or not the filter would have taken these messages
+ * @behind: zero, or, while a binding that began earlier has yet to become level with
+ *	the topic: how many ids it is behind the topic's newest, at least one
  * @queue: name of the queue or topic that it feeds
  *
  * Further members may follow in later versions, before the filter.
@@ -966,6 +968,7 @@ struct devmq_binding {
 	__aligned_u64	id;
 	__aligned_u64	taken;
 	__aligned_u64	missed;
+	__aligned_u64	behind;
 	char		queue[DEVMQ_NAME_MAX + 1];
 };
 
