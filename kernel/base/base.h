@@ -23,6 +23,9 @@
  */
 #define MQ_GFP	(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 
+/* The same without waiting for memory that others have. */
+#define MQ_GFP_AT_ONCE	(GFP_NOWAIT | __GFP_ACCOUNT | __GFP_NOWARN)
+
 /*
  * Return true if the caller is being killed or exits, so that nobody will see
  * the result of its call. Long loops end early then, also those of commands

@@ -234,12 +234,12 @@ struct mq_entry *mq_chunk_take_all(struct mq_chunk *c, u32 front,
 }
 
 /* Allocate memory and charge it to the memory cgroup of the payer. */
-static struct mq_chunk *mq_large_alloc(struct mq_payer *p, size_t all)
+static struct mq_chunk *mq_large_alloc(struct mq_payer *p, size_t all, gfp_t gfp)
 {
 	struct mem_cgroup *memcg = mq_memcg_charge_to(p->memcg);
 	struct mq_chunk *c;
 
-	c = all > MQ_CHUNK_MAX ? __vmalloc(all, MQ_GFP) : kmalloc(all, MQ_GFP);
+	c = all > MQ_CHUNK_MAX ? __vmalloc(all, gfp) : kmalloc(all, gfp);
 	mq_memcg_charge_back(memcg);
 	return c;
 }
@@ -251,7 +251,7 @@ static struct mq_chunk *mq_large_alloc(struct mq_payer *p, size_t all)
  * Return: the chunk, or ERR_PTR(-ENOMEM) or ERR_PTR(-EDQUOT).
  */
 struct mq_chunk *mq_chunk_large(struct mq_payer *p, u32 size,
-				enum mq_budget what)
+				enum mq_budget what, gfp_t gfp)
 {
 	size_t all = MQ_CHUNK_START + (size_t)size;
 	unsigned long charged = mq_large_bytes(all) + mq_chunk_reserve(1);
@@ -259,7 +259,7 @@ struct mq_chunk *mq_chunk_large(struct mq_payer *p, u32 size,
 
 	if (!mq_charge(p, what, charged))
 		return ERR_PTR(-EDQUOT);
-	c = mq_large_alloc(p, all);
+	c = mq_large_alloc(p, all, gfp);
 	if (!c) {
 		mq_uncharge(p, what, charged);
 		return ERR_PTR(-ENOMEM);
@@ -271,11 +271,12 @@ struct mq_chunk *mq_chunk_large(struct mq_payer *p, u32 size,
 }
 
 static struct mq_entry *mq_chunk_alloc_one(struct mq_payer *p, u32 front,
-					   u32 size, enum mq_budget what)
+					   u32 size, enum mq_budget what,
+					   gfp_t gfp)
 {
 	struct mq_chunk *c;
 
-	c = mq_chunk_large(p, front + sizeof(struct mq_entry) + size, what);
+	c = mq_chunk_large(p, front + sizeof(struct mq_entry) + size, what, gfp);
 	if (IS_ERR(c))
 		return ERR_CAST(c);
 	/* One for the message, and one that mq_chunk_low() drops. */
@@ -294,13 +295,23 @@ static struct mq_entry *mq_chunk_alloc_one(struct mq_payer *p, u32 front,
  */
 struct mq_entry *mq_chunk_alone(struct mq_payer *p, u32 front, u32 size)
 {
-	return mq_chunk_alloc_one(p, front, size, MQ_MESSAGES);
+	return mq_chunk_alloc_one(p, front, size, MQ_MESSAGES, MQ_GFP);
+}
+
+/*
+ * Like mq_chunk_alone(), for a caller that can do without, of a message of a shared
+ * chunk: nothing is reclaimed. In the payer's control group, if that is full, each
+ * attempt would take long and be in vain, and the caller need not be the payer.
+ */
+struct mq_entry *mq_chunk_alone_at_once(struct mq_payer *p, u32 front, u32 size)
+{
+	return mq_chunk_alloc_one(p, front, size, MQ_MESSAGES, MQ_GFP_AT_ONCE);
 }
 
 /* Like mq_chunk_alone(), for a message that moves out of a sparse chunk. */
 struct mq_entry *mq_chunk_alone_for_move(struct mq_payer *p, u32 front, u32 size)
 {
-	return mq_chunk_alloc_one(p, front, size, MQ_MOVES);
+	return mq_chunk_alloc_one(p, front, size, MQ_MOVES, MQ_GFP);
 }
 
 /*

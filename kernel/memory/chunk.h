@@ -30,8 +30,9 @@ bool mq_chunk_adopt(struct mq_chunk *c, struct mq_store *store);
 bool mq_chunk_reuse(struct mq_chunk *c, u32 size);
 struct mq_entry *mq_chunk_take_all(struct mq_chunk *c, u32 front, u32 size);
 struct mq_chunk *mq_chunk_large(struct mq_payer *p, u32 size,
-				enum mq_budget what);
+				enum mq_budget what, gfp_t gfp);
 struct mq_entry *mq_chunk_alone(struct mq_payer *p, u32 front, u32 size);
+struct mq_entry *mq_chunk_alone_at_once(struct mq_payer *p, u32 front, u32 size);
 struct mq_entry *mq_chunk_alone_for_move(struct mq_payer *p, u32 front, u32 size);
 void mq_chunk_borrow(struct mq_chunk *c, struct mq_chunk *lender);
 void mq_chunk_resize(struct mq_chunk *c, u32 size);

@@ -275,7 +275,7 @@ struct mq_entry *mq_entry_move_alone(struct mq_entry *old)
 	/*
 	 * Of the same kind, so that mq_entry_inherit() finds room for a detail.
 	 */
-	e = mq_entry_clone(old, mq_kind_of(old), mq_chunk_alone);
+	e = mq_entry_clone(old, mq_kind_of(old), mq_chunk_alone_at_once);
 	if (IS_ERR(e))
 		return old;
 	mq_entry_inherit(e, old);

@@ -106,7 +106,7 @@ static struct mq_entry *mq_chunk_again_large(struct mq_supply *s,
 	if (!c || c->payer != p || c->size / 2 > all ||
 	    !mq_chunk_reuse(c, all)) {
 		mq_chunk_retire(c);
-		c = mq_chunk_large(p, all, MQ_MESSAGES);
+		c = mq_chunk_large(p, all, MQ_MESSAGES, MQ_GFP);
 		if (IS_ERR(c))
 			return ERR_CAST(c);
 		mq_supply_keep(s, c);
