@@ -291,52 +291,79 @@ void adopt_times(struct world *w)
 	kernel_lag_ns = 0;
 }
 
+/* The kernel may be as late as it is now. */
+static void note_lag(struct world *w)
+{
+	if (now_ns(w) - w->model.now > kernel_lag_ns)
+		kernel_lag_ns = now_ns(w) - w->model.now;
+}
+
+/* Compare which bindings have caught up. */
+static bool compare_levels(struct world *w, bool verbose)
+{
+	int i;
+
+	for (i = MODEL_PLAIN; i < MODEL_QUEUES; i++) {
+		if (!w->model.queue[i].exists || bindings_are_as_level(w, i))
+			continue;
+		if (verbose)
+			printf("# %c has other bindings that are behind\n",
+			       queue_letter(i));
+		return false;
+	}
+	return true;
+}
+
 /*
  * A topic trims, and a binding catches up, in work items: wait until they have, as
- * far as that can be seen.
+ * far as that can be seen. Times that were set meanwhile are as late as that took.
+ * Returns whether there are topics.
  */
-static void wait_for_topics(struct world *w, bool peek)
+static bool wait_for_topics(struct world *w, bool peek)
 {
 	__u64 end = mq_now_ms() + w->patience_ms;
-	bool same, any = false;
+	bool same, any = false, noted = false;
 	int i;
 
 	for (i = MODEL_PLAIN; i < MODEL_QUEUES; i++)
 		any |= w->model.queue[i].exists;
 	if (!any || w->use_twin)
-		return;
+		return false;
 	for (;;) {
 		same = true;
 		for (i = 0; i < MODEL_QUEUES && same; i++)
 			if (w->model.queue[i].exists)
 				same = compare_stat(w, i, false);
-		for (i = MODEL_PLAIN; i < MODEL_QUEUES && same; i++)
-			if (w->model.queue[i].exists)
-				same = bindings_are_as_level(w, i);
+		same = same && compare_levels(w, false);
+		if (same && !noted)
+			note_lag(w);
+		noted |= same;
 		if (same && peek) {
 			observe_state(w);
 			same = state_matches(w, &w->model, false);
 		}
 		if (same || mq_now_ms() >= end)
-			return;
+			return true;
 		mq_sleep_ms(1);
 	}
 }
 
 bool compare_state(struct world *w, bool peek, bool verbose)
 {
-	bool same = true;
+	bool same = true, waited;
 	int i;
 
-	wait_for_topics(w, peek);
+	waited = wait_for_topics(w, peek);
 	for (i = 0; i < MODEL_QUEUES; i++)
 		if (w->model.queue[i].exists)
 			same &= compare_stat(w, i, verbose);
+	if (!w->use_twin)
+		same &= compare_levels(w, verbose);
 	if (!peek && (same || !verbose))
 		return same;
 	observe_state(w);
-	if (now_ns(w) - w->model.now > kernel_lag_ns)
-		kernel_lag_ns = now_ns(w) - w->model.now;
+	if (!waited)
+		note_lag(w);
 	if (!state_matches(w, &w->model, verbose) || !same)
 		return false;
 	adopt_times(w);
