@@ -843,6 +843,31 @@ TEST_F(journal, age_goes_on_while_the_journal_is_away)
 	EXPECT_LE(1, mq_stat_of(&self->other, trimmed));
 }
 
+/* A clock that nobody had set yet told when the message was sent. */
+TEST_F(journal, message_that_was_sent_decades_ago_is_too_old)
+{
+	struct timespec now, then = { .tv_sec = 1000 };
+	int topic, error;
+
+	KEEP_TOPIC("retain_ms=3600000");
+	KEEP(&self->queue, "");
+	topic = mq_open(&self->other, O_WRONLY);
+	ASSERT_LE(0, topic);
+	ASSERT_EQ(0, clock_gettime(CLOCK_REALTIME, &now));
+	ASSERT_EQ(0, clock_settime(CLOCK_REALTIME, &then));
+	error = mq_put(topic, "x");
+	ASSERT_EQ(0, clock_settime(CLOCK_REALTIME, &now));
+	EXPECT_EQ(1, error);
+	EXPECT_EQ(1, mq_put(topic, "y"));
+	ASSERT_EQ(0, fsync(topic));
+	EXPECT_EQ(2, mq_stat_of(&self->other, retained));
+	close(topic);
+	AGAIN();
+	EXPECT_TRUE(mq_wait_until(mq_stat_of(&self->other, retained) == 1));
+	EXPECT_EQ(1, mq_stat_of(&self->other, trimmed));
+	EXPECT_EQ(2, mq_stat_of(&self->other, first_id));
+}
+
 /* A topic whose journal is full of what it retains makes its senders wait. */
 TEST_F(journal, full_journal_holds_up_a_topic_that_retains)
 {
