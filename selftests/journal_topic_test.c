@@ -868,6 +868,36 @@ TEST_F(journal, message_that_was_sent_decades_ago_is_too_old)
 	EXPECT_EQ(2, mq_stat_of(&self->other, first_id));
 }
 
+/* An attach that fails frees what compaction would have removed. */
+TEST_F(journal, attach_that_fails_frees_what_was_replaced)
+{
+	long long before;
+	int topic, i;
+
+	KEEP_TOPIC("retain_messages=1000");
+	topic = mq_open(&self->other, O_WRONLY);
+	ASSERT_LE(0, topic);
+	for (i = 1; i <= 500; i++)
+		ASSERT_EQ(i, MQ_SEND(topic, .text = "x", .key = "k"));
+	close(topic);
+	ASSERT_EQ(0, mq_sysfs_set(&self->other, "compact", "key"));
+	EXPECT_EQ(500, mq_stat_of(&self->other, retained));
+	ASSERT_EQ(0, journal_detach(&self->j));
+	self->attached = false;
+	before = mq_used_settled();
+	/* The node cannot be made. */
+	i = open(self->other.path, O_CREAT | O_EXCL | O_WRONLY, 0600);
+	ASSERT_LE(0, i);
+	close(i);
+	EXPECT_EQ(-EBUSY, journal_attach(&self->j));
+	ASSERT_EQ(0, unlink(self->other.path));
+	EXPECT_EQ(before, mq_used_settled());
+	ASSERT_EQ(0, journal_attach(&self->j));
+	self->attached = true;
+	EXPECT_EQ(1, mq_stat_of(&self->other, retained));
+	EXPECT_EQ(500, mq_stat_of(&self->other, first_id));
+}
+
 /* A topic whose journal is full of what it retains makes its senders wait. */
 TEST_F(journal, full_journal_holds_up_a_topic_that_retains)
 {
