@@ -287,6 +287,53 @@ TEST_F(journal, bindings_for_which_the_journal_has_no_room_are_refused)
 	EXPECT_EQ(0, bind_to(&self->other, &self->queue, large_filter(n)));
 }
 
+#define MANY_QUEUES	50
+
+/* Bindings take room from messages, and the journal never runs out of it. */
+TEST_F(journal, bindings_of_many_queues_fill_the_journal)
+{
+	struct mq_queue queues[MANY_QUEUES];
+	static char data[9000];
+	int i, n, error = 0;
+	int64_t bound;
+
+	KEEP_TOPIC("");
+	KEEP(&self->queue, "overflow=reject");
+	OPEN(O_RDWR | O_NONBLOCK);
+	for (i = 0; i < MANY_QUEUES; i++) {
+		KEEP(&queues[i], "");
+		for (n = 0; n < 20; n++) {
+			error = bind_to(&self->other, &queues[i], large_filter(20 * i + n));
+			if (error)
+				break;
+		}
+		ASSERT_EQ(-ENOSPC, error);
+		/* The messages have half of it. */
+		if (i == MANY_QUEUES / 2)
+			while ((n = mq_write(self->fd, data, sizeof(data))) > 0)
+				;
+	}
+	ASSERT_EQ(-ENOSPC, mq_write(self->fd, data, sizeof(data)));
+	ASSERT_LT(0, mq_stat_of(&self->queue, ready));
+	/* What comes and goes has the journal cleaned. */
+	for (i = 0; i < 1000; i++) {
+		ASSERT_EQ(sizeof(data), mq_read(self->fd, data, sizeof(data)));
+		ASSERT_TRUE(mq_wait_until(mq_write(self->fd, data, sizeof(data)) > 0));
+		if (i % 10 == 0)
+			ASSERT_EQ(0, fsync(self->fd));
+	}
+	ASSERT_EQ(0, journal_info(&self->j, &self->info));
+	EXPECT_EQ(DEVMQ_JOURNAL_OK, self->info.state);
+	/* Those that are gone leave their room. */
+	for (i = 0; i < 5; i++)
+		ASSERT_EQ(0, mq_control("unbind %s %s", self->other.name, queues[i].name));
+	EXPECT_TRUE(mq_wait_until(mq_write(self->fd, data, sizeof(data)) > 0));
+	bound = bindings_of(&self->other);
+	CRASH();
+	EXPECT_EQ(bound, bindings_of(&self->other));
+	EXPECT_EQ(0, bind_to(&self->other, &queues[0], large_filter(0)));
+}
+
 TEST_F(journal, bindings_outlive_an_orderly_end)
 {
 	KEEP_TOPIC("");
