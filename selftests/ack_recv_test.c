@@ -293,6 +293,30 @@ TEST_F(settle, buffer_that_cannot_be_written_says_what_it_acknowledged)
 	EXPECT_EQ(2, mq_stat_of(&self->queue, acked));
 }
 
+/* What could not be copied is not counted as received, however large it is. */
+TEST_F(settle, buffer_that_cannot_be_written_counts_nothing)
+{
+	static const size_t sizes[] = { 10, 300, 20000 };
+	static char large[20000];
+	char *edge = mq_edge();
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		MQ_REOPEN_PAIR("ack=manual");
+		ASSERT_EQ(0, mq_fill(self->fd, 1));
+		ASSERT_EQ(2, mq_send_payload(self->fd, large, sizes[i]));
+		ASSERT_EQ(0, get_filled(self->fd, 1));
+		prepare(self, 1, 1, 1);
+		self->recv.buffer = (uintptr_t)(edge - 16);
+		EXPECT_EQ(-EFAULT, mq_ioctl(self->fd, DEVMQ_IOC_RECV, &self->recv));
+		EXPECT_EQ(1, self->recv.acked);
+		EXPECT_EQ(0, self->recv.count);
+		EXPECT_EQ(0, self->recv.used);
+		EXPECT_EQ(0, self->recv.need);
+		EXPECT_EQ(1, mq_stat_of(&self->queue, ready));
+	}
+}
+
 TEST_F(settle, argument_that_cannot_be_written_acknowledges_nothing)
 {
 	struct devmq_recv *recv = mmap(NULL, 4096, PROT_READ | PROT_WRITE,

@@ -18,6 +18,7 @@
 #include "helpers/record.h"
 #include "helpers/settle.h"
 #include "helpers/thread.h"
+#include "helpers/used.h"
 
 #define PAGE	4096
 
@@ -625,6 +626,41 @@ TEST_F(copy, queue_with_a_dead_letter_queue_that_goes_meanwhile)
 	EXPECT_TRUE(mq_wait_until(mq_stat_of(&dying, dead) == 1));
 	MQ_EXPECT(&dying, 1, DEAD, 1, 1, LEASE);
 	close(fd);
+}
+
+/* What was acknowledged takes no memory while the next message is copied out. */
+TEST_F(copy, acknowledged_messages_are_freed_though_the_copying_stops)
+{
+	static char data[1 << 16];
+	struct devmq_recv recv;
+	struct mq_call call;
+	long long before;
+	int i;
+
+	ASSERT_EQ(0, mq_consumer_set(self->fd, DEVMQ_ACK_MANUAL, 0));
+	ASSERT_EQ(0, mq_fill(self->fd, 1));
+	before = mq_used_settled();
+	for (i = 0; i < 100; i++)
+		ASSERT_EQ(i + 2, mq_send_payload(self->fd, data, 60000));
+	for (i = 0; i < 101; i++) {
+		mq_recv_init(&recv, data, sizeof(data));
+		recv.max_count = 1;
+		ASSERT_EQ(0, mq_ioctl(self->fd, DEVMQ_IOC_RECV, &recv));
+	}
+	ASSERT_EQ(102, mq_send_payload(self->fd, data, 3000));
+	EXPECT_LT(before + 100 * 60000, mq_used());
+	mq_recv_init(&recv, self->page, PAGE);
+	recv.max_count = 1;
+	recv.ack_first_id = 1;
+	recv.ack_last_id = 101;
+	ASSERT_EQ(0, mq_ioctl_start(&call, self->fd, DEVMQ_IOC_RECV, &recv));
+	ASSERT_TRUE(trapped(self->uffd));
+	EXPECT_EQ(101, mq_stat_of(&self->queue, acked));
+	EXPECT_TRUE(mq_wait_until(mq_used() < before + (1 << 20)));
+	ASSERT_EQ(0, go_on(self->uffd, self->page));
+	EXPECT_EQ(0, mq_call_result(&call));
+	EXPECT_EQ(101, recv.acked);
+	EXPECT_EQ(1, recv.count);
 }
 
 TEST_HARNESS_MAIN

@@ -272,4 +272,60 @@ TEST_F(journal, batches_give_their_memory_back)
 	EXPECT_TRUE(mq_wait_until(mq_used() == before));
 }
 
+/* Receive all @count messages of a batch that begins with "m1" and the id @first. */
+static bool received_from(int fd, __u64 first, unsigned int count)
+{
+	static char data[1 << 17];
+	struct devmq_record *record;
+	struct devmq_recv recv;
+	unsigned int n = 0;
+	char text[32];
+
+	while (n < count && !mq_recv(fd, data, sizeof(data), &recv)) {
+		record = mq_record_next(data, recv.used, NULL);
+		for (; record; n++) {
+			snprintf(text, sizeof(text), "m%u", n + 1);
+			if (record->id != first + n || !mq_record_is(record, text))
+				return false;
+			record = mq_record_next(data, recv.used, record);
+		}
+	}
+	return n == count && mq_recv(fd, data, sizeof(data), &recv) == -EAGAIN;
+}
+
+/*
+ * Memory runs out where some runs of the batch have what the journal needs, and the
+ * next has not, and none is left for a single record either.
+ */
+TEST_F(journal, memory_that_runs_out_in_the_middle_of_a_batch_cuts_it)
+{
+	struct devmq_send send;
+	unsigned int bytes;
+	char total[64];
+	int error;
+
+	ASSERT_EQ(0, mq_read_file(MQ_TOTAL_BYTES, total, sizeof(total)));
+	KEEP(&self->queue, "overflow=reject");
+	OPEN(O_RDWR | O_NONBLOCK);
+	/* One step is less than what the journal needs for a single record. */
+	for (bytes = 4000; bytes < 24000; bytes += 100) {
+		char bound[32];
+
+		/* The open file keeps its chunks; all else is given back. */
+		ASSERT_EQ(0, send_batch(self->fd, 150, 0, &send));
+		ASSERT_TRUE(received_from(self->fd, send.first_id, 150));
+		ASSERT_EQ(0, fsync(self->fd));
+		snprintf(bound, sizeof(bound), "%lld", mq_used() + bytes);
+		ASSERT_EQ(0, mq_write_file(MQ_TOTAL_BYTES, bound));
+		error = send_batch(self->fd, 300, 0, &send);
+		ASSERT_EQ(0, mq_write_file(MQ_TOTAL_BYTES, total));
+		if (error == -EDQUOT)
+			continue;
+		ASSERT_EQ(0, error);
+		EXPECT_EQ(send.count, mq_stat_of(&self->queue, ready));
+		EXPECT_TRUE(received_from(self->fd, send.first_id, send.count));
+		ASSERT_EQ(0, fsync(self->fd));
+	}
+}
+
 TEST_HARNESS_MAIN

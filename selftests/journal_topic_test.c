@@ -287,6 +287,53 @@ TEST_F(journal, bindings_for_which_the_journal_has_no_room_are_refused)
 	EXPECT_EQ(0, bind_to(&self->other, &self->queue, large_filter(n)));
 }
 
+#define MANY_QUEUES	50
+
+/* Bindings take room from messages, and the journal never runs out of it. */
+TEST_F(journal, bindings_of_many_queues_fill_the_journal)
+{
+	struct mq_queue queues[MANY_QUEUES];
+	static char data[9000];
+	int i, n, error = 0;
+	int64_t bound;
+
+	KEEP_TOPIC("");
+	KEEP(&self->queue, "overflow=reject");
+	OPEN(O_RDWR | O_NONBLOCK);
+	for (i = 0; i < MANY_QUEUES; i++) {
+		KEEP(&queues[i], "");
+		for (n = 0; n < 20; n++) {
+			error = bind_to(&self->other, &queues[i], large_filter(20 * i + n));
+			if (error)
+				break;
+		}
+		ASSERT_EQ(-ENOSPC, error);
+		/* The messages have half of it. */
+		if (i == MANY_QUEUES / 2)
+			while ((n = mq_write(self->fd, data, sizeof(data))) > 0)
+				;
+	}
+	ASSERT_EQ(-ENOSPC, mq_write(self->fd, data, sizeof(data)));
+	ASSERT_LT(0, mq_stat_of(&self->queue, ready));
+	/* What comes and goes has the journal cleaned. */
+	for (i = 0; i < 1000; i++) {
+		ASSERT_EQ(sizeof(data), mq_read(self->fd, data, sizeof(data)));
+		ASSERT_TRUE(mq_wait_until(mq_write(self->fd, data, sizeof(data)) > 0));
+		if (i % 10 == 0)
+			ASSERT_EQ(0, fsync(self->fd));
+	}
+	ASSERT_EQ(0, journal_info(&self->j, &self->info));
+	EXPECT_EQ(DEVMQ_JOURNAL_OK, self->info.state);
+	/* Those that are gone leave their room. */
+	for (i = 0; i < 5; i++)
+		ASSERT_EQ(0, mq_control("unbind %s %s", self->other.name, queues[i].name));
+	EXPECT_TRUE(mq_wait_until(mq_write(self->fd, data, sizeof(data)) > 0));
+	bound = bindings_of(&self->other);
+	CRASH();
+	EXPECT_EQ(bound, bindings_of(&self->other));
+	EXPECT_EQ(0, bind_to(&self->other, &queues[0], large_filter(0)));
+}
+
 TEST_F(journal, bindings_outlive_an_orderly_end)
 {
 	KEEP_TOPIC("");
@@ -841,6 +888,61 @@ TEST_F(journal, age_goes_on_while_the_journal_is_away)
 	}
 	EXPECT_TRUE(mq_wait_until(mq_stat_of(&self->other, retained) == 0));
 	EXPECT_LE(1, mq_stat_of(&self->other, trimmed));
+}
+
+/* A clock that nobody had set yet told when the message was sent. */
+TEST_F(journal, message_that_was_sent_decades_ago_is_too_old)
+{
+	struct timespec now, then = { .tv_sec = 1000 };
+	int topic, error;
+
+	KEEP_TOPIC("retain_ms=3600000");
+	KEEP(&self->queue, "");
+	topic = mq_open(&self->other, O_WRONLY);
+	ASSERT_LE(0, topic);
+	ASSERT_EQ(0, clock_gettime(CLOCK_REALTIME, &now));
+	ASSERT_EQ(0, clock_settime(CLOCK_REALTIME, &then));
+	error = mq_put(topic, "x");
+	ASSERT_EQ(0, clock_settime(CLOCK_REALTIME, &now));
+	EXPECT_EQ(1, error);
+	EXPECT_EQ(1, mq_put(topic, "y"));
+	ASSERT_EQ(0, fsync(topic));
+	EXPECT_EQ(2, mq_stat_of(&self->other, retained));
+	close(topic);
+	AGAIN();
+	EXPECT_TRUE(mq_wait_until(mq_stat_of(&self->other, retained) == 1));
+	EXPECT_EQ(1, mq_stat_of(&self->other, trimmed));
+	EXPECT_EQ(2, mq_stat_of(&self->other, first_id));
+}
+
+/* An attach that fails frees what compaction would have removed. */
+TEST_F(journal, attach_that_fails_frees_what_was_replaced)
+{
+	long long before;
+	int topic, i;
+
+	KEEP_TOPIC("retain_messages=1000");
+	topic = mq_open(&self->other, O_WRONLY);
+	ASSERT_LE(0, topic);
+	for (i = 1; i <= 500; i++)
+		ASSERT_EQ(i, MQ_SEND(topic, .text = "x", .key = "k"));
+	close(topic);
+	ASSERT_EQ(0, mq_sysfs_set(&self->other, "compact", "key"));
+	EXPECT_EQ(500, mq_stat_of(&self->other, retained));
+	ASSERT_EQ(0, journal_detach(&self->j));
+	self->attached = false;
+	before = mq_used_settled();
+	/* The node cannot be made. */
+	i = open(self->other.path, O_CREAT | O_EXCL | O_WRONLY, 0600);
+	ASSERT_LE(0, i);
+	close(i);
+	EXPECT_EQ(-EBUSY, journal_attach(&self->j));
+	ASSERT_EQ(0, unlink(self->other.path));
+	EXPECT_EQ(before, mq_used_settled());
+	ASSERT_EQ(0, journal_attach(&self->j));
+	self->attached = true;
+	EXPECT_EQ(1, mq_stat_of(&self->other, retained));
+	EXPECT_EQ(500, mq_stat_of(&self->other, first_id));
 }
 
 /* A topic whose journal is full of what it retains makes its senders wait. */

@@ -10,6 +10,7 @@
 #include "helpers/ring.h"
 #include "helpers/sleep.h"
 #include "helpers/thread.h"
+#include "helpers/used.h"
 #include "fixtures/order.h"
 
 /* -- one of a key at a time ------------------------------------------------ */
@@ -728,6 +729,52 @@ TEST_F(order, keys_stay_in_order_among_many_consumers)
 	for (i = 0; i < KEYS; i++)
 		EXPECT_EQ(50, last[i]);
 	EXPECT_EQ(50 * KEYS, mq_stat_of(&self->queue, acked));
+}
+
+/* Memory runs out where some messages of a batch have their groups, and others not. */
+TEST_F(order, memory_that_runs_out_in_the_middle_of_a_batch_cuts_it)
+{
+	struct mq_batch batch = {};
+	struct devmq_send send;
+	unsigned int i, bytes;
+	char total[64], key[16];
+	long long before;
+	int error;
+
+	ASSERT_EQ(0, mq_read_file(MQ_TOTAL_BYTES, total, sizeof(total)));
+	CREATE("order=key fairness=key overflow=reject");
+	for (i = 0; i < 300; i++) {
+		snprintf(key, sizeof(key), "k%u", i);
+		mq_batch_add_message(&batch, &(struct mq_message) {
+			.text = "x", .key = key,
+		});
+	}
+	for (bytes = 0; bytes < 60000; bytes += 2917) {
+		char bound[32];
+
+		/* The open file keeps its chunks; all else is given back. */
+		ASSERT_EQ(0, mq_send(self->fd, batch.data, batch.size, &send));
+		ASSERT_EQ(send.count, mq_purge(self->fd, 0, 0));
+		before = mq_used();
+		snprintf(bound, sizeof(bound), "%lld", before + bytes);
+		ASSERT_EQ(0, mq_write_file(MQ_TOTAL_BYTES, bound));
+		error = mq_send(self->fd, batch.data, batch.size, &send);
+		ASSERT_EQ(0, mq_write_file(MQ_TOTAL_BYTES, total));
+		if (error == -EDQUOT) {
+			EXPECT_GE(before, mq_used());
+			continue;
+		}
+		ASSERT_EQ(0, error);
+		MQ_STAT(&self->queue);
+		EXPECT_EQ(send.count, self->stat.ready);
+		for (i = 0; i < send.count; i++) {
+			ASSERT_EQ(0, mq_get(self->fd, "x"));
+			ASSERT_EQ(1, mq_ack(self->fd, send.first_id + i));
+		}
+		EXPECT_EQ(-EAGAIN, mq_read(self->fd, self->buffer, 10));
+	}
+	EXPECT_LT(10, send.count);
+	mq_batch_free(&batch);
 }
 
 TEST_HARNESS_MAIN

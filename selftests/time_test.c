@@ -3,9 +3,11 @@
  * Delays and schedules.
  */
 #include <poll.h>
+#include <pthread.h>
 #include <sys/epoll.h>
 
 #include "mq_test.h"
+#include "helpers/settle.h"
 #include "helpers/thread.h"
 #include "fixtures/time.h"
 
@@ -233,6 +235,88 @@ TEST_F(time, poller_that_found_another_message_hears_of_a_delayed_one)
 	EXPECT_EQ(1, epoll_wait(epoll, &event, 1, MQ_PATIENCE_MS));
 	EXPECT_EQ(0, mq_get(self->fd, "later"));
 	close(epoll);
+}
+
+TEST_F(time, exclusive_poller_that_comes_later_hears_of_a_delayed_message)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLEXCLUSIVE };
+	int epoll = epoll_create1(EPOLL_CLOEXEC);
+
+	ASSERT_EQ(1, MQ_SEND(self->fd, .text = "x", .delay_ns = 300 * MQ_MS));
+	ASSERT_EQ(0, epoll_ctl(epoll, EPOLL_CTL_ADD, self->fd, &event));
+	EXPECT_EQ(1, epoll_wait(epoll, &event, 1, MQ_PATIENCE_MS));
+	EXPECT_EQ(0, mq_get(self->fd, "x"));
+	/* It is still there for the next one. */
+	ASSERT_EQ(2, MQ_SEND(self->fd, .text = "y", .delay_ns = 50 * MQ_MS));
+	EXPECT_EQ(1, epoll_wait(epoll, &event, 1, MQ_PATIENCE_MS));
+	EXPECT_EQ(0, mq_get(self->fd, "y"));
+	close(epoll);
+}
+
+/* A reader without credit is in no line when the message is sent. */
+TEST_F(time, reader_that_gets_credit_later_gets_a_delayed_message)
+{
+	int fd = mq_open(&self->queue, O_RDONLY);
+	struct mq_call call;
+	char data[8] = {};
+
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, mq_consumer_set(fd, DEVMQ_ACK_MANUAL, 1));
+	ASSERT_EQ(1, mq_put(self->fd, "y"));
+	ASSERT_EQ(0, mq_get(fd, "y"));
+	ASSERT_EQ(0, mq_read_start(&call, fd, data, sizeof(data)));
+	ASSERT_TRUE(mq_call_sleeps(&call));
+	ASSERT_EQ(2, MQ_SEND(self->fd, .text = "x", .delay_ns = 300 * MQ_MS));
+	ASSERT_EQ(1, mq_ack(fd, 1));
+	EXPECT_EQ(1, mq_call_result(&call));
+	EXPECT_STREQ("x", data);
+	close(fd);
+}
+
+#define MEETINGS	400
+
+struct meeting {
+	int fd;
+	int read;
+	bool failed;
+};
+
+static void *read_all(void *argument)
+{
+	struct meeting *m = argument;
+	char data[8];
+
+	while (m->read < MEETINGS && !m->failed) {
+		if (mq_read(m->fd, data, sizeof(data)) == 1)
+			__atomic_add_fetch(&m->read, 1, __ATOMIC_RELEASE);
+		else
+			m->failed = true;
+	}
+	return NULL;
+}
+
+/* The reader begins to wait before, while and after the next message is sent. */
+TEST_F(time, reader_and_sender_of_delayed_messages_miss_each_other_never)
+{
+	struct meeting m = {};
+	pthread_t thread;
+	int i;
+
+	m.fd = mq_open(&self->queue, O_RDONLY);
+	ASSERT_LE(0, m.fd);
+	ASSERT_EQ(0, mq_consumer_set(m.fd, DEVMQ_ACK_AUTO, 0));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, read_all, &m));
+	for (i = 1; i <= MEETINGS; i++) {
+		ASSERT_EQ(i, MQ_SEND(self->fd, .text = "x",
+				     .delay_ns = 1 + i * 37 % 40 * 25 * MQ_US));
+		/* To look at the queue would wake the reader. */
+		ASSERT_TRUE(mq_wait_until(__atomic_load_n(&m.read, __ATOMIC_ACQUIRE) == i ||
+					  i % 3));
+	}
+	EXPECT_TRUE(mq_wait_until(__atomic_load_n(&m.read, __ATOMIC_ACQUIRE) == MEETINGS));
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	EXPECT_FALSE(m.failed);
+	close(m.fd);
 }
 
 TEST_F(time, message_is_ready_since_its_delay_ended)
@@ -507,6 +591,16 @@ TEST_F(time, instant_comes_when_the_clock_is_set_past_it)
 	EXPECT_EQ(1, mq_call_result(&call));
 	EXPECT_STREQ("x", data);
 	close(fd);
+}
+
+/* Nobody waits, and nobody looks before the clock is set. */
+TEST_F(time, clock_that_is_set_past_an_instant_makes_no_age)
+{
+	ASSERT_EQ(1, SCHEDULE("x", real_ns() + MQ_HOUR));
+	ASSERT_EQ(0, step(self, 100 * (long long)MQ_HOUR));
+	MQ_STAT(&self->queue);
+	EXPECT_EQ(1, self->stat.ready);
+	EXPECT_GT(1000 * 1000, self->stat.oldest_ms);
 }
 
 TEST_F(time, instant_goes_away_when_the_clock_is_set_back)

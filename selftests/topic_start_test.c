@@ -210,6 +210,25 @@ TEST_F(topic, what_is_trimmed_before_it_is_missed)
 	EXPECT_EQ(3, binding.missed);
 }
 
+/* It was sent when the topic still took more. */
+TEST_F(topic, what_the_queue_could_never_store_is_missed)
+{
+	static const char large[100];
+	struct devmq_binding binding;
+
+	TOPIC("retain_messages=1000");
+	ASSERT_EQ(100, mq_write(self->fd, large, sizeof(large)));
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "max_message_size", "10"));
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "max_bytes", "10"));
+	ASSERT_EQ(1, mq_put(self->fd, "x"));
+	QUEUE(0, "max_message_size=10 max_bytes=10");
+	STARTED(0, "start=earliest", 1);
+	EXPECT_EQ(0, mq_get(self->q_fd[0], "x"));
+	EXPECT_EQ(0, binding_of(&self->queue, 1, &binding, NULL, 0));
+	EXPECT_EQ(1, binding.taken);
+	EXPECT_EQ(1, binding.missed);
+}
+
 TEST_F(topic, binding_that_catches_up_can_be_taken_away)
 {
 	TOPIC("retain_messages=1000");

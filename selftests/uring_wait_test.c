@@ -631,6 +631,15 @@ TEST_F(parked, delayed_message_is_waited_for)
 	EXPECT_TRUE(received(&self->receipts[0], "a"));
 }
 
+TEST_F(parked, delayed_message_was_sent_before_anybody_waited)
+{
+	ASSERT_LT(0, MQ_SEND(self->other, .text = "a", .delay_ns = 300 * MQ_MS));
+	ring_recv(&self->ring, self->fd, &self->receipts[0], 1, 1);
+	PARK(self->fd, 1);
+	COMPLETES(0, 1);
+	EXPECT_TRUE(received(&self->receipts[0], "a"));
+}
+
 TEST_F(parked, recv_says_what_a_record_needs_and_wakes_the_next)
 {
 	struct mq_call call;

@@ -441,13 +441,15 @@ static noinline int mq_recv_slow(struct mq_ioc *ioc)
 
 /*
  * Receive by the quick way: one plain message. Before that, in the same hold of the
- * lock, acknowledge what the call names. Return as mq_recv_plain().
+ * lock, acknowledge what the call names. Return 1, and the results are written;
+ * EFAULT; or 0 if there is no message, or it is not so simple.
  */
 static int mq_recv_quick(struct mq_ioc *ioc)
 {
 	struct devmq_recv *a = &ioc->arg.recv;
 	struct mq_file *f = ioc->f;
 	struct mq_queue *q = f->q;
+	struct mq_entry *large = NULL;
 	LIST_HEAD(acked);
 	bool rare = false;
 	int ret;
@@ -466,11 +468,12 @@ static int mq_recv_quick(struct mq_ioc *ioc)
 		mq_unlock(q);
 		ret = 0;
 	} else {
-		ret = mq_recv_plain(ioc);
+		ret = mq_recv_plain(ioc, &large);
 	}
 	if (!list_empty(&acked))
 		mq_entries_free_plain(&acked, rare);
-	return ret;
+	/* This comes last: it may wait for a page of the user for as long as he likes. */
+	return unlikely(large) ? mq_recv_large(ioc, large) : ret;
 }
 
 /* Acknowledge what mq_recv_quick() has not acknowledged. */
@@ -489,11 +492,14 @@ static noinline void mq_recv_ack(struct mq_ioc *ioc)
 }
 
 /*
- * A RECV that has acknowledged something fails: tell the user that it has, and do
- * not let a signal restart it.
+ * A RECV that has acknowledged something fails: tell the user that it has, and that
+ * nothing was received, and do not let a signal restart it.
  */
 static noinline int mq_recv_failed(struct mq_ioc *ioc, int err)
 {
+	/* Records that were copied out in part may have been counted. */
+	ioc->arg.recv.count = 0;
+	ioc->arg.recv.used = 0;
 	if (mq_ioc_publish(ioc))
 		return -EFAULT;
 	return err == -ERESTARTSYS ? -EINTR : err;

@@ -298,8 +298,11 @@ static __always_inline u32 mq_run_make(struct mq_file *f, struct mq_source *s,
 	size -= _copy_from_user((void *)c + c->used, s->user + s->at, size);
 	mq_run_parse(f, c, size, max, kind, &run);
 	/* If there is no memory, the record is read once more, and its error told. */
-	if (kind == MQ_RUN_DURABLE && !mq_entries_add_durable(c, run.n))
+	if (kind == MQ_RUN_DURABLE && !mq_entries_add_durable(c, run.n)) {
+		/* The run is linked to the last entry of the batch already. */
+		b->list.prev->next = &b->list;
 		return 0;
+	}
 	if (kind == MQ_RUN_DELAYED && run.n) {
 		b->plain = false;
 		b->delayed += run.n;

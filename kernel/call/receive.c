@@ -522,12 +522,14 @@ static noinline void mq_recv_end(struct mq_file *f, struct mq_entry *e, int err)
 }
 
 /*
- * The rest of mq_recv_plain() for a message that is not small, and is in hand.
+ * The rest of mq_recv_plain() for a message that is not small, and is in hand. Return
+ * 1, and the results are written; or EFAULT.
  */
-static int mq_recv_large(struct mq_ioc *ioc, struct mq_entry *e, u64 step)
+int mq_recv_large(struct mq_ioc *ioc, struct mq_entry *e)
 {
 	struct devmq_recv *a = &ioc->arg.recv;
 	struct mq_msg *m = mq_msg(e);
+	u64 step = mq_msg_padded_size(m);
 	int err = -EFAULT;
 
 	a->count = 1;
@@ -543,13 +545,15 @@ static int mq_recv_large(struct mq_ioc *ioc, struct mq_entry *e, u64 step)
 /**
  * mq_recv_plain - receive the next message as a record, if it is plain
  * @ioc: a RECV of the next message
+ * @large: gets a message that is not small, in hand, for mq_recv_large()
  *
  * The caller holds the lock, which this drops.
  *
- * Return: 1, and the results are written; EFAULT; or 0 if there is none, or it is not
- * so simple: then nothing was done.
+ * Return: 1, and the results are written; or 0 if @large is set, or if there is no
+ * message, or it is not so simple: then nothing was done.
  */
-int mq_recv_plain(struct mq_ioc *ioc) __releases(&ioc->f->q->lock)
+int mq_recv_plain(struct mq_ioc *ioc, struct mq_entry **large)
+	__releases(&ioc->f->q->lock)
 {
 	struct mq_file *f = ioc->f;
 	struct mq_queue *q = f->q;
@@ -572,8 +576,8 @@ int mq_recv_plain(struct mq_ioc *ioc) __releases(&ioc->f->q->lock)
 	if (step > sizeof(*m) + MQ_SMALL) {
 		mq_plain_deliver(q, e, m, mq_msg_bytes(m));
 		mq_plain_fly(q, f);
-		mq_unlock(q);
-		return mq_recv_large(ioc, e, step);
+		*large = e;
+		goto out;
 	}
 	if (unlikely(!mq_recv_copy(ioc, m, step, since)))
 		goto out;

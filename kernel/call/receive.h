@@ -15,7 +15,9 @@ struct mq_queue;
 
 ssize_t mq_read(struct file *file, char __user *to, size_t size, loff_t *pos);
 ssize_t mq_read_iter(struct mq_file *f, struct kiocb *iocb, struct iov_iter *to);
-int mq_recv_plain(struct mq_ioc *ioc) __releases(&ioc->f->q->lock);
+int mq_recv_plain(struct mq_ioc *ioc, struct mq_entry **large)
+	__releases(&ioc->f->q->lock);
+int mq_recv_large(struct mq_ioc *ioc, struct mq_entry *e);
 u32 mq_next_size(struct mq_file *f);
 u32 mq_read_size(const struct mq_queue *q, const struct mq_entry *e);
 size_t mq_copy_pieces(const struct mq_entry *e, u32 done, size_t size,

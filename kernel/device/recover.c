@@ -705,6 +705,7 @@ static void mq_recover_cancel(struct mq_recovery *r, bool filled)
 	struct mq_recovered *x, *next;
 
 	list_for_each_entry_safe(x, next, &r->queues, link) {
+		mq_persist_forget(x->q);
 		if (x->published) {
 			mq_queue_end(x->q);
 			mq_recovered_free(x);

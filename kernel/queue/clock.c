@@ -15,10 +15,10 @@
  * the entry that follows it becomes a leader, in its place if it was one.
  *
  * The hrtimer is set for the first entry in the tree at which something happens that
- * does not depend on a caller: a lease or a time to live ends. A delay that ends
- * only makes a message ready, and every call that takes the lock finds that out
- * (due.c). So a timer is set for it only if somebody waits for a message: by the
- * sender, if it finds a waiter, or by the waiter (mq_timers_ask).
+ * does not depend on a caller: a lease or a time to live ends, or an instant comes. A
+ * delay that ends only makes a message ready, and every call that takes the lock
+ * finds that out (due.c). So a timer is set for it only if somebody waits for a
+ * message: by the sender, if it finds a waiter, or by the waiter (mq_timers_ask).
  */
 #include <linux/ktime.h>
 #include <linux/notifier.h>
@@ -36,19 +36,23 @@ static struct workqueue_struct *mq_workqueue;
 /* Time that the machine was suspended, in jiffies: see mq_ticks(). */
 u64 mq_suspended_ticks __read_mostly;
 
-/* Return the nanoseconds since @since, a value of mq_ticks(). */
+/*
+ * Return the nanoseconds since @since, a value of mq_ticks(). What is older than the
+ * machine has run is from before zero.
+ */
 u64 mq_ticks_age(u64 since)
 {
-	u64 now = mq_ticks();
+	s64 age = mq_ticks() - since;
 
-	return now > since ? jiffies64_to_nsecs(now - since) : 0;
+	return age > 0 ? jiffies64_to_nsecs(age) : 0;
 }
 
 static int mq_update_slept(struct notifier_block *nb, unsigned long event,
 			   void *data)
 {
-	WRITE_ONCE(mq_suspended_ticks, nsecs_to_jiffies64(ktime_get_boottime_ns() -
-						ktime_get_ns()));
+	/* Not the difference of two readings: it could be less than nothing. */
+	WRITE_ONCE(mq_suspended_ticks,
+		   nsecs_to_jiffies64(ktime_mono_to_any(0, TK_OFFS_BOOT)));
 	return NOTIFY_DONE;
 }
 
@@ -128,11 +132,15 @@ void mq_timers_ask(struct mq_queue *q)
 		mq_queue_work_start(q);
 }
 
-/* Return true if the queue has to do something at the end of the entry's wait. */
+/*
+ * Return true if the queue has to do something at the end of the entry's wait. That is
+ * so of an instant of CLOCK_REALTIME: how long ago it came cannot be told later, as the
+ * clock may be set.
+ */
 static bool mq_timer_is_needed(struct mq_queue *q, const struct mq_entry *e)
 {
 	if (mq_msg(e)->state != DEVMQ_STATE_DELAYED ||
-	    mq_msg(e)->detail->expires != MQ_NEVER)
+	    mq_msg(e)->detail->expires != MQ_NEVER || e->clock == MQ_REALTIME)
 		return true;
 	smp_mb();	/* see mq_timers_ask() */
 	return waitqueue_active(&q->gate.readers);

@@ -364,6 +364,18 @@ void mq_persist_removed(struct mq_queue *q)
 	mq_feed_say(&q->feed);
 }
 
+/*
+ * The thread of the journal has not run, nor will it: free what is gone of the messages
+ * that were made again, as compact=key has replaced it.
+ */
+void mq_persist_forget(struct mq_queue *q)
+{
+	struct mq_durable *d, *next;
+
+	llist_for_each_entry_safe(d, next, llist_del_all(&q->feed.replaced), ended)
+		mq_durable_free(d);
+}
+
 /* A message leaves the queue: it is gone, or on its way to another queue. */
 void mq_persist_gone_locked(struct mq_queue *q, struct mq_entry *e)
 {

@@ -39,6 +39,7 @@ u64 mq_persist_most(const struct mq_queue *q);
 bool mq_persist_has_room(const struct mq_journal *j, u32 n, u64 bytes);
 void mq_persist_flight_gone_locked(struct mq_queue *q, struct mq_entry *e);
 void mq_persist_removed(struct mq_queue *q);
+void mq_persist_forget(struct mq_queue *q);
 void mq_persist_join(struct mq_queue *q, const struct mq_feed_ops *ops);
 void mq_persist_hold_locked(struct mq_queue *q, u64 from, u64 to);
 void mq_persist_add_locked(struct mq_queue *q, struct mq_entry *e);

@@ -248,8 +248,9 @@ static u64 mq_ticks_late(u64 when, u64 now)
 void mq_delay_end_locked(struct mq_queue *q, struct mq_entry *e, u64 now)
 {
 	struct mq_detail *m = mq_msg(e)->detail;
-	u64 late = mq_ticks_late(m->when, now);
-	u64 due = e->clock == MQ_BOOTTIME ? m->when : mq_now(MQ_BOOTTIME);
+	bool boot = e->clock == MQ_BOOTTIME;
+	u64 late = boot ? mq_ticks_late(m->when, now) : 0;
+	u64 due = boot ? m->when : mq_now(MQ_BOOTTIME);
 
 	mq_state_leave_locked(q, e);
 	if (e->fresh) {

@@ -52,6 +52,15 @@ size_t mq_subscription_cost(size_t filter_size)
 					      filter_size));
 }
 
+/*
+ * Return what a binding counts in mq_journal.live: as a large record does, since it is
+ * in one with the others of its queue (mq_persist_cost).
+ */
+static u64 mq_subscription_live(size_t filter_size)
+{
+	return 2 * mq_subscription_bytes(filter_size);
+}
+
 /* Return whether the record of a queue has room for @bytes more of bindings. */
 static bool mq_subscription_fits(const struct mq_queue *q, u32 bytes)
 {
@@ -73,15 +82,19 @@ static bool mq_subscription_fits(const struct mq_queue *q, u32 bytes)
  *
  * The memory is charged with the binding: mq_subscription_cost().
  *
- * Return: 0, ENOMEM, or ENOSPC: there are too many.
+ * Return: 0, ENOMEM, or ENOSPC: there are too many, or the journal is full.
  */
 int mq_subscribe(struct mq_queue *q, struct mq_queue *topic, u64 id,
 		 const char *filter, size_t size, bool level)
 {
+	struct mq_journal *j = q->feed.journal;
 	struct mq_subscription *s;
 
 	lockdep_assert_held(&mq_registry_lock);
 	if (!mq_subscription_fits(q, mq_subscription_bytes(size)))
+		return -ENOSPC;
+	/* While it is being attached, it has the binding already. */
+	if (READ_ONCE(j->ready) && !mq_journal_fits(j, mq_subscription_live(size)))
 		return -ENOSPC;
 	s = kmalloc(struct_size(s, filter, size), GFP_KERNEL_ACCOUNT);
 	if (!s)
@@ -91,6 +104,7 @@ int mq_subscribe(struct mq_queue *q, struct mq_queue *topic, u64 id,
 	s->size = size;
 	s->level = level;
 	memcpy(s->filter, filter, size);
+	atomic64_add(mq_subscription_live(size), &j->live);
 	spin_lock(&q->lock);
 	s->next = q->feed.subscribed;
 	q->feed.subscribed = s;
@@ -139,6 +153,7 @@ void mq_unsubscribe(struct mq_queue *q, struct mq_queue *topic, u64 id)
 	spin_lock(&q->lock);
 	*at = s->next;
 	spin_unlock(&q->lock);
+	atomic64_sub(mq_subscription_live(s->size), &q->feed.journal->live);
 	kfree(s);
 	if (!READ_ONCE(q->gone))
 		mq_persist_defined(q);

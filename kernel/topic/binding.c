@@ -268,7 +268,7 @@ static int mq_binding_keep(struct mq_binding *b, const struct mq_start *s,
 	err = mq_subscribe(target, q, b->id, f->text, f->text_size,
 			   s->kind == MQ_START_LATEST);
 	if (err == -ENOSPC)
-		*why = "the journal keeps no more bindings of it";
+		*why = "the journal keeps no more bindings of it, or is full";
 	return err;
 }
 

@@ -42,7 +42,6 @@
 #include "queue/look.h"
 #include "queue/names.h"
 #include "queue/options.h"
-#include "queue/persist.h"
 #include "queue/queue.h"
 #include "queue/retain.h"
 #include "queue/subscribe.h"
@@ -377,7 +376,8 @@ static int mq_catchup_put(struct mq_catchup *c, const struct mq_entry *e, u64 id
 	struct mq_entry *copy;
 	int err;
 
-	if (unlikely(!mq_persist_fits(q, bytes))) {
+	/* One that could never be stored would hold up all behind it. */
+	if (unlikely(!mq_size_ok(q, mq_entry_size(e), bytes - mq_entry_size(e)))) {
 		WRITE_ONCE(c->b->missed, c->b->missed + 1);
 		return 0;
 	}

@@ -83,7 +83,8 @@
  *  ENOSPC      the queue, or its journal, is full, and the queue's overflow
  *              option says not to wait; of a topic, so it is with one of the
  *              queues that are to get the message; binding: the topic has
- *              DEVMQ_BINDINGS_MAX bindings
+ *              DEVMQ_BINDINGS_MAX bindings, or the journal, which keeps what is
+ *              bound in it, is full
  *  EDQUOT      the messages of all queues, or those of the caller, take as much
  *              memory as they may (max_total_bytes, max_user_bytes) and the
  *              queue's overflow option says not to wait; or there is none for
