@@ -203,7 +203,7 @@ FIXTURE_VARIANT_ADD(ioctl, stat)
 		MEMBER(devmq_stat, dedup_forgotten),
 		MEMBER(devmq_stat, oldest_in_flight_ms),
 		MEMBER(devmq_stat, receiver_wait_ms),
-		MEMBER(devmq_stat, bindings),
+		MEMBER(devmq_stat, bindings), MEMBER(devmq_stat, unreadable),
 	},
 };
 
@@ -663,7 +663,7 @@ TEST_F(command, structures_are_laid_out_the_same_everywhere)
 	EXPECT_EQ(32, sizeof(struct devmq_settle));
 	EXPECT_EQ(72, sizeof(struct devmq_peek));
 	EXPECT_EQ(48, sizeof(struct devmq_consumer));
-	EXPECT_EQ(264, sizeof(struct devmq_stat));
+	EXPECT_EQ(280, sizeof(struct devmq_stat));
 	EXPECT_EQ(32, sizeof(struct devmq_bind));
 	EXPECT_EQ(96, sizeof(struct devmq_binding));
 	EXPECT_EQ(56, sizeof(struct devmq_bindings));

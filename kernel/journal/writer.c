@@ -28,6 +28,7 @@
 #include "base/base.h"
 #include "base/compat.h"
 #include "journal/cleaner.h"
+#include "journal/fetch.h"
 #include "journal/jtrace.h"
 #include "journal/log.h"
 #include "journal/move.h"
@@ -305,6 +306,7 @@ static void mq_group_tell(struct mq_journal *j, struct list_head *feeds)
 
 	list_for_each_entry_safe(f, next, feeds, taken) {
 		WRITE_ONCE(f->confirmed, f->written);
+		f->ops->stored(f);
 		if (f->raises)
 			f->ops->raise(f, &f->pending);
 		f->raises = false;
@@ -560,11 +562,13 @@ static bool mq_writer_wait(struct mq_journal *j)
 
 	WRITE_ONCE(j->wanted, 1);
 	do {
-		left = wait_event_freezable_timeout(j->work, mq_writer_has_work(j),
+		left = wait_event_freezable_timeout(j->work,
+						    mq_writer_has_work(j) ||
+						    mq_fetch_is_wanted(j),
 						    j->marked ? MAX_SCHEDULE_TIMEOUT :
 								MQ_MARK_AFTER);
 	} while (!left && mq_writer_has_changes(j));
-	if (left > 0)
+	if (left > 0 && mq_writer_has_work(j))
 		mq_writer_gather(j);
 	return left;
 }
@@ -611,12 +615,13 @@ static void mq_writer_calm(struct mq_journal *j)
 
 static void mq_writer_work(struct mq_journal *j)
 {
-	if (mq_writer_wait(j)) {
+	if (!mq_writer_wait(j)) {
+		mq_writer_calm(j);
+	} else if (mq_writer_has_work(j)) {
 		mq_group_write(j);
 		mq_writer_move(j);
-	} else {
-		mq_writer_calm(j);
 	}
+	mq_fetch_serve(j);
 	if (READ_ONCE(j->tell_failed)) {
 		WRITE_ONCE(j->tell_failed, false);
 		mq_group_each(j, mq_group_say_failed);
@@ -655,6 +660,7 @@ void mq_writer_init(struct mq_journal *j)
 
 	spin_lock_init(&j->lock);
 	INIT_LIST_HEAD(&j->feeds);
+	INIT_LIST_HEAD(&j->fetches);
 	init_llist_head(&j->hungry);
 	init_llist_head(&j->ended);
 	init_waitqueue_head(&j->work);
@@ -690,6 +696,7 @@ void mq_writer_stop(struct mq_journal *j)
 	wake_up(&j->work);
 	kthread_stop(j->thread);
 	j->thread = NULL;
+	mq_fetch_end(j);
 	mq_timer_stop(&j->delay);
 	/* Nothing can be confirmed any more. */
 	if (!j->error)
