@@ -19,6 +19,7 @@
  * nothing, as the kernel may have thrown away what it could not write.
  */
 #include <linux/freezer.h>
+#include <linux/jiffies.h>
 #include <linux/kthread.h>
 #include <linux/ktime.h>
 #include <linux/sched.h>
@@ -555,22 +556,31 @@ static void mq_writer_gather(struct mq_journal *j)
 					   j->expected, most);
 }
 
-/* Wait for something to do. Return false if nothing has happened for a while. */
+/*
+ * Wait for something to write, and read what is wanted meanwhile. Return false if nothing
+ * had to be written for a while.
+ */
 static bool mq_writer_wait(struct mq_journal *j)
 {
-	long left;
+	unsigned long calm;
 
 	WRITE_ONCE(j->wanted, 1);
 	do {
-		left = wait_event_freezable_timeout(j->work,
-						    mq_writer_has_work(j) ||
-						    mq_fetch_is_wanted(j),
-						    j->marked ? MAX_SCHEDULE_TIMEOUT :
-								MQ_MARK_AFTER);
-	} while (!left && mq_writer_has_changes(j));
-	if (left > 0 && mq_writer_has_work(j))
-		mq_writer_gather(j);
-	return left;
+		calm = jiffies + MQ_MARK_AFTER;
+		do {
+			wait_event_freezable_timeout(j->work,
+						     mq_writer_has_work(j) ||
+						     mq_fetch_is_wanted(j),
+						     j->marked ? MAX_SCHEDULE_TIMEOUT :
+								 MQ_MARK_AFTER);
+			mq_fetch_serve(j);
+		} while (!mq_writer_has_work(j) &&
+			 (j->marked || time_before(jiffies, calm)));
+	} while (!mq_writer_has_work(j) && mq_writer_has_changes(j));
+	if (!mq_writer_has_work(j))
+		return false;
+	mq_writer_gather(j);
+	return true;
 }
 
 /* Go on with a move to another file. */
@@ -615,13 +625,12 @@ static void mq_writer_calm(struct mq_journal *j)
 
 static void mq_writer_work(struct mq_journal *j)
 {
-	if (!mq_writer_wait(j)) {
-		mq_writer_calm(j);
-	} else if (mq_writer_has_work(j)) {
+	if (mq_writer_wait(j)) {
 		mq_group_write(j);
 		mq_writer_move(j);
+	} else {
+		mq_writer_calm(j);
 	}
-	mq_fetch_serve(j);
 	if (READ_ONCE(j->tell_failed)) {
 		WRITE_ONCE(j->tell_failed, false);
 		mq_group_each(j, mq_group_say_failed);
