@@ -320,7 +320,7 @@ test_what_a_topic_retains()
 	counters "$N" retained=2 first_id=1 last_id=3 trimmed=1 \
 		retained_memory_bytes=2 unreadable=0
 	mq set "$N" retain_memory_bytes=1M
-	expect 2 '' "$N: cannot set retain_memory_bytes=1M: the topic has no journal"
+	expect 5 '' "$N: cannot set retain_memory_bytes=1M: the topic has no journal"
 	mq purge "$N"
 	expect 0 2
 }
