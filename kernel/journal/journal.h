@@ -177,6 +177,7 @@ struct mq_scratch {
  * @backlog: the last group had no room for all changes
  * @whole: the last group had all that was changed before it began
  * @renewed: the first group is over, and with it mq_log_renew()
+ * @said_room: when senders were told last that there is room, in jiffies
  * @next: what is written goes to this file as well, to which the journal is moved
  *
  * Shared:
@@ -260,6 +261,7 @@ struct mq_journal {
 	bool			backlog;
 	bool			whole;
 	bool			renewed;
+	unsigned long		said_room;
 	struct mq_journal	*next;
 
 	spinlock_t		lock;	/* the members up to @move */

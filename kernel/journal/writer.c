@@ -49,6 +49,9 @@
 /* When nothing happens for so long, a mark says how far the last flush went. */
 #define MQ_MARK_AFTER	(HZ / 2)
 
+/* Senders look again after so long, though little is free. */
+#define MQ_ROOM_AFTER	(HZ / 8 + 1)
+
 /* The share of a new measurement in the mean time of a flush: a quarter. */
 #define MQ_FLUSH_SHIFT	2
 
@@ -366,12 +369,18 @@ static void mq_group_say_works(struct mq_feed *f)
 	f->ops->works(f);
 }
 
-/* Let senders of all queues look for room again, if there may be some. */
+/*
+ * Let senders of all queues look for room again, if there may be some. Not each time that
+ * little is free; but now and then, as there may never be more.
+ */
 static void mq_group_room(struct mq_journal *j)
 {
+	bool soon = time_before(jiffies, j->said_room + MQ_ROOM_AFTER);
+
 	if (!READ_ONCE(j->short_of_room) ||
-	    !mq_journal_fits(j, j->capacity / 16))
+	    !mq_journal_fits(j, soon ? j->capacity / 16 : 1))
 		return;
+	j->said_room = jiffies;
 	WRITE_ONCE(j->short_of_room, false);
 	mq_group_each(j, mq_group_say_room);
 }
