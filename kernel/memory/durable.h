@@ -108,6 +108,21 @@ struct mq_durables {
 	struct mq_durable	d[];
 };
 
+/* Put a message that a topic retains, and that is not in mq_feed.dirty, into a list. */
+static inline void mq_durable_list(struct mq_durable *d, struct list_head *list)
+{
+	list_add_tail(&d->dirty, list);
+	d->listed = true;
+}
+
+static inline void mq_durable_unlist(struct mq_durable *d)
+{
+	if (likely(!d->listed))
+		return;
+	list_del(&d->dirty);
+	d->listed = false;
+}
+
 /* The most that are allocated together. One that is left keeps the memory of all. */
 #define MQ_DURABLES	((SZ_4K - sizeof(struct mq_durables)) / sizeof(struct mq_durable))
 

@@ -3,7 +3,7 @@
  * What a topic in a journal retains leaves memory, the oldest first, if that is more than
  * retain_memory_bytes: a stub takes the place of the message (memory/stub.c). That is
  * done by the queue's work, for messages that are on stable storage, which the thread of
- * the journal says after each group (mq_persist_stored).
+ * the journal says after each group (mq_heard_stored).
  *
  * Some more than has to leaves at a time, so that stubs lie together.
  */
@@ -27,7 +27,6 @@
 #include "queue/evict.h"
 #include "queue/ids.h"
 #include "queue/lock.h"
-#include "queue/persist.h"
 #include "queue/position.h"
 #include "queue/queue.h"
 
@@ -97,7 +96,7 @@ static bool mq_evict_next(struct mq_queue *q, struct mq_eviction *v)
 		/* One without any bytes may stay as it is. */
 		found = mq_msg_bytes(mq_msg(v->e));
 		if (!found)
-			mq_persist_away_locked(v->e);
+			mq_durable_unlist(d);
 	}
 	if (found) {
 		v->id = mq_msg(v->e)->id;
@@ -120,7 +119,7 @@ static bool mq_evict_replace(struct mq_queue *q, const struct mq_eviction *v,
 	spin_lock(&q->lock);
 	same = !q->gone && mq_ids_after(&q->aside, v->id - 1) == v->e;
 	if (same) {
-		mq_persist_away_locked(v->e);
+		mq_durable_unlist(mq_msg(v->e)->detail->durable);
 		mq_count(&q->stat.retained_memory_bytes, -mq_msg_bytes(mq_msg(v->e)));
 		mq_replace_locked(q, v->e, stub);
 		mq_msg(stub)->flags = flags;

@@ -31,7 +31,6 @@
 #include "queue/clock.h"
 #include "queue/dedup.h"
 #include "queue/persist.h"
-#include "queue/position.h"
 #include "queue/queue.h"
 #include "queue/walk.h"
 
@@ -153,20 +152,6 @@ static void mq_persist_texts(struct mq_queue *q, struct mq_durable *d)
 	d->texts = texts;
 }
 
-static void mq_persist_list(struct mq_durable *d, struct list_head *list)
-{
-	list_add_tail(&d->dirty, list);
-	d->listed = true;
-}
-
-static void mq_persist_unlist(struct mq_durable *d)
-{
-	if (likely(!d->listed))
-		return;
-	list_del(&d->dirty);
-	d->listed = false;
-}
-
 /* Let the journal write what has become of a message. */
 void mq_persist_changed_locked(struct mq_queue *q, struct mq_entry *e)
 {
@@ -177,7 +162,7 @@ void mq_persist_changed_locked(struct mq_queue *q, struct mq_entry *e)
 	d->fresh = false;
 	if (d->seq || q->gone || q->feed.quiet)
 		return;
-	mq_persist_unlist(d);
+	mq_durable_unlist(d);
 	d->seq = ++q->feed.seq;
 	list_add_tail(&d->dirty, &q->feed.dirty);
 	mq_feed_say(&q->feed);
@@ -271,7 +256,7 @@ void mq_persist_run_end_locked(struct mq_queue *q, struct mq_persist_run *run)
 
 static void mq_persist_clean(struct mq_durable *d)
 {
-	mq_persist_unlist(d);
+	mq_durable_unlist(d);
 	if (!d->seq)
 		return;
 	list_del(&d->dirty);
@@ -644,42 +629,13 @@ u32 mq_persist_take(struct mq_feed *f, struct mq_change *c, u64 last)
 		mq_persist_describe(d, &c[n++]);
 		mq_persist_clean(d);
 		if (q->topic)
-			mq_persist_list(d, &f->taking);
+			mq_durable_list(d, &f->taking);
 		mq_feed_pays(f->journal, d);
 		d->taken = true;
 		d->fresh = false;
 	}
 	spin_unlock(&q->lock);
 	return n;
-}
-
-/* What a topic retains may leave memory now, if that is too much. */
-void mq_persist_stored(struct mq_feed *f)
-{
-	struct mq_queue *q = mq_feed_queue(f);
-	bool much;
-
-	if (!q->topic)
-		return;
-	spin_lock(&q->lock);
-	list_splice_tail_init(&f->taking, &f->resident);
-	much = mq_retains_much(q);
-	spin_unlock(&q->lock);
-	if (unlikely(much))
-		mq_queue_work_start(q);
-}
-
-/* The journal has a message that is in memory as well. */
-void mq_persist_resident_locked(struct mq_queue *q, struct mq_entry *e)
-{
-	lockdep_assert_held(&q->lock);
-	mq_persist_list(mq_msg(e)->detail->durable, &q->feed.resident);
-}
-
-/* A message leaves memory, or has nothing there. */
-void mq_persist_away_locked(struct mq_entry *e)
-{
-	mq_persist_unlist(mq_msg(e)->detail->durable);
 }
 
 /*

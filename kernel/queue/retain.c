@@ -23,6 +23,7 @@
 #include <linux/devmq.h>
 
 #include "base/base.h"
+#include "memory/durable.h"
 #include "memory/entry.h"
 #include "memory/message.h"
 #include "memory/seen.h"
@@ -204,7 +205,7 @@ void mq_retain_restore_locked(struct mq_queue *q, struct mq_entry *e)
 	mq_state_enter_locked(q, e, DEVMQ_STATE_RETAINED);
 	mq_retain_memory(q, e, 1);
 	if (!mq_msg_is_stub(mq_msg(e)))
-		mq_persist_resident_locked(q, e);
+		mq_durable_list(mq_msg(e)->detail->durable, &q->feed.resident);
 	/* As long as it had been retained before. */
 	mq_msg(e)->since = mq_ticks() - nsecs_to_jiffies64(age);
 	WRITE_ONCE(q->retained.last, mq_msg(e)->id);
