@@ -55,7 +55,7 @@ FIXTURE_VARIANT(ioctl) {
 	} reserved[4];			/* must be zero */
 	struct {
 		size_t offset, size;
-	} out[12];
+	} out[13];
 	size_t first_size;		/* of the first version, if smaller */
 };
 
