@@ -378,6 +378,7 @@ static void mq_fetch_done(struct mq_journal *j, struct mq_portion *p, int err)
 {
 	p->err = err;
 	spin_lock(&j->lock);
+	/* Who sees this sees the rest. */
 	smp_store_release(&p->done, true);
 	if (p->notify)
 		p->notify(p);

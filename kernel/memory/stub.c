@@ -56,7 +56,7 @@ static struct mq_entry *mq_stub_take(struct mq_lot *l, const struct mq_entry *fr
 {
 	struct mq_entry *e = mq_lot_take(l, from, front, size);
 
-	if (likely(!IS_ERR(e)))
+	if (!IS_ERR(e))
 		return e;
 	e = mq_chunk_alone_for_move(mq_chunk_of(from)->payer, front, size);
 	if (!IS_ERR(e))

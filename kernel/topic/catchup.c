@@ -385,6 +385,7 @@ static struct mq_entry *mq_catchup_look(struct mq_catchup *c, struct mq_entry *s
 	bool was_read = c->reading;
 	struct mq_entry *e;
 
+	/* Who sees that it is done sees the rest: mq_fetch_done(). */
 	if (was_read && !smp_load_acquire(&p->done))
 		return ERR_PTR(-EINPROGRESS);
 	c->reading = false;
