@@ -55,7 +55,7 @@ FIXTURE_VARIANT(ioctl) {
 	} reserved[4];			/* must be zero */
 	struct {
 		size_t offset, size;
-	} out[12];
+	} out[13];
 	size_t first_size;		/* of the first version, if smaller */
 };
 
@@ -203,7 +203,7 @@ FIXTURE_VARIANT_ADD(ioctl, stat)
 		MEMBER(devmq_stat, dedup_forgotten),
 		MEMBER(devmq_stat, oldest_in_flight_ms),
 		MEMBER(devmq_stat, receiver_wait_ms),
-		MEMBER(devmq_stat, bindings),
+		MEMBER(devmq_stat, bindings), MEMBER(devmq_stat, unreadable),
 	},
 };
 
@@ -663,7 +663,7 @@ TEST_F(command, structures_are_laid_out_the_same_everywhere)
 	EXPECT_EQ(32, sizeof(struct devmq_settle));
 	EXPECT_EQ(72, sizeof(struct devmq_peek));
 	EXPECT_EQ(48, sizeof(struct devmq_consumer));
-	EXPECT_EQ(264, sizeof(struct devmq_stat));
+	EXPECT_EQ(280, sizeof(struct devmq_stat));
 	EXPECT_EQ(32, sizeof(struct devmq_bind));
 	EXPECT_EQ(104, sizeof(struct devmq_binding));
 	EXPECT_EQ(56, sizeof(struct devmq_bindings));

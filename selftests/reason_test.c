@@ -97,6 +97,9 @@ TEST_F(control, reason_names_the_offending_word)
 		{ -ENOTCONN, "journal", "create %s type=topic journal=j" },
 		{ -EINVAL, "ttl_ms", "create %s ttl_ms=5 type=topic" },
 		{ -EINVAL, "alternate", "create %s alternate=other" },
+		{ -EINVAL, "retain_memory_bytes", "create %s retain_memory_bytes=1" },
+		{ -EINVAL, "retain_memory_bytes",
+		  "create %s type=topic retain_memory_bytes=1" },
 		{ -ENOENT, "alternate", "create %s type=topic alternate=other" },
 		{ -EINVAL, "max_messages", "create %s max_messages=many" },
 		{ -ERANGE, "max_messages", "create %s max_messages=0" },
@@ -251,8 +254,8 @@ TEST_F(control, fresh_descriptor_reads_the_option_table)
 		"ttl_ms", "priorities", "order",
 		"fairness", "dedup_window_ms", "dedup_max", "single_active",
 		"paused", "auto_delete", "expires_ms", "alternate",
-		"on_unrouted", "retain_messages", "retain_bytes", "retain_ms",
-		"compact", "tombstone_ms",
+		"on_unrouted", "retain_messages", "retain_bytes",
+		"retain_memory_bytes", "retain_ms", "compact", "tombstone_ms",
 	};
 	static const char * const both[] = {
 		"type", "mode", "uid", "gid", "max_bytes", "max_message_size",
@@ -261,7 +264,7 @@ TEST_F(control, fresh_descriptor_reads_the_option_table)
 	};
 	static const char * const topics[] = {
 		"alternate", "on_unrouted", "retain_messages", "retain_bytes",
-		"retain_ms", "compact", "tombstone_ms",
+		"retain_memory_bytes", "retain_ms", "compact", "tombstone_ms",
 	};
 	static const char * const fixed[] = {
 		"type", "mode", "uid", "gid", "framing", "priorities", "order",

@@ -88,6 +88,10 @@ const struct column columns[] = {
 	  "id of the oldest that it retains" },
 	{ "last_id", "LAST-ID", KIND_NUMBER, TOPICS(last_id),
 	  "id of the newest that it retains" },
+	{ "retained_memory_bytes", "IN-MEMORY", KIND_BYTES, TOPICS(retained_memory_bytes),
+	  "bytes that it retains in memory, not in its journal alone" },
+	{ "unreadable", "UNREADABLE", KIND_NUMBER, TOPICS(unreadable),
+	  "times that one could not be read back from the journal" },
 	{ NULL, NULL, KIND_TEXT, NO_COUNTER, NULL },
 };
 

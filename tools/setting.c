@@ -67,6 +67,10 @@ static const char *why_not(const char *name, const char *option,
 		       "max_bytes, allow_empty)";
 	if (error != -EINVAL)
 		return NULL;
+	if (!strcmp(option, "retain_memory_bytes") &&
+	    devmq_get_option(name, "journal", old, sizeof(old)) > 0 &&
+	    !strcmp(old, "none") && !value[strspn(value, "0123456789KMG")])
+		return "the topic has no journal";
 	if (!strcmp(option, "overflow") && !strcmp(value, "dead-letter"))
 		return "the queue has no dead_letter";
 	if (!strcmp(option, "dead_letter") && !strcmp(value, "none"))

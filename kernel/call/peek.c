@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * DEVMQ_IOC_PEEK and DEVMQ_IOC_PURGE: walks through a queue by id, while others
- * use it, that hold its lock for short times only. Neither call waits for
- * anything, so only a signal that kills the caller ends it early.
+ * use it, that hold its lock for short times only. Neither call waits for anything but
+ * that messages are read back which a topic has in its journal alone, so only a signal
+ * that kills the caller ends it early.
  */
 #include <linux/bitops.h>
 #include <linux/ktime.h>
@@ -13,11 +14,13 @@
 #include "call/ioc.h"
 #include "call/peek.h"
 #include "call/record.h"
+#include "journal/fetch.h"
 #include "memory/chunk.h"
 #include "memory/entry.h"
 #include "memory/layout.h"
 #include "memory/message.h"
 #include "memory/text.h"
+#include "queue/back.h"
 #include "queue/clock.h"
 #include "queue/held.h"
 #include "queue/known.h"
@@ -73,6 +76,7 @@ static void mq_view_put(struct mq_show *v)
  * @held: show only what @f holds
  * @states: mask of the states to show; without @held
  * @after: the last id that was looked at
+ * @portion: what was read back from the journal last, or NULL
  */
 struct mq_look {
 	struct mq_file		*f;
@@ -80,6 +84,7 @@ struct mq_look {
 	bool			held;
 	u32			states;
 	u64			after;
+	struct mq_portion	*portion;
 };
 
 /*
@@ -122,8 +127,31 @@ static int mq_view_next(struct mq_look *l, struct mq_show *v)
 	return err;
 }
 
-/* Copy a message out, if it fits, with @max bytes of its payload at most. */
-static int mq_view_show(struct mq_show *v, struct devmq_peek *a, u64 max)
+/*
+ * If a message is in the journal alone, read it back. Return 0; ENOENT: it is gone; or an
+ * error of mq_back_get(). In any case it is for mq_view_put().
+ */
+static int mq_view_back(struct mq_look *l, struct mq_show *v)
+{
+	struct mq_entry *e;
+
+	if (likely(!mq_msg_is_stub(mq_msg(v->e))))
+		return 0;
+	/* mq_back_get() drops one. */
+	mq_chunk_get(mq_chunk_of(v->e));
+	e = mq_back_get(l->f->q, (struct mq_entry *)v->e, &l->portion);
+	if (IS_ERR(e))
+		return PTR_ERR(e);
+	mq_chunk_put(mq_chunk_of(v->e), MQ_CHUNK_ONE);
+	v->e = e;
+	return 0;
+}
+
+/*
+ * Copy a message out, if it fits, with @max bytes of its payload at most, and unless it is
+ * gone meanwhile.
+ */
+static int mq_view_show(struct mq_look *l, struct mq_show *v, struct devmq_peek *a, u64 max)
 {
 	u32 size = min_t(u64, mq_entry_size(v->e), max);
 	u64 step = mq_show_stride(v, size);
@@ -133,6 +161,9 @@ static int mq_view_show(struct mq_show *v, struct devmq_peek *a, u64 max)
 		a->need = step;
 		return -EMSGSIZE;
 	}
+	err = mq_view_back(l, v);
+	if (err)
+		return err == -ENOENT ? 0 : err;
 	err = mq_show_put(u64_to_user_ptr(a->buffer) + a->used, v, size);
 	if (err)
 		return err;
@@ -185,17 +216,20 @@ static int mq_look(struct mq_file *f, struct mq_cursor *c, struct devmq_peek *a)
 
 	while (!err && (!a->max_count || a->count < a->max_count)) {
 		cond_resched();
-		if (mq_dying())
-			return -EINTR;
+		if (mq_dying()) {
+			err = -EINTR;
+			break;
+		}
 		err = mq_view_next(&l, &v);
 		if (err == -EAGAIN) {
 			mq_lock_pause();
 			err = 0;
 		} else if (!err) {
-			err = mq_view_show(&v, a, a->payload_max);
+			err = mq_view_show(&l, &v, a, a->payload_max);
 			mq_view_put(&v);
 		}
 	}
+	mq_portion_put(l.portion);
 	return err;
 }
 

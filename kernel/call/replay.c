@@ -3,7 +3,8 @@
  * Reading what a topic retains: read(2) and lseek(2). A read takes nothing away:
  * each open file has a position, the id of the next message. While a message is
  * copied out, a reference to its chunk keeps it, even if the topic trims it
- * meanwhile.
+ * meanwhile. One that is in the journal alone is read back, and the reader waits for
+ * that even if it must not wait for a message: there is one.
  *
  * Readers wait as those of a queue do, but each message wakes all of them.
  */
@@ -16,10 +17,13 @@
 #include "call/iocb.h"
 #include "call/receive.h"
 #include "call/replay.h"
+#include "journal/fetch.h"
+#include "journal/journal.h"
 #include "memory/chunk.h"
 #include "memory/entry.h"
 #include "memory/layout.h"
 #include "memory/message.h"
+#include "queue/back.h"
 #include "queue/ids.h"
 #include "queue/lock.h"
 #include "queue/look.h"
@@ -78,6 +82,53 @@ static struct mq_entry *mq_replay_wait(struct mq_file *f)
 	return e;
 }
 
+/*
+ * Read the message at the position back if it is in the journal alone. Return it, or an
+ * ERR_PTR of mq_back_get(); EAGAIN: the journal is frozen, and the caller must not wait.
+ */
+static struct mq_entry *mq_replay_back(struct mq_file *f, struct mq_entry *e, bool nowait)
+{
+	if (nowait && READ_ONCE(f->q->feed.journal->state) == DEVMQ_JOURNAL_FROZEN) {
+		mq_chunk_put(mq_chunk_of(e), MQ_CHUNK_ONE);
+		return ERR_PTR(-EAGAIN);
+	}
+	return mq_back_get(f->q, e, &f->portion);
+}
+
+/* What was read back last is not needed any more. */
+void mq_replay_close(struct mq_file *f)
+{
+	mq_portion_put(f->portion);
+	f->portion = NULL;
+}
+
+/*
+ * Return the message at the position, with a reference to its chunk; wait for one unless
+ * @nowait. The caller holds mq_file.rx, which is not held any more after ERESTARTSYS.
+ */
+static struct mq_entry *mq_replay_next(struct mq_file *f, bool nowait)
+{
+	struct mq_entry *e;
+
+	do {
+		e = mq_replay_find(f);
+		if (e == ERR_PTR(-EAGAIN)) {
+			mq_replay_close(f);
+			if (!nowait)
+				e = mq_replay_wait(f);
+		}
+		if (IS_ERR(e))
+			return e;
+		if (likely(!mq_msg_is_stub(mq_msg(e)))) {
+			mq_replay_close(f);
+			return e;
+		}
+		e = mq_replay_back(f, e, nowait);
+		/* It was trimmed meanwhile. */
+	} while (e == ERR_PTR(-ENOENT));
+	return e;
+}
+
 /* The reader has read a message up to @done, or all of it. */
 static void mq_replay_advance(struct mq_file *f, u64 id, u32 done, bool whole)
 {
@@ -109,8 +160,8 @@ static ssize_t mq_replay_copy(struct mq_file *f, struct mq_entry *e,
  * @iocb: how to wait
  * @to: where the bytes go
  *
- * Return: how many bytes; or ENODEV, EINVAL, EBUSY, EAGAIN, EPIPE, EFAULT or
- * ERESTARTSYS.
+ * Return: how many bytes; or ENODEV, EINVAL, EBUSY, EAGAIN, EPIPE, EFAULT, ERESTARTSYS, or
+ * an error of mq_back_get().
  */
 ssize_t mq_replay_read(struct mq_file *f, struct kiocb *iocb, struct iov_iter *to)
 {
@@ -123,12 +174,9 @@ ssize_t mq_replay_read(struct mq_file *f, struct kiocb *iocb, struct iov_iter *t
 	err = mq_take_role(f, FMODE_READ) ?: mq_iocb_lock(iocb, &f->rx);
 	if (err)
 		return err;
-	e = mq_replay_find(f);
-	if (e == ERR_PTR(-EAGAIN) && !mq_iocb_nowait(iocb)) {
-		e = mq_replay_wait(f);
-		if (e == ERR_PTR(-ERESTARTSYS))
-			return -ERESTARTSYS;
-	}
+	e = mq_replay_next(f, mq_iocb_nowait(iocb));
+	if (e == ERR_PTR(-ERESTARTSYS))
+		return -ERESTARTSYS;
 	ret = IS_ERR(e) ? PTR_ERR(e) : mq_replay_copy(f, e, to);
 	mutex_unlock(&f->rx);
 	return ret;

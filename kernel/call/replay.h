@@ -10,6 +10,7 @@
 struct mq_file;
 
 void mq_replay_open(struct mq_file *f);
+void mq_replay_close(struct mq_file *f);
 ssize_t mq_replay_read(struct mq_file *f, struct kiocb *iocb, struct iov_iter *to);
 loff_t mq_replay_seek(struct mq_file *f, loff_t offset, int whence);
 u32 mq_replay_next_size(struct mq_file *f);

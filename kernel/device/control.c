@@ -258,6 +258,10 @@ static int mq_command_create(struct mq_control *c, char *rest)
 	if (opt.overflow == MQ_OVERFLOW_DEAD_LETTER && !opt.dead_letter[0])
 		return mq_refuse(c, -EINVAL,
 			       "overflow=dead-letter: there is no dead_letter");
+	if (opt.retain_memory_bytes && !opt.journal[0])
+		return mq_refuse(c, -EINVAL,
+				 "retain_memory_bytes=%llu: the topic has no journal",
+				 opt.retain_memory_bytes);
 	err = mq_queue_create(name, &opt, c->nodes);
 	return err ? mq_create_fail(c, err, name, &opt) : 0;
 }

@@ -77,6 +77,7 @@ const struct mq_feed_ops mq_journal_ops = {
 	.define		= mq_define_write,
 	.ceilings	= mq_persist_ceilings,
 	.calm		= mq_persist_calm,
+	.stored		= mq_heard_stored,
 	.raise		= mq_heard_raise,
 	.room		= mq_heard_room,
 	.failed		= mq_heard_failed,

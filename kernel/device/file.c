@@ -189,6 +189,7 @@ static int mq_file_release(struct inode *inode, struct file *file)
 	if (f->mode)
 		mq_reap(q, true);
 	mq_supply_exit(&f->supply);
+	mq_replay_close(f);
 	mq_fanout_free(f->fanout);
 	mq_file_free(f);
 	mq_queue_put(q);

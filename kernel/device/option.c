@@ -258,6 +258,11 @@ const struct mq_option mq_option_table[] = {
 		.max = 1ULL << 40,
 		.help = "most bytes retained, 0: no bound",
 	}, {
+		MQ_FIELD(retain_memory_bytes), .kind = MQ_SIZE,
+		.what = MQ_FOR_TOPIC, .live = true,
+		.max = 1ULL << 40,
+		.help = "most of them in memory, the rest in the journal alone, 0: all",
+	}, {
 		MQ_FIELD(retain_ms), .kind = MQ_DURATION,
 		.what = MQ_FOR_TOPIC, .live = true,
 		.max = MQ_MS_MAX,

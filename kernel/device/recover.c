@@ -16,6 +16,7 @@
 #include "device/link.h"
 #include "device/recover.h"
 #include "device/registry.h"
+#include "device/reload.h"
 #include "device/restore.h"
 #include "journal/attach.h"
 #include "journal/notice.h"
@@ -483,11 +484,17 @@ static void mq_recover_undo(struct mq_recovered *x)
 static int mq_recover_read(struct mq_recovery *r, struct mq_j_totals *totals)
 {
 	struct mq_j_log *log = &r->a->log;
+	struct mq_recovered *x;
 	int err;
 
 	r->refills = mq_refills_new();
 	err = r->refills ? mq_j_replay(log, &mq_recover_ops, r, totals) : -ENOMEM;
 	mq_refills_free(r->refills);
+	list_for_each_entry(x, &r->queues, link)
+		if (!err && x->q->topic) {
+			mq_recover_sort(x);
+			err = mq_reload(r->a->j, x->q, &x->entries);
+		}
 	if (!err || *r->why)
 		return err;
 	if (err == -EUCLEAN)

@@ -38,6 +38,7 @@
 #include "queue/compact.h"
 #include "queue/dedup.h"
 #include "queue/due.h"
+#include "queue/evict.h"
 #include "queue/heard.h"
 #include "queue/persist.h"
 #include "queue/lock.h"
@@ -540,10 +541,12 @@ static void mq_queue_work(struct work_struct *work)
 	idle = mq_idle_end(q) <= mq_now(MQ_BOOTTIME);
 	mq_timers_arm_locked(q);
 	mq_unlock(q);
-	if (idle)
+	if (idle) {
 		mq_reap(q, false);
-	else
+	} else {
+		mq_evict_due(q);
 		mq_compact_due(q);
+	}
 	mq_queue_put(q);
 }
 

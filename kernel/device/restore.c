@@ -16,6 +16,8 @@
 #include "memory/cost.h"
 #include "memory/durable.h"
 #include "memory/entry.h"
+#include "memory/message.h"
+#include "memory/stub.h"
 #include "memory/text.h"
 #include "queue/persist.h"
 
@@ -160,31 +162,54 @@ static u32 mq_recover_size(const struct mq_j_message *m, const struct mq_j_copy 
 	return size - (le16_to_cpu(m->copies) - 1) * sizeof(*copy->s);
 }
 
+/*
+ * Allocate a message with its bytes; but what a topic retains is a stub at first, as it is
+ * not known yet how much of it may be in memory: see reload.c.
+ */
+static struct mq_entry *mq_recover_entry(struct mq_recovery *r,
+					 const struct mq_j_message *m,
+					 const struct mq_j_state *s)
+{
+	struct mq_j_bytes key, headers, payload;
+	struct mq_sizes sizes, stub = {};
+	struct mq_entry *e;
+
+	mq_j_message_parts(m, &key, &headers, &payload);
+	sizes = (struct mq_sizes){ payload.size, key.size, headers.size };
+	if (s->state == DEVMQ_STATE_RETAINED) {
+		stub.size = mq_stub_size(key.size, true) - mq_payload_offset(0);
+		e = mq_recover_alloc(r, m, s, &stub);
+		if (!IS_ERR(e))
+			mq_stub_init(e, &sizes, le64_to_cpu(s->serial), key.at);
+		return e;
+	}
+	e = mq_recover_alloc(r, m, s, &sizes);
+	if (!IS_ERR(e))
+		mq_recover_bytes(e, &key, &headers, &payload);
+	return e;
+}
+
 /* Make a message. */
 void *mq_recover_message(void *context, const struct mq_j_message *m,
 			 const struct mq_j_copy *copy)
 {
 	struct mq_recovery *r = context;
-	struct mq_j_bytes key, headers, payload;
-	struct mq_sizes sizes;
 	struct mq_durable *d;
 	struct mq_entry *e;
 
-	mq_j_message_parts(m, &key, &headers, &payload);
-	sizes = (struct mq_sizes){ payload.size, key.size, headers.size };
-	e = mq_recover_alloc(r, m, copy->s, &sizes);
+	e = mq_recover_entry(r, m, copy->s);
 	if (IS_ERR(e)) {
 		r->short_of_room = PTR_ERR(e) == -EDQUOT;
 		return NULL;
 	}
-	mq_recover_bytes(e, &key, &headers, &payload);
 	mq_msg(e)->time_ns = le64_to_cpu(m->time_ns);
 	d = mq_msg(e)->detail->durable;
 	d->serial = le64_to_cpu(copy->s->serial);
 	d->taken = true;
 	d->live = mq_persist_cost(r->a->j, mq_msg_bytes(mq_msg(e)));
 	atomic64_add(d->live, &r->a->j->live);
-	mq_objects_body(r->a->j, d, r->a->log.position, mq_recover_size(m, copy));
+	mq_objects_body(r->a->j, d, r->a->log.position, r->a->log.block,
+			mq_recover_size(m, copy));
 	mq_objects_add(r->a->j, d);
 	if (!mq_recover_state(r, e, copy) && !mq_recover_topic(e, m))
 		return e;

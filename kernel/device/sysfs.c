@@ -83,6 +83,8 @@ static const struct {
 	MQ_COUNTER_FOR(TOPIC, trimmed),
 	MQ_COUNTER_FOR(TOPIC, first_id),
 	MQ_COUNTER_FOR(TOPIC, last_id),
+	MQ_COUNTER_FOR(TOPIC, retained_memory_bytes),
+	MQ_COUNTER_FOR(TOPIC, unreadable),
 };
 
 static struct mq_attr *mq_attrs;
@@ -162,6 +164,21 @@ static bool mq_option_retains(const struct mq_option *o)
 }
 
 /*
+ * Set how much of that may be in memory, and let the rest leave it. Return 0, or EINVAL: the
+ * topic has no journal.
+ */
+static int mq_memory_apply(struct mq_queue *q, const struct mq_option *o, u64 value)
+{
+	if (value && !q->feed.journal)
+		return -EINVAL;
+	mq_lock(q);
+	mq_option_set(o, &q->opt, value);
+	mq_unlock(q);
+	mq_queue_work_start(q);
+	return 0;
+}
+
+/*
  * Set one of these, and begin to trim what is retained too much. Nothing is
  * sent to the topic meanwhile, so each message is retained or not.
  */
@@ -189,6 +206,8 @@ static int mq_option_apply(struct mq_queue *q, const struct mq_option *o,
 		return mq_limit_apply(q, o, value);
 	if (mq_option_retains(o))
 		return mq_retain_apply(q, o, value);
+	if (mq_option_is(o, retain_memory_bytes))
+		return mq_memory_apply(q, o, value);
 	mq_lock(q);
 	if (mq_option_is(o, overflow) && value == MQ_OVERFLOW_DEAD_LETTER &&
 	    !q->dead_letter)

@@ -105,6 +105,7 @@ static void mq_attach_segments(struct mq_attach *a)
 			continue;
 		}
 		j->segments[i].sequence = s->sequence;
+		j->segments[i].seed = s->seed;
 		j->segments[i].state = MQ_SEGMENT_CLOSED;
 		j->segments[i].unknown = true;
 	}

@@ -180,7 +180,7 @@ static u32 mq_clean_copy_size(const struct mq_j_copy *copy)
 static void mq_clean_copies(struct mq_cleaning *c, const struct mq_j_message *m,
 			    u8 *to, u32 size)
 {
-	u32 position = c->j->streams[MQ_J_COLD].position;
+	const struct mq_stream *cold = &c->j->streams[MQ_J_COLD];
 	struct mq_j_copies all;
 	struct mq_j_copy copy;
 
@@ -193,7 +193,7 @@ static void mq_clean_copies(struct mq_cleaning *c, const struct mq_j_message *m,
 			continue;
 		memcpy(to, copy.s, step);
 		to += step;
-		mq_objects_body(c->j, d, position, step + size);
+		mq_objects_body(c->j, d, cold->position, cold->start, step + size);
 		size = 0;
 	}
 }
@@ -453,6 +453,7 @@ static int mq_clean_copy_all(struct mq_cleaning *c)
 	bool last = false;
 	int err;
 
+	j->fetched.sequence = 0;
 	err = mq_medium_read(&j->medium, mq_j_segment_at(&j->shape, c->position),
 			     j->victim, j->shape.segment_size);
 	if (err)

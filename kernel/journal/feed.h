@@ -13,6 +13,7 @@
 
 #include "journal/format.h"
 #include "memory/layout.h"
+#include "memory/stub.h"
 
 struct mq_durable;
 struct mq_feed;
@@ -28,7 +29,8 @@ struct mq_text;
  * @seq: number of the change
  * @fresh: the record that it has with its other copies says all of it
  * @m: its bytes
- * @chunk: where they lie, with a reference
+ * @body: if @m is a stub: its bytes, as they were read back
+ * @chunk: where @m lies, with a reference
  * @sender: who sent it
  * @s: its state, but for the serials and the version
  * @origin: name of the queue where it died, with a reference, or NULL
@@ -41,6 +43,7 @@ struct mq_change {
 	u64			seq;
 	bool			fresh;
 	const struct mq_msg	*m;
+	struct mq_bytes		body;
 	struct mq_chunk		*chunk;
 	struct mq_sender	sender;
 	struct mq_j_state	s;
@@ -123,6 +126,7 @@ struct mq_feed_walk {
  * @ceilings: fill in the ceilings that have to be written. Return false if those
  *	of the last time are high enough
  * @calm: nothing has happened for a while
+ * @stored: all changes that were taken are on stable storage
  * @raise: these ceilings are on stable storage
  * @room: the journal has room again
  * @failed: the journal has failed
@@ -143,6 +147,7 @@ struct mq_feed_ops {
 	void	(*define)(struct mq_feed *f, struct mq_j_queue *q);
 	bool	(*ceilings)(struct mq_feed *f, struct mq_ceilings *c);
 	void	(*calm)(struct mq_feed *f);
+	void	(*stored)(struct mq_feed *f);
 	void	(*raise)(struct mq_feed *f, const struct mq_ceilings *c);
 	void	(*room)(struct mq_feed *f);
 	void	(*failed)(struct mq_feed *f);
@@ -209,6 +214,9 @@ struct mq_feed_where {
  * @detached: the journal has been detached
  * @subscribed: bindings from topics in the journal, or NULL (changed under
  *	mq_registry_lock, too)
+ * @taking: of a topic: messages that were taken, and may not be on stable storage yet
+ * @resident: of a topic: messages that are there, and are in memory as well; mostly in
+ *	the order of their ids
  * @replaced: of a topic: messages that are gone. Others, with changes up to the
  *	mq_durable.seq that each has, may have taken their places
  *
@@ -256,6 +264,8 @@ struct mq_feed {
 	bool				quiet;
 	bool				detached;
 	struct mq_subscription		*subscribed;
+	struct list_head		taking;
+	struct list_head		resident;
 	struct llist_head		replaced;
 
 	u64				written;

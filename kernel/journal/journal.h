@@ -37,6 +37,7 @@ enum mq_segment_states {
 /**
  * struct mq_segment - a place in the file
  * @sequence: of the segment there; 0: none
+ * @seed: of its checksums
  * @state: enum mq_segment_states
  * @stale: see struct mq_j_segment_info
  * @unknown: it is from before the journal was attached, and its ends and
@@ -51,6 +52,7 @@ enum mq_segment_states {
  */
 struct mq_segment {
 	u64	sequence;
+	u32	seed;
 	u8	state;
 	bool	stale;
 	bool	unknown;
@@ -79,6 +81,33 @@ struct mq_stream {
 	u32	used;
 	u32	written;
 	bool	open;
+};
+
+/**
+ * struct mq_records - blocks one behind the other, and a place among their records
+ * @at: the first block
+ * @size: bytes of all
+ * @block: offset of the block of the place
+ * @next: offset in that block of the next record; 0: the first
+ */
+struct mq_records {
+	const u8	*at;
+	u32		size;
+	u32		block;
+	u32		next;
+};
+
+/**
+ * struct mq_fetched - what was read last to find a message
+ * @sequence: of the segment; 0: it is not there any more, or was in the buffer of a
+ *	stream
+ * @from: offset of the first block in the segment
+ * @records: the blocks
+ */
+struct mq_fetched {
+	u64			sequence;
+	u32			from;
+	struct mq_records	records;
 };
 
 /* The most ends in a record. */
@@ -132,7 +161,8 @@ struct mq_scratch {
  * @streams: the open segments
  * @marks: up to where the streams are flushed
  * @header: a segment's header
- * @victim: the segment that is being cleaned
+ * @victim: the segment that is being cleaned, or what is read back
+ * @fetched: what was read back last: see fetch.c
  * @alive: the sequences of the segments that are needed, sorted
  * @objects: the messages that the file has, by serial
  * @hash_bits: logarithm of the number of lists in @objects
@@ -147,6 +177,7 @@ struct mq_scratch {
  * @backlog: the last group had no room for all changes
  * @whole: the last group had all that was changed before it began
  * @renewed: the first group is over, and with it mq_log_renew()
+ * @said_room: when senders were told last that there is room, in jiffies
  * @next: what is written goes to this file as well, to which the journal is moved
  *
  * Shared:
@@ -157,6 +188,8 @@ struct mq_scratch {
  * @uncounted: the last group that did so, by its parity (read without lock)
  * @feeds: of all its queues
  * @queues: how many these are
+ * @fetches: what is to be read back: struct mq_portion
+ * @closed: nothing is read back any more
  * @move: it is being moved to another file (read by the thread without lock)
  * @done: number of the last group that is on stable storage (read without lock)
  * @confirmed: callers that wait for a group, by its parity
@@ -214,6 +247,7 @@ struct mq_journal {
 	struct mq_j_place	marks[MQ_J_STREAMS];
 	struct mq_j_segment	*header;
 	u8			*victim;
+	struct mq_fetched	fetched;
 	u64			*alive;
 	struct hlist_head	*objects;
 	u32			hash_bits;
@@ -227,6 +261,7 @@ struct mq_journal {
 	bool			backlog;
 	bool			whole;
 	bool			renewed;
+	unsigned long		said_room;
 	struct mq_journal	*next;
 
 	spinlock_t		lock;	/* the members up to @move */
@@ -235,6 +270,8 @@ struct mq_journal {
 	u64			uncounted[2];
 	struct list_head	feeds;
 	u32			queues;
+	struct list_head	fetches;
+	bool			closed;
 	struct mq_move		*move;
 	u64			done;
 	wait_queue_head_t	confirmed[2];

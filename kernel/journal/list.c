@@ -173,6 +173,7 @@ void mq_journal_swap(struct mq_journal *j, struct mq_journal *to)
 	}
 	swap(j->header, to->header);
 	swap(j->victim, to->victim);
+	swap(j->fetched, to->fetched);
 	swap(j->alive, to->alive);
 	swap(j->broken, to->broken);
 	swap(j->unflushed, to->unflushed);

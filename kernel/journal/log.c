@@ -65,7 +65,8 @@ static int mq_log_super_at(struct mq_journal *j, u64 at)
 {
 	int err;
 
-	/* This buffer is only used while a segment is cleaned. */
+	/* This buffer is only used while a segment is cleaned or read. */
+	j->fetched.sequence = 0;
 	memset(j->victim, 0, MQ_J_UNIT_MAX);
 	mq_j_super_make((void *)j->victim, &j->shape);
 	if (READ_ONCE(j->error))
@@ -130,6 +131,27 @@ int mq_log_write(struct mq_journal *j)
 		err = mq_log_push(j, &j->streams[i]);
 	}
 	return err;
+}
+
+/*
+ * Return the block at an offset of the segment at @position, and how many bytes there are
+ * from there on, if the buffer of a stream has it; or else NULL. After an error the file
+ * may not have it.
+ */
+const u8 *mq_log_written(struct mq_journal *j, u32 position, u32 block, u32 *size)
+{
+	u32 i;
+
+	for (i = 0; i < MQ_J_STREAMS; i++) {
+		struct mq_stream *s = &j->streams[i];
+
+		if (!s->open || s->position != position)
+			continue;
+		mq_log_seal(j, s, 0);
+		*size = s->start - block;
+		return s->buffer + block;
+	}
+	return NULL;
 }
 
 /* Bring all that was written to stable storage, and note how far that is. */
@@ -249,6 +271,7 @@ static int mq_log_open(struct mq_journal *j, u32 stream)
 	j->places--;
 	j->segments[position] = (struct mq_segment){
 		.sequence = ++j->sequence,
+		.seed = j->seed,
 		.state = MQ_SEGMENT_OPEN,
 		.first_end = U64_MAX,
 	};

@@ -22,6 +22,7 @@ int mq_log_begin(struct mq_journal *j);
 int mq_log_renew(struct mq_journal *j);
 u32 mq_log_record_max(const struct mq_j_shape *shape);
 bool mq_log_is_needed(const struct mq_segment *s);
+const u8 *mq_log_written(struct mq_journal *j, u32 position, u32 block, u32 *size);
 
 /* Return the open segment of a stream. */
 static inline struct mq_segment *mq_log_segment(struct mq_journal *j, u32 stream)

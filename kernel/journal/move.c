@@ -163,6 +163,9 @@ static void mq_move_fail(struct mq_journal *j, struct mq_move *m, int err)
 	case -EAGAIN:
 		return mq_move_give_up(j, m, -EBUSY,
 				       "the file system of the other file is frozen");
+	case -EBADMSG:
+		return mq_move_give_up(j, m, err,
+				       "a message that a topic retains cannot be read in its file: purge what that topic retains");
 	default:
 		return mq_move_give_up(j, m, err,
 				       "the other file cannot be written");

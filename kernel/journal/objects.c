@@ -3,7 +3,9 @@
  * The messages and the queues that a journal has, by their serials, and how many
  * bytes of each segment the messages need. All of this belongs to the thread of the journal.
  */
+#include <linux/build_bug.h>
 #include <linux/hash.h>
+#include <linux/limits.h>
 #include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
@@ -56,14 +58,20 @@ struct mq_durable *mq_objects_find(struct mq_journal *j, u64 serial)
 	return NULL;
 }
 
-/* Note that the segment at @segment has the message now, in @size bytes. */
+/*
+ * Note that the segment at @segment has the message now, in @size bytes of the block at
+ * @block.
+ */
 void mq_objects_body(struct mq_journal *j, struct mq_durable *d, u32 segment,
-		     u32 size)
+		     u32 block, u32 size)
 {
 	struct mq_where *at = &d->at[j->side];
 
+	BUILD_BUG_ON(MQ_J_COUNT_MAX > U16_MAX);
+
 	j->segments[at->segment].live -= at->size;
 	at->segment = segment;
+	at->block = block;
 	at->size = size;
 	j->segments[segment].live += size;
 }
@@ -93,7 +101,7 @@ void mq_objects_add(struct mq_journal *j, struct mq_durable *d)
 /* The segments of a file need a message no longer. */
 static void mq_objects_leave(struct mq_journal *j, struct mq_durable *d)
 {
-	mq_objects_body(j, d, d->at[j->side].segment, 0);
+	mq_objects_body(j, d, d->at[j->side].segment, 0, 0);
 	mq_objects_state(j, d, d->at[j->side].state_segment, 0);
 }
 

@@ -11,7 +11,7 @@ void mq_objects_add(struct mq_journal *j, struct mq_durable *d);
 void mq_objects_del(struct mq_journal *j, struct mq_durable *d);
 struct mq_durable *mq_objects_find(struct mq_journal *j, u64 serial);
 void mq_objects_body(struct mq_journal *j, struct mq_durable *d, u32 segment,
-		     u32 size);
+		     u32 block, u32 size);
 void mq_objects_state(struct mq_journal *j, struct mq_durable *d, u32 segment,
 		      u32 size);
 

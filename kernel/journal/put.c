@@ -11,6 +11,7 @@
 
 #include "base/base.h"
 #include "journal/cleaner.h"
+#include "journal/fetch.h"
 #include "journal/log.h"
 #include "journal/objects.h"
 #include "journal/put.h"
@@ -62,6 +63,7 @@ static struct mq_j_message *mq_put_body(struct mq_journal *j,
 					u32 size)
 {
 	const struct mq_msg *m = c->m;
+	bool stub = mq_msg_is_stub(m);
 	u32 meta = m->key_size + m->headers_size, payload = mq_msg_size(m);
 	u32 topic = from ? from->size : 0;
 	struct mq_j_message *r;
@@ -82,11 +84,11 @@ static struct mq_j_message *mq_put_body(struct mq_journal *j,
 	r->topic_size = cpu_to_le16(topic);
 	r->copies_size = cpu_to_le32(size);
 	at = (u8 *)(r + 1) + size;
-	memcpy(at, m + 1, meta);
+	memcpy(at, stub ? c->body.meta : m + 1, meta);
 	at += meta;
 	if (topic)
 		mq_put_topic(at, from);
-	memcpy(at + topic, mq_msg_payload(m), payload);
+	memcpy(at + topic, stub ? c->body.payload : mq_msg_payload(m), payload);
 	return r;
 }
 
@@ -100,7 +102,7 @@ static int mq_put_message(struct mq_journal *j, struct mq_change *c)
 		return PTR_ERR(r);
 	mq_put_state(c, (struct mq_j_state *)(r + 1));
 	mq_objects_body(j, c->d, j->streams[MQ_J_HOT].position,
-			ALIGN(le32_to_cpu(r->r.size), 8));
+			j->streams[MQ_J_HOT].start, ALIGN(le32_to_cpu(r->r.size), 8));
 	mq_objects_add(j, c->d);
 	return 0;
 }
@@ -129,7 +131,8 @@ static void mq_put_spread_copy(struct mq_journal *j, const struct mq_spread_copy
 static int mq_put_copies(struct mq_journal *j, const struct mq_change *c,
 			 const struct mq_spread *s)
 {
-	u32 position, i, n = 0, each = sizeof(struct mq_j_state), size;
+	const struct mq_stream *hot = &j->streams[MQ_J_HOT];
+	u32 i, n = 0, each = sizeof(struct mq_j_state), size;
 	struct mq_j_message *r;
 	struct mq_j_state *to;
 
@@ -140,13 +143,12 @@ static int mq_put_copies(struct mq_journal *j, const struct mq_change *c,
 	if (IS_ERR(r))
 		return PTR_ERR(r);
 	to = (struct mq_j_state *)(r + 1);
-	position = j->streams[MQ_J_HOT].position;
 	size = ALIGN(le32_to_cpu(r->r.size), 8) - (n - 1) * each;
 	for (i = 0; i < s->count; i++) {
 		if (!s->copies[i].d)
 			continue;
 		mq_put_spread_copy(j, &s->copies[i], to++);
-		mq_objects_body(j, s->copies[i].d, position, size);
+		mq_objects_body(j, s->copies[i].d, hot->position, hot->start, size);
 		mq_objects_add(j, s->copies[i].d);
 		size = each;
 	}
@@ -234,6 +236,19 @@ int mq_put_change(struct mq_journal *j, struct mq_feed *f,
 }
 
 /*
+ * Read a message back that is to be moved, if only the file of the journal has it. If
+ * that is not possible, the move is given up: nothing is left behind.
+ */
+static int mq_put_read(struct mq_journal *j, struct mq_change *c)
+{
+	if (likely(!mq_msg_is_stub(c->m)) ||
+	    !mq_fetch_bytes(j, c->d, c->m, &c->body))
+		return 0;
+	j->next->broken = j->next->broken ?: -EBADMSG;
+	return -EBADMSG;
+}
+
+/*
  * Write a message to the file that the journal is moved to, and give back what
  * @c holds. It keeps its version: the other file has a record of that.
  */
@@ -241,7 +256,7 @@ void mq_put_copy(struct mq_journal *j, struct mq_feed *f, struct mq_change *c)
 {
 	c->d->version = c->d->version ?: 1;
 	mq_put_begin(j, f, c, c->d->version);
-	if (!mq_put_to(j->next, c))
+	if (!mq_put_read(j, c) && !mq_put_to(j->next, c))
 		j->next->copied += READ_ONCE(c->d->live);
 	mq_put_end(c);
 }

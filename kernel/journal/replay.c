@@ -408,6 +408,7 @@ static int mq_j_read_block(struct mq_j_table *t, const struct mq_j_block *b,
 	bool is_message;
 	int err = 0;
 
+	t->log->block = le32_to_cpu(b->offset);
 	while (!err && (r = mq_j_record_next(b, &offset))) {
 		is_message = r->type == MQ_J_MESSAGE;
 		if (is_message != messages)

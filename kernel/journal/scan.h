@@ -77,6 +77,7 @@ struct mq_j_tail {
  * @tails: their ends
  * @fault: what is wrong, if a function returned -EUCLEAN
  * @position: of the segment that was loaded last
+ * @block: offset of the block there whose records are taken (of replay.c)
  * @reading: its sequence
  * @held: position of the segment in @buffer, plus 1; 0: none is there
  * @buffer: a segment
@@ -92,6 +93,7 @@ struct mq_j_log {
 	struct mq_j_tail		tails[MQ_J_STREAMS];
 	struct mq_j_fault		fault;
 	u32				position;
+	u32				block;
 	u64				reading;
 	u32				held;
 	u8				*buffer;

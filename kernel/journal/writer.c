@@ -19,6 +19,7 @@
  * nothing, as the kernel may have thrown away what it could not write.
  */
 #include <linux/freezer.h>
+#include <linux/jiffies.h>
 #include <linux/kthread.h>
 #include <linux/ktime.h>
 #include <linux/sched.h>
@@ -28,6 +29,7 @@
 #include "base/base.h"
 #include "base/compat.h"
 #include "journal/cleaner.h"
+#include "journal/fetch.h"
 #include "journal/jtrace.h"
 #include "journal/log.h"
 #include "journal/move.h"
@@ -46,6 +48,9 @@
 
 /* When nothing happens for so long, a mark says how far the last flush went. */
 #define MQ_MARK_AFTER	(HZ / 2)
+
+/* Senders look again after so long, though little is free. */
+#define MQ_ROOM_AFTER	(HZ / 8 + 1)
 
 /* The share of a new measurement in the mean time of a flush: a quarter. */
 #define MQ_FLUSH_SHIFT	2
@@ -305,6 +310,7 @@ static void mq_group_tell(struct mq_journal *j, struct list_head *feeds)
 
 	list_for_each_entry_safe(f, next, feeds, taken) {
 		WRITE_ONCE(f->confirmed, f->written);
+		f->ops->stored(f);
 		if (f->raises)
 			f->ops->raise(f, &f->pending);
 		f->raises = false;
@@ -363,12 +369,18 @@ static void mq_group_say_works(struct mq_feed *f)
 	f->ops->works(f);
 }
 
-/* Let senders of all queues look for room again, if there may be some. */
+/*
+ * Let senders of all queues look for room again, if there may be some. Not each time that
+ * little is free; but now and then, as there may never be more.
+ */
 static void mq_group_room(struct mq_journal *j)
 {
+	bool soon = time_before(jiffies, j->said_room + MQ_ROOM_AFTER);
+
 	if (!READ_ONCE(j->short_of_room) ||
-	    !mq_journal_fits(j, j->capacity / 16))
+	    !mq_journal_fits(j, soon ? j->capacity / 16 : 1))
 		return;
+	j->said_room = jiffies;
 	WRITE_ONCE(j->short_of_room, false);
 	mq_group_each(j, mq_group_say_room);
 }
@@ -553,20 +565,31 @@ static void mq_writer_gather(struct mq_journal *j)
 					   j->expected, most);
 }
 
-/* Wait for something to do. Return false if nothing has happened for a while. */
+/*
+ * Wait for something to write, and read what is wanted meanwhile. Return false if nothing
+ * had to be written for a while.
+ */
 static bool mq_writer_wait(struct mq_journal *j)
 {
-	long left;
+	unsigned long calm;
 
 	WRITE_ONCE(j->wanted, 1);
 	do {
-		left = wait_event_freezable_timeout(j->work, mq_writer_has_work(j),
-						    j->marked ? MAX_SCHEDULE_TIMEOUT :
-								MQ_MARK_AFTER);
-	} while (!left && mq_writer_has_changes(j));
-	if (left > 0)
-		mq_writer_gather(j);
-	return left;
+		calm = jiffies + MQ_MARK_AFTER;
+		do {
+			wait_event_freezable_timeout(j->work,
+						     mq_writer_has_work(j) ||
+						     mq_fetch_is_wanted(j),
+						     j->marked ? MAX_SCHEDULE_TIMEOUT :
+								 MQ_MARK_AFTER);
+			mq_fetch_serve(j);
+		} while (!mq_writer_has_work(j) &&
+			 (j->marked || time_before(jiffies, calm)));
+	} while (!mq_writer_has_work(j) && mq_writer_has_changes(j));
+	if (!mq_writer_has_work(j))
+		return false;
+	mq_writer_gather(j);
+	return true;
 }
 
 /* Go on with a move to another file. */
@@ -655,6 +678,7 @@ void mq_writer_init(struct mq_journal *j)
 
 	spin_lock_init(&j->lock);
 	INIT_LIST_HEAD(&j->feeds);
+	INIT_LIST_HEAD(&j->fetches);
 	init_llist_head(&j->hungry);
 	init_llist_head(&j->ended);
 	init_waitqueue_head(&j->work);
@@ -690,6 +714,7 @@ void mq_writer_stop(struct mq_journal *j)
 	wake_up(&j->work);
 	kthread_stop(j->thread);
 	j->thread = NULL;
+	mq_fetch_end(j);
 	mq_timer_stop(&j->delay);
 	/* Nothing can be confirmed any more. */
 	if (!j->error)

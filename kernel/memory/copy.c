@@ -85,6 +85,28 @@ static struct mq_entry *mq_entry_borrow(const struct mq_entry *old,
 	return e;
 }
 
+/* Copy a stub, which has only what lies in it. */
+static struct mq_entry *mq_entry_clone_stub(const struct mq_entry *old,
+					    struct mq_kind kind, mq_alone_fn alloc)
+{
+	const struct mq_msg *from = mq_msg(old);
+	u32 size = mq_msg_stored_size(from);
+	struct mq_sizes none = {};
+	struct mq_entry *e;
+
+	e = alloc(mq_chunk_of(old)->payer, mq_kind_bytes(kind), size);
+	if (IS_ERR(e))
+		return e;
+	mq_entry_init(e, &none, kind);
+	mq_msg(e)->size = from->size;
+	mq_msg(e)->sizes = from->sizes;
+	mq_msg(e)->flags = from->flags;
+	mq_msg(e)->time_ns = from->time_ns;
+	memcpy(mq_msg(e) + 1, from + 1, size - sizeof(*from));
+	mq_chunk_of(e)->first = *mq_sender_of(old);
+	return e;
+}
+
 /*
  * Copy the message and the sender of @old to memory that the same payer pays. What
  * @old borrows, the copy borrows, too.
@@ -95,6 +117,8 @@ static struct mq_entry *mq_entry_clone(const struct mq_entry *old,
 	const struct mq_msg *from = mq_msg(old);
 	struct mq_entry *e;
 
+	if (unlikely(mq_msg_is_stub(from)))
+		return mq_entry_clone_stub(old, kind, alloc);
 	if (unlikely(mq_msg_borrows(from)))
 		return mq_entry_borrow(old, kind, alloc);
 	e = mq_entry_like(old, mq_msg_size(from), kind, alloc);
@@ -186,7 +210,7 @@ struct mq_entry *mq_entry_copy_told(struct mq_lot *lot, const struct mq_entry *o
 	struct devmq_extra *extra;
 	struct mq_entry *e;
 
-	e = mq_lot_take(lot, old, mq_sizes_step(&sizes));
+	e = mq_lot_take(lot, old, 0, mq_sizes_step(&sizes));
 	if (IS_ERR(e))
 		return e;
 	mq_entry_init(e, &sizes, (struct mq_kind){});

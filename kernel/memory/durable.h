@@ -19,19 +19,22 @@ struct mq_spread;
  * @segment: place of the segment that has it
  * @state_segment: place of the segment that has its newest state, if that is
  *	in a record of its own
+ * @block: offset of the block with its record in the segment
  * @size: bytes of its record; 0: the file does not have it
  * @state_size: bytes of the record of its state, 0: it has none
  */
 struct mq_where {
-	u32	segment;
-	u32	state_segment;
+	u16	segment;
+	u16	state_segment;
+	u32	block;
 	u32	size;
 	u32	state_size;
 };
 
 /**
  * struct mq_durable - a message of a queue that has a journal
- * @dirty: link in mq_feed.dirty, while a change has to be written
+ * @dirty: link in mq_feed.dirty, while a change has to be written; of a topic then in
+ *	mq_feed.taking or mq_feed.resident, if @listed is set
  * @ended: link in mq_journal.ended or mq_feed.replaced, when the message is gone
  * @seq: place in the order in which the changes of its queue are written; 0: it
  *	is not in mq_feed.dirty. In mq_feed.replaced: that of the last change before
@@ -45,6 +48,7 @@ struct mq_where {
  *	counts in mq_journal.owed until that is
  * @together: it was allocated together with others
  * @fresh: the record of @spread has its state: nothing has changed since
+ * @listed: see @dirty
  * @payer: who is charged for this
  * @all: those with which it was allocated
  * @hash: link in mq_journal.objects
@@ -58,9 +62,9 @@ struct mq_where {
  * @spread: a topic put it into several queues, and this knows the other copies; or
  *	NULL
  *
- * mq_queue.lock protects the members up to @owed, @live and @fresh. @together, @payer,
- * @all, @copy and @spread do not change. The others belong to the thread of the
- * journal.
+ * mq_queue.lock protects the members up to @owed, @live, @fresh and @listed. @together,
+ * @payer, @all, @copy and @spread do not change. The others belong to the thread of
+ * the journal.
  */
 struct mq_durable {
 	union {
@@ -73,6 +77,7 @@ struct mq_durable {
 	u8			moving;
 	bool			owed : 1;
 	bool			fresh : 1;
+	bool			listed : 1;
 	bool			together;
 	u32			live;
 	u16			texts;
@@ -102,6 +107,21 @@ struct mq_durables {
 	struct mq_payer		*payer;
 	struct mq_durable	d[];
 };
+
+/* Put a message that a topic retains, and that is not in mq_feed.dirty, into a list. */
+static inline void mq_durable_list(struct mq_durable *d, struct list_head *list)
+{
+	list_add_tail(&d->dirty, list);
+	d->listed = true;
+}
+
+static inline void mq_durable_unlist(struct mq_durable *d)
+{
+	if (likely(!d->listed))
+		return;
+	list_del(&d->dirty);
+	d->listed = false;
+}
 
 /* The most that are allocated together. One that is left keeps the memory of all. */
 #define MQ_DURABLES	((SZ_4K - sizeof(struct mq_durables)) / sizeof(struct mq_durable))

@@ -145,7 +145,7 @@ static inline const struct mq_sender *mq_sender_of(const struct mq_entry *e)
 /* Return what an entry and its message count in mq_chunk.refs. */
 static inline u64 mq_entry_refs(const struct mq_entry *e)
 {
-	return MQ_CHUNK_ONE + mq_msg_padded_size(mq_msg(e));
+	return MQ_CHUNK_ONE + mq_msg_stored_size(mq_msg(e));
 }
 
 #endif /* MQ_MEMORY_LAYOUT_H */

@@ -19,7 +19,7 @@ struct mq_seen;
 /**
  * struct mq_msg - a message, stored as the record that its receiver gets
  * @size: size of the record in bytes, without the padding at its end
- * @flags: MQ_MSG_BORROWS, or 0; 0 in a record for user space
+ * @flags: MQ_MSG_BORROWS, MQ_MSG_STUB and so on; 0 in a record for user space
  * @id: id of the message in its queue
  * @time_ns: when the message was sent, CLOCK_REALTIME
  * @holder: the open file that has the delivery; NULL while a RECV copies the
@@ -67,7 +67,9 @@ struct mq_seen;
  * The key and the headers follow, padded with zeros to a multiple of 8 bytes,
  * then the payload, padded in the same way. With MQ_MSG_BORROWS, the message
  * shares the payload of another one, and a pointer to that is in its place; @size
- * counts the payload all the same. While the message is in a queue, these bytes,
+ * counts the payload all the same. With MQ_MSG_STUB, a journal alone has all of these
+ * bytes, and a struct mq_stub is in their place; the sizes are those of the message
+ * all the same. While the message is in a queue, these bytes,
  * the sizes and @time_ns do not change. They also stay where they are, a shared
  * payload included, as long as anybody holds a reference to the chunk. The other
  * fields are protected like the entry.
@@ -112,6 +114,20 @@ struct mq_msg {
 
 /* In mq_msg.flags: the payload is that of another message. */
 #define MQ_MSG_BORROWS	BIT(0)
+/* A journal alone has key, headers and payload: see stub.c. */
+#define MQ_MSG_STUB	BIT(1)
+/* Of a stub: the key is here as well. */
+#define MQ_MSG_KEYED	BIT(2)
+
+/**
+ * struct mq_stub - what follows a message whose bytes a journal alone has
+ * @serial: number of the message in the journal
+ * @key: with MQ_MSG_KEYED: the key
+ */
+struct mq_stub {
+	u64	serial;
+	u8	key[];
+};
 
 #define MQ_SAME_PLACE(member, as)					\
 	static_assert(offsetof(struct mq_msg, member) ==		\
@@ -179,6 +195,24 @@ static inline const u8 *mq_msg_payload(const struct mq_msg *m)
 	return likely(!mq_msg_borrows(m)) ? at : *(const u8 *const *)at;
 }
 
+/* Return true if a journal alone has the bytes of the message. */
+static inline bool mq_msg_is_stub(const struct mq_msg *m)
+{
+	return m->flags & MQ_MSG_STUB;
+}
+
+static inline struct mq_stub *mq_msg_stub(const struct mq_msg *m)
+{
+	return (void *)(m + 1);
+}
+
+/* Return the bytes that a stub with the key, or without, takes in a chunk. */
+static inline u32 mq_stub_size(u16 key_size, bool keyed)
+{
+	return sizeof(struct mq_msg) + sizeof(struct mq_stub) +
+	       (keyed ? ALIGN(key_size, 8) : 0);
+}
+
 /* Return the extra block that lies in the message, or NULL. */
 static inline struct devmq_extra *mq_msg_extra(const struct mq_msg *m)
 {
@@ -189,6 +223,14 @@ static inline struct devmq_extra *mq_msg_extra(const struct mq_msg *m)
 static inline u64 mq_msg_padded_size(const struct mq_msg *m)
 {
 	return ALIGN((u64)m->size, 8);
+}
+
+/* Return the bytes that the message takes in its chunk; what it shares counts, too. */
+static inline u64 mq_msg_stored_size(const struct mq_msg *m)
+{
+	if (unlikely(mq_msg_is_stub(m)))
+		return mq_stub_size(m->key_size, m->flags & MQ_MSG_KEYED);
+	return mq_msg_padded_size(m);
 }
 
 /* Return the bytes that count against max_bytes: payload, key and headers. */

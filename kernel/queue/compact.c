@@ -54,9 +54,10 @@ static struct mq_queue *mq_store_queue(struct mq_store *s)
 static unsigned long mq_compact_worth(struct mq_store *s)
 {
 	const struct mq_queue *q = mq_store_queue(s);
+	const u64 *bytes = q->topic ? &q->stat.retained_memory_bytes : &q->stat.bytes;
 
 	return MQ_WASTE_MIN + 2 * READ_ONCE(q->unmoved) +
-	       READ_ONCE(q->stat.bytes) +
+	       READ_ONCE(*bytes) +
 	       READ_ONCE(q->stored) * (sizeof(struct mq_entry) +
 				       sizeof(struct mq_msg));
 }
@@ -131,8 +132,7 @@ static void mq_replace_detail(struct mq_queue *q, struct mq_entry *old,
 }
 
 /* Put @e, a copy of @old, into the place of @old in the queue. */
-static void mq_replace_locked(struct mq_queue *q, struct mq_entry *old,
-			      struct mq_entry *e)
+void mq_replace_locked(struct mq_queue *q, struct mq_entry *old, struct mq_entry *e)
 {
 	struct mq_detail *own = mq_msg(e)->detail;
 

@@ -10,10 +10,12 @@
 #include "journal/journal.h"
 #include "journal/notice.h"
 #include "queue/bounds.h"
+#include "queue/clock.h"
 #include "queue/close.h"
 #include "queue/heard.h"
 #include "queue/lock.h"
 #include "queue/persist.h"
+#include "queue/position.h"
 #include "queue/queue.h"
 #include "queue/state.h"
 
@@ -117,6 +119,22 @@ void mq_heard_raise(struct mq_feed *f, const struct mq_ceilings *c)
 	mq_heard_look_locked(q);
 	mq_heard_unbar_locked(q);
 	mq_unlock(q);
+}
+
+/* What a topic retains may leave memory now, if that is too much. */
+void mq_heard_stored(struct mq_feed *f)
+{
+	struct mq_queue *q = mq_heard_queue(f);
+	bool much;
+
+	if (!q->topic)
+		return;
+	spin_lock(&q->lock);
+	list_splice_tail_init(&f->taking, &f->resident);
+	much = mq_retains_much(q);
+	spin_unlock(&q->lock);
+	if (unlikely(much))
+		mq_queue_work_start(q);
 }
 
 void mq_heard_room(struct mq_feed *f)

@@ -20,6 +20,7 @@
 struct mm_struct;
 struct mq_fanout;
 struct mq_owner;
+struct mq_portion;
 struct mq_text;
 
 /**
@@ -83,6 +84,7 @@ enum mq_no_credit { MQ_HOLDS_ALONE = BIT(0), MQ_NEXT_IS_ALONE = BIT(1) };
  * @position: of a topic: id of the next message to read (@rx and mq_queue.lock,
  *	read without them)
  * @position_done: how many bytes of that message were read (as @position)
+ * @portion: what was read back from the journal last, or NULL (@rx)
  * @buried: the last tombstone that went before the file had its position, or was
  *	told of it (as @position)
  * @fanout: of a producer of a topic, what its next publication uses, or NULL
@@ -137,6 +139,7 @@ struct mq_file {
 	u64			position;
 	u32			position_done;
 	u64			buried;
+	struct mq_portion	*portion;
 	struct mq_fanout	*fanout;
 	struct mq_text		*full;
 	struct mq_supply	supply;

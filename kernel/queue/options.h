@@ -27,6 +27,7 @@ struct mq_options {
 	u64	expires_ms;
 	u64	dead_ttl_ms;
 	u64	retain_bytes;
+	u64	retain_memory_bytes;
 	u64	retain_ms;
 	u64	tombstone_ms;
 	u32	max_messages;

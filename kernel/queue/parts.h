@@ -73,12 +73,15 @@ struct mq_dedup {
  * @last: id of the newest one, 0: there is none (mq_queue.lock, read without it)
  * @gone: messages up to this id are not retained, or not any more (as @last)
  * @buried: id of the last tombstone whose time was over (as @last)
+ * @holds: bindings that are about to be level, until when nothing leaves memory (as
+ *	@last)
  * @keys: with compact=key: the details of the newest messages of all keys, by key
  */
 struct mq_retained {
 	u64		last;
 	u64		gone;
 	u64		buried;
+	u32		holds;
 	struct rb_root	keys;
 };
 

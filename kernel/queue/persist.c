@@ -58,6 +58,8 @@ void mq_persist_init(struct mq_queue *q)
 	INIT_LIST_HEAD(&q->feed.link);
 	INIT_LIST_HEAD(&q->feed.dirty);
 	INIT_LIST_HEAD(&q->feed.dedups);
+	INIT_LIST_HEAD(&q->feed.taking);
+	INIT_LIST_HEAD(&q->feed.resident);
 	q->feed.ahead = MQ_AHEAD_MIN;
 	q->feed.raised_at = jiffies - MQ_AHEAD_SOON;
 	q->feed.seq = MQ_SEQ_ARRIVED;
@@ -160,6 +162,7 @@ void mq_persist_changed_locked(struct mq_queue *q, struct mq_entry *e)
 	d->fresh = false;
 	if (d->seq || q->gone || q->feed.quiet)
 		return;
+	mq_durable_unlist(d);
 	d->seq = ++q->feed.seq;
 	list_add_tail(&d->dirty, &q->feed.dirty);
 	mq_feed_say(&q->feed);
@@ -253,6 +256,7 @@ void mq_persist_run_end_locked(struct mq_queue *q, struct mq_persist_run *run)
 
 static void mq_persist_clean(struct mq_durable *d)
 {
+	mq_durable_unlist(d);
 	if (!d->seq)
 		return;
 	list_del(&d->dirty);
@@ -636,6 +640,8 @@ u32 mq_persist_take(struct mq_feed *f, struct mq_change *c, u64 last)
 			break;
 		mq_persist_describe(d, &c[n++]);
 		mq_persist_clean(d);
+		if (q->topic)
+			mq_durable_list(d, &f->taking);
 		mq_feed_pays(f->journal, d);
 		d->taken = true;
 		d->fresh = false;

@@ -18,6 +18,15 @@ bool mq_retains(const struct mq_queue *q)
 	       READ_ONCE(q->opt.compact);
 }
 
+/* Return true if more of that is in memory than may be. */
+bool mq_retains_much(const struct mq_queue *q)
+{
+	u64 most = READ_ONCE(q->opt.retain_memory_bytes);
+
+	return unlikely(most) && READ_ONCE(q->stat.retained_memory_bytes) > most &&
+	       !READ_ONCE(q->retained.holds);
+}
+
 /* Return true if there are, or will be, messages to read. */
 bool mq_retain_active(const struct mq_queue *q)
 {

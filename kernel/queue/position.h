@@ -9,6 +9,7 @@ struct mq_file;
 struct mq_queue;
 
 bool mq_retains(const struct mq_queue *q);
+bool mq_retains_much(const struct mq_queue *q);
 bool mq_retain_active(const struct mq_queue *q);
 bool mq_retain_passed(const struct mq_file *f);
 bool mq_retain_can_read(const struct mq_file *f);

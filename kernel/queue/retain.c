@@ -23,6 +23,7 @@
 #include <linux/devmq.h>
 
 #include "base/base.h"
+#include "memory/durable.h"
 #include "memory/entry.h"
 #include "memory/message.h"
 #include "memory/seen.h"
@@ -56,13 +57,21 @@ void mq_retain_prepare(struct mq_entry *e)
 
 /* -- compact=key ----------------------------------------------------------- */
 
+/* Return the key of a message; a stub among the newest ones has it. */
+static const u8 *mq_key_of(const struct mq_entry *e)
+{
+	const struct mq_msg *m = mq_msg(e);
+
+	return unlikely(mq_msg_is_stub(m)) ? mq_msg_stub(m)->key : mq_entry_data(e);
+}
+
 static int mq_key_order(const struct mq_entry *a, const struct mq_entry *b)
 {
 	const struct mq_msg *ma = mq_msg(a), *mb = mq_msg(b);
 
 	if (ma->key_size != mb->key_size)
 		return ma->key_size < mb->key_size ? -1 : 1;
-	return memcmp(mq_entry_data(a), mq_entry_data(b), ma->key_size);
+	return memcmp(mq_key_of(a), mq_key_of(b), ma->key_size);
 }
 
 static int mq_key_find(const void *key, const struct rb_node *node)
@@ -95,6 +104,15 @@ void mq_retain_replace_locked(struct mq_queue *q, struct mq_detail *old,
 	rb_replace_node(&old->timer, &new->timer, &q->retained.keys);
 }
 
+/* Count the bytes of a message that come to memory, or leave it. */
+static void mq_retain_memory(struct mq_queue *q, const struct mq_entry *e, int sign)
+{
+	const struct mq_msg *m = mq_msg(e);
+
+	if (likely(!mq_msg_is_stub(m)))
+		mq_count(&q->stat.retained_memory_bytes, sign * mq_msg_bytes(m));
+}
+
 /* Remove a message, which is counted. */
 static void mq_retain_remove(struct mq_queue *q, struct mq_entry *e)
 {
@@ -102,6 +120,7 @@ static void mq_retain_remove(struct mq_queue *q, struct mq_entry *e)
 
 	mq_key_leave(q, e);
 	mq_state_leave_locked(q, e);
+	mq_retain_memory(q, e, -1);
 	q->stat.trimmed++;
 	trace_mq_drop(q, e);
 	mq_queue_unlink_locked(q, e);
@@ -160,6 +179,7 @@ void mq_retain_add_locked(struct mq_queue *q, struct mq_entry *e, u64 now)
 	list_add_tail(&e->all, &q->all);
 	mq_count(&q->stored, 1);
 	mq_count(&q->stat.bytes, mq_msg_bytes(m));
+	mq_retain_memory(q, e, 1);
 	if (unlikely(q->feed.journal))
 		mq_persist_add_locked(q, e);
 	mq_state_enter_locked(q, e, DEVMQ_STATE_RETAINED);
@@ -183,6 +203,9 @@ void mq_retain_restore_locked(struct mq_queue *q, struct mq_entry *e)
 
 	lockdep_assert_held(&q->lock);
 	mq_state_enter_locked(q, e, DEVMQ_STATE_RETAINED);
+	mq_retain_memory(q, e, 1);
+	if (!mq_msg_is_stub(mq_msg(e)))
+		mq_durable_list(mq_msg(e)->detail->durable, &q->feed.resident);
 	/* As long as it had been retained before. */
 	mq_msg(e)->since = mq_ticks() - nsecs_to_jiffies64(age);
 	WRITE_ONCE(q->retained.last, mq_msg(e)->id);

@@ -12,6 +12,11 @@
  * finds the binding. This is the one place where messages are copied under a turn;
  * it happens once, or again if the queue has no room then.
  *
+ * Messages that are in the topic's journal alone are read back, a portion at a time. The
+ * work does not wait for that: the thread of the journal queues it again. Nor is
+ * anything read under the turn: what comes meanwhile stays in memory until the binding is
+ * level.
+ *
  * mq_registry_lock protects all but what only the work uses. Who holds it may wait
  * for the work, so the work only tries to take it.
  */
@@ -28,6 +33,7 @@
 
 #include "base/base.h"
 #include "base/waiters.h"
+#include "journal/fetch.h"
 #include "memory/alloc.h"
 #include "memory/chunk.h"
 #include "memory/cost.h"
@@ -35,7 +41,9 @@
 #include "memory/layout.h"
 #include "memory/message.h"
 #include "queue/admit.h"
+#include "queue/back.h"
 #include "queue/bounds.h"
+#include "queue/evict.h"
 #include "queue/heard.h"
 #include "queue/ids.h"
 #include "queue/lock.h"
@@ -70,6 +78,11 @@
  * @work: copies messages
  * @waiter: in the line of the queue, while there is no room
  * @bytes: bytes of the message for which there was none (the work)
+ * @portion: what was read back from the journal of the topic last, or is being read; or
+ *	NULL (the work)
+ * @reading: it is being read, and @work is queued then
+ * @turn: nothing is to be read (the work)
+ * @holds: nothing leaves memory meanwhile (the work)
  * @stop: the binding is taken away
  */
 struct mq_catchup {
@@ -84,6 +97,10 @@ struct mq_catchup {
 	struct delayed_work	work;
 	struct mq_waiter	waiter;
 	u64			bytes;
+	struct mq_portion	*portion;
+	bool			reading;
+	bool			turn;
+	bool			holds;
 	bool			stop;
 };
 
@@ -208,6 +225,7 @@ struct mq_catchup *mq_catchup_new(const struct mq_filter *f,
 
 void mq_catchup_free(struct mq_catchup *c)
 {
+	mq_portion_put(c->portion);
 	if (c->index) {
 		if (c->bound.rule)
 			mq_index_remove(c->index, &c->bound);
@@ -255,6 +273,24 @@ void mq_catchup_start(struct mq_catchup *c, struct mq_binding *b,
 	mq_catchup_later(c, 0);
 }
 
+/*
+ * The binding is level, or is not to be level for a while: messages may leave memory, and
+ * nothing is read any more.
+ */
+static void mq_catchup_let_go(struct mq_catchup *c, struct mq_queue *topic)
+{
+	if (c->holds)
+		mq_evict_go_on(topic);
+	c->holds = false;
+	if (!c->reading)
+		return;
+	/* The thread may have begun. */
+	mq_fetch_cancel(topic->feed.journal, c->portion);
+	mq_portion_put(c->portion);
+	c->portion = NULL;
+	c->reading = false;
+}
+
 /* A binding that is not level is taken away. Nothing is copied any more. */
 void mq_catchup_stop(struct mq_binding *b)
 {
@@ -265,6 +301,7 @@ void mq_catchup_stop(struct mq_binding *b)
 	cancel_delayed_work_sync(&c->work);
 	/* The work may have joined the line, and been queued from there. */
 	mq_waiters_del(&c->target->gate.room, &c->waiter);
+	mq_catchup_let_go(c, b->outlet->topic->q);
 	cancel_delayed_work_sync(&c->work);
 	mq_catchup_free(c);
 }
@@ -319,6 +356,85 @@ static struct mq_entry *mq_catchup_next(struct mq_catchup *c, u64 *id)
 	if (unlikely(missed))
 		WRITE_ONCE(c->b->missed, c->b->missed + missed);
 	return e;
+}
+
+/* Called with mq_journal.lock held, when a portion was read. */
+static void mq_catchup_read(struct mq_portion *p)
+{
+	mq_catchup_later(p->owner, 0);
+}
+
+/*
+ * Let the thread of the journal read a portion with the message of a stub, of @room bytes.
+ * Return EINPROGRESS, ENODEV, ENOMEM or EDQUOT.
+ */
+static int mq_catchup_fetch(struct mq_catchup *c, struct mq_entry *stub, u32 room)
+{
+	struct mq_queue *q = c->b->outlet->topic->q;
+	struct mq_portion *p = c->portion;
+	int err;
+
+	if (!p || p->room < room || p->room > MQ_J_BLOCK_MAX) {
+		p = mq_portion_new(mq_chunk_of(stub)->payer, room);
+		if (IS_ERR(p))
+			return PTR_ERR(p);
+		mq_portion_put(c->portion);
+		c->portion = p;
+	}
+	p->owner = c;
+	p->notify = mq_catchup_read;
+	err = mq_fetch_begin(q->feed.journal, p, mq_msg_stub(mq_msg(stub))->serial);
+	c->reading = !err;
+	return err ?: -EINPROGRESS;
+}
+
+/*
+ * Return the message of a stub, or an ERR_PTR: EINPROGRESS: it is being read; EBUSY: it is
+ * not to be read now; ENOENT: it is gone; or an error of mq_fetch_wait() or
+ * mq_back_look().
+ */
+static struct mq_entry *mq_catchup_look(struct mq_catchup *c, struct mq_entry *stub)
+{
+	u32 room = mq_portion_room(mq_msg(stub));
+	struct mq_portion *p = c->portion;
+	bool was_read = c->reading;
+	struct mq_entry *e;
+
+	/* Who sees that it is done sees the rest: mq_fetch_done(). */
+	if (was_read && !smp_load_acquire(&p->done))
+		return ERR_PTR(-EINPROGRESS);
+	c->reading = false;
+	if (was_read && p->err == -EMSGSIZE)
+		return ERR_PTR(mq_catchup_fetch(c, stub, max(room, p->need)));
+	if (was_read && p->err && p->serial == mq_msg_stub(mq_msg(stub))->serial)
+		return ERR_PTR(p->err);
+	e = mq_back_look(c->b->outlet->topic->q, stub, p, mq_chunk_of(stub)->payer);
+	if (e != ERR_PTR(-ENOENT))
+		return e;
+	if (was_read && p->serial == mq_msg_stub(mq_msg(stub))->serial)
+		return ERR_PTR(-EBADMSG);
+	return ERR_PTR(c->turn ? -EBUSY : mq_catchup_fetch(c, stub, room));
+}
+
+/*
+ * If a message is in the journal alone, return it as it was read back, in place of the
+ * caller's reference to the chunk of its stub. Otherwise return an ERR_PTR as
+ * mq_catchup_look(); but if it cannot be read, it is missed, and that is ENOENT as well.
+ */
+static struct mq_entry *mq_catchup_back(struct mq_catchup *c, struct mq_entry *stub, u64 id)
+{
+	struct mq_entry *e;
+
+	if (likely(!mq_msg_is_stub(mq_msg(stub))))
+		return stub;
+	e = mq_catchup_look(c, stub);
+	mq_chunk_put(mq_chunk_of(stub), MQ_CHUNK_ONE);
+	if (e != ERR_PTR(-EIO) && e != ERR_PTR(-EBADMSG))
+		return e;
+	mq_back_count(c->b->outlet->topic->q, PTR_ERR(e));
+	WRITE_ONCE(c->b->missed, c->b->missed + 1);
+	c->position = id + 1;
+	return ERR_PTR(-ENOENT);
 }
 
 /* Return 1 if the filter takes a message, 0 if not, or ENOMEM. */
@@ -403,7 +519,7 @@ static int mq_catchup_put(struct mq_catchup *c, const struct mq_entry *e, u64 id
 
 /*
  * Copy a portion. Return 0: the binding was level; EBUSY: there is more; EAGAIN:
- * there is no room; or ENODEV, ENOMEM or EDQUOT.
+ * there is no room; EINPROGRESS: more is being read; or ENODEV, ENOMEM or EDQUOT.
  */
 static int mq_catchup_portion(struct mq_catchup *c)
 {
@@ -419,6 +535,11 @@ static int mq_catchup_portion(struct mq_catchup *c)
 		e = mq_catchup_next(c, &id);
 		if (!e)
 			return 0;
+		e = mq_catchup_back(c, e, id);
+		if (e == ERR_PTR(-ENOENT))
+			continue;
+		if (IS_ERR(e))
+			return PTR_ERR(e);
 		ret = mq_catchup_takes(c, e);
 		if (ret > 0)
 			ret = mq_catchup_put(c, e, id);
@@ -451,7 +572,9 @@ static int mq_catchup_close_up(struct mq_catchup *c)
 	int ret;
 
 	mutex_lock_nested(&t->turn, SINGLE_DEPTH_NESTING);
+	c->turn = true;
 	ret = mq_catchup_is_near(c) ? mq_catchup_portion(c) : -EBUSY;
+	c->turn = false;
 	if (!ret) {
 		mq_index_add(t->index, b->bound.rule, &b->bound);
 		b->catchup = NULL;
@@ -470,6 +593,12 @@ static int mq_catchup_step(struct mq_catchup *c)
 	/* Nobody waits for that. Under the turn, only what came meanwhile is left. */
 	if (ret || !mq_catchup_is_near(c))
 		return ret ?: -EBUSY;
+	/* What has left memory by now is read before that. */
+	if (!c->holds) {
+		mq_evict_hold(c->b->outlet->topic->q);
+		c->holds = true;
+		return -EBUSY;
+	}
 	/* Who holds this lock may wait for this work. */
 	if (!mutex_trylock(&mq_registry_lock))
 		return -EINTR;
@@ -497,12 +626,16 @@ static void mq_catchup_run(struct work_struct *work)
 {
 	struct mq_catchup *c = container_of(to_delayed_work(work),
 					    struct mq_catchup, work);
+	struct mq_queue *q;
 
+	/* Who takes the binding away waits for this, and it is there until then. */
 	if (READ_ONCE(c->stop))
 		return;
+	q = c->b->outlet->topic->q;
 	mq_waiters_del(&c->target->gate.room, &c->waiter);
 	switch (mq_catchup_step(c)) {
 	case 0:
+		mq_catchup_let_go(c, q);
 		/* Whoever made room may have queued it once more. */
 		cancel_delayed_work(&c->work);
 		mq_catchup_free(c);
@@ -514,12 +647,17 @@ static void mq_catchup_run(struct work_struct *work)
 		mq_catchup_later(c, MQ_CATCHUP_LOCK);
 		break;
 	case -EAGAIN:
+		mq_catchup_let_go(c, q);
 		mq_catchup_wait(c);
+		break;
+	case -EINPROGRESS:
+		/* mq_catchup_read() queues it. */
 		break;
 	case -ENODEV:
 		/* The queue is being removed, and the binding with it. */
 		break;
 	default:
+		mq_catchup_let_go(c, q);
 		mq_catchup_later(c, MQ_CATCHUP_MEMORY);
 	}
 }

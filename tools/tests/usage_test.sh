@@ -564,8 +564,8 @@ test_completion_of_queue_options()
 {
 	expect_same 'max_bytes= max_dead= max_deliveries= max_message_size= '\
 'max_messages= ' "$(offers create q ma)"
-	expect_same 'retain_bytes= retain_messages= retain_ms= retry_backoff= '\
-'retry_max_ms= retry_ms= ' \
+	expect_same 'retain_bytes= retain_memory_bytes= retain_messages= retain_ms= '\
+'retry_backoff= retry_max_ms= retry_ms= ' \
 		"$(offers set q ret)"
 	expect_same 'eof= ' "$(offers set q eo)"
 	expect_same 'eof=empty eof=hangup eof=never ' "$(offers set q eof=)"

@@ -91,7 +91,10 @@
  *              the note of a settlement, for a command of io_uring that is to
  *              wait, or for one more open file
  *  EIO         the queue's journal has failed: nothing can be sent, and what was
- *              sent or settled before may not be on stable storage
+ *              sent or settled before may not be on stable storage; read(2) and
+ *              PEEK of a topic: a message is in the journal's file alone, which
+ *              cannot be read
+ *  EBADMSG     the same, as the file is damaged there
  *  ENOMEM      the kernel, or the caller's memory cgroup, has no memory
  *  ENOENT      receiving by id: no message with that id is deferred; sending to a
  *              topic with on_unrouted=refuse: nobody takes the message;
@@ -612,7 +615,9 @@ struct devmq_settle {
  *
  * Needs a descriptor open for reading, or one opened with access mode 3 (see
  * open(2)), which is no consumer. Takes nothing and changes no count. Records
- * come in the order of ids; to go on, pass the last id as @after_id.
+ * come in the order of ids; to go on, pass the last id as @after_id. What a topic
+ * retains in its journal alone is read from there: EIO or EBADMSG, if no record was
+ * shown before, when that is not possible. The call waits for that alone.
  */
 struct devmq_peek {
 	__u32		size;
@@ -716,6 +721,10 @@ struct devmq_consumer {
  * @trimmed: a topic: messages that it retained and does not any more
  * @first_id: a topic: id of the oldest message that it retains; zero: none
  * @last_id: a topic: id of the newest message that it retains; zero: none
+ * @retained_memory_bytes: a topic: those of @bytes that are in memory. The others are in
+ *	its journal alone, and are read back when somebody looks at them
+ * @unreadable: a topic: times that this failed, as the journal's file cannot be read or
+ *	is damaged
  *
  * No time here is moved by a step of the machine's clock, and all go on while it
  * sleeps. Works on any descriptor of the queue. At every instant sent = ready +
@@ -759,6 +768,8 @@ struct devmq_stat {
 	__aligned_u64	trimmed;
 	__aligned_u64	first_id;
 	__aligned_u64	last_id;
+	__aligned_u64	retained_memory_bytes;
+	__aligned_u64	unreadable;
 };
 
 /**
