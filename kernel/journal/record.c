@@ -9,13 +9,13 @@
 
 #include <linux/devmq.h>
 
-/* Return the bytes of a state with its texts, padded. */
 /* Return whether a serial or an id is one that a writer gives. */
 static bool mq_j_is_number(__le64 n)
 {
 	return n && le64_to_cpu(n) < MQ_J_NUMBER_MAX;
 }
 
+/* Return the bytes of a state with its texts, padded. */
 static u32 mq_j_state_size(const struct mq_j_state *s)
 {
 	return ALIGN((u32)sizeof(*s) + s->origin_size +

@@ -318,7 +318,7 @@ test_what_a_topic_retains()
 	mq peek -J --state=retained -n 1 "$N"
 	expect_json /id 1 /payload 1
 	counters "$N" retained=2 first_id=1 last_id=3 trimmed=1 \
-		retained_memory_bytes=2 unreadable=0
+		retained_memory_bytes=4 unreadable=0
 	mq set "$N" retain_memory_bytes=1M
 	expect 5 '' "$N: cannot set retain_memory_bytes=1M: the topic has no journal"
 	mq purge "$N"
