@@ -634,6 +634,9 @@ TEST_F(topic, malformed_bindings_are_refused)
 	EXPECT_EQ(0, mq_stat_of(&self->queue, bindings));
 }
 
+/* Room for a binding without a filter, and for no other one besides. */
+#define ONE	(sizeof(struct devmq_binding) + 4)
+
 TEST_F(topic, ioctls_bind_and_list)
 {
 	static const char filter[] = "header.h=x y\0key=a.#";
@@ -663,15 +666,15 @@ TEST_F(topic, ioctls_bind_and_list)
 	ASSERT_EQ(sizeof(filter), binding.filter_size);
 	EXPECT_EQ(0, memcmp(text, "key=a.#\0header.h=x y", sizeof(filter)));
 	/* In portions: room for the first one only. */
-	ASSERT_EQ(0, ioctl_bindings(self->fd, self->buffer, 100, 0, &bindings));
+	ASSERT_EQ(0, ioctl_bindings(self->fd, self->buffer, ONE, 0, &bindings));
 	EXPECT_EQ(1, bindings.count);
-	EXPECT_EQ(96, bindings.used);
+	EXPECT_EQ(sizeof(binding), bindings.used);
 	EXPECT_EQ(0, bindings.need);
-	EXPECT_EQ(-EMSGSIZE, ioctl_bindings(self->fd, self->buffer, 100, 1,
+	EXPECT_EQ(-EMSGSIZE, ioctl_bindings(self->fd, self->buffer, ONE, 1,
 					    &bindings));
 	EXPECT_EQ(0, bindings.count);
-	EXPECT_EQ(DEVMQ_ALIGN(96 + sizeof(filter)), bindings.need);
-	ASSERT_EQ(0, ioctl_bindings(self->fd, self->buffer, 100, 2, &bindings));
+	EXPECT_EQ(DEVMQ_ALIGN(sizeof(binding) + sizeof(filter)), bindings.need);
+	ASSERT_EQ(0, ioctl_bindings(self->fd, self->buffer, ONE, 2, &bindings));
 	EXPECT_EQ(0, bindings.count);
 	/* And away again. */
 	EXPECT_EQ(-ENOENT, ioctl_bind(self->fd, DEVMQ_IOC_UNBIND, self->q_fd[0],
