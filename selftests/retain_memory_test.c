@@ -786,9 +786,9 @@ struct reading {
 /* Read all, again and again, until an error. */
 static void *read_on(void *argument)
 {
+	static __thread unsigned char data[SIZE];
 	struct reading *r = argument;
 	int fd = mq_open(r->topic, O_RDONLY | O_NONBLOCK);
-	static __thread unsigned char data[SIZE];
 
 	if (fd < 0)
 		r->error = fd;
