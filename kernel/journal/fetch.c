@@ -216,6 +216,21 @@ u32 mq_portion_room(const struct mq_msg *m)
 	return max_t(u64, MQ_J_BLOCK_MAX, ALIGN(record, MQ_J_UNIT_MAX));
 }
 
+/* Allocate a portion, of the memory cgroup of the payer. Return it, or NULL. */
+static struct mq_portion *mq_portion_alloc(struct mq_payer *payer, u32 room)
+{
+	struct mem_cgroup *memcg = mq_memcg_charge_to(payer->memcg);
+	struct mq_portion *p = kzalloc(sizeof(*p), MQ_GFP);
+
+	if (p)
+		p->records.at = kvmalloc(room, MQ_GFP);
+	mq_memcg_charge_back(memcg);
+	if (p && p->records.at)
+		return p;
+	kfree(p);
+	return NULL;
+}
+
 /* Make a portion of @room bytes. Return it, or an ERR_PTR: ENOMEM or EDQUOT. */
 struct mq_portion *mq_portion_new(struct mq_payer *payer, u32 room)
 {
@@ -223,12 +238,9 @@ struct mq_portion *mq_portion_new(struct mq_payer *payer, u32 room)
 
 	if (!mq_charge(payer, MQ_MESSAGES, mq_portion_cost(room)))
 		return ERR_PTR(-EDQUOT);
-	p = kzalloc(sizeof(*p), GFP_KERNEL_ACCOUNT);
-	if (p)
-		p->records.at = kvmalloc(room, GFP_KERNEL_ACCOUNT);
-	if (!p || !p->records.at) {
+	p = mq_portion_alloc(payer, room);
+	if (!p) {
 		mq_uncharge(payer, MQ_MESSAGES, mq_portion_cost(room));
-		kfree(p);
 		return ERR_PTR(-ENOMEM);
 	}
 	refcount_set(&p->refs, 1);
