@@ -679,6 +679,7 @@ void mq_writer_init(struct mq_journal *j)
 	spin_lock_init(&j->lock);
 	INIT_LIST_HEAD(&j->feeds);
 	INIT_LIST_HEAD(&j->fetches);
+	j->said_room = jiffies;
 	init_llist_head(&j->hungry);
 	init_llist_head(&j->ended);
 	init_waitqueue_head(&j->work);
