@@ -382,6 +382,28 @@ TEST_F(cgroup, what_others_reject_stays_charged_to_its_sender)
 	EXPECT_CHARGED_WHEN_DEAD(reject_all);
 }
 
+/*
+ * Who rejects messages does not look for memory that the group of their sender may not
+ * have: that would take him long, for each of them.
+ */
+TEST_F(cgroup, who_rejects_reclaims_nothing_for_a_sender_without_memory)
+{
+	struct mq_queue dead;
+	long long before;
+
+	ASSERT_EQ(0, mq_create(&dead, "max_bytes=1G"));
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "dead_letter", "%s", dead.name));
+	ASSERT_EQ(0, mq_consumer_set(self->fd, DEVMQ_ACK_MANUAL, 0));
+	ASSERT_EQ(0, group_write(self->group, "memory.max", "8M"));
+	group_write(self->group, "memory.swap.max", "0");
+	EXPECT_EQ(ENOMEM, in_group(self, send_many, 20000, 1000));
+	before = group_event(self->group, "max");
+	ASSERT_LT(0, before);
+	EXPECT_EQ(0, reject_all(self));
+	EXPECT_LE(500, mq_stat_of(&dead, sent));
+	EXPECT_GE(before + 20, group_event(self->group, "max"));
+}
+
 TEST_F(cgroup, what_dies_by_itself_stays_charged_to_its_sender)
 {
 	struct mq_queue dead;
