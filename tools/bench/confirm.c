@@ -137,10 +137,7 @@ static int confirm_rounds(const struct plan *plan, const struct peer *peer,
 	if (err)
 		return err;
 	result_number(o, "count", (double)count);
-	result_number(o, "rounds", plan->rounds);
-	result_number(o, "rate", median(rate, plan->rounds));
-	result_number(o, "rate_min", rate[0]);
-	result_number(o, "rate_max", rate[plan->rounds - 1]);
+	result_rounds(o, "rate", rate, plan->rounds);
 	if (!raw)
 		return 0;
 	result_number(o, "raw_rate", median(limit, plan->rounds));

@@ -180,13 +180,8 @@ static int measure_sends(struct channel *c, size_t count, unsigned int rounds,
 static void report(struct json_object *o, const struct channel *c,
 		   size_t count, unsigned int rounds, double *each)
 {
-	double middle = median(each, rounds);
-
 	result_number(o, "count", (double)count);
-	result_number(o, "rounds", rounds);
-	result_number(o, "ns", middle);
-	result_number(o, "ns_min", each[0]);
-	result_number(o, "ns_max", each[rounds - 1]);
+	result_rounds(o, "ns", each, rounds);
 	json_object_object_add(o, "acked", json_object_new_boolean(acks(c)));
 	result_text(o, "config", c->config);
 }

@@ -283,10 +283,7 @@ static int measure_cost(const struct plan *plan, struct fan *fan,
 	if (err)
 		return err;
 	result_number(o, "count", (double)count);
-	result_number(o, "rounds", plan->rounds);
-	result_number(o, "ns", median(each, plan->rounds));
-	result_number(o, "ns_min", each[0]);
-	result_number(o, "ns_max", each[plan->rounds - 1]);
+	result_rounds(o, "ns", each, plan->rounds);
 	result_number(o, "send_ns", median(sent, plan->rounds));
 	return 0;
 }
@@ -365,10 +362,7 @@ static int measure_stream(const struct plan *plan, struct fan *fan,
 	if (err)
 		return err;
 	result_number(o, "count", (double)count);
-	result_number(o, "rounds", plan->rounds);
-	result_number(o, "rate", median(rate, plan->rounds));
-	result_number(o, "rate_min", rate[0]);
-	result_number(o, "rate_max", rate[plan->rounds - 1]);
+	result_rounds(o, "rate", rate, plan->rounds);
 	return 0;
 }
 

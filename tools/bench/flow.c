@@ -156,7 +156,7 @@ static int flow_count(const struct plan *plan, struct channel *c,
 static int run_flow(struct channel *c, const struct plan *plan,
 		    const struct shape *shape, struct json_object *o)
 {
-	double rate[ROUNDS_MAX], cpu[ROUNDS_MAX], middle;
+	double rate[ROUNDS_MAX], cpu[ROUNDS_MAX];
 	struct flow flow;
 	unsigned int i;
 	size_t count;
@@ -170,12 +170,8 @@ static int run_flow(struct channel *c, const struct plan *plan,
 	}
 	if (err)
 		return err;
-	middle = median(rate, plan->rounds);
 	result_number(o, "count", (double)count);
-	result_number(o, "rounds", plan->rounds);
-	result_number(o, "rate", middle);
-	result_number(o, "rate_min", rate[0]);
-	result_number(o, "rate_max", rate[plan->rounds - 1]);
+	result_rounds(o, "rate", rate, plan->rounds);
 	/* What a server used is a part of it. */
 	if (c->peer->server_cpu || !(c->peer->can & MUST_ACK))
 		result_number(o, "cpu_ns", median(cpu, plan->rounds));

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "result.h"
+#include "stat.h"
 
 static const char *const kind_names[] = {
 	[KIND_PLAIN] = "plain",
@@ -34,6 +35,19 @@ void result_number(struct json_object *result, const char *name, double value)
 	else
 		number = json_object_new_double_s(value, text);
 	json_object_object_add(result, name, number);
+}
+
+void result_rounds(struct json_object *result, const char *name, double *values,
+		   unsigned int rounds)
+{
+	char bound[32];
+
+	result_number(result, "rounds", rounds);
+	result_number(result, name, median(values, rounds));
+	snprintf(bound, sizeof(bound), "%s_min", name);
+	result_number(result, bound, values[0]);
+	snprintf(bound, sizeof(bound), "%s_max", name);
+	result_number(result, bound, values[rounds - 1]);
 }
 
 struct json_object *result_new(const struct plan *plan, const struct load *load,

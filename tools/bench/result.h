@@ -16,6 +16,9 @@ struct json_object *result_new(const struct plan *plan, const struct load *load,
 			       const struct peer *peer,
 			       const struct setup *setup);
 void result_number(struct json_object *result, const char *name, double value);
+/* How many rounds there were, and the median of @values, the least and the most. */
+void result_rounds(struct json_object *result, const char *name, double *values,
+		   unsigned int rounds);
 void result_text(struct json_object *result, const char *name,
 		 const char *text);
 void result_error(struct json_object *result, int err);

@@ -257,10 +257,7 @@ static int route_rounds(const struct plan *plan, struct route *r,
 	if (err)
 		return err;
 	result_number(o, "count", (double)count);
-	result_number(o, "rounds", plan->rounds);
-	result_number(o, "ns", median(each, plan->rounds));
-	result_number(o, "ns_min", each[0]);
-	result_number(o, "ns_max", each[plan->rounds - 1]);
+	result_rounds(o, "ns", each, plan->rounds);
 	return 0;
 }
 
