@@ -477,10 +477,7 @@ TEST_F(topic, sender_waits_and_shows_for_which_queue)
 	BOUND(0, "", "");
 	BOUND(1, "", "max_messages=1");
 	ASSERT_EQ(1, mq_put(self->fd, "1"));
-	fd = mq_open(&self->queue, O_WRONLY);
-	ASSERT_LE(0, fd);
-	ASSERT_EQ(0, mq_write_start(&call, fd, "2", 1));
-	ASSERT_TRUE(mq_call_sleeps(&call));
+	SENDER_WAITS(fd, &call, "2");
 	full_of(fd, name, sizeof(name));
 	EXPECT_STREQ(self->q[1].name, name);
 	EXPECT_EQ(1, mq_stat_of(&self->queue, waiting_senders));
@@ -504,9 +501,7 @@ TEST_F(topic, sender_that_waits_ends_when_a_queue_is_unbound)
 	BOUND(0, "", "");
 	BOUND(1, "", "max_messages=1");
 	ASSERT_EQ(1, mq_put(self->fd, "1"));
-	fd = mq_open(&self->queue, O_WRONLY);
-	ASSERT_EQ(0, mq_write_start(&call, fd, "2", 1));
-	ASSERT_TRUE(mq_call_sleeps(&call));
+	SENDER_WAITS(fd, &call, "2");
 	ASSERT_EQ(0, topic_unbind(&self->queue, &self->q[1], ""));
 	EXPECT_EQ(1, mq_call_result(&call));
 	EXPECT_EQ(2, mq_stat_of(&self->q[0], sent));
@@ -523,9 +518,7 @@ TEST_F(topic, sender_that_waits_ends_when_the_queue_is_removed)
 	BOUND(0, "", "");
 	BOUND(1, "", "max_messages=1");
 	ASSERT_EQ(1, mq_put(self->fd, "1"));
-	fd = mq_open(&self->queue, O_WRONLY);
-	ASSERT_EQ(0, mq_write_start(&call, fd, "2", 1));
-	ASSERT_TRUE(mq_call_sleeps(&call));
+	SENDER_WAITS(fd, &call, "2");
 	ASSERT_EQ(0, mq_remove(&self->q[1]));
 	EXPECT_EQ(1, mq_call_result(&call));
 	EXPECT_EQ(2, mq_stat_of(&self->q[0], sent));
@@ -541,9 +534,7 @@ TEST_F(topic, sender_that_waits_ends_when_the_topic_is_removed)
 	TOPIC("");
 	BOUND(0, "", "max_messages=1");
 	ASSERT_EQ(1, mq_put(self->fd, "1"));
-	fd = mq_open(&self->queue, O_WRONLY);
-	ASSERT_EQ(0, mq_write_start(&call, fd, "2", 1));
-	ASSERT_TRUE(mq_call_sleeps(&call));
+	SENDER_WAITS(fd, &call, "2");
 	ASSERT_EQ(0, mq_control("remove %s", self->queue.name));
 	EXPECT_EQ(-ENODEV, mq_call_result(&call));
 	EXPECT_EQ(0, mq_stat_of(&self->q[0], bindings));
@@ -559,9 +550,7 @@ TEST_F(topic, sender_that_waits_ends_on_a_signal)
 	BOUND(0, "", "max_messages=1");
 	ASSERT_EQ(1, mq_put(self->fd, "1"));
 	ASSERT_EQ(0, mq_catch_signal(0));
-	fd = mq_open(&self->queue, O_WRONLY);
-	ASSERT_EQ(0, mq_write_start(&call, fd, "2", 1));
-	ASSERT_TRUE(mq_call_sleeps(&call));
+	SENDER_WAITS(fd, &call, "2");
 	ASSERT_EQ(0, syscall(SYS_tgkill, getpid(), call.tid, SIGUSR1));
 	EXPECT_EQ(-EINTR, mq_call_result(&call));
 	EXPECT_EQ(1, mq_stat_of(&self->queue, sent));

@@ -31,10 +31,7 @@ TEST_F(topic, sender_waits_for_a_queue_behind_another_topic)
 	int fd;
 
 	CHAIN(&below);
-	fd = mq_open(&self->queue, O_WRONLY);
-	ASSERT_LE(0, fd);
-	ASSERT_EQ(0, mq_write_start(&call, fd, "2", 1));
-	ASSERT_TRUE(mq_call_sleeps(&call));
+	SENDER_WAITS(fd, &call, "2");
 	full_of(fd, name, sizeof(name));
 	EXPECT_STREQ(self->q[1].name, name);
 	/* A sender of the topic below waits for the same queue. */
@@ -51,10 +48,7 @@ TEST_F(topic, sender_goes_on_when_the_topic_on_its_way_is_unbound)
 	int fd;
 
 	CHAIN(&below);
-	fd = mq_open(&self->queue, O_WRONLY);
-	ASSERT_LE(0, fd);
-	ASSERT_EQ(0, mq_write_start(&call, fd, "2", 1));
-	ASSERT_TRUE(mq_call_sleeps(&call));
+	SENDER_WAITS(fd, &call, "2");
 	ASSERT_EQ(0, topic_unbind(&self->queue, &below, ""));
 	EXPECT_EQ(1, mq_call_result(&call));
 	EXPECT_EQ(2, mq_stat_of(&self->q[0], sent));
@@ -70,10 +64,7 @@ TEST_F(topic, sender_goes_on_when_the_topic_on_its_way_is_removed)
 	int fd;
 
 	CHAIN(&below);
-	fd = mq_open(&self->queue, O_WRONLY);
-	ASSERT_LE(0, fd);
-	ASSERT_EQ(0, mq_write_start(&call, fd, "2", 1));
-	ASSERT_TRUE(mq_call_sleeps(&call));
+	SENDER_WAITS(fd, &call, "2");
 	ASSERT_EQ(0, mq_remove(&below));
 	EXPECT_EQ(1, mq_call_result(&call));
 	EXPECT_EQ(2, mq_stat_of(&self->q[0], sent));
@@ -88,10 +79,7 @@ TEST_F(topic, sender_that_waits_for_a_queue_ends_when_its_topic_pauses)
 	TOPIC("");
 	BOUND(0, "", "max_messages=1");
 	ASSERT_EQ(1, mq_put(self->fd, "1"));
-	fd = mq_open(&self->queue, O_WRONLY);
-	ASSERT_LE(0, fd);
-	ASSERT_EQ(0, mq_write_start(&call, fd, "2", 1));
-	ASSERT_TRUE(mq_call_sleeps(&call));
+	SENDER_WAITS(fd, &call, "2");
 	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "paused", "send"));
 	ASSERT_EQ(0, mq_get(self->q_fd[0], "1"));
 	/* It waits for the end of the pause now. */
