@@ -354,7 +354,7 @@ static int mq_line_piece(struct mq_lines *l, struct iov_iter *from)
 	int err;
 
 	if (!l->buf)
-		l->buf = kvmalloc(l->size, GFP_KERNEL_ACCOUNT);
+		l->buf = kvmalloc(l->size, MQ_GFP);
 	if (!l->buf)
 		return -ENOMEM;
 	if (!copy_from_iter_full(l->buf, size, from))

@@ -40,7 +40,7 @@ static int mq_spread_alloc(struct mq_spread *s)
 {
 	if (!mq_charge(s->payer, MQ_MESSAGES, mq_spread_cost(s)))
 		return -EDQUOT;
-	s->copies = kvcalloc(s->room, sizeof(*s->copies), GFP_KERNEL_ACCOUNT);
+	s->copies = kvcalloc(s->room, sizeof(*s->copies), MQ_GFP);
 	if (s->copies)
 		return 0;
 	mq_uncharge(s->payer, MQ_MESSAGES, mq_spread_cost(s));
@@ -64,7 +64,7 @@ struct mq_spread *mq_spread_new(struct mq_payer *p, struct mq_journal *j,
 
 	if (!mq_charge(p, MQ_MESSAGES, mq_kmalloc_bytes(sizeof(*s))))
 		return ERR_PTR(-EDQUOT);
-	s = kzalloc(sizeof(*s), GFP_KERNEL_ACCOUNT);
+	s = kzalloc(sizeof(*s), MQ_GFP);
 	if (!s) {
 		mq_uncharge(p, MQ_MESSAGES, mq_kmalloc_bytes(sizeof(*s)));
 		return ERR_PTR(-ENOMEM);

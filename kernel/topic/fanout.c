@@ -47,7 +47,7 @@ static int mq_grow(void *at, u32 count, u32 *room, u32 need, size_t size)
 	if (likely(need <= *room))
 		return 0;
 	more = roundup_pow_of_two(max_t(u32, MQ_FANOUT_LEAST, need));
-	new = kvmalloc_array(more, size, GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	new = kvmalloc_array(more, size, MQ_GFP);
 	if (!new)
 		return -ENOMEM;
 	if (count)
@@ -86,14 +86,13 @@ struct mq_fanout *mq_fanout_get(struct mq_file *f, u32 mails)
 	struct mq_fanout *o = xchg(&f->fanout, NULL);
 
 	if (!o)
-		o = kzalloc(sizeof(*o), GFP_KERNEL_ACCOUNT);
+		o = kzalloc(sizeof(*o), MQ_GFP);
 	if (!o)
 		return NULL;
 	if (mails > o->mail_room) {
 		kvfree(o->mails);
 		o->mail_room = 0;
-		o->mails = kvcalloc(mails, sizeof(*o->mails),
-				    GFP_KERNEL_ACCOUNT);
+		o->mails = kvcalloc(mails, sizeof(*o->mails), MQ_GFP);
 		if (!o->mails) {
 			mq_fanout_free(o);
 			return NULL;
@@ -195,8 +194,7 @@ static int mq_fan_table(struct mq_fanout *o)
 
 	if (!o->slots || o->slot_mask + 1 < size) {
 		kvfree(o->slots);
-		o->slots = kvmalloc_array(size, sizeof(*o->slots),
-					  GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+		o->slots = kvmalloc_array(size, sizeof(*o->slots), MQ_GFP);
 		if (!o->slots)
 			return -ENOMEM;
 		o->slot_mask = size - 1;

@@ -21,6 +21,7 @@
 #include <linux/slab.h>
 #include <linux/devmq.h>
 
+#include "base/base.h"
 #include "memory/text.h"
 #include "queue/lock.h"
 #include "queue/look.h"
@@ -132,7 +133,7 @@ int mq_patience_begin(struct mq_turn *turn, struct mq_queue *full, u64 cost,
 	struct mq_patience *p = turn->patience;
 
 	if (!p)
-		p = kzalloc(sizeof(*p), GFP_KERNEL_ACCOUNT);
+		p = kzalloc(sizeof(*p), MQ_GFP);
 	if (!p)
 		return -ENOMEM;
 	turn->patience = p;
