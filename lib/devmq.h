@@ -1532,7 +1532,8 @@ struct devmq_bindings_list;
  * struct devmq_binding_view - a binding in a list
  * @id: number of the binding in its topic
  * @taken: messages that it took
- * @missed: messages that the topic trimmed before a binding with start= came to them
+ * @missed: messages that the topic trimmed before a binding with start= came to them,
+ *	that are too large for the queue, or that could not be read back
  * @behind: zero, or how many ids a binding with start= is behind the topic's newest
  * @queue: name of the queue or topic that it feeds
  * @filter: its terms, and NULL behind the last

@@ -79,8 +79,9 @@ struct mq_outlet {
  * @id: its number in the topic; 0: it is the alternate (invariant)
  * @taken: messages that it took (the topic's turn, or the work of @catchup; read
  *	without either)
- * @missed: messages that were trimmed before it came to them (the work of
- *	@catchup, read without it)
+ * @missed: messages that were trimmed before it came to them, that its target could
+ *	never store, or that could not be read back (the work of @catchup, read
+ *	without it)
  * @catchup: what it needs until it is level, or NULL (mq_registry_lock)
  * @payer: who pays for it (invariant)
  * @charged: how many bytes (invariant)

@@ -966,8 +966,9 @@ struct devmq_bind {
  * @id: number of the binding in the topic
  * @taken: messages that came to the queue by it, or to the other topic. One that
  *	several bindings take to the same counts in one of them
- * @missed: ids that the topic trimmed before a binding that began earlier came to
- *	them, whether or not the filter would have taken these messages
+ * @missed: of a binding that began earlier: ids that the topic trimmed before it came
+ *	to them, whether or not the filter would have taken these messages; and messages
+ *	that are too large for the queue, or that could not be read back from the journal
  * @behind: zero, or, while a binding that began earlier has yet to become level with
  *	the topic: how many ids it is behind the topic's newest, at least one
  * @queue: name of the queue or topic that it feeds
