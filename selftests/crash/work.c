@@ -451,11 +451,13 @@ static void __attribute__((noreturn)) recreate(uint32_t producer)
 
 static void bind_command(const char *command, unsigned int queue, const char *filter)
 {
-	int error = mq_control("%s %s %s %s", command,
-			       crash_names[queue == QUEUE_NOW ? QUEUE_STATE :
-							       QUEUE_EVENTS],
-			       crash_names[queue], filter);
+	unsigned int topic = queue == QUEUE_NOW ? QUEUE_STATE : QUEUE_EVENTS;
+	int error;
 
+	/* A full journal takes no more bindings until messages have gone. */
+	while ((error = mq_control("%s %s %s %s", command, crash_names[topic],
+				   crash_names[queue], filter)) == -ENOSPC)
+		usleep(1000 + dice(3000));
 	/* What a phase unbinds first may not have been bound. */
 	if (error && error != -ENOENT)
 		WRONG(queue, error);
