@@ -473,6 +473,25 @@ static long long idle_bytes(FIXTURE_DATA(scale) *self, const char *options)
 	return (after - before) / self->count;
 }
 
+/*
+ * Likewise, the smallest of some measurements: what the kernel frees or keeps for
+ * others meanwhile counts as well.
+ */
+static long long idle_bytes_at_least(FIXTURE_DATA(scale) *self)
+{
+	long long bytes, least = 0;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		bytes = idle_bytes(self, "");
+		if (bytes < 0)
+			return bytes;
+		if (!i || bytes < least)
+			least = bytes;
+	}
+	return least;
+}
+
 TEST_F(scale, an_idle_queue_is_small_whatever_its_options)
 {
 	static const char *const options[] = {
@@ -488,7 +507,7 @@ TEST_F(scale, an_idle_queue_is_small_whatever_its_options)
 	if (files < 0)
 		SKIP(return, "the size of a file in sysfs is unknown: %s",
 		     strerror(-files));
-	plain = idle_bytes(self, "");
+	plain = idle_bytes_at_least(self);
 	TH_LOG("%lld bytes per queue, %lld of them for sysfs files", plain,
 	       files);
 	EXPECT_LE(1024, plain - files);
