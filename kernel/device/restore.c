@@ -32,14 +32,11 @@ int mq_recover_refuse(struct mq_recovery *r, int err, const char *fmt, ...)
 	return err;
 }
 
-/* Replace a text of a message by bytes of a record. Return 0 or an error. */
-static int mq_recover_text(struct mq_text **t, const struct mq_j_bytes *bytes,
-			   struct mq_payer *p)
+static int mq_recover_new_text(struct mq_text **t, const struct mq_j_bytes *bytes,
+			       struct mq_payer *p)
 {
 	struct mq_text *new = NULL;
 
-	if (likely(!bytes->size && !*t))
-		return 0;
 	if (bytes->size) {
 		new = mq_text_alloc(bytes->size, p);
 		if (IS_ERR(new))
@@ -49,6 +46,14 @@ static int mq_recover_text(struct mq_text **t, const struct mq_j_bytes *bytes,
 	mq_text_put(*t);
 	*t = new;
 	return 0;
+}
+
+/* Replace a text of a message by bytes of a record. Return 0 or an error. */
+static inline int mq_recover_text(struct mq_text **t, const struct mq_j_bytes *bytes,
+				  struct mq_payer *p)
+{
+	/* Most messages have none. */
+	return likely(!bytes->size && !*t) ? 0 : mq_recover_new_text(t, bytes, p);
 }
 
 /* Note which record has the newest state of a message. */
@@ -118,7 +123,7 @@ static int mq_recover_topic(struct mq_entry *e, const struct mq_j_message *m)
 	u64 to;
 	int err;
 
-	if (mq_msg(e)->state == DEVMQ_STATE_RETAINED)
+	if (!m->topic_size || mq_msg(e)->state == DEVMQ_STATE_RETAINED)
 		return 0;
 	mq_j_message_topic(m, &topic);
 	err = mq_recover_text(&detail->topic, &topic, mq_chunk_of(e)->payer);
@@ -152,12 +157,9 @@ static struct mq_entry *mq_recover_alloc(struct mq_recovery *r,
 static u32 mq_recover_size(const struct mq_j_message *m, const struct mq_j_copy *copy)
 {
 	u32 size = ALIGN(le32_to_cpu(m->r.size), 8);
-	struct mq_j_copies all;
-	struct mq_j_copy first;
+	const struct mq_j_state *first = (const void *)(m + 1);
 
-	mq_j_copies_begin(m, &all);
-	mq_j_copies_next(&all, &first);
-	if (copy->s->serial != first.s->serial)
+	if (copy->s->serial != first->serial)
 		return sizeof(*copy->s);
 	return size - (le16_to_cpu(m->copies) - 1) * sizeof(*copy->s);
 }

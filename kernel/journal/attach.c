@@ -7,7 +7,6 @@
 #include <linux/ktime.h>
 #include <linux/mm.h>
 #include <linux/random.h>
-#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/uuid.h>
@@ -20,52 +19,10 @@
 #include "journal/replay.h"
 #include "journal/writer.h"
 
-/* Bytes that are read at a time: to where the scan wants them, or by way of a page. */
-#define MQ_ATTACH_READ	SZ_4M
-#define MQ_ATTACH_PAGE	SZ_64K
-
 /* Return how much of the places messages may fill: three quarters. */
 static u64 mq_attach_fill(u64 bytes)
 {
 	return bytes - bytes / 4;
-}
-
-/* Read some bytes into mq_attach.page, in whole units, and copy them. */
-static int mq_attach_read_part(struct mq_attach *a, u64 at, void *to, u32 size)
-{
-	int err = mq_medium_read(&a->j->medium, at, a->page,
-				 ALIGN(size, MQ_J_UNIT_MAX));
-
-	if (!err)
-		memcpy(to, a->page, size);
-	return err;
-}
-
-/*
- * Read for the scan. A segment, which fills pages, is read to where it is wanted.
- * What is not of whole units, or does not lie in pages of its own, is copied.
- */
-static int mq_attach_read(void *context, u64 at, void *to, u32 size)
-{
-	struct mq_attach *a = context;
-	bool whole = IS_ALIGNED(size, MQ_J_UNIT_MAX) && PAGE_ALIGNED(to);
-	u32 most = whole ? MQ_ATTACH_READ : MQ_ATTACH_PAGE;
-
-	while (size) {
-		u32 n = min(size, most);
-		int err;
-
-		if (fatal_signal_pending(current))
-			return -EINTR;
-		err = whole ? mq_medium_read(&a->j->medium, at, to, n) :
-			      mq_attach_read_part(a, at, to, n);
-		if (err)
-			return err;
-		at += n;
-		to += n;
-		size -= n;
-	}
-	return 0;
 }
 
 /* Allocate what depends on the shape. */
@@ -172,8 +129,8 @@ static int mq_attach_file(struct mq_attach *a, const char *name,
 
 	*why = "there is no memory";
 	memset(a, 0, sizeof(*a));
-	a->page = kvmalloc(MQ_ATTACH_PAGE, GFP_KERNEL_ACCOUNT);
-	j = a->page ? kzalloc(sizeof(*j), GFP_KERNEL_ACCOUNT) : NULL;
+	err = mq_source_init(&a->source);
+	j = err ? NULL : kzalloc(sizeof(*j), GFP_KERNEL_ACCOUNT);
 	if (!j)
 		return -ENOMEM;
 	a->j = j;
@@ -191,11 +148,7 @@ static int mq_attach_file(struct mq_attach *a, const char *name,
 					"it is attached already";
 		return err;
 	}
-	a->source = (struct mq_j_source){
-		.read = mq_attach_read,
-		.context = a,
-		.size = mq_medium_size(&j->medium),
-	};
+	mq_source_open(&a->source, &j->medium);
 	return 0;
 }
 
@@ -215,7 +168,7 @@ int mq_attach_open(struct mq_attach *a, const char *name, struct file *file,
 
 	if (err)
 		return err;
-	err = mq_j_log_open(&a->log, &a->source);
+	err = mq_j_log_open(&a->log, &a->source.s);
 	if (err) {
 		*why = mq_attach_why(a, err);
 		return err == -EMEDIUMTYPE ? -ENODATA : err;
@@ -290,7 +243,7 @@ static const struct mq_j_ops mq_target_ops = {
 static int mq_target_check(struct mq_attach *a, const char **why)
 {
 	struct mq_j_totals totals;
-	int err = mq_j_log_open(&a->log, &a->source);
+	int err = mq_j_log_open(&a->log, &a->source.s);
 
 	if (a->log.shape.features && (!err || err == -ENODATA))
 		return 0;
@@ -466,7 +419,7 @@ int mq_attach_begin(struct mq_attach *a, u64 serial)
 void mq_attach_close(struct mq_attach *a)
 {
 	mq_j_log_close(&a->log);
-	kvfree(a->page);
+	mq_source_free(&a->source);
 	if (!a->j)
 		return;
 	mq_writer_stop(a->j);

@@ -5,6 +5,7 @@
 
 #include "journal/journal.h"
 #include "journal/scan.h"
+#include "journal/source.h"
 
 struct file;
 
@@ -13,14 +14,12 @@ struct file;
  * @j: the journal
  * @log: what is in it
  * @source: where that is read from
- * @page: through which it is read
  * @queues: how many queues it has, if another journal is to be moved to it
  */
 struct mq_attach {
 	struct mq_journal	*j;
 	struct mq_j_log		log;
-	struct mq_j_source	source;
-	void			*page;
+	struct mq_source	source;
 	u64			queues;
 };
 

@@ -24,6 +24,12 @@
 /* The most pages in one read or write: 4 MB, where they are not larger. */
 #define MQ_MEDIUM_PAGES	1024
 
+/* Allocate the pages of one read or write at a time. Return NULL without memory. */
+struct bio_vec *mq_medium_pages_new(void)
+{
+	return kmalloc_array(MQ_MEDIUM_PAGES, sizeof(struct bio_vec), GFP_KERNEL_ACCOUNT);
+}
+
 /* Say why the file cannot be a journal. Return @err. */
 static int mq_medium_refuse(const char **why, int err, const char *what)
 {
@@ -110,8 +116,7 @@ int mq_medium_open(struct mq_medium *s, struct file *given, const char **why)
 	memset(s, 0, sizeof(*s));
 	if (err)
 		return err;
-	s->pages = kmalloc_array(MQ_MEDIUM_PAGES, sizeof(*s->pages),
-				 GFP_KERNEL_ACCOUNT);
+	s->pages = mq_medium_pages_new();
 	if (!s->pages)
 		return mq_medium_refuse(why, -ENOMEM, "there is no memory");
 	s->file = mq_medium_reopen(given);

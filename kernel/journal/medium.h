@@ -26,6 +26,7 @@ struct mq_medium {
 	struct bio_vec	*pages;
 };
 
+struct bio_vec *mq_medium_pages_new(void);
 int mq_medium_open(struct mq_medium *s, struct file *given, const char **why);
 void mq_medium_close(struct mq_medium *s);
 bool mq_medium_same(const struct mq_medium *a, const struct mq_medium *b);

@@ -426,13 +426,13 @@ static int mq_j_read_block(struct mq_j_table *t, const struct mq_j_block *b,
 	return err;
 }
 
-static int mq_j_read_segment(struct mq_j_table *t, u32 position)
+/* Take all records of the segment in the buffer, whose blocks end at @end. */
+static int mq_j_read_segment(struct mq_j_table *t, u32 position, u32 end)
 {
 	const struct mq_j_block *b;
-	u32 end, offset, messages;
-	int err;
+	u32 offset, messages;
+	int err = 0;
 
-	err = mq_j_segment_load(t->log, position, &end);
 	for (messages = 0; messages < 2 && !err; messages++) {
 		offset = 0;
 		while (!err && (b = mq_j_block_next(t->log, end, &offset)))
@@ -441,28 +441,36 @@ static int mq_j_read_segment(struct mq_j_table *t, u32 position)
 	return err;
 }
 
-/* Read all segments, the newest first. */
+/* Return the position, plus 1, of the newest segment below a sequence; 0: none. */
+static u32 mq_j_segment_below(const struct mq_j_log *log, u64 below)
+{
+	u32 i, at = 0;
+	u64 newest = 0;
+
+	for (i = 0; i < log->shape.count; i++) {
+		u64 sequence = log->segments[i].sequence;
+
+		if (sequence < below && sequence > newest) {
+			newest = sequence;
+			at = i + 1;
+		}
+	}
+	return at;
+}
+
+/* Read all segments, the newest first. While one is looked at, the next is read. */
 static int mq_j_read_segments(struct mq_j_table *t)
 {
-	u64 below = ~0ULL;
+	struct mq_j_log *log = t->log;
+	u32 at = mq_j_segment_below(log, ~0ULL), next, end;
 	int err = 0;
 
-	while (!err) {
-		u32 i, position = 0;
-		u64 next = 0;
-
-		for (i = 0; i < t->log->shape.count; i++) {
-			u64 sequence = t->log->segments[i].sequence;
-
-			if (sequence < below && sequence > next) {
-				next = sequence;
-				position = i;
-			}
-		}
-		if (!next)
-			break;
-		err = mq_j_read_segment(t, position);
-		below = next;
+	for (; at && !err; at = next) {
+		err = mq_j_segment_load(log, at - 1, &end);
+		next = mq_j_segment_below(log, log->segments[at - 1].sequence);
+		if (!err && next)
+			mq_j_segment_ahead(log, next - 1);
+		err = err ?: mq_j_read_segment(t, at - 1, end);
 	}
 	return err;
 }

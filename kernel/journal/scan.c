@@ -28,6 +28,38 @@ static int mq_j_read(struct mq_j_log *log, u64 at, void *to, u32 size)
 	return log->source->read(log->source->context, at, to, size);
 }
 
+/* Begin a read. A source that cannot do that reads at once. */
+static void mq_j_read_begin(struct mq_j_log *log, u32 slot, u64 at, void *to, u32 size)
+{
+	const struct mq_j_source *s = log->source;
+
+	log->begun |= 1U << slot;
+	if (s->begin)
+		s->begin(s->context, slot, at, to, size);
+	else
+		log->results[slot] = s->read(s->context, at, to, size);
+}
+
+/* Wait until a read is done. */
+static int mq_j_read_end(struct mq_j_log *log, u32 slot)
+{
+	const struct mq_j_source *s = log->source;
+
+	log->begun &= ~(1U << slot);
+	return s->begin ? s->end(s->context, slot) : log->results[slot];
+}
+
+/* Wait until nothing is being read any more. */
+static void mq_j_reads_end(struct mq_j_log *log)
+{
+	u32 slot;
+
+	for (slot = 0; slot < MQ_J_SLOTS; slot++)
+		if (log->begun & 1U << slot)
+			mq_j_read_end(log, slot);
+	log->coming = 0;
+}
+
 /* Note what is wrong, and where. Return -EUCLEAN. */
 int mq_j_damaged(struct mq_j_log *log, const char *what, u32 position,
 		 u32 offset)
@@ -99,37 +131,54 @@ static u64 mq_j_first_sequence(const struct mq_j_log *log,
 }
 
 /*
- * Read all headers, and what the first block behind each says: in one go, as a
- * read of so little takes the time that the disk needs for any. The newest header
- * stays in @newest; return -EUCLEAN if there is none, as each journal is made with
- * one.
+ * Take the header of a segment, and what the first block behind it says. The newest
+ * header is kept in @newest.
+ */
+static void mq_j_header_take(struct mq_j_log *log, u32 position, const u8 *bytes,
+			     struct mq_j_segment *newest)
+{
+	const struct mq_j_segment *h = (const void *)bytes;
+	struct mq_j_segment_info *s = &log->segments[position];
+	u32 size = mq_j_header_size(&log->shape);
+
+	s->first = mq_j_first_sequence(log, (const void *)(bytes + size));
+	if (!mq_j_segment_is_valid(h, &log->shape, position))
+		return;
+	s->sequence = le64_to_cpu(h->sequence);
+	s->epochs = le64_to_cpu(h->epochs);
+	s->seed = mq_j_seed(&log->shape, le64_to_cpu(h->epoch));
+	s->stream = le32_to_cpu(h->stream);
+	if (s->sequence <= log->sequence)
+		return;
+	log->sequence = s->sequence;
+	log->epochs = s->epochs;
+	log->serial = le64_to_cpu(h->serial);
+	memcpy(newest, h, size);
+}
+
+/*
+ * Read all headers, each with the first block behind it, as a read of so little takes the
+ * time that the disk needs for any, and some of them at a time. The newest header stays
+ * in @newest; return -EUCLEAN if there is none, as each journal is made with one.
  */
 static int mq_j_headers_read(struct mq_j_log *log, struct mq_j_segment *newest)
 {
-	u32 position, size = mq_j_header_size(&log->shape);
-	struct mq_j_segment *h = (void *)log->buffer;
+	u32 count = log->shape.count, position, begun = 0;
+	u32 size = ALIGN(mq_j_header_size(&log->shape) + log->shape.unit, MQ_J_UNIT_MAX);
+	u32 slots = min(log->shape.segment_size / size, (u32)MQ_J_SLOTS);
 	int err;
 
-	for (position = 0; position < log->shape.count; position++) {
-		struct mq_j_segment_info *s = &log->segments[position];
+	for (position = 0; position < count; position++) {
+		u32 slot = position % slots;
 
-		err = mq_j_read(log, mq_j_segment_at(&log->shape, position), h,
-				size + log->shape.unit);
+		for (; begun < count && begun < position + slots; begun++)
+			mq_j_read_begin(log, begun % slots,
+					mq_j_segment_at(&log->shape, begun),
+					log->buffer + begun % slots * size, size);
+		err = mq_j_read_end(log, slot);
 		if (err)
 			return err;
-		s->first = mq_j_first_sequence(log, (void *)log->buffer + size);
-		if (!mq_j_segment_is_valid(h, &log->shape, position))
-			continue;
-		s->sequence = le64_to_cpu(h->sequence);
-		s->epochs = le64_to_cpu(h->epochs);
-		s->seed = mq_j_seed(&log->shape, le64_to_cpu(h->epoch));
-		s->stream = le32_to_cpu(h->stream);
-		if (s->sequence <= log->sequence)
-			continue;
-		log->sequence = s->sequence;
-		log->epochs = s->epochs;
-		log->serial = le64_to_cpu(h->serial);
-		memcpy(newest, h, size);
+		mq_j_header_take(log, position, log->buffer + slot * size, newest);
 	}
 	return log->sequence ? 0 :
 	       mq_j_damaged(log, "no segment has a valid header", 0, 0);
@@ -202,6 +251,17 @@ static int mq_j_map_apply(struct mq_j_log *log, const struct mq_j_segment *newes
 	return 0;
 }
 
+/* Wait for the segment that is being read, and exchange the buffers. */
+static int mq_j_coming_take(struct mq_j_log *log)
+{
+	u8 *buffer = log->spare;
+
+	log->coming = 0;
+	log->spare = log->buffer;
+	log->buffer = buffer;
+	return mq_j_read_end(log, 0);
+}
+
 /* Read a segment into the buffer, unless it is there already. */
 static int mq_j_segment_read(struct mq_j_log *log, u32 position)
 {
@@ -210,11 +270,35 @@ static int mq_j_segment_read(struct mq_j_log *log, u32 position)
 	if (log->held == position + 1)
 		return 0;
 	log->held = 0;
-	err = mq_j_read(log, mq_j_segment_at(&log->shape, position), log->buffer,
-			log->shape.segment_size);
+	if (log->coming == position + 1)
+		err = mq_j_coming_take(log);
+	else
+		err = mq_j_read(log, mq_j_segment_at(&log->shape, position),
+				log->buffer, log->shape.segment_size);
 	if (!err)
 		log->held = position + 1;
 	return err;
+}
+
+/**
+ * mq_j_segment_ahead - begin to read the segment that will be loaded next
+ * @log: the journal
+ * @position: of the segment
+ *
+ * The segment in the buffer stays there. Does nothing if there is no memory, or if the
+ * source cannot begin a read.
+ */
+void mq_j_segment_ahead(struct mq_j_log *log, u32 position)
+{
+	if (!log->source->begin || log->coming || log->held == position + 1)
+		return;
+	if (!log->spare)
+		log->spare = mq_j_alloc(log->shape.segment_size);
+	if (!log->spare)
+		return;
+	log->coming = position + 1;
+	mq_j_read_begin(log, 0, mq_j_segment_at(&log->shape, position), log->spare,
+			log->shape.segment_size);
 }
 
 /* Return the block at an offset of the segment in the buffer, if it is valid. */
@@ -375,6 +459,7 @@ int mq_j_log_open(struct mq_j_log *log, const struct mq_j_source *source)
 	if (!log->buffer || !log->segments || !newest)
 		err = -ENOMEM;
 	err = err ?: mq_j_headers_read(log, newest);
+	mq_j_reads_end(log);
 	err = err ?: mq_j_headless_find(log);
 	err = err ?: mq_j_map_apply(log, newest);
 	err = err ?: mq_j_tails_find(log);
@@ -384,9 +469,12 @@ int mq_j_log_open(struct mq_j_log *log, const struct mq_j_source *source)
 
 void mq_j_log_close(struct mq_j_log *log)
 {
+	mq_j_reads_end(log);
 	mq_j_free(log->buffer);
+	mq_j_free(log->spare);
 	mq_j_free(log->segments);
 	log->buffer = NULL;
+	log->spare = NULL;
 	log->segments = NULL;
 }
 

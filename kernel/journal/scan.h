@@ -6,16 +6,25 @@
 #include "journal/block.h"
 #include "journal/pure.h"
 
+/* How many reads can be under way at a time. */
+#define MQ_J_SLOTS		8
+
 /**
  * struct mq_j_source - where a journal is read from
  * @read: read @size bytes at @at; 0 or a negative errno
- * @context: what @read is called with
+ * @context: what these functions are called with
  * @size: bytes of the file or the device
+ * @begin: begin to read as read number @slot, which is below MQ_J_SLOTS; NULL: the
+ *	source cannot do that. What is read fills whole units of MQ_J_UNIT_MAX bytes,
+ *	in memory that begins at a multiple of that size
+ * @end: wait until that read is done; 0 or a negative errno
  */
 struct mq_j_source {
 	int	(*read)(void *context, u64 at, void *to, u32 size);
 	void	*context;
 	u64	size;
+	void	(*begin)(void *context, u32 slot, u64 at, void *to, u32 size);
+	int	(*end)(void *context, u32 slot);
 };
 
 /**
@@ -80,7 +89,11 @@ struct mq_j_tail {
  * @block: offset of the block there whose records are taken (of replay.c)
  * @reading: its sequence
  * @held: position of the segment in @buffer, plus 1; 0: none is there
+ * @coming: likewise of the one that is being read to @spare
+ * @begun: the reads that were begun, a bit for each slot
+ * @results: what a source that cannot begin a read has returned of one
  * @buffer: a segment
+ * @spare: NULL, or room for the next one
  * @segments: for each place
  */
 struct mq_j_log {
@@ -96,7 +109,11 @@ struct mq_j_log {
 	u32				block;
 	u64				reading;
 	u32				held;
+	u32				coming;
+	u32				begun;
+	int				results[MQ_J_SLOTS];
 	u8				*buffer;
+	u8				*spare;
 	struct mq_j_segment_info	*segments;
 };
 
@@ -104,6 +121,7 @@ int mq_j_log_open(struct mq_j_log *log, const struct mq_j_source *source);
 int mq_j_sequence_find(struct mq_j_log *log, u64 *highest);
 void mq_j_log_close(struct mq_j_log *log);
 int mq_j_segment_load(struct mq_j_log *log, u32 position, u32 *end);
+void mq_j_segment_ahead(struct mq_j_log *log, u32 position);
 const struct mq_j_block *mq_j_block_next(const struct mq_j_log *log, u32 end,
 					 u32 *offset);
 int mq_j_damaged(struct mq_j_log *log, const char *what, u32 position,

@@ -24,7 +24,9 @@ static inline int image_read(void *context, u64 at, void *to, u32 size)
 
 static inline struct mq_j_source image_source(struct image *image)
 {
-	return (struct mq_j_source){ image_read, image, image->size };
+	return (struct mq_j_source){
+		.read = image_read, .context = image, .size = image->size,
+	};
 }
 
 /* Read a file. Returns 0 or -1. */

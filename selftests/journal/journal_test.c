@@ -485,7 +485,7 @@ static void writer_begin(struct writer *w)
 	w->disk.bytes = calloc(1, SIZE);
 	w->disk.flushed = calloc(1, SIZE);
 	w->shape = (struct mq_j_shape){ "0123456789abcde", UNIT,
-					MQ_J_SEGMENT_MIN, COUNT, 1 };
+					MQ_J_SEGMENT_MIN, COUNT, 1, 0 };
 	w->epoch = dice(1U << 31);
 	w->serial = 1;
 	if (journal_make(&sink, &w->shape, w->epoch))
@@ -584,10 +584,17 @@ static void change(struct writer *w)
 
 /* -- the reader ------------------------------------------------------------- */
 
+/* @slots: reads that were begun; @reads: how many there were; @fails: the one that fails */
 struct reading {
 	const u8 *bytes;
 	u64 sum;
 	u64 live;
+	struct {
+		u64 at;
+		void *to;
+		u32 size;
+	} slots[MQ_J_SLOTS];
+	u32 reads, fails;
 };
 
 struct found {
@@ -599,10 +606,36 @@ static int read_at(void *context, u64 at, void *to, u32 size)
 {
 	struct reading *r = context;
 
+	if (++r->reads == r->fails)
+		return -ENXIO;
 	if (at + size > SIZE)
 		return -EIO;
 	memcpy(to, r->bytes + at, size);
 	return 0;
+}
+
+/* Nothing of what was begun may be looked at before its end. */
+static void read_begin(void *context, u32 slot, u64 at, void *to, u32 size)
+{
+	struct reading *r = context;
+
+	if (slot >= MQ_J_SLOTS || r->slots[slot].to || size % MQ_J_UNIT_MAX)
+		abort();
+	r->slots[slot].at = at;
+	r->slots[slot].to = to;
+	r->slots[slot].size = size;
+	memset(to, 0xa5, size);
+}
+
+static int read_end(void *context, u32 slot)
+{
+	struct reading *r = context;
+	void *to = r->slots[slot].to;
+
+	if (!to)
+		abort();
+	r->slots[slot].to = NULL;
+	return read_at(r, r->slots[slot].at, to, r->slots[slot].size);
 }
 
 static void found_state(struct found *f, const struct mq_j_copy *copy)
@@ -695,20 +728,45 @@ static int recover_from(const struct mq_j_source *source, struct reading *r,
 	return err;
 }
 
+/* Read a journal in one of two ways: with what comes next read ahead, or not. */
+static int recover_reading(struct reading *r, bool ahead, u64 *sum,
+			   struct mq_j_fault *fault)
+{
+	struct mq_j_source source = {
+		.read = read_at, .context = r, .size = SIZE,
+	};
+	u32 slot;
+	int err;
+
+	if (ahead) {
+		source.begin = read_begin;
+		source.end = read_end;
+	}
+	err = recover_from(&source, r, sum, fault);
+	/* After that nothing is being read. */
+	for (slot = 0; slot < MQ_J_SLOTS; slot++)
+		if (r->slots[slot].to)
+			abort();
+	return err;
+}
+
 /* Read a journal. Return the error; the sum of what it has in @sum. */
 static int recover(const u8 *bytes, u64 *sum, struct mq_j_fault *fault)
 {
 	struct reading r = { .bytes = bytes };
-	struct mq_j_source source = { read_at, &r, SIZE };
+	static bool ahead;
 
-	return recover_from(&source, &r, sum, fault);
+	ahead = !ahead;
+	return recover_reading(&r, ahead, sum, fault);
 }
 
 /* The same of what is readable, with queues made up for messages that lost theirs. */
 static int salvage(const u8 *bytes, u64 *sum, struct mq_j_fault *fault)
 {
 	struct reading r = { .bytes = bytes };
-	struct mq_j_source source = { read_at, &r, SIZE };
+	struct mq_j_source source = {
+		.read = read_at, .context = &r, .size = SIZE,
+	};
 	struct journal_salvage s;
 	int err;
 
@@ -771,6 +829,35 @@ TEST_F(journal, all_is_read_back)
 			TH_LOG("%u", i);
 		}
 	}
+}
+
+TEST_F(journal, read_that_fails_is_reported_in_either_way)
+{
+	u32 ahead, n, reads[2] = {};
+	struct mq_j_fault fault;
+	u64 sum;
+
+	for (n = 0; n < 5000; n++)
+		change(self->w);
+	write_block(self->w, MQ_J_HOT, false);
+	for (ahead = 0; ahead < 2; ahead++) {
+		struct reading whole = { .bytes = self->w->disk.bytes };
+
+		ASSERT_EQ(0, recover_reading(&whole, ahead, &sum, &fault));
+		ASSERT_EQ(model_sum(self->w), sum);
+		reads[ahead] = whole.reads;
+		/* Of the superblock there is a copy. */
+		for (n = 2; n <= whole.reads; n++) {
+			struct reading r = { .bytes = whole.bytes, .fails = n };
+
+			ASSERT_EQ(-ENXIO, recover_reading(&r, ahead, &sum, &fault)) {
+				TH_LOG("read %u of %u", n, whole.reads);
+			}
+		}
+	}
+	/* Nothing is read in vain. */
+	EXPECT_EQ(reads[0], reads[1]);
+	EXPECT_LT(20, reads[0]);
 }
 
 static struct {

@@ -124,7 +124,9 @@ static void check_copy(const struct journal_contents *c,
 	struct journal_contents again = { .mend = false };
 	struct mq_j_shape shape = s->shape;
 	struct journal_sink sink = { memory_write, memory_flush, saved };
-	struct mq_j_source source = { memory_read, saved, sizeof(saved) };
+	struct mq_j_source source = {
+		.read = memory_read, .context = saved, .size = sizeof(saved),
+	};
 	struct journal_writer w = {
 		.sink = &sink, .shape = &shape, .epoch = 5,
 		.serial = c->totals.serial,
@@ -164,7 +166,9 @@ static int check_salvage(const struct mq_j_source *source)
 
 static void play(const struct mq_j_shape *shape)
 {
-	struct mq_j_source source = { memory_read, bytes, SIZE };
+	struct mq_j_source source = {
+		.read = memory_read, .context = bytes, .size = SIZE,
+	};
 	struct journal_contents c = { .keep = dice(2) };
 	int err;
 
@@ -187,7 +191,7 @@ int main(void)
 {
 	struct journal_sink sink = { memory_write, memory_flush, sound };
 	struct mq_j_shape shape = {
-		"0123456789abcde", 4096, MQ_J_SEGMENT_MIN, COUNT, 1
+		"0123456789abcde", 4096, MQ_J_SEGMENT_MIN, COUNT, 1, 0
 	};
 	unsigned int i;
 
