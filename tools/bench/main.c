@@ -14,6 +14,7 @@
 
 #include "../units.h"
 #include "bench.h"
+#include "compare.h"
 #include "die.h"
 #include "loads.h"
 #include "peers.h"
@@ -28,6 +29,7 @@
 static const char usage[] =
 "Usage: mqbench [option]...\n"
 "       mqbench --read=FILE [--read=FILE] [--readme|--plot]\n"
+"       mqbench [option]... --compare=FILE\n"
 "       mqbench --list\n"
 "Measure devmq and other ways to hand messages over, side by side.\n"
 "\n"
@@ -49,6 +51,7 @@ static const char usage[] =
 "      --raw=FILE            written over beside what is confirmed\n"
 "      --json=FILE           write the results there, - for standard output\n"
 "      --read=FILE           show results that were written before\n"
+"      --compare=FILE        what changed since by more than 2 %\n"
 "      --readme              a short table of them, as in the README\n"
 "      --plot                a program for gnuplot that draws them as SVG\n"
 "  -l, --list                peers and workloads there are\n"
@@ -64,6 +67,7 @@ enum {
 	OPT_RABBITMQ,
 	OPT_JSON,
 	OPT_READ,
+	OPT_COMPARE,
 	OPT_README,
 	OPT_PLOT,
 };
@@ -87,6 +91,7 @@ static const struct option options[] = {
 	{ "rabbitmq",	required_argument, NULL, OPT_RABBITMQ },
 	{ "json",	required_argument, NULL, OPT_JSON },
 	{ "read",	required_argument, NULL, OPT_READ },
+	{ "compare",	required_argument, NULL, OPT_COMPARE },
 	{ "readme",	no_argument,	   NULL, OPT_README },
 	{ "plot",	no_argument,	   NULL, OPT_PLOT },
 	{ "list",	no_argument,	   NULL, 'l' },
@@ -101,6 +106,7 @@ struct request {
 	const struct load	*loads[32];
 	const char		*json;
 	struct json_object	*read;
+	struct json_object	*before;
 	void			(*show)(struct json_object *report);
 };
 
@@ -213,7 +219,7 @@ static const char *address(const char *option, const char *text)
 	return text;
 }
 
-static void add_report(struct request *r, const char *path,
+static void add_report(struct json_object *reports, const char *path,
 		       struct json_object *report)
 {
 	struct json_object *schema = NULL;
@@ -223,11 +229,11 @@ static void add_report(struct request *r, const char *path,
 	if (!schema || json_object_get_int(schema) != MQBENCH_SCHEMA)
 		die(1, "%s: not a report of mqbench, schema %d", path,
 		    MQBENCH_SCHEMA);
-	json_object_array_add(r->read, json_object_get(report));
+	json_object_array_add(reports, json_object_get(report));
 }
 
-/* A file has one report or an array of them; add all to one array. */
-static void read_reports(struct request *r, const char *path)
+/* A file has one report or an array of them; add all to one array, made if there is none. */
+static void read_reports(struct json_object **reports, const char *path)
 {
 	struct json_object *o = json_object_from_file(path);
 	size_t i;
@@ -235,13 +241,13 @@ static void read_reports(struct request *r, const char *path)
 	if (!o)
 		die(1, "%s: cannot read: %s", path,
 		    access(path, R_OK) ? strerror(errno) : "not JSON");
-	if (!r->read)
-		r->read = json_object_new_array();
+	if (!*reports)
+		*reports = json_object_new_array();
 	if (!json_object_is_type(o, json_type_array))
-		add_report(r, path, o);
+		add_report(*reports, path, o);
 	else
 		for (i = 0; i < json_object_array_length(o); i++)
-			add_report(r, path, json_object_array_get_idx(o, i));
+			add_report(*reports, path, json_object_array_get_idx(o, i));
 	json_object_put(o);
 }
 
@@ -337,7 +343,10 @@ static void take_option(struct request *r, int option, char *value)
 		r->json = value;
 		break;
 	case OPT_READ:
-		read_reports(r, value);
+		read_reports(&r->read, value);
+		break;
+	case OPT_COMPARE:
+		read_reports(&r->before, value);
 		break;
 	case OPT_README:
 		r->show = show_readme;
@@ -379,6 +388,8 @@ static void parse(struct request *r, int argc, char **argv)
 		    argv[optind]);
 	if (r->show != show_tables && !r->read)
 		die(2, "--readme and --plot are for --read");
+	if (r->show != show_tables && r->before)
+		die(2, "--compare shows neither --readme nor --plot");
 }
 
 /* Of the peers on request, those whose server or journal was named. */
@@ -500,6 +511,15 @@ static void write_json(const char *path, struct json_object *report)
 		die(1, "%s: cannot write: %s", path, strerror(errno));
 }
 
+/* Show reports as was asked for. */
+static void show(const struct request *r, struct json_object *reports)
+{
+	if (r->before)
+		show_changes(r->before, reports);
+	else
+		r->show(reports);
+}
+
 static void run(struct request *r)
 {
 	struct json_object *all = json_object_new_array(), *report;
@@ -509,7 +529,7 @@ static void run(struct request *r)
 	if (r->json)
 		write_json(r->json, report);
 	if (!r->json || strcmp(r->json, "-"))
-		show_tables(all);
+		show(r, all);
 	json_object_put(all);
 }
 
@@ -535,10 +555,11 @@ int main(int argc, char **argv)
 	parse(&r, argc, argv);
 	complete(&r);
 	if (r.read) {
-		r.show(r.read);
+		show(&r, r.read);
 		json_object_put(r.read);
 	} else {
 		run(&r);
 	}
+	json_object_put(r.before);
 	finish(anything_failed);
 }

@@ -183,6 +183,52 @@ test_read_fanout()
 	END
 }
 
+test_compare()
+{
+	report 1000 >"$T/before"
+	report 1015 >"$T/now"
+	mq --read="$T/now" --compare="$T/before"
+	expect 0 -
+	grep -qx '0 of 1 figures; 0 results are only in what is compared, 0 only in what was before' \
+		"$T/out" || fail "two percent"
+	report 1100 >"$T/now"
+	mq --read="$T/now" --compare="$T/before"
+	expect 0 -
+	grep -q '^  pair devmq .*64 bytes: ns 1100.0, was 1000.0: +10.0 %, worse$' \
+		"$T/out" || fail "ten percent more"
+	mq --read="$T/before" --compare="$T/now"
+	expect 0 -
+	grep -q ': ns 1000.0, was 1100.0: -9.1 %, better$' "$T/out" || fail "less"
+	# Another version, and another order, with something that is new.
+	sed 's/"devmq": "0.1"/"devmq": "0.2", "mqbench": "9"/; s/"results": \[/&\
+		{ "workload": "stream", "peer": "devmq", "size": 64, "batch": 0, "rate": 5 },/' \
+		"$T/now" >"$T/new"
+	mq --read="$T/new" --compare="$T/now"
+	expect 0 -
+	grep -qx '0 of 1 figures; 1 results are only in what is compared, 0 only in what was before' \
+		"$T/out" || fail "something new"
+	# More messages a second are better.
+	sed 's/"rate": 5/"rate": 6/' "$T/new" >"$T/newer"
+	mq --read="$T/newer" --compare="$T/new"
+	expect 0 -
+	grep -q '^  stream devmq .*: rate 6.0, was 5.0: +20.0 %, better$' "$T/out" ||
+		fail "a rate"
+}
+
+test_compare_what_cannot_be()
+{
+	report 1000 >"$T/before"
+	sed 's/icount/time/' "$T/before" >"$T/other"
+	mq --read="$T/other" --compare="$T/before"
+	expect 1 - 'nothing was measured in both: *'
+	mq --read="$T/before" --compare="$T/none"
+	expect 1 '' "$T/none: cannot read: No such file or directory"
+	mq --read="$T/before" --compare="$T/before" --readme
+	expect 2 '' '--compare shows neither --readme nor --plot'
+	mq --compare
+	expect 2 '' '--compare needs a value (see mqbench --help)'
+}
+
 test_read_what_is_no_report()
 {
 	mq --read="$T/none"
