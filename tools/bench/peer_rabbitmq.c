@@ -3,6 +3,9 @@
  * RabbitMQ, over AMQP 0-9-1: basic.publish, basic.consume, basic.ack. Queues are
  * neither durable nor mirrored, messages transient, and the sender asks for no
  * confirms: the least that a message costs there. A topic is a fanout exchange.
+ *
+ * If messages are to be on stable storage, the queue is a quorum queue, which flushes
+ * what it has before it confirms, and a send waits for the confirms of its messages.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -31,6 +34,8 @@ struct rabbit_state {
 	amqp_connection_state_t	link;
 	bool			consuming;
 	uint64_t		last;
+	uint64_t		published;
+	uint64_t		confirmed;
 };
 
 static const char *rabbit_missing(void)
@@ -81,7 +86,7 @@ static int rabbit_open(struct rabbit_state *s)
 				      "guest"));
 }
 
-static int rabbit_connect(struct rabbit_state *s)
+static int rabbit_connect(struct rabbit_state *s, bool confirms)
 {
 	int err = -ENOMEM;
 
@@ -91,6 +96,13 @@ static int rabbit_connect(struct rabbit_state *s)
 	if (err)
 		return err;
 	amqp_channel_open(s->link, LINE);
+	err = rabbit_reply(s);
+	if (err || !confirms)
+		return err;
+	/* The server counts what is published from now on. */
+	s->published = 0;
+	s->confirmed = 0;
+	amqp_confirm_select(s->link, LINE);
 	return rabbit_reply(s);
 }
 
@@ -103,12 +115,20 @@ static int rabbit_exchange(const struct rabbit_state *s)
 }
 
 static int rabbit_queue(const struct rabbit_state *s,
-			const struct rabbit_state *topic)
+			const struct rabbit_state *topic, bool sync)
 {
+	amqp_table_entry_t type = {
+		.key = amqp_cstring_bytes("x-queue-type"),
+		.value = {
+			.kind = AMQP_FIELD_KIND_UTF8,
+			.value.bytes = amqp_cstring_bytes("quorum"),
+		},
+	};
+	amqp_table_t quorum = { .num_entries = 1, .entries = &type };
 	int err;
 
-	amqp_queue_declare(s->link, LINE, amqp_cstring_bytes(s->name), 0, 0, 0,
-			   0, amqp_empty_table);
+	amqp_queue_declare(s->link, LINE, amqp_cstring_bytes(s->name), 0, sync,
+			   0, 0, sync ? quorum : amqp_empty_table);
 	err = rabbit_reply(s);
 	if (err || !topic)
 		return err;
@@ -141,19 +161,20 @@ static int rabbit_make(struct channel *c)
 	if (!s)
 		return -ENOMEM;
 	snprintf(s->name, sizeof(s->name), "%s", fresh_name());
-	err = rabbit_connect(s);
+	err = rabbit_connect(s, c->setup.sync);
 	if (!err)
 		err = topic ? rabbit_exchange(s) :
 		      rabbit_queue(s, c->setup.topic ? c->setup.topic->state :
-						       NULL);
+						       NULL, c->setup.sync);
 	if (err) {
 		rabbit_disconnect(s);
 		free(s);
 		return err;
 	}
-	snprintf(c->config, sizeof(c->config), "%s, no confirms, prefetch %d",
-		 topic ? "a fanout exchange" : "a transient classic queue",
-		 PREFETCH);
+	snprintf(c->config, sizeof(c->config), "%s, %s, prefetch %d",
+		 topic ? "a fanout exchange" :
+		 c->setup.sync ? "a quorum queue" : "a transient classic queue",
+		 c->setup.sync ? "confirms" : "no confirms", PREFETCH);
 	c->state = s;
 	return 0;
 }
@@ -164,7 +185,7 @@ static int rabbit_join(struct channel *c)
 	struct rabbit_state *s = c->state;
 
 	s->consuming = false;
-	return rabbit_connect(s);
+	return rabbit_connect(s, c->setup.sync);
 }
 
 /* The server forgets what it has not looked at when a connection just breaks off. */
@@ -180,20 +201,49 @@ static int rabbit_leave(struct channel *c)
 	return err;
 }
 
+/*
+ * Wait until all is confirmed that was published. Those of one queue come in order; if
+ * they did not, RabbitMQ would look better than it is.
+ */
+static int rabbit_confirmed(struct rabbit_state *s)
+{
+	const amqp_basic_ack_t *ack;
+	amqp_frame_t frame;
+
+	while (s->confirmed < s->published) {
+		amqp_maybe_release_buffers(s->link);
+		if (amqp_simple_wait_frame(s->link, &frame) != AMQP_STATUS_OK)
+			return -EIO;
+		if (frame.frame_type != AMQP_FRAME_METHOD ||
+		    frame.payload.method.id != AMQP_BASIC_ACK_METHOD)
+			return -EPROTO;
+		ack = frame.payload.method.decoded;
+		if (ack->delivery_tag > s->confirmed)
+			s->confirmed = ack->delivery_tag;
+	}
+	return 0;
+}
+
 static int rabbit_send_many(struct channel *c, unsigned int count)
 {
-	const struct rabbit_state *s = c->state;
+	const amqp_basic_properties_t persistent = {
+		._flags = AMQP_BASIC_DELIVERY_MODE_FLAG,
+		.delivery_mode = AMQP_DELIVERY_PERSISTENT,
+	};
+	struct rabbit_state *s = c->state;
 	bool topic = c->setup.kind == KIND_TOPIC;
 	amqp_bytes_t name = amqp_cstring_bytes(s->name);
 	amqp_bytes_t body = { .len = c->setup.size, .bytes = c->out };
-	int err = 0;
+	unsigned int i;
 
-	while (count-- && !err)
-		err = amqp_basic_publish(s->link, LINE,
-					 topic ? name : amqp_empty_bytes,
-					 topic ? amqp_empty_bytes : name, 0, 0,
-					 NULL, body);
-	return err ? -EIO : 0;
+	for (i = 0; i < count; i++)
+		if (amqp_basic_publish(s->link, LINE,
+				       topic ? name : amqp_empty_bytes,
+				       topic ? amqp_empty_bytes : name, 0, 0,
+				       c->setup.sync ? &persistent : NULL, body))
+			return -EIO;
+	s->published += count;
+	return c->setup.sync ? rabbit_confirmed(s) : 0;
 }
 
 static int rabbit_send(struct channel *c)
@@ -285,7 +335,7 @@ const struct peer peer_rabbitmq = {
 	.name = "rabbitmq",
 	.what = "RabbitMQ: publish, consume, ack; a fanout exchange for a topic",
 	.can = CAN_SHARE | CAN_BATCH | CAN_ACK | MUST_ACK | ON_REQUEST |
-	       CAN_TOPIC,
+	       CAN_TOPIC | CAN_CONFIRM,
 	.max_size = 128 << 20,
 	.size_reason = "a message is at most 128 MiB",
 	.missing = rabbit_missing,
