@@ -144,7 +144,7 @@ struct peer {
 
 extern const struct peer peer_devmq, peer_libdevmq, peer_durable, peer_uring, peer_pipe,
 	peer_packet, peer_sysv, peer_posix, peer_seqpacket, peer_dgram, peer_null,
-	peer_redis, peer_rabbitmq, peer_beanstalkd, peer_wfcqueue;
+	peer_command, peer_redis, peer_rabbitmq, peer_beanstalkd, peer_wfcqueue;
 
 /* Is every message acknowledged? */
 static inline bool acks(const struct channel *c)

@@ -9,6 +9,7 @@ const struct peer *const peers[] = {
 	&peer_libdevmq,
 	&peer_durable,
 	&peer_uring,
+	&peer_command,
 	&peer_pipe,
 	&peer_packet,
 	&peer_sysv,

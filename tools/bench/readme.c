@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The short table that the README has: a row for what was measured, a column for
- * each peer.
+ * The short table that the README has: that by door and by use, and one with a row for
+ * what was measured and a column for each peer.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "bench.h"
+#include "doors.h"
 #include "readme.h"
 #include "report.h"
 
@@ -167,6 +168,8 @@ void show_readme(struct json_object *reports)
 {
 	const char *unit = unit_of(reports);
 
+	show_doors(reports, "    ");
+	putchar('\n');
 	print_heads(kernel_peers, KERNEL_WIDTH);
 	print_picks(reports, "a message there and back in one process", unit,
 		    costs, ARRAY_SIZE(costs), kernel_peers, KERNEL_WIDTH);

@@ -9,6 +9,7 @@
 
 #include "bench.h"
 #include "die.h"
+#include "doors.h"
 #include "report.h"
 #include "table.h"
 
@@ -405,7 +406,9 @@ void show_tables(struct json_object *reports)
 		if (report_new(reports, i))
 			show_system(json_object_array_get_idx(reports, i));
 	}
-	puts("  behind each figure: its ratio to the first row's");
+	putchar('\n');
+	show_doors(reports, "");
+	puts("\nBelow, each figure has its ratio to the first row's behind it.");
 	for (i = 0; i < ARRAY_SIZE(views); i++)
 		show_view(reports, &views[i]);
 	show_config(reports);
