@@ -98,6 +98,104 @@ TEST_F(order, message_comes_back_to_its_place_in_its_priority)
 	EXPECT_STREQ("top1 top2 low1 low2", receive(self, self->fd, 4));
 }
 
+#define LEVELS	5
+#define STEPS	3000
+
+/* The messages of each level that should be there, by rising id. */
+struct levels {
+	uint64_t ids[LEVELS][STEPS];
+	unsigned int first[LEVELS], end[LEVELS];
+	unsigned int dice;
+};
+
+static unsigned int throw(struct levels *l, unsigned int n)
+{
+	l->dice = l->dice * 1103515245 + 12345;
+	return (l->dice >> 16) % n;
+}
+
+/* Return the id of the message that has to come, or 0: there is none. */
+static uint64_t levels_next(const struct levels *l, unsigned int *level)
+{
+	for (*level = LEVELS; (*level)--; )
+		if (l->first[*level] < l->end[*level])
+			return l->ids[*level][l->first[*level]];
+	return 0;
+}
+
+/* Receive one message by RECV or read(2). Return its id, or a negative errno. */
+static long long take_one(FIXTURE_DATA(order) *self, bool by_read)
+{
+	char text[64] = "";
+	int error;
+
+	if (by_read) {
+		error = mq_read(self->fd, text, sizeof(text) - 1);
+		return error < 0 ? error : atoll(text);
+	}
+	mq_recv_init(&self->recv, self->buffer, sizeof(self->buffer));
+	self->recv.max_count = 1;
+	error = mq_ioctl(self->fd, DEVMQ_IOC_RECV, &self->recv);
+	if (error)
+		return error;
+	return ((struct devmq_record *)self->buffer)->id;
+}
+
+/* One message a call, sent to levels at random, and received by either call. */
+static int play_levels(FIXTURE_DATA(order) *self, bool manual)
+{
+	struct levels *l = calloc(1, sizeof(*l));
+	unsigned int level, i;
+	char text[64];
+	uint64_t id;
+	int bad = 0;
+
+	for (i = 1; i <= STEPS && !bad; i++) {
+		if (throw(l, 2)) {
+			unsigned long long next = mq_stat_of(&self->queue, sent) + 1;
+
+			level = throw(l, LEVELS);
+			snprintf(text, sizeof(text), "%llu", next);
+			/* Some go the short way, to the lowest level. */
+			if (level)
+				bad = SEND_AT(text, level) != (long long)next;
+			else
+				bad = mq_put(self->fd, text) != (int)strlen(text);
+			l->ids[level][l->end[level]++] = next;
+			continue;
+		}
+		id = levels_next(l, &level);
+		bad = take_one(self, throw(l, 2)) != (id ? (long long)id : -EAGAIN);
+		if (!id || bad)
+			continue;
+		/* Now and then one goes back to its place. */
+		if (manual && !throw(l, 4)) {
+			bad = mq_release(self->fd, id) != 1;
+			continue;
+		}
+		bad = manual && mq_ack(self->fd, id) != 1;
+		l->first[level]++;
+	}
+	free(l);
+	return bad ? i - 1 : 0;
+}
+
+TEST_F(order, one_by_one_the_best_of_all_levels_comes)
+{
+	CREATE("priorities=5 max_deliveries=0");
+	EXPECT_EQ(0, play_levels(self, true));
+	EXPECT_TRUE(mq_wait_until(mq_stat_of(&self->queue, in_flight) == 0));
+	MQ_STAT(&self->queue);
+}
+
+TEST_F(order, one_by_one_the_best_of_all_levels_comes_and_is_acknowledged)
+{
+	MQ_REOPEN_PAIR("priorities=5");
+	EXPECT_EQ(0, play_levels(self, false));
+	MQ_STAT(&self->queue);
+	EXPECT_EQ(0, self->stat.in_flight);
+}
+
 TEST_F(order, message_that_becomes_ready_takes_its_place_in_its_priority)
 {
 	CREATE("priorities=2");

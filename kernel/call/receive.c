@@ -264,13 +264,16 @@ static __always_inline struct mq_entry *mq_plain_first(struct mq_queue *q,
 						       struct mq_file *f,
 						       u64 size, bool record)
 {
+	struct list_head *fifo = q->ready.fifo;
 	const struct mq_msg *m;
 	struct mq_entry *e;
 
-	if (unlikely(!q->plain || q->timed || q->ready.levels != 1 ||
-		     q->ready.in_trees || !mq_plain_reader(f, record)))
+	if (unlikely(!q->plain || q->timed || q->ready.in_trees ||
+		     !mq_plain_reader(f, record)))
 		return NULL;
-	e = list_first_entry_or_null(q->ready.fifo, struct mq_entry, list);
+	if (unlikely(q->ready.levels > 1))
+		fifo = mq_ready_fifo(&q->ready, mq_ready_top(&q->ready));
+	e = list_first_entry_or_null(fifo, struct mq_entry, list);
 	if (unlikely(!e))
 		return NULL;
 	m = mq_msg(e);
@@ -296,6 +299,7 @@ static __always_inline void mq_plain_deliver(struct mq_queue *q,
 					     const struct mq_msg *m, u64 bytes)
 {
 	mq_list_remove(&e->list);
+	mq_ready_left(&q->ready, m->priority);
 	mq_count(&q->stat.ready, -1);
 	q->ready_bytes -= bytes;
 	q->stat.delivered++;

@@ -162,16 +162,12 @@ static void mq_ready_remove_tree(struct mq_ready *r, struct mq_entry *e)
 
 void mq_ready_remove(struct mq_ready *r, struct mq_entry *e)
 {
-	u8 level;
-
 	if (unlikely(e->returned)) {
 		mq_ready_remove_tree(r, e);
 		return;
 	}
 	mq_list_remove(&e->list);
-	level = mq_msg(e)->priority;
-	if (unlikely(r->levels > 1) && list_empty(mq_ready_fifo(r, level)))
-		__clear_bit(level, r->used);
+	mq_ready_left(r, mq_msg(e)->priority);
 }
 
 /*

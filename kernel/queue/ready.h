@@ -71,6 +71,13 @@ static inline struct list_head *mq_ready_fifo(struct mq_ready *r,
 	return above ? &above[level - 1] : NULL;
 }
 
+/* Note that an entry left the fifo of a level, which may be empty now. */
+static inline void mq_ready_left(struct mq_ready *r, unsigned int level)
+{
+	if (unlikely(r->levels > 1) && list_empty(mq_ready_fifo(r, level)))
+		__clear_bit(level, r->used);
+}
+
 /*
  * Allocate the fifo of a level unless it has one. The caller holds no lock.
  * Without memory the level works without a fifo.
