@@ -70,6 +70,11 @@
 #define MQ_CLASS_ATTR_CONST
 #endif
 
+/* The first piece of an iterator got a function. */
+#if !MQ_SINCE(6, 4)
+#define iter_iov(i)	((i)->iov)
+#endif
+
 /* The function that splices by calling read_iter was renamed. */
 #if !MQ_SINCE(6, 5)
 #define copy_splice_read generic_file_splice_read

@@ -6,6 +6,25 @@
 #include <linux/fs.h>
 #include <linux/mutex.h>
 #include <linux/types.h>
+#include <linux/uio.h>
+
+#include "base/compat.h"
+
+/*
+ * Return where the bytes of an iterator are, if they are one piece of the caller's memory
+ * and the file has the short ways of read(2) and write(2); else NULL.
+ */
+static inline void __user *mq_iocb_plain(const struct kiocb *iocb,
+					 const struct iov_iter *i)
+{
+	if (unlikely(!iocb->ki_filp->f_op->write))
+		return NULL;
+	if (iter_is_ubuf(i))
+		return i->ubuf + i->iov_offset;
+	if (iter_is_iovec(i) && i->nr_segs == 1)
+		return iter_iov(i)->iov_base + i->iov_offset;
+	return NULL;
+}
 
 /* Return true if the call must not sleep for a message or for room. */
 static inline bool mq_iocb_nowait(const struct kiocb *iocb)

@@ -421,8 +421,8 @@ static ssize_t mq_read_large(struct mq_queue *q, struct mq_file *f,
  * Read the whole of a plain message from a plain queue. Return its size, or
  * EFAULT; or 0 if there is none, or it is not so simple: then nothing was done.
  */
-static ssize_t mq_read_plain(struct mq_queue *q, struct mq_file *f,
-			     char __user *to, size_t size)
+static __always_inline ssize_t mq_read_plain(struct mq_queue *q, struct mq_file *f,
+					     char __user *to, size_t size)
 {
 	struct mq_entry *e;
 	struct mq_msg *m;
@@ -611,7 +611,6 @@ ssize_t mq_read(struct file *file, char __user *to, size_t size, loff_t *pos)
 
 	if (unlikely(!size))
 		return 0;
-	/* One call site, so that the compiler makes it inline. */
 again:
 	ret = mq_read_plain(f->q, f, to, size);
 	if (likely(ret))
@@ -651,12 +650,19 @@ size_t mq_copy_pieces(const struct mq_entry *e, u32 done, size_t size,
 /* As mq_read(), to an iterator: for readv(2), the kernel and io_uring. */
 ssize_t mq_read_iter(struct mq_file *f, struct kiocb *iocb, struct iov_iter *to)
 {
+	char __user *plain = mq_iocb_plain(iocb, to);
+	size_t size = iov_iter_count(to);
 	struct mq_entry *e;
-	size_t size;
+	ssize_t ret;
 	int err;
 
-	if (!iov_iter_count(to))
+	if (!size)
 		return 0;
+	ret = plain ? mq_read_plain(f->q, f, plain, size) : 0;
+	if (ret > 0)
+		iov_iter_advance(to, ret);
+	if (ret)
+		return ret;
 	err = mq_take_role(f, FMODE_READ);
 	if (unlikely(err))
 		return err;

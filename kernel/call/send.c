@@ -695,9 +695,14 @@ ssize_t mq_write_iter(struct mq_file *f, struct kiocb *iocb,
 	bool nowait = mq_iocb_nowait(iocb);
 	size_t size = iov_iter_count(from);
 	struct mq_turn turn = { .hurries = mq_iocb_hurries(iocb) };
-	s64 id;
+	const char __user *plain = mq_iocb_plain(iocb, from);
+	s64 id = plain ? mq_payload_quick(f, plain, size) : 0;
 	int err;
 
+	if (id > 0)
+		iov_iter_advance(from, size);
+	if (id)
+		return id > 0 ? size : id;
 	if (!size)
 		return 0;
 	err = mq_take_role(f, FMODE_WRITE);
