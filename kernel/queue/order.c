@@ -43,11 +43,14 @@
 #include "queue/queue.h"
 #include "queue/ready.h"
 
+/* Several small trees are searched in less time than one, and none is a list. */
+#define MQ_GROUP_TREES	64
+
 /**
  * struct mq_order - state of order=key and fairness in a queue
  * @turns: eligible entries: by level, the highest first, then turn, then id
  * @count: number of eligible entries (read without the lock)
- * @groups: all groups, by hash
+ * @groups: all groups: a tree for each value of the last bits of the hash, by hash
  * @old: groups without members, for mq_unlock() to free
  * @now: fairness: the turn that is being served at the lowest level
  * @above: the same for each level above the lowest, allocated before the first
@@ -56,7 +59,7 @@
 struct mq_order {
 	struct mq_line		turns;
 	u64			count;
-	struct rb_root		groups;
+	struct rb_root		groups[MQ_GROUP_TREES];
 	struct list_head	old;
 	u64			now;
 	u64			*above;
@@ -216,12 +219,19 @@ static bool mq_name_fair(const struct mq_queue *q, const struct mq_entry *e,
 	return true;
 }
 
+/* Return the tree that has the groups with this hash. */
+static struct rb_root *mq_group_tree(struct mq_order *o, u32 hash)
+{
+	return &o->groups[hash % MQ_GROUP_TREES];
+}
+
 /* Return the group of the queue with this name, or else @spare. */
 static struct mq_group *mq_group_find(struct mq_order *o,
 				      const struct mq_group_name *n,
 				      struct mq_group *spare)
 {
-	struct rb_node *node = rb_find(n, &o->groups, mq_group_order);
+	struct rb_node *node = rb_find(n, mq_group_tree(o, n->hash),
+				       mq_group_order);
 
 	return node ? rb_entry(node, struct mq_group, node) : spare;
 }
@@ -234,7 +244,7 @@ static void mq_group_join(struct mq_order *o, struct mq_group *g,
 			  struct mq_group *spare)
 {
 	if (g == spare)
-		rb_add(&g->node, &o->groups, mq_group_less);
+		rb_add(&g->node, mq_group_tree(o, g->hash), mq_group_less);
 	else if (spare)
 		list_add(&spare->old, &o->old);
 	g->members++;
@@ -244,7 +254,7 @@ static void mq_group_leave(struct mq_order *o, struct mq_group *g)
 {
 	if (--g->members)
 		return;
-	rb_erase(&g->node, &o->groups);
+	rb_erase(&g->node, mq_group_tree(o, g->hash));
 	list_add(&g->old, &o->old);
 }
 
@@ -737,7 +747,6 @@ int mq_order_init(struct mq_queue *q)
 	if (!o)
 		return -ENOMEM;
 	mq_line_init(&o->turns);
-	o->groups = RB_ROOT;
 	INIT_LIST_HEAD(&o->old);
 	q->order = o;
 	return 0;
@@ -745,9 +754,12 @@ int mq_order_init(struct mq_queue *q)
 
 void mq_order_exit(struct mq_queue *q)
 {
+	unsigned int i;
+
 	if (!q->order)
 		return;
-	WARN_ON_ONCE(!RB_EMPTY_ROOT(&q->order->groups));
+	for (i = 0; i < MQ_GROUP_TREES; i++)
+		WARN_ON_ONCE(!RB_EMPTY_ROOT(&q->order->groups[i]));
 	mq_order_free(&q->order->old);
 	kfree(q->order->above);
 	kfree(q->order);
