@@ -3,7 +3,7 @@
 #ifndef MQ_GROUP_H
 #define MQ_GROUP_H
 
-#include <linux/jhash.h>
+#include <linux/stringhash.h>
 
 #include "memory/entry.h"
 
@@ -59,7 +59,7 @@ struct mq_group {
 
 static inline u32 mq_group_hash(const void *bytes, u16 size, u16 level)
 {
-	return jhash(bytes, size, level);
+	return full_name_hash((void *)(unsigned long)level, bytes, size);
 }
 
 static inline void mq_line_init(struct mq_line *l)

@@ -316,7 +316,7 @@ static void mq_entry_number(struct mq_queue *q, struct mq_entry *e,
 	mq_msg(e)->time_ns = now->real;
 	mq_msg(e)->id = q->next_id++;
 	mq_msg(e)->holder = NULL;
-	list_add_tail(&e->all, &q->all);
+	mq_list_append(&e->all, &q->all);
 }
 
 /* Add a message @now, and give it its id. */

@@ -187,8 +187,9 @@ static bool mq_group_less(struct rb_node *a, const struct rb_node *b)
 }
 
 /* Fill in the name of the group of an entry's key. */
-static void mq_name_key(const struct mq_queue *q, const struct mq_entry *e,
-			struct mq_group_name *n)
+static __always_inline void mq_name_key(const struct mq_queue *q,
+					const struct mq_entry *e,
+					struct mq_group_name *n)
 {
 	n->size = q->opt.order == MQ_ORDER_KEY ? mq_msg(e)->key_size : 0;
 	if (!n->size)
@@ -226,9 +227,9 @@ static struct rb_root *mq_group_tree(struct mq_order *o, u32 hash)
 }
 
 /* Return the group of the queue with this name, or else @spare. */
-static struct mq_group *mq_group_find(struct mq_order *o,
-				      const struct mq_group_name *n,
-				      struct mq_group *spare)
+static __always_inline struct mq_group *
+mq_group_find(struct mq_order *o, const struct mq_group_name *n,
+	      struct mq_group *spare)
 {
 	struct rb_node *node = rb_find(n, mq_group_tree(o, n->hash),
 				       mq_group_order);
