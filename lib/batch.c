@@ -231,6 +231,29 @@ static int lmq_batch_splice(struct devmq_batch *b, size_t pos, size_t old,
 	return 0;
 }
 
+/*
+ * Give the last record, which has no metadata yet, a key, if there is room for it.
+ * Payloads move with their padding, so only the key's is to be written. Return: false if
+ * nothing was done.
+ */
+static bool lmq_batch_key_quickly(struct devmq_batch *b, const void *key, size_t size)
+{
+	struct devmq_record *r = lmq_last(b);
+	size_t step = DEVMQ_ALIGN(size);
+	char *data = (char *)(r + 1);
+
+	if (!size || !lmq_is_plain(r) || step > b->room - b->end ||
+	    r->size > LMQ_RECORD_MAX - step)
+		return false;
+	memmove(data + step, data, b->end - b->last - sizeof(*r));
+	memset(data + step - 8, 0, 8);
+	memcpy(data, key, size);
+	r->size += step;
+	r->key_size = size;
+	b->end += step;
+	return true;
+}
+
 LMQ_EXPORT int devmq_batch_set_key(struct devmq_batch *batch, const void *key,
 				   size_t size)
 {
@@ -239,6 +262,8 @@ LMQ_EXPORT int devmq_batch_set_key(struct devmq_batch *batch, const void *key,
 
 	if (!batch->count || size > DEVMQ_KEY_MAX)
 		return -EINVAL;
+	if (lmq_batch_key_quickly(batch, key, size))
+		return 0;
 	err = lmq_batch_splice(batch, sizeof(struct devmq_record),
 			       lmq_last(batch)->key_size, size, &gap);
 	if (err)

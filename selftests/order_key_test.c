@@ -76,6 +76,44 @@ TEST_F(order, batch_in_auto_mode_has_one_of_a_key_at_most)
 	EXPECT_EQ(4, mq_stat_of(&self->queue, acked));
 }
 
+/* A RECV of one message handles these in ways of their own. */
+#define LARGE	"a message that is larger than those that are copied with the lock held, "
+
+static const char *const one_texts[] = { "small", LARGE LARGE LARGE LARGE LARGE };
+
+TEST_F(order, recv_of_one_in_auto_mode_lets_the_next_of_its_key_go)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(one_texts); i++) {
+		CREATE("order=key");
+		ASSERT_EQ(0, mq_consumer_set(self->fd, DEVMQ_ACK_AUTO, 0));
+		ASSERT_EQ(1, MQ_SEND(self->fd, .text = one_texts[i], .key = "a"));
+		ASSERT_EQ(2, put_key(self->fd, "a2"));
+		EXPECT_STREQ(one_texts[i], receive(self, self->fd, 1));
+		EXPECT_EQ(1, mq_stat_of(&self->queue, acked));
+		EXPECT_EQ(0, mq_get(self->other, "a2"));
+		EXPECT_EQ(1, mq_ack(self->other, 2));
+	}
+}
+
+TEST_F(order, recv_of_one_that_is_held_holds_its_key)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(one_texts); i++) {
+		CREATE("order=key");
+		ASSERT_EQ(1, MQ_SEND(self->fd, .text = one_texts[i], .key = "a"));
+		ASSERT_EQ(2, put_key(self->fd, "a2"));
+		EXPECT_STREQ(one_texts[i], receive(self, self->fd, 1));
+		EXPECT_EQ(1, mq_stat_of(&self->queue, in_flight));
+		EXPECT_EQ(1, mq_stat_of(&self->queue, ready));
+		EXPECT_EQ(-EAGAIN, mq_read(self->other, self->buffer, 10));
+		EXPECT_EQ(1, mq_ack(self->fd, 1));
+		EXPECT_STREQ("a2", receive(self, self->other, 1));
+	}
+}
+
 TEST_F(order, read_in_auto_mode_frees_the_key_with_the_last_byte)
 {
 	CREATE("order=key");

@@ -536,7 +536,7 @@ bool mq_recv_fetch(struct mq_ioc *ioc)
 
 	/* So it is open for reading, and the queue is neither a topic nor gone. */
 	if (!(READ_ONCE(ioc->f->roles) & FMODE_READ) ||
-	    !READ_ONCE(ioc->f->q->plain_size) ||
+	    !READ_ONCE(ioc->f->q->run_size) ||
 	    !user_access_begin(from, sizeof(*from)))
 		return false;
 	unsafe_get_user(a->size, &from->size, fault);

@@ -32,6 +32,7 @@
 #include "queue/members.h"
 #include "queue/openfile.h"
 #include "queue/options.h"
+#include "queue/order.h"
 #include "queue/persist.h"
 #include "queue/queue.h"
 #include "queue/trace.h"
@@ -258,7 +259,8 @@ static __always_inline bool mq_plain_reader(const struct mq_file *f, bool record
 
 /*
  * Return the first message, if the message, the open file and the queue are
- * plain, and @size bytes are enough for it; else NULL.
+ * plain, and @size bytes are enough for it; else NULL. RECV of a record also takes
+ * this way if the queue has an order. The messages of a journal have a detail.
  */
 static __always_inline struct mq_entry *mq_plain_first(struct mq_queue *q,
 						       struct mq_file *f,
@@ -268,12 +270,18 @@ static __always_inline struct mq_entry *mq_plain_first(struct mq_queue *q,
 	const struct mq_msg *m;
 	struct mq_entry *e;
 
-	if (unlikely(!q->plain || q->timed || q->ready.in_trees ||
-		     !mq_plain_reader(f, record)))
+	if (unlikely(!(record ? q->runs : q->plain) || q->timed ||
+		     q->ready.in_trees || !mq_plain_reader(f, record)))
 		return NULL;
-	if (unlikely(q->ready.levels > 1))
+	if (unlikely(q->ready.levels > 1)) {
+		if (q->order)
+			return NULL;
 		fifo = mq_ready_fifo(&q->ready, mq_ready_top(&q->ready));
-	e = list_first_entry_or_null(fifo, struct mq_entry, list);
+	}
+	if (record && unlikely(q->order))
+		e = mq_order_first(q);
+	else
+		e = list_first_entry_or_null(fifo, struct mq_entry, list);
 	if (unlikely(!e))
 		return NULL;
 	m = mq_msg(e);
@@ -296,13 +304,16 @@ static __always_inline struct mq_entry *mq_plain_first(struct mq_queue *q,
  */
 static __always_inline void mq_plain_deliver(struct mq_queue *q,
 					     struct mq_entry *e,
-					     const struct mq_msg *m, u64 bytes)
+					     const struct mq_msg *m, u64 bytes,
+					     bool record)
 {
 	mq_list_remove(&e->list);
 	mq_ready_left(&q->ready, m->priority);
 	mq_count(&q->stat.ready, -1);
 	q->ready_bytes -= bytes;
 	q->stat.delivered++;
+	if (record && unlikely(q->order))
+		mq_order_deliver_locked(q, e);
 	if (unlikely(m->attempt > 1))
 		q->stat.redelivered++;
 	trace_mq_deliver(q, e);
@@ -314,7 +325,8 @@ static __always_inline void mq_plain_deliver(struct mq_queue *q,
  */
 static __always_inline bool mq_plain_ack(struct mq_queue *q, struct mq_file *f,
 					 struct mq_entry *e,
-					 const struct mq_msg *m, u64 bytes)
+					 const struct mq_msg *m, u64 bytes,
+					 bool record)
 {
 	/* A poller that joins after this looks after this, too. */
 	bool was_full = !waitqueue_active(&q->gate.writers) || mq_queue_is_full(q);
@@ -322,6 +334,8 @@ static __always_inline bool mq_plain_ack(struct mq_queue *q, struct mq_file *f,
 	f->last_id = m->id;
 	q->stat.acked++;
 	trace_mq_ack(q, e);
+	if (record && unlikely(q->order))
+		mq_order_done_locked(q, e);
 	mq_list_remove(&e->all);
 	mq_count(&q->stored, -1);
 	mq_count(&q->stat.bytes, -(s64)bytes);
@@ -380,7 +394,7 @@ static __always_inline bool mq_plain_land(struct mq_queue *q, struct mq_file *f,
 	}
 	mq_count(&f->held_count, -1);
 	mq_count(&q->stat.in_flight, -1);
-	was_full = mq_plain_ack(q, f, e, mq_msg(e), bytes);
+	was_full = mq_plain_ack(q, f, e, mq_msg(e), bytes, false);
 	mq_check_locked(q);
 	spin_unlock(&q->lock);
 	mq_plain_done(q, e, step, was_full);
@@ -436,7 +450,7 @@ static __always_inline ssize_t mq_read_plain(struct mq_queue *q, struct mq_file 
 	size = m->size - sizeof(*m);
 	if (size > MQ_SMALL) {
 		m->attempt++;
-		mq_plain_deliver(q, e, m, size);
+		mq_plain_deliver(q, e, m, size, false);
 		m->state = DEVMQ_STATE_IN_FLIGHT;
 		m->holder = f;
 		m->since_ns = 0;
@@ -448,8 +462,8 @@ static __always_inline ssize_t mq_read_plain(struct mq_queue *q, struct mq_file 
 	if (unlikely(!mq_plain_copy(to, m + 1, size)))
 		goto out;
 	m->attempt++;
-	mq_plain_deliver(q, e, m, size);
-	was_full = mq_plain_ack(q, f, e, m, size);
+	mq_plain_deliver(q, e, m, size, false);
+	was_full = mq_plain_ack(q, f, e, m, size, false);
 	mq_check_locked(q);
 	spin_unlock(&q->lock);
 	mq_plain_done(q, e, sizeof(*m) + ALIGN(size, 8), was_full);
@@ -540,8 +554,8 @@ int mq_recv_large(struct mq_ioc *ioc, struct mq_entry *e)
 	a->used = step;
 	if (likely(!_copy_to_user(u64_to_user_ptr(a->buffer), m, step)))
 		err = mq_ioc_publish(ioc);
-	if (unlikely(err) || !mq_plain_land(ioc->f->q, ioc->f, e, mq_msg_bytes(m),
-					    step))
+	if (unlikely(err || ioc->f->q->order) ||
+	    !mq_plain_land(ioc->f->q, ioc->f, e, mq_msg_bytes(m), step))
 		mq_recv_end(ioc->f, e, err);
 	return err ?: 1;
 }
@@ -578,20 +592,20 @@ int mq_recv_plain(struct mq_ioc *ioc, struct mq_entry **large)
 	m->state = DEVMQ_STATE_IN_FLIGHT;
 	m->attempt++;
 	if (step > sizeof(*m) + MQ_SMALL) {
-		mq_plain_deliver(q, e, m, mq_msg_bytes(m));
+		mq_plain_deliver(q, e, m, mq_msg_bytes(m), true);
 		mq_plain_fly(q, f);
 		*large = e;
 		goto out;
 	}
 	if (unlikely(!mq_recv_copy(ioc, m, step, since)))
 		goto out;
-	mq_plain_deliver(q, e, m, mq_msg_bytes(m));
+	mq_plain_deliver(q, e, m, mq_msg_bytes(m), true);
 	if (holds) {
 		mq_plain_fly(q, f);
 		f->last_id = m->id;
 		mq_delivery_hold_locked(f, e);
 	} else {
-		was_full = mq_plain_ack(q, f, e, m, mq_msg_bytes(m));
+		was_full = mq_plain_ack(q, f, e, m, mq_msg_bytes(m), true);
 	}
 	mq_unlock(q);
 	if (!holds)

@@ -80,8 +80,9 @@ static int mq_headers_check(const u8 *p, size_t size)
 /*
  * Check the key and the headers of a record that lies in a chunk, where the message
  * begins, and make what follows them what it is in a message: zero the padding.
- * @pad gets the bytes of that. Return: false if the record has other parts, or one
- * that is not valid, or no payload; then it is to be read as any other.
+ * @pad gets the bytes of that. The queue takes runs (mq_queue.run_size). Return: false
+ * if the record has other parts, or one that is not valid, or no payload; then it is to
+ * be read as any other.
  */
 bool mq_record_settle_meta(const struct mq_queue *q, struct devmq_record *r, u32 *pad)
 {
@@ -89,7 +90,9 @@ bool mq_record_settle_meta(const struct mq_queue *q, struct devmq_record *r, u32
 	u8 *data = (u8 *)(r + 1);
 
 	if (r->extra_size | r->dedup_size || r->key_size > DEVMQ_KEY_MAX ||
-	    r->size <= offset || !mq_size_ok(q, r->size - offset, meta) ||
+	    r->size <= offset ||
+	    (r->size - sizeof(*r) > READ_ONCE(q->run_size) &&
+	     !mq_size_ok(q, r->size - offset, meta)) ||
 	    mq_headers_check(data + r->key_size, r->headers_size))
 		return false;
 	*pad = offset - sizeof(*r) - meta;

@@ -84,8 +84,17 @@ static __always_inline void mq_detail_init_early(struct mq_detail *detail,
 /* Make an entry the last member of a struct mq_ordered, which begins before it. */
 void mq_entry_order(struct mq_entry *e)
 {
-	memset(container_of(e, struct mq_ordered, e), 0,
-	       offsetof(struct mq_ordered, e));
+	struct mq_ordered *x = mq_ordered_of(e);
+
+	/* @link is not used before the entry is in a line. */
+	x->key = NULL;
+	x->fair = NULL;
+	x->turn = 0;
+	x->in_tree = false;
+	x->eligible = false;
+	x->waits = false;
+	x->begun = false;
+	x->joined = false;
 	e->ordered = true;
 }
 

@@ -155,10 +155,12 @@ static_assert(!(sizeof(struct mq_entry) % 8) && !(sizeof(struct mq_detail) % 8))
 
 /**
  * struct mq_ordered - an entry in a queue with order=key or fairness
- * @node: ready: node in mq_order.turns or in mq_group.waiting
+ * @link: ready: link in mq_order.turns or in mq_group.waiting
+ * @node: the same, if @in_tree: node there
  * @key: with order=key: the group of the message's key; NULL: it has no key
  * @fair: with fairness: the group with which the message takes turns
  * @turn: the number of its turn in @fair, 0: none yet
+ * @in_tree: in the tree of one of these two
  * @eligible: in mq_order.turns
  * @waits: in mq_group.waiting, because another message of the key comes first
  * @begun: the message is the one of its key that may be delivered
@@ -168,10 +170,14 @@ static_assert(!(sizeof(struct mq_entry) % 8) && !(sizeof(struct mq_detail) % 8))
  * @e: the entry
  */
 struct mq_ordered {
-	struct rb_node		node;
+	union {
+		struct list_head link;
+		struct rb_node	node;
+	};
 	struct mq_group		*key;
 	struct mq_group		*fair;
 	u64			turn;
+	bool			in_tree;
 	bool			eligible;
 	bool			waits;
 	bool			begun;

@@ -43,7 +43,7 @@ struct mq_group *mq_group_alloc(struct mq_payer *p, const void *bytes, u16 size,
 	g->level = level;
 	memcpy(g->bytes, bytes, size);
 	g->hash = mq_group_hash(bytes, size, level);
-	g->waiting = RB_ROOT_CACHED;
+	mq_line_init(&g->waiting);
 	return g;
 }
 

@@ -3,14 +3,27 @@
 #ifndef MQ_GROUP_H
 #define MQ_GROUP_H
 
-#include <linux/jhash.h>
+#include <linux/stringhash.h>
 
 #include "memory/entry.h"
 
 /**
+ * struct mq_line - entries of a queue with an order, in some order
+ * @list: those that came before or behind all others of this list
+ * @tree: the others
+ *
+ * Most entries come in order. So it takes O(1) to add one, O(log n) at most, and the
+ * first one is the better of two.
+ */
+struct mq_line {
+	struct list_head	list;
+	struct rb_root_cached	tree;
+};
+
+/**
  * struct mq_group - messages that have a key or a sender in common
  * @node: node in mq_order.groups
- * @old: link in mq_order.old, if the group has no members any more
+ * @old: link in mq_order.old, if the group has no members any more, nor a @node
  * @members: number of entries that refer to the group
  * @hash: hash of @level and @bytes, by which mq_order.groups is sorted first.
  *	It need not be a keyed hash: the tree stays balanced if users choose
@@ -26,15 +39,17 @@
  * @bytes: the key, or the uid of the sender
  */
 struct mq_group {
-	struct rb_node		node;
-	struct list_head	old;
+	union {
+		struct rb_node	node;
+		struct list_head old;
+	};
 	u64			members;
 	u32			hash;
 	u16			level;
 	u16			size;
 	struct mq_payer		*payer;
 	struct mq_ordered	*out;
-	struct rb_root_cached	waiting;
+	struct mq_line		waiting;
 	u64			turn;
 	u64			eligible;
 	u8			bytes[];
@@ -44,7 +59,13 @@ struct mq_group {
 
 static inline u32 mq_group_hash(const void *bytes, u16 size, u16 level)
 {
-	return jhash(bytes, size, level);
+	return full_name_hash((void *)(unsigned long)level, bytes, size);
+}
+
+static inline void mq_line_init(struct mq_line *l)
+{
+	INIT_LIST_HEAD(&l->list);
+	l->tree = RB_ROOT_CACHED;
 }
 
 static inline struct mq_ordered *mq_ordered_of(struct mq_entry *e)

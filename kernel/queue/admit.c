@@ -316,7 +316,7 @@ static void mq_entry_number(struct mq_queue *q, struct mq_entry *e,
 	mq_msg(e)->time_ns = now->real;
 	mq_msg(e)->id = q->next_id++;
 	mq_msg(e)->holder = NULL;
-	list_add_tail(&e->all, &q->all);
+	mq_list_append(&e->all, &q->all);
 }
 
 /* Add a message @now, and give it its id. */
@@ -430,10 +430,13 @@ void mq_queue_add_batch_locked(struct mq_queue *q, struct mq_batch *b,
 		mq_batch_link_durable_locked(q, b, now->real);
 	else
 		mq_batch_link_locked(q, b, now->real, NULL);
+	if (unlikely(q->order))
+		mq_order_ready_all_locked(q, &b->list);
+	else
+		q->became_ready += b->count;
 	mq_ready_append(&q->ready, &b->list);
 	mq_count(&q->stat.ready, b->count);
 	q->ready_bytes += b->bytes;
-	q->became_ready += b->count;
 }
 
 /*

@@ -42,8 +42,8 @@ void mq_queue_update_room_locked(struct mq_queue *q)
  * (mq_queue.plain): a plain message that is added becomes ready behind all
  * others of its level, and the first ready message may be taken, without any
  * other check. With a journal only the former is so (mq_queue.runs), and only if
- * the journal is asked. With an order, messages come in runs and are added one by
- * one (mq_queue.run_size).
+ * the journal is asked. With an order, messages come in runs, too, and the order
+ * is told of each.
  */
 void mq_queue_update_plain_locked(struct mq_queue *q)
 {
@@ -55,9 +55,8 @@ void mq_queue_update_plain_locked(struct mq_queue *q)
 	       !o->single_active && o->overflow != MQ_OVERFLOW_DROP_HEAD &&
 	       !o->ttl_ms && !o->delay_ms;
 	q->plain = runs && !q->order && !mq_queue_times(q);
-	q->runs = q->plain || (runs && !q->order && q->feed.journal);
-	runs = q->runs || (runs && !mq_queue_times(q));
-	WRITE_ONCE(q->run_size, !runs ? 0 :
+	q->runs = runs && (!mq_queue_times(q) || (!q->order && q->feed.journal));
+	WRITE_ONCE(q->run_size, !q->runs ? 0 :
 		   min3(o->max_message_size, o->max_bytes, mq_persist_most(q)));
 	WRITE_ONCE(q->plain_size, q->plain ? q->run_size : 0);
 	mq_queue_update_room_locked(q);

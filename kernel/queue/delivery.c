@@ -305,17 +305,6 @@ static void mq_ages_del_run(struct mq_ages *a, const struct list_head *batch)
 	mq_ages_del(a, since, n);
 }
 
-/* Remove the entries of a batch from the order of a queue that has one. */
-static void mq_order_done_run(struct mq_queue *q, struct list_head *batch)
-{
-	struct mq_entry *e;
-
-	list_for_each_entry(e, batch, list) {
-		mq_order_end_locked(q, e);
-		mq_order_leave_locked(q, e);
-	}
-}
-
 /*
  * Count @n deliveries as acknowledged. The caller has removed their entries
  * from all lists and trees of the queue.
@@ -337,7 +326,7 @@ void mq_delivery_count_acked_locked(struct mq_file *f, u32 n, u64 bytes)
  * struct mq_acked - messages that were acknowledged together
  * @n: number of messages
  * @bytes: what they count towards max_bytes
- * @rare: a message has an mq_detail, or is an entry of a queue with an order
+ * @rare: a message has an mq_detail
  */
 struct mq_acked {
 	u32	n;
@@ -398,11 +387,11 @@ static struct list_head *mq_unlink_acked(struct mq_queue *q,
 bool mq_delivery_ack_batch_locked(struct mq_file *f, struct list_head *batch)
 {
 	struct mq_queue *q = f->q;
-	struct mq_acked done = { .rare = q->order };
+	struct mq_acked done = {};
 
 	lockdep_assert_held(&q->lock);
 	if (unlikely(q->order))
-		mq_order_done_run(q, batch);
+		mq_order_end_all_locked(q, batch);
 	mq_unlink_acked(q, batch, U64_MAX, U32_MAX, &done);
 	mq_delivery_count_acked_locked(f, done.n, done.bytes);
 	return done.rare;

@@ -257,7 +257,8 @@ void mq_unlock(struct mq_queue *q) __releases(&q->lock)
 	struct mq_news news;
 
 	if (unlikely(!list_empty(&q->unlinked) || !list_empty(&q->dedup.old) ||
-		     q->order || q->tells || !list_empty(&q->alone_waiting))) {
+		     (q->order && mq_order_has_old(q)) || q->tells ||
+		     !list_empty(&q->alone_waiting))) {
 		mq_unlock_dispose(q);
 		return;
 	}

@@ -5,7 +5,7 @@
  *
  * In a queue without these options mq_queue.order is NULL. In a queue with one
  * of them each entry is the last member of a struct mq_ordered. A ready entry
- * is then not only in mq_ready, but also in one of two trees:
+ * is then not only in mq_ready, but also in one of two lines (struct mq_line):
  *
  *   - mq_order.turns: the entry is eligible. The first one is delivered next.
  *   - mq_group.waiting: the entry waits for another message of its key.
@@ -43,29 +43,27 @@
 #include "queue/queue.h"
 #include "queue/ready.h"
 
+/* Several small trees are searched in less time than one, and none is a list. */
+#define MQ_GROUP_TREES	64
+
 /**
  * struct mq_order - state of order=key and fairness in a queue
  * @turns: eligible entries: by level, the highest first, then turn, then id
  * @count: number of eligible entries (read without the lock)
- * @groups: all groups, by hash
+ * @groups: all groups: a tree for each value of the last bits of the hash, by hash
  * @old: groups without members, for mq_unlock() to free
  * @now: fairness: the turn that is being served at the lowest level
  * @above: the same for each level above the lowest, allocated before the first
  *	message is sent to one of them (set once)
  */
 struct mq_order {
-	struct rb_root_cached	turns;
+	struct mq_line		turns;
 	u64			count;
-	struct rb_root		groups;
+	struct rb_root		groups[MQ_GROUP_TREES];
 	struct list_head	old;
 	u64			now;
 	u64			*above;
 };
-
-static struct mq_ordered *mq_ordered_node(struct rb_node *node)
-{
-	return rb_entry_safe(node, struct mq_ordered, node);
-}
 
 static bool mq_ordered_before(const struct mq_ordered *a,
 			      const struct mq_ordered *b)
@@ -88,6 +86,60 @@ static bool mq_waiting_less(struct rb_node *a, const struct rb_node *b)
 {
 	return mq_delivered_before(&rb_entry(a, struct mq_ordered, node)->e,
 			 &rb_entry(b, struct mq_ordered, node)->e);
+}
+
+/* The functions of a line get the order of its entries as @less. */
+typedef bool mq_line_less(struct rb_node *a, const struct rb_node *b);
+
+static struct mq_ordered *mq_line_head(struct mq_line *l)
+{
+	return list_first_entry_or_null(&l->list, struct mq_ordered, link);
+}
+
+static __always_inline void mq_line_add(struct mq_line *l, struct mq_ordered *x,
+					mq_line_less *less)
+{
+	struct mq_ordered *last = list_last_entry(&l->list, struct mq_ordered, link);
+
+	x->in_tree = false;
+	if (list_empty(&l->list) || less(&last->node, &x->node)) {
+		mq_list_append(&x->link, &l->list);
+	} else if (less(&x->node, &mq_line_head(l)->node)) {
+		list_add(&x->link, &l->list);
+	} else {
+		x->in_tree = true;
+		rb_add_cached(&x->node, &l->tree, less);
+	}
+}
+
+static void mq_line_del(struct mq_line *l, struct mq_ordered *x)
+{
+	if (unlikely(x->in_tree))
+		rb_erase_cached(&x->node, &l->tree);
+	else
+		mq_list_remove(&x->link);
+}
+
+/* Return the first entry of a line, or NULL. */
+static __always_inline struct mq_ordered *mq_line_first(struct mq_line *l,
+							mq_line_less *less)
+{
+	struct rb_node *node = rb_first_cached(&l->tree);
+	struct mq_ordered *x = mq_line_head(l);
+
+	if (likely(!node) || (x && less(&x->node, node)))
+		return x;
+	return rb_entry(node, struct mq_ordered, node);
+}
+
+/* Put @x, of which all but the link was copied from @old, into the place of @old. */
+static void mq_line_replace(struct mq_line *l, struct mq_ordered *old,
+			    struct mq_ordered *x)
+{
+	if (unlikely(x->in_tree))
+		rb_replace_node_cached(&old->node, &x->node, &l->tree);
+	else
+		list_replace(&old->link, &x->link);
 }
 
 /**
@@ -135,8 +187,9 @@ static bool mq_group_less(struct rb_node *a, const struct rb_node *b)
 }
 
 /* Fill in the name of the group of an entry's key. */
-static void mq_name_key(const struct mq_queue *q, const struct mq_entry *e,
-			struct mq_group_name *n)
+static __always_inline void mq_name_key(const struct mq_queue *q,
+					const struct mq_entry *e,
+					struct mq_group_name *n)
 {
 	n->size = q->opt.order == MQ_ORDER_KEY ? mq_msg(e)->key_size : 0;
 	if (!n->size)
@@ -167,12 +220,19 @@ static bool mq_name_fair(const struct mq_queue *q, const struct mq_entry *e,
 	return true;
 }
 
-/* Return the group of the queue with this name, or else @spare. */
-static struct mq_group *mq_group_find(struct mq_order *o,
-				      const struct mq_group_name *n,
-				      struct mq_group *spare)
+/* Return the tree that has the groups with this hash. */
+static struct rb_root *mq_group_tree(struct mq_order *o, u32 hash)
 {
-	struct rb_node *node = rb_find(n, &o->groups, mq_group_order);
+	return &o->groups[hash % MQ_GROUP_TREES];
+}
+
+/* Return the group of the queue with this name, or else @spare. */
+static __always_inline struct mq_group *
+mq_group_find(struct mq_order *o, const struct mq_group_name *n,
+	      struct mq_group *spare)
+{
+	struct rb_node *node = rb_find(n, mq_group_tree(o, n->hash),
+				       mq_group_order);
 
 	return node ? rb_entry(node, struct mq_group, node) : spare;
 }
@@ -185,7 +245,7 @@ static void mq_group_join(struct mq_order *o, struct mq_group *g,
 			  struct mq_group *spare)
 {
 	if (g == spare)
-		rb_add(&g->node, &o->groups, mq_group_less);
+		rb_add(&g->node, mq_group_tree(o, g->hash), mq_group_less);
 	else if (spare)
 		list_add(&spare->old, &o->old);
 	g->members++;
@@ -195,7 +255,7 @@ static void mq_group_leave(struct mq_order *o, struct mq_group *g)
 {
 	if (--g->members)
 		return;
-	rb_erase(&g->node, &o->groups);
+	rb_erase(&g->node, mq_group_tree(o, g->hash));
 	list_add(&g->old, &o->old);
 }
 
@@ -209,14 +269,15 @@ void mq_order_replace_locked(struct mq_queue *q, struct mq_entry *old,
 	x->key = from->key;
 	x->fair = from->fair;
 	x->turn = from->turn;
+	x->in_tree = from->in_tree;
 	x->eligible = from->eligible;
 	x->waits = from->waits;
 	x->begun = from->begun;
 	x->joined = from->joined;
 	if (x->eligible)
-		rb_replace_node_cached(&from->node, &x->node, &q->order->turns);
+		mq_line_replace(&q->order->turns, from, x);
 	if (x->waits)
-		rb_replace_node_cached(&from->node, &x->node, &x->key->waiting);
+		mq_line_replace(&x->key->waiting, from, x);
 	if (x->key && x->key->out == from)
 		x->key->out = x;
 }
@@ -325,15 +386,22 @@ bool mq_order_join_locked(struct mq_queue *q, struct mq_entry *e)
 }
 
 /* Join the entries of a batch. Return: the first that lacks a group, or NULL. */
-static struct mq_entry *mq_order_join_all(struct mq_queue *q,
-					  struct list_head *list)
+struct mq_entry *mq_order_join_all_locked(struct mq_queue *q, struct list_head *list)
 {
 	struct mq_entry *e, *lacks = NULL;
 
-	spin_lock(&q->lock);
 	list_for_each_entry(e, list, list)
 		if (!mq_order_join_locked(q, e) && !lacks)
 			lacks = e;
+	return lacks;
+}
+
+static struct mq_entry *mq_order_join_all(struct mq_queue *q, struct list_head *list)
+{
+	struct mq_entry *lacks;
+
+	spin_lock(&q->lock);
+	lacks = mq_order_join_all_locked(q, list);
 	spin_unlock(&q->lock);
 	return lacks;
 }
@@ -359,8 +427,11 @@ struct mq_entry *mq_order_enter(struct mq_queue *q, struct list_head *list, int 
 		list_for_each_entry_from(e, list, list) {
 			*err = mq_ordered_of(e)->joined ? 0 :
 			       mq_order_prepare(q, e);
-			if (*err)
+			if (*err) {
+				/* Those before it have their groups. */
+				mq_order_join_all(q, list);
 				return e;
+			}
 		}
 	}
 	return NULL;
@@ -411,7 +482,7 @@ static void mq_add_eligible(struct mq_queue *q, struct mq_ordered *x)
 	}
 	if (x->fair)
 		x->fair->eligible++;
-	mq_tree_add(&x->node, &o->turns, mq_ordered_less);
+	mq_line_add(&o->turns, x, mq_ordered_less);
 	x->eligible = true;
 	mq_count(&o->count, 1);
 	q->became_ready++;
@@ -419,13 +490,13 @@ static void mq_add_eligible(struct mq_queue *q, struct mq_ordered *x)
 
 static void mq_add_waiting(struct mq_ordered *x)
 {
-	mq_tree_add(&x->node, &x->key->waiting, mq_waiting_less);
+	mq_line_add(&x->key->waiting, x, mq_waiting_less);
 	x->waits = true;
 }
 
 static void mq_remove_eligible(struct mq_order *o, struct mq_ordered *x)
 {
-	rb_erase_cached(&x->node, &o->turns);
+	mq_line_del(&o->turns, x);
 	x->eligible = false;
 	if (x->fair)
 		x->fair->eligible--;
@@ -474,6 +545,15 @@ void mq_order_ready_locked(struct mq_queue *q, struct mq_entry *e)
 		mq_add_waiting(x);
 }
 
+/* Add the entries of a batch, which became ready. */
+void mq_order_ready_all_locked(struct mq_queue *q, struct list_head *list)
+{
+	struct mq_entry *e;
+
+	list_for_each_entry(e, list, list)
+		mq_order_ready_locked(q, e);
+}
+
 /* Remove an entry that is not ready any more from the order. */
 void mq_order_unready_locked(struct mq_queue *q, struct mq_entry *e)
 {
@@ -483,7 +563,7 @@ void mq_order_unready_locked(struct mq_queue *q, struct mq_entry *e)
 	if (x->eligible)
 		mq_remove_eligible(q->order, x);
 	if (x->waits)
-		rb_erase_cached(&x->node, &x->key->waiting);
+		mq_line_del(&x->key->waiting, x);
 	x->waits = false;
 }
 
@@ -532,28 +612,114 @@ void mq_order_end_locked(struct mq_queue *q, struct mq_entry *e)
 	if (!key || key->out != x)
 		return;
 	x->begun = false;
-	next = mq_ordered_node(rb_first_cached(&key->waiting));
+	next = mq_line_first(&key->waiting, mq_waiting_less);
 	key->out = next;
 	if (!next)
 		return;
-	rb_erase_cached(&next->node, &key->waiting);
+	mq_line_del(&key->waiting, next);
 	next->waits = false;
 	mq_add_eligible(q, next);
+}
+
+/* Remove an entry that leaves the queue from the order. */
+void mq_order_done_locked(struct mq_queue *q, struct mq_entry *e)
+{
+	mq_order_end_locked(q, e);
+	mq_order_leave_locked(q, e);
+}
+
+/* The same for the entries of a batch. */
+void mq_order_end_all_locked(struct mq_queue *q, struct list_head *list)
+{
+	struct mq_entry *e;
+
+	list_for_each_entry(e, list, list)
+		mq_order_done_locked(q, e);
 }
 
 /* Return the next entry to deliver, or NULL. */
 struct mq_entry *mq_order_first(struct mq_queue *q)
 {
-	struct mq_ordered *x;
+	struct mq_ordered *x = mq_line_first(&q->order->turns, mq_ordered_less);
 
-	x = mq_ordered_node(rb_first_cached(&q->order->turns));
 	return x ? &x->e : NULL;
+}
+
+/*
+ * Note whether the queue has no ready message any more, as one has left.
+ */
+void mq_order_drained_locked(struct mq_queue *q)
+{
+	lockdep_assert_held(&q->lock);
+	q->drained = !q->stat.ready && READ_ONCE(q->opt.eof) != MQ_EOF_NEVER;
+}
+
+/*
+ * Hand out an entry that is eligible. The caller has taken it out of mq_ready, and
+ * counted it.
+ */
+void mq_order_deliver_locked(struct mq_queue *q, struct mq_entry *e)
+{
+	mq_order_begin_locked(q, e);
+	mq_order_unready_locked(q, e);
+	mq_order_drained_locked(q);
+}
+
+/**
+ * mq_order_take_locked - hand out plain messages, as many as come next
+ * @q: the queue, which has an order
+ * @list: gets their entries
+ * @max: maximum number of messages
+ * @space: bytes available for their records, reduced by what they take
+ * @bytes: increased by what they count towards max_bytes
+ *
+ * Stops at a message that has a detail or was handed out before. The caller counts the
+ * messages.
+ *
+ * Return: how many messages were taken.
+ */
+u32 mq_order_take_locked(struct mq_queue *q, struct list_head *list, u32 max,
+			 u64 *space, u64 *bytes)
+{
+	struct mq_entry *e;
+	u32 n;
+
+	lockdep_assert_held(&q->lock);
+	for (n = 0; n < max; n++) {
+		struct mq_msg *m;
+		u64 step;
+
+		e = mq_order_first(q);
+		if (!e)
+			break;
+		m = mq_msg(e);
+		step = mq_msg_padded_size(m);
+		if (m->no_ttl | m->attempt || step > *space)
+			break;
+		mq_order_begin_locked(q, e);
+		mq_order_unready_locked(q, e);
+		mq_ready_remove(&q->ready, e);
+		m->state = DEVMQ_STATE_IN_FLIGHT;
+		m->attempt = 1;
+		m->holder = NULL;
+		m->since_ns = 0;
+		mq_list_append(&e->list, list);
+		*space -= step;
+		*bytes += mq_msg_bytes(m);
+	}
+	return n;
 }
 
 /* Return how many messages can be delivered. May be called without the lock. */
 u64 mq_order_count(const struct mq_queue *q)
 {
 	return READ_ONCE(q->order->count);
+}
+
+/* Return true if there are groups without members. */
+bool mq_order_has_old(const struct mq_queue *q)
+{
+	return !list_empty(&q->order->old);
 }
 
 /* Move the groups without members to @old, for mq_order_free(). */
@@ -581,8 +747,7 @@ int mq_order_init(struct mq_queue *q)
 	o = kzalloc(sizeof(*o), GFP_KERNEL_ACCOUNT);
 	if (!o)
 		return -ENOMEM;
-	o->turns = RB_ROOT_CACHED;
-	o->groups = RB_ROOT;
+	mq_line_init(&o->turns);
 	INIT_LIST_HEAD(&o->old);
 	q->order = o;
 	return 0;
@@ -590,9 +755,12 @@ int mq_order_init(struct mq_queue *q)
 
 void mq_order_exit(struct mq_queue *q)
 {
+	unsigned int i;
+
 	if (!q->order)
 		return;
-	WARN_ON_ONCE(!RB_EMPTY_ROOT(&q->order->groups));
+	for (i = 0; i < MQ_GROUP_TREES; i++)
+		WARN_ON_ONCE(!RB_EMPTY_ROOT(&q->order->groups[i]));
 	mq_order_free(&q->order->old);
 	kfree(q->order->above);
 	kfree(q->order);

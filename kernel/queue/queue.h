@@ -70,8 +70,8 @@ struct mq_topic;
  * @gone: the queue was removed; no message enters or leaves it
  * @plain: the options need no check of a plain message: see
  *	mq_queue_update_plain_locked()
- * @runs: messages that could be plain but for the journal may be added as a batch:
- *	see mq_queue_can_add_batch_locked()
+ * @runs: messages that could be plain but for the journal or the order may be added
+ *	as a batch: see mq_queue_can_add_batch_locked()
  * @timed: an entry waits for a time (read without @lock)
  * @exclusive: the only consumer was opened with O_EXCL (read without @lock)
  * @freed: room was freed since the lock was taken

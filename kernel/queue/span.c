@@ -18,6 +18,7 @@
 #include "queue/delivery.h"
 #include "queue/known.h"
 #include "queue/openfile.h"
+#include "queue/order.h"
 #include "queue/queue.h"
 #include "queue/ready.h"
 #include "queue/span.h"
@@ -103,32 +104,13 @@ static u32 mq_span_take_fifo(struct mq_file *f, struct list_head *fifo,
 	return n;
 }
 
-/**
- * mq_span_take_locked - hand out plain messages, as many as come next
- * @f: the consumer
- * @h: gets the messages; empty before
- * @max: maximum number of messages
- * @space: bytes available for their records, reduced by what they take
- *
- * Takes messages that are next in a fifo, have no mq_detail and were never
- * handed out before.
- *
- * Return: how many messages were taken. For the next message the caller calls
- * mq_delivery_next_locked(), which also says why there is none.
- */
-u32 mq_span_take_locked(struct mq_file *f, struct mq_hand *h, u32 max,
-			u64 *space)
+/* Hand out the first spans of a queue without an order. Return: how many messages. */
+static u32 mq_span_take_fifos(struct mq_file *f, struct mq_hand *h, u32 max,
+			      u64 *space)
 {
-	struct mq_queue *q = f->q;
-	struct mq_ready *r = &q->ready;
+	struct mq_ready *r = &f->q->ready;
 	u32 n, all = 0;
 
-	lockdep_assert_held(&q->lock);
-	if (q->order || mq_delivery_check_locked(q, f) || !h->span ||
-	    r->in_trees || mq_span_traced())
-		return 0;
-	if (f->ack == DEVMQ_ACK_MANUAL && f->prefetch)
-		max = min_t(u64, max, f->prefetch - f->held_count);
 	do {
 		unsigned int top = mq_ready_top(r);
 		struct list_head *fifo = mq_ready_fifo(r, top);
@@ -141,11 +123,45 @@ u32 mq_span_take_locked(struct mq_file *f, struct mq_hand *h, u32 max,
 			break;
 		__clear_bit(top, r->used);
 	} while (n);
+	return all;
+}
+
+/**
+ * mq_span_take_locked - hand out plain messages, as many as come next
+ * @f: the consumer
+ * @h: gets the messages; empty before
+ * @max: maximum number of messages
+ * @space: bytes available for their records, reduced by what they take
+ *
+ * Takes messages that are next in a fifo, have no mq_detail and were never
+ * handed out before. In a queue with an order, they are in no spans.
+ *
+ * Return: how many messages were taken. For the next message the caller calls
+ * mq_delivery_next_locked(), which also says why there is none.
+ */
+u32 mq_span_take_locked(struct mq_file *f, struct mq_hand *h, u32 max,
+			u64 *space)
+{
+	struct mq_queue *q = f->q;
+	u32 all;
+
+	lockdep_assert_held(&q->lock);
+	if (mq_delivery_check_locked(q, f) || !h->span || q->ready.in_trees ||
+	    mq_span_traced())
+		return 0;
+	if (f->ack == DEVMQ_ACK_MANUAL && f->prefetch)
+		max = min_t(u64, max, f->prefetch - f->held_count);
+	if (unlikely(q->order))
+		all = mq_order_take_locked(q, &h->list, max, space, &h->bytes);
+	else
+		all = mq_span_take_fifos(f, h, max, space);
 	q->ready_bytes -= h->bytes;
 	q->stat.delivered += all;
 	mq_count(&q->stat.ready, -(s64)all);
 	mq_count(&q->stat.in_flight, all);
 	mq_count(&f->held_count, all);
+	if (unlikely(q->order && all))
+		mq_order_drained_locked(q);
 	h->n = all;
 	return all;
 }

@@ -105,8 +105,7 @@ void mq_state_leave_locked(struct mq_queue *q, struct mq_entry *e)
 		mq_ready_remove(&q->ready, e);
 		if (unlikely(q->order)) {
 			mq_order_unready_locked(q, e);
-			q->drained = !q->stat.ready &&
-				     READ_ONCE(q->opt.eof) != MQ_EOF_NEVER;
+			mq_order_drained_locked(q);
 		}
 		break;
 	case DEVMQ_STATE_IN_FLIGHT:
@@ -146,10 +145,8 @@ void mq_queue_unlink_locked(struct mq_queue *q, struct mq_entry *e)
 	if (mq_is_dead_letter(e))
 		mq_dead_letter_del_locked(q, e);
 	mq_freed_locked(q, 1, mq_msg_bytes(mq_msg(e)));
-	if (unlikely(q->order)) {
-		mq_order_end_locked(q, e);
-		mq_order_leave_locked(q, e);
-	}
+	if (unlikely(q->order))
+		mq_order_done_locked(q, e);
 	list_del(&e->all);
 	list_add_tail(&e->list, &q->unlinked);
 }
