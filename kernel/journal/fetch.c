@@ -4,9 +4,8 @@
  * in memory.
  *
  * The thread of the journal reads, as it alone knows where a message is at the moment: the
- * cleaner moves it. It does so between two groups, some at a time, so that neither waits
- * long for the other. The caller names the message by its serial; if the thread does not
- * find that any more, the message is gone.
+ * cleaner moves it. It does so between two groups (mq_writer_read). The caller names the
+ * message by its serial; if the thread does not find that any more, the message is gone.
  *
  * What is read are blocks, whole, so that who reads one message after the other has the
  * next ones as well. They are checked as recovery does. A record never changes, so what
@@ -31,9 +30,6 @@
 #include "memory/message.h"
 #include "memory/payer.h"
 #include "memory/stub.h"
-
-/* The most that are read between two groups. */
-#define MQ_FETCHES	16
 
 /* -- finding a message in blocks ------------------------------------------------ */
 
@@ -399,16 +395,15 @@ static void mq_fetch_done(struct mq_journal *j, struct mq_portion *p, int err)
 	mq_portion_put(p);
 }
 
-/* Read what is wanted, some of it. */
-void mq_fetch_serve(struct mq_journal *j)
+/* Read what is wanted first. Return false if nothing is. */
+bool mq_fetch_serve(struct mq_journal *j)
 {
-	struct mq_portion *p;
-	u32 n;
+	struct mq_portion *p = mq_fetch_next(j);
 
-	for (n = 0; n < MQ_FETCHES && (p = mq_fetch_next(j)); n++) {
-		mq_fetch_done(j, p, mq_fetch_one(j, p));
-		cond_resched();
-	}
+	if (!p)
+		return false;
+	mq_fetch_done(j, p, mq_fetch_one(j, p));
+	return true;
 }
 
 /* The thread has ended: nothing is read any more. */

@@ -57,7 +57,7 @@ int mq_fetch_wait(struct mq_journal *j, struct mq_portion *p);
 
 int mq_fetch_bytes(struct mq_journal *j, const struct mq_durable *d,
 		   const struct mq_msg *m, struct mq_bytes *bytes);
-void mq_fetch_serve(struct mq_journal *j);
+bool mq_fetch_serve(struct mq_journal *j);
 void mq_fetch_end(struct mq_journal *j);
 
 /* Return whether somebody waits for the thread to read. */
