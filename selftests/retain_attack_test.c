@@ -350,4 +350,270 @@ TEST_F(journal, topic_can_go_when_a_binding_is_level)
 	}
 }
 
+/* -- all at the same time -------------------------------------------------------------- */
+
+struct rush {
+	const struct mq_queue *topic;
+	const struct journal_file *j;
+	struct mq_queue q;
+	unsigned int seed;
+	bool stop;
+	pthread_t thread;
+};
+
+static bool rushes(struct rush *r)
+{
+	return !__atomic_load_n(&r->stop, __ATOMIC_ACQUIRE);
+}
+
+static unsigned int some(struct rush *r, unsigned int below)
+{
+	return rand_r(&r->seed) % below;
+}
+
+static void *rush_send(void *argument)
+{
+	static __thread char text[3000], key[8];
+	struct rush *r = argument;
+	int fd = mq_open(r->topic, O_WRONLY | O_NONBLOCK);
+
+	while (rushes(r)) {
+		struct mq_batch batch = {};
+		int i;
+
+		for (i = some(r, 8); i >= 0; i--) {
+			snprintf(key, sizeof(key), "k%u", some(r, 50));
+			mq_batch_add_full(&batch, key, some(r, 2) ? strlen(key) : 0, NULL, 0,
+					  text, some(r, 10) ? some(r, sizeof(text)) : 0);
+		}
+		mq_send(fd, batch.data, batch.size, NULL);
+		mq_batch_free(&batch);
+		if (!some(r, 4))
+			fsync(fd);
+	}
+	close(fd);
+	return NULL;
+}
+
+static void *rush_read(void *argument)
+{
+	static const int whences[] = { SEEK_SET, SEEK_CUR, SEEK_END, SEEK_DATA };
+	static __thread char got[4000];
+	struct rush *r = argument;
+	int fd = mq_open(r->topic, O_RDONLY | O_NONBLOCK);
+
+	while (rushes(r)) {
+		int i, n = some(r, 20);
+
+		lseek(fd, some(r, 2) ? 0 : (int)some(r, 2000) - 500, whences[some(r, 4)]);
+		for (i = 0; i < n; i++) {
+			mq_fionread(fd);
+			mq_read(fd, got, 1 + some(r, sizeof(got)));
+		}
+		if (!some(r, 10)) {
+			close(fd);
+			fd = mq_open(r->topic, O_RDONLY | O_NONBLOCK);
+		}
+	}
+	close(fd);
+	return NULL;
+}
+
+static void *rush_look(void *argument)
+{
+	static __thread char got[20000] __attribute__((aligned(8)));
+	struct rush *r = argument;
+	int fd = mq_open(r->topic, O_RDWR | O_NONBLOCK);
+	struct devmq_peek peek;
+
+	while (rushes(r)) {
+		uint64_t last = mq_stat_of(r->topic, last_id);
+
+		mq_peek_init(&peek, got, 1 + some(r, sizeof(got)));
+		peek.after_id = last ? rand_r(&r->seed) % last : 0;
+		peek.max_count = some(r, 10);
+		mq_ioctl(fd, DEVMQ_IOC_PEEK, &peek);
+		if (last && !some(r, 10))
+			mq_purge(fd, last - some(r, 100), last - some(r, 50));
+	}
+	close(fd);
+	return NULL;
+}
+
+static void *rush_set(void *argument)
+{
+	static const char * const values[][2] = {
+		{ "retain_memory_bytes", "0" }, { "retain_memory_bytes", "1" },
+		{ "retain_memory_bytes", "20000" }, { "retain_memory_bytes", "200000" },
+		{ "retain_messages", "300" }, { "retain_messages", "1000" },
+		{ "retain_bytes", "100000" }, { "retain_bytes", "0" },
+		{ "retain_ms", "50" }, { "retain_ms", "0" },
+		{ "compact", "key" }, { "compact", "none" },
+		{ "tombstone_ms", "20" }, { "tombstone_ms", "100000" },
+		{ "paused", "receive" }, { "paused", "none" }, { "paused", "none" },
+	};
+	struct rush *r = argument;
+
+	while (rushes(r)) {
+		unsigned int i = some(r, sizeof(values) / sizeof(*values));
+
+		mq_sysfs_set(r->topic, values[i][0], "%s", values[i][1]);
+		usleep(some(r, 5000));
+	}
+	return NULL;
+}
+
+static void *rush_bind(void *argument)
+{
+	static const char * const starts[] = {
+		"start=earliest", "start=id:1", "start=time:1", "key=k1 start=earliest",
+		"header.a=b start=earliest", "start=latest",
+	};
+	static const char * const kinds[] = {
+		"", "max_messages=3", "order=key ttl_ms=100", "overflow=drop-head max_messages=20",
+		"journal",
+	};
+	struct rush *r = argument;
+
+	while (rushes(r)) {
+		const char *kind = kinds[some(r, 5)];
+
+		if (strcmp(kind, "journal"))
+			mq_control("create %s %s", r->q.name, kind);
+		else
+			mq_control("create %s journal=%s", r->q.name, r->j->name);
+		mq_control("bind %s %s %s", r->topic->name, r->q.name, starts[some(r, 6)]);
+		usleep(some(r, 20000));
+		if (some(r, 2))
+			mq_control("unbind %s %s", r->topic->name, r->q.name);
+		mq_control("remove %s force", r->q.name);
+	}
+	return NULL;
+}
+
+static void *rush_kill(void *argument)
+{
+	struct rush *r = argument;
+
+	while (rushes(r)) {
+		pid_t child = mq_fork();
+
+		if (!child) {
+			struct rush own = { .topic = r->topic, .seed = getpid() };
+
+			rush_read(&own);
+			_exit(0);
+		}
+		usleep(some(r, 20000));
+		kill(child, SIGKILL);
+		waitpid(child, NULL, 0);
+	}
+	return NULL;
+}
+
+static void *(* const rushers[])(void *) = {
+	rush_send, rush_send, rush_read, rush_read, rush_look, rush_set, rush_bind,
+	rush_bind, rush_kill,
+};
+
+#define RUSHERS	(sizeof(rushers) / sizeof(*rushers))
+
+static struct rush rushing[RUSHERS];
+
+/* Names are not given by several threads. */
+static void rush_names(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < RUSHERS; i++)
+		mq_name(&rushing[i].q);
+}
+
+static void rush(const struct mq_queue *topic, const struct journal_file *j)
+{
+	unsigned int i;
+
+	for (i = 0; i < RUSHERS; i++) {
+		rushing[i].topic = topic;
+		rushing[i].j = j;
+		rushing[i].seed++;
+		rushing[i].stop = false;
+		if (pthread_create(&rushing[i].thread, NULL, rushers[i], &rushing[i]))
+			abort();
+	}
+}
+
+static void rush_end(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < RUSHERS; i++) {
+		__atomic_store_n(&rushing[i].stop, true, __ATOMIC_RELEASE);
+		pthread_join(rushing[i].thread, NULL);
+		/* It was kept if its journal went. */
+		mq_control("remove %s force", rushing[i].q.name);
+	}
+}
+
+#define RUSH_TOPIC()							\
+	ASSERT_EQ(0, mq_control("create %s type=topic journal=%s allow_empty=1 "	\
+				"retain_messages=500 retain_memory_bytes=1 "	\
+				"compact=key", self->queue.name, self->j.name))
+
+/* Messages come, leave memory, are read, and go, while the journal is moved. */
+TEST_F(journal, all_that_can_be_done_is_done_at_the_same_time)
+{
+	int i, rounds = atoi(getenv("RUSH_ROUNDS") ?: "10");
+	long long before = mq_used_settled();
+
+	ASSERT_EQ(0, journal_make(&self->to, JOURNAL_BYTES));
+	mq_name(&self->queue);
+	rush_names();
+	RUSH_TOPIC();
+	rush(&self->queue, &self->j);
+	for (i = 0; i < rounds; i++) {
+		usleep(200000);
+		EXPECT_EQ(0, journal_move(&self->j, &self->to));
+	}
+	rush_end();
+	OPEN(O_WRONLY | O_NONBLOCK);
+	ASSERT_EQ(0, mq_stat(&self->queue, &self->stat));
+	EXPECT_TRUE(mq_conserved(&self->stat));
+	EXPECT_EQ(0, self->stat.unreadable);
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "retain_memory_bytes", "1"));
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "compact", "none"));
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "retain_ms", "0"));
+	ASSERT_EQ(1000, mq_write(self->fd, data, 1000));
+	AWAY();
+	CLOSE();
+	ASSERT_EQ(0, mq_remove(&self->queue));
+	EXPECT_TRUE(mq_wait_until(mq_used() <= before));
+}
+
+/* The same, and the journal goes. */
+TEST_F(journal, journal_goes_while_all_that_can_be_done_is_done)
+{
+	int i, k, rounds = atoi(getenv("RUSH_ROUNDS") ?: "10");
+
+	mq_name(&self->queue);
+	rush_names();
+	for (i = 0; i < rounds; i++) {
+		RUSH_TOPIC();
+		rush(&self->queue, &self->j);
+		usleep(100000);
+		/* Without force, it goes only if nobody has opened one of its queues. */
+		if (journal_detach_name(self->j.name, 0))
+			ASSERT_EQ(0, journal_detach_name(self->j.name,
+							 DEVMQ_JOURNAL_FORCE));
+		self->attached = false;
+		rush_end();
+		ASSERT_EQ(0, journal_attach(&self->j));
+		self->attached = true;
+		EXPECT_EQ(0, mq_stat_of(&self->queue, unreadable));
+		ASSERT_EQ(0, mq_remove(&self->queue));
+		for (k = 0; k < RUSHERS; k++)
+			mq_control("remove %s force", rushing[k].q.name);
+	}
+}
+
 TEST_HARNESS_MAIN

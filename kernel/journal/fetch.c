@@ -122,20 +122,32 @@ static u32 mq_fetch_check(const struct mq_journal *j, const struct mq_segment *g
 }
 
 /*
+ * Read the header of a block from the file, at @from, with what follows it, @most bytes at
+ * most; with less if some of that cannot be read. Return how many bytes were read, or 0.
+ */
+static u32 mq_fetch_begun(struct mq_journal *j, u64 from, u32 most)
+{
+	if (!mq_medium_read(&j->medium, from, j->victim, most))
+		return most;
+	return mq_medium_read(&j->medium, from, j->victim, j->shape.unit) ?
+	       0 : j->shape.unit;
+}
+
+/*
  * Read the block of a message from the file, and those behind it that come along. Return
  * 0, EIO, or EBADMSG: it is damaged.
  */
 static int mq_fetch_read(struct mq_journal *j, const struct mq_where *at)
 {
 	const struct mq_segment *g = &j->segments[at->segment];
-	u32 room = j->shape.segment_size - at->block, size;
+	u32 room = j->shape.segment_size - at->block, first, size;
 	u64 from = mq_j_segment_at(&j->shape, at->segment) + at->block;
-	u32 first = min_t(u32, room, MQ_J_BLOCK_MAX);
 	const struct mq_j_block *b = (const void *)j->victim;
 	struct mq_fetched *r = &j->fetched;
 
 	r->sequence = 0;
-	if (mq_medium_read(&j->medium, from, j->victim, first))
+	first = mq_fetch_begun(j, from, min_t(u32, room, MQ_J_BLOCK_MAX));
+	if (!first)
 		return -EIO;
 	if (!mq_j_head_is_valid(b, room, g->seed, g->sequence, at->block, j->shape.unit))
 		return -EBADMSG;

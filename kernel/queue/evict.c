@@ -157,12 +157,16 @@ void mq_evict_due(struct mq_queue *q)
 	struct mq_lot lot = { .store = &q->store };
 	struct mq_eviction v;
 	bool room = true;
+	u32 n = 0;
 
 	if (likely(!q->topic) || !mq_retains_much(q))
 		return;
 	while (room && mq_evict_next(q, &v)) {
 		if (v.e) {
 			lot.left = v.need;
+			/* What has left memory since then may have made room. */
+			if (!(n++ % MQ_PORTION))
+				lot.dry = false;
 			room = mq_evict(q, &lot, &v);
 		}
 		mq_lock_pause();

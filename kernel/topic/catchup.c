@@ -458,6 +458,15 @@ static struct mq_entry *mq_catchup_back(struct mq_catchup *c, struct mq_entry *s
 	return ERR_PTR(-ENOENT);
 }
 
+/* Let others run amid a long search of the index, which nobody changes. */
+static bool mq_catchup_pause(struct mq_matches *s)
+{
+	rcu_read_unlock();
+	cond_resched();
+	rcu_read_lock();
+	return true;
+}
+
 /* Let @bytes be charged for what a search needs. Return false if that is too much. */
 static bool mq_catchup_charge(struct mq_catchup *c, unsigned long bytes)
 {
@@ -506,6 +515,7 @@ static int mq_catchup_takes(struct mq_catchup *c, const struct mq_entry *e)
 		return 0;
 	/* The clock may have been set back since then. */
 	c->from = 0;
+	c->found.pause = mq_catchup_pause;
 	for (;;) {
 		mq_matches_begin(&c->found);
 		rcu_read_lock();
