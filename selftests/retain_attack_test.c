@@ -4,6 +4,7 @@
  * others, and to the kernel's memory.
  */
 #include <pthread.h>
+#include <sys/syscall.h>
 
 #include "mq_test.h"
 #include "fixtures/journal.h"
@@ -184,7 +185,7 @@ TEST_F(journal, copies_for_bindings_stay_below_the_bound_of_the_user)
 		_exit(0);
 	}
 	EXPECT_EQ(0, mq_wait_child(child));
-	/* Those that there is no memory for wait, and try again ten times a second. */
+	/* Those that there is no memory for wait, and try again some times a second. */
 	EXPECT_TRUE(mq_wait_until(mq_used_by(MQ_NOBODY) > most - most / 8));
 	usleep(500000);
 	EXPECT_GE(most, mq_used_by(MQ_NOBODY));
@@ -247,8 +248,9 @@ TEST_F(journal, search_of_thousands_of_headers_is_charged)
 struct flood {
 	const struct mq_queue *topic;
 	unsigned int seed;
+	uid_t uid;
 	long long read;
-	bool go, stop;
+	bool stop;
 	pthread_t thread;
 };
 
@@ -259,6 +261,9 @@ static void *flood_on(void *argument)
 	struct flood *f = argument;
 	int fd = mq_open(f->topic, O_RDONLY | O_NONBLOCK);
 
+	/* This thread alone. */
+	if (f->uid && syscall(SYS_setresuid, -1, f->uid, -1))
+		abort();
 	while (fd >= 0 && !__atomic_load_n(&f->stop, __ATOMIC_ACQUIRE)) {
 		lseek(fd, 1 + rand_r(&f->seed) % FLOOD_MESSAGES, SEEK_SET);
 		if (mq_read(fd, got, sizeof(got)) == sizeof(got))
@@ -324,6 +329,42 @@ TEST_F(journal, readers_do_not_keep_others_from_being_confirmed)
 	qsort(served, CONFIRMS, sizeof(*served), order);
 	EXPECT_GT(FLOODERS / 4, served[CONFIRMS / 2]) {
 		TH_LOG("%lld to %lld reads for each", served[0], served[CONFIRMS - 1]);
+	}
+	close(fd);
+}
+
+/* Users take turns: one with many readers does not keep that of another from reading. */
+TEST_F(journal, readers_of_a_user_do_not_keep_those_of_others_from_reading)
+{
+	static struct flood f[FLOODERS];
+	long long before, others;
+	int i, fd;
+
+	KEEP_TOPIC("retain_messages=1000 retain_memory_bytes=1");
+	for (i = 0; i < FLOOD_MESSAGES; i++)
+		ASSERT_EQ(FLOOD_SIZE, mq_write(self->fd, data, FLOOD_SIZE));
+	AWAY();
+	fd = mq_open(&self->queue, O_RDONLY | O_NONBLOCK);
+	ASSERT_LE(0, fd);
+	for (i = 0; i < FLOODERS; i++) {
+		f[i] = (struct flood){
+			.topic = &self->queue, .seed = i, .uid = MQ_NOBODY,
+		};
+		ASSERT_EQ(0, pthread_create(&f[i].thread, NULL, flood_on, &f[i]));
+	}
+	EXPECT_TRUE(mq_wait_until(flooded(f) > 10 * FLOODERS));
+	before = flooded(f);
+	for (i = 0; i < CONFIRMS; i++) {
+		lseek(fd, 1 + i * 20 % FLOOD_MESSAGES, SEEK_SET);
+		ASSERT_EQ(FLOOD_SIZE, mq_read(fd, data, FLOOD_SIZE));
+	}
+	others = flooded(f) - before;
+	for (i = 0; i < FLOODERS; i++) {
+		__atomic_store_n(&f[i].stop, true, __ATOMIC_RELEASE);
+		ASSERT_EQ(0, pthread_join(f[i].thread, NULL));
+	}
+	EXPECT_GT(CONFIRMS * FLOODERS / 4, others) {
+		TH_LOG("%lld of others for %d", others, CONFIRMS);
 	}
 	close(fd);
 }

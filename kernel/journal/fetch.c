@@ -13,6 +13,7 @@
  */
 #include <linux/err.h>
 #include <linux/freezer.h>
+#include <linux/hash.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
@@ -252,7 +253,7 @@ struct mq_portion *mq_portion_new(struct mq_payer *payer, u32 room)
 		return ERR_PTR(-ENOMEM);
 	}
 	refcount_set(&p->refs, 1);
-	INIT_LIST_HEAD(&p->link);
+	RB_CLEAR_NODE(&p->node);
 	init_waitqueue_head(&p->wait);
 	p->payer = payer;
 	p->room = room;
@@ -278,6 +279,33 @@ int mq_portion_find(struct mq_portion *p, u64 serial, const struct mq_msg *m,
 	return mq_records_find(&p->records, serial, m, bytes);
 }
 
+static bool mq_fetch_less(struct rb_node *a, const struct rb_node *b)
+{
+	return rb_entry(a, struct mq_portion, node)->round <
+	       rb_entry(b, struct mq_portion, node)->round;
+}
+
+/*
+ * Users take turns, however much each of them wants to read: in each round, one portion of
+ * a user is read.
+ */
+static void mq_fetch_add_locked(struct mq_journal *j, struct mq_portion *p)
+{
+	u64 *last = &j->rounds[hash_ptr(p->payer->user, MQ_FETCH_BITS)];
+
+	lockdep_assert_held(&j->lock);
+	p->round = max(j->round, *last) + 1;
+	*last = p->round;
+	rb_add_cached(&p->node, &j->fetches, mq_fetch_less);
+}
+
+static void mq_fetch_del_locked(struct mq_journal *j, struct mq_portion *p)
+{
+	lockdep_assert_held(&j->lock);
+	rb_erase_cached(&p->node, &j->fetches);
+	RB_CLEAR_NODE(&p->node);
+}
+
 /**
  * mq_fetch_begin - let the thread read a message back
  * @j: the journal
@@ -297,7 +325,7 @@ int mq_fetch_begin(struct mq_journal *j, struct mq_portion *p, u64 serial)
 		err = -ENODEV;
 	} else {
 		refcount_inc(&p->refs);
-		list_add_tail(&p->link, &j->fetches);
+		mq_fetch_add_locked(j, p);
 	}
 	spin_unlock(&j->lock);
 	if (!err)
@@ -308,14 +336,15 @@ int mq_fetch_begin(struct mq_journal *j, struct mq_portion *p, u64 serial)
 /* The owner does not wait any more. What the thread has begun with, it ends. */
 void mq_fetch_cancel(struct mq_journal *j, struct mq_portion *p)
 {
-	bool was_listed;
+	bool waited;
 
 	spin_lock(&j->lock);
 	p->notify = NULL;
-	was_listed = !list_empty(&p->link);
-	list_del_init(&p->link);
+	waited = !RB_EMPTY_NODE(&p->node);
+	if (waited)
+		mq_fetch_del_locked(j, p);
 	spin_unlock(&j->lock);
-	if (was_listed)
+	if (waited)
 		mq_portion_put(p);
 }
 
@@ -384,12 +413,16 @@ static int mq_fetch_one(struct mq_journal *j, struct mq_portion *p)
 /* Take the next portion that is wanted, or NULL. */
 static struct mq_portion *mq_fetch_next(struct mq_journal *j)
 {
-	struct mq_portion *p;
+	struct mq_portion *p = NULL;
+	struct rb_node *node;
 
 	spin_lock(&j->lock);
-	p = list_first_entry_or_null(&j->fetches, struct mq_portion, link);
-	if (p)
-		list_del_init(&p->link);
+	node = rb_first_cached(&j->fetches);
+	if (node) {
+		p = rb_entry(node, struct mq_portion, node);
+		j->round = p->round;
+		mq_fetch_del_locked(j, p);
+	}
 	spin_unlock(&j->lock);
 	return p;
 }

@@ -698,7 +698,7 @@ void mq_writer_init(struct mq_journal *j)
 
 	spin_lock_init(&j->lock);
 	INIT_LIST_HEAD(&j->feeds);
-	INIT_LIST_HEAD(&j->fetches);
+	j->fetches = RB_ROOT_CACHED;
 	j->said_room = jiffies;
 	init_llist_head(&j->hungry);
 	init_llist_head(&j->ended);

@@ -25,6 +25,7 @@
 #include <linux/jiffies.h>
 #include <linux/kstrtox.h>
 #include <linux/ktime.h>
+#include <linux/minmax.h>
 #include <linux/mutex.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
@@ -64,8 +65,12 @@
 #include "topic/match.h"
 #include "topic/topic.h"
 
-/* How long to wait for memory, or for a lock that others hold for a moment. */
+/*
+ * How long to wait for memory, the first time and at most, or for a lock that others hold
+ * for a moment.
+ */
 #define MQ_CATCHUP_MEMORY	(HZ / 10 + 1)
+#define MQ_CATCHUP_MEMORY_MAX	(2 * HZ)
 #define MQ_CATCHUP_LOCK		1
 
 /**
@@ -82,6 +87,8 @@
  * @work: copies messages
  * @waiter: in the line of the queue, while there is no room
  * @bytes: bytes of the message for which there was none (the work)
+ * @short_at: id of the message for which there was no memory last (the work)
+ * @short_for: how long it waited for that then, in jiffies (the work)
  * @portion: what was read back from the journal of the topic last, or is being read; or
  *	NULL (the work)
  * @reading: it is being read, and @work is queued then
@@ -104,6 +111,8 @@ struct mq_catchup {
 	struct delayed_work	work;
 	struct mq_waiter	waiter;
 	u64			bytes;
+	u64			short_at;
+	unsigned long		short_for;
 	struct mq_portion	*portion;
 	bool			reading;
 	bool			turn;
@@ -719,6 +728,17 @@ static void mq_catchup_wait(struct mq_catchup *c)
 		mq_catchup_later(c, 0);
 }
 
+/* There is no memory: look again later, and less and less often if there never is. */
+static void mq_catchup_starve(struct mq_catchup *c)
+{
+	bool again = c->short_at == c->position;
+
+	c->short_at = c->position;
+	c->short_for = again ? min_t(unsigned long, 2 * c->short_for,
+				     MQ_CATCHUP_MEMORY_MAX) : MQ_CATCHUP_MEMORY;
+	mq_catchup_later(c, c->short_for);
+}
+
 static void mq_catchup_run(struct work_struct *work)
 {
 	struct mq_catchup *c = container_of(to_delayed_work(work),
@@ -757,7 +777,7 @@ static void mq_catchup_run(struct work_struct *work)
 		break;
 	default:
 		mq_catchup_let_go(c, q);
-		mq_catchup_later(c, MQ_CATCHUP_MEMORY);
+		mq_catchup_starve(c);
 	}
 }
 
