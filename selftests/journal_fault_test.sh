@@ -255,7 +255,7 @@ test_write_of_which_a_disk_does_a_part_is_an_error() {
 # this message, and not those in front of it, which are read together with it.
 test_sector_that_cannot_be_read_costs_its_own_message_alone() {
 	local i at name topic=t$$
-	trap 'echo "remove $topic force" 2>/dev/null >$control; cleanup' EXIT
+	trap cleanup EXIT
 	disk 8
 	map_disk
 	"$MQCTL" journal create "$mapped" --force || fail "create"
