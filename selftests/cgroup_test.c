@@ -7,9 +7,11 @@
 
 #include "mq_test.h"
 #include "helpers/fixture.h"
+#include "helpers/journal.h"
 #include "helpers/process.h"
 #include "helpers/record.h"
 #include "helpers/settle.h"
+#include "helpers/used.h"
 
 #define MEBI (1 << 20)
 
@@ -311,6 +313,47 @@ TEST_F(cgroup, large_message_over_the_limit_gets_enomem_and_lives)
 	EXPECT_EQ(ENOMEM, in_group(self, send_many, 100, MEBI));
 	EXPECT_LT(2, mq_stat_of(&self->queue, sent));
 	EXPECT_EQ(0, group_event(self->group, "oom_kill"));
+}
+
+/* -- what a topic has in its journal alone ---------------------------------- */
+
+/*
+ * The sender has filled its group with what a topic retains. That leaves memory all the
+ * same, and what takes its place is charged to the group as well.
+ */
+TEST_F(cgroup, messages_leave_memory_for_their_journal_if_the_group_is_full)
+{
+	struct journal_file j;
+	long long sent, left;
+
+	ASSERT_EQ(0, journal_make(&j, 64 * MEBI));
+	ASSERT_EQ(0, journal_attach(&j));
+	close(self->fd);
+	mq_name(&self->queue);
+	ASSERT_EQ(0, mq_control("create %s type=topic journal=%s retain_messages=1000000",
+				self->queue.name, j.name));
+	self->fd = mq_open(&self->queue, O_WRONLY | O_NONBLOCK);
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, group_write(self->group, "memory.max", "16M"));
+	group_write(self->group, "memory.swap.max", "0");
+	EXPECT_EQ(ENOMEM, in_group(self, send_many, 100000, 1000));
+	sent = mq_stat_of(&self->queue, retained);
+	EXPECT_LT(1000, sent);
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "retain_memory_bytes", "1"));
+	EXPECT_EQ(0, fsync(self->fd));
+	EXPECT_TRUE(mq_wait_until(!mq_stat_of(&self->queue, retained_memory_bytes)));
+	left = group_number(self->group, "memory.current");
+	EXPECT_LE(mq_used() / 2, left) {
+		TH_LOG("%lld are charged for %lld messages", left, sent);
+	}
+	EXPECT_EQ(0, group_event(self->group, "oom_kill"));
+	/* There is room again. */
+	EXPECT_EQ(0, in_group(self, send_many, 1000, 1000));
+	ASSERT_EQ(0, mq_remove(&self->queue));
+	close(self->fd);
+	self->fd = -1;
+	EXPECT_EQ(0, journal_detach(&j));
+	journal_unlink(&j);
 }
 
 /* -- dead letters ---------------------------------------------------------- */

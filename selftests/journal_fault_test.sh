@@ -251,6 +251,42 @@ test_write_of_which_a_disk_does_a_part_is_an_error() {
 	goes_on_without_the_rest "$mapped"
 }
 
+# A sector of a message that a topic has in its journal alone cannot be read: that costs
+# this message, and not those in front of it, which are read together with it.
+test_sector_that_cannot_be_read_costs_its_own_message_alone() {
+	local i at name topic=t$$
+	trap cleanup EXIT
+	disk 8
+	map_disk
+	"$MQCTL" journal create "$mapped" --force || fail "create"
+	attach "$mapped"
+	echo "create $topic type=topic journal=$journal retain_messages=100" \
+		"retain_memory_bytes=1" >$control
+	for i in $(seq 101 140); do
+		printf "%5000s" "message$i" | dd of="/dev/mq/$topic" oflag=dsync bs=8k \
+			iflag=fullblock conv=notrunc,nocreat status=none || fail "send"
+	done
+	eventually gone_from_memory "$topic" || fail "it stays in memory"
+	at=$(grep -abo message120 "$T/disk" | head -n 1 | cut -d : -f 1)
+	[ -n "$at" ] || fail "the message is not there"
+	at=$((at / 512)) name=$(cat "$T/mapped")
+	printf '%s\n' "0 $at linear $disk 0" "$at 1 error" \
+		"$((at + 1)) $((sectors - at - 1)) linear $disk $((at + 1))" >"$T/table"
+	dmsetup load --noudevsync "$name" "$T/table" 2>"$T/said" ||
+		skip "no such devices: $(tail -n 1 "$T/said")"
+	dmsetup suspend --noudevsync --nolockfs --noflush "$name" &&
+		dmsetup resume --noudevsync "$name" || fail "dmsetup"
+	echo "create $queue" >$control
+	echo "bind $topic $queue start=earliest" >$control
+	eventually has_ready 39 || fail "$(value ready) of 39 are there"
+	equal 1 "$(cat "$class/$topic/unreadable")"
+	payloads | grep -o 'message[0-9]*' >"$T/seen"
+	seq -f 'message%.0f' 101 140 | grep -v 120 | cmp - "$T/seen" || fail "others"
+}
+
+gone_from_memory() { [ "$(cat "$class/$1/retained_memory_bytes")" = 0 ]; }
+has_ready() { [ "$(value ready)" = "$1" ]; }
+
 # Another process cuts the file short, on a file system that is written directly.
 test_file_that_is_cut_short_is_an_error() {
 	trap cleanup EXIT

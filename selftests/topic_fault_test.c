@@ -5,6 +5,9 @@
  * queues or in none, and nothing is left behind. See fault_test.c.
  */
 #include "fixtures/fault.h"
+#include "helpers/binding.h"
+#include "helpers/journal.h"
+#include "helpers/look.h"
 
 #define QUEUES		3
 
@@ -177,6 +180,150 @@ TEST_F(fault, bind)
 			}
 		});
 	close(fd);
+}
+
+/* -- what is retained ---------------------------------------------------------------- */
+
+#define KEPT	100
+#define SIZE	4000
+
+static struct journal_file journal;
+static char kept[SIZE];
+
+/*
+ * Make the topic, in a journal, with messages of which @memory bytes may be in memory, and
+ * a queue that has room for @room of them.
+ */
+#define RETAIN(fd, memory, room) do {					\
+	int __i;							\
+									\
+	ASSERT_EQ(0, journal_make(&journal, 8 << 20));			\
+	ASSERT_EQ(0, journal_attach(&journal));				\
+	mq_name(&topic);						\
+	ASSERT_EQ(0, mq_control("create %s type=topic journal=%s "	\
+				"retain_messages=1000 "			\
+				"retain_memory_bytes=%d", topic.name,	\
+				journal.name, memory));			\
+	ASSERT_EQ(0, mq_create(&queue[0], "max_messages=%d", room));	\
+	fd = mq_open(&topic, O_RDWR | O_NONBLOCK);			\
+	ASSERT_LE(0, fd);						\
+	for (__i = 0; __i < KEPT; __i++)				\
+		ASSERT_EQ(SIZE, mq_write(fd, kept, SIZE));		\
+	ASSERT_EQ(0, fsync(fd));					\
+	if (memory)							\
+		ASSERT_TRUE(mq_wait_until(!in_memory()));		\
+} while (0)
+
+#define RETAIN_END(fd) do {						\
+	close(fd);							\
+	ASSERT_EQ(0, mq_remove(&topic));				\
+	ASSERT_EQ(0, mq_remove(&queue[0]));				\
+	ASSERT_EQ(0, journal_detach(&journal));				\
+	journal_unlink(&journal);					\
+} while (0)
+
+static long long in_memory(void)
+{
+	return mq_stat_of(&topic, retained_memory_bytes);
+}
+
+TEST_F(fault, bind_to_what_is_retained)
+{
+	int fd, memory;
+
+	for (memory = 0; memory < 2; memory++) {
+		RETAIN(fd, memory, 1000);
+		SWEEP(4, EXPECT_EQ(0, mq_stat_of(&topic, bindings)),
+		      bind_queue(0, "start=earliest"), {
+			EXPECT_EQ(!result, mq_stat_of(&topic, bindings));
+			if (!result) {
+				EXPECT_TRUE(mq_wait_until(KEPT ==
+					mq_stat_of(&queue[0], ready)));
+				EXPECT_EQ(0, mq_control("unbind %s %s",
+							topic.name,
+							queue[0].name));
+			} else {
+				EXPECT_TRUE(refused(result));
+			}
+			EXPECT_EQ(result ? 0 : KEPT, empty(&queue[0]));
+		});
+		RETAIN_END(fd);
+	}
+}
+
+TEST_F(fault, read_of_what_is_in_the_journal_alone)
+{
+	static char got[SIZE];
+	int fd, reader = -1;
+
+	RETAIN(fd, 1, 1);
+	SWEEP(3, ({
+		close(reader);
+		reader = mq_open(&topic, O_RDONLY | O_NONBLOCK);
+		ASSERT_LE(0, reader);
+		ASSERT_EQ(50, lseek(reader, 50, SEEK_SET));
+	      }), mq_read(reader, got, SIZE), {
+		EXPECT_TRUE(result == SIZE || refused(result));
+		/* It is read in the end, and by another reader. */
+		EXPECT_EQ(SIZE, mq_read(reader, got, SIZE));
+		EXPECT_EQ(result == SIZE ? 52 : 51, lseek(reader, 0, SEEK_CUR));
+	});
+	close(reader);
+	EXPECT_EQ(0, mq_stat_of(&topic, unreadable));
+	RETAIN_END(fd);
+}
+
+TEST_F(fault, peek_at_what_is_in_the_journal_alone)
+{
+	struct devmq_record record;
+	int fd;
+
+	RETAIN(fd, 1, 1);
+	SWEEP(3, NOTHING, mq_peek_id(&topic, 50, &record),
+	      EXPECT_TRUE(!result || result == -EBADF || refused(result)));
+	EXPECT_EQ(0, mq_peek_id(&topic, 50, &record));
+	EXPECT_EQ(0, mq_stat_of(&topic, unreadable));
+	RETAIN_END(fd);
+}
+
+/* Write until it is written: the write itself may be short of memory. */
+static bool set_surely(const char *path, const char *text)
+{
+	return mq_wait_until(!mq_write_file(path, text));
+}
+
+/*
+ * What the queue's work and that of a binding allocate fails again and again: they go on
+ * where they were.
+ */
+TEST_F(fault, work_goes_on_when_there_is_memory)
+{
+	static const char probability[] = "/sys/kernel/debug/failslab/probability";
+	char memory[128], room[128];
+	int fd, i;
+
+	RETAIN(fd, 0, 1);
+	snprintf(memory, sizeof(memory), "/sys/class/mq/%s/retain_memory_bytes",
+		 topic.name);
+	snprintf(room, sizeof(room), "/sys/class/mq/%s/max_messages", queue[0].name);
+	ASSERT_EQ(0, bind_queue(0, "start=earliest"));
+	ASSERT_TRUE(mq_wait_until(mq_stat_of(&queue[0], ready) == 1));
+	knob("failslab", "times", "-1");
+	ASSERT_TRUE(set_surely(probability, "40"));
+	EXPECT_TRUE(set_surely(memory, "1"));
+	EXPECT_TRUE(set_surely(room, "1000"));
+	for (i = 0; i < 50; i++) {
+		usleep(10000);
+		fsync(fd);
+	}
+	ASSERT_TRUE(set_surely(probability, "0"));
+	/* A change makes the work look again. */
+	EXPECT_EQ(SIZE, mq_write(fd, kept, SIZE));
+	EXPECT_EQ(0, fsync(fd));
+	EXPECT_TRUE(mq_wait_until(!in_memory()));
+	EXPECT_TRUE(mq_wait_until(mq_stat_of(&queue[0], ready) == KEPT + 1));
+	EXPECT_EQ(0, mq_stat_of(&topic, unreadable));
+	RETAIN_END(fd);
 }
 
 TEST_HARNESS_MAIN

@@ -27,6 +27,12 @@
 #define MQ_GFP_AT_ONCE	(GFP_NOWAIT | __GFP_ACCOUNT | __GFP_NOWARN)
 
 /*
+ * The same for memory by which more becomes free: a memory cgroup that is full goes beyond
+ * its bound for that.
+ */
+#define MQ_GFP_TO_FREE	(GFP_ATOMIC | __GFP_ACCOUNT | __GFP_NOWARN)
+
+/*
  * Return true if the caller is being killed or exits, so that nobody will see
  * the result of its call. Long loops end early then, also those of commands
  * that io_uring runs in an exiting task. The last close of a file does not.

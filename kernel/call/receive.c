@@ -50,10 +50,7 @@
  */
 static bool mq_lacks_newline(const struct mq_queue *q, const struct mq_entry *e)
 {
-	u32 size = mq_entry_size(e);
-
-	return q->opt.framing == MQ_FRAMING_LINE &&
-	       (!size || mq_msg_payload(mq_msg(e))[size - 1] != '\n');
+	return q->opt.framing == MQ_FRAMING_LINE && !mq_msg_ends_line(mq_msg(e));
 }
 
 /* Return how many bytes read(2) gives for a message. */

@@ -182,7 +182,8 @@ static struct mq_entry *mq_recover_entry(struct mq_recovery *r,
 		stub.size = mq_stub_size(key.size, true) - mq_payload_offset(0);
 		e = mq_recover_alloc(r, m, s, &stub);
 		if (!IS_ERR(e))
-			mq_stub_init(e, &sizes, le64_to_cpu(s->serial), key.at);
+			mq_stub_init(e, &sizes, le64_to_cpu(s->serial), key.at,
+				     payload.at);
 		return e;
 	}
 	e = mq_recover_alloc(r, m, s, &sizes);

@@ -4,9 +4,8 @@
  * in memory.
  *
  * The thread of the journal reads, as it alone knows where a message is at the moment: the
- * cleaner moves it. It does so between two groups, some at a time, so that neither waits
- * long for the other. The caller names the message by its serial; if the thread does not
- * find that any more, the message is gone.
+ * cleaner moves it. It does so between two groups (mq_writer_read). The caller names the
+ * message by its serial; if the thread does not find that any more, the message is gone.
  *
  * What is read are blocks, whole, so that who reads one message after the other has the
  * next ones as well. They are checked as recovery does. A record never changes, so what
@@ -14,6 +13,7 @@
  */
 #include <linux/err.h>
 #include <linux/freezer.h>
+#include <linux/hash.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
@@ -31,9 +31,6 @@
 #include "memory/message.h"
 #include "memory/payer.h"
 #include "memory/stub.h"
-
-/* The most that are read between two groups. */
-#define MQ_FETCHES	16
 
 /* -- finding a message in blocks ------------------------------------------------ */
 
@@ -126,20 +123,32 @@ static u32 mq_fetch_check(const struct mq_journal *j, const struct mq_segment *g
 }
 
 /*
+ * Read the header of a block from the file, at @from, with what follows it, @most bytes at
+ * most; with less if some of that cannot be read. Return how many bytes were read, or 0.
+ */
+static u32 mq_fetch_begun(struct mq_journal *j, u64 from, u32 most)
+{
+	if (!mq_medium_read(&j->medium, from, j->victim, most))
+		return most;
+	return mq_medium_read(&j->medium, from, j->victim, j->shape.unit) ?
+	       0 : j->shape.unit;
+}
+
+/*
  * Read the block of a message from the file, and those behind it that come along. Return
  * 0, EIO, or EBADMSG: it is damaged.
  */
 static int mq_fetch_read(struct mq_journal *j, const struct mq_where *at)
 {
 	const struct mq_segment *g = &j->segments[at->segment];
-	u32 room = j->shape.segment_size - at->block, size;
+	u32 room = j->shape.segment_size - at->block, first, size;
 	u64 from = mq_j_segment_at(&j->shape, at->segment) + at->block;
-	u32 first = min_t(u32, room, MQ_J_BLOCK_MAX);
 	const struct mq_j_block *b = (const void *)j->victim;
 	struct mq_fetched *r = &j->fetched;
 
 	r->sequence = 0;
-	if (mq_medium_read(&j->medium, from, j->victim, first))
+	first = mq_fetch_begun(j, from, min_t(u32, room, MQ_J_BLOCK_MAX));
+	if (!first)
 		return -EIO;
 	if (!mq_j_head_is_valid(b, room, g->seed, g->sequence, at->block, j->shape.unit))
 		return -EBADMSG;
@@ -244,7 +253,7 @@ struct mq_portion *mq_portion_new(struct mq_payer *payer, u32 room)
 		return ERR_PTR(-ENOMEM);
 	}
 	refcount_set(&p->refs, 1);
-	INIT_LIST_HEAD(&p->link);
+	RB_CLEAR_NODE(&p->node);
 	init_waitqueue_head(&p->wait);
 	p->payer = payer;
 	p->room = room;
@@ -270,6 +279,33 @@ int mq_portion_find(struct mq_portion *p, u64 serial, const struct mq_msg *m,
 	return mq_records_find(&p->records, serial, m, bytes);
 }
 
+static bool mq_fetch_less(struct rb_node *a, const struct rb_node *b)
+{
+	return rb_entry(a, struct mq_portion, node)->round <
+	       rb_entry(b, struct mq_portion, node)->round;
+}
+
+/*
+ * Users take turns, however much each of them wants to read: in each round, one portion of
+ * a user is read.
+ */
+static void mq_fetch_add_locked(struct mq_journal *j, struct mq_portion *p)
+{
+	u64 *last = &j->rounds[hash_ptr(p->payer->user, MQ_FETCH_BITS)];
+
+	lockdep_assert_held(&j->lock);
+	p->round = max(j->round, *last) + 1;
+	*last = p->round;
+	rb_add_cached(&p->node, &j->fetches, mq_fetch_less);
+}
+
+static void mq_fetch_del_locked(struct mq_journal *j, struct mq_portion *p)
+{
+	lockdep_assert_held(&j->lock);
+	rb_erase_cached(&p->node, &j->fetches);
+	RB_CLEAR_NODE(&p->node);
+}
+
 /**
  * mq_fetch_begin - let the thread read a message back
  * @j: the journal
@@ -289,7 +325,7 @@ int mq_fetch_begin(struct mq_journal *j, struct mq_portion *p, u64 serial)
 		err = -ENODEV;
 	} else {
 		refcount_inc(&p->refs);
-		list_add_tail(&p->link, &j->fetches);
+		mq_fetch_add_locked(j, p);
 	}
 	spin_unlock(&j->lock);
 	if (!err)
@@ -300,14 +336,15 @@ int mq_fetch_begin(struct mq_journal *j, struct mq_portion *p, u64 serial)
 /* The owner does not wait any more. What the thread has begun with, it ends. */
 void mq_fetch_cancel(struct mq_journal *j, struct mq_portion *p)
 {
-	bool was_listed;
+	bool waited;
 
 	spin_lock(&j->lock);
 	p->notify = NULL;
-	was_listed = !list_empty(&p->link);
-	list_del_init(&p->link);
+	waited = !RB_EMPTY_NODE(&p->node);
+	if (waited)
+		mq_fetch_del_locked(j, p);
 	spin_unlock(&j->lock);
-	if (was_listed)
+	if (waited)
 		mq_portion_put(p);
 }
 
@@ -376,12 +413,16 @@ static int mq_fetch_one(struct mq_journal *j, struct mq_portion *p)
 /* Take the next portion that is wanted, or NULL. */
 static struct mq_portion *mq_fetch_next(struct mq_journal *j)
 {
-	struct mq_portion *p;
+	struct mq_portion *p = NULL;
+	struct rb_node *node;
 
 	spin_lock(&j->lock);
-	p = list_first_entry_or_null(&j->fetches, struct mq_portion, link);
-	if (p)
-		list_del_init(&p->link);
+	node = rb_first_cached(&j->fetches);
+	if (node) {
+		p = rb_entry(node, struct mq_portion, node);
+		j->round = p->round;
+		mq_fetch_del_locked(j, p);
+	}
 	spin_unlock(&j->lock);
 	return p;
 }
@@ -399,16 +440,15 @@ static void mq_fetch_done(struct mq_journal *j, struct mq_portion *p, int err)
 	mq_portion_put(p);
 }
 
-/* Read what is wanted, some of it. */
-void mq_fetch_serve(struct mq_journal *j)
+/* Read what is wanted first. Return false if nothing is. */
+bool mq_fetch_serve(struct mq_journal *j)
 {
-	struct mq_portion *p;
-	u32 n;
+	struct mq_portion *p = mq_fetch_next(j);
 
-	for (n = 0; n < MQ_FETCHES && (p = mq_fetch_next(j)); n++) {
-		mq_fetch_done(j, p, mq_fetch_one(j, p));
-		cond_resched();
-	}
+	if (!p)
+		return false;
+	mq_fetch_done(j, p, mq_fetch_one(j, p));
+	return true;
 }
 
 /* The thread has ended: nothing is read any more. */

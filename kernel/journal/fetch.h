@@ -3,7 +3,8 @@
 #ifndef MQ_JOURNAL_FETCH_H
 #define MQ_JOURNAL_FETCH_H
 
-#include <linux/list.h>
+#include <linux/compiler.h>
+#include <linux/rbtree.h>
 #include <linux/refcount.h>
 #include <linux/types.h>
 #include <linux/wait.h>
@@ -18,13 +19,14 @@ struct mq_payer;
 /**
  * struct mq_portion - some messages of a journal, as they were read
  * @refs: references: of its owner, and of the thread of the journal while that has it
- * @link: link in mq_journal.fetches (mq_journal.lock)
+ * @node: in mq_journal.fetches, or empty (mq_journal.lock)
+ * @round: its place there (as @node)
  * @serial: number of the message that is wanted
  * @done: it was read, or could not be (set by the thread)
  * @err: 0, or an error (until @done of the thread)
  * @need: with the error EMSGSIZE: so many bytes are needed
  * @wait: its owner waits here
- * @notify: called when it is read, with mq_journal.lock held; or NULL (as @link)
+ * @notify: called when it is read, with mq_journal.lock held; or NULL (as @node)
  * @owner: for @notify
  * @payer: who pays for it (invariant)
  * @room: bytes that there are for blocks (invariant)
@@ -32,7 +34,8 @@ struct mq_payer;
  */
 struct mq_portion {
 	refcount_t		refs;
-	struct list_head	link;
+	struct rb_node		node;
+	u64			round;
 	u64			serial;
 	bool			done;
 	int			err;
@@ -57,13 +60,13 @@ int mq_fetch_wait(struct mq_journal *j, struct mq_portion *p);
 
 int mq_fetch_bytes(struct mq_journal *j, const struct mq_durable *d,
 		   const struct mq_msg *m, struct mq_bytes *bytes);
-void mq_fetch_serve(struct mq_journal *j);
+bool mq_fetch_serve(struct mq_journal *j);
 void mq_fetch_end(struct mq_journal *j);
 
 /* Return whether somebody waits for the thread to read. */
 static inline bool mq_fetch_is_wanted(const struct mq_journal *j)
 {
-	return !list_empty_careful(&j->fetches);
+	return READ_ONCE(j->fetches.rb_root.rb_node);
 }
 
 #endif /* MQ_JOURNAL_FETCH_H */

@@ -4,9 +4,11 @@
 #define MQ_JOURNAL_JOURNAL_H
 
 #include <linux/atomic.h>
+#include <linux/bits.h>
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/llist.h>
+#include <linux/rbtree.h>
 #include <linux/spinlock.h>
 #include <linux/timer.h>
 #include <linux/types.h>
@@ -96,6 +98,10 @@ struct mq_records {
 	u32		block;
 	u32		next;
 };
+
+/* Users are told apart by so many bits of a hash, when it is whose turn it is to read. */
+#define MQ_FETCH_BITS	6
+#define MQ_FETCH_USERS	BIT(MQ_FETCH_BITS)
 
 /**
  * struct mq_fetched - what was read last to find a message
@@ -188,7 +194,9 @@ struct mq_scratch {
  * @uncounted: the last group that did so, by its parity (read without lock)
  * @feeds: of all its queues
  * @queues: how many these are
- * @fetches: what is to be read back: struct mq_portion
+ * @fetches: what is to be read back: struct mq_portion, by their rounds
+ * @round: that of the last one that was taken
+ * @rounds: those of the last ones of users, by hash
  * @closed: nothing is read back any more
  * @move: it is being moved to another file (read by the thread without lock)
  * @done: number of the last group that is on stable storage (read without lock)
@@ -270,7 +278,9 @@ struct mq_journal {
 	u64			uncounted[2];
 	struct list_head	feeds;
 	u32			queues;
-	struct list_head	fetches;
+	struct rb_root_cached	fetches;
+	u64			round;
+	u64			rounds[MQ_FETCH_USERS];
 	bool			closed;
 	struct mq_move		*move;
 	u64			done;

@@ -55,6 +55,12 @@
 /* The share of a new measurement in the mean time of a flush: a quarter. */
 #define MQ_FLUSH_SHIFT	2
 
+/* The most messages that are read back between two groups. */
+#define MQ_READS	16
+
+/* The share of the mean time of a flush for that, while callers wait: a half. */
+#define MQ_READ_SHIFT	1
+
 /* -- groups ----------------------------------------------------------------- */
 
 /* Write the ends of @n messages, and free them. */
@@ -566,6 +572,20 @@ static void mq_writer_gather(struct mq_journal *j)
 }
 
 /*
+ * Read what is wanted, some of it. However many want to read, the others wait little longer
+ * for their group; and there is at least one read for each group.
+ */
+static void mq_writer_read(struct mq_journal *j)
+{
+	u64 most = j->flush_ns >> MQ_READ_SHIFT, began = ktime_get_ns();
+	u32 n = 0;
+
+	while (n++ < MQ_READS && mq_fetch_serve(j) &&
+	       (!mq_writer_is_urged(j) || ktime_get_ns() - began < most))
+		cond_resched();
+}
+
+/*
  * Wait for something to write, and read what is wanted meanwhile. Return false if nothing
  * had to be written for a while.
  */
@@ -582,7 +602,7 @@ static bool mq_writer_wait(struct mq_journal *j)
 						     mq_fetch_is_wanted(j),
 						     j->marked ? MAX_SCHEDULE_TIMEOUT :
 								 MQ_MARK_AFTER);
-			mq_fetch_serve(j);
+			mq_writer_read(j);
 		} while (!mq_writer_has_work(j) &&
 			 (j->marked || time_before(jiffies, calm)));
 	} while (!mq_writer_has_work(j) && mq_writer_has_changes(j));
@@ -678,7 +698,7 @@ void mq_writer_init(struct mq_journal *j)
 
 	spin_lock_init(&j->lock);
 	INIT_LIST_HEAD(&j->feeds);
-	INIT_LIST_HEAD(&j->fetches);
+	j->fetches = RB_ROOT_CACHED;
 	j->said_room = jiffies;
 	init_llist_head(&j->hungry);
 	init_llist_head(&j->ended);

@@ -147,12 +147,15 @@ struct mq_chunk *mq_pages_alloc(struct mq_payer *p, u16 order)
 {
 	gfp_t gfp = GFP_KERNEL_ACCOUNT | __GFP_NOWARN | __GFP_COMP;
 	unsigned long charged = mq_pages_bytes(order);
+	struct mem_cgroup *memcg;
 	struct mq_chunk *c;
 
 	if (!mq_charge(p, MQ_MESSAGES, charged))
 		return NULL;
 	gfp |= order ? __GFP_NORETRY : __GFP_RETRY_MAYFAIL;
+	memcg = mq_memcg_charge_to(p->memcg);
 	c = (void *)__get_free_pages(gfp, order);
+	mq_memcg_charge_back(memcg);
 	if (!c) {
 		mq_uncharge(p, MQ_MESSAGES, charged);
 		return NULL;
@@ -312,6 +315,15 @@ struct mq_entry *mq_chunk_alone_at_once(struct mq_payer *p, u32 front, u32 size)
 struct mq_entry *mq_chunk_alone_for_move(struct mq_payer *p, u32 front, u32 size)
 {
 	return mq_chunk_alloc_one(p, front, size, MQ_MOVES, MQ_GFP);
+}
+
+/*
+ * Like mq_chunk_alone_for_move(), for the stub of a message, which is freed then. Nothing is
+ * reclaimed: in a control group that is full of such messages, that would be in vain.
+ */
+struct mq_entry *mq_chunk_alone_to_free(struct mq_payer *p, u32 front, u32 size)
+{
+	return mq_chunk_alloc_one(p, front, size, MQ_MOVES, MQ_GFP_TO_FREE);
 }
 
 /*

@@ -34,6 +34,7 @@ struct mq_chunk *mq_chunk_large(struct mq_payer *p, u32 size,
 struct mq_entry *mq_chunk_alone(struct mq_payer *p, u32 front, u32 size);
 struct mq_entry *mq_chunk_alone_at_once(struct mq_payer *p, u32 front, u32 size);
 struct mq_entry *mq_chunk_alone_for_move(struct mq_payer *p, u32 front, u32 size);
+struct mq_entry *mq_chunk_alone_to_free(struct mq_payer *p, u32 front, u32 size);
 void mq_chunk_borrow(struct mq_chunk *c, struct mq_chunk *lender);
 void mq_chunk_resize(struct mq_chunk *c, u32 size);
 

@@ -15,11 +15,13 @@ struct mq_store;
  * @chunk: the chunk for the next one, or NULL
  * @left: bytes that the next ones need, mq_lot_bytes() each, and what lies before their
  *	entries
+ * @dry: there was no memory, and the caller knows of other
  */
 struct mq_lot {
 	struct mq_store	*store;
 	struct mq_chunk	*chunk;
 	u64		left;
+	bool		dry;
 };
 
 u32 mq_lot_bytes(u32 size);

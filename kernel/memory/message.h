@@ -118,6 +118,8 @@ struct mq_msg {
 #define MQ_MSG_STUB	BIT(1)
 /* Of a stub: the key is here as well. */
 #define MQ_MSG_KEYED	BIT(2)
+/* Of a stub: the payload ends in a newline. */
+#define MQ_MSG_LINE	BIT(3)
 
 /**
  * struct mq_stub - what follows a message whose bytes a journal alone has
@@ -204,6 +206,16 @@ static inline bool mq_msg_is_stub(const struct mq_msg *m)
 static inline struct mq_stub *mq_msg_stub(const struct mq_msg *m)
 {
 	return (void *)(m + 1);
+}
+
+/* Return true if the payload ends in a newline. */
+static inline bool mq_msg_ends_line(const struct mq_msg *m)
+{
+	u32 size = mq_msg_size(m);
+
+	if (unlikely(mq_msg_is_stub(m)))
+		return m->flags & MQ_MSG_LINE;
+	return size && mq_msg_payload(m)[size - 1] == '\n';
 }
 
 /* Return the bytes that a stub with the key, or without, takes in a chunk. */

@@ -16,22 +16,31 @@
 #include "memory/message.h"
 #include "memory/stub.h"
 
+/* Return the flags of the stub of a message with this payload. */
+static u32 mq_stub_flags(const struct mq_sizes *sizes, const void *key, const u8 *payload)
+{
+	bool line = sizes->size && payload[sizes->size - 1] == '\n';
+
+	return MQ_MSG_STUB | (key ? MQ_MSG_KEYED : 0) | (line ? MQ_MSG_LINE : 0);
+}
+
 /**
  * mq_stub_init - make a message that was allocated for a stub one
  * @e: the entry, whose payload has the bytes of mq_stub_size() behind the header
  * @sizes: the sizes of the message
  * @serial: its number in the journal
  * @key: its key, or NULL: the stub has none
+ * @payload: its payload
  */
 void mq_stub_init(struct mq_entry *e, const struct mq_sizes *sizes, u64 serial,
-		  const void *key)
+		  const void *key, const void *payload)
 {
 	struct mq_msg *m = mq_msg(e);
 
 	m->key_size = sizes->key_size;
 	m->headers_size = sizes->headers_size;
 	mq_msg_set_size(m, sizes->size);
-	m->flags = MQ_MSG_STUB | (key ? MQ_MSG_KEYED : 0);
+	m->flags = mq_stub_flags(sizes, key, payload);
 	mq_msg_stub(m)->serial = serial;
 	if (key)
 		memcpy(mq_msg_stub(m)->key, key, sizes->key_size);
@@ -48,17 +57,20 @@ static struct mq_sizes mq_stub_sizes(const struct mq_msg *m)
 }
 
 /*
- * Take memory from a lot, or if there is none, what a message may take that moves to
- * free more than that.
+ * Take memory from a lot; or if there is none, which takes long to find out, from then on
+ * what a message may take that moves to free more than that.
  */
 static struct mq_entry *mq_stub_take(struct mq_lot *l, const struct mq_entry *from,
 				     u32 front, u32 size)
 {
-	struct mq_entry *e = mq_lot_take(l, from, front, size);
+	struct mq_entry *e = ERR_PTR(-ENOMEM);
 
+	if (likely(!l->dry))
+		e = mq_lot_take(l, from, front, size);
 	if (!IS_ERR(e))
 		return e;
-	e = mq_chunk_alone_for_move(mq_chunk_of(from)->payer, front, size);
+	l->dry = true;
+	e = mq_chunk_alone_to_free(mq_chunk_of(from)->payer, front, size);
 	if (!IS_ERR(e))
 		mq_chunk_of(e)->first = *mq_sender_of(from);
 	return e;
@@ -85,7 +97,8 @@ struct mq_entry *mq_stub_make(struct mq_lot *l, const struct mq_entry *e, u64 se
 	if (IS_ERR(stub))
 		return stub;
 	mq_entry_init(stub, &none, kind);
-	mq_stub_init(stub, &sizes, serial, keyed ? mq_entry_data(e) : NULL);
+	mq_stub_init(stub, &sizes, serial, keyed ? mq_entry_data(e) : NULL,
+		     mq_msg_payload(mq_msg(e)));
 	return stub;
 }
 

@@ -39,7 +39,7 @@
 
 /**
  * struct mq_eviction - a message that is to leave memory
- * @e: the message, with a reference to its chunk
+ * @e: the message, with a reference to its chunk; or NULL
  * @id: its id
  * @serial: its number in the journal
  * @keyed: it is the newest one of its key
@@ -80,33 +80,42 @@ static u64 mq_evict_count(const struct mq_queue *q, const struct mq_msg *m)
 	return min_t(u64, DIV64_U64_ROUND_UP(bytes, mq_msg_bytes(m)), MQ_PORTION);
 }
 
-/* Find the next message that is to leave memory. Return false if there is none. */
+/* Take a message that is to leave memory. */
+static void mq_evict_take_locked(struct mq_queue *q, const struct mq_durable *d,
+				 struct mq_eviction *v)
+{
+	lockdep_assert_held(&q->lock);
+	v->e = d->detail->e;
+	v->id = mq_msg(v->e)->id;
+	v->serial = d->serial;
+	v->keyed = d->detail->is_newest;
+	v->need = mq_evict_count(q, mq_msg(v->e)) * MQ_EVICT_STUB;
+	mq_chunk_get(mq_chunk_of(v->e));
+}
+
+/*
+ * Find the next message that is to leave memory. Return false if there is none. If all
+ * of a portion may stay, @v->e is NULL.
+ */
 static bool mq_evict_next(struct mq_queue *q, struct mq_eviction *v)
 {
 	unsigned int left = MQ_PORTION;
-	struct mq_durable *d;
-	bool found = false;
+	struct mq_durable *d = NULL;
 
+	v->e = NULL;
 	spin_lock(&q->lock);
-	while (!found && left-- && mq_evict_has_to(q)) {
+	while (!v->e && left-- && mq_evict_has_to(q)) {
 		d = list_first_entry_or_null(&q->feed.resident, struct mq_durable, dirty);
 		if (!d)
 			break;
-		v->e = d->detail->e;
 		/* One without any bytes may stay as it is. */
-		found = mq_msg_bytes(mq_msg(v->e));
-		if (!found)
+		if (mq_msg_bytes(mq_msg(d->detail->e)))
+			mq_evict_take_locked(q, d, v);
+		else
 			mq_durable_unlist(d);
 	}
-	if (found) {
-		v->id = mq_msg(v->e)->id;
-		v->serial = d->serial;
-		v->keyed = d->detail->is_newest;
-		v->need = mq_evict_count(q, mq_msg(v->e)) * MQ_EVICT_STUB;
-		mq_chunk_get(mq_chunk_of(v->e));
-	}
 	spin_unlock(&q->lock);
-	return found;
+	return d;
 }
 
 /* Put a stub into the place of a message, if that is where it was. */
@@ -148,12 +157,18 @@ void mq_evict_due(struct mq_queue *q)
 	struct mq_lot lot = { .store = &q->store };
 	struct mq_eviction v;
 	bool room = true;
+	u32 n = 0;
 
 	if (likely(!q->topic) || !mq_retains_much(q))
 		return;
 	while (room && mq_evict_next(q, &v)) {
-		lot.left = v.need;
-		room = mq_evict(q, &lot, &v);
+		if (v.e) {
+			lot.left = v.need;
+			/* What has left memory since then may have made room. */
+			if (!(n++ % MQ_PORTION))
+				lot.dry = false;
+			room = mq_evict(q, &lot, &v);
+		}
 		mq_lock_pause();
 	}
 	mq_lot_end(&lot);

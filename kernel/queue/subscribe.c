@@ -176,10 +176,12 @@ void mq_subscriptions_free(struct mq_queue *q)
  */
 void mq_subscriptions_write_locked(struct mq_queue *q, struct mq_j_queue *r)
 {
-	u8 *from = (u8 *)r + ALIGN(mq_j_queue_size(r), 8), *to = from;
+	u32 size = mq_j_queue_size(r);
+	u8 *from = (u8 *)r + ALIGN(size, 8), *to = from;
 	const struct mq_subscription *s;
 
 	lockdep_assert_held(&q->lock);
+	memset((u8 *)r + size, 0, ALIGN(size, 8) - size);
 	for (s = q->feed.subscribed; s; s = s->next) {
 		struct mq_j_binding *b = (void *)to;
 

@@ -20,10 +20,12 @@
  * mq_registry_lock protects all but what only the work uses. Who holds it may wait
  * for the work, so the work only tries to take it.
  */
+#include <linux/cred.h>
 #include <linux/err.h>
 #include <linux/jiffies.h>
 #include <linux/kstrtox.h>
 #include <linux/ktime.h>
+#include <linux/minmax.h>
 #include <linux/mutex.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
@@ -32,14 +34,17 @@
 #include <linux/devmq.h>
 
 #include "base/base.h"
+#include "base/compat.h"
 #include "base/waiters.h"
 #include "journal/fetch.h"
 #include "memory/alloc.h"
+#include "memory/budget.h"
 #include "memory/chunk.h"
 #include "memory/cost.h"
 #include "memory/entry.h"
 #include "memory/layout.h"
 #include "memory/message.h"
+#include "memory/payer.h"
 #include "queue/admit.h"
 #include "queue/back.h"
 #include "queue/bounds.h"
@@ -60,8 +65,12 @@
 #include "topic/match.h"
 #include "topic/topic.h"
 
-/* How long to wait for memory, or for a lock that others hold for a moment. */
+/*
+ * How long to wait for memory, the first time and at most, or for a lock that others hold
+ * for a moment.
+ */
 #define MQ_CATCHUP_MEMORY	(HZ / 10 + 1)
+#define MQ_CATCHUP_MEMORY_MAX	(2 * HZ)
 #define MQ_CATCHUP_LOCK		1
 
 /**
@@ -78,12 +87,17 @@
  * @work: copies messages
  * @waiter: in the line of the queue, while there is no room
  * @bytes: bytes of the message for which there was none (the work)
+ * @short_at: id of the message for which there was no memory last (the work)
+ * @short_for: how long it waited for that then, in jiffies (the work)
  * @portion: what was read back from the journal of the topic last, or is being read; or
  *	NULL (the work)
  * @reading: it is being read, and @work is queued then
  * @turn: nothing is to be read (the work)
  * @holds: nothing leaves memory meanwhile (the work)
  * @stop: the binding is taken away
+ * @cred: of who bound it, and may or may not exceed max_user_bytes (invariant)
+ * @payer: who pays for @found (the work)
+ * @charged: bytes that are charged for it (the work)
  */
 struct mq_catchup {
 	struct mq_binding	*b;
@@ -97,11 +111,16 @@ struct mq_catchup {
 	struct delayed_work	work;
 	struct mq_waiter	waiter;
 	u64			bytes;
+	u64			short_at;
+	unsigned long		short_for;
 	struct mq_portion	*portion;
 	bool			reading;
 	bool			turn;
 	bool			holds;
 	bool			stop;
+	const struct cred	*cred;
+	struct mq_payer		*payer;
+	unsigned long		charged;
 };
 
 static struct workqueue_struct *mq_catchup_work;
@@ -212,6 +231,7 @@ struct mq_catchup *mq_catchup_new(const struct mq_filter *f,
 	if (!c)
 		return ERR_PTR(err);
 	c->target = target;
+	c->cred = get_current_cred();
 	INIT_DELAYED_WORK(&c->work, mq_catchup_run);
 	mq_waiter_init(&c->waiter, 0, mq_catchup_wake);
 	c->index = mq_index_alloc();
@@ -233,6 +253,9 @@ void mq_catchup_free(struct mq_catchup *c)
 		mq_index_free(c->index);
 	}
 	mq_matches_free(&c->found);
+	if (c->payer)
+		mq_uncharge(c->payer, MQ_MESSAGES, c->charged);
+	put_cred(c->cred);
 	kfree(c);
 }
 
@@ -273,15 +296,18 @@ void mq_catchup_start(struct mq_catchup *c, struct mq_binding *b,
 	mq_catchup_later(c, 0);
 }
 
-/*
- * The binding is level, or is not to be level for a while: messages may leave memory, and
- * nothing is read any more.
- */
-static void mq_catchup_let_go(struct mq_catchup *c, struct mq_queue *topic)
+/* The binding is level, or will not be for a while: messages may leave memory. */
+static void mq_catchup_unhold(struct mq_catchup *c, struct mq_queue *topic)
 {
 	if (c->holds)
 		mq_evict_go_on(topic);
 	c->holds = false;
+}
+
+/* The same, and nothing is read any more. */
+static void mq_catchup_let_go(struct mq_catchup *c, struct mq_queue *topic)
+{
+	mq_catchup_unhold(c, topic);
 	if (!c->reading)
 		return;
 	/* The thread may have begun. */
@@ -396,6 +422,7 @@ static int mq_catchup_fetch(struct mq_catchup *c, struct mq_entry *stub, u32 roo
 static struct mq_entry *mq_catchup_look(struct mq_catchup *c, struct mq_entry *stub)
 {
 	u32 room = mq_portion_room(mq_msg(stub));
+	struct mq_queue *q = c->b->outlet->topic->q;
 	struct mq_portion *p = c->portion;
 	bool was_read = c->reading;
 	struct mq_entry *e;
@@ -403,12 +430,15 @@ static struct mq_entry *mq_catchup_look(struct mq_catchup *c, struct mq_entry *s
 	/* Who sees that it is done sees the rest: mq_fetch_done(). */
 	if (was_read && !smp_load_acquire(&p->done))
 		return ERR_PTR(-EINPROGRESS);
+	/* The thread may be about to queue the work, which may be over before that. */
+	if (was_read)
+		mq_fetch_cancel(q->feed.journal, p);
 	c->reading = false;
 	if (was_read && p->err == -EMSGSIZE)
 		return ERR_PTR(mq_catchup_fetch(c, stub, max(room, p->need)));
 	if (was_read && p->err && p->serial == mq_msg_stub(mq_msg(stub))->serial)
 		return ERR_PTR(p->err);
-	e = mq_back_look(c->b->outlet->topic->q, stub, p, mq_chunk_of(stub)->payer);
+	e = mq_back_look(q, stub, p, mq_chunk_of(stub)->payer);
 	if (e != ERR_PTR(-ENOENT))
 		return e;
 	if (was_read && p->serial == mq_msg_stub(mq_msg(stub))->serial)
@@ -437,7 +467,48 @@ static struct mq_entry *mq_catchup_back(struct mq_catchup *c, struct mq_entry *s
 	return ERR_PTR(-ENOENT);
 }
 
-/* Return 1 if the filter takes a message, 0 if not, or ENOMEM. */
+/* Let others run amid a long search of the index, which nobody changes. */
+static bool mq_catchup_pause(struct mq_matches *s)
+{
+	rcu_read_unlock();
+	cond_resched();
+	rcu_read_lock();
+	return true;
+}
+
+/* Let @bytes be charged for what a search needs. Return false if that is too much. */
+static bool mq_catchup_charge(struct mq_catchup *c, unsigned long bytes)
+{
+	if (c->payer) {
+		if (!mq_recharge(c->payer, c->charged, bytes))
+			return false;
+	} else {
+		if (!mq_charge(c->b->payer, MQ_MESSAGES, bytes))
+			return false;
+		c->payer = c->b->payer;
+	}
+	c->charged = bytes;
+	return true;
+}
+
+/* Give a search the room that it missed. Return 0, ENOMEM or EDQUOT. */
+static int mq_catchup_grow(struct mq_catchup *c)
+{
+	struct mq_matches *s = &c->found;
+	struct mem_cgroup *memcg;
+	int err;
+
+	if (!mq_catchup_charge(c, mq_matches_size(s) + mq_matches_wants(s)))
+		return -EDQUOT;
+	memcg = mq_memcg_charge_to(c->payer->memcg);
+	err = mq_matches_grow(s);
+	mq_memcg_charge_back(memcg);
+	/* The old room is free. */
+	mq_catchup_charge(c, mq_matches_size(s));
+	return err;
+}
+
+/* Return 1 if the filter takes a message, 0 if not, ENOMEM or EDQUOT. */
 static int mq_catchup_takes(struct mq_catchup *c, const struct mq_entry *e)
 {
 	const struct mq_msg *msg = mq_msg(e);
@@ -453,6 +524,7 @@ static int mq_catchup_takes(struct mq_catchup *c, const struct mq_entry *e)
 		return 0;
 	/* The clock may have been set back since then. */
 	c->from = 0;
+	c->found.pause = mq_catchup_pause;
 	for (;;) {
 		mq_matches_begin(&c->found);
 		rcu_read_lock();
@@ -460,7 +532,7 @@ static int mq_catchup_takes(struct mq_catchup *c, const struct mq_entry *e)
 		rcu_read_unlock();
 		if (likely(ret != -ENOSPC))
 			return ret;
-		ret = mq_matches_grow(&c->found);
+		ret = mq_catchup_grow(c);
 		if (ret)
 			return ret;
 	}
@@ -483,6 +555,18 @@ static int mq_catchup_room_locked(struct mq_catchup *c, u64 bytes)
 	return -EAGAIN;
 }
 
+/* Copy a message for the queue, at the expense of its sender. */
+static struct mq_entry *mq_catchup_copy(struct mq_catchup *c, const struct mq_entry *e,
+					u64 id)
+{
+	struct mem_cgroup *memcg = mq_memcg_charge_to(mq_chunk_of(e)->payer->memcg);
+	struct mq_entry *copy;
+
+	copy = mq_copy_retained(c->target, e, c->b->outlet->topic->q, id);
+	mq_memcg_charge_back(memcg);
+	return copy;
+}
+
 /* Put a copy of a message in the queue. Return 0 or an error. */
 static int mq_catchup_put(struct mq_catchup *c, const struct mq_entry *e, u64 id)
 {
@@ -502,7 +586,7 @@ static int mq_catchup_put(struct mq_catchup *c, const struct mq_entry *e, u64 id
 	mq_unlock(q);
 	if (err)
 		return err;
-	copy = mq_copy_retained(q, e, c->b->outlet->topic->q, id);
+	copy = mq_catchup_copy(c, e, id);
 	if (IS_ERR(copy))
 		return PTR_ERR(copy);
 	mq_lock(q);
@@ -580,22 +664,32 @@ static int mq_catchup_close_up(struct mq_catchup *c)
 		b->catchup = NULL;
 	}
 	mutex_unlock(&t->turn);
-	if (!ret && unlikely(t->q->feed.journal) && c->target->feed.journal)
+	if (ret)
+		return ret;
+	if (unlikely(t->q->feed.journal) && c->target->feed.journal)
 		mq_subscription_level(c->target, t->q, b->id);
-	return ret;
+	/* The topic may be removed as soon as the lock is dropped. */
+	mq_catchup_let_go(c, t->q);
+	return 0;
 }
 
 /* Copy a portion, or the rest. Return as mq_catchup_portion(), or EINTR. */
 static int mq_catchup_step(struct mq_catchup *c)
 {
+	struct mq_queue *topic = c->b->outlet->topic->q;
 	int ret = mq_catchup_portion(c);
 
 	/* Nobody waits for that. Under the turn, only what came meanwhile is left. */
-	if (ret || !mq_catchup_is_near(c))
+	if (!mq_catchup_is_near(c)) {
+		/* Senders were faster, and may be so for long. */
+		mq_catchup_unhold(c, topic);
 		return ret ?: -EBUSY;
+	}
+	if (ret)
+		return ret;
 	/* What has left memory by now is read before that. */
 	if (!c->holds) {
-		mq_evict_hold(c->b->outlet->topic->q);
+		mq_evict_hold(topic);
 		c->holds = true;
 		return -EBUSY;
 	}
@@ -604,6 +698,18 @@ static int mq_catchup_step(struct mq_catchup *c)
 		return -EINTR;
 	ret = READ_ONCE(c->stop) ? -ENODEV : mq_catchup_close_up(c);
 	mutex_unlock(&mq_registry_lock);
+	return ret;
+}
+
+/*
+ * The same for who bound the queue: a thread of the kernel may charge as much as it likes.
+ */
+static int mq_catchup_step_for_binder(struct mq_catchup *c)
+{
+	const struct cred *own = override_creds(c->cred);
+	int ret = mq_catchup_step(c);
+
+	revert_creds(own);
 	return ret;
 }
 
@@ -622,6 +728,17 @@ static void mq_catchup_wait(struct mq_catchup *c)
 		mq_catchup_later(c, 0);
 }
 
+/* There is no memory: look again later, and less and less often if there never is. */
+static void mq_catchup_starve(struct mq_catchup *c)
+{
+	bool again = c->short_at == c->position;
+
+	c->short_at = c->position;
+	c->short_for = again ? min_t(unsigned long, 2 * c->short_for,
+				     MQ_CATCHUP_MEMORY_MAX) : MQ_CATCHUP_MEMORY;
+	mq_catchup_later(c, c->short_for);
+}
+
 static void mq_catchup_run(struct work_struct *work)
 {
 	struct mq_catchup *c = container_of(to_delayed_work(work),
@@ -633,10 +750,12 @@ static void mq_catchup_run(struct work_struct *work)
 		return;
 	q = c->b->outlet->topic->q;
 	mq_waiters_del(&c->target->gate.room, &c->waiter);
-	switch (mq_catchup_step(c)) {
+	switch (mq_catchup_step_for_binder(c)) {
 	case 0:
-		mq_catchup_let_go(c, q);
-		/* Whoever made room may have queued it once more. */
+		/*
+		 * The topic and the queue may be gone by now. Whoever made room may
+		 * have queued the work once more.
+		 */
 		cancel_delayed_work(&c->work);
 		mq_catchup_free(c);
 		break;
@@ -658,7 +777,7 @@ static void mq_catchup_run(struct work_struct *work)
 		break;
 	default:
 		mq_catchup_let_go(c, q);
-		mq_catchup_later(c, MQ_CATCHUP_MEMORY);
+		mq_catchup_starve(c);
 	}
 }
 

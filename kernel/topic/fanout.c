@@ -3,7 +3,8 @@
  * Where messages go: search the bindings of a topic, and of the topics that it
  * leads to, for each message of a publication.
  *
- * The search runs under RCU and allocates nothing. What it finds is used under
+ * The search runs under RCU and allocates nothing. Amid thousands of headers it drops that
+ * for a moment, and begins again if bindings have changed then. What it finds is used under
  * the turns of all topics that were passed, if none of them has changed by then
  * (mq_fanout_is_stale); else the publication begins again. The queues are used
  * before that, to make copies for them, so each has a reference.
@@ -173,6 +174,15 @@ bool mq_fanout_is_stale(const struct mq_fanout *o)
 		    o->passed[i].generation)
 			return true;
 	return false;
+}
+
+/* Let others run amid a long search. Return false if what it found may be gone. */
+static bool mq_fanout_pause(struct mq_matches *s)
+{
+	rcu_read_unlock();
+	cond_resched();
+	rcu_read_lock();
+	return !mq_fanout_is_stale(container_of(s, struct mq_fanout, found));
 }
 
 /* -- the queues ------------------------------------------------------------ */
@@ -348,7 +358,7 @@ static int mq_pass_topics(struct mq_fanout *o, u32 mail,
 
 /*
  * Search under RCU. Return 0, ENOENT, ELOOP, or ENOSPC: more room is needed, in
- * @o->found, or for as many copies as were found.
+ * @o->found, or for as many copies as were found; or ESTALE: bindings have changed.
  */
 static int mq_fanout_search(struct mq_fanout *o, u32 mail,
 			    const struct mq_matched *m)
@@ -357,6 +367,7 @@ static int mq_fanout_search(struct mq_fanout *o, u32 mail,
 	int err;
 
 	mq_matches_begin(&o->found);
+	o->found.pause = mq_fanout_pause;
 	rcu_read_lock();
 	err = mq_pass_topics(o, mail, m);
 	if (!err && !mq_fan_has_room(o, mail, o->found.count))
@@ -376,7 +387,7 @@ static int mq_fanout_search(struct mq_fanout *o, u32 mail,
  * @mail: the number of the message, which is the next one
  *
  * Return: 0, and its copies are added, without entries; or ENOENT: nobody takes
- * it, and the sender is to be told; ENOMEM; ELOOP.
+ * it, and the sender is to be told; ENOMEM; ELOOP; ESTALE.
  */
 int mq_fanout_route(struct mq_fanout *o, u32 mail)
 {

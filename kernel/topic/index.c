@@ -193,6 +193,8 @@ static void mq_rule_destroy(struct mq_index *x, struct mq_rule *r)
 	for (i = 0; i < r->postings; i++)
 		mq_table_remove(&x->postings, &r->posting[i].hashed);
 	mq_table_remove(&x->rules, &r->hashed);
+	/* Searches that pause look whether what they came to may be freed. */
+	mq_index_changed(x);
 	if (r->word)
 		mq_trie_put(&x->trie, r->word);
 	kfree_rcu(r->filter, rcu);

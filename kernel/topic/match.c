@@ -31,6 +31,8 @@
 
 /* Ends of patterns with headers that a key can reach, a whole key and no key. */
 #define MQ_ENDS_MAX	(MQ_HEADED_MAX + 2)
+/* After so many headers others may run. */
+#define MQ_HEADERS_PAUSE	256
 /* The least room for a search, in bytes. */
 #define MQ_AREA_MIN	512
 
@@ -113,6 +115,17 @@ static int mq_search_room(struct mq_search *q, size_t size)
 		return 0;
 	q->s->wants_area = roundup_pow_of_two(max_t(size_t, size, MQ_AREA_MIN));
 	return -ENOSPC;
+}
+
+/*
+ * After the header @i, let others run if it is time for that. Return 0, or ESTALE: what was
+ * found may be gone.
+ */
+static int mq_search_pause(struct mq_search *q, u32 i)
+{
+	if (likely(!i || i % MQ_HEADERS_PAUSE))
+		return 0;
+	return !q->s->pause || q->s->pause(q->s) ? 0 : -ESTALE;
 }
 
 /* The rule takes the message: find its bindings. */
@@ -337,15 +350,16 @@ static int mq_headers_read(struct mq_search *q)
 	if (err)
 		return err;
 	memset(q->first, 0, (q->first_mask + 1) * sizeof(*q->first));
-	for (i = 0; i < q->headers_count; i++) {
+	for (i = 0; i < q->headers_count && !err; i++) {
 		h = &q->headers[i];
 		p = mq_header_next(p, h);
 		h->hash = mq_trie_hash(&q->x->trie, h->at, h->size);
 		first = &q->first[h->hash & q->first_mask];
 		h->next = *first;
 		*first = i + 1;
+		err = mq_search_pause(q, i);
 	}
-	return 0;
+	return err;
 }
 
 /* Return true if the message has this header. */
@@ -408,15 +422,18 @@ static int mq_search_headers(struct mq_search *q)
 	int err = mq_headers_read(q);
 	u32 i, j;
 
-	for (i = 0; i < q->headers_count && !err; i++)
+	for (i = 0; i < q->headers_count && !err; i++) {
 		for (j = 0; j < q->ends_count && !err; j++)
 			err = mq_search_header(q, q->ends[j], &q->headers[i]);
+		err = err ?: mq_search_pause(q, i);
+	}
 	return err;
 }
 
 /*
  * Add to @s what takes the message. The caller holds rcu_read_lock(). Return: 1,
- * or 0 if nothing takes it; -ENOSPC: there is not room enough in @s.
+ * or 0 if nothing takes it; -ENOSPC: there is not room enough in @s; -ESTALE: see
+ * mq_matches.pause.
  */
 int mq_match(const struct mq_index *x, const struct mq_matched *m,
 	     struct mq_matches *s)

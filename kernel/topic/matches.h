@@ -21,6 +21,8 @@
  * @wants_found: @found is too small, it shall have room for so many
  * @wants_set: the same of @set
  * @wants_area: the same of @area
+ * @pause: called in a long search, in which rcu_read_lock() may be dropped then. Returns
+ *	false if what the index had then may be gone. NULL: is not called
  * @steps: how many steps the searches took, for the tests: words that were gone
  *	on from, headers that were looked up, and headers that were compared
  *
@@ -39,6 +41,7 @@ struct mq_matches {
 	u32			wants_found;
 	u32			wants_set;
 	u32			wants_area;
+	bool			(*pause)(struct mq_matches *s);
 	u64			steps;
 };
 

@@ -62,7 +62,7 @@ struct mq_rule {
  * @postings: the headers by which rules are found
  * @bounds: the bindings, by rule and target; no search looks there
  * @idle: rules without bindings
- * @generation: changes with each binding that comes or goes
+ * @generation: changes with each binding that comes or goes, and before anything is freed
  * @rcu: to free it
  */
 struct mq_index {

@@ -107,8 +107,8 @@ static inline struct mq_queue *mq_bound_queue(const struct mq_bound *b)
 }
 
 /*
- * Return a number that changes with the bindings and the alternate. Under the
- * topic's turn it does not change.
+ * Return a number that changes with the bindings and the alternate. If it has not changed
+ * under the topic's turn, they do not until that is dropped.
  */
 static inline u64 mq_topic_generation(const struct mq_topic *t)
 {

@@ -802,6 +802,42 @@ TEST_F(match, search_without_memory_can_be_repeated)
 	set_unbind(self->x, &b);
 }
 
+static int pauses, pauses_left;
+
+static bool pause_search(struct mq_matches *s)
+{
+	pauses++;
+	return pauses_left-- > 0;
+}
+
+/* Thousands of headers: others may run meanwhile, and the search may be in vain. */
+TEST_F(match, long_search_pauses)
+{
+	struct binding b;
+	char name[16];
+	int i;
+
+	ASSERT_EQ(0, BIND(&b, self->targets, "header.4000=x"));
+	set_message(&self->m, "");
+	for (i = 0; i < 5000; i++) {
+		snprintf(name, sizeof(name), "%d", i);
+		set_header(&self->m, name, "x");
+	}
+	self->s.pause = pause_search;
+	pauses_left = 1000;
+	EXPECT_EQ(1, set_search(self->x, &self->m, &self->s));
+	EXPECT_LT(20, pauses);
+	EXPECT_GT(200, pauses);
+	/* While the headers are read, and while they are looked up. */
+	for (i = 0; i < 38; i += 25) {
+		pauses_left = i;
+		EXPECT_EQ(-ESTALE, set_search(self->x, &self->m, &self->s));
+	}
+	self->s.pause = NULL;
+	EXPECT_EQ(1, set_search(self->x, &self->m, &self->s));
+	set_unbind(self->x, &b);
+}
+
 TEST_F(match, cancelled_bind_leaves_nothing)
 {
 	static const char *const words[] = { "key=a.*", "header.x=1" };
