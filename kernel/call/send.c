@@ -173,31 +173,20 @@ static bool mq_send_enter(struct mq_queue *q, struct mq_batch *b, int *err)
 	return true;
 }
 
-/*
- * Take the lock for the messages. In a queue with an order they are members of their
- * groups then. Return: false if there is no memory for the first one, and no lock: @err
- * says why.
- */
-static bool mq_send_lock(struct mq_queue *q, struct mq_batch *b, int *err)
-{
-	mq_lock(q);
-	if (likely(!q->order || !mq_order_join_all_locked(q, &b->list)))
-		return true;
-	mq_unlock(q);
-	if (!mq_send_enter(q, b, err))
-		return false;
-	mq_lock(q);
-	return true;
-}
-
 static u32 mq_send_some(struct mq_queue *q, struct mq_batch *b,
 			struct mq_sent *sent, int *err)
 {
 	struct mq_instant now = { .real = ktime_get_real_ns() };
 	u32 taken;
 
-	if (unlikely(!mq_send_lock(q, b, err)))
-		return 0;
+	mq_lock(q);
+	/* In a queue with an order they are members of their groups first. */
+	if (unlikely(q->order && mq_order_join_all_locked(q, &b->list))) {
+		mq_unlock(q);
+		if (!mq_send_enter(q, b, err))
+			return 0;
+		mq_lock(q);
+	}
 	if (likely((b->plain || b->delayed == b->count) &&
 		   mq_queue_can_add_batch_locked(q, b))) {
 		taken = b->count;
