@@ -201,6 +201,15 @@ test_what_is_no_file_is_refused() {
 	refused "$T" 'Is a directory'
 }
 
+test_any_other_file_is_refused() {
+	local size
+	trap cleanup EXIT
+	for size in 0 1 4096 5000 8191 8192 70000; do
+		head -c "$size" /dev/urandom >"$T/text"
+		refused "$T/text" 'it is no journal: mqctl journal create makes one'
+	done
+}
+
 # -- frozen file systems -----------------------------------------------------------
 
 frozen_on() {

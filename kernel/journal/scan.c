@@ -75,9 +75,12 @@ int mq_j_damaged(struct mq_j_log *log, const char *what, u32 position,
 static int mq_j_super_read(struct mq_j_log *log)
 {
 	struct mq_j_super *s;
-	u8 *unit = mq_j_alloc(MQ_J_UNIT_MAX);
+	u8 *unit;
 	int err, copy;
 
+	if (log->source->size < MQ_J_COPY + MQ_J_UNIT_MAX)
+		return -EMEDIUMTYPE;
+	unit = mq_j_alloc(MQ_J_UNIT_MAX);
 	if (!unit)
 		return -ENOMEM;
 	s = (void *)unit;
