@@ -50,8 +50,8 @@ static void print_journal(const struct conf *conf,
 	else
 		printf("# Which file this is, nobody has written down; its uuid is\n"
 		       "# %s.\n"
-		       "#journal %s /var/lib/devmq/%s.journal\n",
-		       uuid_text(info->uuid, uuid), info->name, info->name);
+		       "#journal %s FILE\n",
+		       uuid_text(info->uuid, uuid), info->name);
 }
 
 static int dump_journals(void)

@@ -42,6 +42,7 @@ struct listing {
 	bool			json;
 	bool			raw;
 	bool			no_headings;
+	bool			watched;	/* what is not there may come */
 	char			**patterns;	/* NULL: all queues */
 	char			(*cells)[COLUMN_VALUE_MAX];
 	size_t			rows;
@@ -363,6 +364,23 @@ static int show_listing(struct listing *l, char **names, size_t count)
 		   : STATUS_DONE;
 }
 
+/* A name, rather than a pattern, that no queue has is a mistake. */
+static int complain_missing(const struct listing *l, char **names)
+{
+	char **pattern = l->patterns, **name;
+	int status = STATUS_DONE;
+
+	for (; pattern && *pattern; pattern++) {
+		if (strpbrk(*pattern, "*?[\\"))
+			continue;
+		for (name = names; *name && strcmp(*name, *pattern); name++)
+			;
+		if (!*name)
+			status = complain(*pattern, 0, "no such queue");
+	}
+	return status;
+}
+
 static int list_queues(void *arg)
 {
 	struct listing *listing = arg;
@@ -379,6 +397,8 @@ static int list_queues(void *arg)
 	if (n < 0)
 		return complain(NULL, n, "cannot list queues");
 	status = show_listing(listing, names, (size_t)n);
+	if (status == STATUS_DONE && !listing->watched)
+		status = complain_missing(listing, names);
 	free(names);
 	return status;
 }
@@ -436,6 +456,7 @@ static int run_ls(struct args *args)
 		usage(args, "--tree has columns of its own, and goes with neither "
 		      "--output, --raw, --sort nor --total");
 	listing.patterns = args->operands;
+	listing.watched = repeat.on;
 	repeat.dense = listing.json;
 	add_hidden(&listing);
 	return watch(&repeat, list_queues, &listing);
@@ -467,7 +488,8 @@ const struct command cmd_ls = {
 "oldest_ms and node. Sizes and durations are rounded down to be short, unless\n"
 "--raw or --json is given. JSON has all queues in the array \"queues\", with\n"
 "columns by their names and numbers as numbers; topics have columns of their own.\n"
-"It is no error if there is no queue.\n"
+"It is no error if there is no queue, or none that matches; it is if none has a\n"
+"name that is given without any of *?[, unless --watch waits for it.\n"
 "\n"
 "--total adds up the counters of the queues shown; of ages it shows the largest.\n"
 "In JSON it is the object \"total\". With --watch, JSON is an object a line.\n"

@@ -159,8 +159,11 @@ static int settle_last(struct devmq_queue *queue, struct devmq_settlement *s,
 	err = devmq_get_consumer(queue, &consumer, sizeof(consumer));
 	if (err)
 		return complain(devmq_name(queue), err, "cannot %s", action);
-	if (!consumer.last_id)
+	if (!consumer.last_id) {
+		complain(devmq_name(queue), 0,
+			 "cannot %s: nothing was received with this descriptor", action);
 		return STATUS_NOTHING;
+	}
 	if (consumer.held > 1)
 		return complain_held(queue, action, consumer.held);
 	if (consumer.partial_id)

@@ -108,15 +108,40 @@ static int complain_member(int count, char **words)
 	return STATUS_USAGE;
 }
 
+/* What others call a command of ours. */
+static const char *const elsewhere[][2] = {
+	{ "remove", "rm" },
+	{ "delete", "rm" },
+	{ "del", "rm" },
+	{ "ack", "settle" },
+	{ "nack", "settle" },
+	{ "publish", "send" },
+	{ "put", "send" },
+	{ "push", "send" },
+	{ "receive", "recv" },
+	{ "read", "recv" },
+	{ "pop", "recv" },
+	{ "subscribe", "bind" },
+	{ "unsubscribe", "unbind" },
+	{ "list", "ls" },
+	{ "show", "stat" },
+	{ "new", "create" },
+};
+
 int complain_command(int count, char **words)
 {
 	struct guess guess = GUESS(words[0]);
 	const struct command *const *c;
+	size_t i;
 
 	if (is_group(words[0]))
 		return complain_member(count, words);
 	for (c = commands; *c; c++)
 		guess_try(&guess, (*c)->name);
+	for (i = 0; i < sizeof(elsewhere) / sizeof(elsewhere[0]); i++)
+		if (!strcmp(words[0], elsewhere[i][0]))
+			snprintf(guess.best, sizeof(guess.best), "%s",
+				 elsewhere[i][1]);
 	complain(NULL, 0, "no command '%s'%s (see mqctl --help)", words[0],
 		 guess_hint(&guess));
 	return STATUS_USAGE;

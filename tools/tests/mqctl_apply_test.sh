@@ -250,7 +250,7 @@ test_dump_of_journals()
 	mq dump
 	expect 0 "# Which file this is, nobody has written down; its uuid is
 # $uuid.
-#journal $J /var/lib/devmq/$J.journal
+#journal $J FILE
 create $Q journal=$J"
 	echo "journal $J $T/j" >/etc/devmq.d/10-mqctl-test.conf
 	mq dump

@@ -338,7 +338,7 @@ test_settle()
 	seq 1 6 | "$MQCTL" send --line "$Q" >/dev/null
 	exec 5<"/dev/mq/$Q"
 	mq settle --fd=5 ack
-	expect 3
+	expect 3 '' "$Q: cannot ack: nothing was received with this descriptor"
 	read -r line <&5
 	expect_same 1 "$line"
 	mq settle --fd=5 ack

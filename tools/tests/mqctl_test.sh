@@ -655,10 +655,13 @@ test_ls_patterns()
 	mq ls -n -o name "$P.a*"
 	expect 0 "$P.a1
 $P.a2"
-	mq ls -n -o name "$P.b" "$P.a?" nothing
+	mq ls -n -o name "$P.b" "$P.a?" 'nothing*'
 	expect 0 "$P.a1
 $P.a2
 $P.b"
+	# A name is no pattern: there should be such a queue.
+	mq ls -n -o name "$P.b" "$P.nothing"
+	expect 1 "$P.b" "$P.nothing: no such queue"
 	mq ls -n -o name "$P.c*"
 	expect 0
 }
@@ -690,7 +693,7 @@ $P.a"
 	expect_same "total 3 11 - -" "$(tail -n 1 "$T/out" | tr -s ' ')"
 	mq ls --total -J -o name,ready "$P.*" --sort=-ready
 	expect_json /queues/0/name "$P.c" /queues/2/ready 0 /total/ready 3
-	mq ls --total -n -o name,ready "$P.none"
+	mq ls --total -n -o name,ready "$P.none*"
 	expect 0 'total  0'
 }
 

@@ -63,6 +63,12 @@ test_did_you_mean()
 	expect 2 '' "no command 'snd', did you mean 'send'? *"
 	mq xyz orders
 	expect 2 '' "no command 'xyz' (see *"
+	mq remove q
+	expect 2 '' "no command 'remove', did you mean 'rm'? *"
+	mq ack q 1
+	expect 2 '' "no command 'ack', did you mean 'settle'? *"
+	mq list
+	expect 2 '' "no command 'list', did you mean 'ls'? *"
 	mq send q --dealy=5s x
 	expect 2 '' "send: no option '--dealy', did you mean '--delay'? *"
 	mq send q --delya x
