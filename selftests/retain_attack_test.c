@@ -155,7 +155,7 @@ TEST_F(journal, copies_for_bindings_stay_below_the_bound_of_the_user)
 {
 	struct mq_queue topic, q[BOUND_QUEUES];
 	const long long most = 2 << 20;
-	int fd, q_fd[BOUND_QUEUES], i, sent;
+	int fd, q_fd[BOUND_QUEUES], i, sent, bound;
 	char before[32], text[32];
 	pid_t child;
 
@@ -179,19 +179,21 @@ TEST_F(journal, copies_for_bindings_stay_below_the_bound_of_the_user)
 		while (mq_used_by(MQ_NOBODY) < most / 2)
 			if (mq_write(fd, data, 900) != 900)
 				_exit(2);
+		/* What the first ones copy may leave no memory for another binding. */
 		for (i = 0; i < BOUND_QUEUES; i++)
 			if (bind_from_the_beginning(fd, q_fd[i]))
-				_exit(3);
-		_exit(0);
+				break;
+		_exit(i ? 10 + i : 3);
 	}
-	EXPECT_EQ(0, mq_wait_child(child));
+	bound = mq_wait_child(child) - 10;
+	ASSERT_LE(1, bound);
 	/* Those that there is no memory for wait, and try again some times a second. */
 	EXPECT_TRUE(mq_wait_until(mq_used_by(MQ_NOBODY) > most - most / 8));
 	usleep(500000);
 	EXPECT_GE(most, mq_used_by(MQ_NOBODY));
 	/* They go on when there is some. */
 	sent = mq_stat_of(&topic, sent);
-	for (i = 0; i < BOUND_QUEUES; i++)
+	for (i = 0; i < bound; i++)
 		EXPECT_TRUE(mq_wait_until(({
 			int k;
 

@@ -119,7 +119,8 @@ static int command_recv(struct channel *c)
 const struct peer peer_command = {
 	.name = "command",
 	.what = "devmq by mqctl send and mqctl recv, a process for each message",
-	.can = ON_REQUEST | CAN_KEEP,
+	/* What it stores is devmq's. Thousands of messages would take minutes. */
+	.can = ON_REQUEST,
 	/* A pipe has room for it. */
 	.max_size = 64 << 10,
 	.size_reason = "it has to fit into a pipe",
