@@ -237,6 +237,43 @@ TEST_F(topic, queues_that_come_and_go_lose_nothing_of_others)
 	consumer_free(&c);
 }
 
+/* Return the first error of a sender, or 0. */
+static int error_of(const struct sender *s, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		if (s[i].error)
+			return s[i].error;
+	return 0;
+}
+
+/* Whoever waits for another queue takes no room in one that has always some. */
+TEST_F(topic, queue_that_drops_its_oldest_refuses_nobody)
+{
+	unsigned int goal = crowd_size(150);
+	struct sender s[8];
+	struct consumer c;
+	int error = 0;
+
+	TOPIC("");
+	BOUND(0, "", "max_messages=1");
+	BOUND(1, "", "max_messages=1 overflow=drop-head");
+	ASSERT_EQ(0, consumer_start(&c, &self->q[0]));
+	crowd(s, 8, 0, &self->queue, NULL);
+	ASSERT_EQ(0, senders_start(s, 8));
+	while (!error && !error_of(s, 8) && fewest_confirmed(s, 8) < goal) {
+		long long id = MQ_SEND(self->q_fd[1], .text = "beside");
+
+		error = id < 0 ? id : 0;
+	}
+	senders_end(s, 8);
+	EXPECT_EQ(0, consumer_end(&c));
+	EXPECT_EQ(0, error);
+	EXPECT_EQ(0, error_of(s, 8));
+	consumer_free(&c);
+}
+
 TEST_F(topic, bindings_that_come_and_go_keep_the_order)
 {
 	unsigned int i, rounds = crowd_size(400);

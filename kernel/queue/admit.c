@@ -100,7 +100,7 @@ static bool mq_would_fit(const struct mq_queue *q, u64 messages, u64 bytes,
  * Call @drop on the oldest ready message of the lowest priority until @messages
  * (1 or 0) of @bytes fit. Drop nothing if dropping all ready messages would not
  * be enough. Return EBUSY after a portion, since the bounds may have been
- * lowered by much.
+ * lowered by much, or as mq_no_room().
  */
 static int mq_drop_until_fits(struct mq_queue *q, u64 messages, u64 bytes,
 			      int (*drop)(struct mq_queue *q,
@@ -112,7 +112,7 @@ static int mq_drop_until_fits(struct mq_queue *q, u64 messages, u64 bytes,
 	if (!mq_would_fit(q, messages, bytes,
 			  q->stat.ready - q->ready.dead_letter_count,
 			  q->ready_bytes - q->ready.dead_letter_bytes))
-		return -ENOSPC;
+		return mq_no_room(q);
 	while (!mq_would_fit(q, messages, bytes, 0, 0)) {
 		struct mq_entry *e = mq_ready_lowest(&q->ready);
 

@@ -40,4 +40,14 @@ static inline bool mq_queue_fits_more(const struct mq_queue *q, u64 bytes)
 	return READ_ONCE(q->stat.bytes) + bytes <= READ_ONCE(q->room_bytes);
 }
 
+/*
+ * Return the error for a message that does not fit though all others were dropped: EBUSY if
+ * places are promised to messages of topics, which come, or are given back, in a moment;
+ * else ENOSPC.
+ */
+static inline int mq_no_room(const struct mq_queue *q)
+{
+	return q->promised ? -EBUSY : -ENOSPC;
+}
+
 #endif /* MQ_QUEUE_BOUNDS_H */

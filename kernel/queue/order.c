@@ -44,7 +44,7 @@
 #include "queue/ready.h"
 
 /* Several small trees are searched in less time than one, and none is a list. */
-#define MQ_GROUP_TREES	64
+#define MQ_GROUP_TREES	16
 
 /**
  * struct mq_order - state of order=key and fairness in a queue

@@ -80,7 +80,7 @@ static int mq_promise_overflow(struct mq_queue *q, struct mq_entry *e)
 	switch (READ_ONCE(q->opt.overflow)) {
 	case MQ_OVERFLOW_DROP_HEAD:
 		return mq_promise_droppable(q, mq_msg_bytes(mq_msg(e))) ?
-		       0 : -ENOSPC;
+		       0 : mq_no_room(q);
 	case MQ_OVERFLOW_DEAD_LETTER:
 		/* What moves to the dead-letter queue is not lost. */
 		return mq_queue_admit_locked(q, mq_msg(e));

@@ -233,13 +233,17 @@ static int mq_promise_fan(struct mq_publication *p, const struct mq_fan *fan)
 	return min(ret, 0);
 }
 
-/* Give the promises of a queue back. With @keep, keep that of the first message. */
+/*
+ * Give the promises of a queue back. With @keep, keep that of the first message; but not
+ * where nobody waits for room: others would be refused, for a message that is not there.
+ */
 static void mq_promises_return(struct mq_publication *p, const struct mq_fan *fan,
 			       bool keep)
 {
 	struct mq_copy *c;
 	u32 i;
 
+	keep = keep && READ_ONCE(fan->q->opt.overflow) == MQ_OVERFLOW_BLOCK;
 	mq_lock(fan->q);
 	for (i = fan->first; i != MQ_NONE; i = c->next) {
 		c = &p->o->copies[i];
