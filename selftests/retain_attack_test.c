@@ -440,7 +440,7 @@ static void *rush_send(void *argument)
 static void *rush_read(void *argument)
 {
 	static const int whences[] = { SEEK_SET, SEEK_CUR, SEEK_END, SEEK_DATA };
-	static __thread char got[4000];
+	char got[4000];
 	struct rush *r = argument;
 	int fd = mq_open(r->topic, O_RDONLY | O_NONBLOCK);
 

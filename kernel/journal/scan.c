@@ -71,24 +71,26 @@ int mq_j_damaged(struct mq_j_log *log, const char *what, u32 position,
 	return -EUCLEAN;
 }
 
+/* Read one of the superblocks. A file that ends before it is no journal. */
+static int mq_j_super_at(struct mq_j_log *log, u64 at, u8 *unit)
+{
+	if (log->source->size < at + MQ_J_UNIT_MAX)
+		return -EMEDIUMTYPE;
+	return mq_j_read(log, at, unit, MQ_J_UNIT_MAX) ?:
+	       mq_j_super_check((const void *)unit, &log->shape);
+}
+
 /* Read the superblock, or its copy. */
 static int mq_j_super_read(struct mq_j_log *log)
 {
-	struct mq_j_super *s;
-	u8 *unit;
+	u8 *unit = mq_j_alloc(MQ_J_UNIT_MAX);
 	int err, copy;
 
-	if (log->source->size < MQ_J_COPY + MQ_J_UNIT_MAX)
-		return -EMEDIUMTYPE;
-	unit = mq_j_alloc(MQ_J_UNIT_MAX);
 	if (!unit)
 		return -ENOMEM;
-	s = (void *)unit;
-	err = mq_j_read(log, 0, unit, MQ_J_UNIT_MAX) ?:
-	      mq_j_super_check(s, &log->shape);
+	err = mq_j_super_at(log, 0, unit);
 	if (err) {
-		copy = mq_j_read(log, MQ_J_COPY, unit, MQ_J_UNIT_MAX) ?:
-		       mq_j_super_check(s, &log->shape);
+		copy = mq_j_super_at(log, MQ_J_COPY, unit);
 		/* What is wrong with the first says more, unless it is gone. */
 		if (!copy || err == -EMEDIUMTYPE)
 			err = copy;
