@@ -7,9 +7,10 @@
  *
  * So one that needs room in two queues at the same time could lose for ever to
  * those that need it in one. After MQ_ROUNDS attempts it may therefore keep the
- * places that it was promised while it waits for the others, for MQ_KEEP_MS. Only
- * one sender of all does so at a time, so no two keep places from each other. Then
- * it gives them back, and begins anew.
+ * places that it was promised while it waits for the others, for MQ_KEEP_MS; but only
+ * in queues with overflow=block, as others refuse what finds no place. Only one sender
+ * of all does so at a time, so no two keep places from each other. Then it gives them
+ * back, and begins anew.
  *
  * A change of bindings may mean that a sender waits for a queue to which its
  * message no longer goes. Those who wait for that queue are told; but the change

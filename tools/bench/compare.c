@@ -84,6 +84,7 @@ static struct json_object *find_same(struct json_object *reports,
 static void print_what(struct json_object *o)
 {
 	double batch = member_number(o, "batch");
+	static const char *const beside[] = { "depth", "others", "bindings" };
 	size_t i;
 
 	printf("  %s %s %s %.0f bytes", member_text(o, "workload"),
@@ -92,11 +93,9 @@ static void print_what(struct json_object *o)
 		printf(" x%.0f", batch);
 	if (*member_text(o, "shape"))
 		printf(" %s", member_text(o, "shape"));
-	for (i = 0; i < ARRAY_SIZE(sames); i++)
-		if (!strcmp(sames[i], "depth") || !strcmp(sames[i], "others") ||
-		    !strcmp(sames[i], "bindings"))
-			if (member_number(o, sames[i]) > 0)
-				printf(" %s %.0f", sames[i], member_number(o, sames[i]));
+	for (i = 0; i < ARRAY_SIZE(beside); i++)
+		if (member_number(o, beside[i]) > 0)
+			printf(" %s %.0f", beside[i], member_number(o, beside[i]));
 }
 
 static void compare_figure(struct json_object *before, struct json_object *now,
@@ -166,30 +165,12 @@ static void find_gone(struct json_object *o, bool counts, struct json_object *no
 		n->only_before++;
 }
 
-/* Say on what was measured, as other machines have other figures. */
-static void print_system(const char *when, struct json_object *reports)
-{
-	struct json_object *report, *s;
-	size_t i;
-
-	for (i = 0; i < json_object_array_length(reports); i++) {
-		if (!report_new(reports, i))
-			continue;
-		report = json_object_array_get_idx(reports, i);
-		s = json_object_object_get(report, "system");
-		printf("%s: mqbench %s, devmq %s, Linux %s, %.0f CPU(s), %s\n", when,
-		       member_text(s, "mqbench"), member_text(s, "devmq"),
-		       member_text(s, "kernel"), member_number(s, "cpus"),
-		       report_counts(report) ? "instructions counted" : "real time");
-	}
-}
-
 void show_changes(struct json_object *before, struct json_object *now)
 {
 	struct counts n = {};
 
-	print_system("before", before);
-	print_system("now", now);
+	show_systems(before, "before: ");
+	show_systems(now, "now: ");
 	printf("what changed by more than %d %%:\n", PERCENT);
 	each_result(now, compare_result, before, &n);
 	each_result(before, find_gone, now, &n);

@@ -207,7 +207,7 @@ static const char *cost_refused(const struct peer *peer,
 {
 	if ((cost->lag || cost->others) && !(peer->can & CAN_KEEP) &&
 	    !(peer->can & MUST_ACK))
-		return "it stores nothing in the kernel";
+		return "it stores nothing of its own in the kernel";
 	return why_not(peer, &cost->setup);
 }
 

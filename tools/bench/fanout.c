@@ -147,7 +147,7 @@ static const char *fan_refused(const struct peer *peer,
 
 	topic.kind = KIND_TOPIC;
 	if (!(peer->can & CAN_KEEP) && !(peer->can & MUST_ACK))
-		return "it stores nothing in the kernel";
+		return "it stores nothing of its own in the kernel";
 	return why_not(peer, by_hand ? setup : &topic);
 }
 

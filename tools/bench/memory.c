@@ -75,7 +75,7 @@ static void run_stored(const struct plan *plan, const struct load *load,
 		setup.batch = BATCH;
 	o = result_new(plan, load, peer, &setup);
 	reason = peer->can & CAN_KEEP ? why_not(peer, &setup) :
-		 "it stores nothing in the kernel";
+		 "it stores nothing of its own in the kernel";
 	if (reason) {
 		result_text(o, "reason", reason);
 		return;
@@ -179,7 +179,7 @@ void run_idle(const struct plan *plan, const struct load *load,
 	int err = -ENOMEM;
 
 	if (!reason && !(peer->can & CAN_KEEP))
-		reason = "it stores nothing in the kernel";
+		reason = "it stores nothing of its own in the kernel";
 	if (reason)
 		result_text(o, "reason", reason);
 	else if (all)

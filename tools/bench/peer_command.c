@@ -52,7 +52,10 @@ static void command_unmake(struct channel *c)
 	free(c->state);
 }
 
-/* Run mqctl with descriptor @fd at the end @pipe[@fd ? 1 : 0] of a pipe. */
+/*
+ * Run mqctl with descriptor @fd at one end of a pipe: 0, which it reads, or 1, which it
+ * writes. What it prints of a send is thrown away.
+ */
 static int command_start(char *const argv[], int fd, const int ends[2], pid_t *pid)
 {
 	posix_spawn_file_actions_t actions;

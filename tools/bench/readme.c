@@ -140,23 +140,6 @@ static void print_heads(const struct who *who, int width)
 	putchar('\n');
 }
 
-static void print_systems(struct json_object *reports)
-{
-	struct json_object *report, *s;
-	size_t i;
-
-	for (i = 0; i < json_object_array_length(reports); i++) {
-		if (!report_new(reports, i))
-			continue;
-		report = json_object_array_get_idx(reports, i);
-		s = json_object_object_get(report, "system");
-		printf("    Linux %s, devmq %s, %.0f CPU(s), %s\n",
-		       member_text(s, "kernel"), member_text(s, "devmq"),
-		       member_number(s, "cpus"), report_counts(report) ?
-		       "instructions counted" : "in real time");
-	}
-}
-
 /* The unit of the costs, which are in the first report. */
 static const char *unit_of(struct json_object *reports)
 {
@@ -184,5 +167,5 @@ void show_readme(struct json_object *reports)
 	print_picks(reports, "send, receive, acknowledge", unit, brokers,
 		    ARRAY_SIZE(brokers), broker_peers, BROKER_WIDTH);
 	putchar('\n');
-	print_systems(reports);
+	show_systems(reports, "    ");
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Finding results in reports. */
+#include <stdio.h>
 #include <string.h>
 
 #include "report.h"
@@ -72,4 +73,21 @@ bool report_new(struct json_object *reports, size_t index)
 			return false;
 	}
 	return true;
+}
+
+void show_systems(struct json_object *reports, const char *prefix)
+{
+	struct json_object *report, *s;
+	size_t i;
+
+	for (i = 0; i < json_object_array_length(reports); i++) {
+		if (!report_new(reports, i))
+			continue;
+		report = json_object_array_get_idx(reports, i);
+		s = json_object_object_get(report, "system");
+		printf("%sLinux %s, devmq %s, %.0f CPU(s), %s\n", prefix,
+		       member_text(s, "kernel"), member_text(s, "devmq"),
+		       member_number(s, "cpus"), report_counts(report) ?
+		       "instructions counted" : "in real time");
+	}
 }

@@ -34,4 +34,7 @@ bool report_counts(struct json_object *report);
 /* Is it the first report of its machine, kernel and module? */
 bool report_new(struct json_object *reports, size_t index);
 
+/* Print on what was measured, a line for each machine, behind @prefix. */
+void show_systems(struct json_object *reports, const char *prefix);
+
 #endif /* MQBENCH_REPORT_H */
