@@ -91,6 +91,31 @@ TEST_F(topic, sender_that_waits_for_a_queue_ends_when_its_topic_pauses)
 	close(fd);
 }
 
+/* With fdinfo a sender that does not wait can say which queue has refused it. */
+TEST_F(topic, queue_that_refused_is_named_until_the_next_message)
+{
+	char name[DEVMQ_NAME_MAX + 1];
+
+	TOPIC("");
+	BOUND(0, "", "");
+	BOUND(1, "", "max_messages=1");
+	BOUND(2, "", "max_messages=2 overflow=reject");
+	ASSERT_EQ(1, mq_put(self->fd, "1"));
+	full_of(self->fd, name, sizeof(name));
+	EXPECT_STREQ("", name);
+	EXPECT_EQ(-EAGAIN, mq_put(self->fd, "2"));
+	full_of(self->fd, name, sizeof(name));
+	EXPECT_STREQ(self->q[1].name, name);
+	ASSERT_EQ(0, mq_get(self->q_fd[1], "1"));
+	ASSERT_EQ(1, mq_put(self->fd, "2"));
+	full_of(self->fd, name, sizeof(name));
+	EXPECT_STREQ("", name);
+	ASSERT_EQ(0, mq_get(self->q_fd[1], "2"));
+	EXPECT_EQ(-ENOSPC, mq_put(self->fd, "3"));
+	full_of(self->fd, name, sizeof(name));
+	EXPECT_STREQ(self->q[2].name, name);
+}
+
 TEST_F(topic, killed_sender_leaves_nothing_behind)
 {
 	pid_t child;

@@ -89,8 +89,8 @@ enum mq_no_credit { MQ_HOLDS_ALONE = BIT(0), MQ_NEXT_IS_ALONE = BIT(1) };
  *	told of it (as @position)
  * @fanout: of a producer of a topic, what its next publication uses, or NULL
  *	(atomic)
- * @full: the name of the queue for whose room a sender of a topic waits, or NULL
- *	(mq_queue.lock)
+ * @full: the name of the queue for whose room a sender of a topic waits, or that
+ *	refused the last message; or NULL (mq_queue.lock)
  * @supply: memory that messages sent with the file are cut from, and its payer
  * @tx: serialises the writers of a queue with framing=line
  * @tx_waits: the thread that holds @tx waits for room (@tx, read without it)

@@ -168,14 +168,19 @@ struct mq_gate *mq_patience_gate(const struct mq_turn *turn, struct mq_gate *own
 	return p && p->line ? &p->line->gate : own;
 }
 
-/* Show in fdinfo which queue the sender waits for, or with NULL that it does not. */
-static void mq_patience_show(struct mq_file *f, struct mq_text *name)
+/*
+ * Show in fdinfo which queue a sender waits for, or which one has just refused its
+ * message; with NULL, that there is none.
+ */
+void mq_patience_show(struct mq_file *f, struct mq_text *name)
 {
 	struct mq_text *before;
 
+	if (READ_ONCE(f->full) == name)
+		return;
 	spin_lock(&f->q->lock);
 	before = f->full;
-	f->full = mq_text_get(name);
+	WRITE_ONCE(f->full, mq_text_get(name));
 	spin_unlock(&f->q->lock);
 	mq_text_put(before);
 }

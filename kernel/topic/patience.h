@@ -9,6 +9,7 @@ struct mq_file;
 struct mq_gate;
 struct mq_patience;
 struct mq_queue;
+struct mq_text;
 struct mq_turn;
 
 int mq_patience_begin(struct mq_turn *turn, struct mq_queue *full, u64 cost,
@@ -17,6 +18,7 @@ bool mq_patience_waits(const struct mq_turn *turn);
 u64 mq_patience_cost(const struct mq_turn *turn);
 struct mq_gate *mq_patience_gate(const struct mq_turn *turn,
 				 struct mq_gate *own);
+void mq_patience_show(struct mq_file *f, struct mq_text *name);
 int mq_patience_wait(struct mq_file *f, u64 payload, u64 meta,
 		     struct mq_turn *turn);
 bool mq_patience_keeps(struct mq_turn *turn, u32 queues);

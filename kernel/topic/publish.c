@@ -617,6 +617,14 @@ static int mq_publish_sure(struct mq_publication *p, int err)
 	return err;
 }
 
+/* Let fdinfo name the queue that has refused a message, until the next one. */
+static void mq_publish_show(struct mq_publication *p, int ret)
+{
+	bool full = p->full && (ret == -EAGAIN || ret == -ENOSPC);
+
+	mq_patience_show(p->f, full ? p->full->origin : NULL);
+}
+
 /* One publication. Return as mq_publish_try(). */
 static int mq_publish_once(struct mq_publication *p, u64 *last_id)
 {
@@ -635,6 +643,7 @@ static int mq_publish_once(struct mq_publication *p, u64 *last_id)
 			ret = mq_publish_try(p, last_id);
 		} while (mq_publish_retries(p, &ret));
 	}
+	mq_publish_show(p, ret);
 	if (ret == -EAGAIN || ret == -EDQUOT) {
 		err = mq_patience_begin(p->turn, p->full, p->o->cost, changes);
 		ret = err ?: ret;
