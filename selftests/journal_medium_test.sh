@@ -157,13 +157,13 @@ test_file_that_is_attached_is_refused_by_any_way() {
 	ln -s "$T/fs/j" "$T/soft"
 	mkdir "$T/again"
 	mount --bind "$T/fs" "$T/again" || fail "mount"
-	refused "$T/fs/hard" 'attached already'
-	refused "$T/soft" 'attached already'
-	refused "$T/again/j" 'attached already'
+	refused "$T/fs/hard" 'attached already, as'
+	refused "$T/soft" 'attached already, as'
+	refused "$T/again/j" 'attached already, as'
 	loop_of "$T/fs/j"
-	refused "$disk" 'a journal with its uuid is attached'
+	refused "$disk" 'a journal with its uuid is attached as'
 	cp "$T/fs/j" "$T/copy"
-	refused "$T/copy" 'a journal with its uuid is attached'
+	refused "$T/copy" 'a journal with its uuid is attached as'
 	# None of these did any harm.
 	send_sync two || fail "send"
 	equal one "$("$MQCTL" recv "$queue")"

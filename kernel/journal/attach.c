@@ -72,13 +72,17 @@ static void mq_attach_segments(struct mq_attach *a)
 
 static int mq_attach_shape(struct mq_attach *a, const char **why)
 {
+	char as[DEVMQ_NAME_MAX + 1];
 	struct mq_journal *j = a->j;
 	u64 places;
 	int err;
 
-	err = mq_journal_identify(j, &a->log.shape);
+	err = mq_journal_identify(j, &a->log.shape, as);
 	if (err) {
-		*why = "a journal with its uuid is attached: it is that one, or a copy of it";
+		snprintf(a->why, sizeof(a->why),
+			 "a journal with its uuid is attached as '%s': it is that one, or a copy of it",
+			 as);
+		*why = a->why;
 		return err;
 	}
 	if (j->shape.unit < j->medium.unit) {
@@ -124,6 +128,7 @@ static const char *mq_attach_why(const struct mq_attach *a, int err)
 static int mq_attach_file(struct mq_attach *a, const char *name,
 			  struct file *file, bool target, const char **why)
 {
+	char as[DEVMQ_NAME_MAX + 1];
 	struct mq_journal *j;
 	int err;
 
@@ -142,10 +147,12 @@ static int mq_attach_file(struct mq_attach *a, const char *name,
 	err = mq_medium_open(&j->medium, file, why);
 	if (err)
 		return err;
-	err = mq_journal_enlist(j);
+	err = mq_journal_enlist(j, as);
 	if (err) {
+		snprintf(a->why, sizeof(a->why), "it is attached already, as '%s'",
+			 as);
 		*why = err == -EEXIST ? "a journal of that name is attached" :
-					"it is attached already";
+					a->why;
 		return err;
 	}
 	mq_source_open(&a->source, &j->medium);

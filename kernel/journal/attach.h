@@ -15,12 +15,14 @@ struct file;
  * @log: what is in it
  * @source: where that is read from
  * @queues: how many queues it has, if another journal is to be moved to it
+ * @why: what is wrong, where that names something
  */
 struct mq_attach {
 	struct mq_journal	*j;
 	struct mq_j_log		log;
 	struct mq_source	source;
 	u64			queues;
+	char			why[160];
 };
 
 int mq_attach_open(struct mq_attach *a, const char *name, struct file *file,

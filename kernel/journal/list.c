@@ -96,9 +96,9 @@ struct mq_journal *mq_journal_after(struct mq_journal *before)
 
 /*
  * Add a journal to those that are attached. Return 0; EEXIST: one has the same
- * name; EBUSY: one has the same file.
+ * name; EBUSY: one has the same file, and @as gets its name (DEVMQ_NAME_MAX + 1).
  */
-int mq_journal_enlist(struct mq_journal *j)
+int mq_journal_enlist(struct mq_journal *j, char *as)
 {
 	struct mq_journal *other;
 	int err = 0;
@@ -109,8 +109,10 @@ int mq_journal_enlist(struct mq_journal *j)
 			err = -EEXIST;
 		else if (mq_medium_same(&j->medium, &other->medium))
 			err = -EBUSY;
-		if (err)
+		if (err) {
+			strscpy(as, other->name, sizeof(other->name));
 			break;
+		}
 	}
 	if (!err)
 		list_add_tail(&j->link, &mq_journals);
@@ -121,18 +123,23 @@ int mq_journal_enlist(struct mq_journal *j)
 /*
  * Let a journal have the shape that its file says. A loop device over the file of
  * another journal, or a copy of that file, has the same uuid, and would write over
- * that journal or have its messages twice. Return 0 or EBUSY: another one has it.
+ * that journal or have its messages twice. Return 0; or EBUSY: another one has it, and
+ * @as gets its name (DEVMQ_NAME_MAX + 1).
  */
-int mq_journal_identify(struct mq_journal *j, const struct mq_j_shape *shape)
+int mq_journal_identify(struct mq_journal *j, const struct mq_j_shape *shape,
+			char *as)
 {
 	struct mq_journal *other;
 	int err = 0;
 
 	spin_lock(&mq_journals_lock);
-	list_for_each_entry(other, &mq_journals, link)
-		if (other != j && !memcmp(other->shape.uuid, shape->uuid,
-					  sizeof(shape->uuid)))
-			err = -EBUSY;
+	list_for_each_entry(other, &mq_journals, link) {
+		if (other == j || memcmp(other->shape.uuid, shape->uuid,
+					 sizeof(shape->uuid)))
+			continue;
+		strscpy(as, other->name, sizeof(other->name));
+		err = -EBUSY;
+	}
 	if (!err)
 		j->shape = *shape;
 	spin_unlock(&mq_journals_lock);

@@ -38,7 +38,7 @@ test_attach()
 	mq journal attach "$T/j" "$P.j"
 	expect 0 $'queues 0\nmessages 0'
 	mq journal attach "$T/j" "$P.k"
-	expect 1 '' "$T/j: cannot attach: journal '$P.k': it is attached already"
+	expect 1 '' "$T/j: cannot attach: journal '$P.k': it is attached already, as '$P.j'"
 	make "$Q" journal="$P.j"
 	send "$Q" one
 	mq get "$Q" journal
@@ -97,7 +97,7 @@ test_move_that_fails()
 	mq journal move "$P.none" "$T/k"
 	expect 1 '' "$P.none: cannot move: no such journal is attached"
 	mq journal move "$P.j" "$T/j"
-	expect 1 '' "$P.j: cannot move: journal '$P.j': it is attached already"
+	expect 1 '' "$P.j: cannot move: journal '$P.j': it is attached already, as '$P.j'"
 	mq journal move "$P.j" "$T/j" --size=8M
 	expect 4 '' "$T/j: cannot create: it exists already"
 	mq journal move "$P.j" "$T/k" --size=1M
@@ -116,9 +116,11 @@ test_move_that_fails()
 test_create_in_a_journal_that_is_not_there()
 {
 	mq create "$Q" journal="$P.none"
-	[ "$status" != 0 ] || fail "success"
-	grep -q "journal=$P.none: no such journal is attached" "$T/err" ||
-		fail "said $(cat "$T/err")"
+	expect 5 '' "$Q: cannot create: journal=$P.none: no such journal is attached*"
+	attach
+	make "$P.memory"
+	mq create "$Q" journal="$P.j" dead_letter="$P.memory"
+	expect 5 '' "$Q: cannot create: dead_letter=$P.memory: it is not in the same journal"
 }
 
 test_send_sync()
