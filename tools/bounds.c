@@ -48,23 +48,60 @@ static uint64_t stored(const char *name)
 	return sum;
 }
 
-int complain_full(const char *name, const char *what)
+#define FULL_MAX	160
+
+/* Say in @why what keeps a queue or a topic from taking a message. */
+static void find_full(const char *name, char *why)
 {
 	uint64_t messages = number_of(name, "max_messages");
-	uint64_t bytes = number_of(name, "max_bytes");
 
 	if (is_paused(name))
-		return complain(name, 0, "%s: the %s is paused", what,
-				is_topic(name) ? "topic" : "queue");
-	if (is_topic(name))
-		return complain(name, 0, "%s: a queue that takes it is full or "
-				"paused", what);
-	if (messages && stored(name) >= messages)
-		return complain(name, 0, "%s: the queue is full (max_messages "
-				"is %" PRIu64 ")", what, messages);
-	return complain(name, 0, "%s: the queue is full (max_bytes is %" PRIu64
-			", of which %" PRIu64 " are used)", what, bytes,
-			number_of(name, "bytes"));
+		snprintf(why, FULL_MAX, "the %s is paused",
+			 is_topic(name) ? "topic" : "queue");
+	else if (is_topic(name))
+		snprintf(why, FULL_MAX, "a queue that takes it is full or paused");
+	else if (messages && stored(name) >= messages)
+		snprintf(why, FULL_MAX,
+			 "the queue is full (max_messages is %" PRIu64 ")", messages);
+	else
+		snprintf(why, FULL_MAX, "the queue is full (max_bytes is %" PRIu64
+			 ", of which %" PRIu64 " are used)",
+			 number_of(name, "max_bytes"), number_of(name, "bytes"));
+}
+
+int complain_full(const char *name, const char *what)
+{
+	char why[FULL_MAX];
+
+	find_full(name, why);
+	return complain(name, 0, "%s: %s", what, why);
+}
+
+/* Get the name of the queue that has refused what was sent to a topic. */
+static bool refusing_queue(int fd, char *name)
+{
+	char path[64], line[256];
+	bool found = false;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	file = fopen(path, "re");
+	if (!file)
+		return false;
+	while (!found && fgets(line, sizeof(line), file))
+		found = sscanf(line, "mq-full: %63[^\n]", name) == 1;
+	fclose(file);
+	return found;
+}
+
+int complain_refused(const char *name, int fd, const char *what)
+{
+	char queue[DEVMQ_NAME_SIZE], why[FULL_MAX];
+
+	if (is_paused(name) || !refusing_queue(fd, queue) || !strcmp(queue, name))
+		return complain_full(name, what);
+	find_full(queue, why);
+	return complain(name, 0, "%s to '%s': %s", what, queue, why);
 }
 
 int complain_too_large(const char *name, const char *what, uint64_t size)

@@ -5,10 +5,12 @@
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "args.h"
 #include "complain.h"
+#include "facts.h"
 #include "format.h"
 #include "look.h"
 #include "message.h"
@@ -274,6 +276,23 @@ static unsigned int look_at_most(const struct reader *r)
 	       r->select.older_ns ? 0 : next_max(r);
 }
 
+/* Whether it is a topic that keeps nothing of what is sent to it. */
+static bool retains_nothing(const char *name)
+{
+	static const struct { const char *option, *off; } keeps[] = {
+		{ "retain_messages", "0" }, { "retain_bytes", "0" },
+		{ "retain_ms", "0" }, { "compact", "none" },
+	};
+	char value[COLUMN_VALUE_MAX];
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(keeps); i++)
+		if (option_value(name, keeps[i].option, value) ||
+		    strcmp(value, keeps[i].off) != 0)
+			return false;
+	return true;
+}
+
 static int peek_all(struct reader *r)
 {
 	uint64_t last_id = r->select.first ? r->select.first - 1 : 0;
@@ -293,6 +312,9 @@ static int peek_all(struct reader *r)
 		if (err)
 			return complain_output(r->name, err, "cannot write");
 	}
+	if (!r->count && retains_nothing(r->name))
+		complain(r->name, 0, "it is a topic, and retains nothing "
+			 "(retain_messages, retain_bytes, retain_ms, compact)");
 	return r->count ? STATUS_DONE : STATUS_NOTHING;
 }
 

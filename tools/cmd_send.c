@@ -90,14 +90,15 @@ static bool refuses_empty(const struct sender *s)
 static int complain_send(const struct sender *s, int err, size_t size)
 {
 	if (err == -EAGAIN) {
-		complain_full(s->name, "cannot send");
+		complain_refused(s->name, devmq_fd(s->queue), "cannot send");
 		return STATUS_NOTHING;
 	}
 	if (err == -EINVAL && !size && refuses_empty(s))
 		return complain(s->name, 0, "cannot send: the message is "
 				"empty, and the queue has allow_empty=0");
 	if (err == -ENOSPC)
-		return complain_full(s->name, "cannot send");
+		return complain_refused(s->name, devmq_fd(s->queue),
+					"cannot send");
 	if (err == -EMSGSIZE)
 		return complain_too_large(s->name, "cannot send", size);
 	if (err == -ENOENT)

@@ -74,6 +74,27 @@ static char *unknown_option(const struct creation *c)
 	return NULL;
 }
 
+/* Whether the module says with this error that it does not take an option. */
+static bool is_of_option(int err)
+{
+	switch (err) {
+	case -EINVAL:
+	case -ERANGE:
+	case -ENAMETOOLONG:
+	case -EOVERFLOW:	/* no such user in this namespace */
+	case -E2BIG:		/* of an alternate: too many topics to pass */
+	case -ELOOP:
+	case -EXDEV:		/* of another queue: it is in another journal */
+	case -ENOTCONN:		/* no such journal */
+	case -EIO:		/* it has failed */
+		return true;
+	case -ENOENT:		/* no such other queue, or no module */
+		return creation_loaded();
+	default:
+		return false;
+	}
+}
+
 int creation_complain(const struct creation *c, int err, const char *why)
 {
 	struct guess guess;
@@ -83,8 +104,7 @@ int creation_complain(const struct creation *c, int err, const char *why)
 		creation_complain_control(c->name, err, "cannot create", why);
 		return STATUS_EXISTS;
 	}
-	if (err != -EINVAL && err != -ERANGE && err != -ENAMETOOLONG &&
-	    err != -ELOOP && (err != -ENOENT || !creation_loaded()))
+	if (!is_of_option(err))
 		return creation_complain_control(c->name, err, "cannot create",
 						 why);
 	unknown = err == -EINVAL ? unknown_option(c) : NULL;

@@ -123,7 +123,7 @@ test_rest_is_done_after_a_failure()
 mqctl: $P.b: cannot set eof: nver is not a value of it, which are never|empty|hangup" \
 		"$(cat "$T/err")" errors
 	conf "create $Q journal=$P.nosuch"
-	apply 1 '' "$Q: cannot create: journal=$P.nosuch: no such journal *"
+	apply 5 '' "$Q: cannot create: journal=$P.nosuch: no such journal *"
 }
 
 test_nothing_is_done_if_a_line_is_wrong()

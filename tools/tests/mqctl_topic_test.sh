@@ -272,10 +272,16 @@ test_full_queue()
 	bound "$N" "$P.c" key=c
 	send "$N" --key=b one
 	mq send "$N" --key=b two
-	expect 1 '' "$N: cannot send: a queue that takes it is full or paused"
+	expect 1 '' "$N: cannot send to '$P.b': the queue is full (max_messages is 1)"
 	send "$N" --key=c one
 	mq send "$N" --nonblock --key=c two
-	expect 3 '' "$N: *"
+	expect 3 '' "$N: cannot send to '$P.c': the queue is full (max_messages is 1)"
+	mq set "$P.a" paused=send
+	expect 0
+	mq send "$N" --nonblock --key=a no
+	expect 3 '' "$N: cannot send to '$P.a': the queue is paused"
+	mq set "$P.a" paused=none
+	expect 0
 	send "$N" --key=a three
 	counters "$P.a" ready=3
 	counters "$P.b" ready=1
@@ -303,8 +309,11 @@ test_what_a_topic_retains()
 {
 	topic "$N"
 	mq peek "$N"
-	expect 3
-	mq set "$N" retain_messages=10
+	expect 3 '' "$N: it is a topic, and retains nothing (*)"
+	mq set "$N" compact=key
+	mq peek "$N"
+	expect 3 '' ''
+	mq set "$N" compact=none retain_messages=10
 	expect 0
 	printf '1\n2\n3\n' >"$T/lines"
 	mq send "$N" --line <"$T/lines"
