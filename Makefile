@@ -131,9 +131,10 @@ install: headers
 
 uninstall:
 	@tools/packaging/module uninstall
-	rm -rf $(DESTDIR)$(DOCDIR)
-	@$(MAKE) -C tools uninstall
-	@$(MAKE) -C lib uninstall
+	@rm -rf $(DESTDIR)$(DOCDIR)
+	@$(MAKE) -s -C tools uninstall
+	@$(MAKE) -s -C lib uninstall
+	@echo "devmq is removed from $(or $(DESTDIR)$(PREFIX),/)"
 
 clean:
 	@rm -rf build
