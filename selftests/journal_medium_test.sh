@@ -102,6 +102,30 @@ test_block_device_is_a_journal() {
 	used
 }
 
+# Print how many KiB of a disk were read.
+read_of() { awk '{ print int($3 / 2) }' "/sys/block/${disk##*/}/stat"; }
+
+# What topics retain is in memory after that, as they have no retain_memory_bytes.
+test_attach_reads_what_topics_retain_once() {
+	local before kib
+	trap cleanup EXIT
+	disk 16
+	"$MQCTL" journal create "$disk" --force || fail "create"
+	attach "$disk"
+	echo "create $queue type=topic journal=$journal retain_messages=1000" \
+		max_message_size=60000 >$control
+	dd if=/dev/urandom of="/dev/mq/$queue" bs=50000 count=80 conv=notrunc,nocreat \
+		status=none || fail "send"
+	"$MQCTL" journal detach "$journal" || fail "detach"
+	before=$(read_of)
+	attach "$disk"
+	kib=$(($(read_of) - before))
+	equal 80 "$(value retained)"
+	equal 4000000 "$(value retained_memory_bytes)"
+	[ "$kib" -gt 3906 ] || fail "$kib KiB were read, so this test sees nothing"
+	[ "$kib" -lt 6000 ] || fail "$kib KiB were read for 3906"
+}
+
 # -- what is busy --------------------------------------------------------------------
 
 test_file_system_is_busy_until_the_journal_is_detached() {

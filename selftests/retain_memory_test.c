@@ -612,6 +612,81 @@ TEST_F(journal, attach_needs_no_memory_for_what_stays_in_the_journal)
 	EXPECT_EQ(0, read_all(&self->queue, 1, COUNT, SIZE));
 }
 
+/* Bytes of a key, and messages that have one. */
+#define KEY		200
+#define KEYED		1000
+
+/* A stub has no key if nothing is compared with it, nor has it one after an attach. */
+TEST_F(journal, attach_leaves_no_keys_in_memory)
+{
+	long long before = mq_used_settled(), used;
+	char key[KEY + 1], text[32];
+	int i, fd;
+
+	KEEP_TOPIC("retain_messages=%d retain_memory_bytes=1", KEYED);
+	for (i = 1; i <= KEYED; i++) {
+		snprintf(key, sizeof(key), "%0*d", KEY, i);
+		snprintf(text, sizeof(text), "value %d", i);
+		ASSERT_EQ(i, MQ_SEND(self->fd, .text = text, .key = key));
+	}
+	AWAY(0);
+	CLOSE();
+	used = mq_used_settled() - before;
+	OPEN(O_WRONLY);
+	REOPEN(AGAIN);
+	CLOSE();
+	TH_LOG("%lld bytes before, %lld after", used, mq_used_settled() - before);
+	EXPECT_GT(used + KEYED * KEY / 2, mq_used_settled() - before);
+	for (i = 1; i <= KEYED; i += 100) {
+		ASSERT_EQ(0, mq_look_id(&self->queue, i, &self->look));
+		snprintf(key, sizeof(key), "%0*d", KEY, i);
+		EXPECT_STREQ(key, self->look.key);
+	}
+	/* With compact=key, all are compared. */
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "compact", "key"));
+	OPEN(O_WRONLY);
+	REOPEN(AGAIN);
+	ASSERT_LT(0, MQ_SEND(self->fd, .text = "new", .key = key));
+	EXPECT_EQ(KEYED, mq_stat_of(&self->queue, retained));
+	fd = reader(&self->queue, i - 100);
+	ASSERT_LE(0, fd);
+	snprintf(text, sizeof(text), "value %d", i - 99);
+	EXPECT_EQ(0, mq_get(fd, text));
+	close(fd);
+}
+
+/* What a topic may not have in memory takes none that the messages of a queue need. */
+TEST_F(journal, attach_keeps_no_memory_from_queues)
+{
+	char total[32], text[32];
+	long long need;
+	int error;
+
+	KEEP_TOPIC("retain_messages=1000 retain_memory_bytes=1");
+	ASSERT_EQ(0, put_range(self->fd, 1, COUNT, SIZE));
+	AWAY(0);
+	CLOSE();
+	KEEP(&self->other, "max_message_size=60000 max_bytes=4M");
+	self->fd = mq_open(&self->other, O_WRONLY | O_NONBLOCK);
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, put_range(self->fd, 1, COUNT * 2, SIZE));
+	ASSERT_EQ(0, fsync(self->fd));
+	CLOSE();
+	need = mq_used_settled();
+	ASSERT_EQ(0, journal_detach(&self->j));
+	self->attached = false;
+	ASSERT_EQ(0, mq_read_file(MQ_TOTAL_BYTES, total, sizeof(total)));
+	snprintf(text, sizeof(text), "%lld", need + COUNT * SIZE / 2);
+	ASSERT_EQ(0, mq_write_file(MQ_TOTAL_BYTES, text));
+	error = journal_attach(&self->j);
+	EXPECT_EQ(0, mq_write_file(MQ_TOTAL_BYTES, total));
+	ASSERT_EQ(0, error);
+	self->attached = true;
+	EXPECT_EQ(0, mq_stat_of(&self->queue, retained_memory_bytes));
+	EXPECT_EQ(0, read_all(&self->queue, 1, COUNT, SIZE));
+	EXPECT_EQ(COUNT * 2, mq_stat_of(&self->other, ready));
+}
+
 /*
  * Each message lies amid so much that goes again that all segments are cleaned, several
  * times: the messages move from one to the next.

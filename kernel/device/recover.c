@@ -32,12 +32,10 @@
 #include "memory/entry.h"
 #include "memory/payer.h"
 #include "memory/refill.h"
-#include "memory/seen.h"
 #include "memory/text.h"
 #include "queue/bounds.h"
 #include "queue/clock.h"
 #include "queue/close.h"
-#include "queue/dedup.h"
 #include "queue/due.h"
 #include "queue/persist.h"
 #include "queue/lock.h"
@@ -51,6 +49,12 @@
 #include "topic/binding.h"
 #include "topic/catchup.h"
 #include "topic/filter.h"
+
+/*
+ * What topics retain may take one part in so many of the memory that there is, before it is
+ * known how much of it may be in memory.
+ */
+#define MQ_RECOVER_PART	4
 
 /* -- queues ------------------------------------------------------------------ */
 
@@ -199,45 +203,6 @@ static int mq_recover_place(void *context, void *queue, void *message)
 				    x->q->opt.priorities - 1);
 	mq_ready_prepare(&x->q->ready, mq_msg(e)->priority);
 	mq_recover_add(x, e);
-	return 0;
-}
-
-static int mq_recover_dedup(void *context, void *queue,
-			    const struct mq_j_dedup *d)
-{
-	struct mq_queue *q = ((struct mq_recovered *)queue)->q;
-	u64 sent = le64_to_cpu(d->sent_ns), window = mq_persist_window(&q->feed);
-	struct mq_j_bytes id;
-	struct mq_payer *p;
-	struct mq_seen *s;
-	bool known;
-
-	mq_j_dedup_id(d, &id);
-	if (!id.size) {
-		spin_lock(&q->lock);
-		mq_dedup_purge_locked(q, le64_to_cpu(d->id));
-		spin_unlock(&q->lock);
-		return 0;
-	}
-	if (!window || mq_later(sent, window) <= mq_now(MQ_REALTIME))
-		return 0;
-	p = mq_payer_get();
-	if (!p)
-		return -ENOMEM;
-	s = mq_seen_new(p, id.size);
-	mq_payer_put(p);
-	if (IS_ERR(s))
-		return PTR_ERR(s);
-	memcpy(s->bytes, id.at, id.size);
-	mq_seen_hash(s);
-	s->id = le64_to_cpu(d->id);
-	/* The clock may have been set back. */
-	s->time = min(mq_persist_boot_time(sent), mq_now(MQ_BOOTTIME));
-	spin_lock(&q->lock);
-	known = !mq_dedup_restore_locked(q, s);
-	spin_unlock(&q->lock);
-	if (known)
-		mq_seen_free(s);
 	return 0;
 }
 
@@ -480,21 +445,49 @@ static void mq_recover_undo(struct mq_recovered *x)
 	mq_recovered_free(x);
 }
 
-/* Make queues of all that the journal has, which nobody can find yet. */
-static int mq_recover_read(struct mq_recovery *r, struct mq_j_totals *totals)
+/* Read the journal. */
+static int mq_recover_replay(struct mq_recovery *r, struct mq_j_totals *totals)
 {
-	struct mq_j_log *log = &r->a->log;
 	struct mq_recovered *x;
 	int err;
 
 	r->refills = mq_refills_new();
-	err = r->refills ? mq_j_replay(log, &mq_recover_ops, r, totals) : -ENOMEM;
+	err = r->refills ? mq_j_replay(&r->a->log, &mq_recover_ops, r, totals) : -ENOMEM;
 	mq_refills_free(r->refills);
 	list_for_each_entry(x, &r->queues, link)
 		if (!err && x->q->topic) {
 			mq_recover_sort(x);
 			err = mq_reload(r->a->j, x->q, &x->entries);
 		}
+	return err;
+}
+
+/*
+ * There was no memory. If something was kept that need not have been, forget all that was
+ * read, and return true: read it again, and keep nothing.
+ */
+static bool mq_recover_anew(struct mq_recovery *r)
+{
+	struct mq_recovered *x, *next;
+
+	if (!r->kept || *r->why)
+		return false;
+	list_for_each_entry_safe(x, next, &r->queues, link)
+		mq_recover_free(r, x);
+	r->keep = 0;
+	r->kept = false;
+	r->short_of_room = false;
+	return true;
+}
+
+/* Make queues of all that the journal has, which nobody can find yet. */
+static int mq_recover_read(struct mq_recovery *r, struct mq_j_totals *totals)
+{
+	struct mq_j_log *log = &r->a->log;
+	int err = mq_recover_replay(r, totals);
+
+	if ((err == -ENOMEM || err == -EDQUOT) && mq_recover_anew(r))
+		err = mq_recover_replay(r, totals);
 	if (!err || *r->why)
 		return err;
 	if (err == -EUCLEAN)
@@ -777,6 +770,7 @@ int mq_recover(struct mq_attach *a, struct super_block *nodes, char *why,
 	int err;
 
 	INIT_LIST_HEAD(&r.queues);
+	r.keep = r.room / MQ_RECOVER_PART;
 	err = mq_recover_read(&r, &totals);
 	mq_recover_find_old(&r);
 	err = err ?: mq_recover_check(&r);

@@ -17,9 +17,14 @@
 #include "memory/durable.h"
 #include "memory/entry.h"
 #include "memory/message.h"
+#include "memory/payer.h"
+#include "memory/seen.h"
 #include "memory/stub.h"
 #include "memory/text.h"
+#include "queue/clock.h"
+#include "queue/dedup.h"
 #include "queue/persist.h"
+#include "queue/queue.h"
 
 /* Note why a journal cannot be attached. Return @err. */
 int mq_recover_refuse(struct mq_recovery *r, int err, const char *fmt, ...)
@@ -165,27 +170,52 @@ static u32 mq_recover_size(const struct mq_j_message *m, const struct mq_j_copy 
 }
 
 /*
- * Allocate a message with its bytes; but what a topic retains is a stub at first, as it is
- * not known yet how much of it may be in memory: see reload.c.
+ * Return whether what a topic retains comes to memory at once. How much of it may be there
+ * is not known yet: see reload.c.
  */
+static bool mq_recover_keeps(struct mq_recovery *r, const struct mq_sizes *sizes)
+{
+	u64 bytes = (u64)sizes->size + sizes->key_size + sizes->headers_size;
+
+	if (bytes > r->keep)
+		return false;
+	r->keep -= bytes;
+	r->kept = true;
+	return true;
+}
+
+/* Allocate a stub of what a topic retains, with the key: others may be compared with it. */
+static struct mq_entry *mq_recover_stub(struct mq_recovery *r,
+					const struct mq_j_message *m,
+					const struct mq_j_state *s,
+					const struct mq_sizes *sizes)
+{
+	struct mq_j_bytes key, headers, payload;
+	struct mq_sizes stub = {};
+	struct mq_entry *e;
+
+	mq_j_message_parts(m, &key, &headers, &payload);
+	stub.size = mq_stub_size(key.size, true) - mq_payload_offset(0);
+	e = mq_recover_alloc(r, m, s, &stub);
+	if (!IS_ERR(e))
+		mq_stub_init(e, sizes, le64_to_cpu(s->serial), key.at, payload.size &&
+			     ((const u8 *)payload.at)[payload.size - 1] == '\n');
+	return e;
+}
+
+/* Allocate a message with its bytes, or a stub. */
 static struct mq_entry *mq_recover_entry(struct mq_recovery *r,
 					 const struct mq_j_message *m,
 					 const struct mq_j_state *s)
 {
 	struct mq_j_bytes key, headers, payload;
-	struct mq_sizes sizes, stub = {};
+	struct mq_sizes sizes;
 	struct mq_entry *e;
 
 	mq_j_message_parts(m, &key, &headers, &payload);
 	sizes = (struct mq_sizes){ payload.size, key.size, headers.size };
-	if (s->state == DEVMQ_STATE_RETAINED) {
-		stub.size = mq_stub_size(key.size, true) - mq_payload_offset(0);
-		e = mq_recover_alloc(r, m, s, &stub);
-		if (!IS_ERR(e))
-			mq_stub_init(e, &sizes, le64_to_cpu(s->serial), key.at,
-				     payload.at);
-		return e;
-	}
+	if (s->state == DEVMQ_STATE_RETAINED && !mq_recover_keeps(r, &sizes))
+		return mq_recover_stub(r, m, s, &sizes);
 	e = mq_recover_alloc(r, m, s, &sizes);
 	if (!IS_ERR(e))
 		mq_recover_bytes(e, &key, &headers, &payload);
@@ -219,6 +249,45 @@ void *mq_recover_message(void *context, const struct mq_j_message *m,
 	mq_objects_del(r->a->j, d);
 	mq_entry_free(e);
 	return NULL;
+}
+
+/* Let a queue remember a de-duplication id, or forget that of a message. */
+int mq_recover_dedup(void *context, void *queue, const struct mq_j_dedup *d)
+{
+	struct mq_queue *q = ((struct mq_recovered *)queue)->q;
+	u64 sent = le64_to_cpu(d->sent_ns), window = mq_persist_window(&q->feed);
+	struct mq_j_bytes id;
+	struct mq_payer *p;
+	struct mq_seen *s;
+	bool known;
+
+	mq_j_dedup_id(d, &id);
+	if (!id.size) {
+		spin_lock(&q->lock);
+		mq_dedup_purge_locked(q, le64_to_cpu(d->id));
+		spin_unlock(&q->lock);
+		return 0;
+	}
+	if (!window || mq_later(sent, window) <= mq_now(MQ_REALTIME))
+		return 0;
+	p = mq_payer_get();
+	if (!p)
+		return -ENOMEM;
+	s = mq_seen_new(p, id.size);
+	mq_payer_put(p);
+	if (IS_ERR(s))
+		return PTR_ERR(s);
+	memcpy(s->bytes, id.at, id.size);
+	mq_seen_hash(s);
+	s->id = le64_to_cpu(d->id);
+	/* The clock may have been set back. */
+	s->time = min(mq_persist_boot_time(sent), mq_now(MQ_BOOTTIME));
+	spin_lock(&q->lock);
+	known = !mq_dedup_restore_locked(q, s);
+	spin_unlock(&q->lock);
+	if (known)
+		mq_seen_free(s);
+	return 0;
 }
 
 /* -- how much memory is needed ------------------------------------------------- */

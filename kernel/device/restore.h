@@ -9,6 +9,7 @@
 
 struct mq_attach;
 struct mq_j_copy;
+struct mq_j_dedup;
 struct mq_j_message;
 struct mq_j_queue;
 struct mq_queue;
@@ -54,6 +55,9 @@ struct mq_recovered {
  * @room: how much memory messages could take when it began
  * @need: how much they need, if there is not so much
  * @short_of_room: there is not
+ * @keep: bytes of what topics retain that may still come to memory before it is known how
+ *	much they may have there
+ * @kept: some did
  * @why: what is wrong, in words
  * @size: bytes of @why
  */
@@ -67,6 +71,8 @@ struct mq_recovery {
 	u64			room;
 	u64			need;
 	bool			short_of_room;
+	u64			keep;
+	bool			kept;
 	char			*why;
 	size_t			size;
 };
@@ -78,6 +84,7 @@ void *mq_recover_message(void *context, const struct mq_j_message *m,
 int mq_recover_state(void *context, void *message,
 		     const struct mq_j_copy *copy);
 void mq_recover_drop(void *context, void *message);
+int mq_recover_dedup(void *context, void *queue, const struct mq_j_dedup *d);
 int mq_recover_short(struct mq_recovery *r);
 
 #endif /* MQ_DEVICE_RESTORE_H */

@@ -433,6 +433,9 @@ static int mq_j_read_segment(struct mq_j_table *t, u32 position, u32 end)
 	u32 offset, messages;
 	int err = 0;
 
+	/* All may be read a second time, with other memory. */
+	t->log->segments[position].records = 0;
+	t->log->segments[position].stale = false;
 	for (messages = 0; messages < 2 && !err; messages++) {
 		offset = 0;
 		while (!err && (b = mq_j_block_next(t->log, end, &offset)))

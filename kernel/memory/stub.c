@@ -10,19 +10,12 @@
 
 #include "memory/alloc.h"
 #include "memory/chunk.h"
+#include "memory/durable.h"
 #include "memory/entry.h"
 #include "memory/layout.h"
 #include "memory/lot.h"
 #include "memory/message.h"
 #include "memory/stub.h"
-
-/* Return the flags of the stub of a message with this payload. */
-static u32 mq_stub_flags(const struct mq_sizes *sizes, const void *key, const u8 *payload)
-{
-	bool line = sizes->size && payload[sizes->size - 1] == '\n';
-
-	return MQ_MSG_STUB | (key ? MQ_MSG_KEYED : 0) | (line ? MQ_MSG_LINE : 0);
-}
 
 /**
  * mq_stub_init - make a message that was allocated for a stub one
@@ -30,17 +23,17 @@ static u32 mq_stub_flags(const struct mq_sizes *sizes, const void *key, const u8
  * @sizes: the sizes of the message
  * @serial: its number in the journal
  * @key: its key, or NULL: the stub has none
- * @payload: its payload
+ * @line: its payload ends in a newline
  */
 void mq_stub_init(struct mq_entry *e, const struct mq_sizes *sizes, u64 serial,
-		  const void *key, const void *payload)
+		  const void *key, bool line)
 {
 	struct mq_msg *m = mq_msg(e);
 
 	m->key_size = sizes->key_size;
 	m->headers_size = sizes->headers_size;
 	mq_msg_set_size(m, sizes->size);
-	m->flags = mq_stub_flags(sizes, key, payload);
+	m->flags = MQ_MSG_STUB | (key ? MQ_MSG_KEYED : 0) | (line ? MQ_MSG_LINE : 0);
 	mq_msg_stub(m)->serial = serial;
 	if (key)
 		memcpy(mq_msg_stub(m)->key, key, sizes->key_size);
@@ -76,10 +69,16 @@ static struct mq_entry *mq_stub_take(struct mq_lot *l, const struct mq_entry *fr
 	return e;
 }
 
+/* Return the key of a message, or of a stub that has it. */
+static const void *mq_stub_key(const struct mq_entry *e)
+{
+	return mq_msg_is_stub(mq_msg(e)) ? mq_msg_stub(mq_msg(e))->key : mq_entry_data(e);
+}
+
 /**
  * mq_stub_make - make a stub of a message
  * @l: where it gets its memory
- * @e: the message
+ * @e: the message, or a stub of it
  * @serial: its number in the journal
  * @keyed: let the stub have the key
  *
@@ -97,8 +96,8 @@ struct mq_entry *mq_stub_make(struct mq_lot *l, const struct mq_entry *e, u64 se
 	if (IS_ERR(stub))
 		return stub;
 	mq_entry_init(stub, &none, kind);
-	mq_stub_init(stub, &sizes, serial, keyed ? mq_entry_data(e) : NULL,
-		     mq_msg_payload(mq_msg(e)));
+	mq_stub_init(stub, &sizes, serial, keyed ? mq_stub_key(e) : NULL,
+		     mq_msg_ends_line(mq_msg(e)));
 	return stub;
 }
 
@@ -142,6 +141,23 @@ struct mq_entry *mq_stub_read(const struct mq_entry *stub, struct mq_payer *p,
 	return e;
 }
 
+/*
+ * Put an entry of the same message into the place of another one, which is in no queue yet
+ * and is freed. Its flags say what it has of the message.
+ */
+static void mq_stub_succeed(struct mq_entry *e, struct mq_entry *old, u32 flags)
+{
+	struct mq_detail *own = mq_msg(e)->detail;
+
+	*mq_msg(e) = *mq_msg(old);
+	mq_msg(e)->flags = flags;
+	mq_msg(e)->detail = own;
+	*own = *mq_msg(old)->detail;
+	own->e = e;
+	mq_durable_follow(own);
+	mq_chunk_put(mq_chunk_of(old), mq_entry_refs(old));
+}
+
 /**
  * mq_stub_load - put the message of a stub into its place
  * @l: where it gets its memory
@@ -155,21 +171,30 @@ struct mq_entry *mq_stub_load(struct mq_lot *l, struct mq_entry *stub,
 {
 	struct mq_sizes sizes = mq_stub_sizes(mq_msg(stub));
 	struct mq_kind kind = mq_kind_of(stub);
-	struct mq_detail *own;
 	struct mq_entry *e;
 
 	e = mq_lot_take(l, stub, mq_kind_bytes(kind), mq_sizes_step(&sizes));
 	if (IS_ERR(e))
 		return e;
 	mq_entry_init(e, &sizes, kind);
-	own = mq_msg(e)->detail;
-	*mq_msg(e) = *mq_msg(stub);
-	mq_msg(e)->flags = 0;
-	mq_msg(e)->detail = own;
-	*own = *mq_msg(stub)->detail;
-	own->e = e;
-	mq_durable_follow(own);
 	mq_stub_fill(e, bytes);
-	mq_chunk_put(mq_chunk_of(stub), mq_entry_refs(stub));
+	mq_stub_succeed(e, stub, 0);
 	return e;
+}
+
+/**
+ * mq_stub_leave - put a stub into the place of a message
+ * @l: where it gets its memory
+ * @e: the message, or a stub of it, in no queue yet; is freed
+ * @keyed: let the stub have the key; @e has it
+ *
+ * Return: the stub, or an ERR_PTR, and the message is as it was.
+ */
+struct mq_entry *mq_stub_leave(struct mq_lot *l, struct mq_entry *e, bool keyed)
+{
+	struct mq_entry *stub = mq_stub_make(l, e, mq_msg(e)->detail->durable->serial, keyed);
+
+	if (!IS_ERR(stub))
+		mq_stub_succeed(stub, e, mq_msg(stub)->flags);
+	return stub;
 }

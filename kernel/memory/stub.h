@@ -24,10 +24,11 @@ struct mq_bytes {
 struct mq_entry *mq_stub_make(struct mq_lot *l, const struct mq_entry *e, u64 serial,
 			      bool keyed);
 void mq_stub_init(struct mq_entry *e, const struct mq_sizes *sizes, u64 serial,
-		  const void *key, const void *payload);
+		  const void *key, bool line);
 struct mq_entry *mq_stub_read(const struct mq_entry *stub, struct mq_payer *p,
 			      const struct mq_bytes *bytes);
 struct mq_entry *mq_stub_load(struct mq_lot *l, struct mq_entry *stub,
 			      const struct mq_bytes *bytes);
+struct mq_entry *mq_stub_leave(struct mq_lot *l, struct mq_entry *e, bool keyed);
 
 #endif /* MQ_MEMORY_STUB_H */
