@@ -258,6 +258,45 @@ test_frozen_ext4_makes_senders_wait() { frozen_on ext4; }
 test_frozen_xfs_makes_senders_wait() { frozen_on xfs; }
 test_frozen_btrfs_makes_senders_wait() { frozen_on btrfs; }
 
+# Print what poll says at once, or within $2 s, of a reader of topic $1: 1 if it is
+# readable; and what it reads. It goes on when there is a line.
+read_frozen='
+	$| = 1;
+	sysopen(F, $ARGV[0], 2048) or die "open: $!\n";
+	sub polled {
+		my $r = ""; vec($r, fileno(F), 1) = 1;
+		return scalar select($r, undef, undef, $_[0]);
+	}
+	sub got {
+		my $b;
+		return defined(sysread(F, $b, 100)) ? $b : $! == 11 ? "EAGAIN" : "$!";
+	}
+	print got(), " ", polled(0.3), " ", got(), " ", polled(0), "\n";
+	print polled(60), " ", got(), "\n";
+'
+
+# Nothing is read back before the end of the freeze, and poll does not say it could be.
+test_reader_of_a_frozen_topic_sleeps_in_poll() {
+	local reader sender
+	trap cleanup EXIT
+	mounted ext4 "" "type=topic retain_messages=100 retain_memory_bytes=1"
+	send_sync one || fail "send"
+	away() { [ "$(value retained_memory_bytes)" = 0 ]; }
+	eventually away || fail "it stays in memory"
+	fsfreeze --freeze "$T/fs" || skip "fsfreeze does not work here"
+	send_sync two &
+	sender=$!
+	eventually state_is frozen || fail "$(state)"
+	LC_ALL=C perl -e "$read_frozen" "/dev/mq/$queue" >"$T/read" 2>&1 &
+	reader=$!
+	said() { [ -s "$T/read" ]; }
+	eventually said || fail "the reader waits"
+	fsfreeze --unfreeze "$T/fs"
+	wait $reader || fail "reader: status $?"
+	wait $sender || fail "sender: status $?"
+	equal "EAGAIN 0 EAGAIN 0 1 one" "$(echo $(cat "$T/read"))"
+}
+
 test_sender_that_waits_for_a_frozen_file_system_can_be_killed() {
 	local pid
 	trap cleanup EXIT

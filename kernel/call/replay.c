@@ -4,7 +4,8 @@
  * each open file has a position, the id of the next message. While a message is
  * copied out, a reference to its chunk keeps it, even if the topic trims it
  * meanwhile. One that is in the journal alone is read back, and the reader waits for
- * that even if it must not wait for a message: there is one.
+ * that even if it must not wait for a message: there is one. But it does not wait for the
+ * end of a freeze of the journal's file system then, and poll says so until that.
  *
  * Readers wait as those of a queue do, but each message wakes all of them.
  */
@@ -88,11 +89,9 @@ static struct mq_entry *mq_replay_wait(struct mq_file *f)
  */
 static struct mq_entry *mq_replay_back(struct mq_file *f, struct mq_entry *e, bool nowait)
 {
-	if (nowait && READ_ONCE(f->q->feed.journal->state) == DEVMQ_JOURNAL_FROZEN) {
-		mq_chunk_put(mq_chunk_of(e), MQ_CHUNK_ONE);
-		return ERR_PTR(-EAGAIN);
-	}
-	return mq_back_get(f->q, e, &f->portion);
+	e = mq_back_get(f->q, e, &f->portion, nowait);
+	WRITE_ONCE(f->frozen, e == ERR_PTR(-EAGAIN));
+	return e;
 }
 
 /* What was read back last is not needed any more. */
@@ -136,6 +135,7 @@ static void mq_replay_advance(struct mq_file *f, u64 id, u32 done, bool whole)
 	f->last_id = id;
 	WRITE_ONCE(f->position, whole ? id + 1 : id);
 	WRITE_ONCE(f->position_done, whole ? 0 : done);
+	WRITE_ONCE(f->frozen, false);
 	spin_unlock(&f->q->lock);
 }
 

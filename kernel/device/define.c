@@ -82,6 +82,7 @@ const struct mq_feed_ops mq_journal_ops = {
 	.room		= mq_heard_room,
 	.failed		= mq_heard_failed,
 	.works		= mq_heard_works,
+	.thawed		= mq_heard_thawed,
 	.put		= mq_persist_put,
 };
 

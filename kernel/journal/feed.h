@@ -131,6 +131,7 @@ struct mq_feed_walk {
  * @room: the journal has room again
  * @failed: the journal has failed
  * @works: it works again
+ * @thawed: its file system is not frozen any more
  * @put: drop the reference to the queue
  */
 struct mq_feed_ops {
@@ -152,6 +153,7 @@ struct mq_feed_ops {
 	void	(*room)(struct mq_feed *f);
 	void	(*failed)(struct mq_feed *f);
 	void	(*works)(struct mq_feed *f);
+	void	(*thawed)(struct mq_feed *f);
 	void	(*put)(struct mq_feed *f);
 };
 

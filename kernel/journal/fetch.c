@@ -19,6 +19,7 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/wait.h>
+#include <linux/devmq.h>
 
 #include "base/base.h"
 #include "journal/fetch.h"
@@ -31,6 +32,9 @@
 #include "memory/message.h"
 #include "memory/payer.h"
 #include "memory/stub.h"
+
+/* How often those who must not wait for the end of a freeze look whether there is one. */
+#define MQ_FETCH_LOOK	(HZ / 20 + 1)
 
 /* -- finding a message in blocks ------------------------------------------------ */
 
@@ -348,24 +352,59 @@ void mq_fetch_cancel(struct mq_journal *j, struct mq_portion *p)
 		mq_portion_put(p);
 }
 
+static bool mq_fetch_is_done(struct mq_portion *p)
+{
+	/* Who sees that it is done sees the rest: mq_fetch_done(). */
+	return smp_load_acquire(&p->done);
+}
+
+/* Return whether the thread reads nothing before the file system is thawed. */
+bool mq_fetch_is_frozen(const struct mq_journal *j)
+{
+	return READ_ONCE(j->state) == DEVMQ_JOURNAL_FROZEN;
+}
+
+/*
+ * Wait until a portion is read, or until the file system is frozen. Return 0, EINTR or
+ * EAGAIN.
+ */
+static int mq_fetch_wait_thawed(struct mq_journal *j, struct mq_portion *p)
+{
+	long left;
+
+	do {
+		if (mq_fetch_is_frozen(j) && !mq_fetch_is_done(p))
+			return -EAGAIN;
+		left = wait_event_killable_timeout(p->wait, mq_fetch_is_done(p),
+						   MQ_FETCH_LOOK);
+	} while (!left);
+	return left < 0 ? -EINTR : 0;
+}
+
 /**
  * mq_fetch_wait - wait until a portion is read
  * @j: the journal
  * @p: the portion, after mq_fetch_begin()
+ * @nowait: do not wait for the end of a freeze
  *
- * Return: 0; EINTR: the caller is being killed, and only drops the portion; ENOENT: the
- * message is gone; EMSGSIZE: see mq_portion.need; ENODEV: the journal was detached; EIO; or
- * EBADMSG: the file is damaged.
+ * Return: 0; EINTR: the caller is being killed, or EAGAIN: the file system is frozen, and
+ * the caller only drops the portion; ENOENT: the message is gone; EMSGSIZE: see
+ * mq_portion.need; ENODEV: the journal was detached; EIO; or EBADMSG: the file is damaged.
  */
-int mq_fetch_wait(struct mq_journal *j, struct mq_portion *p)
+int mq_fetch_wait(struct mq_journal *j, struct mq_portion *p, bool nowait)
 {
-	/* Who sees that it is done sees the rest. */
-	if (wait_event_state(p->wait, smp_load_acquire(&p->done),
-			     (TASK_KILLABLE | TASK_FREEZABLE))) {
+	int err;
+
+	if (nowait)
+		err = mq_fetch_wait_thawed(j, p);
+	else if (wait_event_state(p->wait, mq_fetch_is_done(p),
+				  (TASK_KILLABLE | TASK_FREEZABLE)))
+		err = -EINTR;
+	else
+		err = 0;
+	if (err)
 		mq_fetch_cancel(j, p);
-		return -EINTR;
-	}
-	return p->err;
+	return err ?: p->err;
 }
 
 /* -- the thread ------------------------------------------------------------------- */

@@ -222,6 +222,7 @@ struct mq_scratch {
  * @state: enum devmq_journal_states
  * @error: why it failed
  * @tell_failed: the queues have not been told yet
+ * @tell_thawed: the same of the end of a freeze
  * @stop: the thread shall end
  * @written: bytes that were written
  * @cleaned: bytes that the cleaner copied
@@ -303,6 +304,7 @@ struct mq_journal {
 	u32			state;
 	int			error;
 	bool			tell_failed;
+	bool			tell_thawed;
 	bool			stop;
 	u64			written;
 	u64			cleaned;

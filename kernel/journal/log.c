@@ -51,8 +51,10 @@ static int mq_log_out(struct mq_journal *j, u64 at, void *from, u32 size)
 		msleep(MQ_LOG_FROZEN_MS);
 		try_to_freeze();
 	}
-	if (j->state == DEVMQ_JOURNAL_FROZEN)
+	if (j->state == DEVMQ_JOURNAL_FROZEN) {
 		WRITE_ONCE(j->state, DEVMQ_JOURNAL_OK);
+		j->tell_thawed = true;
+	}
 	if (!err)
 		j->written += size;
 	j->unflushed = true;

@@ -375,6 +375,11 @@ static void mq_group_say_works(struct mq_feed *f)
 	f->ops->works(f);
 }
 
+static void mq_group_say_thawed(struct mq_feed *f)
+{
+	f->ops->thawed(f);
+}
+
 /*
  * Let senders of all queues look for room again, if there may be some. Not each time that
  * little is free; but now and then, as there may never be more.
@@ -663,6 +668,10 @@ static void mq_writer_work(struct mq_journal *j)
 	if (READ_ONCE(j->tell_failed)) {
 		WRITE_ONCE(j->tell_failed, false);
 		mq_group_each(j, mq_group_say_failed);
+	}
+	if (unlikely(j->tell_thawed)) {
+		j->tell_thawed = false;
+		mq_group_each(j, mq_group_say_thawed);
 	}
 }
 

@@ -11,7 +11,7 @@ struct mq_queue;
 struct mq_entry *mq_back_look(struct mq_queue *q, struct mq_entry *stub,
 			      struct mq_portion *p, struct mq_payer *payer);
 struct mq_entry *mq_back_get(struct mq_queue *q, struct mq_entry *stub,
-			     struct mq_portion **at);
+			     struct mq_portion **at, bool nowait);
 void mq_back_count(struct mq_queue *q, int err);
 
 #endif /* MQ_QUEUE_BACK_H */

@@ -171,6 +171,18 @@ void mq_heard_works(struct mq_feed *f)
 	kobject_uevent(&q->dev.kobj, KOBJ_CHANGE);
 }
 
+/* What a topic has in the journal alone can be read again. */
+void mq_heard_thawed(struct mq_feed *f)
+{
+	struct mq_queue *q = mq_heard_queue(f);
+
+	if (!q->topic)
+		return;
+	spin_lock(&q->lock);
+	q->drained = true;
+	mq_unlock(q);
+}
+
 /* The queue could not be made after all. */
 void mq_heard_withdraw(struct mq_queue *q)
 {

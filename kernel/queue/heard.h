@@ -18,6 +18,7 @@ void mq_heard_stored(struct mq_feed *f);
 void mq_heard_room(struct mq_feed *f);
 void mq_heard_failed(struct mq_feed *f);
 void mq_heard_works(struct mq_feed *f);
+void mq_heard_thawed(struct mq_feed *f);
 void mq_heard_withdraw(struct mq_queue *q);
 
 #endif /* MQ_QUEUE_HEARD_H */

@@ -85,6 +85,8 @@ enum mq_no_credit { MQ_HOLDS_ALONE = BIT(0), MQ_NEXT_IS_ALONE = BIT(1) };
  *	read without them)
  * @position_done: how many bytes of that message were read (as @position)
  * @portion: what was read back from the journal last, or NULL (@rx)
+ * @frozen: the file system of the journal was frozen when that message was to be read
+ *	back (written with @rx, read without it)
  * @buried: the last tombstone that went before the file had its position, or was
  *	told of it (as @position)
  * @fanout: of a producer of a topic, what its next publication uses, or NULL
@@ -138,6 +140,7 @@ struct mq_file {
 
 	u64			position;
 	u32			position_done;
+	bool			frozen;
 	u64			buried;
 	struct mq_portion	*portion;
 	struct mq_fanout	*fanout;

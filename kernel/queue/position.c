@@ -5,6 +5,7 @@
  */
 #include <linux/compiler.h>
 
+#include "journal/fetch.h"
 #include "queue/openfile.h"
 #include "queue/options.h"
 #include "queue/position.h"
@@ -43,6 +44,12 @@ bool mq_retain_passed(const struct mq_file *f)
 	       unlikely(buried > READ_ONCE(f->buried) && position <= buried);
 }
 
+/* Return true if a reader was told to come back when its journal is not frozen any more. */
+static bool mq_retain_is_frozen(const struct mq_file *f)
+{
+	return unlikely(READ_ONCE(f->frozen)) && mq_fetch_is_frozen(f->q->feed.journal);
+}
+
 /* Return true if a read would return without sleeping. This is a hint. */
 bool mq_retain_can_read(const struct mq_file *f)
 {
@@ -51,7 +58,9 @@ bool mq_retain_can_read(const struct mq_file *f)
 
 	if (READ_ONCE(q->gone) || !mq_retain_active(q))
 		return true;
-	return !(READ_ONCE(q->opt.paused) & MQ_PAUSED_RECEIVE) &&
-	       (last >= READ_ONCE(f->position) || mq_retain_passed(f) ||
-		READ_ONCE(f->position_done));
+	if (READ_ONCE(q->opt.paused) & MQ_PAUSED_RECEIVE)
+		return false;
+	return mq_retain_passed(f) ||
+	       ((last >= READ_ONCE(f->position) || READ_ONCE(f->position_done)) &&
+		!mq_retain_is_frozen(f));
 }

@@ -327,6 +327,7 @@ void mq_retain_move_locked(struct mq_file *f, u64 id)
 	lockdep_assert_held(&f->q->lock);
 	WRITE_ONCE(f->position, id);
 	WRITE_ONCE(f->position_done, 0);
+	WRITE_ONCE(f->frozen, false);
 	WRITE_ONCE(f->buried, f->q->retained.buried);
 }
 
