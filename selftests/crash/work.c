@@ -127,9 +127,9 @@ static const char *options(unsigned int queue)
 	case QUEUE_NOW:
 		return "allow_empty=1 max_messages=150";
 	case QUEUE_EVENTS:
-		return "retain_messages=" STRING(CRASH_RETAINED) " alternate=rest";
+		return "retain_messages=" STRING(CRASH_RETAINED) " retain_memory_bytes=4000 alternate=rest";
 	case QUEUE_STATE:
-		return "compact=key allow_empty=1";
+		return "compact=key allow_empty=1 retain_memory_bytes=1";
 	default:
 		return "max_messages=200";
 	}
