@@ -114,6 +114,42 @@ TEST_F(order, recv_of_one_that_is_held_holds_its_key)
 	}
 }
 
+TEST_F(order, range_that_is_acknowledged_lets_the_next_of_each_key_go)
+{
+	CREATE("order=key fairness=key");
+	ASSERT_EQ(0, put_keys(self->fd, "a1 b1 a2 b2 c1 a3 c2"));
+	ASSERT_EQ(1, mq_put(self->fd, "x"));
+	EXPECT_STREQ("a1 b1 c1 x", receive(self, self->fd, 0));
+	EXPECT_EQ(2, mq_settle(self->fd, 1, 4, DEVMQ_ACTION_ACK));
+	EXPECT_EQ(POLLIN, mq_poll(self->other, POLLIN));
+	EXPECT_STREQ("a2 b2", receive(self, self->other, 0));
+	EXPECT_EQ(2, mq_settle(self->fd, 5, 8, DEVMQ_ACTION_ACK));
+	EXPECT_STREQ("c2", receive(self, self->fd, 0));
+	EXPECT_EQ(2, mq_settle(self->other, 3, 4, DEVMQ_ACTION_ACK));
+	EXPECT_STREQ("a3", receive(self, self->fd, 0));
+	EXPECT_EQ(2, mq_settle(self->fd, 6, 7, DEVMQ_ACTION_ACK));
+	EXPECT_EQ(8, mq_stat_of(&self->queue, acked));
+	EXPECT_EQ(0, mq_stat_of(&self->queue, ready));
+}
+
+TEST_F(order, acknowledging_and_receiving_gives_the_next_of_the_key)
+{
+	CREATE("order=key");
+	ASSERT_EQ(0, put_keys(self->fd, "a1 a2 a3"));
+	EXPECT_STREQ("a1", receive(self, self->fd, 1));
+	mq_recv_init(&self->recv, self->buffer, sizeof(self->buffer));
+	self->recv.max_count = 1;
+	self->recv.ack_first_id = 1;
+	self->recv.ack_last_id = 1;
+	EXPECT_EQ(0, mq_ioctl(self->fd, DEVMQ_IOC_RECV, &self->recv));
+	EXPECT_EQ(1, self->recv.acked);
+	EXPECT_EQ(1, self->recv.count);
+	EXPECT_EQ(2, ((struct devmq_record *)self->buffer)->id);
+	EXPECT_EQ(-EAGAIN, mq_read(self->other, self->buffer, 10));
+	EXPECT_EQ(1, mq_ack(self->fd, 2));
+	EXPECT_STREQ("a3", receive(self, self->other, 1));
+}
+
 TEST_F(order, read_in_auto_mode_frees_the_key_with_the_last_byte)
 {
 	CREATE("order=key");

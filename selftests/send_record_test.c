@@ -4,9 +4,11 @@
  */
 #include <sched.h>
 #include <stddef.h>
+#include <sys/mman.h>
 
 #include "mq_test.h"
 #include "helpers/look.h"
+#include "helpers/used.h"
 #include "fixtures/send.h"
 
 /* -- records that are not well-formed -------------------------------------- */
@@ -273,6 +275,120 @@ TEST_F(send, record_behind_others_is_checked_as_well)
 			TH_LOG("record %u", i);
 		}
 	}
+}
+
+/* Let the open file be a sender, which sends a record that is alone the quick way. */
+static int send_first(FIXTURE_DATA(send) *self)
+{
+	return mq_send_one(self->fd, "x", 1) < 0 || mq_send_one(self->fd, "x", 1) < 0;
+}
+
+TEST_F(send, record_alone_is_refused_as_among_others)
+{
+	static const __u32 sizes[] = { 0, 8, 64, 65, 71, 72, 81, 88, 0x80000000,
+				       0xfffffff8, 0x10000 };
+	struct devmq_record *record;
+	unsigned int i, bit;
+	long long used;
+	char *bytes;
+
+	ASSERT_EQ(0, send_first(self));
+	used = mq_used_settled();
+	record = mq_batch_add(&self->batch, "12345678");
+	bytes = (char *)record;
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		record->size = sizes[i];
+		EXPECT_EQ(-EINVAL, SEND()) {
+			TH_LOG("of size %x", sizes[i]);
+		}
+	}
+	record->size = 80;
+	/* All but the sizes of its parts, the delay and the time to live. */
+	for (bit = 64; bit < 8 * offsetof(struct devmq_record, key_size); bit++) {
+		if (bit / 8 >= offsetof(struct devmq_record, delay_ns) &&
+		    bit / 8 < offsetof(struct devmq_record, uid))
+			continue;
+		bytes[bit / 8] ^= 1 << bit % 8;
+		EXPECT_EQ(-EINVAL, SEND()) {
+			TH_LOG("bit %u", bit);
+		}
+		bytes[bit / 8] ^= 1 << bit % 8;
+	}
+	EXPECT_EQ(2, mq_stat_of(&self->queue, sent));
+	EXPECT_EQ(used, mq_used_settled());
+	EXPECT_EQ(0, SEND());
+	EXPECT_EQ(3, self->send.first_id);
+	EXPECT_EQ(3, self->send.last_id);
+	EXPECT_EQ(1, self->send.count);
+	EXPECT_EQ(0, self->send.result);
+}
+
+TEST_F(send, record_alone_keeps_all_that_it_has)
+{
+	static const struct {
+		const char *options;
+		const char *text, *key;
+		unsigned int priority;
+		uint64_t delay_ns;
+	} cases[] = {
+		{ "priorities=4", "1234567", "", 3, 0 },
+		{ "priorities=4", "12345678", "the key", 1, 0 },
+		{ "", "123456789", "k", 0, 0 },
+		{ "order=key", "1", "k", 0, 0 },
+		{ "order=key fairness=key priorities=4", "12", "the key", 2, 0 },
+		{ "", "1234", "k", 0, 1000 },
+		{ "order=key", "1234", "k", 0, 1000 },
+		{ "", "12345", "", 0, 1000000000 },
+		{ "", "123456", "", 0, 2000000000 },
+		{ "ttl_ms=100000", "1234567", "k", 0, 0 },
+		{ "delay_ms=1", "1234567", "k", 0, 0 },
+	};
+	struct mq_look look;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		MQ_REOPEN_QUEUE("%s", cases[i].options);
+		ASSERT_EQ(0, send_first(self));
+		EXPECT_EQ(3, MQ_SEND(self->fd, .text = cases[i].text,
+				     .key = cases[i].key,
+				     .priority = cases[i].priority,
+				     .delay_ns = cases[i].delay_ns));
+		ASSERT_EQ(0, mq_look_id(&self->queue, 3, &look)) {
+			TH_LOG("case %u", i);
+		}
+		EXPECT_STREQ(cases[i].text, look.payload);
+		EXPECT_STREQ(cases[i].key, look.key);
+		EXPECT_EQ(cases[i].priority, look.record.priority);
+		EXPECT_EQ(3, mq_stat_of(&self->queue, sent));
+	}
+}
+
+TEST_F(send, record_alone_without_room_is_eagain)
+{
+	MQ_REOPEN_QUEUE("max_messages=3");
+	ASSERT_EQ(0, send_first(self));
+	EXPECT_EQ(3, MQ_SEND(self->fd, .text = "x", .key = "k"));
+	EXPECT_EQ(-EAGAIN, MQ_SEND(self->fd, .text = "x", .key = "k"));
+	ASSERT_EQ(0, mq_get(self->fd, "x"));
+	EXPECT_EQ(4, MQ_SEND(self->fd, .text = "x", .key = "k"));
+}
+
+TEST_F(send, results_that_cannot_be_written_send_no_record)
+{
+	struct devmq_send *send = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+				       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	ASSERT_NE(MAP_FAILED, send);
+	ASSERT_EQ(0, send_first(self));
+	mq_batch_add(&self->batch, "y");
+	memset(send, 0, sizeof(*send));
+	send->size = sizeof(*send);
+	send->records = (uintptr_t)self->batch.data;
+	send->records_size = self->batch.size;
+	ASSERT_EQ(0, mprotect(send, 4096, PROT_READ));
+	EXPECT_EQ(-EFAULT, mq_ioctl(self->fd, DEVMQ_IOC_SEND, send));
+	EXPECT_EQ(2, mq_stat_of(&self->queue, sent));
+	ASSERT_EQ(0, munmap(send, 4096));
 }
 
 TEST_F(send, second_header_is_looked_at_as_well)

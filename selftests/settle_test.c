@@ -229,6 +229,78 @@ TEST_F(settle, settlements_that_end_outside_of_memory_do_nothing)
 	ASSERT_EQ(0, munmap(map, 3 * page));
 }
 
+TEST_F(settle, one_settlement_that_cannot_be_written_does_nothing)
+{
+	char *map = mmap(NULL, 8192, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct devmq_settlement *settlement = (void *)map;
+	struct devmq_settle *settle = (void *)(map + 4096);
+
+	ASSERT_NE(MAP_FAILED, map);
+	ASSERT_EQ(0, mq_fill(self->fd, 2));
+	ASSERT_EQ(0, take(self->fd, 1, 2));
+	mq_settlement(settlement, 1, 1, DEVMQ_ACTION_ACK);
+	settle->size = sizeof(*settle);
+	settle->settlements = (uintptr_t)settlement;
+	settle->count = 1;
+	ASSERT_EQ(0, mprotect(settle, 4096, PROT_READ));
+	EXPECT_EQ(-EFAULT, mq_ioctl(self->fd, DEVMQ_IOC_SETTLE, settle));
+	ASSERT_EQ(0, mprotect(settle, 4096, PROT_READ | PROT_WRITE));
+	ASSERT_EQ(0, mprotect(settlement, 4096, PROT_READ));
+	EXPECT_EQ(-EFAULT, mq_ioctl(self->fd, DEVMQ_IOC_SETTLE, settle));
+	EXPECT_EQ(2, mq_held(self->fd));
+	ASSERT_EQ(0, mprotect(settlement, 4096, PROT_READ | PROT_WRITE));
+	EXPECT_EQ(0, mq_ioctl(self->fd, DEVMQ_IOC_SETTLE, settle));
+	EXPECT_EQ(1, settle->settled);
+	EXPECT_EQ(1, settlement->settled);
+	EXPECT_EQ(0, settlement->error);
+	EXPECT_EQ(0, settlement->dead);
+	EXPECT_EQ(1, mq_held(self->fd));
+	ASSERT_EQ(0, munmap(map, 8192));
+}
+
+TEST_F(settle, one_acknowledgement_with_more_is_einval)
+{
+	struct devmq_settlement s;
+	unsigned int i;
+
+	ASSERT_EQ(0, mq_fill(self->fd, 2));
+	ASSERT_EQ(0, take(self->fd, 1, 2));
+	for (i = 0; i < 8; i++) {
+		mq_settlement(&s, 1, 1, DEVMQ_ACTION_ACK);
+		s.delay_ns = i == 0;
+		s.note = i == 1 ? (uintptr_t)"note" : 0;
+		s.note_size = i == 2;
+		s.reason = i == 3 ? DEVMQ_REASON_USER : 0;
+		s.reserved = i == 4;
+		s.first_id = i == 5 ? 0 : i == 6 ? 2 : 1;
+		s.action = i == 7 ? DEVMQ_ACTION_PURGE : DEVMQ_ACTION_ACK;
+		EXPECT_EQ(-EINVAL, mq_settle_many(self->fd, &s, 1, NULL)) {
+			TH_LOG("case %u", i);
+		}
+	}
+	EXPECT_EQ(2, mq_held(self->fd));
+}
+
+TEST_F(settle, ranges_around_a_portion_are_acknowledged_whole)
+{
+	static const unsigned int counts[] = { 255, 256, 257, 512, 513 };
+	unsigned int i, from = 1;
+
+	ASSERT_EQ(0, mq_fill_fast(self->fd, 2000));
+	ASSERT_EQ(700, receive(self, self->fd, 700));
+	ASSERT_EQ(700, receive(self, self->fd, 700));
+	ASSERT_EQ(600, receive(self, self->fd, 700));
+	for (i = 0; i < ARRAY_SIZE(counts); i++) {
+		EXPECT_EQ(counts[i], mq_settle(self->fd, from, from + counts[i] - 1,
+					       DEVMQ_ACTION_ACK));
+		from += counts[i];
+	}
+	EXPECT_EQ(2001 - from, mq_held(self->fd));
+	EXPECT_EQ(from - 1, mq_stat_of(&self->queue, acked));
+	EXPECT_EQ(2001 - from, mq_settle(self->fd, 1, UINT64_MAX, DEVMQ_ACTION_ACK));
+}
+
 #define FLIPS	2000
 
 /* Make a settlement's action invalid and valid again, in a loop. */

@@ -160,6 +160,45 @@ static __always_inline u32 mq_run_front(enum mq_run_kind kind)
 }
 
 /*
+ * Return true if the record at @r, of which @head is known to be the head and to fit
+ * where it lies, is for a run of this kind. Then make what follows its key and headers
+ * what it is in a message: @pad gets the bytes of that.
+ */
+static __always_inline bool mq_run_takes(struct mq_queue *q, struct devmq_record *r,
+					 u64 head, u64 most,
+					 enum mq_run_kind kind, u32 *pad)
+{
+	u32 level;
+
+	if (!mq_record_is_simple(r, kind == MQ_RUN_DELAYED))
+		return false;
+	if (kind == MQ_RUN_DELAYED && !mq_record_waits(r))
+		return false;
+	if (unlikely(mq_record_sizes(r))) {
+		if (!mq_record_settle_meta(q, r, pad))
+			return false;
+	} else if (head - sizeof(*r) > most) {
+		return false;
+	}
+	level = mq_record_level(r);
+	if (unlikely(level)) {
+		if (level >= q->ready.levels)
+			return false;
+		mq_ready_prepare(&q->ready, level);
+	}
+	return true;
+}
+
+/* Give an entry what the messages of a run of this kind have besides, but a journal's. */
+static __always_inline void mq_run_equip(struct mq_entry *e, enum mq_run_kind kind)
+{
+	if (kind == MQ_RUN_DELAYED)
+		mq_entry_delay(e);
+	if (kind == MQ_RUN_ORDERED)
+		mq_entry_order(e);
+}
+
+/*
  * Make entries for the records in the @size bytes behind the used part of the
  * chunk, @max entries at most. Stop at the first record that is not for such a run.
  */
@@ -172,7 +211,7 @@ static __always_inline void mq_run_parse(struct mq_file *f, struct mq_chunk *c,
 	u64 most = READ_ONCE(f->q->run_size), bytes = 0;
 	struct mq_entry *e = (void *)c + c->top + front;
 	void *at = (void *)c + c->used;
-	u32 levels = f->q->ready.levels, n = 0;
+	u32 n = 0;
 	struct list_head *last = run->last;
 	union mq_place place = {
 		.msg = (at - (void *)e) / 8,
@@ -182,26 +221,12 @@ static __always_inline void mq_run_parse(struct mq_file *f, struct mq_chunk *c,
 
 	while (n < max && size >= sizeof(u64)) {
 		u64 head = mq_record_head(at), step = ALIGN(head, 8);
-		u32 level, pad = 0;
+		u32 pad = 0;
 
 		/* A flag makes this large, as does no payload (it wraps). */
 		if (head - sizeof(struct mq_msg) - 1 >= MQ_CHUNK_MAX || step > size ||
-		    !mq_record_is_simple(at, kind == MQ_RUN_DELAYED))
+		    !mq_run_takes(f->q, at, head, most, kind, &pad))
 			break;
-		if (kind == MQ_RUN_DELAYED && !mq_record_waits(at))
-			break;
-		if (unlikely(mq_record_sizes(at))) {
-			if (!mq_record_settle_meta(f->q, at, &pad))
-				break;
-		} else if (head - sizeof(struct mq_msg) > most) {
-			break;
-		}
-		level = mq_record_level(at);
-		if (unlikely(level)) {
-			if (level >= levels)
-				break;
-			mq_ready_prepare(&f->q->ready, level);
-		}
 		e = (void *)e - (sizeof(*e) + front);
 		place.word += MQ_PLACE_NEXT(sizeof(*e) + front);
 		e->place = place;
@@ -211,10 +236,7 @@ static __always_inline void mq_run_parse(struct mq_file *f, struct mq_chunk *c,
 		last->next = &e->list;
 		e->list.prev = last;
 		last = &e->list;
-		if (kind == MQ_RUN_DELAYED)
-			mq_entry_delay(e);
-		if (kind == MQ_RUN_ORDERED)
-			mq_entry_order(e);
+		mq_run_equip(e, kind);
 		bytes += head - pad;
 		size -= step;
 		at += step;
@@ -465,6 +487,93 @@ static int mq_send_confirm(struct mq_ioc *ioc, bool sync)
 	if (err && mq_ioc_publish(ioc))
 		err = -EFAULT;
 	return err;
+}
+
+/*
+ * Make an entry of a record that is sent alone, as of one in a run. The record takes
+ * @size bytes. Return NULL if there is no quick way.
+ */
+static __always_inline struct mq_entry *
+mq_record_make(struct mq_file *f, const void __user *from, u32 size,
+	       enum mq_run_kind kind)
+{
+	u32 step = ALIGN(size, 8), pad;
+	struct devmq_record *r;
+	struct mq_entry *e;
+	u64 head;
+
+	e = mq_chunk_take_quick(&f->supply, mq_run_front(kind), step);
+	if (unlikely(!e))
+		return NULL;
+	r = (void *)mq_msg(e);
+	if (unlikely(_copy_from_user(r, from, size)))
+		goto out_put;
+	head = mq_record_head(r);
+	if (unlikely(head > size || ALIGN(head, 8) != step || head <= sizeof(*r) ||
+		     !mq_run_takes(f->q, r, head, READ_ONCE(f->q->run_size), kind,
+				   &pad)))
+		goto out_put;
+	if (unlikely(head & 7))
+		mq_entry_pad(e);
+	mq_run_equip(e, kind);
+	return e;
+
+out_put:
+	/* Nothing of what the user wrote is believed. */
+	mq_chunk_put(mq_chunk_of(e), MQ_CHUNK_ONE + step);
+	return NULL;
+}
+
+/* mq_record_make(), for the kind of run that the record would be in. */
+static struct mq_entry *mq_record_make_any(struct mq_file *f,
+					   const struct devmq_record __user *from,
+					   u32 size, bool *waits)
+{
+	u64 delay;
+
+	*waits = false;
+	if (f->q->order)
+		return mq_record_make(f, from, size, MQ_RUN_ORDERED);
+	if (get_user(delay, &from->delay_ns))
+		return NULL;
+	*waits = delay;
+	if (!delay)
+		return mq_record_make(f, from, size, MQ_RUN_PLAIN);
+	return mq_record_make(f, from, size, MQ_RUN_DELAYED);
+}
+
+/**
+ * mq_record_quick - SEND of one record, if there is a quick way
+ * @ioc: the call, after mq_send_fetch()
+ *
+ * The record is one that could be in a run, and the queue has no journal.
+ *
+ * Return: as mq_send_quick()
+ */
+int mq_record_quick(struct mq_ioc *ioc)
+{
+	const struct devmq_send *a = &ioc->arg.send;
+	struct mq_file *f = ioc->f;
+	struct mq_sent sent;
+	struct mq_batch b;
+	struct mq_entry *e;
+	bool waits;
+
+	if (a->flags || a->result || f->q->feed.journal ||
+	    a->records_size < sizeof(struct devmq_record) || a->records_size > SZ_4K)
+		return 0;
+	e = mq_record_make_any(f, u64_to_user_ptr(a->records), a->records_size,
+			       &waits);
+	if (unlikely(!e))
+		return 0;
+	mq_batch_init(&b);
+	mq_batch_add(&b, e);
+	b.delayed = waits;
+	/* A turn is only for topics. */
+	if (likely(mq_send(f, &b, NULL, &sent) > 0))
+		return mq_send_tell(ioc->uarg, sent.last_id);
+	mq_entry_free(e);
+	return 0;
 }
 
 /* Send a bare payload as one message. Return 1, or an error. */

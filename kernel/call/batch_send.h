@@ -5,6 +5,7 @@
 
 struct mq_ioc;
 
+int mq_record_quick(struct mq_ioc *ioc);
 int mq_ioc_send(struct mq_ioc *ioc);
 
 #endif /* MQ_CALL_BATCH_SEND_H */

@@ -267,7 +267,8 @@ static __always_inline struct mq_entry *mq_plain_first(struct mq_queue *q,
 	const struct mq_msg *m;
 	struct mq_entry *e;
 
-	if (unlikely(!(record ? q->runs : q->plain) || q->timed ||
+	/* RECV has done what was due: see mq_lock(). */
+	if (unlikely(!(record ? q->runs : q->plain && !q->timed) ||
 		     q->ready.in_trees || !mq_plain_reader(f, record)))
 		return NULL;
 	if (unlikely(q->ready.levels > 1)) {

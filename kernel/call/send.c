@@ -11,6 +11,7 @@
 #include <linux/devmq.h>
 
 #include "base/base.h"
+#include "call/ioc.h"
 #include "call/iocb.h"
 #include "call/send.h"
 #include "memory/alloc.h"
@@ -386,6 +387,8 @@ void mq_turn_answer(struct mq_queue *q, struct mq_turn *turn)
 /* As mq_turn_answer(), for a sender that does not wait again. */
 void mq_turn_end(struct mq_queue *q, struct mq_turn *turn)
 {
+	if (likely(mq_turn_is_new(turn)))
+		return;
 	mq_turn_answer(q, turn);
 	mq_wait_end(&q->gate.tx, &turn->wait);
 	if (unlikely(turn->patience))
@@ -501,7 +504,8 @@ static __always_inline struct mq_entry *mq_plain_alloc(struct mq_file *f, u32 si
 {
 	struct mq_entry *e;
 
-	e = mq_chunk_take_quick(&f->supply, sizeof(struct mq_msg) + ALIGN(size, 8));
+	e = mq_chunk_take_quick(&f->supply, 0,
+				sizeof(struct mq_msg) + ALIGN(size, 8));
 	if (unlikely(!e))
 		return NULL;
 	mq_msg_init(mq_msg(e), size);
@@ -592,49 +596,54 @@ s64 mq_send_payload(struct mq_file *f, const char __user *from, u64 size,
 }
 
 /**
+ * mq_send_fetch - read the argument of a SEND, if there may be a quick way
+ * @ioc: the call, as mq_ioc_init() has prepared it
+ *
+ * Return: true if this did all that mq_ioc_begin() does, and the results can be
+ * written; false: nothing was done.
+ */
+bool mq_send_fetch(struct mq_ioc *ioc)
+{
+	struct devmq_send __user *from = ioc->uarg;
+	struct devmq_send *a = &ioc->arg.send;
+
+	/* So it is open for writing, and the queue is neither a topic nor gone. */
+	if (!(READ_ONCE(ioc->f->roles) & FMODE_WRITE) ||
+	    !READ_ONCE(ioc->f->q->run_size) ||
+	    !user_access_begin(from, sizeof(*from)))
+		return false;
+	unsafe_get_user(a->size, &from->size, fault);
+	unsafe_get_user(a->flags, &from->flags, fault);
+	unsafe_get_user(a->records, &from->records, fault);
+	unsafe_get_user(a->records_size, &from->records_size, fault);
+	unsafe_get_user(a->result, &from->result, fault);
+	unsafe_get_user(a->last_id, &from->last_id, fault);
+	unsafe_put_user(a->size, &from->size, fault);
+	unsafe_put_user(a->last_id, &from->last_id, fault);
+	user_access_end();
+	ioc->usize = sizeof(*a);
+	return a->size == sizeof(*a);
+fault:
+	user_access_end();
+	return false;
+}
+
+/**
  * mq_send_quick - SEND of a payload, if there is a quick way
- * @f: the open file
- * @a: the argument; that its results can be written is seen to before anything is sent
+ * @ioc: the call, after mq_send_fetch()
  *
  * Return: 1, and the results are written; EFAULT; or 0: nothing was done, and the
  * general way says why.
  */
-int mq_send_quick(struct mq_file *f, struct devmq_send __user *a)
+int mq_send_quick(struct mq_ioc *ioc)
 {
-	u32 known, flags, result;
-	u64 from, size, last;
+	const struct devmq_send *a = &ioc->arg.send;
 	s64 id;
 
-	if (!user_access_begin(a, sizeof(*a)))
+	if (a->flags != DEVMQ_SEND_PAYLOAD || a->result)
 		return 0;
-	unsafe_get_user(known, &a->size, fault);
-	unsafe_get_user(flags, &a->flags, fault);
-	unsafe_get_user(from, &a->records, fault);
-	unsafe_get_user(size, &a->records_size, fault);
-	unsafe_get_user(result, &a->result, fault);
-	unsafe_get_user(last, &a->last_id, fault);
-	unsafe_put_user(known, &a->size, fault);
-	unsafe_put_user(last, &a->last_id, fault);
-	user_access_end();
-	if (known != sizeof(*a) || flags != DEVMQ_SEND_PAYLOAD || result ||
-	    !(READ_ONCE(f->roles) & FMODE_WRITE))
-		return 0;
-	id = mq_payload_quick(f, u64_to_user_ptr(from), size);
-	if (unlikely(id <= 0))
-		return id;
-	if (!user_access_begin(a, sizeof(*a)))
-		return -EFAULT;
-	unsafe_put_user(1, &a->count, unwritten);
-	unsafe_put_user(id, &a->first_id, unwritten);
-	unsafe_put_user(id, &a->last_id, unwritten);
-	user_access_end();
-	return 1;
-fault:
-	user_access_end();
-	return 0;
-unwritten:
-	user_access_end();
-	return -EFAULT;
+	id = mq_payload_quick(ioc->f, u64_to_user_ptr(a->records), a->records_size);
+	return likely(id > 0) ? mq_send_tell(ioc->uarg, id) : id;
 }
 
 /* write(2) with framing=record, in the general case. */

@@ -5,13 +5,15 @@
 
 #include <linux/fs.h>
 #include <linux/types.h>
+#include <linux/uaccess.h>
 #include <linux/uio.h>
+#include <linux/devmq.h>
 
-struct devmq_send;
 struct file;
 struct mq_batch;
 struct mq_entry;
 struct mq_file;
+struct mq_ioc;
 struct mq_queue;
 struct mq_turn;
 
@@ -47,11 +49,27 @@ int mq_send_wait(struct mq_file *f, u64 payload, u64 meta, bool nowait, int err,
 		 struct mq_turn *turn);
 s64 mq_send_payload(struct mq_file *f, const char __user *from, u64 size,
 		    enum mq_patient how);
-int mq_send_quick(struct mq_file *f, struct devmq_send __user *a);
+bool mq_send_fetch(struct mq_ioc *ioc);
+int mq_send_quick(struct mq_ioc *ioc);
 ssize_t mq_write(struct file *file, const char __user *from, size_t size,
 		 loff_t *pos);
 ssize_t mq_write_confirm(struct mq_file *f, ssize_t ret);
 ssize_t mq_write_iter(struct mq_file *f, struct kiocb *iocb,
 		      struct iov_iter *from);
+
+/* Write the results of a SEND of one message. Return 1, or EFAULT. */
+static inline int mq_send_tell(struct devmq_send __user *to, u64 id)
+{
+	if (!user_access_begin(to, sizeof(*to)))
+		return -EFAULT;
+	unsafe_put_user(1, &to->count, fault);
+	unsafe_put_user(id, &to->first_id, fault);
+	unsafe_put_user(id, &to->last_id, fault);
+	user_access_end();
+	return 1;
+fault:
+	user_access_end();
+	return -EFAULT;
+}
 
 #endif /* MQ_CALL_SEND_H */

@@ -320,6 +320,109 @@ out_free:
 	return err;
 }
 
+/*
+ * Read the argument of a SETTLE of one settlement, if that acknowledges a range that
+ * is no larger than a portion. Return the settlement, whose results can be written, and
+ * the range; or NULL.
+ */
+static struct devmq_settlement __user *
+mq_ack_fetch(struct devmq_settle __user *a, u64 *first, u64 *last)
+{
+	u32 size, flags, count, reserved, action, dead;
+	struct devmq_settlement __user *s;
+	u64 from, settled, delay, note;
+	u16 note_size, reason;
+
+	if (!user_access_begin(a, sizeof(*a)))
+		return NULL;
+	unsafe_get_user(size, &a->size, fault);
+	unsafe_get_user(flags, &a->flags, fault);
+	unsafe_get_user(from, &a->settlements, fault);
+	unsafe_get_user(count, &a->count, fault);
+	unsafe_get_user(reserved, &a->reserved, fault);
+	unsafe_get_user(settled, &a->settled, fault);
+	unsafe_put_user(settled, &a->settled, fault);
+	user_access_end();
+	s = u64_to_user_ptr(from);
+	if (size != sizeof(*a) || count != 1 || flags | reserved ||
+	    !user_access_begin(s, sizeof(*s)))
+		return NULL;
+	unsafe_get_user(*first, &s->first_id, fault);
+	unsafe_get_user(*last, &s->last_id, fault);
+	unsafe_get_user(delay, &s->delay_ns, fault);
+	unsafe_get_user(note, &s->note, fault);
+	unsafe_get_user(action, &s->action, fault);
+	unsafe_get_user(note_size, &s->note_size, fault);
+	unsafe_get_user(reason, &s->reason, fault);
+	unsafe_get_user(reserved, &s->reserved, fault);
+	unsafe_get_user(dead, &s->dead, fault);
+	unsafe_put_user(dead, &s->dead, fault);
+	user_access_end();
+	if (action != DEVMQ_ACTION_ACK || delay | note | note_size | reason | reserved ||
+	    !*first || *last - *first >= MQ_SETTLE_PORTION)
+		return NULL;
+	return s;
+fault:
+	user_access_end();
+	return NULL;
+}
+
+/* Write the results after the @n deliveries of a range were acknowledged. */
+static bool mq_ack_tell(struct devmq_settle __user *a,
+			struct devmq_settlement __user *s, u32 n)
+{
+	if (!user_access_begin(s, sizeof(*s)))
+		return false;
+	unsafe_put_user(n, &s->settled, fault);
+	unsafe_put_user(0, &s->error, fault);
+	unsafe_put_user(0, &s->dead, fault);
+	user_access_end();
+	if (!user_access_begin(a, sizeof(*a)))
+		return false;
+	unsafe_put_user(n, &a->settled, fault);
+	user_access_end();
+	return true;
+fault:
+	user_access_end();
+	return false;
+}
+
+/**
+ * mq_settle_quick - SETTLE that acknowledges one range, if there is a quick way
+ * @f: the consumer
+ * @a: the argument; that its results can be written is seen to before anything is
+ *	acknowledged
+ *
+ * The range has to begin with the oldest delivery that the consumer holds.
+ *
+ * Return: 1, and the results are written; EFAULT; or 0: nothing was done, and the
+ * general way says why.
+ */
+int mq_settle_quick(struct mq_file *f, struct devmq_settle __user *a)
+{
+	struct devmq_settlement __user *s;
+	struct mq_queue *q = f->q;
+	u64 first, last;
+	LIST_HEAD(acked);
+	bool rare = false;
+	u32 n = 0;
+
+	/* Who holds something is a consumer of a queue. */
+	s = READ_ONCE(f->held_count) ? mq_ack_fetch(a, &first, &last) : NULL;
+	if (!s)
+		return 0;
+	mq_lock(q);
+	if (!q->gone)
+		n = mq_delivery_ack_held_locked(f, first, last, MQ_SETTLE_PORTION,
+						&acked, &rare);
+	mq_unlock(q);
+	if (!n)
+		return 0;
+	mq_entries_free_plain(&acked, rare);
+	mq_wake_stand(&f->stand);
+	return mq_ack_tell(a, s, n) ? 1 : -EFAULT;
+}
+
 static int mq_consumer_set(struct mq_file *f, const struct devmq_consumer *a)
 {
 	struct mq_queue *q = f->q;

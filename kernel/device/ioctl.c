@@ -193,25 +193,38 @@ int mq_ioc_begin(struct mq_ioc *ioc, unsigned int cmd)
 	return mq_ioc_fetch(ioc, ioc->op);
 }
 
+/*
+ * Read the argument of a call that is made for each message, if there may be a quick
+ * way. Return false if the call has to go the general way from the start.
+ */
+static bool mq_ioc_fetch_quick(struct mq_ioc *ioc, unsigned int cmd)
+{
+	return (cmd == DEVMQ_IOC_SEND && mq_send_fetch(ioc)) ||
+	       (cmd == DEVMQ_IOC_RECV && mq_recv_fetch(ioc));
+}
+
 long mq_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct mq_file *f = file->private_data;
 	struct mq_ioc ioc __uninitialized;
-	int ret;
+	int ret = 0;
 
-	if (cmd == DEVMQ_IOC_SEND) {
-		ret = mq_send_quick(f, (void __user *)arg);
-		if (likely(ret))
-			return min(ret, 0);
-	}
 	if (cmd == FIONREAD)
 		return mq_fionread(f, (int __user *)arg);
 	mq_ioc_init(&ioc, f, (void __user *)arg);
 	ioc.file = file;
 	ioc.nowait = file->f_flags & O_NONBLOCK;
-	if (cmd == DEVMQ_IOC_RECV && mq_recv_fetch(&ioc)) {
+	if (mq_ioc_fetch_quick(&ioc, cmd)) {
+		if (cmd == DEVMQ_IOC_SEND)
+			ret = mq_send_quick(&ioc) ?: mq_record_quick(&ioc);
+		if (ret)
+			return min(ret, 0);
 		ioc.op = mq_ioc_find(cmd);
 		return mq_ioc_run(&ioc);
 	}
+	if (cmd == DEVMQ_IOC_SETTLE)
+		ret = mq_settle_quick(f, ioc.uarg);
+	if (ret)
+		return min(ret, 0);
 	return mq_ioc_begin(&ioc, cmd) ?: mq_ioc_run(&ioc);
 }

@@ -21,10 +21,11 @@ struct mq_chunk *mq_supply_next_chunk(struct mq_supply *s, struct mq_chunk *c,
 				      u32 size);
 
 /*
- * Take memory for a plain message like mq_supply_take(), if that takes only a
- * few instructions. Otherwise return NULL.
+ * Take memory for a message like mq_supply_take(), if that takes only a few
+ * instructions. Otherwise return NULL.
  */
-static inline struct mq_entry *mq_chunk_take_quick(struct mq_supply *s, u32 size)
+static inline struct mq_entry *mq_chunk_take_quick(struct mq_supply *s, u32 front,
+						   u32 size)
 {
 	struct mq_chunk *c = xchg(&s->chunk, MQ_CHUNK_CLAIMED);
 	struct mq_entry *e = NULL;
@@ -32,8 +33,8 @@ static inline struct mq_entry *mq_chunk_take_quick(struct mq_supply *s, u32 size
 	if (unlikely(c == MQ_CHUNK_CLAIMED))
 		return NULL;
 	if (likely(c && mq_chunk_sender_is_current(c) &&
-		   mq_chunk_has(c, sizeof(*e) + size)))
-		e = mq_chunk_take(c, 0, size);
+		   mq_chunk_has(c, sizeof(*e) + front + size)))
+		e = mq_chunk_take(c, front, size);
 	/* Pairs with the xchg() of the next thread that claims the chunk. */
 	smp_store_release(&s->chunk, c);
 	return e;

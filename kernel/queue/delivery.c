@@ -283,29 +283,6 @@ static void mq_delivery_end(struct mq_file *f, struct mq_entry *e)
 }
 
 /*
- * Remove the entries of a batch from mq_queue.hold_ages. Neighbours that were
- * handed out together have the same time, and are removed together.
- */
-static void mq_ages_del_run(struct mq_ages *a, const struct list_head *batch)
-{
-	const struct mq_entry *e;
-	u64 since = 0;
-	u32 n = 0;
-
-	list_for_each_entry(e, batch, list) {
-		u64 began = mq_msg(e)->since_ns;
-
-		if (began != since && n) {
-			mq_ages_del(a, since, n);
-			n = 0;
-		}
-		since = began;
-		n++;
-	}
-	mq_ages_del(a, since, n);
-}
-
-/*
  * Count @n deliveries as acknowledged. The caller has removed their entries
  * from all lists and trees of the queue.
  */
@@ -338,23 +315,23 @@ struct mq_acked {
  * Unlink the first entries of a list from mq_queue.all and from all else of the
  * queue, but not from the list: entries with an id up to @last_id, @max at
  * most. Entries that are adjacent in mq_queue.all too, as they usually are, are
- * unlinked at once. Return: link of the last of these entries.
+ * unlinked at once; so are those that were @held together, as they have the same
+ * time in mq_queue.hold_ages. Return: link of the last of these entries.
  */
-static struct list_head *mq_unlink_acked(struct mq_queue *q,
-					 struct list_head *list, u64 last_id,
-					 u32 max, struct mq_acked *done)
+static __always_inline struct list_head *
+mq_unlink_acked(struct mq_queue *q, struct list_head *list, u64 last_id, u32 max,
+		bool held, struct mq_acked *done)
 {
 	struct list_head *first = NULL, *last = NULL;
+	u64 bytes = 0, since = 0;
 	struct mq_entry *e;
-	u64 bytes = 0;
-	u32 n = 0;
+	u32 n = 0, old = 0;
 
 	list_for_each_entry(e, list, list) {
 		const struct mq_msg *m = mq_msg(e);
 
 		if (n == max || m->id > last_id)
 			break;
-		n++;
 		bytes += mq_msg_bytes(m);
 		if (unlikely(m->detail)) {
 			done->rare = true;
@@ -366,6 +343,13 @@ static struct list_head *mq_unlink_acked(struct mq_queue *q,
 				mq_persist_gone_locked(q, e);
 		}
 		trace_mq_ack(q, e);
+		if (held && unlikely(m->since_ns != since)) {
+			if (n > old)
+				mq_ages_del(&q->hold_ages, since, n - old);
+			since = m->since_ns;
+			old = n;
+		}
+		n++;
 		if (unlikely(e->all.prev != last)) {
 			if (first)
 				__list_del(first->prev, last->next);
@@ -373,8 +357,11 @@ static struct list_head *mq_unlink_acked(struct mq_queue *q,
 		}
 		last = &e->all;
 	}
-	if (first)
+	if (likely(n)) {
 		__list_del(first->prev, last->next);
+		if (held)
+			mq_ages_del(&q->hold_ages, since, n - old);
+	}
 	done->n = n;
 	done->bytes = bytes;
 	return e->list.prev;
@@ -392,7 +379,7 @@ bool mq_delivery_ack_batch_locked(struct mq_file *f, struct list_head *batch)
 	lockdep_assert_held(&q->lock);
 	if (unlikely(q->order))
 		mq_order_end_all_locked(q, batch);
-	mq_unlink_acked(q, batch, U64_MAX, U32_MAX, &done);
+	mq_unlink_acked(q, batch, U64_MAX, U32_MAX, false, &done);
 	mq_delivery_count_acked_locked(f, done.n, done.bytes);
 	return done.rare;
 }
@@ -414,18 +401,19 @@ u32 mq_delivery_ack_held_locked(struct mq_file *f, u64 first_id, u64 last_id,
 {
 	struct mq_acked done = {};
 	struct mq_held *h = &f->held;
+	struct mq_queue *q = f->q;
 	struct list_head *last;
 
-	lockdep_assert_held(&f->q->lock);
-	if (f->q->order || f->partial || list_empty(&h->run) ||
-	    mq_has_due(f->q) ||
+	lockdep_assert_held(&q->lock);
+	if (f->partial || list_empty(&h->run) || mq_has_due(q) ||
 	    !RB_EMPTY_ROOT(&h->tree.rb_root) || mq_first_id(&h->run) < first_id)
 		return 0;
-	last = mq_unlink_acked(f->q, &h->run, last_id, max, &done);
+	last = mq_unlink_acked(q, &h->run, last_id, max, true, &done);
 	if (!done.n)
 		return 0;
 	list_cut_position(batch, &h->run, last);
-	mq_ages_del_run(&f->q->hold_ages, batch);
+	if (unlikely(q->order))
+		mq_order_end_all_locked(q, batch);
 	h->count -= done.n;
 	mq_delivery_count_acked_locked(f, done.n, done.bytes);
 	*rare = done.rare;

@@ -52,16 +52,6 @@ void mq_ready_make(struct mq_ready *r)
 		kfree(above);
 }
 
-/* Return true if @a is delivered before @b, going by level and id alone. */
-bool mq_delivered_before(const struct mq_entry *a, const struct mq_entry *b)
-{
-	const struct mq_msg *x = mq_msg(a), *y = mq_msg(b);
-
-	if (x->priority != y->priority)
-		return x->priority > y->priority;
-	return x->id < y->id;
-}
-
 static bool mq_returned_less(struct rb_node *a, const struct rb_node *b)
 {
 	return mq_delivered_before(rb_entry(a, struct mq_entry, node),

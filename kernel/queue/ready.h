@@ -10,7 +10,7 @@
 #include <linux/types.h>
 #include <linux/devmq.h>
 
-struct mq_entry;
+#include "memory/entry.h"
 
 /**
  * struct mq_ready - the ready entries of a queue, by level of priority
@@ -49,7 +49,6 @@ struct mq_ready {
 void mq_ready_init(struct mq_ready *r, unsigned int levels);
 void mq_ready_exit(struct mq_ready *r);
 void mq_ready_make(struct mq_ready *r);
-bool mq_delivered_before(const struct mq_entry *a, const struct mq_entry *b);
 void mq_ready_insert(struct mq_ready *r, struct mq_entry *e);
 void mq_ready_append(struct mq_ready *r, struct list_head *list);
 unsigned int mq_ready_top(const struct mq_ready *r);
@@ -58,6 +57,16 @@ void mq_ready_replace(struct mq_ready *r, struct mq_entry *old,
 		      struct mq_entry *e);
 struct mq_entry *mq_ready_first(struct mq_ready *r);
 struct mq_entry *mq_ready_lowest(struct mq_ready *r);
+
+/* Return true if @a is delivered before @b, going by level and id alone. */
+static inline bool mq_delivered_before(const struct mq_entry *a, const struct mq_entry *b)
+{
+	const struct mq_msg *x = mq_msg(a), *y = mq_msg(b);
+
+	if (x->priority != y->priority)
+		return x->priority > y->priority;
+	return x->id < y->id;
+}
 
 /* Return the fifo of a level, or NULL if it has none. */
 static inline struct list_head *mq_ready_fifo(struct mq_ready *r,

@@ -143,6 +143,13 @@ struct mq_turn {
 	struct mq_patience	*patience;
 };
 
+/* Return true if the writer has not waited, and keeps nothing from others. */
+static inline bool mq_turn_is_new(const struct mq_turn *turn)
+{
+	return !turn->wait.since && !turn->called && !turn->memory.payer &&
+	       !turn->patience;
+}
+
 /* Set in the key of a wake-up that is for all waiters. */
 #define MQ_TO_ALL	((__force __poll_t)BIT(20))
 
