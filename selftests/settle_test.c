@@ -250,6 +250,18 @@ TEST_F(settle, one_settlement_that_cannot_be_written_does_nothing)
 	EXPECT_EQ(-EFAULT, mq_ioctl(self->fd, DEVMQ_IOC_SETTLE, settle));
 	EXPECT_EQ(2, mq_held(self->fd));
 	ASSERT_EQ(0, mprotect(settlement, 4096, PROT_READ | PROT_WRITE));
+	/* Of its results, all but the first are in the next page. */
+	settlement = (void *)(map + 4096 - offsetof(struct devmq_settlement, error));
+	mq_settlement(settlement, 1, 1, DEVMQ_ACTION_ACK);
+	settle = (void *)(map + 6000);
+	memset(settle, 0, sizeof(*settle));
+	settle->size = sizeof(*settle);
+	settle->settlements = (uintptr_t)settlement;
+	settle->count = 1;
+	ASSERT_EQ(0, mprotect(map, 4096, PROT_READ));
+	EXPECT_EQ(-EFAULT, mq_ioctl(self->fd, DEVMQ_IOC_SETTLE, settle));
+	EXPECT_EQ(2, mq_held(self->fd));
+	ASSERT_EQ(0, mprotect(map, 4096, PROT_READ | PROT_WRITE));
 	EXPECT_EQ(0, mq_ioctl(self->fd, DEVMQ_IOC_SETTLE, settle));
 	EXPECT_EQ(1, settle->settled);
 	EXPECT_EQ(1, settlement->settled);

@@ -328,7 +328,7 @@ out_free:
 static struct devmq_settlement __user *
 mq_ack_fetch(struct devmq_settle __user *a, u64 *first, u64 *last)
 {
-	u32 size, flags, count, reserved, action, dead;
+	u32 size, flags, count, reserved, action, one, dead;
 	struct devmq_settlement __user *s;
 	u64 from, settled, delay, note;
 	u16 note_size, reason;
@@ -355,6 +355,9 @@ mq_ack_fetch(struct devmq_settle __user *a, u64 *first, u64 *last)
 	unsafe_get_user(note_size, &s->note_size, fault);
 	unsafe_get_user(reason, &s->reason, fault);
 	unsafe_get_user(reserved, &s->reserved, fault);
+	/* The results may lie in two pages. */
+	unsafe_get_user(one, &s->settled, fault);
+	unsafe_put_user(one, &s->settled, fault);
 	unsafe_get_user(dead, &s->dead, fault);
 	unsafe_put_user(dead, &s->dead, fault);
 	user_access_end();
