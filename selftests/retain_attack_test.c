@@ -4,6 +4,7 @@
  * others, and to the kernel's memory.
  */
 #include <pthread.h>
+#include <sched.h>
 #include <sys/syscall.h>
 
 #include "mq_test.h"
@@ -256,6 +257,17 @@ struct flood {
 };
 
 /* Read one message after the other, each from another place. */
+/*
+ * Let this thread run whenever it can, so that it waits for the journal alone, and not for
+ * a processor that others keep busy.
+ */
+static int go_first(void)
+{
+	struct sched_param p = { .sched_priority = 1 };
+
+	return sched_setscheduler(0, SCHED_FIFO, &p) ? -errno : 0;
+}
+
 static void *flood_on(void *argument)
 {
 	static __thread char got[FLOOD_SIZE];
@@ -314,6 +326,7 @@ TEST_F(journal, readers_do_not_keep_others_from_being_confirmed)
 		ASSERT_EQ(0, pthread_create(&f[i].thread, NULL, flood_on, &f[i]));
 	}
 	EXPECT_TRUE(mq_wait_until(flooded(f) > 10 * FLOODERS));
+	ASSERT_EQ(0, go_first());
 	for (i = 0; i < CONFIRMS; i++) {
 		before = flooded(f);
 		ASSERT_EQ(1, mq_write(fd, "x", 1));
@@ -338,7 +351,7 @@ TEST_F(journal, readers_do_not_keep_others_from_being_confirmed)
 TEST_F(journal, readers_of_a_user_do_not_keep_those_of_others_from_reading)
 {
 	static struct flood f[FLOODERS];
-	long long before, others;
+	long long before, others[CONFIRMS];
 	int i, fd;
 
 	KEEP_TOPIC("retain_messages=1000 retain_memory_bytes=1");
@@ -354,18 +367,20 @@ TEST_F(journal, readers_of_a_user_do_not_keep_those_of_others_from_reading)
 		ASSERT_EQ(0, pthread_create(&f[i].thread, NULL, flood_on, &f[i]));
 	}
 	EXPECT_TRUE(mq_wait_until(flooded(f) > 10 * FLOODERS));
-	before = flooded(f);
+	ASSERT_EQ(0, go_first());
 	for (i = 0; i < CONFIRMS; i++) {
+		before = flooded(f);
 		lseek(fd, 1 + i * 20 % FLOOD_MESSAGES, SEEK_SET);
 		ASSERT_EQ(FLOOD_SIZE, mq_read(fd, data, FLOOD_SIZE));
+		others[i] = flooded(f) - before;
 	}
-	others = flooded(f) - before;
 	for (i = 0; i < FLOODERS; i++) {
 		__atomic_store_n(&f[i].stop, true, __ATOMIC_RELEASE);
 		ASSERT_EQ(0, pthread_join(f[i].thread, NULL));
 	}
-	EXPECT_GT(CONFIRMS * FLOODERS / 4, others) {
-		TH_LOG("%lld of others for %d", others, CONFIRMS);
+	qsort(others, CONFIRMS, sizeof(*others), order);
+	EXPECT_GT(FLOODERS / 4, others[CONFIRMS / 2]) {
+		TH_LOG("%lld to %lld of others for each", others[0], others[CONFIRMS - 1]);
 	}
 	close(fd);
 }
