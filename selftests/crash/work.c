@@ -127,7 +127,8 @@ static const char *options(unsigned int queue)
 	case QUEUE_NOW:
 		return "allow_empty=1 max_messages=150";
 	case QUEUE_EVENTS:
-		return "retain_messages=" STRING(CRASH_RETAINED) " retain_memory_bytes=4000 alternate=rest";
+		return "retain_messages=" STRING(CRASH_RETAINED)
+		       " retain_memory_bytes=4000 alternate=rest";
 	case QUEUE_STATE:
 		return "compact=key allow_empty=1 retain_memory_bytes=1";
 	default:
