@@ -294,7 +294,7 @@ test_reader_of_a_frozen_topic_sleeps_in_poll() {
 	fsfreeze --unfreeze "$T/fs"
 	wait $reader || fail "reader: status $?"
 	wait $sender || fail "sender: status $?"
-	equal "EAGAIN 0 EAGAIN 0 1 one" "$(echo $(cat "$T/read"))"
+	equal "EAGAIN 0 EAGAIN 0 1 one" "$(xargs <"$T/read")"
 }
 
 test_sender_that_waits_for_a_frozen_file_system_can_be_killed() {

@@ -191,6 +191,7 @@ static int mq_file_release(struct inode *inode, struct file *file)
 	mq_supply_exit(&f->supply);
 	mq_replay_close(f);
 	mq_fanout_free(f->fanout);
+	mq_text_put(f->full);
 	mq_file_free(f);
 	mq_queue_put(q);
 	return 0;
