@@ -284,25 +284,30 @@ static struct mq_move *mq_move_prepare(struct mq_attach *at)
 	return m;
 }
 
-/* Move a journal to a file. Return 0 or an error, and what is wrong. */
-static int mq_move_to(struct mq_journal *j, struct file *file, const char **why)
+/* Move a journal to a file. Return 0; or an error, and @why gets what is wrong. */
+static int mq_move_to(struct mq_journal *j, struct file *file, char *why,
+		      size_t size)
 {
 	struct mq_move *m = NULL;
 	struct mq_attach at;
-	int err = mq_attach_target(&at, j, file, why);
+	const char *what;
+	int err = mq_attach_target(&at, j, file, &what);
 
 	if (!err) {
 		m = mq_move_prepare(&at);
 		err = m ? mq_move_hand_over(j, m) : -ENOMEM;
-		*why = err == -ENOMEM ? "there is no memory" :
+		what = err == -ENOMEM ? "there is no memory" :
 		       err == -EBUSY ? "it is being moved already" :
 				       "it is being detached";
 	}
 	mq_attach_close(&at);
 	if (!err) {
 		err = mq_move_wait(j, m);
-		*why = err == -EINTR ? "a signal came" : m->why;
+		what = err == -EINTR ? "a signal came" : m->why;
 	}
+	/* The words may be in what ends here. */
+	if (err)
+		strscpy(why, what, size);
 	if (m)
 		mq_move_put(m);
 	return err;
@@ -321,11 +326,13 @@ int mq_journal_move(const struct devmq_journal_move *a, struct file *file,
 		    char *why, size_t size)
 {
 	struct mq_journal *j = mq_journal_find(a->name);
-	const char *what = "no such journal is attached";
-	int err = j ? mq_move_to(j, file, &what) : -ENOENT;
+	int err;
 
-	if (err)
-		strscpy(why, what, size);
+	if (!j) {
+		strscpy(why, "no such journal is attached", size);
+		return -ENOENT;
+	}
+	err = mq_move_to(j, file, why, size);
 	mq_journal_put(j);
 	return err;
 }
