@@ -19,7 +19,6 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/wait.h>
-#include <linux/devmq.h>
 
 #include "base/base.h"
 #include "journal/fetch.h"
@@ -358,12 +357,6 @@ static bool mq_fetch_is_done(struct mq_portion *p)
 	return smp_load_acquire(&p->done);
 }
 
-/* Return whether the thread reads nothing before the file system is thawed. */
-bool mq_fetch_is_frozen(const struct mq_journal *j)
-{
-	return READ_ONCE(j->state) == DEVMQ_JOURNAL_FROZEN;
-}
-
 /*
  * Wait until a portion is read, or until the file system is frozen. Return 0, EINTR or
  * EAGAIN.
@@ -373,7 +366,7 @@ static int mq_fetch_wait_thawed(struct mq_journal *j, struct mq_portion *p)
 	long left;
 
 	do {
-		if (mq_fetch_is_frozen(j) && !mq_fetch_is_done(p))
+		if (mq_journal_is_frozen(j) && !mq_fetch_is_done(p))
 			return -EAGAIN;
 		left = wait_event_killable_timeout(p->wait, mq_fetch_is_done(p),
 						   MQ_FETCH_LOOK);

@@ -57,7 +57,6 @@ int mq_portion_find(struct mq_portion *p, u64 serial, const struct mq_msg *m,
 int mq_fetch_begin(struct mq_journal *j, struct mq_portion *p, u64 serial);
 void mq_fetch_cancel(struct mq_journal *j, struct mq_portion *p);
 int mq_fetch_wait(struct mq_journal *j, struct mq_portion *p, bool nowait);
-bool mq_fetch_is_frozen(const struct mq_journal *j);
 
 int mq_fetch_bytes(struct mq_journal *j, const struct mq_durable *d,
 		   const struct mq_msg *m, struct mq_bytes *bytes);

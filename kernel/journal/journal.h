@@ -321,4 +321,13 @@ static inline bool mq_journal_fits(const struct mq_journal *j, u64 bytes)
 	return atomic64_read(&j->live) + bytes <= READ_ONCE(j->capacity);
 }
 
+/*
+ * Return whether the file system is frozen, and the thread waits: it neither writes nor
+ * reads before that ends.
+ */
+static inline bool mq_journal_is_frozen(const struct mq_journal *j)
+{
+	return READ_ONCE(j->state) == DEVMQ_JOURNAL_FROZEN;
+}
+
 #endif /* MQ_JOURNAL_JOURNAL_H */

@@ -460,7 +460,7 @@ int mq_persist_unbar(struct mq_queue *q, bool nowait)
 
 	if (likely(!q->feed.journal) || !READ_ONCE(q->feed.behind))
 		return -EAGAIN;
-	if (nowait && READ_ONCE(q->feed.journal->state) == DEVMQ_JOURNAL_FROZEN)
+	if (nowait && mq_journal_is_frozen(q->feed.journal))
 		return -EAGAIN;
 	err = mq_journal_confirm(q->feed.journal, NULL, 0);
 	return err == -EINTR ? err : 0;

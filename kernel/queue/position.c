@@ -5,7 +5,7 @@
  */
 #include <linux/compiler.h>
 
-#include "journal/fetch.h"
+#include "journal/journal.h"
 #include "queue/openfile.h"
 #include "queue/options.h"
 #include "queue/position.h"
@@ -47,7 +47,7 @@ bool mq_retain_passed(const struct mq_file *f)
 /* Return true if a reader was told to come back when its journal is not frozen any more. */
 static bool mq_retain_is_frozen(const struct mq_file *f)
 {
-	return unlikely(READ_ONCE(f->frozen)) && mq_fetch_is_frozen(f->q->feed.journal);
+	return unlikely(READ_ONCE(f->frozen)) && mq_journal_is_frozen(f->q->feed.journal);
 }
 
 /* Return true if a read would return without sleeping. This is a hint. */

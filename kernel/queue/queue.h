@@ -77,8 +77,9 @@ struct mq_topic;
  * @freed: room was freed since the lock was taken
  * @was_full: when room was freed first, the queue was full, or no poller waited
  *	for room
- * @drained: the last ready message left a queue with an order and eof=empty or
- *	eof=hangup; readers that slept behind a key may be at end of file
+ * @drained: all readers are to be woken: the last ready message left a queue with an
+ *	order and eof=empty or eof=hangup, so that readers that slept behind a key may be
+ *	at end of file; or there is something to read for all readers of a topic
  * @became_ready: number of messages that became deliverable since the lock was
  *	taken
  * @spare_detail: an mq_detail for a message that is moved to the dead-letter
