@@ -2,6 +2,7 @@
 /* Topics and journals: queues in a journal that are bound to topics. */
 #include "mq_test.h"
 #include "fixtures/journal.h"
+#include "helpers/binding.h"
 #include "helpers/sleep.h"
 #include "helpers/thread.h"
 #include "helpers/used.h"
@@ -755,6 +756,7 @@ TEST_F(journal, retained_messages_are_there_again)
 	close(topic);
 	ASSERT_EQ(0, bind_to(&self->other, &self->queue, "start=earliest"));
 	ASSERT_TRUE(mq_wait_until(mq_stat_of(&self->queue, ready) == 10));
+	ASSERT_TRUE(binding_gets_level(&self->other, 1));
 	AGAIN();
 	EXPECT_EQ(10, mq_stat_of(&self->queue, ready));
 	EXPECT_EQ(1, bindings_of(&self->other));

@@ -591,13 +591,14 @@ static int mq_catchup_put(struct mq_catchup *c, const struct mq_entry *e, u64 id
 		return PTR_ERR(copy);
 	mq_lock(q);
 	err = mq_catchup_room_locked(c, bytes);
-	if (!err)
+	if (!err) {
+		/* Who receives the copy finds it counted. */
+		WRITE_ONCE(c->b->taken, c->b->taken + 1);
 		mq_queue_add_locked(q, copy, &sent);
+	}
 	mq_unlock(q);
 	if (err)
 		mq_entry_free(copy);
-	else
-		WRITE_ONCE(c->b->taken, c->b->taken + 1);
 	return err;
 }
 

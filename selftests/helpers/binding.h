@@ -10,6 +10,7 @@
 #include <linux/devmq.h>
 
 #include "helpers/call.h"
+#include "helpers/clock.h"
 #include "helpers/queue.h"
 
 static inline int ioctl_bindings(int fd, void *buffer, size_t size,
@@ -50,6 +51,18 @@ static inline int binding_of(const struct mq_queue *topic, uint64_t id,
 		       binding->filter_size < size ? binding->filter_size :
 		       size);
 	return 0;
+}
+
+/*
+ * Wait until a binding with start= has copied all, and the journal keeps it. All copies
+ * are in the queue some time before that.
+ */
+static inline bool binding_gets_level(const struct mq_queue *topic, uint64_t id)
+{
+	struct devmq_binding binding;
+
+	return mq_wait_until(!binding_of(topic, id, &binding, NULL, 0) &&
+			     !binding.behind);
 }
 
 #endif /* MQ_TEST_BINDING_H */
