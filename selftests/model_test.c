@@ -6,9 +6,9 @@
  * A sequence is made from a seed, and from nothing else except how long things
  * take.  A sequence that fails is shrunk as far as possible, and then printed.
  *
- *   MODEL_OPS=N      operations of all tests together (100000)
- *   MODEL_SECONDS=N  the longest time that they may take (300), for debug
- *                    kernels, which are slow
+ *   MODEL_OPS=N      operations of all tests together (180000, most of them with
+ *                    topics)
+ *   MODEL_SECONDS=N  the longest time that they may take (3000)
  *   MODEL_SEED=SEED  run only the sequence with this seed, and print all of it
  *
  * A duration is either hours, so that it never ends, or short.  Before each
@@ -43,9 +43,8 @@
 /* Sequences played against a twin that is late. */
 #define LATE_SEQUENCES	600
 
-/* Operations of all tests together, and the time that they may take. */
-#define OPS_USUAL	100000
-#define SECONDS_USUAL	300
+/* The time that all tests together may take. It is rarely needed. */
+#define SECONDS_USUAL	3000
 
 /* A debug kernel on an emulated machine needs longer durations. */
 static void know_the_machine(void)
@@ -118,6 +117,16 @@ static __u64 new_seed(unsigned int profile)
 	return roll64(&dice) / SEED_PROFILES * SEED_PROFILES + profile;
 }
 
+/* How many operations there are of a profile. */
+static __u64 operations_of(const struct profile *profile)
+{
+	__u64 all = environment("MODEL_OPS", 0);
+
+	if (all)
+		return all * profile->share / 100;
+	return profile->operations ?: profile->share * 1000;
+}
+
 /* Print how a sequence just failed, then shrink it and print it again. */
 static void print_failure(struct world *w, struct sequence *s, unsigned int at)
 {
@@ -146,8 +155,7 @@ static int play_profile(struct __test_metadata *_metadata, struct world *w,
 			unsigned int profile)
 {
 	__u64 seed = environment("MODEL_SEED", 0);
-	__u64 ops = environment("MODEL_OPS", OPS_USUAL) *
-		    profiles[profile].share / 100;
+	__u64 ops = operations_of(&profiles[profile]);
 	__u64 ms = environment("MODEL_SECONDS", SECONDS_USUAL) * 10 *
 		   profiles[profile].share;
 	unsigned int at, sequences = 0, slow = 0;

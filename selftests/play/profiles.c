@@ -138,8 +138,8 @@ const struct profile profiles[PROFILES] = {
 			    [CALL_AGAIN] = 2, [CALL_CRASH] = 4 },
 	},
 	[PROFILE_topics] = {
-		.name = "topics", .share = 20, .queues = MODEL_PLAIN,
-		.topics = MODEL_TOPICS,
+		.name = "topics", .share = 20, .operations = 100000,
+		.queues = MODEL_PLAIN, .topics = MODEL_TOPICS,
 		.draws = BOUNDS | DEDUP | OPTION(ACK) | OPTION(PRIORITIES) |
 			 OPTION(ORDER) | OPTION(TTL_MS) | OPTION(DELAY_MS) |
 			 OPTION(DEAD_LETTER) | OPTION(PAUSED) |

@@ -38,7 +38,8 @@
 /**
  * struct profile - what the sequences of a test are made of
  * @name: the test's
- * @share: of all operations, in percent
+ * @share: of MODEL_OPS and MODEL_SECONDS, in percent
+ * @operations: how many there are without MODEL_OPS (0: a thousand for each percent)
  * @queues: how many there are, or with topics at most
  * @topics: how many of these there are at most
  * @draws: options of queues that may be other than usual
@@ -52,6 +53,7 @@
 struct profile {
 	const char	*name;
 	unsigned int	share;
+	unsigned int	operations;
 	int		queues;
 	int		topics;
 	__u32		draws;
