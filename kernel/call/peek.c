@@ -139,7 +139,7 @@ static int mq_view_back(struct mq_look *l, struct mq_show *v)
 		return 0;
 	/* mq_back_get() drops one. */
 	mq_chunk_get(mq_chunk_of(v->e));
-	e = mq_back_get(l->f->q, (struct mq_entry *)v->e, &l->portion, false);
+	e = mq_back_get(l->f->q, (struct mq_entry *)v->e, &l->portion, MQ_BACK_WAITS);
 	if (IS_ERR(e))
 		return PTR_ERR(e);
 	mq_chunk_put(mq_chunk_of(v->e), MQ_CHUNK_ONE);

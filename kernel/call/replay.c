@@ -5,7 +5,8 @@
  * copied out, a reference to its chunk keeps it, even if the topic trims it
  * meanwhile. One that is in the journal alone is read back, and the reader waits for
  * that even if it must not wait for a message: there is one. But it does not wait for the
- * end of a freeze of the journal's file system then, and poll says so until that.
+ * end of a freeze of the journal's file system then, and poll says so until that. Nor does
+ * a call wait for the disk if it is tried again in a thread that may wait (io_uring).
  *
  * Readers wait as those of a queue do, but each message wakes all of them.
  */
@@ -85,12 +86,17 @@ static struct mq_entry *mq_replay_wait(struct mq_file *f)
 
 /*
  * Read the message at the position back if it is in the journal alone. Return it, or an
- * ERR_PTR of mq_back_get(); EAGAIN: the journal is frozen, and the caller must not wait.
+ * ERR_PTR of mq_back_get(); EAGAIN: the journal is frozen, or the caller must not even wait
+ * for the disk.
  */
-static struct mq_entry *mq_replay_back(struct mq_file *f, struct mq_entry *e, bool nowait)
+static struct mq_entry *mq_replay_back(struct mq_file *f, struct mq_entry *e,
+				       const struct kiocb *iocb)
 {
-	e = mq_back_get(f->q, e, &f->portion, nowait);
-	WRITE_ONCE(f->frozen, e == ERR_PTR(-EAGAIN));
+	enum mq_back how = mq_iocb_hurries(iocb) ? MQ_BACK_AT_ONCE :
+			   mq_iocb_nowait(iocb) ? MQ_BACK_NOT_FROZEN : MQ_BACK_WAITS;
+
+	e = mq_back_get(f->q, e, &f->portion, how);
+	WRITE_ONCE(f->frozen, e == ERR_PTR(-EAGAIN) && how == MQ_BACK_NOT_FROZEN);
 	return e;
 }
 
@@ -102,10 +108,10 @@ void mq_replay_close(struct mq_file *f)
 }
 
 /*
- * Return the message at the position, with a reference to its chunk; wait for one unless
- * @nowait. The caller holds mq_file.rx, which is not held any more after ERESTARTSYS.
+ * Return the message at the position, with a reference to its chunk; wait for one if the
+ * call may. The caller holds mq_file.rx, which is not held any more after ERESTARTSYS.
  */
-static struct mq_entry *mq_replay_next(struct mq_file *f, bool nowait)
+static struct mq_entry *mq_replay_next(struct mq_file *f, const struct kiocb *iocb)
 {
 	struct mq_entry *e;
 
@@ -113,7 +119,7 @@ static struct mq_entry *mq_replay_next(struct mq_file *f, bool nowait)
 		e = mq_replay_find(f);
 		if (e == ERR_PTR(-EAGAIN)) {
 			mq_replay_close(f);
-			if (!nowait)
+			if (!mq_iocb_nowait(iocb))
 				e = mq_replay_wait(f);
 		}
 		if (IS_ERR(e))
@@ -122,7 +128,7 @@ static struct mq_entry *mq_replay_next(struct mq_file *f, bool nowait)
 			mq_replay_close(f);
 			return e;
 		}
-		e = mq_replay_back(f, e, nowait);
+		e = mq_replay_back(f, e, iocb);
 		/* It was trimmed meanwhile. */
 	} while (e == ERR_PTR(-ENOENT));
 	return e;
@@ -174,7 +180,7 @@ ssize_t mq_replay_read(struct mq_file *f, struct kiocb *iocb, struct iov_iter *t
 	err = mq_take_role(f, FMODE_READ) ?: mq_iocb_lock(iocb, &f->rx);
 	if (err)
 		return err;
-	e = mq_replay_next(f, mq_iocb_nowait(iocb));
+	e = mq_replay_next(f, iocb);
 	if (e == ERR_PTR(-ERESTARTSYS))
 		return -ERESTARTSYS;
 	ret = IS_ERR(e) ? PTR_ERR(e) : mq_replay_copy(f, e, to);

@@ -49,15 +49,18 @@ struct mq_entry *mq_back_look(struct mq_queue *q, struct mq_entry *stub,
 }
 
 /*
- * Read a portion with the message of a stub. Return 0 or an error of mq_fetch_wait(), ENOMEM
- * or EDQUOT.
+ * Read a portion with the message of a stub. Return 0 or an error of mq_fetch_wait(), ENOMEM,
+ * EDQUOT or EAGAIN.
  */
 static int mq_back_fetch(struct mq_journal *j, const struct mq_msg *m,
-			 struct mq_portion **at, struct mq_payer *payer, bool nowait)
+			 struct mq_portion **at, struct mq_payer *payer,
+			 enum mq_back how)
 {
 	u32 room = mq_portion_room(m);
 	int err;
 
+	if (how == MQ_BACK_AT_ONCE)
+		return -EAGAIN;
 	do {
 		if (!*at || (*at)->room < room) {
 			struct mq_portion *p = mq_portion_new(payer, room);
@@ -68,7 +71,7 @@ static int mq_back_fetch(struct mq_journal *j, const struct mq_msg *m,
 			*at = p;
 		}
 		err = mq_fetch_begin(j, *at, mq_msg_stub(m)->serial) ?:
-		      mq_fetch_wait(j, *at, nowait);
+		      mq_fetch_wait(j, *at, how == MQ_BACK_NOT_FROZEN);
 		room = (*at)->need;
 	} while (err == -EMSGSIZE);
 	return err;
@@ -79,14 +82,14 @@ static int mq_back_fetch(struct mq_journal *j, const struct mq_msg *m,
  * @q: the topic
  * @stub: the stub; the caller's reference to its chunk is dropped
  * @at: what the caller has read last, or NULL; is replaced
- * @nowait: do not wait for the end of a freeze
+ * @how: what to wait for
  *
  * Return: the message, to whose chunk the caller has a reference; or an ERR_PTR: ENOENT: it
- * is gone from the topic; EAGAIN: the file system of the journal is frozen; ENODEV; EINTR;
- * EIO; EBADMSG; ENOMEM; EDQUOT.
+ * is gone from the topic; EAGAIN: that is not waited for; ENODEV; EINTR; EIO; EBADMSG;
+ * ENOMEM; EDQUOT.
  */
 struct mq_entry *mq_back_get(struct mq_queue *q, struct mq_entry *stub,
-			     struct mq_portion **at, bool nowait)
+			     struct mq_portion **at, enum mq_back how)
 {
 	struct mq_payer *payer = mq_payer_get();
 	struct mq_entry *e = ERR_PTR(-ENOMEM);
@@ -96,7 +99,7 @@ struct mq_entry *mq_back_get(struct mq_queue *q, struct mq_entry *stub,
 		e = mq_back_look(q, stub, *at, payer);
 		if (e == ERR_PTR(-ENOENT)) {
 			err = mq_back_fetch(q->feed.journal, mq_msg(stub), at, payer,
-					    nowait);
+					    how);
 			e = err ? ERR_PTR(err) : mq_back_look(q, stub, *at, payer);
 			/* The thread has found it, but the blocks are of others. */
 			if (!err && e == ERR_PTR(-ENOENT))
