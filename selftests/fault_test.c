@@ -231,10 +231,14 @@ TEST_F(fault, recv_by_ring_that_waits)
 	RING_THAT_WAITS(&ring, fd, &recv);
 	SWEEP(2, recv_by_ring(self, &ring, fd, &recv),
 	      (submit_by_ring(&ring), ring_done(&ring, NULL)), {
-		EXPECT_TRUE(unchanged(self));
 		if (result != -ENODATA) {
 			EXPECT_TRUE(refused(result));
+			EXPECT_TRUE(unchanged(self));
 		} else {
+			EXPECT_EQ(self->before.waiting_receivers + 1,
+				  self->after.waiting_receivers);
+			self->before.waiting_receivers++;
+			EXPECT_TRUE(unchanged(self));
 			ASSERT_EQ(0, mq_fill(self->fd, 1));
 			EXPECT_EQ(0, ring_wait(&ring, NULL));
 			EXPECT_EQ(1, recv.count);
