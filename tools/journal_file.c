@@ -111,6 +111,9 @@ int journal_file_open(struct journal_file *file, const char *path, int flags)
 	file_begin(file, path);
 	/* To open a FIFO, or a tape, may wait for something. */
 	file->fd = open(path, flags | O_NONBLOCK | O_CLOEXEC);
+	/* A kernel may let nobody write to a device that is mounted. */
+	if (file->fd < 0 && errno == EBUSY)
+		return complain(path, 0, "the device is mounted or in use");
 	if (file->fd < 0)
 		return complain_output(path, -errno, "cannot open");
 	err = file_look(file);
