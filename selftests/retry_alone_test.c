@@ -171,10 +171,9 @@ TEST_F(retry, end_of_the_lease_of_one_that_came_alone_frees_its_holder)
 	uint64_t id;
 
 	CREATE_FAILED(2, 1, 2, "max_deliveries=4");
-	ASSERT_EQ(0, mq_consumer_set_lease(self->fd, DEVMQ_ACK_MANUAL, 0,
-					   20 * MQ_MS));
 	EXPECT_EQ(1, TAKE(self->fd));
 	EXPECT_EQ(-EAGAIN, TAKE(self->fd));
+	ASSERT_EQ(1, mq_extend(self->fd, 1, MQ_MS));
 	ASSERT_TRUE(mq_wait_until(mq_held(self->fd) == 0));
 	EXPECT_EQ(1, TAKE(self->fd));
 	EXPECT_EQ(1, id);
