@@ -6,7 +6,7 @@
 #   make shell      the module and mqctl to try by hand, there as well
 #   make check      all tests, in a virtual machine (TESTS="a_test b_test.sh": only
 #                   these; TESTS=quick: a few that meet most of it)
-#   make check-debug      the same with a debug kernel
+#   make check-debug      the same with a debug kernel (6.12-debug, or KERNEL)
 #   make check-boot       a machine with systemd: queues after a power cut, as root
 #   make check-pressure   a journal in a machine that has no memory left
 #   make crash      what power cuts leave of a journal, at N points (300): two minutes
@@ -26,7 +26,7 @@
 #          (default: the running kernel's, else the newest installed, else the
 #          one that demo or check has fetched; to install: the running kernel's)
 # KERNEL   the kernel that demo, shell and check boot: distro, 6.1, 6.12, 7.2,
-#          6.1-debug, ... (see selftests/vm/README; default: distro, the cloud
+#          6.12-debug, ... (see selftests/vm/README; default: distro, the cloud
 #          kernel of this Debian release)
 # BUILD    where the module is built (default: build/RELEASE)
 # PREFIX, DOCDIR, DESTDIR  where install puts things (default: /usr/local,
@@ -102,7 +102,7 @@ fuzz-journal: path
 	@selftests/tick selftests/journal/fuzz $(SECONDS)
 
 check-debug: path
-	@selftests/tick selftests/check 6.1-debug
+	@selftests/tick selftests/check $(if $(filter %-debug,$(KERNEL)),$(KERNEL),6.12-debug)
 
 check-boot: path
 	@selftests/tick selftests/boot
