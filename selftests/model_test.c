@@ -8,7 +8,7 @@
  *
  *   MODEL_OPS=N      operations of all tests together (180000, most of them with
  *                    topics)
- *   MODEL_SECONDS=N  the longest time that they may take (3000)
+ *   MODEL_SECONDS=N  the longest time that they may take (15000)
  *   MODEL_SEED=SEED  run only the sequence with this seed, and print all of it
  *
  * A duration is either hours, so that it never ends, or short.  Before each
@@ -44,7 +44,7 @@
 #define LATE_SEQUENCES	600
 
 /* The time that all tests together may take. It is rarely needed. */
-#define SECONDS_USUAL	3000
+#define SECONDS_USUAL	15000
 
 /* A debug kernel on an emulated machine needs longer durations. */
 static void know_the_machine(void)

@@ -9,7 +9,7 @@
 #include "fixtures/journal.h"
 #include "helpers/ring.h"
 
-/* Messages, of so many bytes each; none of them is in memory. */
+/* Messages, of so many bytes each; only the newest may be in memory. */
 #define COUNT	40
 #define SIZE	1000
 

@@ -696,8 +696,8 @@ static const char *find_leaks(void)
 /* -- the machine --------------------------------------------------------- */
 
 /*
- * A program that runs for a moment uses few pages of its file, and each that is mapped
- * beside these takes as long as a fault on a debug kernel.
+ * A program that runs for a moment uses few pages of its file: to map those beside them
+ * takes longer than the faults that it saves, above all on a debug kernel.
  */
 #define FAULT_AROUND "/sys/kernel/debug/fault_around_bytes"
 
