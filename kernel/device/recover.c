@@ -181,8 +181,9 @@ static int mq_recover_place(void *context, void *queue, void *message)
 	struct mq_recovered *x = queue;
 	struct mq_entry *e = message;
 
-	/* A topic has messages that it retains, and no others; a queue has none. */
-	if ((mq_msg(e)->state == DEVMQ_STATE_RETAINED) != !!x->q->topic) {
+	/* A topic has messages that it retains, and stubs of these; a queue has neither. */
+	if ((mq_msg(e)->state == DEVMQ_STATE_RETAINED) != !!x->q->topic ||
+	    (mq_msg_is_stub(mq_msg(e)) && !x->q->topic)) {
 		mq_recover_drop(context, message);
 		return mq_recover_refuse(context, -EUCLEAN,
 					 "a message of its queue '%s' is in a state that it cannot have",
@@ -221,8 +222,11 @@ static int mq_recover_by_id(void *priv, const struct list_head *a,
 	return mq_recover_id(a) > mq_recover_id(b) ? 1 : -1;
 }
 
-/* Sort what did not come in the order of ids into the other messages. */
-static void mq_recover_sort(struct mq_recovered *x)
+/*
+ * Sort what did not come in the order of ids into the other messages. Return: 0, or
+ * EUCLEAN: two have the same id.
+ */
+static int mq_recover_sort(struct mq_recovery *r, struct mq_recovered *x)
 {
 	struct list_head *at = &x->entries;
 	struct mq_entry *e, *next;
@@ -230,12 +234,17 @@ static void mq_recover_sort(struct mq_recovered *x)
 	list_sort(NULL, &x->rest, mq_recover_by_id);
 	list_for_each_entry_safe(e, next, &x->rest, list) {
 		while (!list_is_last(at, &x->entries) &&
-		       mq_recover_id(at->next) < mq_msg(e)->id)
+		       mq_recover_id(at->next) <= mq_msg(e)->id)
 			at = at->next;
+		if (at != &x->entries && mq_recover_id(at) == mq_msg(e)->id)
+			return mq_recover_refuse(r, -EUCLEAN,
+						 "two messages of its queue '%s' have the id %llu",
+						 x->q->name, mq_msg(e)->id);
 		list_move(&e->list, at);
 		at = &e->list;
 		cond_resched();
 	}
+	return 0;
 }
 
 /* Return whether this is the queue of a name. */
@@ -363,7 +372,6 @@ static void mq_recover_fill(struct mq_recovery *r, struct mq_recovered *x)
 	struct mq_entry *e;
 
 	mq_recover_feed(r, x);
-	mq_recover_sort(x);
 	list_for_each_entry(e, &x->entries, list)
 		mq_recover_origin(r, mq_msg(e)->detail);
 	while (!list_empty(&x->entries)) {
@@ -454,11 +462,11 @@ static int mq_recover_replay(struct mq_recovery *r, struct mq_j_totals *totals)
 	r->refills = mq_refills_new();
 	err = r->refills ? mq_j_replay(&r->a->log, &mq_recover_ops, r, totals) : -ENOMEM;
 	mq_refills_free(r->refills);
-	list_for_each_entry(x, &r->queues, link)
-		if (!err && x->q->topic) {
-			mq_recover_sort(x);
+	list_for_each_entry(x, &r->queues, link) {
+		err = err ?: mq_recover_sort(r, x);
+		if (!err && x->q->topic)
 			err = mq_reload(r->a->j, x->q, &x->entries);
-		}
+	}
 	return err;
 }
 

@@ -86,9 +86,33 @@ static bool mq_j_queue_is_valid(const struct mq_j_queue *q, u32 size)
 	       mq_j_bindings_are_valid((const u8 *)q + head, size - head);
 }
 
+/*
+ * Are these headers, one behind the other? What is in them is not looked at: whoever
+ * matches or shows them needs their sizes.
+ */
+static bool mq_j_headers_are_valid(const struct mq_j_bytes *headers)
+{
+	u32 left = headers->size;
+
+	while (left) {
+		struct devmq_header h;
+		u32 size;
+
+		if (left < sizeof(h))
+			return false;
+		memcpy(&h, (const u8 *)headers->at + headers->size - left, sizeof(h));
+		size = (u32)sizeof(h) + h.name_size + h.value_size;
+		if (!h.name_size || size > left)
+			return false;
+		left -= size;
+	}
+	return true;
+}
+
 static bool mq_j_message_is_valid(const struct mq_j_message *m, u32 size)
 {
 	u32 copies = le16_to_cpu(m->copies), room = le32_to_cpu(m->copies_size);
+	struct mq_j_bytes key, headers, payload;
 	const u8 *at = (const u8 *)(m + 1);
 	u32 topic = le16_to_cpu(m->topic_size);
 	u64 sum = sizeof(*m) + (u64)room + le16_to_cpu(m->key_size) +
@@ -108,7 +132,8 @@ static bool mq_j_message_is_valid(const struct mq_j_message *m, u32 size)
 		at += mq_j_state_size(s);
 		room -= mq_j_state_size(s);
 	}
-	return !room;
+	mq_j_message_parts(m, &key, &headers, &payload);
+	return !room && key.size <= DEVMQ_KEY_MAX && mq_j_headers_are_valid(&headers);
 }
 
 static bool mq_j_ceiling_is_valid(const struct mq_j_ceiling *c)
