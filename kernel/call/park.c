@@ -184,10 +184,10 @@ static bool mq_parked_may_go(const struct mq_parked *p)
 	       !mq_size_ok(q, p->payload, p->meta);
 }
 
-/* Bytes of a SEND's first message, for mq_cost(). */
-static u64 mq_parked_bytes(const struct mq_parked *p)
+/* Bytes of memory that a SEND's first message may need. */
+static unsigned long mq_parked_cost(const struct mq_parked *p)
 {
-	return p->payload + p->meta;
+	return mq_send_cost(p->ioc.f->q, p->payload + p->meta);
 }
 
 static u64 mq_parked_deadline(const struct mq_parked *p)
@@ -300,8 +300,11 @@ static bool mq_parked_all(struct mq_waiter *w)
 /* The task has not come within its grace: see the top of this file. */
 static void mq_parked_is_late(struct mq_parked *p)
 {
-	p->late = true;
-	atomic_inc(&mq_parked_side(p)->late);
+	/* The timer may go off for the grace, and before that as the deadline's. */
+	if (!p->late) {
+		p->late = true;
+		atomic_inc(&mq_parked_side(p)->late);
+	}
 	if (mq_parked_receives(p))
 		mq_front_call(p->ioc.f);
 	mq_parked_pass_on(p, MQ_HEIRS);
@@ -329,7 +332,7 @@ static bool mq_parked_wake_room(struct mq_waiter *w)
 	struct mq_parked *p = container_of(w, struct mq_parked, turn);
 	bool counts = mq_memory_would_not_wait(&p->ioc.f->q->starved,
 					       p->ioc.f->supply.payer,
-				      mq_cost(mq_parked_bytes(p)));
+					       mq_parked_cost(p));
 
 	return mq_parked_end(p, counts ? MQ_WOKEN : MQ_CALLED) && counts;
 }
@@ -435,7 +438,7 @@ static void mq_parked_look(struct mq_parked *p)
 	else if (mq_parked_may_go(p) &&
 		 (mq_parked_receives(p) ||
 		  mq_memory_poll(&p->ioc.f->q->starved, p->ioc.f->supply.payer,
-				 mq_cost(mq_parked_bytes(p)))))
+				 mq_parked_cost(p))))
 		mq_parked_end(p, MQ_CALLED);
 }
 

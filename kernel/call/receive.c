@@ -188,6 +188,9 @@ static noinline struct mq_entry *mq_pick_wait(struct mq_file *f, bool nowait)
 	do {
 		err = mq_wait_to_read(f, &called);
 		e = err ? ERR_PTR(err) : mq_pick(f);
+		/* Without this the message would be there, and out of reach. */
+		while (e == ERR_PTR(-EAGAIN) && !mq_persist_unbar(f->q, false))
+			e = mq_pick(f);
 	} while (e == ERR_PTR(-EAGAIN) || e == ERR_PTR(-EBUSY));
 	mq_wait_end(&f->q->gate.rx, &wait);
 	if (!err)

@@ -45,11 +45,6 @@
 #include "wait/spin.h"
 #include "wait/wake.h"
 
-/*
- * The most that a message is charged beside its chunk: two groups, and an id.
- */
-#define MQ_COST_BESIDE	(3 * SZ_512)
-
 /* The most messages that are dropped for a batch in one hold of the lock. */
 #define MQ_SACRIFICES	256
 
@@ -144,24 +139,12 @@ static u32 mq_send_each(struct mq_queue *q, struct mq_batch *b,
 	return taken;
 }
 
-/*
- * Find or make the groups of the messages, in a queue with an order. Where memory runs
- * out, the batch ends, and those behind are freed. Return: false if it does for the
- * first message: @err says why.
- */
-static bool mq_send_enter(struct mq_queue *q, struct mq_batch *b, int *err)
+/* Let the batch end before @e, and free what is behind that. */
+static void mq_send_cut(struct mq_queue *q, struct mq_batch *b, struct mq_entry *e)
 {
-	struct mq_entry *e = mq_order_enter(q, &b->list, err), *next;
+	struct mq_entry *next;
 	LIST_HEAD(rest);
 
-	if (likely(!e))
-		return true;
-	if (list_is_first(&e->list, &b->list)) {
-		mq_lock(q);
-		mq_order_retreat_locked(q, &b->list);
-		mq_unlock(q);
-		return false;
-	}
 	list_for_each_entry_safe_from(e, next, &b->list, list) {
 		mq_batch_del(b, e);
 		list_add_tail(&e->list, &rest);
@@ -170,8 +153,44 @@ static bool mq_send_enter(struct mq_queue *q, struct mq_batch *b, int *err)
 	mq_order_retreat_locked(q, &rest);
 	mq_unlock(q);
 	mq_entries_free(&rest);
-	*err = 0;
+}
+
+/* Leave only the first message. Return: false if there was no other. */
+static bool mq_send_cut_rest(struct mq_queue *q, struct mq_batch *b)
+{
+	struct mq_entry *first = list_first_entry(&b->list, struct mq_entry, list);
+
+	if (list_is_last(&first->list, &b->list))
+		return false;
+	mq_send_cut(q, b, list_next_entry(first, list));
 	return true;
+}
+
+/*
+ * Find or make the groups of the messages, in a queue with an order. Where memory runs
+ * out, the batch ends, and those behind are freed. Return: false if it does for the
+ * first message: @err says why.
+ */
+static bool mq_send_enter(struct mq_queue *q, struct mq_batch *b, int *err)
+{
+	struct mq_entry *e;
+
+	do {
+		*err = 0;
+		e = mq_order_enter(q, &b->list, err);
+		if (likely(!e))
+			return true;
+		if (!list_is_first(&e->list, &b->list)) {
+			mq_send_cut(q, b, e);
+			*err = 0;
+			return true;
+		}
+		/* What the others take may be what the first one lacks. */
+	} while (mq_send_cut_rest(q, b));
+	mq_lock(q);
+	mq_order_retreat_locked(q, &b->list);
+	mq_unlock(q);
+	return false;
 }
 
 static u32 mq_send_some(struct mq_queue *q, struct mq_batch *b,
@@ -305,17 +324,21 @@ static s64 mq_write_send(struct mq_file *f, struct mq_entry *e,
 }
 
 /*
- * Free as much memory as @cost by dropping ready messages of @q, the oldest
- * first. If there are not enough, drop nothing.
+ * Free as much memory as @cost by dropping ready messages of the queue, the oldest
+ * first. If there are not enough, drop nothing. If it is the sender's own bound that
+ * was reached, the messages of others have no memory for him.
  */
-static int mq_short_drop(struct mq_queue *q, u64 cost)
+static int mq_short_drop(struct mq_file *f, u64 cost)
 {
+	const struct mq_payer *p = f->supply.payer;
+	const struct mq_user *user = p ? mq_budget_limiting_user(p) : NULL;
+	struct mq_queue *q = f->q;
 	u64 dropped = 0;
 
 	if (mq_queue_droppable(q) < cost)
 		return -EDQUOT;
 	while (dropped < cost) {
-		u64 bytes = mq_queue_drop_oldest(q);
+		u64 bytes = mq_queue_drop_oldest(q, user);
 
 		if (!bytes)
 			return dropped ? 0 : -EDQUOT;
@@ -343,15 +366,10 @@ static int mq_send_short(struct mq_file *f, u64 bytes, bool nowait,
 			 struct mq_turn *turn)
 {
 	struct mq_queue *q = f->q;
-	unsigned long cost = mq_cost(bytes);
+	unsigned long cost = mq_send_cost(q, bytes);
 
 	if (READ_ONCE(q->gone))
 		return -ENODEV;
-	if (fatal_signal_pending(current))
-		return -EINTR;
-	/* Groups and a de-duplication id are charged apart. */
-	if (q->order || READ_ONCE(q->opt.dedup_window_ms))
-		cost += MQ_COST_BESIDE;
 	/* A topic's message needs memory for each of its copies. */
 	if (unlikely(q->topic))
 		cost += mq_patience_cost(turn);
@@ -368,7 +386,7 @@ static int mq_send_short(struct mq_file *f, u64 bytes, bool nowait,
 	case MQ_OVERFLOW_DEAD_LETTER:	/* moving frees nothing */
 		return -EDQUOT;
 	case MQ_OVERFLOW_DROP_HEAD:
-		return mq_short_drop(q, cost);
+		return mq_short_drop(f, cost);
 	default:
 		if (!nowait)
 			return mq_memory_wait(&q->starved, cost, &turn->memory);
@@ -418,6 +436,14 @@ int mq_send_wait(struct mq_file *f, u64 payload, u64 meta, bool nowait, int err,
 
 	if (err != -EAGAIN && err != -EDQUOT)
 		return err;
+	/*
+	 * There may be room by now, so that nothing below sleeps; and then again none
+	 * for the next attempt. However often that is, a signal ends it.
+	 */
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	if (!nowait && signal_pending(current))
+		return -ERESTARTSYS;
 	if (nowait && err == -EAGAIN) {
 		mq_set_wanted_room(&f->stand, payload + meta);
 		return err;

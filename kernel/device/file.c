@@ -285,7 +285,8 @@ static bool mq_poll_fits(struct mq_file *f)
 	bool fits = READ_ONCE(f->tail_held) ? mq_can_grow(q, room) :
 					      mq_can_send(q, room);
 
-	return fits && mq_memory_poll(&q->starved, f->supply.payer, mq_cost(room));
+	return fits && mq_memory_poll(&q->starved, f->supply.payer,
+				      mq_send_cost(q, room));
 }
 
 /*

@@ -187,6 +187,9 @@ struct mq_feed_where {
  * @journal: the journal, or NULL: the queue has none (invariant until it is
  *	detached)
  * @full: the journal has no room, and so the queue has none (mq_queue.lock)
+ * @idless: there are no ids until the journal has written that there are more, which
+ *	all senders wait for, whatever the overflow option says; then it is @full as
+ *	well (mq_queue.lock)
  * @behind: a message is ready, and @safe.delivered is too low for it
  *	(mq_queue.lock, read without it)
  * @detaching: the journal is being detached with the messages of the queue
@@ -245,6 +248,7 @@ struct mq_feed_where {
 struct mq_feed {
 	struct mq_journal		*journal;
 	bool				full;
+	bool				idless;
 	bool				behind;
 	bool				detaching;
 	bool				removed;

@@ -8,8 +8,10 @@
 
 #include "base/base.h"
 #include "memory/alloc.h"
+#include "memory/chunk.h"
 #include "memory/entry.h"
 #include "memory/message.h"
+#include "memory/payer.h"
 #include "memory/seen.h"
 #include "queue/admit.h"
 #include "queue/bounds.h"
@@ -159,8 +161,6 @@ int mq_persist_room_locked(struct mq_queue *q, u64 bytes)
 		struct mq_entry *e = mq_ready_lowest(&q->ready);
 
 		err = mq_heard_admit_locked(q, bytes);
-		if (err == -EAGAIN)
-			mq_heard_full_locked(q);
 		if (err != -ENOSPC)
 			return err;
 		if (READ_ONCE(q->opt.overflow) != MQ_OVERFLOW_DROP_HEAD || !e) {
@@ -456,17 +456,18 @@ u64 mq_queue_droppable(struct mq_queue *q)
 }
 
 /*
- * Drop the oldest ready message of the lowest priority to free memory. Return:
- * the bytes that it took, 0 if there was none.
+ * Drop the oldest ready message of the lowest priority to free memory; only if that is
+ * memory of @user, unless that is NULL. Return: the bytes that it took, 0 if none was
+ * dropped.
  */
-u64 mq_queue_drop_oldest(struct mq_queue *q)
+u64 mq_queue_drop_oldest(struct mq_queue *q, const struct mq_user *user)
 {
 	struct mq_entry *e;
 	u64 bytes = 0;
 
 	mq_lock(q);
 	e = q->gone ? NULL : mq_ready_lowest(&q->ready);
-	if (e) {
+	if (e && (!user || mq_chunk_of(e)->payer->user == user)) {
 		bytes = sizeof(*e) + mq_msg_padded_size(mq_msg(e));
 		mq_overflow_drop_locked(q, e);
 	}

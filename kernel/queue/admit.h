@@ -10,6 +10,7 @@
 
 struct mq_msg;
 struct mq_queue;
+struct mq_user;
 
 /**
  * struct mq_batch - messages that are about to be added to a queue
@@ -53,6 +54,6 @@ bool mq_queue_can_add_batch_locked(struct mq_queue *q, const struct mq_batch *b)
 void mq_queue_add_batch_locked(struct mq_queue *q, struct mq_batch *b,
 			       struct mq_instant *now);
 u64 mq_queue_droppable(struct mq_queue *q);
-u64 mq_queue_drop_oldest(struct mq_queue *q);
+u64 mq_queue_drop_oldest(struct mq_queue *q, const struct mq_user *user);
 
 #endif /* MQ_QUEUE_ADMIT_H */

@@ -37,7 +37,8 @@ static inline bool mq_queue_fits(const struct mq_queue *q, u64 messages,
  */
 static inline bool mq_queue_fits_more(const struct mq_queue *q, u64 bytes)
 {
-	return READ_ONCE(q->stat.bytes) + bytes <= READ_ONCE(q->room_bytes);
+	return READ_ONCE(q->stat.bytes) + bytes <= READ_ONCE(q->room_bytes) &&
+	       !READ_ONCE(q->feed.full);
 }
 
 /*

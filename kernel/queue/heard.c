@@ -29,7 +29,8 @@ static void mq_heard_look_locked(struct mq_queue *q)
 {
 	if (!q->feed.full)
 		return;
-	q->feed.full = false;
+	WRITE_ONCE(q->feed.full, false);
+	WRITE_ONCE(q->feed.idless, false);
 	mq_queue_update_room_locked(q);
 	mq_freed_locked(q, 0, 0);
 }
@@ -46,8 +47,11 @@ int mq_heard_admit_locked(struct mq_queue *q, u64 bytes)
 	lockdep_assert_held(&q->lock);
 	if (READ_ONCE(j->error))
 		return -EIO;
-	if (unlikely(q->next_id + q->promised >= q->feed.safe.next_id))
+	if (unlikely(q->next_id + q->promised >= q->feed.safe.next_id)) {
+		WRITE_ONCE(q->feed.idless, true);
+		mq_heard_full_locked(q);
 		return -EAGAIN;
+	}
 	if (unlikely(!mq_journal_fits(j, mq_persist_cost(j, bytes))))
 		return -ENOSPC;
 	mq_heard_look_locked(q);
@@ -95,7 +99,7 @@ int mq_heard_admit_topic_locked(struct mq_queue *q, u32 n, u32 kept, u64 bytes)
  */
 void mq_heard_full_locked(struct mq_queue *q)
 {
-	q->feed.full = true;
+	WRITE_ONCE(q->feed.full, true);
 	mq_queue_update_room_locked(q);
 	WRITE_ONCE(q->feed.journal->short_of_room, true);
 	mq_feed_say(&q->feed);
@@ -151,7 +155,7 @@ void mq_heard_failed(struct mq_feed *f)
 	struct mq_queue *q = mq_heard_queue(f);
 
 	spin_lock(&q->lock);
-	q->feed.full = true;
+	WRITE_ONCE(q->feed.full, true);
 	mq_heard_look_locked(q);
 	mq_heard_unbar_locked(q);
 	mq_unlock(q);

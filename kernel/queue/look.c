@@ -6,6 +6,8 @@
 #include <linux/devmq.h>
 
 #include "base/waiters.h"
+#include "memory/cost.h"
+#include "memory/durable.h"
 #include "memory/shortage.h"
 #include "queue/bounds.h"
 #include "queue/clock.h"
@@ -85,12 +87,18 @@ bool mq_can_receive(const struct mq_file *f, bool partial)
 	return false;
 }
 
+/* Return true if all senders have to wait, whatever the overflow option says. */
+static bool mq_holds_senders(const struct mq_queue *q)
+{
+	return mq_paused(q, MQ_PAUSED_SEND) || READ_ONCE(q->feed.idless);
+}
+
 /* Return true if a send of @bytes would return without sleeping. */
 bool mq_can_send(const struct mq_queue *q, u64 bytes)
 {
 	if (READ_ONCE(q->gone))
 		return true;
-	if (unlikely(mq_paused(q, MQ_PAUSED_SEND)))
+	if (unlikely(mq_holds_senders(q)))
 		return false;
 	return READ_ONCE(q->opt.overflow) != MQ_OVERFLOW_BLOCK ||
 	       mq_queue_fits(q, 1, bytes);
@@ -104,10 +112,31 @@ bool mq_can_grow(const struct mq_queue *q, u64 bytes)
 {
 	if (READ_ONCE(q->gone))
 		return true;
-	if (unlikely(mq_paused(q, MQ_PAUSED_SEND)))
+	if (unlikely(mq_holds_senders(q)))
 		return false;
 	return READ_ONCE(q->opt.overflow) != MQ_OVERFLOW_BLOCK ||
 	       mq_queue_fits_more(q, bytes);
+}
+
+/*
+ * What a group of an order, with its key, and a de-duplication id may cost, which are
+ * charged apart.
+ */
+#define MQ_COST_BESIDE	(3 * SZ_512)
+
+/*
+ * Return the bytes of memory that a message of @bytes may need: whoever has found none
+ * waits until there is so much.
+ */
+unsigned long mq_send_cost(const struct mq_queue *q, u64 bytes)
+{
+	unsigned long cost = mq_cost(bytes);
+
+	if (q->order || READ_ONCE(q->opt.dedup_window_ms))
+		cost += MQ_COST_BESIDE;
+	if (q->feed.journal)
+		cost += mq_durable_cost();
+	return cost;
 }
 
 /* -- struct mq_gate_ops: for waiters, see wait/gate.h ---------------------- */
@@ -172,13 +201,13 @@ static bool mq_look_room(const struct mq_gate *g, bool has_place, u64 *room)
 	*room = U64_MAX;
 	if (READ_ONCE(q->gone))
 		return true;
-	if (unlikely(mq_paused(q, MQ_PAUSED_SEND)))
+	if (unlikely(mq_holds_senders(q)))
 		return false;
 	if (READ_ONCE(q->opt.overflow) != MQ_OVERFLOW_BLOCK)
 		return true;
 	*room = max - bytes;
 	return bytes <= max &&
-	       (has_place ||
+	       (has_place ? !READ_ONCE(q->feed.full) :
 		READ_ONCE(q->stored) < READ_ONCE(q->room_messages));
 }
 

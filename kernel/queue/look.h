@@ -19,5 +19,6 @@ bool mq_has_credit(const struct mq_file *f);
 bool mq_can_receive(const struct mq_file *f, bool partial);
 bool mq_can_send(const struct mq_queue *q, u64 bytes);
 bool mq_can_grow(const struct mq_queue *q, u64 bytes);
+unsigned long mq_send_cost(const struct mq_queue *q, u64 bytes);
 
 #endif /* MQ_QUEUE_LOOK_H */
