@@ -197,6 +197,61 @@ TEST_F(journal, retries_do_not_fill_the_journal)
 	EXPECT_LE(rounds - 50, self->look.record.failures);
 }
 
+/*
+ * Room is set aside for the end of each message, but not for what consumers say of it: a
+ * journal that is full of small messages does without most of their notes.
+ */
+TEST_F(journal, notes_do_not_fill_the_journal)
+{
+	static char note[DEVMQ_NOTE_MAX + 1];
+	struct devmq_settlement settlement;
+	char state[32], byte;
+	int n, i;
+
+	memset(note, 'n', DEVMQ_NOTE_MAX);
+	KEEP(&self->queue, "ack=manual max_deliveries=0 overflow=reject");
+	OPEN(O_RDWR | O_NONBLOCK);
+	n = fill_up(self->fd, 1);
+	EXPECT_LT(1000, n);
+	ASSERT_EQ(0, fsync(self->fd));
+	for (i = 0; i < n; i++) {
+		if (mq_read(self->fd, &byte, 1) == 1)
+			continue;
+		ASSERT_TRUE(mq_poll_wait(self->fd, POLLIN) & POLLIN);
+		ASSERT_EQ(1, mq_read(self->fd, &byte, 1));
+	}
+	mq_settlement(&settlement, 1, n, DEVMQ_ACTION_RETRY);
+	settlement.delay_ns = MQ_HOUR;
+	settlement.note = (uintptr_t)note;
+	settlement.note_size = DEVMQ_NOTE_MAX;
+	EXPECT_EQ(n, mq_settle_one(self->fd, &settlement));
+	EXPECT_EQ(0, fsync(self->fd));
+	ASSERT_EQ(0, mq_sysfs_get(&self->queue, "journal_state", state, sizeof(state)));
+	EXPECT_STREQ("ok", state);
+	CRASH();
+	EXPECT_EQ(n, mq_stat_of(&self->queue, delayed));
+}
+
+/* Poll, and a write that must not sleep, agree on a line that cannot grow. */
+TEST_F(journal, unfinished_line_waits_for_room_in_the_journal)
+{
+	KEEP(&self->queue, "framing=line");
+	KEEP(&self->other, "overflow=reject");
+	OPEN(O_WRONLY | O_NONBLOCK);
+	ASSERT_EQ(3, mq_put(self->fd, "abc"));
+	int fd = mq_open(&self->other, O_RDWR | O_NONBLOCK);
+
+	ASSERT_LE(0, fd);
+	fill_up(fd, 60000);
+	fill_up(fd, 100);
+	EXPECT_EQ(-EAGAIN, mq_put(self->fd, "a whole line that needs room\n"));
+	EXPECT_EQ(0, mq_poll(self->fd, POLLOUT));
+	ASSERT_LT(0, mq_purge(fd, 0, 0));
+	EXPECT_EQ(POLLOUT, mq_poll_wait(self->fd, POLLOUT));
+	EXPECT_EQ(29, mq_put(self->fd, "a whole line that needs room\n"));
+	close(fd);
+}
+
 /* Records of half a segment and more lie alone in theirs. */
 TEST_F(journal, large_records_do_not_overfill_the_journal)
 {

@@ -520,7 +520,7 @@ static bool mq_delivery_fail(struct mq_queue *q, struct mq_entry *e,
 	mq_msg(e)->failures++;
 	mq_msg(e)->failure = failure;
 	if (mq_msg(e)->detail)
-		mq_note_locked(e, note);
+		mq_note_locked(q, e, note);
 	if (dies)
 		return mq_die_locked(q, e, DEVMQ_REASON_FAILURES,
 				     delay ?: mq_backoff(q, mq_failures_counted(e)));
@@ -620,7 +620,7 @@ bool mq_delivery_reject_locked(struct mq_file *f, struct mq_entry *e, u16 reason
 			       struct mq_text *note)
 {
 	mq_delivery_end(f, e);
-	mq_note_locked(e, note);
+	mq_note_locked(f->q, e, note);
 	return mq_die_locked(f->q, e, reason ?: DEVMQ_REASON_REJECTED,
 			     mq_backoff(f->q, mq_failures_counted(e) + 1));
 }

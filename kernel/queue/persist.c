@@ -93,6 +93,12 @@ bool mq_persist_fits(const struct mq_queue *q, u64 bytes)
 	return bytes <= mq_persist_most(q);
 }
 
+/* Return whether the journal of the queue, if it has one, has room for a note. */
+bool mq_persist_fits_note(const struct mq_queue *q, const struct mq_text *note)
+{
+	return !q->feed.journal || mq_journal_fits(q->feed.journal, 2 * note->size);
+}
+
 /* Return the most bytes of a message that fits into a segment of the journal. */
 u64 mq_persist_most(const struct mq_queue *q)
 {

@@ -51,6 +51,7 @@ void mq_persist_changed_locked(struct mq_queue *q, struct mq_entry *e);
 void mq_persist_gone_locked(struct mq_queue *q, struct mq_entry *e);
 void mq_persist_arrived_locked(struct mq_queue *q, struct mq_entry *e);
 void mq_persist_lost_locked(struct mq_queue *q, struct mq_entry *e);
+bool mq_persist_fits_note(const struct mq_queue *q, const struct mq_text *note);
 bool mq_persist_bars_locked(struct mq_queue *q, const struct mq_entry *e);
 int mq_persist_unbar(struct mq_queue *q, bool nowait);
 int mq_persist_confirm(struct mq_queue *q);

@@ -265,14 +265,20 @@ void mq_delay_end_locked(struct mq_queue *q, struct mq_entry *e, u64 now)
 
 /**
  * mq_note_locked - replace the note of the previous failure
+ * @q: the queue
  * @e: the entry, which has an mq_detail
  * @note: note of the consumer, or NULL
+ *
+ * A journal that has no room for the note does without: room was set aside for the end of
+ * each message, but not for what consumers say of it.
  */
-void mq_note_locked(struct mq_entry *e, struct mq_text *note)
+void mq_note_locked(struct mq_queue *q, struct mq_entry *e, struct mq_text *note)
 {
 	struct mq_detail *m = mq_msg(e)->detail;
 	struct mq_text *old = m->note;
 
+	if (note && unlikely(!mq_persist_fits_note(q, note)))
+		note = NULL;
 	m->note = mq_text_get(note);
 	mq_text_put(old);
 }

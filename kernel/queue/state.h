@@ -25,7 +25,7 @@ void mq_ready_again_locked(struct mq_queue *q, struct mq_entry *e);
 void mq_delay_locked(struct mq_queue *q, struct mq_entry *e,
 		     enum mq_clocks clock, u64 due);
 void mq_delay_end_locked(struct mq_queue *q, struct mq_entry *e, u64 now);
-void mq_note_locked(struct mq_entry *e, struct mq_text *note);
+void mq_note_locked(struct mq_queue *q, struct mq_entry *e, struct mq_text *note);
 u64 mq_expiry(u64 ms);
 void mq_dead_letter_locked(struct mq_queue *q, struct mq_entry *e, u16 reason);
 bool mq_die_locked(struct mq_queue *q, struct mq_entry *e, u16 reason, u64 delay);
