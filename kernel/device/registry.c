@@ -441,6 +441,23 @@ static void mq_catch_up(const char *name)
 	mq_queue_put(q);
 }
 
+/*
+ * Close a queue for good, see mq_queue_close(). A message that is being sent to a topic
+ * either is there before that, or finds that the topic has gone.
+ */
+static int mq_registry_close(struct mq_queue *q, bool force)
+{
+	int err;
+
+	lockdep_assert_held(&mq_registry_lock);
+	if (q->topic)
+		mq_topic_hold(q->topic);
+	err = mq_queue_close(q, force);
+	if (q->topic)
+		mq_topic_changed(q->topic);
+	return err;
+}
+
 /**
  * mq_queue_remove - remove a queue
  * @name: its name
@@ -464,7 +481,7 @@ int mq_queue_remove(const char *name, bool force)
 	else if ((!hlist_empty(&q->sources) || mq_is_alternate(q)) && !force)
 		err = -EBUSY;
 	else
-		err = mq_queue_close(q, force);
+		err = mq_registry_close(q, force);
 	if (!err) {
 		get_device(&q->dev);
 		mq_unpublish(q);

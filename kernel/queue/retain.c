@@ -256,7 +256,8 @@ static struct mq_entry *mq_retain_surplus(struct mq_queue *q)
 
 	if (!e || q->gone)
 		return NULL;
-	if (!mq_retains(q))
+	/* Readers were told that it has gone: the options did not retain it for a while. */
+	if (!mq_retains(q) || mq_msg(e)->id <= q->retained.gone)
 		return e;
 	if ((messages && q->stat.retained > messages) ||
 	    (bytes && q->stat.bytes > bytes))
