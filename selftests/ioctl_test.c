@@ -55,7 +55,7 @@ FIXTURE_VARIANT(ioctl) {
 	} reserved[4];			/* must be zero */
 	struct {
 		size_t offset, size;
-	} out[13];
+	} out[14];
 	size_t first_size;		/* of the first version, if smaller */
 };
 
@@ -204,6 +204,7 @@ FIXTURE_VARIANT_ADD(ioctl, stat)
 		MEMBER(devmq_stat, oldest_in_flight_ms),
 		MEMBER(devmq_stat, receiver_wait_ms),
 		MEMBER(devmq_stat, bindings), MEMBER(devmq_stat, unreadable),
+		MEMBER(devmq_stat, newest_id),
 	},
 };
 
@@ -663,7 +664,7 @@ TEST_F(command, structures_are_laid_out_the_same_everywhere)
 	EXPECT_EQ(32, sizeof(struct devmq_settle));
 	EXPECT_EQ(72, sizeof(struct devmq_peek));
 	EXPECT_EQ(48, sizeof(struct devmq_consumer));
-	EXPECT_EQ(280, sizeof(struct devmq_stat));
+	EXPECT_EQ(288, sizeof(struct devmq_stat));
 	EXPECT_EQ(32, sizeof(struct devmq_bind));
 	EXPECT_EQ(104, sizeof(struct devmq_binding));
 	EXPECT_EQ(56, sizeof(struct devmq_bindings));

@@ -49,6 +49,7 @@ TEST_F(stat, sent_ready_and_bytes)
 	ASSERT_EQ(5, mq_put(self->fd, "three"));
 	MQ_STAT(&self->queue);
 	EXPECT_EQ(2, self->stat.sent);
+	EXPECT_EQ(2, self->stat.newest_id);
 	EXPECT_EQ(2, self->stat.ready);
 	EXPECT_EQ(8, self->stat.bytes);
 	EXPECT_EQ(0, self->stat.delivered);

@@ -75,14 +75,17 @@ static bool has_header(const struct devmq_msg *msg, const char *name,
 	return false;
 }
 
+/* Was it delivered, if it is in flight, or else sent, at least @ns ago? */
 static bool is_older(const struct devmq_msg *msg, uint64_t ns)
 {
+	uint64_t now, then;
 	struct timespec ts;
-	uint64_t now;
 
 	clock_gettime(CLOCK_REALTIME, &ts);
 	now = (uint64_t)ts.tv_sec * 1000000000ULL + (uint64_t)ts.tv_nsec;
-	return now > ns && devmq_msg_time_ns(msg) <= now - ns;
+	if (!devmq_msg_holder(msg, NULL, &then))
+		then = devmq_msg_time_ns(msg);
+	return now > ns && then <= now - ns;
 }
 
 bool select_takes(const struct select *s, const struct devmq_msg *msg)
@@ -171,11 +174,11 @@ int select_each(struct devmq_queue *queue, const struct select *s,
 	struct devmq_stat stat;
 	int err;
 
-	/* Ids count what was sent: a message that comes later has a larger one. */
+	/* A message that comes later has a greater id. */
 	err = devmq_stat(queue, &stat, sizeof(stat));
 	if (err)
 		return err;
-	last = s->last && s->last < stat.sent ? s->last : stat.sent;
+	last = s->last && s->last < stat.newest_id ? s->last : stat.newest_id;
 	err = devmq_buffer_new(&buffer, 0);
 	if (err)
 		return err;

@@ -21,7 +21,7 @@
 	{ OPT_REASON, "reason", "REASON", \
 	  "only what is or was dead for this reason" }, \
 	{ OPT_OLDER, "older-than", "DURATION", \
-	  "only what has been there, in its state, for longer" }
+	  "only what was sent longer ago, or, in flight, delivered longer ago" }
 #define OPT_ID_RANGE \
 	{ OPT_ID, "id", "A[-B]", "only this id, or those from A to B" }
 

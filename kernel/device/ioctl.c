@@ -61,7 +61,7 @@ MQ_OFFSET(devmq_peek, states, 32);
 MQ_OFFSET(devmq_peek, count, 48);
 MQ_LAYOUT(devmq_purge, 48);
 MQ_OFFSET(devmq_purge, states, 32);
-MQ_LAYOUT(devmq_stat, 280);
+MQ_LAYOUT(devmq_stat, 288);
 MQ_LAYOUT(devmq_redrive, 56);
 MQ_OFFSET(devmq_redrive, target_fd, 24);
 MQ_OFFSET(devmq_redrive, reason, 48);

@@ -27,6 +27,7 @@ int mq_queue_stat(struct mq_queue *q, struct devmq_stat *s)
 	mq_lock_current(q);
 	gone = q->gone;
 	*s = q->stat;
+	s->newest_id = q->next_id - 1;
 	if (q->topic)
 		mq_retain_stat_locked(q, s);
 	e = q->order ? mq_order_first(q) : mq_ready_first(&q->ready);

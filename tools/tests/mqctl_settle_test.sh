@@ -312,6 +312,31 @@ test_release_by_key_and_in_a_while()
 	expect 0
 }
 
+# A delivery is as old as it has been held, however long ago the message was sent: so it
+# is with a clock that has been set forward since.
+test_release_of_what_is_held_for_long()
+{
+	local now
+
+	make "$Q" ack=manual retry_ms=0
+	send "$Q" held
+	send "$Q" ready
+	exec 5<"/dev/mq/$Q"
+	head -c 4 <&5 >/dev/null
+	now=$(date +%s)
+	trap 'date -s "@$(($(date +%s) - 86400))" >/dev/null' EXIT
+	date -s "@$((now + 86400))" >/dev/null || fail "date"
+	mq release "$Q" --older-than=1h
+	expect 0 0
+	mq purge "$Q" --state=in-flight --older-than=1h
+	expect 0 0
+	mq peek "$Q" --state=in-flight,ready --older-than=1h
+	expect 0 ready
+	counters "$Q" in_flight=1 ready=1
+	mq release "$Q" --older-than=1ms
+	expect 0 1
+}
+
 test_reject_of_what_another_holds()
 {
 	make "$Q" ack=manual

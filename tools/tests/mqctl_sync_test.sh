@@ -66,6 +66,34 @@ test_attach()
 	expect 0
 }
 
+# Of messages that were there before, as of those that came since.
+test_select_after_attach()
+{
+	attach
+	make "$Q" journal="$P.j"
+	make "$P.to" journal="$P.j"
+	mq send "$Q" --key=a gone
+	expect 0 1
+	mq recv "$Q"
+	expect 0 gone
+	for n in 2 3 4 5; do
+		mq send "$Q" --key=$((n % 2)) "$n"
+		expect 0 $n
+	done
+	mq journal detach "$P.j"
+	expect 0
+	mq journal attach "$T/j" "$P.j"
+	expect 0 $'queues 2\nmessages 4'
+	mq purge "$Q" --id=4-9 --key=1
+	expect 0 1
+	mq move "$Q" "$P.to" --key=1
+	expect 0 1
+	mq send "$Q" --key=0 new
+	expect 0 -
+	mq purge "$Q" --key=0
+	expect 0 3
+}
+
 test_move()
 {
 	attach

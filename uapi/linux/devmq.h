@@ -110,7 +110,8 @@
  *  EBUSY       the consumer's mode cannot change while it holds deliveries; this
  *              open file, which is open for both sides, would be a consumer
  *              from now on, and O_EXCL, its own or another's, says that there
- *              is one only; read(2) and readv(2) give that as well
+ *              is one only; read(2) and readv(2) give that as well. Binding: see
+ *              struct devmq_bind
  *  ESRCH       a holder is named, and the caller sees none of their process ids
  *  ECANCELED   io_uring: it was told to end, and nothing has happened
  *  EOPNOTSUPP  io_uring: a command that does not come this way
@@ -688,7 +689,8 @@ struct devmq_consumer {
  * @deferred: messages set aside by a consumer
  * @dead: messages set aside for good
  * @bytes: payload, key and headers of all messages stored
- * @sent: messages accepted since the queue was created, as all that follow
+ * @sent: messages accepted since the queue was created, as all that follow; in a
+ *	journal since that was attached, beginning with the messages it had stored
  * @delivered: times that a message was handed out
  * @acked: messages finished by their consumer
  * @redelivered: deliveries whose attempt was not the message's first; one
@@ -725,6 +727,8 @@ struct devmq_consumer {
  *	its journal alone, and are read back when somebody looks at them
  * @unreadable: a topic: times that this failed, as the journal's file cannot be read or
  *	is damaged
+ * @newest_id: id of the message that was sent here last, zero if none was; those that
+ *	are sent later have greater ones. A crash may have made it greater than that
  *
  * No time here is moved by a step of the machine's clock, and all go on while it
  * sleeps. Works on any descriptor of the queue. At every instant sent = ready +
@@ -770,6 +774,7 @@ struct devmq_stat {
 	__aligned_u64	last_id;
 	__aligned_u64	retained_memory_bytes;
 	__aligned_u64	unreadable;
+	__aligned_u64	newest_id;
 };
 
 /**
@@ -1031,19 +1036,21 @@ struct devmq_bindings {
  *
  * For a descriptor of the control node. Reads the journal, makes its queues
  * again with their messages, and writes to it from then on. The queues have the
- * owners and permissions that they had. If the call fails, no queue was made;
- * the control node says why in one line.
+ * owners and permissions that they were created with: what chmod(2) and chown(2)
+ * have changed since is forgotten. If the call fails, no queue was made; the
+ * control node says why in one line.
  *
  * EEXIST: a journal of that name is attached, or a queue of the journal has the
- * name of another queue. EBUSY: the file is attached already, or a copy of it, or a
- * device is in use. EUCLEAN: the journal is damaged. ENOTBLK: neither a regular file nor a
- * block device. EBADF: the descriptor is not open for reading and writing.
- * ETXTBSY: a swap file. EOPNOTSUPP: the file system cannot, or a newer module
- * wrote the journal. ENODATA: no journal, or a move to it was not completed.
- * ESTALE: it was moved to another file. EINVAL: the file has holes, or is
- * shorter than the journal. EDQUOT: its messages need more memory than there may
- * be (max_total_bytes, and max_user_bytes without CAP_SYS_RESOURCE). EINTR: a signal
- * came.
+ * name of another queue. EBUSY: the file is attached already, or a copy of it, or
+ * a device is in use, or another file has the name of the device node of one of
+ * its queues. EPERM: the file can only be appended to, or not be changed. EUCLEAN:
+ * the journal is damaged. ENOTBLK: neither a regular file nor a block device.
+ * EBADF: the descriptor is not open for reading and writing. ETXTBSY: a swap file.
+ * EOPNOTSUPP: the file system cannot, or a newer module wrote the journal.
+ * ENODATA: no journal, or a move to it was not completed. ESTALE: it was moved to
+ * another file. EINVAL: the file has holes, or is shorter than the journal.
+ * EDQUOT: its messages need more memory than there may be (max_total_bytes, and
+ * max_user_bytes without CAP_SYS_RESOURCE). EINTR: a signal came.
  */
 struct devmq_journal_attach {
 	__u32		size;
