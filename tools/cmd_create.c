@@ -204,7 +204,8 @@ const struct command cmd_rm = {
 	.synopsis = "[-f] NAME...",
 	.summary = "Remove queues and topics",
 	.text =
-"A queue that still stores messages is removed with -f only. Programs that have\n"
+"A queue that still stores messages, or is the dead_letter or alternate of another,\n"
+"is removed with -f only; that option of the other is none then. Programs that have\n"
 "it open get an error from then on. With -f it is no error if there is no such\n"
 "queue. If one of several cannot be removed, the others are removed\n"
 "nevertheless, and the exit status is 1. The bindings of what is removed go with\n"

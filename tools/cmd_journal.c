@@ -66,10 +66,11 @@ const struct command cmd_journal_attach = {
 	.text =
 "The journal is called NAME while it is attached; without NAME, as its file,\n"
 "less \".journal\". All of it is read, and its queues are created with their\n"
-"messages, owners and permissions. The output says how many queues and messages\n"
-"these are, and how many bytes a crash has torn (cut), of which nobody was told\n"
-"that they were safe. If that fails, no queue is created; if the journal is\n"
-"damaged, the exit status is 7.",
+"messages, and the owners and permissions that they were created with: a chmod\n"
+"or chown since is forgotten. The output says how many queues and messages these\n"
+"are, and how many bytes a crash has torn (cut), of which nobody was told that\n"
+"they were safe. If that fails, no queue is created; if the journal is damaged,\n"
+"the exit status is 7.",
 	.opts = attach_opts,
 	.operands = { COMPLETES_FILE, COMPLETES_NOTHING },
 	.min = 1,

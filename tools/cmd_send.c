@@ -354,7 +354,7 @@ static const struct opt send_opts[] = {
 	{ 't', "ttl", "DURATION",
 	  "how long it may wait before it expires (0: for ever)" },
 	{ OPT_DEDUP, "dedup-id", "ID", "store it only if the id is new" },
-	OPTS_SYNC("return when it is on stable storage"),
+	OPTS_SYNC("return when all is on stable storage; the id is printed before"),
 	{ OPT_NONBLOCK, "nonblock", NULL,
 	  "do not wait for room in a full queue; exit with 3" },
 	{ 'J', "json", NULL, "print ids as JSON, and whether it was a duplicate" },
@@ -376,7 +376,8 @@ const struct command cmd_send = {
 "\n"
 "If the queue is full or paused, send waits, unless --nonblock or the queue's\n"
 "overflow option says otherwise. A message is refused if it asks for something\n"
-"that the queue does not have (--priority, --sync).\n"
+"that the queue does not have (--priority, --sync). With --sync, what was sent is on\n"
+"stable storage when send ends with exit status 0.\n"
 "\n"
 "If NAME is a topic, the message goes to all queues that are bound to it and take\n"
 "it, or, while one of them is full, to none. The id is that in the topic.\n"
@@ -388,7 +389,8 @@ const struct command cmd_send = {
 "A message whose --dedup-id was sent before, within the queue's\n"
 "dedup_window_ms, is not stored: the id printed is that of the first, and the\n"
 "exit status is 0. With --json, each line is an object with the members id\n"
-"and duplicate, which is true then.",
+"and duplicate, which is true then. With dedup_window_ms=0, the default,\n"
+"--dedup-id has no effect.",
 	.opts = send_opts,
 	.operands = { COMPLETES_QUEUE, COMPLETES_NOTHING },
 	.min = 1,

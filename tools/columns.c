@@ -35,7 +35,7 @@ const struct column columns[] = {
 	{ "bytes", "BYTES", KIND_BYTES, COUNTER(bytes),
 	  "payload, keys and headers stored" },
 	{ "sent", "SENT", KIND_NUMBER, COUNTER(sent),
-	  "messages accepted since the queue was created" },
+	  "messages accepted since the queue was created, or its journal attached" },
 	{ "delivered", "DELIVERED", KIND_NUMBER, COUNTER(delivered),
 	  "times that a message was delivered" },
 	{ "acked", "ACKED", KIND_NUMBER, COUNTER(acked),
