@@ -807,6 +807,55 @@ TEST_F(topic, tail_enters_a_full_queue_at_the_last_close)
 	EXPECT_EQ(0, mq_get(self->q_fd[0], "tail"));
 }
 
+/* More than a portion of bindings, which go one portion after the other. */
+#define BINDINGS	200
+
+static int bind_keys(const struct mq_queue *topic, const struct mq_queue *queue)
+{
+	char filter[16];
+	int i, error = 0;
+
+	for (i = 0; !error && i < BINDINGS; i++) {
+		snprintf(filter, sizeof(filter), "key=%d", i);
+		error = topic_bind(topic, queue, filter);
+	}
+	return error;
+}
+
+TEST_F(topic, unbinding_without_a_filter_takes_all_of_many_away)
+{
+	struct devmq_bind bind;
+
+	TOPIC("");
+	BOUND(0, "key=a", "");
+	QUEUE(1, "");
+	ASSERT_EQ(0, bind_keys(&self->queue, &self->q[1]));
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "alternate", "%s", self->q[1].name));
+	ASSERT_EQ(0, ioctl_bind(self->fd, DEVMQ_IOC_UNBIND, self->q_fd[1], NULL, 0,
+				&bind));
+	EXPECT_EQ(BINDINGS, bind.id);
+	EXPECT_EQ(0, mq_stat_of(&self->q[1], bindings));
+	EXPECT_EQ(1, mq_stat_of(&self->queue, bindings));
+	EXPECT_EQ(-ENOENT, ioctl_bind(self->fd, DEVMQ_IOC_UNBIND, self->q_fd[1], NULL,
+				      0, &bind));
+	/* The alternate stays. */
+	EXPECT_EQ(1, mq_put(self->fd, "1"));
+	EXPECT_EQ(0, mq_get(self->q_fd[1], "1"));
+}
+
+TEST_F(topic, removal_takes_all_of_many_bindings_away)
+{
+	TOPIC("");
+	BOUND(0, "key=a", "");
+	QUEUE(1, "");
+	ASSERT_EQ(0, bind_keys(&self->queue, &self->q[1]));
+	ASSERT_EQ(0, mq_sysfs_set(&self->queue, "alternate", "%s", self->q[1].name));
+	ASSERT_EQ(0, mq_remove(&self->q[1]));
+	EXPECT_EQ(1, mq_stat_of(&self->queue, bindings));
+	EXPECT_EQ(1, mq_put(self->fd, "1"));
+	EXPECT_EQ(1, mq_stat_of(&self->queue, unrouted));
+}
+
 /* -- removal ----------------------------------------------------------------------- */
 
 TEST_F(topic, removal_unbinds)

@@ -119,6 +119,10 @@ static int mq_bind_run(struct mq_queue *q, struct mq_queue *target,
 	const char *why;
 	int err;
 
+	if (!f) {
+		err = mq_unbind_each(q, target, id);
+		return err ?: mq_bind_confirm(q, target);
+	}
 	if (mutex_lock_killable(&mq_registry_lock)) {
 		mq_filter_free(f);
 		return -EINTR;
@@ -127,7 +131,8 @@ static int mq_bind_run(struct mq_queue *q, struct mq_queue *target,
 		*id = 0;
 		err = mq_bind(q, target, f, s, id, &why);
 	} else {
-		err = mq_unbind(q, target, f, id);
+		err = mq_unbind(q, target, f);
+		*id = !err;
 		mq_filter_free(f);
 	}
 	mutex_unlock(&mq_registry_lock);

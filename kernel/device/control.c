@@ -363,9 +363,17 @@ static int mq_bind_fail(struct mq_control *c, int err, const char *topic,
 	return mq_refuse(c, err, "'%s' cannot be bound: error %d", name, -err);
 }
 
+static int mq_unbind_fail(struct mq_control *c, int err, const char *topic,
+			  const char *name)
+{
+	if (err == -EINTR)
+		return mq_refuse(c, err, "a signal came");
+	return mq_refuse(c, err, "there is no such binding of '%s' to '%s'", name, topic);
+}
+
 /*
- * Bind, or without @s unbind, under mq_registry_lock. @f is taken over. If that
- * succeeds, @both get the topic and the other one, with references.
+ * Bind, or without @s unbind, under mq_registry_lock. @f is taken over, or NULL: the
+ * caller unbinds all. If that succeeds, @both get the topic and the other one, with references.
  */
 static int mq_command_link(struct mq_control *c, const char *topic,
 			   const char *name, const struct mq_start *s,
@@ -385,13 +393,12 @@ static int mq_command_link(struct mq_control *c, const char *topic,
 		mq_filter_free(f);
 		return mq_refuse(c, -EINVAL, "'%s' is no topic", topic);
 	}
-	if (!s) {
-		err = mq_unbind(q, target, f, &n);
+	if (!s && f) {
+		err = mq_unbind(q, target, f);
 		mq_filter_free(f);
 		if (err)
-			return mq_refuse(c, err, "there is no such binding of '%s' to '%s'",
-					 name, topic);
-	} else {
+			return mq_unbind_fail(c, err, topic, name);
+	} else if (s) {
 		err = mq_bind(q, target, f, s, &n, &why);
 		if (err)
 			return mq_bind_fail(c, err, topic, name, why);
@@ -424,6 +431,8 @@ static int mq_command_bind(struct mq_control *c, char *rest, bool bind)
 	struct mq_start start = {}, *s = bind ? &start : NULL;
 	struct mq_filter *f = NULL;
 	struct mq_queue *both[2];
+	bool each;
+	u64 n;
 	int err;
 
 	err = mq_check_name(c, topic) ?: mq_check_name(c, name);
@@ -436,13 +445,21 @@ static int mq_command_bind(struct mq_control *c, char *rest, bool bind)
 		if (IS_ERR(f))
 			return PTR_ERR(f);
 	}
+	each = !f;
 	if (mutex_lock_killable(&mq_registry_lock)) {
 		mq_filter_free(f);
 		return mq_refuse(c, -EINTR, "a signal came");
 	}
 	err = mq_command_link(c, topic, name, s, f, both);
 	mutex_unlock(&mq_registry_lock);
-	return err ?: mq_command_confirm(c, both);
+	if (err)
+		return err;
+	err = each ? mq_unbind_each(both[0], both[1], &n) : 0;
+	if (!err)
+		return mq_command_confirm(c, both);
+	mq_queue_put(both[0]);
+	mq_queue_put(both[1]);
+	return mq_unbind_fail(c, err, topic, name);
 }
 
 static int mq_command(struct mq_control *c, char *line)

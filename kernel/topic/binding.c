@@ -165,11 +165,16 @@ static void mq_binding_free(struct mq_binding *b)
 
 static void mq_binding_free_work(struct work_struct *work)
 {
-	struct mq_binding *b = container_of(to_rcu_work(work), struct mq_binding,
-					    work);
+	struct mq_binding *first = container_of(to_rcu_work(work), struct mq_binding,
+						work);
+	struct mq_binding *b, *next;
 
-	mq_queue_put(mq_bound_queue(&b->bound));
-	mq_binding_free(b);
+	list_for_each_entry_safe(b, next, &first->link, link) {
+		mq_queue_put(mq_bound_queue(&b->bound));
+		mq_binding_free(b);
+	}
+	mq_queue_put(mq_bound_queue(&first->bound));
+	mq_binding_free(first);
 }
 
 /* Make a binding that is bound to nothing yet, at the caller's expense. */
@@ -197,13 +202,11 @@ static struct mq_binding *mq_binding_new(size_t cost)
 	return b;
 }
 
-/* Count a binding in both queues, or with -1 no longer. */
-static void mq_binding_count(const struct mq_binding *b, int by)
+/* Count bindings of an outlet in both queues, or no longer if @by is negative. */
+static void mq_bindings_count(const struct mq_outlet *o, int by)
 {
-	struct mq_queue *q = b->outlet->topic->q, *target = b->outlet->target;
+	struct mq_queue *q = o->topic->q, *target = o->target;
 
-	if (!b->id)
-		return;
 	spin_lock(&q->lock);
 	q->stat.bindings += by;
 	spin_unlock(&q->lock);
@@ -224,19 +227,39 @@ static void mq_binding_join(struct mq_binding *b, struct mq_outlet *o)
 	list_add_tail(&b->link, &o->bindings);
 }
 
-/*
- * A binding, or the alternate, which no sender uses any more, is gone. Senders
- * that wait for its target look where their messages go now.
- */
+/* Bindings, or the alternate, which no sender uses any more, are gone. */
+static void mq_bindings_leave(struct list_head *gone)
+{
+	struct mq_binding *first = list_first_entry(gone, struct mq_binding, link);
+
+	/* One callback frees them all. */
+	list_del(gone);
+	queue_rcu_work(mq_topics_work, &first->work);
+}
+
+/* The same for one. */
 static void mq_binding_leave(struct mq_binding *b)
 {
-	struct mq_outlet *o = b->outlet;
+	LIST_HEAD(gone);
 
-	list_del(&b->link);
+	list_move(&b->link, &gone);
+	mq_bindings_leave(&gone);
+}
+
+/*
+ * After mq_bindings_leave(), count that. Senders look where their messages go now; those
+ * that wait for the target are told by mq_unbound_tell().
+ */
+static void mq_outlet_left(struct mq_outlet *o)
+{
 	atomic64_inc(&mq_unbound);
-	mq_waiters_wake_all(&o->target->gate.room);
 	mq_outlet_put(o);
-	queue_rcu_work(mq_topics_work, &b->work);
+}
+
+/* Bindings to a queue are gone: senders that wait for it look where their messages go. */
+static void mq_unbound_tell(struct mq_queue *target)
+{
+	mq_waiters_wake_all(&target->gate.room);
 }
 
 /* -- binding --------------------------------------------------------------- */
@@ -314,7 +337,7 @@ static int mq_binding_add(struct mq_binding *b, struct mq_filter *f,
 		mq_index_add(t->index, r, &b->bound);
 		mutex_unlock(&t->turn);
 	}
-	mq_binding_count(b, 1);
+	mq_bindings_count(b->outlet, 1);
 	return 0;
 }
 
@@ -453,50 +476,107 @@ static void mq_alternate_replace(struct mq_topic *t, struct mq_binding *b)
 	spin_unlock(&t->q->lock);
 }
 
-/* Take a binding away. */
-static void mq_binding_remove(struct mq_binding *b)
+/* Take the alternate of a topic away. */
+static void mq_alternate_remove(struct mq_binding *b)
 {
-	struct mq_topic *t = b->outlet->topic;
+	struct mq_outlet *o = b->outlet;
+	struct mq_topic *t = o->topic;
 
-	if (!b->id) {
-		mq_alternate_replace(t, NULL);
-		if (!READ_ONCE(t->q->gone))
-			mq_persist_defined(t->q);
-	} else if (b->catchup) {
-		mq_catchup_stop(b);
-		mq_index_cancel(t->index, b->bound.rule);
-		xa_erase(&t->bindings, b->id);
-	} else {
-		mq_turn_take(t);
-		mq_index_remove(t->index, &b->bound);
-		mutex_unlock(&t->turn);
-		mq_index_tidy(t->index);
-		xa_erase(&t->bindings, b->id);
-	}
-	if (b->id && mq_is_kept(t->q, b->outlet->target))
-		mq_unsubscribe(b->outlet->target, t->q, b->id);
-	mq_binding_count(b, -1);
+	mq_alternate_replace(t, NULL);
+	if (!READ_ONCE(t->q->gone))
+		mq_persist_defined(t->q);
 	mq_binding_leave(b);
+	mq_outlet_left(o);
 }
 
-/* Take all bindings of an outlet away, and with @all the alternate, too. */
-static u64 mq_outlet_clear(struct mq_outlet *o, bool all)
+/* What leads through an outlet has left the index of the topic: take it away. */
+static void mq_bindings_remove(struct mq_outlet *o, struct list_head *gone)
+{
+	struct mq_topic *t = o->topic;
+	struct mq_binding *b;
+	int n = 0;
+
+	list_for_each_entry(b, gone, link) {
+		xa_erase(&t->bindings, b->id);
+		if (mq_is_kept(t->q, o->target))
+			mq_unsubscribe(o->target, t->q, b->id);
+		n++;
+	}
+	mq_bindings_leave(gone);
+	mq_bindings_count(o, -n);
+	mq_outlet_left(o);
+}
+
+/* Take a binding away that is not level yet. */
+static void mq_binding_stop(struct mq_binding *b)
+{
+	struct mq_outlet *o = b->outlet;
+	LIST_HEAD(gone);
+
+	mq_catchup_stop(b);
+	mq_index_cancel(o->topic->index, b->bound.rule);
+	list_move(&b->link, &gone);
+	mq_bindings_remove(o, &gone);
+}
+
+/* Take one binding away that is level. */
+static void mq_binding_remove(struct mq_binding *b)
+{
+	struct mq_outlet *o = b->outlet;
+	struct mq_topic *t = o->topic;
+	LIST_HEAD(gone);
+
+	mq_turn_take(t);
+	mq_index_remove(t->index, &b->bound);
+	mutex_unlock(&t->turn);
+	mq_index_tidy(t->index);
+	list_move(&b->link, &gone);
+	mq_bindings_remove(o, &gone);
+}
+
+/*
+ * Take a portion of the bindings of an outlet away, in one hold of the turn: of those
+ * whose number is not above @last. Return how many, less than a portion if none is left.
+ * The outlet is gone then, unless something else leads through it.
+ */
+static unsigned int mq_outlet_clear(struct mq_outlet *o, u64 last)
 {
 	struct mq_binding *b, *next;
-	bool last = false;
-	u64 n = 0;
+	struct mq_topic *t = o->topic;
+	unsigned int n = 0;
+	bool more = false;
+	LIST_HEAD(gone);
 
-	list_for_each_entry_safe(b, next, &o->bindings, link) {
-		if (!b->id && !all)
-			continue;
-		/* The outlet goes with its last binding. */
-		last = list_is_singular(&o->bindings);
-		mq_binding_remove(b);
-		n++;
-		if (last)
-			break;
-		cond_resched();
+	/* It is the only one then. */
+	b = list_first_entry(&o->bindings, struct mq_binding, link);
+	if (b->catchup) {
+		if (b->id > last)
+			return 0;
+		mq_binding_stop(b);
+		return 1;
 	}
+	mq_turn_take(t);
+	list_for_each_entry_safe(b, next, &o->bindings, link) {
+		more = n == MQ_PORTION;
+		/* Later ones stand behind it. */
+		if (more || b->id > last)
+			break;
+		/* The alternate is none. */
+		if (!b->id)
+			continue;
+		mq_index_remove(t->index, &b->bound);
+		list_move_tail(&b->link, &gone);
+		n++;
+	}
+	mutex_unlock(&t->turn);
+	if (!n)
+		return 0;
+	/* To trim again and again would be to wait for a grace period each time. */
+	if (more)
+		mq_index_drop_idle(t->index);
+	else
+		mq_index_tidy(t->index);
+	mq_bindings_remove(o, &gone);
 	return n;
 }
 
@@ -519,37 +599,71 @@ static struct mq_binding *mq_outlet_catching_up(struct mq_outlet *o,
 }
 
 /**
- * mq_unbind - take bindings between a topic and a queue away
+ * mq_unbind - take a binding between a topic and a queue away
  * @q: the topic
  * @target: the queue, or the other topic
- * @f: the filter of the binding; NULL: all bindings between the two
- * @count: gets how many are gone
+ * @f: the filter of the binding
  *
  * Return: 0, or ENOENT: there is none.
  */
-int mq_unbind(struct mq_queue *q, struct mq_queue *target,
-	      const struct mq_filter *f, u64 *count)
+int mq_unbind(struct mq_queue *q, struct mq_queue *target, const struct mq_filter *f)
 {
 	struct mq_binding *early;
 	struct mq_outlet *o;
 	struct mq_bound *b;
 
 	lockdep_assert_held(&mq_registry_lock);
-	*count = 0;
 	o = mq_outlet_find(q->topic, target);
 	if (!o)
 		return -ENOENT;
-	if (!f) {
-		*count = mq_outlet_clear(o, false);
-		return *count ? 0 : -ENOENT;
-	}
 	early = mq_outlet_catching_up(o, f);
 	b = mq_index_find(q->topic->index, f, target);
-	if (!b && !early)
+	if (early)
+		mq_binding_stop(early);
+	else if (b)
+		mq_binding_remove(container_of(b, struct mq_binding, bound));
+	else
 		return -ENOENT;
-	mq_binding_remove(early ?: container_of(b, struct mq_binding, bound));
-	*count = 1;
+	mq_unbound_tell(target);
 	return 0;
+}
+
+/**
+ * mq_unbind_each - take all bindings between a topic and a queue away
+ * @q: the topic; the caller has a reference to both
+ * @target: the queue, or the other topic
+ * @count: gets how many are gone
+ *
+ * There may be many, so this drops mq_registry_lock after each portion. Those that are
+ * made meanwhile stay.
+ *
+ * Return: 0; ENOENT: there was none; or EINTR: some may be left.
+ */
+int mq_unbind_each(struct mq_queue *q, struct mq_queue *target, u64 *count)
+{
+	struct mq_outlet *o;
+	unsigned int n;
+	u64 last = 0;
+	int err = 0;
+
+	*count = 0;
+	do {
+		if (mutex_lock_killable(&mq_registry_lock)) {
+			err = -EINTR;
+			break;
+		}
+		last = last ?: q->topic->next_id - 1;
+		o = mq_outlet_find(q->topic, target);
+		n = o ? mq_outlet_clear(o, last) : 0;
+		mutex_unlock(&mq_registry_lock);
+		*count += n;
+		if (n == MQ_PORTION && mq_dying())
+			err = -EINTR;
+		cond_resched();
+	} while (n == MQ_PORTION && !err);
+	if (*count)
+		mq_unbound_tell(target);
+	return err ?: *count ? 0 : -ENOENT;
 }
 
 /**
@@ -587,8 +701,13 @@ int mq_set_alternate(struct mq_queue *q, struct mq_queue *target,
 		mq_binding_join(b, o);
 	}
 	mq_alternate_replace(t, b);
-	if (before)
+	if (before) {
+		o = before->outlet;
+		target = o->target;
 		mq_binding_leave(before);
+		mq_outlet_left(o);
+		mq_unbound_tell(target);
+	}
 	return 0;
 }
 
@@ -607,6 +726,22 @@ bool mq_is_alternate(const struct mq_queue *q)
 	return false;
 }
 
+/* A queue, or its topic, is removed: take all away that leads through an outlet. */
+static void mq_outlet_remove(struct mq_outlet *o)
+{
+	struct mq_queue *target = o->target;
+	struct mq_topic *t = o->topic;
+	struct mq_binding *alternate;
+
+	alternate = rcu_dereference_protected(t->alternate, true);
+	/* Each step may be the one with which the outlet goes. */
+	if (alternate && alternate->outlet == o)
+		mq_alternate_remove(alternate);
+	while (mq_outlet_find(t, target) && mq_outlet_clear(o, U64_MAX))
+		cond_resched();
+	mq_unbound_tell(target);
+}
+
 /* A queue or topic that was closed is removed: unbind all that leads from and to it. */
 void mq_unbind_all(struct mq_queue *q)
 {
@@ -615,11 +750,11 @@ void mq_unbind_all(struct mq_queue *q)
 
 	lockdep_assert_held(&mq_registry_lock);
 	hlist_for_each_entry_safe(o, next, &q->feeds, feed)
-		mq_outlet_clear(o, true);
+		mq_outlet_remove(o);
 	if (!q->topic)
 		return;
 	list_for_each_entry_safe(o, after, &q->topic->outlets, link)
-		mq_outlet_clear(o, true);
+		mq_outlet_remove(o);
 }
 
 int __init mq_topics_init(void)

@@ -18,8 +18,8 @@ void mq_topic_changed(struct mq_topic *t);
 int mq_bind(struct mq_queue *q, struct mq_queue *target, struct mq_filter *f,
 	    const struct mq_start *s, u64 *id, const char **why);
 int mq_bind_confirm(struct mq_queue *q, struct mq_queue *target);
-int mq_unbind(struct mq_queue *q, struct mq_queue *target,
-	      const struct mq_filter *f, u64 *count);
+int mq_unbind(struct mq_queue *q, struct mq_queue *target, const struct mq_filter *f);
+int mq_unbind_each(struct mq_queue *q, struct mq_queue *target, u64 *count);
 int mq_set_alternate(struct mq_queue *q, struct mq_queue *target,
 		     const char **why);
 bool mq_is_alternate(const struct mq_queue *q);

@@ -355,8 +355,8 @@ void mq_index_remove(struct mq_index *x, struct mq_bound *b)
 	mq_index_changed(x);
 }
 
-/* Give back what bindings needed that were removed. */
-void mq_index_tidy(struct mq_index *x)
+/* Free the rules whose bindings were removed. */
+void mq_index_drop_idle(struct mq_index *x)
 {
 	struct mq_rule *r, *next;
 
@@ -365,6 +365,12 @@ void mq_index_tidy(struct mq_index *x)
 			mq_rule_destroy(x, r);
 		cond_resched();
 	}
+}
+
+/* Give back all that bindings needed that were removed. */
+void mq_index_tidy(struct mq_index *x)
+{
+	mq_index_drop_idle(x);
 	mq_table_trim(&x->rules);
 	mq_table_trim(&x->postings);
 	mq_table_trim(&x->bounds);

@@ -61,6 +61,7 @@ struct mq_rule *mq_index_prepare(struct mq_index *x, struct mq_filter *f,
 void mq_index_add(struct mq_index *x, struct mq_rule *r, struct mq_bound *b);
 void mq_index_cancel(struct mq_index *x, struct mq_rule *r);
 void mq_index_remove(struct mq_index *x, struct mq_bound *b);
+void mq_index_drop_idle(struct mq_index *x);
 void mq_index_tidy(struct mq_index *x);
 struct mq_bound *mq_index_find(const struct mq_index *x,
 			       const struct mq_filter *f, const void *target);

@@ -75,7 +75,7 @@ struct mq_outlet {
  * struct mq_binding - a binding of a topic, or its alternate
  * @bound: the binding, as the index knows it: its target, a struct mq_queue
  * @outlet: the outlet that it is a part of (invariant)
- * @link: link in mq_outlet.bindings (mq_registry_lock)
+ * @link: link in mq_outlet.bindings (mq_registry_lock); then with others that are freed
  * @id: its number in the topic; 0: it is the alternate (invariant)
  * @taken: messages that it took (the topic's turn, or the work of @catchup; read
  *	without either)
