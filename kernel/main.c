@@ -21,6 +21,7 @@
 #include "memory/shortage.h"
 #include "queue/clock.h"
 #include "topic/binding.h"
+#include "topic/patience.h"
 
 static int __init devmq_init(void)
 {
@@ -71,6 +72,7 @@ static void __exit devmq_exit(void)
 {
 	mq_registry_exit();
 	mq_topics_drain();
+	mq_patience_exit();
 	mq_owner_exit();
 	mq_batch_exit();
 	mq_sysfs_exit();

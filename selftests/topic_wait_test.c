@@ -3,7 +3,11 @@
  * Senders of topics that wait where their message goes by way of another topic,
  * and those of io_uring, which wait in a worker thread.
  */
+#include <linux/userfaultfd.h>
+#include <poll.h>
 #include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
 
 #include "mq_test.h"
 #include "helpers/process.h"
@@ -137,6 +141,99 @@ TEST_F(topic, killed_sender_leaves_nothing_behind)
 	EXPECT_EQ(1, mq_put(self->fd, "3"));
 	EXPECT_EQ(2, mq_stat_of(&self->q[0], sent));
 	EXPECT_EQ(0, mq_stat_of(&self->queue, waiting_senders));
+}
+
+/* -- places that are kept ------------------------------------------------------- */
+
+/*
+ * A page whose next use waits for the caller once it is given up. Return a descriptor
+ * with which the caller lets it go on, or an error.
+ */
+static int slow_page(void *page, size_t size)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register range = {
+		.range = { .start = (uintptr_t)page, .len = size },
+		.mode = UFFDIO_REGISTER_MODE_MISSING,
+	};
+	int fd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0)
+		return -errno;
+	if (!ioctl(fd, UFFDIO_API, &api) && !ioctl(fd, UFFDIO_REGISTER, &range))
+		return fd;
+	close(fd);
+	return -EIO;
+}
+
+/* Let those that wait for room in a queue try again. */
+static int try_again(const struct mq_queue *topic, const struct mq_queue *queue)
+{
+	return topic_bind(topic, queue, "key=none") ?:
+	       topic_unbind(topic, queue, "key=none");
+}
+
+/*
+ * Return the number of a queue that takes no message: 0 or 2, or -1 for none. A sender
+ * that tries has its place for less than a moment.
+ */
+static int taken(FIXTURE_DATA(topic) *self)
+{
+	int i, n;
+
+	for (i = 0; i <= 2; i += 2) {
+		for (n = 0; n < 5 && mq_put(self->q_fd[i], "x") == -EAGAIN; n++)
+			usleep(1000);
+		if (n == 5)
+			return i;
+		mq_get(self->q_fd[i], "x");
+	}
+	return -1;
+}
+
+/* A sender lost so often that it keeps a place. Then it sleeps in its own memory. */
+TEST_F(topic, places_are_kept_for_a_moment_wherever_the_sender_sleeps)
+{
+	struct pollfd fault = { .events = POLLIN };
+	size_t size = sysconf(_SC_PAGESIZE);
+	struct mq_call call;
+	char *page;
+	int fd, i, kept = -1;
+
+	page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, page);
+	*page = '2';
+	fault.fd = slow_page(page, size);
+	if (fault.fd < 0)
+		SKIP(return, "no userfaultfd: %d", fault.fd);
+	TOPIC("");
+	/* One of the others is asked for room before the full one, whatever the order. */
+	BOUND(0, "", "max_messages=1");
+	BOUND(1, "", "max_messages=1");
+	BOUND(2, "", "max_messages=1");
+	ASSERT_EQ(1, mq_put(self->fd, "1"));
+	ASSERT_EQ(0, mq_get(self->q_fd[0], "1"));
+	ASSERT_EQ(0, mq_get(self->q_fd[2], "1"));
+	fd = mq_open(&self->queue, O_WRONLY);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, mq_write_start(&call, fd, page, 1));
+	ASSERT_TRUE(mq_call_sleeps(&call));
+	for (i = 0; kept < 0 && i < 1000; i++) {
+		ASSERT_EQ(0, try_again(&self->queue, &self->q[1]));
+		kept = taken(self);
+	}
+	ASSERT_LE(0, kept);
+	ASSERT_EQ(0, madvise(page, size, MADV_DONTNEED));
+	ASSERT_EQ(0, try_again(&self->queue, &self->q[1]));
+	ASSERT_EQ(1, poll(&fault, 1, 10000));
+	EXPECT_TRUE(mq_wait_until(mq_put(self->q_fd[kept], "x") == 1));
+	EXPECT_EQ(0, mq_get(self->q_fd[kept], "x"));
+	EXPECT_EQ(0, mq_control("remove %s", self->q[kept].name));
+	close(fault.fd);
+	ASSERT_EQ(0, mq_get(self->q_fd[1], "1"));
+	EXPECT_EQ(1, mq_call_result(&call));
+	close(fd);
+	munmap(page, size);
 }
 
 /* -- io_uring ---------------------------------------------------------------------- */

@@ -22,10 +22,11 @@ void mq_patience_show(struct mq_file *f, struct mq_text *name);
 int mq_patience_wait(struct mq_file *f, u64 payload, u64 meta,
 		     struct mq_turn *turn);
 bool mq_patience_keeps(struct mq_turn *turn, u32 queues);
-void mq_patience_keep(struct mq_turn *turn, struct mq_queue *q, u64 bytes);
+bool mq_patience_keep(struct mq_turn *turn, struct mq_queue *q, u64 bytes);
 bool mq_patience_kept(struct mq_turn *turn, struct mq_queue *q, u64 *bytes);
 void mq_patience_went(struct mq_turn *turn);
 void mq_patience_leave(struct mq_turn *turn);
 void mq_patience_end(struct mq_turn *turn);
+void mq_patience_exit(void);
 
 #endif /* MQ_TOPIC_PATIENCE_H */

@@ -250,11 +250,9 @@ static void mq_promises_return(struct mq_publication *p, const struct mq_fan *fa
 		if (!c->promised)
 			continue;
 		c->promised = false;
-		if (keep && !c->mail) {
-			mq_patience_keep(p->turn, fan->q,
-					 mq_msg_bytes(mq_msg(c->e)));
+		if (keep && !c->mail &&
+		    mq_patience_keep(p->turn, fan->q, mq_msg_bytes(mq_msg(c->e))))
 			continue;
-		}
 		mq_promise_drop_locked(fan->q, mq_msg_bytes(mq_msg(c->e)));
 		mq_freed_locked(fan->q, 0, 0);
 	}
