@@ -540,6 +540,64 @@ TEST_F(topic, message_wakes_all_readers)
 	EXPECT_EQ(0, mq_stat_of(&self->queue, waiting_receivers));
 }
 
+/* More readers than are woken in one hold of a lock. */
+#define READERS	200
+
+struct reader {
+	struct mq_call call;
+	char data[8];
+	int fd;
+};
+
+/* Let them all sleep. Return 0 or an error. */
+static int readers_sleep(const struct mq_queue *topic, struct reader *r)
+{
+	int i, error = 0;
+
+	for (i = 0; !error && i < READERS; i++) {
+		r[i].fd = mq_open(topic, O_RDONLY);
+		error = r[i].fd < 0 ? r[i].fd :
+			mq_read_start(&r[i].call, r[i].fd, r[i].data, 8);
+	}
+	for (i = 0; !error && i < READERS; i++)
+		if (!mq_call_sleeps(&r[i].call))
+			error = -ETIMEDOUT;
+	return error;
+}
+
+/* Return how many of them end with this result. */
+static int readers_end(struct reader *r, ssize_t result)
+{
+	int i, n = 0;
+
+	for (i = 0; i < READERS; i++) {
+		n += mq_call_result(&r[i].call) == result;
+		close(r[i].fd);
+	}
+	return n;
+}
+
+TEST_F(topic, message_wakes_many_readers)
+{
+	static struct reader readers[READERS];
+
+	TOPIC("retain_messages=10");
+	ASSERT_EQ(0, readers_sleep(&self->queue, readers));
+	EXPECT_EQ(1, mq_put(self->fd, "x"));
+	EXPECT_EQ(READERS, readers_end(readers, 1));
+	EXPECT_EQ(0, mq_stat_of(&self->queue, waiting_receivers));
+}
+
+TEST_F(topic, removal_wakes_many_readers)
+{
+	static struct reader readers[READERS];
+
+	TOPIC("retain_messages=10");
+	ASSERT_EQ(0, readers_sleep(&self->queue, readers));
+	ASSERT_EQ(0, mq_remove(&self->queue));
+	EXPECT_EQ(READERS, readers_end(readers, -ENODEV));
+}
+
 TEST_F(topic, reader_that_waits_is_interrupted)
 {
 	struct mq_call call;

@@ -96,6 +96,11 @@ static inline bool mq_poll_looks(const struct poll_table_struct *p)
 	return !p || !p->_qproc;
 }
 
+/* Long wake-ups no longer keep their place by an entry, which has no wake function. */
+#ifndef WQ_FLAG_BOOKMARK
+#define WQ_FLAG_BOOKMARK 0
+#endif
+
 /* Stop a timer so that it cannot be started again. */
 #if MQ_SINCE(6, 2)
 #define mq_timer_stop timer_shutdown_sync

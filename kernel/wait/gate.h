@@ -63,7 +63,8 @@ struct mq_gate_ops {
  *	(lock of @readers)
  * @polled: the open files that have pollers (lock of @readers)
  * @polled_count: number of files in @polled (lock of @readers)
- * @untold_pollers: bits: which pollers the queue's work must notify (pollers.c)
+ * @untold_pollers: bits: which pollers the queue's work must notify, and whether it must
+ *	wake all threads in @readers (pollers.c)
  * @room: wait list for room, with threads and parked commands, each with the
  *	size of its message
  * @growth: wait list of writers whose unfinished line has a place and needs

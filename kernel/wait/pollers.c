@@ -29,6 +29,7 @@
 #include <linux/poll.h>
 
 #include "base/compat.h"
+#include "wait/everybody.h"
 #include "wait/gate.h"
 #include "wait/pollers.h"
 
@@ -57,6 +58,7 @@ enum {
 	MQ_UNTOLD_CROWD,	/* pollers for messages */
 	MQ_UNTOLD_ALL,		/* the same, and exclusive ones as well */
 	MQ_UNTOLD_ROOM,		/* pollers for room */
+	MQ_UNTOLD_READERS,	/* threads that wait for messages */
 };
 
 /**
@@ -139,6 +141,12 @@ static void mq_tell_later(struct mq_gate *g, unsigned int whom)
 {
 	set_bit(whom, &g->untold_pollers);
 	g->ops->kick(g);
+}
+
+/* Let the queue's work wake all threads that wait for messages. */
+void mq_tell_readers_later(struct mq_gate *g)
+{
+	mq_tell_later(g, MQ_UNTOLD_READERS);
 }
 
 /* -- the pollers of a file ------------------------------------------------- */
@@ -412,14 +420,16 @@ static void mq_pollers_crowd_work(struct mq_gate *g, bool all)
 }
 
 /*
- * Notify the pollers that were too many for the threads that brought something.
- * This does not look whether their files have credit. If there is something new
- * meanwhile, the work calls this again.
+ * Notify the pollers that were too many for the threads that brought something, and wake
+ * the threads that were. This does not look whether the files of the pollers have credit.
+ * If there is something new meanwhile, the work calls this again.
  */
 void mq_pollers_work(struct mq_gate *g)
 {
 	unsigned long whom = xchg(&g->untold_pollers, 0);
 
+	if (whom & BIT(MQ_UNTOLD_READERS))
+		mq_call_others(g);
 	if (whom & BIT(MQ_UNTOLD_ROOM))
 		mq_pollers_room_work(g);
 	if (whom & (BIT(MQ_UNTOLD_CROWD) | BIT(MQ_UNTOLD_ALL)))

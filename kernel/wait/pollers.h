@@ -12,6 +12,7 @@ struct mq_stand;
 
 void mq_pollers_notify_file(struct mq_stand *stand, void *key);
 void mq_pollers_notify_room(struct mq_gate *g, bool all);
+void mq_tell_readers_later(struct mq_gate *g);
 void mq_pollers_work(struct mq_gate *g);
 void mq_pollers_init(struct mq_gate *g);
 void mq_pollers_init_file(struct mq_stand *stand);

@@ -43,10 +43,10 @@
  *   notified of any room.
  *
  *   A change that concerns everybody (an option, the removal of the queue, the
- *   end of file) wakes all waiters, in portions where there may be many. A
- *   thread that brings something notifies only the first few pollers. If there
- *   are more, the queue's work notifies all of them: pollers need no thread
- *   each, so their number is not bounded.
+ *   end of file) wakes all waiters, in portions where there may be many, and so
+ *   does a message that a topic retains. A thread that brings something notifies
+ *   only the first few pollers, and wakes the first portion of the threads. If
+ *   there are more, the queue's work notifies or wakes all of them, in portions.
  *
  * Why no wake-up is lost
  *
@@ -100,6 +100,7 @@
 
 #include "base/compat.h"
 #include "base/waiters.h"
+#include "wait/everybody.h"
 #include "wait/front.h"
 #include "wait/gate.h"
 #include "wait/pollers.h"
@@ -250,11 +251,14 @@ void mq_set_wanted_room(struct mq_stand *stand, u64 bytes)
 	}
 }
 
-/* Wake all readers, so that they look again. @why: further events to report. */
+/*
+ * Wake all readers, so that they look again: a portion, and the rest from the queue's
+ * work. @why: further events to report.
+ */
 void mq_wake_all_readers(struct mq_gate *g, __poll_t why)
 {
-	__wake_up(&g->readers, TASK_INTERRUPTIBLE, 0,
-		  poll_to_key(EPOLLIN | EPOLLRDNORM | MQ_TO_ALL | why));
+	if (unlikely(!mq_call_some(g, why)))
+		mq_tell_readers_later(g);
 	mq_waiters_wake_all(&g->parked);
 }
 
