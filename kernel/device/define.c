@@ -11,6 +11,7 @@
 #include "device/define.h"
 #include "device/option.h"
 #include "journal/record.h"
+#include "queue/ceiling.h"
 #include "queue/heard.h"
 #include "queue/persist.h"
 #include "queue/options.h"

@@ -20,6 +20,7 @@
 #include "memory/text.h"
 #include "queue/ages.h"
 #include "queue/alone.h"
+#include "queue/ceiling.h"
 #include "queue/clock.h"
 #include "queue/delivery.h"
 #include "queue/persist.h"

@@ -52,10 +52,7 @@ void mq_persist_gone_locked(struct mq_queue *q, struct mq_entry *e);
 void mq_persist_arrived_locked(struct mq_queue *q, struct mq_entry *e);
 void mq_persist_lost_locked(struct mq_queue *q, struct mq_entry *e);
 bool mq_persist_fits_note(const struct mq_queue *q, const struct mq_text *note);
-bool mq_persist_bars_locked(struct mq_queue *q, const struct mq_entry *e);
-int mq_persist_unbar(struct mq_queue *q, bool nowait);
 int mq_persist_confirm(struct mq_queue *q);
-void mq_persist_ids_locked(struct mq_queue *q);
 const char *mq_persist_word(const struct mq_queue *q);
 void mq_persist_defined(struct mq_queue *q);
 
@@ -95,8 +92,6 @@ u32 mq_persist_walk_dedups(struct mq_feed *f, struct mq_feed_walk *w,
 void mq_persist_walk_end(struct mq_feed *f, struct mq_feed_walk *w);
 u64 mq_persist_window(struct mq_feed *f);
 bool mq_persist_remembers(struct mq_feed *f, u64 id);
-bool mq_persist_ceilings(struct mq_feed *f, struct mq_ceilings *c);
-void mq_persist_calm(struct mq_feed *f);
 void mq_persist_put(struct mq_feed *f);
 u64 mq_persist_time(u64 boot_ns);
 u64 mq_persist_boot_time(u64 real_ns);
