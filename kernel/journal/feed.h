@@ -54,7 +54,7 @@ struct mq_change {
 
 /*
  * The number of the change of a message that has come from another queue. Such changes
- * come before all others, and a group has all of them.
+ * come before all others, and a group has all that came before it began.
  */
 #define MQ_SEQ_ARRIVED	1
 
@@ -111,6 +111,8 @@ struct mq_feed_walk {
 /**
  * struct mq_feed_ops - functions of the queue that a feed belongs to. The thread
  *	of the journal calls them, and holds no lock
+ * @begin: a group begins: it has what has come from other queues until now. Return the
+ *	number of the last change
  * @take: fill in the next changes, up to the one with number @last, MQ_CHANGES at
  *	most. Return how many
  * @take_dedups: the same for de-duplication ids of messages whose changes have
@@ -135,6 +137,7 @@ struct mq_feed_walk {
  * @put: drop the reference to the queue
  */
 struct mq_feed_ops {
+	u64	(*begin)(struct mq_feed *f);
 	u32	(*take)(struct mq_feed *f, struct mq_change *c, u64 last);
 	u32	(*take_dedups)(struct mq_feed *f, struct mq_dedup_change *c,
 			       u64 last);
@@ -206,7 +209,9 @@ struct mq_feed_where {
  *
  * Under mq_queue.lock:
  * @dirty: messages that have changed, in the order of their first change
- * @seq: number of the last one that was put there
+ * @arrived: messages that have come from other queues, and have to be written
+ * @arrivals: those of them that came before the group began
+ * @seq: number of the last one that was put into @dirty
  * @asked: ceilings that are needed
  * @safe: ceilings that are on stable storage
  * @floor: messages below this id may have been delivered before the journal was
@@ -259,6 +264,8 @@ struct mq_feed {
 	unsigned long			flags;
 
 	struct list_head		dirty;
+	struct list_head		arrived;
+	struct list_head		arrivals;
 	u64				seq;
 	struct mq_ceilings		asked;
 	struct mq_ceilings		safe;

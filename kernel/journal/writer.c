@@ -159,13 +159,19 @@ static bool mq_group_goes_on(const struct mq_journal *j, int err)
 /*
  * Write the de-duplication ids of messages whose changes the group has. They
  * come behind all of these: a crash must not leave the id alone, or else the
- * message that is sent again would be taken for a duplicate.
+ * message that is sent again would be taken for a duplicate. So they wait while
+ * a message that left with its change is not written where it has arrived.
  */
-static int mq_group_dedups(struct mq_journal *j, struct mq_feed *f)
+static int mq_group_dedups(struct mq_journal *j, struct mq_feed *f, bool whole)
 {
 	int err = 0;
 	u32 i, n;
 
+	if (!whole && !f->ends) {
+		if (!list_empty(&f->dedups))
+			mq_feed_say(f);
+		return 0;
+	}
 	do {
 		n = f->ops->take_dedups(f, j->scratch->dedups, f->written);
 		for (i = 0; i < n; i++)
@@ -238,7 +244,7 @@ static void mq_group_take(struct mq_journal *j, struct list_head *feeds)
 		/* Changes that come from now on make it hungry again. */
 		smp_mb__after_atomic();
 		f->awaited = test_and_clear_bit(MQ_FEED_AWAITED, &f->flags);
-		f->last = READ_ONCE(f->seq);
+		f->last = f->ops->begin(f);
 		mq_feed_add(j, f);
 		f->ends = test_bit(MQ_FEED_ENDS, &f->flags);
 		mq_group_take_replaced(f);
@@ -285,7 +291,7 @@ static int mq_group_add(struct mq_journal *j, struct list_head *feeds, bool *who
 	list_for_each_entry(f, feeds, taken) {
 		ret = mq_group_replaced(j, f, f->ends);
 		err = err ?: ret;
-		ret = mq_group_dedups(j, f);
+		ret = mq_group_dedups(j, f, *whole);
 		err = err ?: ret;
 	}
 	list_for_each_entry(f, feeds, taken) {

@@ -33,11 +33,13 @@ struct mq_where {
 
 /**
  * struct mq_durable - a message of a queue that has a journal
- * @dirty: link in mq_feed.dirty, while a change has to be written; of a topic then in
- *	mq_feed.taking or mq_feed.resident, if @listed is set
+ * @dirty: link in mq_feed.dirty, mq_feed.arrived or mq_feed.arrivals, while a change
+ *	has to be written; of a topic then in mq_feed.taking or mq_feed.resident, if
+ *	@listed is set
  * @ended: link in mq_journal.ended or mq_feed.replaced, when the message is gone
  * @seq: place in the order in which the changes of its queue are written; 0: it
- *	is not in mq_feed.dirty. In mq_feed.replaced: that of the last change before
+ *	is in none of these three lists. In mq_feed.replaced: that of the last change
+ *	before
  * @detail: of the message, which has a pointer to this; NULL: the message is
  *	gone
  * @taken: the journal may have a record of the message, so its end has to be

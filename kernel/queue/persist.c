@@ -39,6 +39,8 @@ void mq_persist_init(struct mq_queue *q)
 {
 	INIT_LIST_HEAD(&q->feed.link);
 	INIT_LIST_HEAD(&q->feed.dirty);
+	INIT_LIST_HEAD(&q->feed.arrived);
+	INIT_LIST_HEAD(&q->feed.arrivals);
 	INIT_LIST_HEAD(&q->feed.dedups);
 	INIT_LIST_HEAD(&q->feed.taking);
 	INIT_LIST_HEAD(&q->feed.resident);
@@ -387,8 +389,9 @@ void mq_persist_gone_locked(struct mq_queue *q, struct mq_entry *e)
 
 /*
  * A message has come from another queue of the same journal. It is written with
- * the next group, before what else this queue has: a sender to the other queue
- * may wait for it.
+ * the next group that begins, before what else this queue has: a sender to the other
+ * queue may wait for it. A group that has begun does not wait for it, or else who moves
+ * messages all the time could keep that group from its end.
  */
 void mq_persist_arrived_locked(struct mq_queue *q, struct mq_entry *e)
 {
@@ -397,7 +400,7 @@ void mq_persist_arrived_locked(struct mq_queue *q, struct mq_entry *e)
 	mq_persist_clean(d);
 	d->fresh = false;
 	d->seq = MQ_SEQ_ARRIVED;
-	list_add(&d->dirty, &q->feed.dirty);
+	list_add_tail(&d->dirty, &q->feed.arrived);
 	mq_feed_say(&q->feed);
 	mq_feed_moved(q->feed.journal, d->moving);
 }
@@ -485,14 +488,31 @@ static void mq_persist_describe(struct mq_durable *d, struct mq_change *c)
 	mq_persist_times(e, detail, &c->s);
 }
 
-u32 mq_persist_take(struct mq_feed *f, struct mq_change *c, u64 last)
+/*
+ * What has come from other queues until now belongs to the group. One of these messages
+ * that leaves before it is taken leaves the list, too, and no other takes its place.
+ */
+u64 mq_persist_begin(struct mq_feed *f)
 {
 	struct mq_queue *q = mq_feed_queue(f);
-	struct mq_durable *d, *next;
-	u32 n = 0;
+	u64 last;
 
 	spin_lock(&q->lock);
-	list_for_each_entry_safe(d, next, &f->dirty, dirty) {
+	list_splice_tail_init(&f->arrived, &f->arrivals);
+	last = f->seq;
+	spin_unlock(&q->lock);
+	return last;
+}
+
+/* Take from one list. Return how many changes @c has then; it had @n. */
+static u32 mq_persist_take_from(struct mq_queue *q, struct list_head *list,
+				struct mq_change *c, u32 n, u64 last)
+{
+	struct mq_feed *f = &q->feed;
+	struct mq_durable *d, *next;
+
+	lockdep_assert_held(&q->lock);
+	list_for_each_entry_safe(d, next, list, dirty) {
 		if (n == MQ_CHANGES || d->seq > last)
 			break;
 		mq_persist_describe(d, &c[n++]);
@@ -503,6 +523,17 @@ u32 mq_persist_take(struct mq_feed *f, struct mq_change *c, u64 last)
 		d->taken = true;
 		d->fresh = false;
 	}
+	return n;
+}
+
+u32 mq_persist_take(struct mq_feed *f, struct mq_change *c, u64 last)
+{
+	struct mq_queue *q = mq_feed_queue(f);
+	u32 n;
+
+	spin_lock(&q->lock);
+	n = mq_persist_take_from(q, &f->arrivals, c, 0, last);
+	n = mq_persist_take_from(q, &f->dirty, c, n, last);
 	spin_unlock(&q->lock);
 	return n;
 }
