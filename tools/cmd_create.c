@@ -204,12 +204,12 @@ const struct command cmd_rm = {
 	.synopsis = "[-f] NAME...",
 	.summary = "Remove queues and topics",
 	.text =
-"A queue that still stores messages, or is the dead_letter or alternate of another,\n"
-"is removed with -f only; that option of the other is none then. Programs that have\n"
-"it open get an error from then on. With -f it is no error if there is no such\n"
-"queue. If one of several cannot be removed, the others are removed\n"
-"nevertheless, and the exit status is 1. The bindings of what is removed go with\n"
-"it.",
+"A queue that still stores messages, or is the dead_letter or alternate of\n"
+"another, is removed with -f only; that option of the other is none then.\n"
+"Programs that have it open get an error from then on. With -f it is no error if\n"
+"there is no such queue. If one of several cannot be removed, the others are\n"
+"removed nevertheless, and the exit status is 1. The bindings of what is removed\n"
+"go with it.",
 	.opts = rm_opts,
 	.operands = { COMPLETES_QUEUE },
 	.min = 1,
