@@ -342,9 +342,8 @@ static int mq_binding_add(struct mq_binding *b, struct mq_filter *f,
 }
 
 /*
- * Return 0 if a binding may begin as it is to, or an error. One that begins with what is
- * retained has to be the only way to its queue until it is level, or the queue could get
- * a message twice: no other one leads there from the topic, nor from one above that.
+ * Return 0 if a binding may begin with what is retained, or an error: it has to be
+ * the only one between the two, or the queue could get a message twice.
  */
 static int mq_may_start(struct mq_queue *q, struct mq_queue *target,
 			const struct mq_start *s, const char **why)
@@ -361,17 +360,8 @@ static int mq_may_start(struct mq_queue *q, struct mq_queue *target,
 			*why = "it is a topic, which starts with what is sent now";
 			return -EINVAL;
 		}
-		if (mq_topics_meet_at(q->topic, target)) {
-			*why = "it gets messages of the topic by another one already";
-			return -EBUSY;
-		}
-	}
-	if (!o && mq_outlet_disturbs(q->topic, target)) {
-		*why = "messages would overtake what a binding still catches up with";
-		return -EBUSY;
-	}
-	if (s->kind != MQ_START_LATEST)
 		return mq_catchup_check(q, s, why);
+	}
 	if (!o)
 		return 0;
 	b = list_first_entry(&o->bindings, struct mq_binding, link);
@@ -432,10 +422,8 @@ int mq_bind(struct mq_queue *q, struct mq_queue *target, struct mq_filter *f,
 		goto out_catchup;
 	}
 	*id = b->id;
-	if (c) {
-		mq_outlet_set_early(o, true);
+	if (c)
 		mq_catchup_start(c, b, s);
-	}
 	return 0;
 
 out_catchup:
@@ -526,7 +514,6 @@ static void mq_binding_stop(struct mq_binding *b)
 	LIST_HEAD(gone);
 
 	mq_catchup_stop(b);
-	mq_outlet_set_early(o, false);
 	mq_index_cancel(o->topic->index, b->bound.rule);
 	list_move(&b->link, &gone);
 	mq_bindings_remove(o, &gone);

@@ -28,9 +28,6 @@
 /* All outlets, by topic and target. */
 static DEFINE_HASHTABLE(mq_outlets, 12);
 
-/* The outlets whose binding is not level yet. */
-static LIST_HEAD(mq_outlets_early);
-
 /* The last walk through topics. */
 static u64 mq_walk_number;
 
@@ -112,120 +109,6 @@ static bool mq_reach_ok(struct mq_topic *t, u64 walk)
 		if (!mq_reach_ok(o->topic, walk))
 			return false;
 	return true;
-}
-
-/* Mark a topic, and all above it. */
-static void mq_mark_up(struct mq_topic *t, u64 mark)
-{
-	struct mq_outlet *o;
-
-	if (t->up == mark)
-		return;
-	t->up = mark;
-	cond_resched();
-	hlist_for_each_entry(o, &t->q->feeds, feed)
-		mq_mark_up(o->topic, mark);
-}
-
-/* Return true if a topic, or one above it, has a mark of mq_mark_up(). */
-static bool mq_meets_mark(struct mq_topic *t, u64 mark)
-{
-	struct mq_outlet *o;
-
-	if (t->up == mark)
-		return true;
-	if (t->down == mq_walk_number)
-		return false;
-	t->down = mq_walk_number;
-	cond_resched();
-	hlist_for_each_entry(o, &t->q->feeds, feed)
-		if (mq_meets_mark(o->topic, mark))
-			return true;
-	return false;
-}
-
-/* Return true if a topic with such a mark leads to a target, but for the outlet @but. */
-static bool mq_mark_leads_to(const struct mq_queue *target, u64 mark,
-			     const struct mq_outlet *but)
-{
-	struct mq_outlet *o;
-
-	mq_walk_number++;
-	hlist_for_each_entry(o, &target->feeds, feed)
-		if (o != but && mq_meets_mark(o->topic, mark))
-			return true;
-	return false;
-}
-
-/*
- * Return true if a message may come to a topic and, by some other way than from there,
- * to @target: it is sent to that topic or to one above it.
- */
-bool mq_topics_meet_at(struct mq_topic *t, const struct mq_queue *target)
-{
-	u64 mark = ++mq_walk_number;
-
-	lockdep_assert_held(&mq_registry_lock);
-	mq_mark_up(t, mark);
-	return mq_mark_leads_to(target, mark, NULL);
-}
-
-/* Return true if what comes to @from comes to @to: it is that, or above it. */
-static bool mq_leads_to(const struct mq_queue *from, const struct mq_queue *to)
-{
-	struct mq_outlet *o = NULL;
-
-	if (from == to)
-		return true;
-	if (!from->topic || from->topic->down == mq_walk_number)
-		return false;
-	from->topic->down = mq_walk_number;
-	if (mq_outlet_find(from->topic, to))
-		return true;
-	while ((o = mq_topic_below(from->topic, o)))
-		if (mq_leads_to(o->target, to))
-			return true;
-	return false;
-}
-
-/*
- * Return true if a new outlet from a topic to @target disturbs a binding that is not
- * level yet: a message could come to the queue of that by the outlet, and once more when
- * the binding comes to it.
- */
-bool mq_outlet_disturbs(struct mq_topic *t, const struct mq_queue *target)
-{
-	u64 mark = ++mq_walk_number;
-	struct mq_outlet *o;
-
-	lockdep_assert_held(&mq_registry_lock);
-	if (list_empty(&mq_outlets_early))
-		return false;
-	mq_mark_up(t, mark);
-	list_for_each_entry(o, &mq_outlets_early, early) {
-		cond_resched();
-		mq_walk_number++;
-		if (mq_leads_to(target, o->target)) {
-			mq_walk_number++;
-			if (mq_meets_mark(o->topic, mark))
-				return true;
-		}
-		mq_walk_number++;
-		if (target->topic && mq_leads_to(target, o->topic->q) &&
-		    mq_mark_leads_to(o->target, mark, o))
-			return true;
-	}
-	return false;
-}
-
-/* The binding of an outlet is not level yet, or it is, or gone. */
-void mq_outlet_set_early(struct mq_outlet *o, bool early)
-{
-	lockdep_assert_held(&mq_registry_lock);
-	if (early)
-		list_add(&o->early, &mq_outlets_early);
-	else
-		list_del_init(&o->early);
 }
 
 /*
@@ -328,7 +211,6 @@ struct mq_outlet *mq_outlet_get(struct mq_topic *t, struct mq_queue *target,
 	o->topic = t;
 	o->target = target;
 	INIT_LIST_HEAD(&o->bindings);
-	INIT_LIST_HEAD(&o->early);
 	err = mq_outlet_link(o, why);
 	if (!err)
 		return o;

@@ -14,8 +14,5 @@ struct mq_outlet *mq_outlet_find(const struct mq_topic *t,
 struct mq_outlet *mq_outlet_get(struct mq_topic *t, struct mq_queue *target,
 				const char **why);
 void mq_outlet_put(struct mq_outlet *o);
-void mq_outlet_set_early(struct mq_outlet *o, bool early);
-bool mq_topics_meet_at(struct mq_topic *t, const struct mq_queue *target);
-bool mq_outlet_disturbs(struct mq_topic *t, const struct mq_queue *target);
 
 #endif /* MQ_TOPIC_GRAPH_H */

@@ -59,7 +59,6 @@ struct mq_topic {
  * @feed: link in mq_queue.feeds of the target
  * @pair: link in the table of outlets
  * @bindings: the bindings, and the alternate
- * @early: link in the list of those whose binding is not level yet
  *
  * mq_registry_lock protects all of this.
  */
@@ -70,7 +69,6 @@ struct mq_outlet {
 	struct hlist_node	feed;
 	struct hlist_node	pair;
 	struct list_head	bindings;
-	struct list_head	early;
 };
 
 /**
