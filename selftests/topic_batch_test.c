@@ -126,6 +126,20 @@ TEST_F(topic, message_of_a_batch_dies_in_its_dead_letter_queue)
 	EXPECT_TRUE(tells(self, 1));
 }
 
+/* Of a batch one message finds room everywhere, so a queue drops nothing for the others. */
+TEST_F(topic, messages_that_do_not_go_drop_none)
+{
+	TOPIC("");
+	BOUND(0, "", "max_messages=%d overflow=drop-head", BATCH);
+	BOUND(1, "", "max_messages=1");
+	ASSERT_EQ(3, mq_put(self->q_fd[0], "own"));
+	EXPECT_EQ(-EIO, send_batch(self, self->fd));
+	EXPECT_EQ(1, self->send.count);
+	EXPECT_EQ(2, mq_stat_of(&self->q[0], ready));
+	EXPECT_EQ(0, mq_stat_of(&self->q[0], dropped));
+	EXPECT_EQ(1, mq_stat_of(&self->q[1], ready));
+}
+
 /* -- memory ---------------------------------------------------------------- */
 
 TEST_F(topic, batch_takes_little_and_each_queue_its_own)

@@ -483,7 +483,26 @@ static bool mq_link_fan_together(struct mq_fanout *o, const struct mq_fan *fan, 
 	return true;
 }
 
-/* Link the copies of one queue, and give the promises back that are left over. */
+/* Give the promises of a queue back that are for messages which do not go. */
+static void mq_link_cut_locked(struct mq_fanout *o, const struct mq_fan *fan)
+{
+	struct mq_copy *c;
+	u32 i;
+
+	lockdep_assert_held(&fan->q->lock);
+	for (i = fan->first; i != MQ_NONE; i = c->next) {
+		c = &o->copies[i];
+		if (c->mail < o->n || !c->promised)
+			continue;
+		mq_promise_drop_locked(fan->q, mq_msg_bytes(mq_msg(c->e)));
+		mq_freed_locked(fan->q, 0, 0);
+	}
+}
+
+/*
+ * Link the copies of one queue. What is promised and not used is given back before that,
+ * or a queue with overflow=drop-head would drop messages for it.
+ */
 static void mq_link_fan(struct mq_fanout *o, const struct mq_fan *fan, u64 now)
 {
 	struct mq_queue *q = fan->q;
@@ -492,16 +511,13 @@ static void mq_link_fan(struct mq_fanout *o, const struct mq_fan *fan, u64 now)
 	u32 i;
 
 	mq_lock(q);
-	for (i = fan->first; i != MQ_NONE; i = c->next) {
+	mq_link_cut_locked(o, fan);
+	for (i = fan->first; i != MQ_NONE && o->copies[i].mail < o->n; i = c->next) {
 		c = &o->copies[i];
-		if (c->mail >= o->n && c->promised) {
-			mq_promise_drop_locked(q, mq_msg_bytes(mq_msg(c->e)));
-			mq_freed_locked(q, 0, 0);
-		} else if (c->mail < o->n && c->promised) {
+		if (c->promised)
 			c->linked = mq_promise_redeem_locked(q, c->e, now, &spare);
-		} else if (c->mail < o->n && !q->gone) {
+		else if (!q->gone)
 			mq_promise_duplicate_locked(q, c->e);
-		}
 		if (c->linked)
 			WRITE_ONCE(c->binding->taken, c->binding->taken + 1);
 	}
