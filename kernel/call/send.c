@@ -325,8 +325,8 @@ static s64 mq_write_send(struct mq_file *f, struct mq_entry *e,
 
 /*
  * Free as much memory as @cost by dropping ready messages of the queue, the oldest
- * first. If there are not enough, drop nothing. If it is the sender's own bound that
- * was reached, the messages of others have no memory for him.
+ * first. If there are not enough, drop nothing. If the sender has reached a bound of
+ * the user's own, stop at a message of another user: to drop it frees nothing for him.
  */
 static int mq_short_drop(struct mq_file *f, u64 cost)
 {
@@ -440,7 +440,7 @@ int mq_send_wait(struct mq_file *f, u64 payload, u64 meta, bool nowait, int err,
 	 * There may be room by now, so that nothing below sleeps; and then again none
 	 * for the next attempt. However often that is, a signal ends it.
 	 */
-	if (fatal_signal_pending(current))
+	if (mq_dying())
 		return -EINTR;
 	if (!nowait && signal_pending(current))
 		return -ERESTARTSYS;
