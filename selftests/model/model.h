@@ -170,6 +170,7 @@ struct model_bound {
 	__u64			taken, missed;
 	bool			taken_open, missed_open; /* not determined */
 	bool			behind;	/* it catches up */
+	__u64			position; /* of one that is behind: its next id */
 };
 
 struct model_outcome {
@@ -301,7 +302,7 @@ struct model_binding {
 	struct model_bound	is;
 	bool			waits;	/* its queue has no room for @bytes */
 	__u32			bytes;
-	__u64			position, buried;
+	__u64			buried;
 	enum model_start	start;
 };
 

@@ -259,19 +259,19 @@ int start_of(const struct model_queue *q, const struct model_call *c, __u64 *id)
 static struct model_entry *next_to_copy(struct model_queue *q,
 					struct model_binding *b)
 {
-	if (b->position <= q->gone) {
-		b->is.missed += q->gone + 1 - b->position;
-		b->position = q->gone + 1;
+	if (b->is.position <= q->gone) {
+		b->is.missed += q->gone + 1 - b->is.position;
+		b->is.position = q->gone + 1;
 	}
 	if (b->buried != q->buried) {
 		b->buried = q->buried;
-		b->is.missed += b->position <= b->buried;
+		b->is.missed += b->is.position <= b->buried;
 		/* It may have looked in between, or not. */
 		b->is.missed_open = true;
 	}
-	if (!entry_from(q, b->position))
-		b->position = q->last_id + 1;
-	return entry_from(q, b->position);
+	if (!entry_from(q, b->is.position))
+		b->is.position = q->last_id + 1;
+	return entry_from(q, b->is.position);
 }
 
 static void copy_retained(struct model *m, int topic, struct model_queue *to,
@@ -301,6 +301,22 @@ void look_again(struct model *m, int queue)
 			m->binding[i].waits = false;
 }
 
+bool look_late(struct model *m, int topic, const struct model_bound *seen)
+{
+	unsigned int i;
+
+	for (i = 0; i < m->bindings; i++) {
+		struct model_binding *b = &m->binding[i];
+
+		if (b->topic != topic || b->is.id != seen->id || !b->waits ||
+		    (seen->behind && seen->position <= b->is.position))
+			continue;
+		b->waits = false;
+		return true;
+	}
+	return false;
+}
+
 /*
  * Copy messages until there is no room. Returns true if the binding is level. One that
  * waits for room does so even if the message for which it does is not there any more,
@@ -322,7 +338,7 @@ static bool catch_up_binding(struct model *m, struct model_binding *b)
 				copy_retained(m, b->topic, to, e);
 			b->is.taken++;
 		}
-		b->position = e->id + 1;
+		b->is.position = e->id + 1;
 	}
 	return true;
 }

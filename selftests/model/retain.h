@@ -35,6 +35,13 @@ int start_of(const struct model_queue *q, const struct model_call *c, __u64 *id)
 /* Bindings that wait for room in a queue look what their next message is by now. */
 void look_again(struct model *m, int queue);
 
+/*
+ * The kernel may look for the first time when a message for which there was no room is
+ * not there any more. Its binding, as @seen, has then come further than one that waits:
+ * let that one look again. Returns true if it does.
+ */
+bool look_late(struct model *m, int topic, const struct model_bound *seen);
+
 /* Copy to queues whose bindings catch up what they have room for. */
 void catch_up(struct model *m);
 

@@ -466,7 +466,7 @@ void call_bind(struct model *m, struct model_queue *q,
 		.is.target = c->target_queue,
 		.is.filter = c->filter,
 		.is.behind = c->start > START_LATEST,
-		.position = id,
+		.is.position = id,
 		.buried = q->buried,
 		.start = c->start,
 	};

@@ -14,6 +14,7 @@
 #include "helpers/clock.h"
 #include "helpers/queue.h"
 #include "model/filter.h"
+#include "model/retain.h"
 #include "model/topics.h"
 #include "play/bound.h"
 #include "play/kernel.h"
@@ -123,6 +124,7 @@ static void kernel_bindings(struct world *w, int queue, struct model_outcome *o)
 			.taken = got->taken,
 			.missed = got->missed,
 			.behind = got->behind,
+			.position = w->model.queue[queue].last_id + 1 - got->behind,
 		};
 		at += DEVMQ_ALIGN(got->size);
 	}
@@ -142,6 +144,20 @@ bool bindings_are_as_level(struct world *w, int queue)
 	for (i = 0; i < want.bindings && same; i++)
 		same = got.bound[i].behind == want.bound[i].behind;
 	return same;
+}
+
+void bindings_look_late(struct world *w, int queue)
+{
+	static struct model_outcome got;
+	bool any = false;
+	unsigned int i;
+
+	got.bindings = 0;
+	kernel_bindings(w, queue, &got);
+	for (i = 0; i < got.bindings; i++)
+		any |= look_late(&w->model, queue, &got.bound[i]);
+	if (any)
+		catch_up(&w->model);
 }
 
 /* By the ioctl, on a descriptor that is neither a consumer nor a producer. */

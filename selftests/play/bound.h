@@ -13,6 +13,10 @@
  * wait for is seen in no counter if their filters take nothing.
  */
 bool bindings_are_as_level(struct world *w, int queue);
+
+/* Let bindings of the model look again that wait for what the kernel looked at later. */
+void bindings_look_late(struct world *w, int queue);
+
 bool is_bound_call(const struct model_call *c);
 void bound_call(struct world *w, const struct model_call *c,
 		struct model_outcome *o);

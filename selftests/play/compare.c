@@ -344,6 +344,9 @@ static bool wait_for_topics(struct world *w, bool peek)
 		}
 		if (same || mq_now_ms() >= end)
 			return true;
+		for (i = MODEL_PLAIN; i < MODEL_QUEUES; i++)
+			if (w->model.queue[i].exists)
+				bindings_look_late(w, i);
 		mq_sleep_ms(1);
 	}
 }
