@@ -312,10 +312,11 @@ int publish(struct model *m, int topic, const struct model_call *c)
 	choose_order(m, &p);
 	for (i = 0; i < MODEL_PLAIN && p.count; i++)
 		error = promise_all(m, &p, p.order[i]);
-	link_all(m, &p, topic, c);
-	for (i = 0; i < asked; i++)
+	/* No message is dropped for one that does not go. */
+	for (i = p.count; i < asked; i++)
 		for (queue = 0; queue < MODEL_PLAIN; queue++)
 			take_back(m, queue, &p.route[i]);
+	link_all(m, &p, topic, c);
 	return p.count ? (int)p.count : error;
 }
 
