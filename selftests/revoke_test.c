@@ -99,29 +99,27 @@ TEST_F(revoke, range_takes_what_is_in_flight_in_it)
 TEST_F(revoke, only_what_a_process_holds)
 {
 	struct mq_look look;
-	int pipes[2], status;
+	int sockets[2], status;
 	pid_t child;
 	char byte;
 
-	ASSERT_EQ(0, pipe(pipes));
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, sockets));
 	child = mq_fork();
 	if (!child) {
 		int fd = mq_open(&self->queue, O_RDONLY | O_NONBLOCK);
 
 		close(self->fd);
-		close(pipes[1]);
-		if (mq_get(fd, "m6"))
+		close(sockets[1]);
+		if (mq_get(fd, "m6") || write(sockets[0], "6", 1) != 1)
 			_exit(1);
-		/*
-		 * The parent sees by the counters that the message is held, and
-		 * closes the pipe when it is done.
-		 */
-		while (read(pipes[0], &byte, 1) > 0)
+		/* The parent closes its socket when it is done. */
+		while (read(sockets[0], &byte, 1) > 0)
 			;
 		_exit(mq_ack(fd, 6) == -ESTALE ? 0 : 2);
 	}
-	close(pipes[0]);
-	ASSERT_TRUE(mq_wait_until(mq_stat_of(&self->queue, in_flight) == 6));
+	close(sockets[0]);
+	/* While the child reads the message, it is busy. */
+	ASSERT_EQ(1, read(sockets[1], &byte, 1));
 	ASSERT_EQ(0, mq_look_id(&self->queue, 6, &look));
 	ASSERT_EQ(child, look.extra.holder_pid);
 	revoke_init(self, 1, UINT64_MAX, DEVMQ_ACTION_RELEASE);
@@ -132,7 +130,7 @@ TEST_F(revoke, only_what_a_process_holds)
 	revoke_init(self, 1, UINT64_MAX, DEVMQ_ACTION_RELEASE);
 	self->revoke.holder_pid = 1 << 22;
 	EXPECT_EQ(0, revoked(self));
-	close(pipes[1]);
+	close(sockets[1]);
 	status = mq_wait_child(child);
 	EXPECT_EQ(0, status);
 }

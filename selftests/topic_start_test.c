@@ -89,6 +89,7 @@ TEST_F(topic, binding_starts_with_a_time)
 				self->q[2].name, (unsigned long long)now + 1000));
 	EXPECT_EQ(1, mq_put(self->fd, "y"));
 	EXPECT_TRUE(mq_wait_until(mq_stat_of(&self->q[1], sent) == 4));
+	EXPECT_TRUE(mq_wait_until(mq_stat_of(&self->q[0], sent) == 2));
 	EXPECT_EQ(0, mq_get(self->q_fd[0], "y"));
 }
 
