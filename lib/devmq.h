@@ -1222,7 +1222,7 @@ int devmq_stat(struct devmq_queue *queue, struct devmq_stat *stat,
 
 /**
  * devmq_purge() - drop messages that are not in flight
- * @queue: open for reading or to look
+ * @queue: open for reading or to look; a topic: for reading and writing, or to look
  * @first_id: from this id; zero: from the first
  * @last_id: to this id; zero: to the last
  * @older_than_ns: only messages that have been in this queue, and in their state,

@@ -211,18 +211,36 @@ TEST_F(topic, peek_shows_what_is_retained)
 	EXPECT_EQ(0, self->look.extra.expires_ns);
 }
 
+TEST_F(topic, who_may_only_read_cannot_purge)
+{
+	int fd;
+
+	TOPIC("retain_messages=10");
+	READER(0, O_NONBLOCK);
+	ASSERT_EQ(0, mq_fill(self->fd, 3));
+	EXPECT_EQ(-EBADF, mq_purge(self->q_fd[0], 0, 0));
+	/* self->fd is open for writing alone. */
+	EXPECT_EQ(-EBADF, mq_purge(self->fd, 0, 0));
+	RETAINED(3, 1, 3);
+	EXPECT_EQ(1, mq_purge_queue(&self->queue, 1, 1));
+	fd = mq_open(&self->queue, O_RDWR);
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(2, mq_purge(fd, 0, 0));
+	close(fd);
+}
+
 TEST_F(topic, purge_removes_what_is_retained)
 {
 	TOPIC("retain_messages=10");
 	READER(0, O_NONBLOCK);
 	ASSERT_EQ(0, mq_fill(self->fd, 5));
-	EXPECT_EQ(1, mq_purge(self->q_fd[0], 3, 3));
+	EXPECT_EQ(1, mq_purge_queue(&self->queue, 3, 3));
 	RETAINED(4, 1, 5);
 	EXPECT_EQ(1, self->stat.trimmed);
 	EXPECT_EQ(0, mq_get(self->q_fd[0], "m1"));
 	EXPECT_EQ(0, mq_get(self->q_fd[0], "m2"));
 	EXPECT_EQ(0, mq_get(self->q_fd[0], "m4"));
-	EXPECT_EQ(4, mq_purge(self->q_fd[0], 0, 0));
+	EXPECT_EQ(4, mq_purge_queue(&self->queue, 0, 0));
 	RETAINED(0, 0, 0);
 	EXPECT_EQ(-EPIPE, mq_get(self->q_fd[0], ""));
 	EXPECT_EQ(-EAGAIN, mq_get(self->q_fd[0], ""));
@@ -327,7 +345,7 @@ TEST_F(topic, reader_is_told_that_the_rest_is_gone)
 	ASSERT_EQ(0, mq_fill(self->fd, 3));
 	EXPECT_EQ(2, seek(self->q_fd[0], 2, SEEK_SET));
 	EXPECT_EQ(1, mq_read(self->q_fd[0], data, 1));
-	EXPECT_EQ(1, mq_purge(self->q_fd[0], 2, 2));
+	EXPECT_EQ(1, mq_purge_queue(&self->queue, 2, 2));
 	EXPECT_EQ(-EPIPE, mq_get(self->q_fd[0], ""));
 	EXPECT_EQ(0, mq_get(self->q_fd[0], "m3"));
 }
@@ -483,7 +501,7 @@ TEST_F(topic, seek_finds_the_next_message_there_is)
 	READER(0, O_NONBLOCK);
 	fd = self->q_fd[0];
 	ASSERT_EQ(0, mq_fill(self->fd, 7));
-	EXPECT_EQ(1, mq_purge(fd, 5, 5));
+	EXPECT_EQ(1, mq_purge_queue(&self->queue, 5, 5));
 	EXPECT_EQ(3, seek(fd, 0, SEEK_DATA));
 	EXPECT_EQ(3, seek(fd, 1, SEEK_DATA));
 	EXPECT_EQ(4, seek(fd, 4, SEEK_DATA));

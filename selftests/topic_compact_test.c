@@ -98,7 +98,7 @@ TEST_F(topic, compaction_survives_moves_in_memory)
 		ASSERT_EQ(i + 1, MQ_SEND(self->fd, .text = text, .key = key));
 	}
 	EXPECT_EQ(36, mq_stat_of(&self->queue, retained));
-	EXPECT_EQ(36, mq_purge(self->q_fd[0], 0, 0));
+	EXPECT_EQ(36, mq_purge_queue(&self->queue, 0, 0));
 	RETAINED(0, 0, 0);
 }
 

@@ -102,8 +102,7 @@ TEST_F(topic, binding_is_level_though_the_last_messages_were_purged)
 	TOPIC("retain_messages=1000");
 	QUEUE(0, "");
 	ASSERT_EQ(0, mq_fill(self->fd, 200));
-	READER(1, O_NONBLOCK);
-	ASSERT_EQ(190, mq_purge(self->q_fd[1], 11, 0));
+	ASSERT_EQ(190, mq_purge_queue(&self->queue, 11, 0));
 	STARTED(0, "start=earliest", 10);
 	EXPECT_TRUE(mq_wait_until(topic_bind(&self->queue, &self->q[0],
 					     "key=a") == 0));

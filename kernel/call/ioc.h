@@ -53,9 +53,10 @@ struct mq_ioc {
 
 /*
  * Which open files may call: any, or those that were opened for reading, for
- * writing, or for reading or looking.
+ * writing, for reading or looking; or so, but of a topic for writing as well, since
+ * who may only read a topic takes nothing from others.
  */
-enum mq_access { MQ_ANY, MQ_READS, MQ_WRITES, MQ_LOOKS };
+enum mq_access { MQ_ANY, MQ_READS, MQ_WRITES, MQ_LOOKS, MQ_REMOVES };
 
 /* What may be called: queues, topics, or both. */
 enum mq_callee { MQ_OF_QUEUES, MQ_OF_TOPICS, MQ_OF_BOTH };

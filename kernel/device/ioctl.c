@@ -100,7 +100,7 @@ static const struct mq_ioc_op mq_ioc_ops[] = {
 	MQ_IOC(SETTLE, MQ_READS, QUEUES, settle, settled, 0),
 	MQ_IOC(CONSUMER, MQ_READS, QUEUES, consumer, last_id, 0),
 	MQ_IOC(PEEK, MQ_LOOKS, BOTH, peek, need, -EMSGSIZE),
-	MQ_IOC(PURGE, MQ_LOOKS, BOTH, purge, purged, 0),
+	MQ_IOC(PURGE, MQ_REMOVES, BOTH, purge, purged, 0),
 	MQ_IOC(REDRIVE, MQ_LOOKS, QUEUES, redrive, stranded, -ENOSPC),
 	MQ_IOC(REVOKE, MQ_LOOKS, QUEUES, revoke, busy, 0),
 	MQ_IOC(STAT, MQ_ANY, BOTH, stat, oldest_ms, 0),
@@ -128,6 +128,9 @@ static bool mq_ioc_allowed(const struct mq_file *f, enum mq_access access)
 		return f->mode & FMODE_WRITE;
 	case MQ_LOOKS:
 		return f->mode & FMODE_READ || f->look;
+	case MQ_REMOVES:
+		return f->look || (f->mode & FMODE_READ &&
+				   (!f->q->topic || f->mode & FMODE_WRITE));
 	default:
 		return true;
 	}

@@ -5,10 +5,12 @@
 
 #include <stdint.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <linux/devmq.h>
 
 #include "helpers/call.h"
+#include "helpers/queue.h"
 
 static inline int mq_consumer_get(int fd, struct devmq_consumer *consumer)
 {
@@ -200,6 +202,20 @@ static inline long long mq_purge_states(int fd, uint64_t first, uint64_t last,
 static inline long long mq_purge(int fd, uint64_t first, uint64_t last)
 {
 	return mq_purge_states(fd, first, last, 0);
+}
+
+/* The same by a descriptor of its own, for a topic whose readers may not purge it. */
+static inline long long mq_purge_queue(const struct mq_queue *queue, uint64_t first,
+				       uint64_t last)
+{
+	int fd = mq_open(queue, MQ_LOOK);
+	long long purged;
+
+	if (fd < 0)
+		return fd;
+	purged = mq_purge(fd, first, last);
+	close(fd);
+	return purged;
 }
 
 /*

@@ -792,7 +792,8 @@ struct devmq_stat {
  *	devmq_reason, or a consumer's number); zero: whatever it is
  * @purged: out: how many messages were dropped
  *
- * Needs a descriptor open for reading, or one opened with access mode 3. A
+ * Needs a descriptor open for reading, or one opened with access mode 3; of a topic,
+ * whose readers take nothing away, one open for reading and writing, or with mode 3. A
  * message that is sent while the call runs is not dropped. The de-duplication id of
  * one that is dropped can be sent once more. The call does not
  * sleep, so no signal ends it but one that kills the caller; some may have been
