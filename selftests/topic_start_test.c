@@ -313,6 +313,120 @@ TEST_F(topic, queue_that_catches_up_is_bound_once)
 	EXPECT_TRUE(mq_wait_until(!topic_bind(&self->queue, &self->q[0], "key=a")));
 }
 
+/* Make another topic, which gets what is sent to @topic. */
+static int make_below(const struct mq_queue *topic, struct mq_queue *below,
+		      const char *options)
+{
+	return create_topic(below, "%s", options) ?: topic_bind(topic, below, "");
+}
+
+TEST_F(topic, start_is_refused_where_another_topic_leads_to_the_queue)
+{
+	struct mq_queue below;
+
+	TOPIC("retain_messages=1000");
+	ASSERT_EQ(0, make_below(&self->queue, &below, ""));
+	QUEUE(0, "");
+	ASSERT_EQ(0, topic_bind(&below, &self->q[0], ""));
+	ASSERT_EQ(0, mq_fill(self->fd, 3));
+	EXPECT_EQ(-EBUSY, topic_bind(&self->queue, &self->q[0], "start=earliest"));
+	EXPECT_EQ(0, get_range(self->q_fd[0], 1, 3));
+	EXPECT_EQ(0, mq_stat_of(&self->q[0], ready));
+	/* When it leads there no longer, it is not. */
+	ASSERT_EQ(0, topic_unbind(&below, &self->q[0], ""));
+	STARTED(0, "start=earliest", 6);
+	EXPECT_EQ(0, get_range(self->q_fd[0], 1, 3));
+}
+
+TEST_F(topic, start_is_refused_where_a_topic_above_leads_to_the_queue)
+{
+	struct mq_queue below;
+
+	TOPIC("");
+	ASSERT_EQ(0, make_below(&self->queue, &below, "retain_messages=1000"));
+	BOUND(0, "", "");
+	ASSERT_EQ(0, mq_fill(self->fd, 1));
+	EXPECT_EQ(-EBUSY, topic_bind(&below, &self->q[0], "start=earliest"));
+	EXPECT_EQ(0, get_range(self->q_fd[0], 1, 1));
+	EXPECT_EQ(0, mq_stat_of(&self->q[0], ready));
+}
+
+TEST_F(topic, start_does_not_mind_a_topic_that_has_nothing_to_do_with_it)
+{
+	struct mq_queue other;
+
+	TOPIC("retain_messages=1000");
+	ASSERT_EQ(0, create_topic(&other, "retain_messages=1000"));
+	QUEUE(0, "");
+	ASSERT_EQ(0, mq_fill(self->fd, 3));
+	ASSERT_EQ(0, topic_bind(&other, &self->q[0], "start=earliest"));
+	STARTED(0, "start=earliest", 3);
+	EXPECT_EQ(0, get_range(self->q_fd[0], 1, 3));
+}
+
+TEST_F(topic, queue_that_catches_up_gets_no_way_past_that)
+{
+	struct mq_queue below, other;
+
+	TOPIC("retain_messages=1000");
+	ASSERT_EQ(0, make_below(&self->queue, &below, "retain_messages=1000"));
+	ASSERT_EQ(0, create_topic(&other, ""));
+	QUEUE(0, "max_messages=1");
+	ASSERT_EQ(0, mq_fill(self->fd, 2));
+	STARTED(0, "start=earliest", 1);
+	EXPECT_EQ(-EBUSY, topic_bind(&below, &self->q[0], ""));
+	EXPECT_EQ(-EBUSY, topic_bind(&below, &self->q[0], "start=earliest"));
+	EXPECT_EQ(-EBUSY, mq_sysfs_set(&below, "alternate", "%s", self->q[0].name));
+	/* Nor a topic behind the topic, which leads to the queue already. */
+	EXPECT_EQ(0, topic_bind(&other, &self->q[0], ""));
+	EXPECT_EQ(-EBUSY, topic_bind(&below, &other, ""));
+	EXPECT_EQ(0, get_range(self->q_fd[0], 1, 1));
+	EXPECT_TRUE(mq_wait_until(mq_stat_of(&self->q[0], sent) == 2));
+	EXPECT_EQ(0, get_range(self->q_fd[0], 2, 2));
+	EXPECT_TRUE(mq_wait_until(!topic_bind(&below, &self->q[0], "")));
+}
+
+TEST_F(topic, topic_that_a_queue_catches_up_with_is_fed_by_none_that_feeds_the_queue)
+{
+	struct mq_queue above;
+
+	TOPIC("retain_messages=1000");
+	ASSERT_EQ(0, create_topic(&above, ""));
+	QUEUE(0, "max_messages=1");
+	ASSERT_EQ(0, topic_bind(&above, &self->q[0], ""));
+	ASSERT_EQ(0, mq_fill(self->fd, 2));
+	STARTED(0, "start=earliest", 1);
+	EXPECT_EQ(-EBUSY, topic_bind(&above, &self->queue, ""));
+	ASSERT_EQ(0, topic_unbind(&above, &self->q[0], ""));
+	EXPECT_EQ(0, topic_bind(&above, &self->queue, ""));
+}
+
+/* How many topics are looked at for one binding is bounded. */
+TEST_F(topic, queue_catches_up_with_many_topics_at_once_and_not_with_any_number)
+{
+	struct mq_queue other;
+	int n, fd;
+
+	TOPIC("");
+	QUEUE(0, "max_messages=1");
+	for (n = 0; n < 100; n++) {
+		ASSERT_EQ(0, create_topic(&other, "retain_messages=10"));
+		fd = mq_open(&other, O_WRONLY);
+		ASSERT_EQ(2, mq_write(fd, "m1", 2));
+		ASSERT_EQ(2, mq_write(fd, "m2", 2));
+		close(fd);
+		if (topic_bind(&other, &self->q[0], "start=earliest"))
+			break;
+	}
+	EXPECT_LE(60, n);
+	EXPECT_GT(100, n);
+	EXPECT_EQ(-EBUSY, topic_bind(&other, &self->q[0], "start=earliest"));
+	/* Others are not concerned. */
+	QUEUE(1, "");
+	STARTED(1, "start=earliest", 0);
+	EXPECT_EQ(0, topic_bind(&other, &self->q[1], "start=earliest"));
+}
+
 TEST_F(topic, start_is_a_term_of_the_ioctl)
 {
 	static const char terms[] = "start=id:2\0key=#";

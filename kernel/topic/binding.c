@@ -70,6 +70,7 @@ int mq_topic_new(struct mq_queue *q)
 	mutex_init(&t->turn);
 	xa_init_flags(&t->bindings, XA_FLAGS_ACCOUNT);
 	INIT_LIST_HEAD(&t->outlets);
+	INIT_LIST_HEAD(&t->late);
 	INIT_WORK(&t->work, mq_topic_free_work);
 	t->next_id = 1;
 	t->deep = 1;
@@ -343,7 +344,7 @@ static int mq_binding_add(struct mq_binding *b, struct mq_filter *f,
 
 /*
  * Return 0 if a binding may begin with what is retained, or an error: it has to be
- * the only one between the two, or the queue could get a message twice.
+ * the only one between the two. mq_outlet_get() looks at the other ways.
  */
 static int mq_may_start(struct mq_queue *q, struct mq_queue *target,
 			const struct mq_start *s, const char **why)
@@ -408,7 +409,7 @@ int mq_bind(struct mq_queue *q, struct mq_queue *target, struct mq_filter *f,
 		if (err)
 			goto out_binding;
 	}
-	o = mq_outlet_get(q->topic, target, why);
+	o = mq_outlet_get(q->topic, target, c, why);
 	err = PTR_ERR_OR_ZERO(o);
 	if (err)
 		goto out_catchup;
@@ -514,6 +515,7 @@ static void mq_binding_stop(struct mq_binding *b)
 	LIST_HEAD(gone);
 
 	mq_catchup_stop(b);
+	mq_outlet_set_early(o, false);
 	mq_index_cancel(o->topic->index, b->bound.rule);
 	list_move(&b->link, &gone);
 	mq_bindings_remove(o, &gone);
@@ -693,7 +695,7 @@ int mq_set_alternate(struct mq_queue *q, struct mq_queue *target,
 		b = mq_binding_new(0);
 		if (IS_ERR(b))
 			return PTR_ERR(b);
-		o = mq_outlet_get(t, target, why);
+		o = mq_outlet_get(t, target, false, why);
 		if (IS_ERR(o)) {
 			mq_binding_free(b);
 			return PTR_ERR(o);

@@ -61,6 +61,7 @@
 #include "topic/catchup.h"
 #include "topic/copies.h"
 #include "topic/filter.h"
+#include "topic/graph.h"
 #include "topic/index.h"
 #include "topic/match.h"
 #include "topic/topic.h"
@@ -667,6 +668,7 @@ static int mq_catchup_close_up(struct mq_catchup *c)
 	mutex_unlock(&t->turn);
 	if (ret)
 		return ret;
+	mq_outlet_set_early(b->outlet, false);
 	if (unlikely(t->q->feed.journal) && c->target->feed.journal)
 		mq_subscription_level(c->target, t->q, b->id);
 	/* The topic may be removed as soon as the lock is dropped. */

@@ -147,8 +147,164 @@ static void mq_flatten(struct mq_topic *t)
 		mq_flatten(o->topic);
 }
 
+/* -- queues that catch up -------------------------------------------------- */
+
+/*
+ * A queue catches up with what a topic retains by a binding, whose outlet is early until
+ * that is level. What is sent meanwhile, and comes to the topic and by some other way to
+ * the queue, would come there at once, before older messages, and then once more. So
+ * until it is level the binding is the only way from the topic, and from those above it,
+ * to the queue. All outlets to such a queue are late: a new way to their topics has to
+ * keep to that as well.
+ */
+
+/* The most outlets that are looked at for one binding. */
+#define MQ_WAYS_MAX	4096
+
+/* All outlets to a queue are late, or none is. */
+static bool mq_catches_up(const struct mq_queue *target)
+{
+	const struct mq_outlet *o = hlist_entry_safe(target->feeds.first,
+						     struct mq_outlet, feed);
+
+	return o && !list_empty(&o->late);
+}
+
+/* The binding of an outlet begins to catch up, or it is level, or gone. */
+void mq_outlet_set_early(struct mq_outlet *o, bool early)
+{
+	struct mq_outlet *feed;
+	bool any = false;
+
+	lockdep_assert_held(&mq_registry_lock);
+	o->early = early;
+	hlist_for_each_entry(feed, &o->target->feeds, feed)
+		any |= feed->early;
+	if (any == mq_catches_up(o->target))
+		return;
+	hlist_for_each_entry(feed, &o->target->feeds, feed) {
+		if (any)
+			list_add(&feed->late, &feed->topic->late);
+		else
+			list_del_init(&feed->late);
+	}
+}
+
+/* Mark a topic, and all above it. */
+static void mq_mark_up(struct mq_topic *t, u64 mark)
+{
+	struct mq_outlet *o;
+
+	if (t->up == mark)
+		return;
+	t->up = mark;
+	cond_resched();
+	hlist_for_each_entry(o, &t->q->feeds, feed)
+		mq_mark_up(o->topic, mark);
+}
+
+/* Return true if a topic, or one above it, has a mark of mq_mark_up(). */
+static bool mq_meets_mark(struct mq_topic *t, u64 mark)
+{
+	struct mq_outlet *o;
+
+	if (t->up == mark)
+		return true;
+	if (t->down == mq_walk_number)
+		return false;
+	t->down = mq_walk_number;
+	cond_resched();
+	hlist_for_each_entry(o, &t->q->feeds, feed)
+		if (mq_meets_mark(o->topic, mark))
+			return true;
+	return false;
+}
+
+/* Return 0 if an early outlet to a queue has no source in common with another one. */
+static int mq_early_check(const struct mq_outlet *early, unsigned int *left)
+{
+	u64 mark = ++mq_walk_number;
+	struct mq_outlet *o;
+
+	mq_mark_up(early->topic, mark);
+	mq_walk_number++;
+	hlist_for_each_entry(o, &early->target->feeds, feed) {
+		if (!*left)
+			return -EBUSY;
+		--*left;
+		if (o != early && mq_meets_mark(o->topic, mark))
+			return -EBUSY;
+	}
+	return 0;
+}
+
+/* The same for all early outlets to a queue. */
+static int mq_ways_check(const struct mq_queue *target, unsigned int *left)
+{
+	struct mq_outlet *o;
+	int err = 0;
+
+	if (!mq_catches_up(target))
+		return 0;
+	hlist_for_each_entry(o, &target->feeds, feed) {
+		if (!*left)
+			return -EBUSY;
+		--*left;
+		if (o->early)
+			err = mq_early_check(o, left);
+		if (err)
+			break;
+	}
+	return err;
+}
+
+/* The same for all queues that a topic leads to. */
+static int mq_ways_check_below(struct mq_topic *t, u64 walk, unsigned int *left)
+{
+	struct mq_outlet *o;
+	int err = 0;
+
+	if (t->ways == walk)
+		return 0;
+	t->ways = walk;
+	list_for_each_entry(o, &t->late, late) {
+		err = mq_ways_check(o->target, left);
+		if (err)
+			return err;
+	}
+	o = NULL;
+	while (!err && (o = mq_topic_below(t, o)))
+		err = mq_ways_check_below(o->target->topic, walk, left);
+	return err;
+}
+
+/*
+ * Return 0 if a new outlet, which is linked, gets past no binding that catches up; or
+ * EBUSY: it does, or there are too many to tell.
+ */
+static int mq_outlet_check(const struct mq_outlet *o, const char **why)
+{
+	struct mq_topic *below = o->target->topic;
+	unsigned int left = MQ_WAYS_MAX;
+	int err;
+
+	if (below)
+		err = mq_ways_check_below(below, ++mq_walk_number, &left);
+	else
+		err = mq_ways_check(o->target, &left);
+	if (err)
+		*why = left ? "messages would come twice to a queue that catches up" :
+			      "too many bindings lead to queues that catch up";
+	return err;
+}
+
+/* -- outlets --------------------------------------------------------------- */
+
 static void mq_outlet_unlink(struct mq_outlet *o)
 {
+	if (o->early)
+		mq_outlet_set_early(o, false);
+	list_del(&o->late);
 	list_del(&o->link);
 	hlist_del(&o->feed);
 	hash_del(&o->pair);
@@ -166,6 +322,8 @@ static int mq_outlet_link(struct mq_outlet *o, const char **why)
 		*why = "messages would go round in a circle";
 		return -ELOOP;
 	}
+	if (mq_catches_up(o->target))
+		list_add(&o->late, &t->late);
 	hlist_add_head(&o->feed, &o->target->feeds);
 	hash_add(mq_outlets, &o->pair, mq_pair_hash(t, o->target));
 	if (!below) {
@@ -190,15 +348,16 @@ static int mq_outlet_link(struct mq_outlet *o, const char **why)
  * mq_outlet_get - return the outlet from a topic to a target
  * @t: the topic
  * @target: the queue, or the other topic
+ * @early: the binding is to catch up: mq_outlet_set_early()
  * @why: gets what is wrong, in words
  *
  * Makes it, if there is none. The caller adds a binding, or calls
  * mq_outlet_put().
  *
- * Return: the outlet, or an ERR_PTR: ELOOP, E2BIG, ENOMEM.
+ * Return: the outlet, or an ERR_PTR: ELOOP, E2BIG, EBUSY, ENOMEM.
  */
 struct mq_outlet *mq_outlet_get(struct mq_topic *t, struct mq_queue *target,
-				const char **why)
+				bool early, const char **why)
 {
 	struct mq_outlet *o = mq_outlet_find(t, target);
 	int err;
@@ -211,9 +370,17 @@ struct mq_outlet *mq_outlet_get(struct mq_topic *t, struct mq_queue *target,
 	o->topic = t;
 	o->target = target;
 	INIT_LIST_HEAD(&o->bindings);
+	INIT_LIST_HEAD(&o->late);
 	err = mq_outlet_link(o, why);
+	if (err)
+		goto out_free;
+	if (early)
+		mq_outlet_set_early(o, true);
+	err = mq_outlet_check(o, why);
 	if (!err)
 		return o;
+	mq_outlet_unlink(o);
+out_free:
 	kfree(o);
 	return ERR_PTR(err);
 }

@@ -12,7 +12,8 @@ struct mq_topic;
 struct mq_outlet *mq_outlet_find(const struct mq_topic *t,
 				 const struct mq_queue *target);
 struct mq_outlet *mq_outlet_get(struct mq_topic *t, struct mq_queue *target,
-				const char **why);
+				bool early, const char **why);
 void mq_outlet_put(struct mq_outlet *o);
+void mq_outlet_set_early(struct mq_outlet *o, bool early);
 
 #endif /* MQ_TOPIC_GRAPH_H */

@@ -34,6 +34,9 @@ struct mq_payer;
  *	longest way from here (mq_registry_lock)
  * @down: the last walk down the topics that came here (mq_registry_lock)
  * @up: the last walk up (mq_registry_lock)
+ * @ways: the last walk down that looked at @late (mq_registry_lock)
+ * @late: struct mq_outlet, those that lead to a queue that catches up, by whatever
+ *	binding (mq_registry_lock)
  * @work: frees it
  */
 struct mq_topic {
@@ -48,6 +51,8 @@ struct mq_topic {
 	unsigned int		deep;
 	u64			down;
 	u64			up;
+	u64			ways;
+	struct list_head	late;
 	struct work_struct	work;
 };
 
@@ -59,6 +64,8 @@ struct mq_topic {
  * @feed: link in mq_queue.feeds of the target
  * @pair: link in the table of outlets
  * @bindings: the bindings, and the alternate
+ * @late: link in mq_topic.late while the target catches up, or empty
+ * @early: it does so by the binding of this outlet
  *
  * mq_registry_lock protects all of this.
  */
@@ -69,6 +76,8 @@ struct mq_outlet {
 	struct hlist_node	feed;
 	struct hlist_node	pair;
 	struct list_head	bindings;
+	struct list_head	late;
+	bool			early;
 };
 
 /**

@@ -404,6 +404,76 @@ static int check_circle(const struct model *m, int topic, int target)
 	return model_is_topic(target) && leads_to(m, target, topic) ? -ELOOP : 0;
 }
 
+/* What leads from topics to queues and other topics, and to which queues early. */
+struct ways {
+	bool lead[MODEL_QUEUES][MODEL_QUEUES];
+	bool early[MODEL_QUEUES][MODEL_QUEUES];
+};
+
+static void find_ways(const struct model *m, struct ways *ways)
+{
+	unsigned int i;
+	int topic, to;
+
+	memset(ways, 0, sizeof(*ways));
+	for (i = 0; i < m->bindings; i++) {
+		const struct model_binding *b = &m->binding[i];
+
+		ways->lead[b->topic][b->is.target] = true;
+		ways->early[b->topic][b->is.target] |= b->is.behind;
+	}
+	for (topic = MODEL_PLAIN; topic < MODEL_QUEUES; topic++) {
+		to = m->queue[topic].exists ? alternate_of(m, topic) : -1;
+		if (to >= 0)
+			ways->lead[topic][to] = true;
+	}
+}
+
+/* Does a topic lead to @to, itself or through others? It leads to itself. */
+static bool way_leads(const struct ways *ways, int topic, int to)
+{
+	int next;
+
+	if (topic == to)
+		return true;
+	for (next = MODEL_PLAIN; next < MODEL_QUEUES; next++)
+		if (ways->lead[topic][next] && way_leads(ways, next, to))
+			return true;
+	return false;
+}
+
+/* Can a message come to both of two topics? */
+static bool ways_meet(const struct ways *ways, int one, int other)
+{
+	int top;
+
+	for (top = MODEL_PLAIN; top < MODEL_QUEUES; top++)
+		if (way_leads(ways, top, one) && way_leads(ways, top, other))
+			return true;
+	return false;
+}
+
+/* A new way must not get past a binding that catches up. */
+static int check_ways(const struct model *m, int topic, int target, bool early)
+{
+	struct ways ways;
+	int from, to, other;
+
+	find_ways(m, &ways);
+	if (ways.lead[topic][target])
+		return 0;
+	ways.lead[topic][target] = true;
+	ways.early[topic][target] = early;
+	for (to = 0; to < MODEL_PLAIN; to++)
+		for (from = MODEL_PLAIN; from < MODEL_QUEUES; from++)
+			for (other = MODEL_PLAIN; other < MODEL_QUEUES; other++)
+				if (ways.early[from][to] && other != from &&
+				    ways.lead[other][to] &&
+				    ways_meet(&ways, from, other))
+					return -EBUSY;
+	return 0;
+}
+
 int check_alternate(const struct model *m, int topic, int target)
 {
 	int error;
@@ -411,7 +481,9 @@ int check_alternate(const struct model *m, int topic, int target)
 	if (!m->queue[target].exists)
 		return -ENOENT;
 	error = check_link((struct model *)m, topic, target);
-	return error ? error : check_circle(m, topic, target);
+	if (!error)
+		error = check_circle(m, topic, target);
+	return error ? error : check_ways(m, topic, target, false);
 }
 
 static unsigned int find_binding(const struct model *m, int topic, int target,
@@ -455,6 +527,9 @@ void call_bind(struct model *m, struct model_queue *q,
 		o->error = check_link(m, topic, c->target_queue);
 	if (!o->error)
 		o->error = check_circle(m, topic, c->target_queue);
+	if (!o->error)
+		o->error = check_ways(m, topic, c->target_queue,
+				      c->start > START_LATEST);
 	if (!o->error && find_binding(m, topic, c->target_queue, &c->filter) <
 			 m->bindings)
 		o->error = -EEXIST;

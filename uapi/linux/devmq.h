@@ -936,8 +936,10 @@ struct devmq_revoke {
  * what is retained as it has room, whatever its overflow, and its own delay_ms and
  * ttl_ms hold. What the topic trims meanwhile is missed. Such a binding is the only
  * one between a topic and a queue when it begins, and until the queue has caught up:
- * else EBUSY, as the queue would get messages twice. By way of another topic it could
- * still do so. A topic cannot catch up: EINVAL, as for an id that has not come yet.
+ * else EBUSY, as the queue would get messages twice. So it is if what comes to the topic
+ * could come to the queue by way of another topic as well, then or by what is bound
+ * before the queue has caught up. A topic cannot catch up: EINVAL, as for an id that has
+ * not come yet.
  *
  * Several bindings of the same two take what any of them takes, once; so it is if
  * a message gets to a queue through several topics. The order of terms does not
