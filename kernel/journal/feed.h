@@ -239,6 +239,8 @@ struct mq_feed_where {
  *	them is written
  * @replaces_last: the newest of these, if there is any
  * @ends: the queue was removed, and its end belongs to the group
+ * @removed_in: number of the group that was under way when it was removed (set once,
+ *	before MQ_FEED_ENDS)
  * @awaited: a caller waits for changes that the group may have
  * @serial: number of the queue in the journal
  * @by_serial: link in mq_scratch.feeds
@@ -288,6 +290,7 @@ struct mq_feed {
 	struct llist_node		*replaces_last;
 	bool				ends;
 	bool				awaited;
+	u64				removed_in;
 	u64				serial;
 	struct hlist_node		by_serial;
 	u32				version;

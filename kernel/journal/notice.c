@@ -66,6 +66,21 @@ void mq_feed_define(struct mq_feed *f)
 	mq_feed_say(f);
 }
 
+/*
+ * The queue was removed. Messages that left it for other queues may have come there too
+ * late for the group under way: its end belongs to the next one.
+ */
+void mq_feed_end(struct mq_feed *f)
+{
+	spin_lock(&f->journal->lock);
+	f->removed_in = f->journal->begun;
+	spin_unlock(&f->journal->lock);
+	/* Who sees the bit sees the number. */
+	smp_mb__before_atomic();
+	set_bit(MQ_FEED_ENDS, &f->flags);
+	mq_feed_say(f);
+}
+
 /* A message that the journal may have is gone. Takes the message. */
 void mq_feed_ended(struct mq_journal *j, struct mq_durable *d)
 {

@@ -19,6 +19,7 @@ void mq_feed_join(struct mq_journal *j, struct mq_feed *f);
 void mq_feed_leave(struct mq_feed *f);
 void mq_feed_say(struct mq_feed *f);
 void mq_feed_define(struct mq_feed *f);
+void mq_feed_end(struct mq_feed *f);
 void mq_feed_ended(struct mq_journal *j, struct mq_durable *d);
 void mq_feed_replaced(struct mq_feed *f, struct mq_durable *d);
 void mq_feed_moves(struct mq_journal *j, struct mq_durable *d);

@@ -234,6 +234,19 @@ static int mq_group_replaced(struct mq_journal *j, struct mq_feed *f, bool all)
 	return mq_group_ends(j, list);
 }
 
+/* Return whether the end of a queue belongs to the group that has begun. */
+static bool mq_group_has_end(struct mq_journal *j, struct mq_feed *f)
+{
+	if (!test_bit(MQ_FEED_ENDS, &f->flags))
+		return false;
+	/* Pairs with mq_feed_end(). */
+	smp_rmb();
+	if (f->removed_in < j->begun)
+		return true;
+	mq_feed_say(f);
+	return false;
+}
+
 /* Take all queues that have changes. */
 static void mq_group_take(struct mq_journal *j, struct list_head *feeds)
 {
@@ -246,7 +259,7 @@ static void mq_group_take(struct mq_journal *j, struct list_head *feeds)
 		f->awaited = test_and_clear_bit(MQ_FEED_AWAITED, &f->flags);
 		f->last = f->ops->begin(f);
 		mq_feed_add(j, f);
-		f->ends = test_bit(MQ_FEED_ENDS, &f->flags);
+		f->ends = mq_group_has_end(j, f);
 		mq_group_take_replaced(f);
 		list_add(&f->taken, feeds);
 	}

@@ -353,8 +353,7 @@ void mq_persist_join(struct mq_queue *q, const struct mq_feed_ops *ops)
 void mq_persist_removed(struct mq_queue *q)
 {
 	q->feed.removed = true;
-	set_bit(MQ_FEED_ENDS, &q->feed.flags);
-	mq_feed_say(&q->feed);
+	mq_feed_end(&q->feed);
 }
 
 /*
