@@ -541,6 +541,30 @@ TEST_F(memory, nobody_else_loses_what_never_got_in)
 	close(fd);
 }
 
+TEST_F(memory, drop_head_makes_room_for_a_large_message_of_another_user)
+{
+	static char large[1 << 20];
+	char data[1000] = {};
+	pid_t child;
+
+	CREATE("mode=0666 max_message_size=2M max_bytes=1G overflow=drop-head");
+	ASSERT_EQ(0, mq_write_file(MQ_TOTAL_BYTES, "8M"));
+	/* There is room for small messages, and for a chunk, but not for this one. */
+	while (mq_used() < 7 * MEBI + MEBI / 2)
+		ASSERT_EQ(sizeof(data), mq_write(self->fd, data, sizeof(data)));
+	child = mq_fork();
+	if (!child) {
+		int fd;
+
+		if (mq_become(MQ_NOBODY, MQ_NOBODY))
+			_exit(1);
+		fd = mq_open(&self->queue, O_WRONLY);
+		_exit(mq_write(fd, large, sizeof(large)) == sizeof(large) ? 0 : 2);
+	}
+	EXPECT_EQ(0, mq_wait_child(child));
+	EXPECT_LT(300, mq_stat_of(&self->queue, dropped));
+}
+
 /* -- waiting for memory ---------------------------------------------------- */
 
 #define WRITERS	20

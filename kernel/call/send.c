@@ -331,7 +331,7 @@ static s64 mq_write_send(struct mq_file *f, struct mq_entry *e,
 static int mq_short_drop(struct mq_file *f, u64 cost)
 {
 	const struct mq_payer *p = f->supply.payer;
-	const struct mq_user *user = p ? mq_budget_limiting_user(p) : NULL;
+	const struct mq_user *user = p ? mq_budget_limiting_user(p, cost) : NULL;
 	struct mq_queue *q = f->q;
 	u64 dropped = 0;
 

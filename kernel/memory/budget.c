@@ -288,11 +288,16 @@ bool mq_budget_fits(const struct mq_payer *p, unsigned long bytes)
 }
 
 /*
- * After a refused charge: return the user, if max_user_bytes was the bound that
+ * After a refused charge of @bytes: return the user, if max_user_bytes was the bound that
  * refused it; NULL, if it was max_total_bytes.
  */
-const struct mq_user *mq_budget_limiting_user(const struct mq_payer *p)
+const struct mq_user *mq_budget_limiting_user(const struct mq_payer *p,
+					      unsigned long bytes)
 {
+	if (bytes > mq_user_room(p->user) && !mq_is_exempt())
+		return p->user;
+	if (bytes > mq_total_room())
+		return NULL;
 	/* The refused charge may have been that of the largest chunk. */
 	return atomic_long_read(&mq_total_used) + SZ_128K <=
 	       READ_ONCE(mq_total_max) ? p->user : NULL;

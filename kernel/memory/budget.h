@@ -30,7 +30,8 @@ bool mq_is_exempt(void);
 unsigned long mq_total_room(void);
 unsigned long mq_user_room(const struct mq_user *u);
 bool mq_budget_fits(const struct mq_payer *p, unsigned long bytes);
-const struct mq_user *mq_budget_limiting_user(const struct mq_payer *p);
+const struct mq_user *mq_budget_limiting_user(const struct mq_payer *p,
+					      unsigned long bytes);
 bool mq_budget_exceeds_bounds(unsigned long bytes);
 void mq_budget_init(void);
 void mq_budget_exit(void);

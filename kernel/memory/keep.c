@@ -134,7 +134,7 @@ static unsigned long mq_shrink_scan(struct shrinker *s,
  */
 bool mq_reclaim(struct mq_supply *s, struct mq_payer *p, struct mq_chunk **c)
 {
-	const struct mq_user *user = mq_budget_limiting_user(p);
+	const struct mq_user *user = mq_budget_limiting_user(p, 0);
 	unsigned long bytes = mq_pool_empty();
 	bool more = true;
 	unsigned int n;
