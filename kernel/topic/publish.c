@@ -215,8 +215,11 @@ static int mq_promise_fan(struct mq_publication *p, const struct mq_fan *fan)
 	u32 i;
 
 	mq_lock(fan->q);
-	if (unlikely(mq_patience_kept(p->turn, fan->q, &bytes)))
+	if (unlikely(mq_patience_kept(p->turn, fan->q, &bytes))) {
 		mq_promise_drop_locked(fan->q, bytes);
+		/* The message may have become a duplicate, and need no room any more. */
+		mq_freed_locked(fan->q, 0, 0);
+	}
 	i = mq_promise_fan_together_locked(o, fan) ? MQ_NONE : fan->first;
 	for (; i != MQ_NONE; i = c->next) {
 		c = &o->copies[i];
