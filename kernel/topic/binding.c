@@ -559,13 +559,15 @@ static unsigned int mq_outlet_clear(struct mq_outlet *o, u64 last)
 	}
 	mq_turn_take(t);
 	list_for_each_entry_safe(b, next, &o->bindings, link) {
-		more = n == MQ_PORTION;
 		/* Later ones stand behind it. */
-		if (more || b->id > last)
+		if (b->id > last)
 			break;
 		/* The alternate is none. */
 		if (!b->id)
 			continue;
+		more = n == MQ_PORTION;
+		if (more)
+			break;
 		mq_index_remove(t->index, &b->bound);
 		list_move_tail(&b->link, &gone);
 		n++;
