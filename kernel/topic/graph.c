@@ -158,8 +158,8 @@ static void mq_flatten(struct mq_topic *t)
  * keep to that as well.
  */
 
-/* The most outlets that are looked at for one binding. */
-#define MQ_WAYS_MAX	4096
+/* The most outlets and topics that are looked at for one binding. */
+#define MQ_WAYS_MAX	16384
 
 /* All outlets to a queue are late, or none is. */
 static bool mq_catches_up(const struct mq_queue *target)
@@ -190,21 +190,27 @@ void mq_outlet_set_early(struct mq_outlet *o, bool early)
 	}
 }
 
-/* Mark a topic, and all above it. */
-static void mq_mark_up(struct mq_topic *t, u64 mark)
+/* Take one from what is left of MQ_WAYS_MAX. Return false if nothing was. */
+static bool mq_ways_take(unsigned int *left)
+{
+	cond_resched();
+	return *left && (*left)--;
+}
+
+/* Mark a topic, and all above it; fewer if nothing is left. */
+static void mq_mark_up(struct mq_topic *t, u64 mark, unsigned int *left)
 {
 	struct mq_outlet *o;
 
-	if (t->up == mark)
+	if (t->up == mark || !mq_ways_take(left))
 		return;
 	t->up = mark;
-	cond_resched();
 	hlist_for_each_entry(o, &t->q->feeds, feed)
-		mq_mark_up(o->topic, mark);
+		mq_mark_up(o->topic, mark, left);
 }
 
-/* Return true if a topic, or one above it, has a mark of mq_mark_up(). */
-static bool mq_meets_mark(struct mq_topic *t, u64 mark)
+/* Return true if a topic, or one above it, has a mark of mq_mark_up(); or nothing is left. */
+static bool mq_meets_mark(struct mq_topic *t, u64 mark, unsigned int *left)
 {
 	struct mq_outlet *o;
 
@@ -212,10 +218,11 @@ static bool mq_meets_mark(struct mq_topic *t, u64 mark)
 		return true;
 	if (t->down == mq_walk_number)
 		return false;
+	if (!mq_ways_take(left))
+		return true;
 	t->down = mq_walk_number;
-	cond_resched();
 	hlist_for_each_entry(o, &t->q->feeds, feed)
-		if (mq_meets_mark(o->topic, mark))
+		if (mq_meets_mark(o->topic, mark, left))
 			return true;
 	return false;
 }
@@ -226,20 +233,17 @@ static int mq_early_check(const struct mq_outlet *early, unsigned int *left)
 	u64 mark = ++mq_walk_number;
 	struct mq_outlet *o;
 
-	mq_mark_up(early->topic, mark);
+	mq_mark_up(early->topic, mark, left);
 	mq_walk_number++;
-	hlist_for_each_entry(o, &early->target->feeds, feed) {
-		if (!*left)
+	hlist_for_each_entry(o, &early->target->feeds, feed)
+		if (!mq_ways_take(left) ||
+		    (o != early && mq_meets_mark(o->topic, mark, left)))
 			return -EBUSY;
-		--*left;
-		if (o != early && mq_meets_mark(o->topic, mark))
-			return -EBUSY;
-	}
-	return 0;
+	return *left ? 0 : -EBUSY;
 }
 
 /* The same for all early outlets to a queue. */
-static int mq_ways_check(const struct mq_queue *target, unsigned int *left)
+static int mq_ways_check(struct mq_queue *target, unsigned int *left)
 {
 	struct mq_outlet *o;
 	int err = 0;
@@ -247,10 +251,10 @@ static int mq_ways_check(const struct mq_queue *target, unsigned int *left)
 	if (!mq_catches_up(target))
 		return 0;
 	hlist_for_each_entry(o, &target->feeds, feed) {
-		if (!*left)
+		if (!mq_ways_take(left))
 			return -EBUSY;
-		--*left;
-		if (o->early)
+		/* Most queues have but one. */
+		if (o->early && !hlist_is_singular_node(&o->feed, &target->feeds))
 			err = mq_early_check(o, left);
 		if (err)
 			break;
