@@ -565,6 +565,43 @@ TEST_F(memory, drop_head_makes_room_for_a_large_message_of_another_user)
 	EXPECT_LT(300, mq_stat_of(&self->queue, dropped));
 }
 
+TEST_F(memory, drop_head_drops_nothing_for_a_user_who_would_not_get_enough)
+{
+	static char large[200 << 10];
+	struct mq_queue other;
+	char data[1000] = {};
+	int i, status;
+	pid_t child;
+
+	CREATE("mode=0666 max_bytes=1G overflow=drop-head");
+	ASSERT_EQ(0, mq_create(&other, "mode=0666 max_bytes=1G"));
+	ASSERT_EQ(0, mq_write_file(USER_BYTES, "1M"));
+	child = mq_fork();
+	if (!child) {
+		int fd, stuffed;
+
+		if (mq_become(MQ_NOBODY, MQ_NOBODY))
+			_exit(1);
+		fd = mq_open(&self->queue, O_WRONLY | O_NONBLOCK);
+		stuffed = mq_open(&other, O_WRONLY | O_NONBLOCK);
+		if (mq_write(fd, data, sizeof(data)) != sizeof(data))
+			_exit(2);
+		while (mq_write(stuffed, data, sizeof(data)) == sizeof(data))
+			;
+		/* Others' messages stand behind the first one. */
+		while (mq_stat_of(&self->queue, sent) < 500)
+			usleep(1000);
+		_exit(mq_write(fd, large, sizeof(large)) == -EDQUOT ? 0 : 3);
+	}
+	ASSERT_TRUE(mq_wait_until(mq_stat_of(&self->queue, sent) == 1));
+	for (i = 1; i < 500; i++)
+		ASSERT_EQ(sizeof(data), mq_write(self->fd, data, sizeof(data)));
+	status = mq_wait_child(child);
+	EXPECT_EQ(0, status);
+	EXPECT_EQ(0, mq_stat_of(&self->queue, dropped));
+	EXPECT_EQ(500, mq_stat_of(&self->queue, ready));
+}
+
 /* -- waiting for memory ---------------------------------------------------- */
 
 #define WRITERS	20

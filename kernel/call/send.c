@@ -335,7 +335,7 @@ static int mq_short_drop(struct mq_file *f, u64 cost)
 	struct mq_queue *q = f->q;
 	u64 dropped = 0;
 
-	if (mq_queue_droppable(q) < cost)
+	if (!mq_queue_droppable(q, user, cost))
 		return -EDQUOT;
 	while (dropped < cost) {
 		u64 bytes = mq_queue_drop_oldest(q, user);

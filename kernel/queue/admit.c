@@ -439,20 +439,59 @@ void mq_queue_add_batch_locked(struct mq_queue *q, struct mq_batch *b,
 	q->ready_bytes += b->bytes;
 }
 
-/*
- * Estimate how many bytes of memory would be freed if all ready messages were
- * dropped, as if all of them were plain.
- */
-u64 mq_queue_droppable(struct mq_queue *q)
+/* Return how many bytes of memory it frees to drop an entry. */
+static u64 mq_overflow_frees(const struct mq_entry *e)
 {
-	u64 bytes;
+	return sizeof(*e) + mq_msg_padded_size(mq_msg(e));
+}
+
+/*
+ * Return true if the messages that would be dropped first are of @user, and @cost bytes or
+ * a portion of them. Those that have come back to the queue are left out.
+ */
+static bool mq_droppable_of_user(struct mq_queue *q, const struct mq_user *user, u64 cost)
+{
+	struct mq_entry *e = mq_ready_lowest(&q->ready);
+	struct list_head *fifo;
+	unsigned int n = 0;
+	u64 bytes = 0;
+
+	if (!e || e->returned)
+		return e && mq_chunk_of(e)->payer->user == user &&
+		       mq_overflow_frees(e) >= cost;
+	fifo = mq_ready_fifo(&q->ready, mq_msg(e)->priority);
+	list_for_each_entry_from(e, fifo, list) {
+		if (bytes >= cost || n++ == MQ_PORTION)
+			return true;
+		if (mq_chunk_of(e)->payer->user != user)
+			return false;
+		bytes += mq_overflow_frees(e);
+	}
+	return bytes >= cost;
+}
+
+/**
+ * mq_queue_droppable - estimate whether memory can be freed by dropping ready messages
+ * @q: the queue
+ * @user: whose memory it has to be, or NULL
+ * @cost: how many bytes
+ *
+ * Return: true if mq_queue_drop_oldest() can be expected to free as much.
+ */
+bool mq_queue_droppable(struct mq_queue *q, const struct mq_user *user, u64 cost)
+{
+	bool enough;
 
 	mq_lock_current(q);
-	bytes = (q->stat.ready - q->ready.dead_letter_count) *
-		(sizeof(struct mq_entry) + sizeof(struct mq_msg)) +
-		q->ready_bytes - q->ready.dead_letter_bytes;
+	if (user)
+		enough = mq_droppable_of_user(q, user, cost);
+	else
+		/* As if all of them were plain. */
+		enough = (q->stat.ready - q->ready.dead_letter_count) *
+			 (sizeof(struct mq_entry) + sizeof(struct mq_msg)) +
+			 q->ready_bytes - q->ready.dead_letter_bytes >= cost;
 	mq_unlock(q);
-	return bytes;
+	return enough;
 }
 
 /*
@@ -468,7 +507,7 @@ u64 mq_queue_drop_oldest(struct mq_queue *q, const struct mq_user *user)
 	mq_lock(q);
 	e = q->gone ? NULL : mq_ready_lowest(&q->ready);
 	if (e && (!user || mq_chunk_of(e)->payer->user == user)) {
-		bytes = sizeof(*e) + mq_msg_padded_size(mq_msg(e));
+		bytes = mq_overflow_frees(e);
 		mq_overflow_drop_locked(q, e);
 	}
 	mq_unlock(q);

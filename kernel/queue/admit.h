@@ -53,7 +53,7 @@ void mq_queue_add_locked(struct mq_queue *q, struct mq_entry *e,
 bool mq_queue_can_add_batch_locked(struct mq_queue *q, const struct mq_batch *b);
 void mq_queue_add_batch_locked(struct mq_queue *q, struct mq_batch *b,
 			       struct mq_instant *now);
-u64 mq_queue_droppable(struct mq_queue *q);
+bool mq_queue_droppable(struct mq_queue *q, const struct mq_user *user, u64 cost);
 u64 mq_queue_drop_oldest(struct mq_queue *q, const struct mq_user *user);
 
 #endif /* MQ_QUEUE_ADMIT_H */
