@@ -32,7 +32,7 @@ is() { [ "$(value "$1")" = "$2" ]; }
 # Wait until a command succeeds.
 eventually() {
 	local i
-	for ((i = 0; i < 150; i++)); do
+	for ((i = 0; i < 900; i++)); do
 		"$@" && return 0
 		sleep 0.1
 	done

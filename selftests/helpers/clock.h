@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 /* How long to wait for something that must happen; emulated machines are slow. */
-#define MQ_PATIENCE_MS	30000
+#define MQ_PATIENCE_MS	120000
 
 /* In nanoseconds. No test runs for as long as an hour. */
 #define MQ_US		1000ULL

@@ -101,10 +101,10 @@ expect_same()
 	[ "$2" = "$1" ] || fail "${3:-result}: '$2', not '$1'"
 }
 
-# wait_for COMMAND...: run a command until it succeeds, for a minute at most.
+# wait_for COMMAND...: run a command until it succeeds, for three minutes at most.
 wait_for()
 {
-	local end=$((SECONDS + 60))
+	local end=$((SECONDS + 180))
 
 	until "$@" >/dev/null 2>&1; do
 		[ $SECONDS -lt $end ] || fail "timed out waiting for: $*"
