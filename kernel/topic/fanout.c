@@ -6,7 +6,7 @@
  * The search runs under RCU and allocates nothing. Amid thousands of headers it drops that
  * for a moment, and begins again if bindings have changed then. What it finds is used under
  * the turns of all topics that were passed, if none of them has changed by then
- * (mq_fanout_is_stale); else the publication begins again. The queues are used
+ * (mq_fanout_check); else the publication begins again. The queues are used
  * before that, to make copies for them, so each has a reference.
  *
  * An open file keeps its last fanout, so that the next publication has the room
@@ -165,7 +165,7 @@ void mq_fanout_put(struct mq_file *f, struct mq_fanout *o)
 }
 
 /* Return true if the bindings of a topic that was passed have changed. */
-bool mq_fanout_is_stale(const struct mq_fanout *o)
+static bool mq_fanout_is_stale(const struct mq_fanout *o)
 {
 	u32 i;
 
@@ -174,6 +174,23 @@ bool mq_fanout_is_stale(const struct mq_fanout *o)
 		    o->passed[i].generation)
 			return true;
 	return false;
+}
+
+/*
+ * Ask, under the turns of all topics that were passed, whether what was found is right.
+ * Return 0; ESTALE: bindings have changed since; ENODEV: one of the topics is being removed,
+ * and may have lost bindings before it was passed.
+ */
+int mq_fanout_check(const struct mq_fanout *o)
+{
+	u32 i;
+
+	if (mq_fanout_is_stale(o))
+		return -ESTALE;
+	for (i = 0; i < o->passed_count; i++)
+		if (READ_ONCE(o->passed[i].q->gone))
+			return -ENODEV;
+	return 0;
 }
 
 /* Let others run amid a long search. Return false if what it found may be gone. */

@@ -162,7 +162,7 @@ struct mq_fanout {
 
 struct mq_fanout *mq_fanout_get(struct mq_file *f, u32 mails);
 int mq_fanout_route(struct mq_fanout *o, u32 mail);
-bool mq_fanout_is_stale(const struct mq_fanout *o);
+int mq_fanout_check(const struct mq_fanout *o);
 void mq_fanout_put(struct mq_file *f, struct mq_fanout *o);
 void mq_fanout_free(struct mq_fanout *o);
 

@@ -585,10 +585,7 @@ static int mq_publish_try(struct mq_publication *p, u64 *last_id)
 	err = mq_turns_take(p);
 	if (err)
 		return err;
-	if (mq_fanout_is_stale(o))
-		err = -ESTALE;
-	else
-		err = mq_promise_all(p);
+	err = mq_fanout_check(o) ?: mq_promise_all(p);
 	if (!err)
 		*last_id = mq_publish_link(p);
 	mq_turns_drop(p, o->passed_count);
@@ -617,21 +614,20 @@ static bool mq_publish_retries(struct mq_publication *p, int *err)
 
 /*
  * A search says that a message cannot go. Bindings may have changed meanwhile, so
- * that it was wrong: return ESTALE then, else @err.
+ * that it was wrong: return an error of mq_fanout_check() then, else @err.
  */
 static int mq_publish_sure(struct mq_publication *p, int err)
 {
-	int taken;
+	int ret;
 
 	if (err != -ENOENT && err != -ELOOP)
 		return err;
-	taken = mq_turns_take(p);
-	if (taken)
-		return taken;
-	if (mq_fanout_is_stale(p->o))
-		err = -ESTALE;
+	ret = mq_turns_take(p);
+	if (ret)
+		return ret;
+	ret = mq_fanout_check(p->o);
 	mq_turns_drop(p, p->o->passed_count);
-	return err;
+	return ret ?: err;
 }
 
 /* Let fdinfo name the queue that has refused a message, until the next one. */
