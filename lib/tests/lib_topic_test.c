@@ -313,7 +313,7 @@ TEST_F(topic, what_it_retains_can_be_looked_at_and_purged)
 	ASSERT_EQ(0, devmq_set_option(self->name, "retain_messages", "9"));
 	ASSERT_EQ(0, send_text(self->topic, "x"));
 	ASSERT_EQ(0, send_text(self->topic, "y"));
-	ASSERT_EQ(0, devmq_open(&in, self->name, DEVMQ_OPEN_READ |
+	ASSERT_EQ(0, devmq_open(&in, self->name, DEVMQ_OPEN_LOOK |
 				DEVMQ_OPEN_NONBLOCK));
 	EXPECT_EQ(2, devmq_peek(in, self->buffer, 0, 0, 0, 0));
 	EXPECT_EQ(2, devmq_peek(in, self->buffer, 0, 0, 0, 0));
