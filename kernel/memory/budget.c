@@ -294,7 +294,9 @@ bool mq_budget_fits(const struct mq_payer *p, unsigned long bytes)
 const struct mq_user *mq_budget_limiting_user(const struct mq_payer *p,
 					      unsigned long bytes)
 {
-	if (bytes > mq_user_room(p->user) && !mq_is_exempt())
+	if (mq_is_exempt())
+		return NULL;
+	if (bytes > mq_user_room(p->user))
 		return p->user;
 	if (bytes > mq_total_room())
 		return NULL;

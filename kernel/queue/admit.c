@@ -446,28 +446,32 @@ static u64 mq_overflow_frees(const struct mq_entry *e)
 }
 
 /*
- * Return true if the messages that would be dropped first are of @user, and @cost bytes or
- * a portion of them. Those that have come back to the queue are left out.
+ * Return true if mq_queue_drop_oldest() would come to another user's message before it has
+ * freed @cost bytes of @user's. This looks at a portion of the lowest level at most; of
+ * messages that have come back to the queue, at the first one.
  */
-static bool mq_droppable_of_user(struct mq_queue *q, const struct mq_user *user, u64 cost)
+static bool mq_others_stand_first(struct mq_queue *q, const struct mq_user *user, u64 cost)
 {
 	struct mq_entry *e = mq_ready_lowest(&q->ready);
 	struct list_head *fifo;
 	unsigned int n = 0;
 	u64 bytes = 0;
 
-	if (!e || e->returned)
-		return e && mq_chunk_of(e)->payer->user == user &&
-		       mq_overflow_frees(e) >= cost;
+	if (!e || mq_chunk_of(e)->payer->user != user)
+		return e;
 	fifo = mq_ready_fifo(&q->ready, mq_msg(e)->priority);
-	list_for_each_entry_from(e, fifo, list) {
+	if (e->returned)
+		bytes = mq_overflow_frees(e);
+	if (!fifo)
+		return false;
+	list_for_each_entry(e, fifo, list) {
 		if (bytes >= cost || n++ == MQ_PORTION)
-			return true;
+			break;
 		if (mq_chunk_of(e)->payer->user != user)
-			return false;
+			return true;
 		bytes += mq_overflow_frees(e);
 	}
-	return bytes >= cost;
+	return false;
 }
 
 /**
@@ -483,13 +487,12 @@ bool mq_queue_droppable(struct mq_queue *q, const struct mq_user *user, u64 cost
 	bool enough;
 
 	mq_lock_current(q);
-	if (user)
-		enough = mq_droppable_of_user(q, user, cost);
-	else
-		/* As if all of them were plain. */
-		enough = (q->stat.ready - q->ready.dead_letter_count) *
-			 (sizeof(struct mq_entry) + sizeof(struct mq_msg)) +
-			 q->ready_bytes - q->ready.dead_letter_bytes >= cost;
+	/* As if all of them were plain. */
+	enough = (q->stat.ready - q->ready.dead_letter_count) *
+		 (sizeof(struct mq_entry) + sizeof(struct mq_msg)) +
+		 q->ready_bytes - q->ready.dead_letter_bytes >= cost;
+	if (enough && user)
+		enough = !mq_others_stand_first(q, user, cost);
 	mq_unlock(q);
 	return enough;
 }
