@@ -52,9 +52,10 @@ struct mq_ioc {
 };
 
 /*
- * Which open files may call: any, or those that were opened for reading, for
- * writing, for reading or looking; or so, but of a topic for writing as well, since
- * who may only read a topic takes nothing from others.
+ * Which open files may call: any (MQ_ANY); those opened for reading; for writing; for
+ * reading or looking (MQ_LOOKS). MQ_REMOVES is MQ_LOOKS, but a file of a topic that was
+ * opened for reading must be open for writing as well: reading a topic removes nothing,
+ * so permission to read is not permission to remove.
  */
 enum mq_access { MQ_ANY, MQ_READS, MQ_WRITES, MQ_LOOKS, MQ_REMOVES };
 
