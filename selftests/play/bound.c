@@ -227,7 +227,10 @@ void bound_call(struct world *w, const struct model_call *c,
 		o->error = ioctl_bound(w, c, &o->first);
 	else
 		o->error = command_bound(w, c, &o->first);
-	/* The kernel looks at the queue in a work item. */
+	/*
+	 * The model copies at once what there is room for, the kernel in a work item. Let
+	 * that run, as the next call may be refused until the binding is level.
+	 */
 	if (c->kind == CALL_BIND && c->start > START_LATEST && !o->error)
 		mq_sleep_ms(1);
 }
