@@ -12,6 +12,7 @@
 #include "helpers/fixture.h"
 #include "helpers/journal.h"
 #include "helpers/queue.h"
+#include "helpers/settle.h"
 
 #define JOURNAL_DELAY	"/sys/module/devmq/parameters/journal_delay_ms"
 
@@ -20,6 +21,9 @@
 
 /* PORTION of them are more than a segment takes. */
 #define BIG		6000
+
+/* Flushes when one segment is full, and the next one is begun. */
+#define SEGMENT_FLUSHES	2
 
 /* Messages that come while the group is written, and the least bytes of their states. */
 #define LATE		200
@@ -31,7 +35,7 @@
 FIXTURE(group) {
 	struct journal_file j;
 	struct devmq_journal_info info;
-	struct mq_queue from, late, to, other;
+	struct mq_queue from, late, to, other, back;
 	char delay[32];
 	char where[64];
 	int root;
@@ -152,6 +156,53 @@ TEST_F(group, ends_though_messages_are_moved_all_the_time)
 	ASSERT_EQ(0, fsync(self->fd));
 	ASSERT_EQ(0, journal_info(&self->j, &self->info));
 	EXPECT_LT(written + LATE_BYTES, self->info.written);
+}
+
+/* Move the only message of a queue to another one. */
+static int move_one(const struct mq_queue *from, const struct mq_queue *to)
+{
+	int fd = mq_open(from, O_RDONLY), target = mq_open(to, O_WRONLY), error;
+	struct devmq_redrive r = {
+		.size = sizeof(r), .flags = DEVMQ_REDRIVE_TO, .target_fd = target,
+		.states = DEVMQ_STATE_MASK(DEVMQ_STATE_READY),
+	};
+
+	error = mq_ioctl(fd, DEVMQ_IOC_REDRIVE, &r);
+	close(fd);
+	close(target);
+	return error ?: r.moved == 1 ? 0 : -ENOMSG;
+}
+
+/*
+ * A caller waits for a message that leaves its queue before the group has taken its
+ * change, for one whose changes it has taken, and goes there and back: the group has it.
+ */
+TEST_F(group, has_a_message_that_moves_all_the_time)
+{
+	__u64 flushes;
+	int i;
+
+	ASSERT_EQ(0, mq_sysfs_set(&self->late, "max_messages", "2"));
+	ASSERT_EQ(0, mq_create(&self->back, "journal=%s", self->j.name));
+	ASSERT_EQ(0, fsync(self->fd));
+	ASSERT_EQ(1, send_some(&self->back, 1, 10));
+	ASSERT_EQ(PORTION + 1, send_some(&self->from, PORTION + 1, BIG));
+	ASSERT_EQ(1, send_some(&self->late, 1, 10));
+	ASSERT_TRUE(group_stops(self));
+	ASSERT_EQ(1, mq_purge_queue(&self->back, 0, 0));
+	for (i = 0; i < 100; i++) {
+		ASSERT_EQ(0, move_one(&self->late, &self->back));
+		ASSERT_EQ(0, move_one(&self->back, &self->late));
+	}
+	ASSERT_EQ(0, move_one(&self->late, &self->back));
+	ASSERT_EQ(0, journal_info(&self->j, &self->info));
+	ASSERT_EQ(0, group_ends(self));
+	flushes = self->info.flushes;
+	ASSERT_EQ(0, journal_info(&self->j, &self->info));
+	EXPECT_EQ(flushes + SEGMENT_FLUSHES + 1, self->info.flushes);
+	ASSERT_EQ(0, journal_crash(&self->j));
+	EXPECT_EQ(1, mq_stat_of(&self->back, ready));
+	EXPECT_EQ(0, mq_stat_of(&self->late, ready));
 }
 
 TEST_HARNESS_MAIN

@@ -116,7 +116,7 @@ struct mq_feed_walk {
  * @take: fill in the next changes, up to the one with number @last, MQ_CHANGES at
  *	most. Return how many
  * @take_dedups: the same for de-duplication ids of messages whose changes have
- *	numbers up to @last
+ *	numbers up to @last, and were made before the group under way began
  * @walk: fill in the next messages that a file does not have, MQ_CHANGES at most.
  *	Those that will be taken as changes are left out. Return how many these are
  * @walk_dedups: the same for de-duplication ids, whichever the file has
@@ -167,6 +167,7 @@ enum {
 	MQ_FEED_CEILINGS,	/* its ceilings, whatever they were before */
 	MQ_FEED_ENDS,		/* the queue was removed */
 	MQ_FEED_AWAITED,	/* its changes: a caller waits for them */
+	MQ_FEED_LATE,		/* it is in mq_journal.late */
 };
 
 /**
@@ -205,13 +206,17 @@ struct mq_feed_where {
  * @ops: functions of the queue (invariant)
  * @link: link in mq_journal.feeds (mq_journal.lock)
  * @hungry: link in mq_journal.hungry
+ * @late: link in mq_journal.late
  * @flags: see above (atomic)
  *
  * Under mq_queue.lock:
  * @dirty: messages that have changed, in the order of their first change
  * @arrived: messages that have come from other queues, and have to be written
- * @arrivals: those of them that came before the group began
+ * @arrivals: those of them that belong to the group under way: they came before it
+ *	began, or count in mq_journal.owed
  * @seq: number of the last one that was put into @dirty
+ * @before: number of the last one before @group began
+ * @group: the group that was begun last when @before was set
  * @asked: ceilings that are needed
  * @safe: ceilings that are on stable storage
  * @floor: messages below this id may have been delivered before the journal was
@@ -250,7 +255,7 @@ struct mq_feed_where {
  * @at: where it is, by mq_journal.side
  * @pending: ceilings that the group has
  * @raises: it has some
- * @taken: link in the list of the group
+ * @taken: link in the list of the group, or empty
  */
 struct mq_feed {
 	struct mq_journal		*journal;
@@ -263,12 +268,15 @@ struct mq_feed {
 	const struct mq_feed_ops	*ops;
 	struct list_head		link;
 	struct llist_node		hungry;
+	struct llist_node		late;
 	unsigned long			flags;
 
 	struct list_head		dirty;
 	struct list_head		arrived;
 	struct list_head		arrivals;
 	u64				seq;
+	u64				before;
+	u64				group;
 	struct mq_ceilings		asked;
 	struct mq_ceilings		safe;
 	u64				floor;

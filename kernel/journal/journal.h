@@ -213,8 +213,11 @@ struct mq_scratch {
  * @moving: messages that are between two queues, by the parity of the group
  *	in which they left the first one
  * @moved: the thread waits here for them
- * @owed: messages that took an unwritten change with them when they left a queue.
- *	No group is confirmed while there are any
+ * @owed: messages that took an unwritten change with them when they left a queue, one
+ *	that was made before the group under way began (under @lock). The group is not
+ *	confirmed while there are any
+ * @owed_late: the same for changes that were made after that (under @lock)
+ * @late: feeds to which some of @owed have come, with a reference each
  * @held: a group before was not confirmed, and its callers still wait (of the
  *	thread)
  * @live: bytes that all messages may take on the disk: see mq_journal_fits()
@@ -297,7 +300,9 @@ struct mq_journal {
 	struct llist_head	orphans;
 	atomic_t		moving[2];
 	wait_queue_head_t	moved;
-	atomic_t		owed;
+	u32			owed;
+	u32			owed_late;
+	struct llist_head	late;
 	bool			held;
 	atomic64_t		live;
 	bool			short_of_room;
@@ -328,6 +333,21 @@ static inline bool mq_journal_fits(const struct mq_journal *j, u64 bytes)
 static inline bool mq_journal_is_frozen(const struct mq_journal *j)
 {
 	return READ_ONCE(j->state) == DEVMQ_JOURNAL_FROZEN;
+}
+
+/*
+ * Return the number of the last change of a queue that was made before the group under
+ * way began. It is called under mq_queue.lock, and before each change.
+ */
+static inline u64 mq_feed_before(struct mq_feed *f)
+{
+	u64 begun = READ_ONCE(f->journal->begun);
+
+	if (f->group != begun) {
+		f->group = begun;
+		f->before = f->seq;
+	}
+	return f->before;
 }
 
 #endif /* MQ_JOURNAL_JOURNAL_H */

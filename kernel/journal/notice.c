@@ -101,12 +101,40 @@ void mq_feed_replaced(struct mq_feed *f, struct mq_durable *d)
 }
 
 /*
+ * A message leaves a queue with a change that was not written yet: its sender may
+ * wait for a group that has taken the changes of the queue where it arrives
+ * already. So the group is not confirmed until the message was written. Who waits for a
+ * change that was made after the group began waits for a later one.
+ */
+static void mq_feed_owes(struct mq_feed *f, struct mq_durable *d)
+{
+	struct mq_journal *j = f->journal;
+
+	lockdep_assert_held(&j->lock);
+	if (d->owed)
+		return;
+	if (d->seq != MQ_SEQ_ARRIVED)
+		d->since = mq_since(d->seq <= mq_feed_before(f) ? j->begun - 1 : j->begun);
+	d->owed = true;
+	if (d->since == mq_since(j->begun))
+		j->owed_late++;
+	else
+		j->owed++;
+}
+
+/*
  * A message leaves a queue for another one. A group waits until those have
  * arrived that left before it began: their senders may wait for it.
  */
-void mq_feed_moves(struct mq_journal *j, struct mq_durable *d)
+void mq_feed_moves(struct mq_feed *f, struct mq_durable *d)
 {
+	struct mq_journal *j = f->journal;
+
 	spin_lock(&j->lock);
+	if (d->seq)
+		mq_feed_owes(f, d);
+	else
+		d->since = mq_since(j->begun);
 	d->moving = j->begun & 1;
 	atomic_inc(&j->moving[d->moving]);
 	spin_unlock(&j->lock);
@@ -122,26 +150,43 @@ void mq_feed_moved(struct mq_journal *j, u8 moving)
 		wake_up(&j->moved);
 }
 
-/*
- * A message leaves a queue with a change that was not written yet: its sender may
- * wait for a group that has taken the changes of the queue where it arrives
- * already. So no group is confirmed until the message was written.
- */
-void mq_feed_owes(struct mq_journal *j, struct mq_durable *d)
+/* Return whether the group under way waits for a message that arrives in the queue. */
+bool mq_feed_is_late(const struct mq_feed *f, const struct mq_durable *d)
 {
-	if (d->owed)
-		return;
-	d->owed = true;
-	atomic_inc(&j->owed);
+	return d->owed && d->since != mq_since(READ_ONCE(f->journal->begun));
+}
+
+/*
+ * Let the group under way take the messages of the queue that it waits for. The caller
+ * has set MQ_FEED_LATE, and leaves a reference to the queue.
+ */
+void mq_feed_late(struct mq_feed *f)
+{
+	struct mq_journal *j = f->journal;
+
+	llist_add(&f->late, &j->late);
+	if (wq_has_sleeper(&j->moved))
+		wake_up(&j->moved);
+}
+
+/* A message that owed a change from such a group is written, or gone. */
+void mq_feed_paid(struct mq_journal *j, u32 since)
+{
+	spin_lock(&j->lock);
+	if (since == mq_since(j->begun))
+		j->owed_late--;
+	else
+		j->owed--;
+	spin_unlock(&j->lock);
 }
 
 /* A message is part of the group under way, or it is gone. */
 void mq_feed_pays(struct mq_journal *j, struct mq_durable *d)
 {
-	if (!d->owed)
+	if (likely(!d->owed))
 		return;
 	d->owed = false;
-	atomic_dec(&j->owed);
+	mq_feed_paid(j, d->since);
 }
 
 /* The copies of a message are in all queues that they come to. */

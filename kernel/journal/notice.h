@@ -22,9 +22,11 @@ void mq_feed_define(struct mq_feed *f);
 void mq_feed_end(struct mq_feed *f);
 void mq_feed_ended(struct mq_journal *j, struct mq_durable *d);
 void mq_feed_replaced(struct mq_feed *f, struct mq_durable *d);
-void mq_feed_moves(struct mq_journal *j, struct mq_durable *d);
+void mq_feed_moves(struct mq_feed *f, struct mq_durable *d);
 void mq_feed_moved(struct mq_journal *j, u8 moving);
-void mq_feed_owes(struct mq_journal *j, struct mq_durable *d);
+bool mq_feed_is_late(const struct mq_feed *f, const struct mq_durable *d);
+void mq_feed_late(struct mq_feed *f);
+void mq_feed_paid(struct mq_journal *j, u32 since);
 void mq_feed_pays(struct mq_journal *j, struct mq_durable *d);
 
 #endif /* MQ_JOURNAL_NOTICE_H */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The thread that writes a journal. notice.c has those that have changes for it, or
- * wait for it.
+ * The thread that writes a journal. group.c has what it writes at a time, and notice.c
+ * those that have changes for it, or wait for it.
  *
  * What changes is written in groups. A group takes the changes of all queues of
  * the journal, adds their records to the log, writes these and flushes. All who
@@ -30,21 +30,12 @@
 #include "base/compat.h"
 #include "journal/cleaner.h"
 #include "journal/fetch.h"
+#include "journal/group.h"
 #include "journal/jtrace.h"
 #include "journal/log.h"
 #include "journal/move.h"
 #include "journal/notice.h"
-#include "journal/objects.h"
-#include "journal/put.h"
 #include "journal/writer.h"
-#include "memory/durable.h"
-#include "memory/spread.h"
-
-/* The most bytes that a group takes from one queue, while others have some. */
-#define MQ_GROUP_BYTES	(512 << 10)
-
-/* The same of a queue for whose changes nobody waits, while others wait for theirs. */
-#define MQ_BESIDE_BYTES	(64 << 10)
 
 /* When nothing happens for so long, a mark says how far the last flush went. */
 #define MQ_MARK_AFTER	(HZ / 2)
@@ -62,288 +53,6 @@
 #define MQ_READ_SHIFT	1
 
 /* -- groups ----------------------------------------------------------------- */
-
-/* Write the ends of @n messages, and free them. */
-static int mq_group_end_some(struct mq_journal *j, struct mq_durable **d, u32 n)
-{
-	int err = mq_put_ends(j, d, n);
-	u32 i;
-
-	for (i = 0; i < n; i++) {
-		mq_objects_del(j, d[i]);
-		mq_durable_free(d[i]);
-	}
-	return err;
-}
-
-/* Write the ends of messages. Free all of @list, also after an error. */
-static int mq_group_ends(struct mq_journal *j, struct llist_node *list)
-{
-	struct mq_durable *d, *next, **some = j->scratch->ended;
-	int err = 0;
-	u32 n = 0;
-
-	llist_for_each_entry_safe(d, next, list, ended) {
-		/* No file has it, unless it could be written. */
-		if (!hlist_unhashed(&d->hash))
-			some[n++] = d;
-		else
-			mq_durable_free(d);
-		if (n < MQ_GROUP_ENDS)
-			continue;
-		err = mq_group_end_some(j, some, n) ?: err;
-		n = 0;
-		cond_resched();
-	}
-	return mq_group_end_some(j, some, n) ?: err;
-}
-
-/* Write what a queue that was removed has left: its own end. */
-static int mq_group_queue_end(struct mq_journal *j, struct mq_feed *f)
-{
-	int err = mq_put_queue_end(j, f);
-
-	hlist_del(&f->by_serial);
-	mq_move_forget(j, f);
-	mq_feed_leave(f);
-	return err;
-}
-
-/*
- * Return how many bytes a group may take from a queue. One that floods the journal must
- * not hold up those who wait for others.
- */
-static u64 mq_group_most(const struct mq_journal *j, const struct mq_feed *f)
-{
-	if (atomic_read(&j->wants_all))
-		return U64_MAX;
-	return f->awaited || (!j->expected && !atomic_read(&j->waiters)) ?
-	       MQ_GROUP_BYTES : MQ_BESIDE_BYTES;
-}
-
-/*
- * Write the changes of a queue, as many as a group may have of it. Return 0, 1
- * if there are more, or an error.
- */
-static int mq_group_changes(struct mq_journal *j, struct mq_feed *f)
-{
-	u64 begin = j->added, most = mq_group_most(j, f);
-	struct mq_change *c = j->scratch->changes;
-	int err = 0;
-	u32 i, n;
-
-	do {
-		n = f->ops->take(f, c, f->last);
-		for (i = 0; i < n; i++) {
-			f->written = max(f->written, c[i].seq);
-			err = mq_put_change(j, f, &c[i]) ?: err;
-		}
-		if (n == MQ_CHANGES && j->added - begin > most &&
-		    c[n - 1].seq != MQ_SEQ_ARRIVED && !mq_move_is_last(j->move))
-			return err ?: 1;
-		cond_resched();
-	} while (n == MQ_CHANGES);
-	f->written = max(f->written, f->last);
-	return err;
-}
-
-/*
- * Return whether a group goes on after an error: if the journal is being moved, the
- * other file gets the records.
- */
-static bool mq_group_goes_on(const struct mq_journal *j, int err)
-{
-	return !err || j->next;
-}
-
-/*
- * Write the de-duplication ids of messages whose changes the group has. They
- * come behind all of these: a crash must not leave the id alone, or else the
- * message that is sent again would be taken for a duplicate. So they wait while
- * a message that left with its change is not written where it has arrived.
- */
-static int mq_group_dedups(struct mq_journal *j, struct mq_feed *f, bool whole)
-{
-	int err = 0;
-	u32 i, n;
-
-	if (!whole && !f->ends) {
-		if (!list_empty(&f->dedups))
-			mq_feed_say(f);
-		return 0;
-	}
-	do {
-		n = f->ops->take_dedups(f, j->scratch->dedups, f->written);
-		for (i = 0; i < n; i++)
-			err = mq_put_dedup(j, f, &j->scratch->dedups[i]) ?: err;
-		cond_resched();
-	} while (n == MQ_CHANGES && mq_group_goes_on(j, err));
-	return err;
-}
-
-/* Write what one queue has for the group. */
-static int mq_group_feed(struct mq_journal *j, struct mq_feed *f)
-{
-	int err = READ_ONCE(j->error) ? -EIO : 0, ret;
-
-	if (mq_group_goes_on(j, err) &&
-	    test_and_clear_bit(MQ_FEED_DEFINE, &f->flags))
-		err = mq_put_queue(j, f) ?: err;
-	if (mq_group_goes_on(j, err))
-		err = mq_put_ceilings(j, f) ?: err;
-	if (!mq_group_goes_on(j, err))
-		return err;
-	ret = mq_group_changes(j, f);
-	return err ?: ret;
-}
-
-/* Take what was replaced in a topic. Its changes up to now are of the group, or older. */
-static void mq_group_take_replaced(struct mq_feed *f)
-{
-	struct llist_node *newest = llist_del_all(&f->replaced), *oldest;
-
-	if (!newest)
-		return;
-	oldest = llist_reverse_order(newest);
-	if (f->replaces)
-		f->replaces_last->next = oldest;
-	else
-		f->replaces = oldest;
-	f->replaces_last = newest;
-}
-
-/*
- * Write the ends of messages that others have replaced, as far as these are written, or
- * of all. A record of all copies that comes only now does without what was retained.
- */
-static int mq_group_replaced(struct mq_journal *j, struct mq_feed *f, bool all)
-{
-	struct llist_node *list = f->replaces, **at = &list;
-
-	while (*at) {
-		struct mq_durable *d = llist_entry(*at, struct mq_durable, ended);
-
-		if (!all && d->seq > f->written)
-			break;
-		if (d->spread)
-			mq_spread_leave(d->spread, d->copy);
-		at = &(*at)->next;
-	}
-	f->replaces = *at;
-	*at = NULL;
-	return mq_group_ends(j, list);
-}
-
-/* Return whether the end of a queue belongs to the group that has begun. */
-static bool mq_group_has_end(struct mq_journal *j, struct mq_feed *f)
-{
-	if (!test_bit(MQ_FEED_ENDS, &f->flags))
-		return false;
-	/* Pairs with mq_feed_end(). */
-	smp_rmb();
-	if (f->removed_in < j->begun)
-		return true;
-	mq_feed_say(f);
-	return false;
-}
-
-/* Take all queues that have changes. */
-static void mq_group_take(struct mq_journal *j, struct list_head *feeds)
-{
-	struct mq_feed *f, *next;
-
-	llist_for_each_entry_safe(f, next, llist_del_all(&j->hungry), hungry) {
-		clear_bit(MQ_FEED_HUNGRY, &f->flags);
-		/* Changes that come from now on make it hungry again. */
-		smp_mb__after_atomic();
-		f->awaited = test_and_clear_bit(MQ_FEED_AWAITED, &f->flags);
-		f->last = f->ops->begin(f);
-		mq_feed_add(j, f);
-		f->ends = mq_group_has_end(j, f);
-		mq_group_take_replaced(f);
-		list_add(&f->taken, feeds);
-	}
-}
-
-/*
- * Add the records of a group to the log. Set @whole to whether it has all that was
- * changed before it began.
- */
-static int mq_group_add(struct mq_journal *j, struct list_head *feeds, bool *whole)
-{
-	struct mq_feed *f;
-	int err, ret;
-
-	/*
-	 * Ends come first: room for the messages that take the place of these
-	 * may be needed. The list has all messages of the queues that end.
-	 */
-	err = mq_group_ends(j, llist_del_all(&j->ended));
-	list_for_each_entry(f, feeds, taken) {
-		ret = mq_group_feed(j, f);
-		if (ret > 0) {
-			if (f->awaited)
-				set_bit(MQ_FEED_AWAITED, &f->flags);
-			mq_feed_say(f);
-			j->backlog = true;
-		}
-		err = err ?: min(ret, 0);
-	}
-	*whole = !atomic_read(&j->owed);
-	/* A message that ends owes nothing, but then its end is seen here. */
-	smp_mb();
-	/*
-	 * A message whose change belongs to the group may have ended before the
-	 * change was taken. Who waits for the change, as of a reject, must not
-	 * find it undone after a crash.
-	 */
-	if (!mq_group_goes_on(j, err))
-		return err;
-	ret = mq_group_ends(j, llist_del_all(&j->ended));
-	err = err ?: ret;
-	list_for_each_entry(f, feeds, taken) {
-		ret = mq_group_replaced(j, f, f->ends);
-		err = err ?: ret;
-		ret = mq_group_dedups(j, f, *whole);
-		err = err ?: ret;
-	}
-	list_for_each_entry(f, feeds, taken) {
-		if (!f->ends || list_empty(&f->link))
-			continue;
-		ret = mq_group_queue_end(j, f);
-		err = err ?: ret;
-	}
-	return err;
-}
-
-/*
- * Let go of a queue that was removed and has ended. Its remover may still be
- * about to say that it has something to write: then it is in mq_journal.hungry
- * once more, and the next group lets go of it. Otherwise it looks from now on as
- * if it were there, so that nobody adds it.
- */
-static void mq_group_let_go(struct mq_feed *f)
-{
-	if (!test_and_set_bit(MQ_FEED_HUNGRY, &f->flags))
-		f->ops->put(f);
-}
-
-/* Tell the queues of a group that is on stable storage. */
-static void mq_group_tell(struct mq_journal *j, struct list_head *feeds)
-{
-	struct mq_feed *f, *next;
-
-	list_for_each_entry_safe(f, next, feeds, taken) {
-		WRITE_ONCE(f->confirmed, f->written);
-		f->ops->stored(f);
-		if (f->raises)
-			f->ops->raise(f, &f->pending);
-		f->raises = false;
-		list_del(&f->taken);
-		if (f->ends)
-			mq_group_let_go(f);
-	}
-}
 
 /*
  * Call a function for all queues. Only this thread takes feeds away, so a feed that
@@ -443,6 +152,8 @@ static u64 mq_group_begin(struct mq_journal *j)
 	WRITE_ONCE(j->due, false);
 	spin_lock(&j->lock);
 	group = ++j->begun;
+	j->owed += j->owed_late;
+	j->owed_late = 0;
 	spin_unlock(&j->lock);
 	/* Messages that left their queue before this are on their way. */
 	wait_event(j->moved, !atomic_read(&j->moving[(group - 1) & 1]));
@@ -485,25 +196,6 @@ static void mq_group_release(struct mq_journal *j, u64 group, bool backlog)
 	if (backlog || j->held)
 		wake_up_all(&j->confirmed[(group + 1) & 1]);
 	j->held = false;
-}
-
-/* After an error, let go of the queues of a group. */
-static void mq_group_drop(struct mq_journal *j, struct list_head *feeds)
-{
-	struct mq_feed *f, *next;
-
-	list_for_each_entry_safe(f, next, feeds, taken) {
-		list_del(&f->taken);
-		mq_group_replaced(j, f, true);
-		if (!f->ends)
-			continue;
-		if (!list_empty(&f->link)) {
-			hlist_del_init(&f->by_serial);
-			mq_move_forget(j, f);
-			mq_feed_leave(f);
-		}
-		mq_group_let_go(f);
-	}
 }
 
 /*
@@ -730,6 +422,7 @@ void mq_writer_init(struct mq_journal *j)
 	j->said_room = jiffies;
 	init_llist_head(&j->hungry);
 	init_llist_head(&j->ended);
+	init_llist_head(&j->late);
 	init_waitqueue_head(&j->work);
 	timer_setup(&j->delay, mq_feed_delay_over, 0);
 	init_waitqueue_head(&j->moved);

@@ -4,6 +4,7 @@
 #define MQ_MEMORY_DURABLE_H
 
 #include <linux/atomic.h>
+#include <linux/bits.h>
 #include <linux/list.h>
 #include <linux/llist.h>
 #include <linux/sizes.h>
@@ -31,6 +32,18 @@ struct mq_where {
 	u32	state_size;
 };
 
+/*
+ * Bits of mq_durable.since. No change waits for as many groups as these can count: when a
+ * group has no room for it, a later one has it.
+ */
+#define MQ_SINCE_BITS	24
+
+/* Return the bits of a group's number that mq_durable.since has. */
+static inline u32 mq_since(u64 group)
+{
+	return group & GENMASK(MQ_SINCE_BITS - 1, 0);
+}
+
 /**
  * struct mq_durable - a message of a queue that has a journal
  * @dirty: link in mq_feed.dirty, mq_feed.arrived or mq_feed.arrivals, while a change
@@ -47,10 +60,13 @@ struct mq_where {
  * @moving: while the message is between two queues: the parity of
  *	mq_journal.moving that counts it
  * @owed: it left a queue before the change that it had there was written, and it
- *	counts in mq_journal.owed until that is
- * @together: it was allocated together with others
+ *	counts in mq_journal.owed or mq_journal.owed_late until that is
  * @fresh: the record of @spread has its state: nothing has changed since
  * @listed: see @dirty
+ * @together: it was allocated together with others
+ * @since: of a message that has come from another queue, and was not written since: a
+ *	group that had begun, but not the one after it, when the oldest change was made
+ *	that was not written. The low bits of its number: see mq_since()
  * @payer: who is charged for this
  * @all: those with which it was allocated
  * @hash: link in mq_journal.objects
@@ -64,8 +80,8 @@ struct mq_where {
  * @spread: a topic put it into several queues, and this knows the other copies; or
  *	NULL
  *
- * mq_queue.lock protects the members up to @owed, @live, @fresh and @listed. @together,
- * @payer, @all, @copy and @spread do not change. The others belong to the thread of
+ * mq_queue.lock protects the members up to @listed, @since and @live. @together, @payer,
+ * @all, @copy and @spread do not change. The others belong to the thread of
  * the journal.
  */
 struct mq_durable {
@@ -75,12 +91,13 @@ struct mq_durable {
 	};
 	u64			seq;
 	struct mq_detail	*detail;
-	bool			taken;
-	u8			moving;
-	bool			owed : 1;
-	bool			fresh : 1;
-	bool			listed : 1;
-	bool			together;
+	u32			taken : 1;
+	u32			moving : 1;
+	u32			owed : 1;
+	u32			fresh : 1;
+	u32			listed : 1;
+	u32			together : 1;
+	u32			since : MQ_SINCE_BITS;
 	u32			live;
 	u16			texts;
 	u16			copy;

@@ -38,6 +38,7 @@ static struct mq_queue *mq_feed_queue(struct mq_feed *f)
 void mq_persist_init(struct mq_queue *q)
 {
 	INIT_LIST_HEAD(&q->feed.link);
+	INIT_LIST_HEAD(&q->feed.taken);
 	INIT_LIST_HEAD(&q->feed.dirty);
 	INIT_LIST_HEAD(&q->feed.arrived);
 	INIT_LIST_HEAD(&q->feed.arrivals);
@@ -152,6 +153,7 @@ void mq_persist_changed_locked(struct mq_queue *q, struct mq_entry *e)
 	if (d->seq || q->gone || q->feed.quiet)
 		return;
 	mq_durable_unlist(d);
+	mq_feed_before(&q->feed);
 	d->seq = ++q->feed.seq;
 	list_add_tail(&d->dirty, &q->feed.dirty);
 	mq_feed_say(&q->feed);
@@ -223,6 +225,7 @@ bool mq_persist_fits_copies(const struct mq_journal *j, u64 bytes, u32 copies)
 void mq_persist_run_begin_locked(struct mq_queue *q, struct mq_persist_run *run)
 {
 	lockdep_assert_held(&q->lock);
+	mq_feed_before(&q->feed);
 	*run = (struct mq_persist_run){
 		.last = q->feed.dirty.prev,
 		.seq = q->feed.seq,
@@ -289,6 +292,7 @@ static void mq_persist_end(struct mq_queue *q, struct mq_detail *detail)
 {
 	struct mq_durable *d = detail->durable;
 	struct mq_journal *j = q->feed.journal;
+	u32 since = d->since;
 	bool owed;
 
 	if (q->topic)
@@ -315,10 +319,9 @@ static void mq_persist_end(struct mq_queue *q, struct mq_detail *detail)
 	owed = d->owed;
 	d->owed = false;
 	mq_feed_ended(j, d);
-	/* @d may be freed by now. mq_group_add() looks at this first. */
-	smp_mb();
+	/* @d may be freed by now. mq_group_add() looks at what is owed first. */
 	if (owed)
-		atomic_dec(&j->owed);
+		mq_feed_paid(j, since);
 }
 
 /*
@@ -380,28 +383,34 @@ void mq_persist_gone_locked(struct mq_queue *q, struct mq_entry *e)
 		mq_persist_end(q, detail);
 		return;
 	}
-	if (detail->durable->seq)
-		mq_feed_owes(q->feed.journal, detail->durable);
+	mq_feed_moves(&q->feed, detail->durable);
 	mq_persist_clean(detail->durable);
-	mq_feed_moves(q->feed.journal, detail->durable);
 }
 
 /*
  * A message has come from another queue of the same journal. It is written with
  * the next group that begins, before what else this queue has: a sender to the other
  * queue may wait for it. A group that has begun does not wait for it, or else who moves
- * messages all the time could keep that group from its end.
+ * messages all the time could keep that group from its end; but if it waits for the
+ * message, as its sender may wait for the group, it takes the message now.
  */
 void mq_persist_arrived_locked(struct mq_queue *q, struct mq_entry *e)
 {
 	struct mq_durable *d = mq_msg(e)->detail->durable;
+	struct mq_feed *f = &q->feed;
+	bool late = mq_feed_is_late(f, d);
 
+	lockdep_assert_held(&q->lock);
 	mq_persist_clean(d);
 	d->fresh = false;
 	d->seq = MQ_SEQ_ARRIVED;
-	list_add_tail(&d->dirty, &q->feed.arrived);
-	mq_feed_say(&q->feed);
-	mq_feed_moved(q->feed.journal, d->moving);
+	list_add_tail(&d->dirty, late ? &f->arrivals : &f->arrived);
+	mq_feed_say(f);
+	if (late && !test_and_set_bit(MQ_FEED_LATE, &f->flags)) {
+		get_device(&q->dev);
+		mq_feed_late(f);
+	}
+	mq_feed_moved(f->journal, d->moving);
 }
 
 /* A message was to come from another queue, but this one was removed. */
@@ -594,7 +603,8 @@ static void mq_persist_describe_dedup(const struct mq_seen *s,
 
 /*
  * An id without its message would be worse than none: after a crash its sender,
- * who was told nothing, would find that it had been sent.
+ * who was told nothing, would find that it had been sent. The group has all messages that
+ * were sent before it began, but not all that were sent later: they may have left.
  */
 u32 mq_persist_take_dedups(struct mq_feed *f, struct mq_dedup_change *c, u64 last)
 {
@@ -604,6 +614,7 @@ u32 mq_persist_take_dedups(struct mq_feed *f, struct mq_dedup_change *c, u64 las
 	u32 n = 0;
 
 	spin_lock(&q->lock);
+	last = min(last, mq_feed_before(f));
 	list_for_each_entry_safe(s, next, &f->dedups, dirty) {
 		if (n == MQ_CHANGES || s->seq > last)
 			break;

@@ -15,7 +15,7 @@
 #include "helpers/sleep.h"
 
 struct mq_call {
-	long number;		/* SYS_read, SYS_write, SYS_ioctl or SYS_poll */
+	long number;		/* SYS_read, SYS_write, SYS_ioctl, SYS_fsync or SYS_poll */
 	int fd;
 	unsigned long command;	/* of an ioctl */
 	void *data;
@@ -44,6 +44,11 @@ static inline void *mq_call_thread(void *argument)
 		break;
 	case SYS_ioctl:
 		result = mq_ioctl(call->fd, call->command, call->data);
+		break;
+	case SYS_fsync:
+		result = fsync(call->fd);
+		if (result < 0)
+			result = -errno;
 		break;
 	case SYS_poll:
 		result = poll(&poll_fd, 1, -1);
