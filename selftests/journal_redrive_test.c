@@ -145,6 +145,47 @@ TEST_F(journal, callers_are_confirmed_while_others_move_messages)
 	EXPECT_EQ(0, stop_moves(m));
 }
 
+/* Move all messages of a queue to another one. Return how many these are, or an error. */
+static long move_to(const struct mq_queue *from, const struct mq_queue *to)
+{
+	int fd = mq_open(from, O_RDONLY), target = mq_open(to, O_WRONLY), error;
+	struct devmq_redrive r = {
+		.size = sizeof(r), .flags = DEVMQ_REDRIVE_TO, .target_fd = target,
+		.states = DEVMQ_STATE_MASK(DEVMQ_STATE_READY),
+	};
+
+	error = mq_ioctl(fd, DEVMQ_IOC_REDRIVE, &r);
+	close(fd);
+	close(target);
+	return error ?: (long)r.moved;
+}
+
+/* Nothing can write what a message owes that has moved. */
+TEST_F(journal, failed_one_is_detached_though_a_message_has_moved)
+{
+	struct mq_queue removed;
+	pid_t detacher;
+
+	KEEP(&self->queue, "");
+	KEEP(&self->other, "");
+	KEEP(&removed, "");
+	OPEN(O_RDWR | O_NONBLOCK);
+	ASSERT_EQ(0, mq_fill(self->fd, 1));
+	ASSERT_EQ(0, fsync(self->fd));
+	ASSERT_EQ(0, truncate(self->j.path, 0));
+	ASSERT_LE(0, mq_send_one(self->fd, "lost", 4));
+	EXPECT_EQ(-1, fsync(self->fd));
+	ASSERT_EQ(2, move_to(&self->queue, &self->other));
+	ASSERT_EQ(2, move_to(&self->other, &self->queue));
+	CLOSE();
+	EXPECT_EQ(-EIO, mq_remove(&removed));
+	detacher = mq_fork();
+	if (!detacher)
+		_exit(-journal_detach_name(self->j.name, DEVMQ_JOURNAL_FORCE));
+	ASSERT_EQ(0, mq_wait_child(detacher));
+	self->attached = false;
+}
+
 /* Return how many messages there are in all queues between which they are moved. */
 static unsigned long count_all(const struct mq_queue *queue)
 {

@@ -70,6 +70,8 @@ static void mq_define_write(struct mq_feed *f, struct mq_j_queue *r)
 const struct mq_feed_ops mq_journal_ops = {
 	.begin		= mq_persist_begin,
 	.take		= mq_persist_take,
+	.take_late	= mq_persist_take_late,
+	.put_off	= mq_persist_put_off,
 	.take_dedups	= mq_persist_take_dedups,
 	.walk		= mq_persist_walk,
 	.walk_dedups	= mq_persist_walk_dedups,

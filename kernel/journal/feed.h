@@ -54,7 +54,8 @@ struct mq_change {
 
 /*
  * The number of the change of a message that has come from another queue. Such changes
- * come before all others, and a group has all that came before it began.
+ * come before all others, and a group has all that came before it began, and those that
+ * it waits for.
  */
 #define MQ_SEQ_ARRIVED	1
 
@@ -115,6 +116,9 @@ struct mq_feed_walk {
  *	number of the last change
  * @take: fill in the next changes, up to the one with number @last, MQ_CHANGES at
  *	most. Return how many
+ * @take_late: the same for messages that have come from other queues, and that the group
+ *	waits for
+ * @put_off: changes after @written wait for the next group
  * @take_dedups: the same for de-duplication ids of messages whose changes have
  *	numbers up to @last, and were made before the group under way began
  * @walk: fill in the next messages that a file does not have, MQ_CHANGES at most.
@@ -139,6 +143,8 @@ struct mq_feed_walk {
 struct mq_feed_ops {
 	u64	(*begin)(struct mq_feed *f);
 	u32	(*take)(struct mq_feed *f, struct mq_change *c, u64 last);
+	u32	(*take_late)(struct mq_feed *f, struct mq_change *c);
+	void	(*put_off)(struct mq_feed *f);
 	u32	(*take_dedups)(struct mq_feed *f, struct mq_dedup_change *c,
 			       u64 last);
 	u32	(*walk)(struct mq_feed *f, struct mq_feed_walk *w,
@@ -212,10 +218,11 @@ struct mq_feed_where {
  * Under mq_queue.lock:
  * @dirty: messages that have changed, in the order of their first change
  * @arrived: messages that have come from other queues, and have to be written
- * @arrivals: those of them that belong to the group under way: they came before it
- *	began, or count in mq_journal.owed
+ * @arrivals: those of them that came before the group began
+ * @owed: those that came later, and count in mq_journal.owed
  * @seq: number of the last one that was put into @dirty
- * @before: number of the last one before @group began
+ * @before: number of the last one that was there before @group began, and that it has, if
+ *	the message has not left
  * @group: the group that was begun last when @before was set
  * @asked: ceilings that are needed
  * @safe: ceilings that are on stable storage
@@ -274,6 +281,7 @@ struct mq_feed {
 	struct list_head		dirty;
 	struct list_head		arrived;
 	struct list_head		arrivals;
+	struct list_head		owed;
 	u64				seq;
 	u64				before;
 	u64				group;

@@ -4,7 +4,8 @@
  * group takes them, and the ends of what is gone. writer.c says when there is a group.
  *
  * A caller waits for the group that begins next. So a group has all that was changed
- * before it began. A message may leave its queue before its change is taken there, and
+ * before it began, but for the changes of a queue that has too many: its callers wait for
+ * these as well. A message may leave its queue before its change is taken there, and
  * come to one whose changes were taken already; then the group waits for the message,
  * and takes it where it finds it. What was changed later may be part of the group, and may
  * not.
@@ -112,8 +113,10 @@ static int mq_group_changes(struct mq_journal *j, struct mq_feed *f)
 			err = mq_put_change(j, f, &c[i]) ?: err;
 		}
 		if (n == MQ_CHANGES && j->added - begin > most &&
-		    c[n - 1].seq != MQ_SEQ_ARRIVED && !mq_move_is_last(j->move))
+		    c[n - 1].seq != MQ_SEQ_ARRIVED && !mq_move_is_last(j->move)) {
+			f->ops->put_off(f);
 			return err ?: 1;
+		}
 		cond_resched();
 	} while (n == MQ_CHANGES);
 	f->written = max(f->written, f->last);
@@ -244,10 +247,10 @@ void mq_group_take(struct mq_journal *j, struct list_head *feeds)
 }
 
 /*
- * Write messages that have come to a queue, as the group waits for some of them. Return
- * 0, 1 if there are more, or an error.
+ * Write the messages that have come to a queue and that the group waits for. Return 0, 1
+ * if there are more, or an error.
  */
-static int mq_group_arrivals(struct mq_journal *j, struct mq_feed *f)
+static int mq_group_late_changes(struct mq_journal *j, struct mq_feed *f)
 {
 	struct mq_change *c = j->scratch->changes;
 	u64 begin = j->added;
@@ -255,7 +258,7 @@ static int mq_group_arrivals(struct mq_journal *j, struct mq_feed *f)
 	u32 i, n;
 
 	do {
-		n = f->ops->take(f, c, MQ_SEQ_ARRIVED);
+		n = f->ops->take_late(f, c);
 		for (i = 0; i < n; i++)
 			err = mq_put_change(j, f, &c[i]) ?: err;
 		cond_resched();
@@ -267,7 +270,7 @@ static int mq_group_arrivals(struct mq_journal *j, struct mq_feed *f)
 static int mq_group_late_feed(struct mq_journal *j, struct mq_feed *f,
 			      struct list_head *feeds)
 {
-	int err;
+	int err = READ_ONCE(j->error) ? -EIO : 0, ret;
 
 	/* If the queue was removed, its messages are gone. */
 	if (test_bit(MQ_FEED_ENDS, &f->flags))
@@ -277,22 +280,31 @@ static int mq_group_late_feed(struct mq_journal *j, struct mq_feed *f,
 		f->ends = false;
 		mq_feed_add(j, f);
 		list_add(&f->taken, feeds);
+		err = mq_group_define(j, f);
 	}
-	err = mq_group_define(j, f);
-	return mq_group_goes_on(j, err) ? mq_group_arrivals(j, f) ?: err : err;
+	if (!mq_group_goes_on(j, err))
+		return err;
+	ret = mq_group_late_changes(j, f);
+	return err ?: ret;
 }
 
-/* The same for all such queues. A queue that has more is in the list again. */
-static int mq_group_late_feeds(struct mq_journal *j, struct list_head *feeds)
+/*
+ * The same for all such queues. One that has more is in the list again, and so are those
+ * for which there is no time before @until, but for the first.
+ */
+static int mq_group_late_feeds(struct mq_journal *j, struct list_head *feeds,
+			       unsigned long until)
 {
 	struct mq_feed *f, *next;
+	bool on_time = true;
 	int err = 0, ret;
 
 	llist_for_each_entry_safe(f, next, llist_del_all(&j->late), late) {
 		clear_bit(MQ_FEED_LATE, &f->flags);
 		/* What comes from now on puts the queue into the list again. */
 		smp_mb__after_atomic();
-		ret = mq_group_late_feed(j, f, feeds);
+		ret = on_time ? mq_group_late_feed(j, f, feeds) : 1;
+		on_time = READ_ONCE(j->error) || time_before(jiffies, until);
 		err = err ?: min(ret, 0);
 		if (ret > 0 && !test_and_set_bit(MQ_FEED_LATE, &f->flags))
 			mq_feed_late(f);
@@ -316,15 +328,15 @@ static bool mq_group_is_owed(struct mq_journal *j)
 /*
  * Write messages that left a queue before the group had taken their changes. They may
  * move on all the time, so each queue to which one comes says so, and the messages are
- * taken there at once.
+ * taken there at once. @err is what was wrong before. Return that, or what is wrong now.
  */
-static int mq_group_late(struct mq_journal *j, struct list_head *feeds)
+static int mq_group_late(struct mq_journal *j, struct list_head *feeds, int err)
 {
 	unsigned long until = jiffies + MQ_LATE_FOR;
-	int err = 0, ret;
+	int ret;
 
 	do {
-		ret = mq_group_late_feeds(j, feeds);
+		ret = mq_group_late_feeds(j, feeds, until);
 		err = err ?: ret;
 		if (!mq_group_goes_on(j, err) || !mq_group_is_owed(j))
 			break;
@@ -334,8 +346,9 @@ static int mq_group_late(struct mq_journal *j, struct list_head *feeds)
 }
 
 /*
- * Messages that left a queue before it was removed may not be written: its end waits for
- * the next group.
+ * Messages that left a queue before it was removed may not be written, and some may be
+ * written later with a copy that the queue had: its end waits for the next group. After
+ * an error nothing is written any more, and the end waits for nothing.
  */
 static void mq_group_put_off_ends(struct list_head *feeds)
 {
@@ -373,10 +386,11 @@ int mq_group_add(struct mq_journal *j, struct list_head *feeds, bool *whole)
 		}
 		err = err ?: min(ret, 0);
 	}
-	ret = mq_group_late(j, feeds);
-	err = err ?: ret;
+	err = mq_group_late(j, feeds, err);
 	/* A message that ends owes nothing, but then its end is seen below. */
 	*whole = !mq_group_is_owed(j);
+	if (!mq_group_goes_on(j, err))
+		return err;
 	if (!*whole)
 		mq_group_put_off_ends(feeds);
 	/*
@@ -384,8 +398,6 @@ int mq_group_add(struct mq_journal *j, struct list_head *feeds, bool *whole)
 	 * change was taken. Who waits for the change, as of a reject, must not
 	 * find it undone after a crash.
 	 */
-	if (!mq_group_goes_on(j, err))
-		return err;
 	ret = mq_group_ends(j, llist_del_all(&j->ended));
 	err = err ?: ret;
 	list_for_each_entry(f, feeds, taken) {
@@ -415,13 +427,19 @@ static void mq_group_let_go(struct mq_feed *f)
 		f->ops->put(f);
 }
 
-/* Tell the queues of a group that is on stable storage. */
-void mq_group_tell(struct mq_journal *j, struct list_head *feeds)
+/*
+ * Tell the queues of a group that is on stable storage. If it is not @whole, a message
+ * whose change it should have may be in none: a later group confirms the changes.
+ */
+void mq_group_tell(struct mq_journal *j, struct list_head *feeds, bool whole)
 {
 	struct mq_feed *f, *next;
 
 	list_for_each_entry_safe(f, next, feeds, taken) {
-		WRITE_ONCE(f->confirmed, f->written);
+		if (whole)
+			WRITE_ONCE(f->confirmed, f->written);
+		else
+			mq_feed_say(f);
 		f->ops->stored(f);
 		if (f->raises)
 			f->ops->raise(f, &f->pending);

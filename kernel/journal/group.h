@@ -10,7 +10,7 @@
 
 void mq_group_take(struct mq_journal *j, struct list_head *feeds);
 int mq_group_add(struct mq_journal *j, struct list_head *feeds, bool *whole);
-void mq_group_tell(struct mq_journal *j, struct list_head *feeds);
+void mq_group_tell(struct mq_journal *j, struct list_head *feeds, bool whole);
 void mq_group_drop(struct mq_journal *j, struct list_head *feeds);
 
 #endif /* MQ_JOURNAL_GROUP_H */

@@ -336,8 +336,10 @@ static inline bool mq_journal_is_frozen(const struct mq_journal *j)
 }
 
 /*
- * Return the number of the last change of a queue that was made before the group under
- * way began. It is called under mq_queue.lock, and before each change.
+ * Return the number of the last change of a queue that the group under way has. That is
+ * the last one that was made before it began, unless it had no room for all of these. It is
+ * called under mq_queue.lock, and before a change gets its number. Who sees too late that
+ * a group has begun counts a change among those before.
  */
 static inline u64 mq_feed_before(struct mq_feed *f)
 {

@@ -151,7 +151,8 @@ static u64 mq_group_begin(struct mq_journal *j)
 	/* The delay of what comes after this has not begun. */
 	WRITE_ONCE(j->due, false);
 	spin_lock(&j->lock);
-	group = ++j->begun;
+	group = j->begun + 1;
+	WRITE_ONCE(j->begun, group);
 	j->owed += j->owed_late;
 	j->owed_late = 0;
 	spin_unlock(&j->lock);
@@ -229,9 +230,10 @@ static void mq_group_write(struct mq_journal *j)
 		mq_journal_fail(j, err, "it cannot be written");
 	if (READ_ONCE(j->error)) {
 		mq_group_drop(j, &feeds);
+		j->held = false;
 		return;
 	}
-	mq_group_tell(j, &feeds);
+	mq_group_tell(j, &feeds, whole);
 	if (!j->renewed)
 		mq_group_renew(j);
 	if (whole)
@@ -406,7 +408,7 @@ static int mq_writer_thread(void *arg)
 	/* Write all that is left, and free what has gone. */
 	do {
 		mq_group_write(j);
-	} while ((!llist_empty(&j->hungry) || !llist_empty(&j->ended)) &&
+	} while ((mq_writer_has_changes(j) || !llist_empty(&j->late)) &&
 		 !READ_ONCE(j->error));
 	mq_writer_mark(j);
 	return 0;

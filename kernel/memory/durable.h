@@ -33,8 +33,9 @@ struct mq_where {
 };
 
 /*
- * Bits of mq_durable.since. No change waits for as many groups as these can count: when a
- * group has no room for it, a later one has it.
+ * Bits of mq_durable.since. It is compared with the group under way alone. If that many
+ * groups came while a message owes its change, one of them would not wait for it, and no
+ * journal that works has so many: each takes what has arrived before it began.
  */
 #define MQ_SINCE_BITS	24
 
@@ -46,12 +47,12 @@ static inline u32 mq_since(u64 group)
 
 /**
  * struct mq_durable - a message of a queue that has a journal
- * @dirty: link in mq_feed.dirty, mq_feed.arrived or mq_feed.arrivals, while a change
- *	has to be written; of a topic then in mq_feed.taking or mq_feed.resident, if
+ * @dirty: link in mq_feed.dirty, .arrived, .arrivals or .owed, while a change has to be
+ *	written; of a topic then in mq_feed.taking or mq_feed.resident, if
  *	@listed is set
  * @ended: link in mq_journal.ended or mq_feed.replaced, when the message is gone
  * @seq: place in the order in which the changes of its queue are written; 0: it
- *	is in none of these three lists. In mq_feed.replaced: that of the last change
+ *	is in none of these lists. In mq_feed.replaced: that of the last change
  *	before
  * @detail: of the message, which has a pointer to this; NULL: the message is
  *	gone
@@ -64,9 +65,9 @@ static inline u32 mq_since(u64 group)
  * @fresh: the record of @spread has its state: nothing has changed since
  * @listed: see @dirty
  * @together: it was allocated together with others
- * @since: of a message that has come from another queue, and was not written since: a
- *	group that had begun, but not the one after it, when the oldest change was made
- *	that was not written. The low bits of its number: see mq_since()
+ * @since: while the message is between two queues, or has come from another one and was
+ *	not written since: its oldest change that was not written has to be in the group
+ *	after this one, or was to be in an earlier one. See mq_since()
  * @payer: who is charged for this
  * @all: those with which it was allocated
  * @hash: link in mq_journal.objects

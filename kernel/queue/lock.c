@@ -131,7 +131,8 @@ static void mq_absolve_moved_locked(struct mq_queue *q, struct mq_entry *e)
  * @e: the entry, announced by mq_place_reserve() or mq_place_announce()
  * @how: how it arrives
  *
- * If @q was removed meanwhile, the entry is freed.
+ * If @q was removed meanwhile, the entry is freed. It is not if the journal of @q is
+ * being detached, whose last group waits for it: mq_queue_drain() comes after that.
  */
 void mq_queue_add_moved(struct mq_queue *q, struct mq_entry *e, enum mq_arrival how)
 {
@@ -140,7 +141,8 @@ void mq_queue_add_moved(struct mq_queue *q, struct mq_entry *e, enum mq_arrival 
 	mq_place_arrived(q);
 	if (how == MQ_ARRIVES_MOVED)
 		mq_queue_unreserve_locked(q, mq_msg(e));
-	if (q->gone) {
+	/* If its journal is being detached, it still has to have the entry. */
+	if (q->gone && !q->feed.detaching) {
 		if (unlikely(q->feed.journal))
 			mq_persist_lost_locked(q, e);
 		mq_unlock(q);

@@ -42,6 +42,7 @@ void mq_persist_init(struct mq_queue *q)
 	INIT_LIST_HEAD(&q->feed.dirty);
 	INIT_LIST_HEAD(&q->feed.arrived);
 	INIT_LIST_HEAD(&q->feed.arrivals);
+	INIT_LIST_HEAD(&q->feed.owed);
 	INIT_LIST_HEAD(&q->feed.dedups);
 	INIT_LIST_HEAD(&q->feed.taking);
 	INIT_LIST_HEAD(&q->feed.resident);
@@ -319,7 +320,10 @@ static void mq_persist_end(struct mq_queue *q, struct mq_detail *detail)
 	owed = d->owed;
 	d->owed = false;
 	mq_feed_ended(j, d);
-	/* @d may be freed by now. mq_group_add() looks at what is owed first. */
+	/*
+	 * @d may be freed by now. mq_group_add() looks at what is owed first, and then
+	 * for what has ended; mq_journal.lock orders that.
+	 */
 	if (owed)
 		mq_feed_paid(j, since);
 }
@@ -404,7 +408,7 @@ void mq_persist_arrived_locked(struct mq_queue *q, struct mq_entry *e)
 	mq_persist_clean(d);
 	d->fresh = false;
 	d->seq = MQ_SEQ_ARRIVED;
-	list_add_tail(&d->dirty, late ? &f->arrivals : &f->arrived);
+	list_add_tail(&d->dirty, late ? &f->owed : &f->arrived);
 	mq_feed_say(f);
 	if (late && !test_and_set_bit(MQ_FEED_LATE, &f->flags)) {
 		get_device(&q->dev);
@@ -499,6 +503,7 @@ static void mq_persist_describe(struct mq_durable *d, struct mq_change *c)
 /*
  * What has come from other queues until now belongs to the group. One of these messages
  * that leaves before it is taken leaves the list, too, and no other takes its place.
+ * What the group before waited for in vain is part of it.
  */
 u64 mq_persist_begin(struct mq_feed *f)
 {
@@ -506,6 +511,7 @@ u64 mq_persist_begin(struct mq_feed *f)
 	u64 last;
 
 	spin_lock(&q->lock);
+	list_splice_tail_init(&f->owed, &f->arrivals);
 	list_splice_tail_init(&f->arrived, &f->arrivals);
 	last = f->seq;
 	spin_unlock(&q->lock);
@@ -544,6 +550,30 @@ u32 mq_persist_take(struct mq_feed *f, struct mq_change *c, u64 last)
 	n = mq_persist_take_from(q, &f->dirty, c, n, last);
 	spin_unlock(&q->lock);
 	return n;
+}
+
+u32 mq_persist_take_late(struct mq_feed *f, struct mq_change *c)
+{
+	struct mq_queue *q = mq_feed_queue(f);
+	u32 n;
+
+	spin_lock(&q->lock);
+	n = mq_persist_take_from(q, &f->owed, c, 0, MQ_SEQ_ARRIVED);
+	spin_unlock(&q->lock);
+	return n;
+}
+
+/*
+ * The group does not wait for messages either that leave with a change that it has no room
+ * for, or else who floods a queue and moves the flood on could keep it from its end.
+ */
+void mq_persist_put_off(struct mq_feed *f)
+{
+	struct mq_queue *q = mq_feed_queue(f);
+
+	spin_lock(&q->lock);
+	f->before = min(mq_feed_before(f), f->written);
+	spin_unlock(&q->lock);
 }
 
 /*

@@ -85,6 +85,8 @@ static inline void mq_persist_run_add_locked(struct mq_persist_run *run,
 
 u64 mq_persist_begin(struct mq_feed *f);
 u32 mq_persist_take(struct mq_feed *f, struct mq_change *c, u64 last);
+u32 mq_persist_take_late(struct mq_feed *f, struct mq_change *c);
+void mq_persist_put_off(struct mq_feed *f);
 u32 mq_persist_take_dedups(struct mq_feed *f, struct mq_dedup_change *c, u64 last);
 u32 mq_persist_walk(struct mq_feed *f, struct mq_feed_walk *w,
 		    struct mq_change *c);
