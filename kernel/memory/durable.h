@@ -37,12 +37,12 @@ struct mq_where {
  * groups came while a message owes its change, one of them would not wait for it, and no
  * journal that works has so many: each takes what has arrived before it began.
  */
-#define MQ_SINCE_BITS	24
+#define MQ_GROUP_BITS	24
 
 /* Return the bits of a group's number that mq_durable.since has. */
 static inline u32 mq_since(u64 group)
 {
-	return group & GENMASK(MQ_SINCE_BITS - 1, 0);
+	return group & GENMASK(MQ_GROUP_BITS - 1, 0);
 }
 
 /**
@@ -98,7 +98,7 @@ struct mq_durable {
 	u32			fresh : 1;
 	u32			listed : 1;
 	u32			together : 1;
-	u32			since : MQ_SINCE_BITS;
+	u32			since : MQ_GROUP_BITS;
 	u32			live;
 	u16			texts;
 	u16			copy;
