@@ -52,7 +52,10 @@ static bool make_disk(const char *where)
 		 "D=%s; mkdir $D && truncate -s 64M $D.disk && mkfs.ext4 -qF $D.disk", where);
 	if (system(command))
 		return false;
-	snprintf(command, sizeof(command), "mount -o loop %s.disk %s", where, where);
+	/* The loop device is detached when the file system is unmounted. */
+	snprintf(command, sizeof(command),
+		 "L=$(losetup -f) && losetup $L %s.disk && "
+		 "{ mount -t ext4 $L %s; M=$?; losetup -d $L; exit $M; }", where, where);
 	return !system(command);
 }
 
