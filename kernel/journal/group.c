@@ -436,10 +436,13 @@ void mq_group_tell(struct mq_journal *j, struct list_head *feeds, bool whole)
 	struct mq_feed *f, *next;
 
 	list_for_each_entry_safe(f, next, feeds, taken) {
-		if (whole)
+		if (whole) {
 			WRITE_ONCE(f->confirmed, f->written);
-		else
+		} else {
+			if (f->awaited)
+				set_bit(MQ_FEED_AWAITED, &f->flags);
 			mq_feed_say(f);
+		}
 		f->ops->stored(f);
 		if (f->raises)
 			f->ops->raise(f, &f->pending);

@@ -405,11 +405,14 @@ static int mq_writer_thread(void *arg)
 		cond_resched();
 	}
 	mq_move_cancel(j);
-	/* Write all that is left, and free what has gone. */
+	/*
+	 * Write all that is left, and free what has gone. Also after an error,
+	 * queues in the list of late ones have a reference to be dropped.
+	 */
 	do {
 		mq_group_write(j);
-	} while ((mq_writer_has_changes(j) || !llist_empty(&j->late)) &&
-		 !READ_ONCE(j->error));
+	} while (!llist_empty(&j->late) ||
+		 (mq_writer_has_changes(j) && !READ_ONCE(j->error)));
 	mq_writer_mark(j);
 	return 0;
 }

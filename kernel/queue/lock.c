@@ -132,7 +132,8 @@ static void mq_absolve_moved_locked(struct mq_queue *q, struct mq_entry *e)
  * @how: how it arrives
  *
  * If @q was removed meanwhile, the entry is freed. It is not if the journal of @q is
- * being detached, whose last group waits for it: mq_queue_drain() comes after that.
+ * being detached, whose last group waits for it: mq_feed.detached is set after that, and
+ * then @q is drained.
  */
 void mq_queue_add_moved(struct mq_queue *q, struct mq_entry *e, enum mq_arrival how)
 {
@@ -142,7 +143,7 @@ void mq_queue_add_moved(struct mq_queue *q, struct mq_entry *e, enum mq_arrival 
 	if (how == MQ_ARRIVES_MOVED)
 		mq_queue_unreserve_locked(q, mq_msg(e));
 	/* If its journal is being detached, it still has to have the entry. */
-	if (q->gone && !q->feed.detaching) {
+	if (q->gone && (!q->feed.detaching || q->feed.detached)) {
 		if (unlikely(q->feed.journal))
 			mq_persist_lost_locked(q, e);
 		mq_unlock(q);
