@@ -54,8 +54,8 @@ static bool make_disk(const char *where)
 		return false;
 	/* The loop device is detached when the file system is unmounted. */
 	snprintf(command, sizeof(command),
-		 "L=$(losetup -f) && losetup $L %s.disk && "
-		 "{ mount -t ext4 $L %s; M=$?; losetup -d $L; exit $M; }", where, where);
+		 "D=%s; L=$(losetup -f) && losetup $L $D.disk && { mount -t ext4 $L $D; E=$?; losetup -d $L; exit $E; }",
+		 where);
 	return !system(command);
 }
 
