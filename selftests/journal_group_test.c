@@ -14,8 +14,6 @@
 #include "helpers/queue.h"
 #include "helpers/settle.h"
 
-#define JOURNAL_DELAY	"/sys/module/devmq/parameters/journal_delay_ms"
-
 /* As many changes are taken at a time. */
 #define PORTION		64
 
@@ -161,21 +159,6 @@ TEST_F(group, ends_though_messages_are_moved_all_the_time)
 	EXPECT_LT(written + LATE_BYTES, self->info.written);
 }
 
-/* Move the only message of a queue to another one. */
-static int move_one(const struct mq_queue *from, const struct mq_queue *to)
-{
-	int fd = mq_open(from, O_RDONLY), target = mq_open(to, O_WRONLY), error;
-	struct devmq_redrive r = {
-		.size = sizeof(r), .flags = DEVMQ_REDRIVE_TO, .target_fd = target,
-		.states = DEVMQ_STATE_MASK(DEVMQ_STATE_READY),
-	};
-
-	error = mq_ioctl(fd, DEVMQ_IOC_REDRIVE, &r);
-	close(fd);
-	close(target);
-	return error ?: r.moved == 1 ? 0 : -ENOMSG;
-}
-
 /*
  * A caller waits for a message that leaves its queue before the group has taken its
  * change, for one whose changes it has taken, and goes there and back: the group has it.
@@ -194,10 +177,10 @@ TEST_F(group, has_a_message_that_moves_all_the_time)
 	ASSERT_TRUE(group_stops(self));
 	ASSERT_EQ(1, mq_purge_queue(&self->back, 0, 0));
 	for (i = 0; i < 100; i++) {
-		ASSERT_EQ(0, move_one(&self->late, &self->back));
-		ASSERT_EQ(0, move_one(&self->back, &self->late));
+		ASSERT_EQ(1, mq_move_ready(&self->late, &self->back));
+		ASSERT_EQ(1, mq_move_ready(&self->back, &self->late));
 	}
-	ASSERT_EQ(0, move_one(&self->late, &self->back));
+	ASSERT_EQ(1, mq_move_ready(&self->late, &self->back));
 	ASSERT_EQ(0, journal_info(&self->j, &self->info));
 	ASSERT_EQ(0, group_ends(self));
 	flushes = self->info.flushes;

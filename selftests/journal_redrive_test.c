@@ -19,7 +19,7 @@
 /* How often a caller waits for the journal meanwhile. */
 #define CONFIRMS	20
 
-/* How often the journal ends without notice, and messages that are confirmed before. */
+/* How often the journal ends, and messages that are confirmed each time before. */
 #define CRASHES		15
 #define CONFIRMED	5
 
@@ -43,19 +43,14 @@ static int open_again(const struct mq_queue *queue)
 /* Move all messages from each queue to the next one, until a call fails. */
 static int move_round(struct moves *m, const int *fd)
 {
-	int i, error;
+	long long moved;
+	int i;
 
 	for (i = 0; i < QUEUES; i++) {
-		struct devmq_redrive r = {
-			.size = sizeof(r), .flags = DEVMQ_REDRIVE_TO,
-			.target_fd = fd[(i + 1) % QUEUES],
-			.states = DEVMQ_STATE_MASK(DEVMQ_STATE_READY),
-		};
-
-		error = mq_ioctl(fd[i], DEVMQ_IOC_REDRIVE, &r);
-		if (error)
-			return error;
-		__atomic_fetch_add(&m->count, r.moved, __ATOMIC_RELAXED);
+		moved = mq_move_ready_fd(fd[i], fd[(i + 1) % QUEUES]);
+		if (moved < 0)
+			return moved;
+		__atomic_fetch_add(&m->count, moved, __ATOMIC_RELAXED);
 	}
 	return 0;
 }
@@ -145,21 +140,6 @@ TEST_F(journal, callers_are_confirmed_while_others_move_messages)
 	EXPECT_EQ(0, stop_moves(m));
 }
 
-/* Move all messages of a queue to another one. Return how many these are, or an error. */
-static long move_to(const struct mq_queue *from, const struct mq_queue *to)
-{
-	int fd = mq_open(from, O_RDONLY), target = mq_open(to, O_WRONLY), error;
-	struct devmq_redrive r = {
-		.size = sizeof(r), .flags = DEVMQ_REDRIVE_TO, .target_fd = target,
-		.states = DEVMQ_STATE_MASK(DEVMQ_STATE_READY),
-	};
-
-	error = mq_ioctl(fd, DEVMQ_IOC_REDRIVE, &r);
-	close(fd);
-	close(target);
-	return error ?: (long)r.moved;
-}
-
 /* Nothing can write what a message owes that has moved. */
 TEST_F(journal, failed_one_is_detached_though_a_message_has_moved)
 {
@@ -172,11 +152,11 @@ TEST_F(journal, failed_one_is_detached_though_a_message_has_moved)
 	OPEN(O_RDWR | O_NONBLOCK);
 	ASSERT_EQ(0, mq_fill(self->fd, 1));
 	ASSERT_EQ(0, fsync(self->fd));
-	ASSERT_EQ(0, truncate(self->j.path, 0));
 	ASSERT_LE(0, mq_send_one(self->fd, "lost", 4));
+	ASSERT_EQ(0, truncate(self->j.path, 0));
 	EXPECT_EQ(-1, fsync(self->fd));
-	ASSERT_EQ(2, move_to(&self->queue, &self->other));
-	ASSERT_EQ(2, move_to(&self->other, &self->queue));
+	ASSERT_EQ(2, mq_move_ready(&self->queue, &self->other));
+	ASSERT_EQ(2, mq_move_ready(&self->other, &self->queue));
 	CLOSE();
 	EXPECT_EQ(-EIO, mq_remove(&removed));
 	detacher = mq_fork();
@@ -197,33 +177,58 @@ static unsigned long count_all(const struct mq_queue *queue)
 	return n;
 }
 
-TEST_F(journal, what_is_confirmed_is_there_though_it_is_moved_all_the_time)
+/* Send a message after the other, and wait for each. Return 0 or a negative errno. */
+static int send_confirmed(const struct mq_queue *queue)
+{
+	int fd = mq_open(queue, O_WRONLY), error = 0, i;
+
+	for (i = 0; !error && i < CONFIRMED; i++)
+		error = mq_fill(fd, 1) ?: fsync(fd) ? -errno : 0;
+	close(fd);
+	return error;
+}
+
+TEST_F(journal, what_is_confirmed_is_there_after_a_crash_though_it_moves)
 {
 	struct mq_queue queue[QUEUES];
-	unsigned long sent = 0;
+	char delay[32];
 	struct moves *m;
-	int round, i, fd;
+	int round, i;
+
+	/* Nothing is written that nobody waits for. */
+	ASSERT_EQ(0, mq_read_file(JOURNAL_DELAY, delay, sizeof(delay)));
+	ASSERT_EQ(0, mq_write_file(JOURNAL_DELAY, "3600000"));
+	for (i = 0; i < QUEUES; i++)
+		KEEP(&queue[i], "");
+	for (round = 1; round <= CRASHES; round++) {
+		m = start_moves(queue);
+		EXPECT_NE(NULL, m);
+		EXPECT_EQ(0, send_confirmed(&queue[0]));
+		EXPECT_EQ(0, stop_moves(m));
+		EXPECT_EQ(0, journal_crash(&self->j));
+		EXPECT_EQ(round * CONFIRMED, count_all(queue));
+	}
+	EXPECT_EQ(0, mq_write_file(JOURNAL_DELAY, delay));
+}
+
+TEST_F(journal, forced_detach_keeps_messages_that_are_moved)
+{
+	struct mq_queue queue[QUEUES];
+	struct moves *m;
+	int round, i;
 
 	for (i = 0; i < QUEUES; i++)
 		KEEP(&queue[i], "");
-	for (round = 0; round < CRASHES; round++) {
+	for (round = 1; round <= CRASHES; round++) {
 		m = start_moves(queue);
 		ASSERT_NE(NULL, m);
-		fd = mq_open(&queue[0], O_WRONLY);
-		ASSERT_LE(0, fd);
-		for (i = 0; i < CONFIRMED; i++) {
-			ASSERT_EQ(0, mq_fill(fd, 1));
-			ASSERT_EQ(0, fsync(fd));
-			sent++;
-		}
-		/* What was not written by now is lost, as in a crash. */
+		EXPECT_EQ(0, send_confirmed(&queue[0]));
 		ASSERT_EQ(0, journal_detach_name(self->j.name, DEVMQ_JOURNAL_FORCE));
 		self->attached = false;
-		close(fd);
-		ASSERT_EQ(0, stop_moves(m));
+		EXPECT_EQ(0, stop_moves(m));
 		ASSERT_EQ(0, journal_attach(&self->j));
 		self->attached = true;
-		ASSERT_EQ(sent, count_all(queue));
+		EXPECT_EQ(round * CONFIRMED, count_all(queue));
 	}
 }
 

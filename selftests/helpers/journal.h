@@ -14,6 +14,8 @@
 #include "helpers/file.h"
 #include "helpers/queue.h"
 
+#define JOURNAL_DELAY	"/sys/module/devmq/parameters/journal_delay_ms"
+
 struct journal_file {
 	char name[32];
 	char path[64];

@@ -243,4 +243,27 @@ static inline long long mq_redrive(int fd, uint64_t first, uint64_t last,
 	return error ? error : (long long)redrive.moved;
 }
 
+/* Move what is ready to another queue. Returns how many these are, or a negative errno. */
+static inline long long mq_move_ready_fd(int fd, int target)
+{
+	struct devmq_redrive redrive = {
+		.size = sizeof(redrive), .flags = DEVMQ_REDRIVE_TO, .target_fd = target,
+		.states = DEVMQ_STATE_MASK(DEVMQ_STATE_READY),
+	};
+	int error = mq_ioctl(fd, DEVMQ_IOC_REDRIVE, &redrive);
+
+	return error ? error : (long long)redrive.moved;
+}
+
+/* The same by descriptors of its own. */
+static inline long long mq_move_ready(const struct mq_queue *from, const struct mq_queue *to)
+{
+	int fd = mq_open(from, O_RDONLY), target = mq_open(to, O_WRONLY);
+	long long moved = mq_move_ready_fd(fd, target);
+
+	close(fd);
+	close(target);
+	return moved;
+}
+
 #endif /* MQ_TEST_SETTLE_H */
