@@ -145,9 +145,12 @@ static int mq_batch_wait(struct mq_ioc *ioc, struct mq_hand *h)
 		if (ret > 0)
 			break;
 		mq_hand_close(h);
-		if (ret == -EAGAIN && !ioc->inlined &&
-		    !mq_persist_unbar(ioc->f->q, ioc->nowait))
-			continue;
+		if (ret == -EINPROGRESS) {
+			ret = ioc->inlined ? -EAGAIN :
+					     mq_persist_unbar(ioc->f->q, ioc->nowait);
+			if (!ret)
+				continue;
+		}
 		if (ret == -EAGAIN && mq_has_due(ioc->f->q)) {
 			mq_lock_pause();
 			continue;

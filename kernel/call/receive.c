@@ -107,6 +107,27 @@ static struct mq_entry *mq_pick(struct mq_file *f)
 }
 
 /*
+ * As mq_pick(), but wait for the journal if it holds the next message back. Return
+ * also ERESTARTSYS, with mq_file.rx released.
+ */
+static struct mq_entry *mq_pick_unbarred(struct mq_file *f, bool nowait)
+{
+	struct mq_entry *e;
+	int err;
+
+	while (unlikely((e = mq_pick(f)) == ERR_PTR(-EINPROGRESS))) {
+		err = mq_persist_unbar(f->q, nowait);
+		if (err == -EINTR) {
+			mutex_unlock(&f->rx);
+			return ERR_PTR(-ERESTARTSYS);
+		}
+		if (err)
+			return ERR_PTR(err);
+	}
+	return e;
+}
+
+/*
  * Sleep until there may be a message. Meanwhile mq_file.rx is released, so that
  * another thread can try. Return 0 with it held, or ERESTARTSYS without.
  */
@@ -187,10 +208,7 @@ static noinline struct mq_entry *mq_pick_wait(struct mq_file *f, bool nowait)
 	mq_wait_begin(&f->q->gate.rx, &wait);
 	do {
 		err = mq_wait_to_read(f, &called);
-		e = err ? ERR_PTR(err) : mq_pick(f);
-		/* Without this the message would be there, and out of reach. */
-		while (e == ERR_PTR(-EAGAIN) && !mq_persist_unbar(f->q, false))
-			e = mq_pick(f);
+		e = err ? ERR_PTR(err) : mq_pick_unbarred(f, false);
 	} while (e == ERR_PTR(-EAGAIN) || e == ERR_PTR(-EBUSY));
 	mq_wait_end(&f->q->gate.rx, &wait);
 	if (!err)
@@ -204,10 +222,8 @@ static noinline struct mq_entry *mq_pick_wait(struct mq_file *f, bool nowait)
  */
 static noinline struct mq_entry *mq_read_begin(struct mq_file *f, bool nowait)
 {
-	struct mq_entry *e = mq_pick(f);
+	struct mq_entry *e = mq_pick_unbarred(f, nowait);
 
-	while (unlikely(e == ERR_PTR(-EAGAIN) && !mq_persist_unbar(f->q, nowait)))
-		e = mq_pick(f);
 	if (unlikely(e == ERR_PTR(-EAGAIN) || e == ERR_PTR(-EBUSY)))
 		e = mq_pick_wait(f, nowait);
 	if (IS_ERR_OR_NULL(e)) {
@@ -717,6 +733,6 @@ u32 mq_next_size(struct mq_file *f)
 		else if (!IS_ERR_OR_NULL(e) && !mq_is_barred(f))
 			size = mq_read_size(q, e);
 		mq_unlock(q);
-	} while (!size && e == ERR_PTR(-EAGAIN) && !mq_persist_unbar(q, true));
+	} while (!size && e == ERR_PTR(-EINPROGRESS) && !mq_persist_unbar(q, true));
 	return size;
 }

@@ -64,17 +64,18 @@ bool mq_persist_bars_locked(struct mq_queue *q, const struct mq_entry *e)
 }
 
 /*
- * After a receive that found nothing: wait for the ceiling if that is why, and
- * return 0 to try again. Otherwise return EAGAIN, or EINTR. A caller that must
- * not wait for a message waits all the same, since there is one and it only
- * takes a flush, but not for the end of a freeze.
+ * After a receive that met a message which must not be handed out yet: wait for the
+ * ceiling, and return 0 to try again, or EINTR. A caller that must not wait for a
+ * message waits all the same, since there is one and it only takes a flush, but not
+ * for the end of a freeze: then return EAGAIN.
  */
 int mq_persist_unbar(struct mq_queue *q, bool nowait)
 {
 	int err;
 
-	if (likely(!q->feed.journal) || !READ_ONCE(q->feed.behind))
-		return -EAGAIN;
+	/* The ceiling may have been raised since, or the message have gone. */
+	if (!READ_ONCE(q->feed.behind))
+		return 0;
 	if (nowait && mq_journal_is_frozen(q->feed.journal))
 		return -EAGAIN;
 	err = mq_journal_confirm(q->feed.journal, NULL, 0);

@@ -82,9 +82,10 @@ int mq_delivery_check_locked(struct mq_queue *q, struct mq_file *f)
  *
  * Return: the entry, which is still ready; NULL at end of file; or an ERR_PTR:
  * ENODEV; EAGAIN if there is no message, or if mq_has_due() and what is due has
- * to be done first; EBUSY if the consumer has no credit, because it holds as
- * many deliveries as it may, or the next message is handed out alone, or
- * another consumer is active; EINTR if the caller is being killed.
+ * to be done first; EINPROGRESS if the message may be had after mq_persist_unbar();
+ * EBUSY if the consumer has no credit, because it holds as many deliveries as it
+ * may, or the next message is handed out alone, or another consumer is active;
+ * EINTR if the caller is being killed.
  */
 struct mq_entry *mq_delivery_next_locked(struct mq_queue *q, struct mq_file *f)
 {
@@ -97,7 +98,7 @@ struct mq_entry *mq_delivery_next_locked(struct mq_queue *q, struct mq_file *f)
 	if (e ? mq_has_expired(e) : mq_has_due(q))
 		return ERR_PTR(-EAGAIN);
 	if (unlikely(e && q->feed.journal) && mq_persist_bars_locked(q, e))
-		return ERR_PTR(-EAGAIN);
+		return ERR_PTR(-EINPROGRESS);
 	if (unlikely(e && mq_must_be_alone(q, e)) && f->held_count) {
 		mq_credit_take_locked(f, MQ_NEXT_IS_ALONE);
 		return ERR_PTR(-EBUSY);
@@ -137,7 +138,7 @@ struct mq_entry *mq_delivery_deferred_locked(struct mq_queue *q,
 	if (mq_must_be_alone(q, e) && f->held_count)
 		return ERR_PTR(-EBUSY);
 	if (unlikely(q->feed.journal) && mq_persist_bars_locked(q, e))
-		return ERR_PTR(-EAGAIN);
+		return ERR_PTR(-EINPROGRESS);
 	return e;
 }
 
