@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * judge LOG POINTS [SEED [DIR SAMPLES]]: go through the log of a disk's writes, and
+ * judge [--full] LOG POINTS [SEED [DIR SAMPLES]]: go through the log of a disk's writes, and
  * judge what the power could have left of the disk at this many points. Many of
  * them are just before a flush, where most can be lost, or torn, above all where that
  * is the header of a segment. With a directory, so many of the states are left there as
  * images, and those that are wrong. A quarter of the former are ones that what attaching
- * writes could complete, at points of their own.
+ * writes could complete, at points of their own. With --full, a message may have been
+ * rejected when the journal had no room for the note.
  *
  * judge --attached FILE DIR COUNT: see attached.h.
  */
@@ -185,6 +186,9 @@ static void report(const struct writes *w, unsigned long points)
 	       (unsigned long long)topics_totals.half,
 	       (unsigned long long)topics_totals.kept,
 	       (unsigned long long)topics_totals.bindings);
+	if (model.full)
+		printf("# %llu were rejected when there was no room for a note\n",
+		       (unsigned long long)t->noteless);
 	disk_report(&disk);
 }
 
@@ -236,6 +240,11 @@ int main(int argc, char **argv)
 	setlinebuf(stdout);
 	if (argc == 5 && !strcmp(argv[1], "--attached"))
 		return attached_judge(argv[2], argv[3], atoi(argv[4]));
+	if (argc > 1 && !strcmp(argv[1], "--full")) {
+		model.full = true;
+		argv++;
+		argc--;
+	}
 	if (argc < 3 || writes_read(&w, argv[1]) || make(&w))
 		return 2;
 	dice_state = crash_mix(argc > 3 ? strtoull(argv[3], NULL, 0) : 1);

@@ -81,6 +81,7 @@ struct model {
 	struct known_pending	*pending;
 	size_t			pendings;
 	bool			ready;
+	bool			full;		/* the journal is, now and then */
 	bool			redriving;	/* all that is dead, just now */
 	bool			purging;	/* likewise */
 	char			fault[256];	/* what is wrong with what was told */

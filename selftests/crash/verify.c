@@ -83,6 +83,20 @@ static bool is_near(uint64_t time, uint64_t expected)
 	       expected + 10 * CRASH_SECOND > time;
 }
 
+static void look_reject(struct look *l, const struct crash_payload *p,
+			const struct mq_j_copy *c)
+{
+	char note[CRASH_KEY];
+	uint32_t size = crash_note(p, note);
+
+	if (le16_to_cpu(c->s->reason) != crash_reason(p))
+		FAIL(p, "its reason is %u, not that of its reject", le16_to_cpu(c->s->reason));
+	if (size && !c->note.size && l->m->full)
+		verify_totals.noteless++;
+	else if (c->note.size != size || memcmp(c->note.at, note, size))
+		FAIL(p, "its note is not that of its reject");
+}
+
 static void look_state(struct look *l, const struct crash_payload *p,
 		       const struct known *k, const struct mq_j_message *m,
 		       const struct mq_j_copy *c, const struct journal_queue *q)
@@ -90,7 +104,6 @@ static void look_state(struct look *l, const struct crash_payload *p,
 	uint64_t id = le64_to_cpu(c->s->id), time = le64_to_cpu(m->time_ns);
 	uint64_t delay = crash_delay(p), ttl = crash_ttl(p);
 	bool home = q == l->queues[k->queue], moved = k->dies;
-	char note[CRASH_KEY];
 
 	if (!home && q != l->queues[QUEUE_DEAD])
 		FAIL(p, "it is in queue %s", q->name);
@@ -106,10 +119,8 @@ static void look_state(struct look *l, const struct crash_payload *p,
 	     memcmp(c->origin.at, "main", c->origin.size) ||
 	     (!k->again && k->id && le64_to_cpu(c->s->origin_id) != k->id)))
 		FAIL(p, "it came from elsewhere, or had another id there");
-	if (k->rejected && (le16_to_cpu(c->s->reason) != crash_reason(p) ||
-			    c->note.size != crash_note(p, note) ||
-			    memcmp(c->note.at, note, c->note.size)))
-		FAIL(p, "reason or note are not those of its reject");
+	if (k->rejected)
+		look_reject(l, p, c);
 	if (c->s->priority != crash_priority(p) && !k->dies)
 		FAIL(p, "it has another priority");
 	if (!k->redriven && !k->rejected &&

@@ -19,6 +19,7 @@ struct verify_totals {
 	uint64_t	required;	/* of messages that had to be there */
 	uint64_t	ended;		/* of those that must not be there */
 	uint64_t	dedups;
+	uint64_t	noteless;	/* rejected, when a full journal had no room for a note */
 	uint64_t	torn;		/* states with a torn tail */
 };
 
