@@ -297,6 +297,51 @@ test_file_that_is_cut_short_is_an_error() {
 	is_final
 }
 
+# What is written to a file that has no name is lost with the end of the journal.
+test_file_that_is_replaced_is_an_error_and_a_move_saves_all() {
+	trap cleanup EXIT
+	mounted tmpfs
+	send_until_it_fails 3
+	equal 3 $sent
+	"$MQCTL" journal create "$T/fs/other" --size=8M || fail "create"
+	mv "$T/fs/other" "$T/fs/j"
+	send_sync m4 2>/dev/null && fail "it was confirmed"
+	eventually state_is failed || fail "$(state)"
+	"$MQCTL" journal ls --json >"$T/said"
+	grep -q '"error":"No such file or directory"' "$T/said" || fail "$(cat "$T/said")"
+	"$MQCTL" journal move "$journal" "$T/fs/moved" --size=8M || fail "move"
+	equal ok "$(state)"
+	has_what_was_confirmed
+	sent=$(payloads | wc -l)
+	send_sync "m$((sent + 1))" || fail "send"
+	sent=$((sent + 1))
+	"$MQCTL" journal detach "$journal" || fail "detach"
+	attach "$T/fs/moved"
+	has_what_was_confirmed
+}
+
+test_journal_whose_file_is_removed_is_not_detached_as_if_all_were_well() {
+	trap cleanup EXIT
+	mounted tmpfs
+	send_until_it_fails 3
+	rm "$T/fs/j"
+	"$MQCTL" journal detach "$journal" 2>"$T/said" && fail "detached in order"
+	grep -q 'a move to another file saves' "$T/said" || fail "$(cat "$T/said")"
+	equal failed "$(state)"
+	"$MQCTL" journal move "$journal" "$T/fs/moved" --size=8M || fail "move"
+	"$MQCTL" journal detach "$journal" || fail "detach"
+	attach "$T/fs/moved"
+	has_what_was_confirmed
+}
+
+test_file_that_was_removed_cannot_be_attached() {
+	trap cleanup EXIT
+	"$MQCTL" journal create "$T/j" --size=8M || fail "create"
+	exec 5<>"$T/j"
+	rm "$T/j"
+	refused /proc/self/fd/5 'it was removed'
+}
+
 # A write that fails is final, also when the disk works again.
 test_error_of_the_block_layer_is_final() {
 	local faults=/sys/kernel/debug/fail_make_request

@@ -80,6 +80,8 @@ static int mq_medium_facts(struct mq_medium *s, const char **why)
 	s->unit = MQ_J_UNIT_MAX;
 	if (S_ISBLK(stat.mode))
 		return 0;
+	if (!stat.nlink)
+		return mq_medium_refuse(why, -ENOENT, "it was removed");
 	if (stat.result_mask & STATX_DIOALIGN && stat.dio_offset_align &&
 	    stat.dio_offset_align < MQ_J_UNIT_MAX)
 		s->unit = max_t(u32, stat.dio_offset_align, MQ_J_UNIT_MIN);
@@ -159,6 +161,17 @@ bool mq_medium_same(const struct mq_medium *a, const struct mq_medium *b)
 u64 mq_medium_size(const struct mq_medium *s)
 {
 	return i_size_read(s->file->f_mapping->host);
+}
+
+/*
+ * Return whether the file has no name any more: nobody will find it again when the
+ * journal has been detached.
+ */
+bool mq_medium_is_removed(const struct mq_medium *s)
+{
+	const struct inode *inode = file_inode(s->file);
+
+	return S_ISREG(inode->i_mode) && !READ_ONCE(inode->i_nlink);
 }
 
 /* Fill in the pages of @size bytes, which lie in pages of their own. */

@@ -31,6 +31,7 @@ int mq_medium_open(struct mq_medium *s, struct file *given, const char **why);
 void mq_medium_close(struct mq_medium *s);
 bool mq_medium_same(const struct mq_medium *a, const struct mq_medium *b);
 u64 mq_medium_size(const struct mq_medium *s);
+bool mq_medium_is_removed(const struct mq_medium *s);
 int mq_medium_read(struct mq_medium *s, u64 at, void *to, u32 size);
 int mq_medium_write(struct mq_medium *s, u64 at, void *from, u32 size);
 int mq_medium_flush(struct mq_medium *s);

@@ -167,9 +167,11 @@ static int mq_group_flush(struct mq_journal *j, u64 group)
 	u64 began = ktime_get_ns(), before = j->written, took;
 	int err;
 
-	/* Somebody may have cut the file short, also of what is confirmed. */
+	/* Somebody may have cut the file short, also of what is confirmed, or removed it. */
 	if (mq_medium_size(&j->medium) < j->medium.size)
 		j->broken = j->broken ?: -ENXIO;
+	if (mq_medium_is_removed(&j->medium))
+		j->broken = j->broken ?: -ENOENT;
 	err = mq_log_settle(j);
 	took = ktime_get_ns() - began;
 	j->flush_ns += (took >> MQ_FLUSH_SHIFT) - (j->flush_ns >> MQ_FLUSH_SHIFT);
@@ -227,7 +229,8 @@ static void mq_group_write(struct mq_journal *j)
 	if (!err)
 		err = mq_group_flush(j, group);
 	if (err)
-		mq_journal_fail(j, err, "it cannot be written");
+		mq_journal_fail(j, err, err == -ENOENT ? "its file was removed" :
+							 "it cannot be written");
 	if (READ_ONCE(j->error)) {
 		mq_group_drop(j, &feeds);
 		j->held = false;
