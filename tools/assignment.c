@@ -100,6 +100,9 @@ char *assignment_plain(const char *word, struct assignment_fault *fault)
 	size_t size = strcspn(word, "=");
 	const char *value = word + size + 1;
 
+	if (*word == '#')
+		return refuse(fault, STATUS_USAGE, "'%s' is not option=value: "
+			      "a comment has a line of its own", word);
 	if (!size || !word[size])
 		return refuse(fault, STATUS_USAGE, "'%s' is not option=value",
 			      word);

@@ -345,8 +345,11 @@ static int run_apply(struct args *args)
 
 	while (args_next(args))
 		dry = true;
-	if (!args->count)
+	if (!args->count) {
 		status = conf_read(&conf, NULL);
+		if (!status && !conf.files)
+			complain(CONF_DIR, 0, "there is no *.conf, so there is nothing to do");
+	}
 	for (i = 0; i < args->count; i++) {
 		bad = conf_read(&conf, args->operands[i]);
 		status = status ? status : bad;

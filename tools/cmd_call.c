@@ -164,6 +164,8 @@ static int run_call(struct args *args)
 	if (!c.replies)
 		usage(args, "--replies is missing");
 	c.name = operand_queue(args, 0);
+	if (!strcmp(c.name, c.replies))
+		usage(args, "NAME and --replies are both '%s'", c.name);
 	status = call(&c, args->operands[1]);
 	free(c.headers);
 	return status;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Complaints: one line on standard error that says what failed, and why. */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,8 +60,27 @@ int complain_output(const char *subject, int error, const char *what)
 	return complain(subject, 0, "%s: %s", what, strerror(-error));
 }
 
+/* Learn the device number of a queue without a node. Return 0 or -1. */
+static int device_number(const char *name, unsigned int *major, unsigned int *minor)
+{
+	char path[64 + NAME_MAX];
+	FILE *f;
+	int n;
+
+	if (devmq_check_node(name) != -ENXIO)
+		return -1;
+	snprintf(path, sizeof(path), "/sys/class/mq/%s/dev", name);
+	f = fopen(path, "re");
+	if (!f)
+		return -1;
+	n = fscanf(f, "%u:%u", major, minor);
+	fclose(f);
+	return n == 2 ? 0 : -1;
+}
+
 int complain_open(const char *name, int error)
 {
+	unsigned int major, minor;
 	char **names;
 	int n;
 
@@ -70,9 +90,10 @@ int complain_open(const char *name, int error)
 	if (error == -EISDIR)
 		return complain(name, 0, "it is a topic: its messages are in the "
 				"queues that are bound to it");
-	if (error == -ENOENT && devmq_check_node(name) == -ENXIO)
+	if (error == -ENOENT && !device_number(name, &major, &minor))
 		return complain(name, 0, "cannot open: the queue is there, but "
-				"/dev/mq/%s is missing", name);
+				"/dev/mq/%s is missing; to make it again: "
+				"mknod /dev/mq/%s c %u %u", name, name, major, minor);
 	if (error != -ENOENT && error != -ENODEV)
 		return complain(name, error, "cannot open");
 	n = devmq_list(&names);

@@ -406,6 +406,7 @@ static int read_all(struct conf *conf)
 	for (i = 0; i < found.gl_pathc; i++) {
 		bad = read_file(conf, found.gl_pathv[i]);
 		status = status ? status : bad;
+		conf->files++;
 	}
 	globfree(&found);
 	return status;

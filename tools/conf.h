@@ -39,6 +39,7 @@ struct conf {
 	int			journal_count;
 	int			queue_count;
 	int			binding_count;
+	int			files;		/* of CONF_DIR */
 };
 
 /*

@@ -20,6 +20,9 @@ int journal_use_complain(const char *subject, int err, const char *what,
 		free(names);
 	if (*why)
 		return complain(subject, 0, "%s: %s", what, why);
+	if (err == -EACCES)
+		return complain(subject, 0, "%s: /dev/mq/control: %s", what,
+				strerror(EACCES));
 	return complain(subject, err, "%s", what);
 }
 

@@ -276,7 +276,14 @@ test_folder_is_read_in_order()
 	expect 0 "create $P.b
 create $Q"
 	mq apply
-	expect 0
+	expect 0 '' '/etc/devmq.d: there is no *.conf, so there is nothing to do'
+}
+
+test_user_who_may_not_is_told_which_node()
+{
+	as_user "$MQCTL journal ls" 2>"$T/err" && fail "listed"
+	grep -q 'cannot list journals: /dev/mq/control: Permission denied' "$T/err" ||
+		fail "$(cat "$T/err")"
 }
 
 test_detach_of_all()

@@ -409,6 +409,8 @@ test_lines_for_apply_are_checked()
 	done
 	conf 'create a eof'
 	bad 2 1 "'eof' is not option=value"
+	conf 'create a # eof=never'
+	bad 2 1 "'#' is not option=value: a comment has a line of its own"
 	conf 'create a =never'
 	bad 2 1 "'=never' is not option=value"
 	conf $'create a eof=never\r'
@@ -718,6 +720,8 @@ test_call_and_reply_usage()
 {
 	mq call q x
 	expect 2 '' 'call: --replies is missing *'
+	mq call q --replies=q x
+	expect 2 '' "call: NAME and --replies are both 'q' *"
 	mq call q --replies=a/b x
 	expect 2 '' "call: --replies: 'a/b' is not a queue's name (*"
 	mq call q --replies=r --header=x y
