@@ -89,6 +89,8 @@ static bool refuses_empty(const struct sender *s)
 /* Say which property of the message the queue refuses. */
 static int complain_send(const struct sender *s, int err, size_t size)
 {
+	char priorities[COLUMN_VALUE_MAX];
+
 	if (err == -EAGAIN) {
 		complain_refused(s->name, devmq_fd(s->queue), "cannot send");
 		return STATUS_NOTHING;
@@ -104,9 +106,10 @@ static int complain_send(const struct sender *s, int err, size_t size)
 	if (err == -ENOENT)
 		return complain(s->name, 0, "cannot send: nobody takes it, and "
 				"on_unrouted=refuse");
-	if (err == -EINVAL && s->priority)
-		return complain(s->name, 0, "cannot send: the queue has no "
-				"priority %u (priorities)", s->priority);
+	if (err == -EINVAL && s->priority &&
+	    !option_value(s->name, "priorities", priorities))
+		return complain(s->name, 0, "cannot send: the queue has no priority "
+				"%u, as it has priorities=%s", s->priority, priorities);
 	return complain(s->name, err, "cannot send");
 }
 

@@ -48,7 +48,7 @@ test_send_empty()
 	mq send "$Q" ''
 	expect 0 1
 	mq send "$Q" --priority=2 ''
-	expect 1 '' "$Q: cannot send: the queue has no priority 2 (priorities)"
+	expect 1 '' "$Q: cannot send: the queue has no priority 2, as it has priorities=2"
 	mq set "$Q" allow_empty=2
 	expect 5 '' "$Q: cannot set allow_empty: 2 is out of bounds, which are 0..1"
 	mq recv "$Q" --null
@@ -149,7 +149,7 @@ test_send_what_the_queue_has_not()
 {
 	make "$Q"
 	mq send "$Q" --priority=1 x
-	expect 1 '' "$Q: cannot send: the queue has no priority 1 (priorities)"
+	expect 1 '' "$Q: cannot send: the queue has no priority 1, as it has priorities=1"
 	mq send "$Q" --sync x
 	expect 1 '' "$Q: cannot sync: the queue has no journal"
 	counters "$Q" sent=0
@@ -164,7 +164,7 @@ test_send_priority()
 	send "$Q" zero
 	send "$Q" --priority=3 three
 	mq send "$Q" -p 4 four
-	expect 1 '' "$Q: cannot send: the queue has no priority 4 (priorities)"
+	expect 1 '' "$Q: cannot send: the queue has no priority 4, as it has priorities=4"
 	mq recv "$Q" -n 0 -J
 	expect_json -l /payload $'three\none\nzero' /priority $'3\n1\n0'
 }
