@@ -334,6 +334,32 @@ test_journal_whose_file_is_removed_is_not_detached_as_if_all_were_well() {
 	has_what_was_confirmed
 }
 
+# The file system of the old file is frozen until the new one is removed.
+test_file_that_is_removed_during_a_move_is_not_moved_to() {
+	local pid sender
+	trap cleanup EXIT
+	mounted ext4
+	send_until_it_fails 3
+	fsfreeze --freeze "$T/fs" || skip "fsfreeze does not work here"
+	send_sync m4 &
+	sender=$!
+	eventually state_is frozen || fail "$(state)"
+	"$MQCTL" journal move "$journal" "$T/new" --size=8M 2>"$T/said" &
+	pid=$!
+	calls() { grep -q '^16 ' "/proc/$pid/syscall"; }
+	eventually calls || fail "it does not move"
+	rm "$T/new"
+	fsfreeze --unfreeze "$T/fs"
+	wait $pid && fail "moved"
+	grep -q 'the other file was removed' "$T/said" || fail "$(cat "$T/said")"
+	wait $sender || fail "send"
+	equal ok "$(state)"
+	"$MQCTL" journal detach "$journal" || fail "detach"
+	attach "$T/fs/j"
+	sent=4
+	has_what_was_confirmed
+}
+
 test_file_that_was_removed_cannot_be_attached() {
 	trap cleanup EXIT
 	"$MQCTL" journal create "$T/j" --size=8M || fail "create"

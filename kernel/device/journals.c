@@ -185,7 +185,7 @@ static int mq_detach_write(struct mq_journal *j, bool force, char *why,
 		return 0;
 	if (err)
 		snprintf(why, size, "%s", err == -EIO ?
-			 "it has failed; a move to another file saves what is in memory, and force detaches it without" :
+			 "it has failed; a move to another file saves what it has, force loses it" :
 			 "a signal came before it was written");
 	return err;
 }

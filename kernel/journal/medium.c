@@ -171,7 +171,11 @@ bool mq_medium_is_removed(const struct mq_medium *s)
 {
 	const struct inode *inode = file_inode(s->file);
 
-	return S_ISREG(inode->i_mode) && !READ_ONCE(inode->i_nlink);
+	if (!S_ISREG(inode->i_mode))
+		return false;
+	/* NFS gives a file that is open another name until it is closed. */
+	return !READ_ONCE(inode->i_nlink) ||
+	       READ_ONCE(s->file->f_path.dentry->d_flags) & DCACHE_NFSFS_RENAMED;
 }
 
 /* Fill in the pages of @size bytes, which lie in pages of their own. */

@@ -116,7 +116,10 @@ int mq_move_wait(struct mq_journal *j, struct mq_move *m)
 	if (wait_event_freezable(m->wait, smp_load_acquire(&m->done))) {
 		WRITE_ONCE(m->cancel, true);
 		wake_up(&j->work);
-		return -EINTR;
+		/* That may be too late, and the caller shall know which file it is. */
+		if (wait_event_state(m->wait, smp_load_acquire(&m->done),
+				     (TASK_KILLABLE | TASK_FREEZABLE)))
+			return -EINTR;
 	}
 	mq_move_close(m);
 	return m->err;
@@ -160,6 +163,8 @@ static void mq_move_fail(struct mq_journal *j, struct mq_move *m, int err)
 		return mq_move_give_up(j, m, err, "the other file has no room");
 	case -ENXIO:
 		return mq_move_give_up(j, m, err, "the other file was cut short");
+	case -ENOENT:
+		return mq_move_give_up(j, m, err, "the other file was removed");
 	case -EAGAIN:
 		return mq_move_give_up(j, m, -EBUSY,
 				       "the file system of the other file is frozen");
@@ -308,7 +313,7 @@ static void mq_move_copy(struct mq_journal *j, struct mq_move *m)
 static int mq_move_commit(struct mq_journal *j)
 {
 	struct mq_journal *to = j->next;
-	int err = mq_log_settle(to);
+	int err = mq_medium_is_removed(&to->medium) ? -ENOENT : mq_log_settle(to);
 
 	if (err)
 		return err;

@@ -229,8 +229,8 @@ static void mq_group_write(struct mq_journal *j)
 	if (!err)
 		err = mq_group_flush(j, group);
 	if (err)
-		mq_journal_fail(j, err, err == -ENOENT ? "its file was removed" :
-							 "it cannot be written");
+		mq_journal_fail(j, err, mq_medium_is_removed(&j->medium) ?
+				"its file was removed" : "it cannot be written");
 	if (READ_ONCE(j->error)) {
 		mq_group_drop(j, &feeds);
 		j->held = false;

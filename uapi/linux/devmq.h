@@ -1043,17 +1043,17 @@ struct devmq_bindings {
  * have changed since is forgotten. If the call fails, no queue was made; the
  * control node says why in one line.
  *
- * EEXIST: a journal of that name is attached, or a queue of the journal has the
- * name of another queue. EBUSY: the file is attached already, or a copy of it, or
- * a device is in use, or another file has the name of the device node of one of
- * its queues. EPERM: the file can only be appended to, or not be changed. EUCLEAN:
- * the journal is damaged. ENOTBLK: neither a regular file nor a block device.
- * EBADF: the descriptor is not open for reading and writing. ETXTBSY: a swap file.
- * EOPNOTSUPP: the file system cannot, or a newer module wrote the journal.
- * ENODATA: no journal, or a move to it was not completed. ESTALE: it was moved to
- * another file. EINVAL: the file has holes, or is shorter than the journal.
- * EDQUOT: its messages need more memory than there may be (max_total_bytes, and
- * max_user_bytes without CAP_SYS_RESOURCE). EINTR: a signal came.
+ * EEXIST: a journal of that name is attached, or a queue of the journal has the name of
+ * another queue. EBUSY: the file is attached already, or a copy of it, or a device is in
+ * use, or another file has the name of the device node of one of its queues. EPERM: the
+ * file can only be appended to, or not be changed. EUCLEAN: the journal is damaged.
+ * ENOTBLK: neither a regular file nor a block device. EBADF: the descriptor is not open
+ * for reading and writing. ETXTBSY: a swap file. EOPNOTSUPP: the file system cannot, or
+ * a newer module wrote the journal. ENODATA: no journal, or a move to it was not
+ * completed. ENOENT: the file was removed, so that it has no name. ESTALE: it was moved
+ * to another file. EINVAL: the file has holes, or is shorter than the journal. EDQUOT:
+ * its messages need more memory than there may be (max_total_bytes, and max_user_bytes
+ * without CAP_SYS_RESOURCE). EINTR: a signal came.
  */
 struct devmq_journal_attach {
 	__u32		size;
@@ -1099,16 +1099,17 @@ struct devmq_journal_detach {
  * failed works again after this, with what its queues have in memory. The old file
  * is marked, so that it cannot be attached any more, and is free for other use.
  *
- * If the call fails, the journal is where it was. After EINTR, a signal came, it may
- * also be in the other file, if that was just done: DEVMQ_IOC_JOURNAL_LIST says by
- * its uuid. A crash leaves one of the two files complete: attach the other one, and if
- * that is refused with ENODATA, the old one.
+ * If the call fails, the journal is where it was. EINTR: a signal came; but a call that
+ * is killed may have moved it: DEVMQ_IOC_JOURNAL_LIST says by its uuid. A crash leaves
+ * one of the two files complete: attach the other one, and if that is refused with
+ * ENODATA, the old one.
  *
- * ENOENT: no such journal, or it was detached meanwhile. EBUSY: it is being moved
- * already, the other file is attached (it may be the journal's own) or in use, or
- * its file system is frozen. ENOSPC: it is too small. EMSGSIZE: its segments are
- * smaller than those of the journal. ENOTEMPTY: it has queues. The others are those
- * of DEVMQ_IOC_JOURNAL_ATTACH, of the other file, and errors of its file system.
+ * ENOENT: no such journal, or it was detached meanwhile, or the other file was removed.
+ * EBUSY: it is being moved already, the other file is attached (it may be the journal's
+ * own) or in use, or its file system is frozen. ENOSPC: it is too small. EMSGSIZE: its
+ * segments are smaller than those of the journal. ENOTEMPTY: it has queues. The others
+ * are those of DEVMQ_IOC_JOURNAL_ATTACH, of the other file, and errors of its file
+ * system.
  */
 struct devmq_journal_move {
 	__u32		size;
