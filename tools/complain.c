@@ -93,7 +93,7 @@ int complain_open(const char *name, int error)
 	if (error == -ENOENT && !device_number(name, &major, &minor))
 		return complain(name, 0, "cannot open: the queue is there, but "
 				"/dev/mq/%s is missing; to make it again: "
-				"mknod /dev/mq/%s c %u %u", name, name, major, minor);
+				"mknod -m 600 /dev/mq/%s c %u %u", name, name, major, minor);
 	if (error != -ENOENT && error != -ENODEV)
 		return complain(name, error, "cannot open");
 	n = devmq_list(&names);

@@ -254,14 +254,15 @@ int journal_file_close(struct journal_file *file, int status)
 {
 	int err;
 
-	if (file->made && status == STATUS_DONE) {
+	/* A journal may be in the file by now, so it stays if its name is not flushed. */
+	if (file->made && status != STATUS_DONE) {
+		unlink(file->path);
+	} else if (file->made) {
 		err = sync_folder(file->path);
 		if (err)
 			status = complain_output(file->path, err, "cannot "
 						 "flush its directory");
 	}
-	if (file->made && status != STATUS_DONE)
-		unlink(file->path);
 	close(file->fd);
 	return status;
 }

@@ -316,7 +316,7 @@ test_ls_marks_a_queue_without_its_node()
 	mq stat -J "$P.a"
 	expect_json /node missing
 	mq send "$P.a" x
-	expect 1 '' "$P.a: cannot open: the queue is there, but /dev/mq/$P.a is missing; to make it again: mknod /dev/mq/$P.a c *"
+	expect 1 '' "$P.a: cannot open: the queue is there, but /dev/mq/$P.a is missing; to make it again: mknod -m 600 /dev/mq/$P.a c *"
 	eval "$(sed 's/.*: mknod/mknod/' "$T/err")" || fail "mknod"
 	mq send "$P.a" x
 	expect 0 1
