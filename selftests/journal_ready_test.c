@@ -52,29 +52,35 @@ static void write_on(const struct mq_queue *queue)
 {
 	int fd = mq_open(queue, O_WRONLY);
 
-	while (!fsync(fd))
-		mq_send_one(fd, "y", 1);
+	while (mq_send_one(fd, "y", 1) > 0 && !fsync(fd))
+		;
 	_exit(1);
 }
 
 FIXTURE_SETUP(ready)
 {
-	ASSERT_EQ(0, mq_read_file(JOURNAL_DELAY, self->delay, sizeof(self->delay)));
-	ASSERT_EQ(0, mq_write_file(JOURNAL_DELAY, "0"));
+	MQ_REQUIRE();
 	ASSERT_EQ(0, journal_make(&self->j, JOURNAL_BYTES));
 	ASSERT_EQ(0, journal_attach(&self->j));
-	ASSERT_EQ(0, prefer_thread(&self->j));
-	ASSERT_EQ(0, mq_create(&self->other, "journal=%s overflow=drop-head max_messages=1",
+	EXPECT_EQ(0, prefer_thread(&self->j));
+	EXPECT_EQ(0, mq_create(&self->other, "journal=%s overflow=drop-head max_messages=1",
 			       self->j.name));
+	ASSERT_EQ(0, mq_read_file(JOURNAL_DELAY, self->delay, sizeof(self->delay)));
+	ASSERT_EQ(0, mq_write_file(JOURNAL_DELAY, "0"));
 	self->writer = mq_fork();
 	if (!self->writer)
 		write_on(&self->other);
+	ASSERT_LT(0, self->writer);
 }
 
 FIXTURE_TEARDOWN(ready)
 {
+	int status;
+
+	/* It has written all the time. */
 	kill(self->writer, SIGKILL);
-	waitpid(self->writer, NULL, 0);
+	EXPECT_EQ(self->writer, waitpid(self->writer, &status, 0));
+	EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 	EXPECT_EQ(0, mq_remove(&self->other));
 	EXPECT_EQ(0, journal_detach(&self->j));
 	journal_unlink(&self->j);
