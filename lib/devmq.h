@@ -1649,8 +1649,8 @@ int devmq_journal_detach(const char *name, unsigned int flags, char *reason,
  *
  * Its queues are used meanwhile. A journal that has failed works again afterwards, with
  * what its queues have in memory. The old file cannot be attached again. If the call
- * fails, the journal is where it was, but for -EINTR (a signal came): then it may just
- * have been moved. devmq_journal_list() says in moved how far it is.
+ * fails, also with -EINTR (a signal came), the journal is where it was. If the caller is
+ * killed, it may just have been moved. devmq_journal_list() says in moved how far it is.
  *
  * Return: 0, or an error as struct devmq_journal_move has them: -ENOENT, -EBUSY,
  * -ENOSPC (the other file is too small), -EMSGSIZE (its segments are), -ENOTEMPTY (it

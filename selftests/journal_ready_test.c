@@ -18,7 +18,7 @@
 
 FIXTURE(ready) {
 	struct journal_file j;
-	struct mq_queue queue, other;
+	struct mq_queue other;	/* which the writer writes */
 	char delay[16];
 	pid_t writer;
 };
@@ -33,6 +33,8 @@ static int prefer_thread(const struct journal_file *j)
 
 	snprintf(expected, sizeof(expected), "mq/%s", j->name);
 	proc = opendir("/proc");
+	if (!proc)
+		return -1;
 	while ((d = readdir(proc))) {
 		snprintf(path, sizeof(path), "/proc/%s/comm", d->d_name);
 		if (atoi(d->d_name) &&
@@ -126,6 +128,7 @@ static int take_each(struct journal_file *j, int (*take)(int fd))
 	return mq_remove(&queue) ?: taken;
 }
 
+/* The same with a new queue each time, whose first message always has to wait. */
 static int take_all(struct journal_file *j, int (*take)(int fd))
 {
 	int i, taken = 1;
